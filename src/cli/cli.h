@@ -1,0 +1,56 @@
+// The command line: a client of the API like any other, and the starter of this PC's daemons.
+//
+// Everything that the program keeps lives in one directory, HOME: --home DIR, else $HEARTH_HOME, else
+// $XDG_DATA_HOME/hearth, else ~/.local/share/hearth.
+//   HOME/config.json    what `hearth up` and `hearth join` decided: {"hub": true|false, "address": "0.0.0.0", "port":
+//   7443, "name": "kitchen-pc"} HOME/lock           held (flock) by the running supervisor; holds its process id
+//   HOME/log            what the daemons log
+//   HOME/hub/           identity.pem, pool.db, blobs/, endpoint.json ({"port": n, "identity": hex, "pid": n}, there
+//   while the hub listens) HOME/node/          identity.pem, account.json, policy.json, cache/, sandbox/, status.json
+//   HOME/cli/           identity.pem, account.json
+//
+// `hearth up` starts a supervisor, which runs `hearth daemon hub` and `hearth daemon node` as processes of their own
+// (so that one's death leaves the other alone) and starts again what dies, after 0.2 s at first, at most 5 s.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace hearth::cli {
+
+struct HubStart {
+  std::filesystem::path home;
+  std::string address;
+  std::uint16_t port = 0;  // 0: the kernel chooses; the choice is kept in endpoint.json and taken again
+  std::string name;        // of the pool
+};
+
+struct NodeStart {
+  std::filesystem::path home;
+};
+
+// One line of `hearth doctor`.
+struct Finding {
+  std::string name;
+  bool ok = false;
+  bool required = false;
+  std::string detail;
+  std::string remedy;
+};
+
+// What the command line starts but may not know; wired by main.cc. The daemons run until SIGTERM or SIGINT and give the
+// process's exit code.
+struct Programs {
+  std::function<int(const HubStart&)> hub;
+  std::function<int(const NodeStart&)> node;
+  std::function<std::vector<Finding>(const std::filesystem::path& home)> self_test;  // of the sandbox
+};
+
+// Exit codes: 0 done, 1 failed, 2 usage; `run`: the program's own.
+int run(int argc, char** argv, const Programs& programs);
+
+}  // namespace hearth::cli

@@ -1,0 +1,219 @@
+// The hub's mind: which node runs which task, under which lease, and what becomes of it. Pure: it is told events and
+// the time, and gives back effects.
+//
+// A shell feeds a batch of events through the on_*() functions and tick() at next_deadline(), then takes the effects,
+// commits the *records* among them in one transaction, and only then carries out the *sends*. After a crash it hands
+// the committed records back through restore_*() and goes on.
+//
+// Decided here: fair share between owners (the one with the fewest cores in use goes first; first come, first served
+// within one), placement (incremental, best fit), reservations so that a large task is not overtaken for ever, prefetch
+// (short tasks are leased ahead of a node's free room, so that it never waits for a round trip), leases and epochs,
+// retries and their back-off, dependencies, cancellation.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "core/outcome.h"
+#include "core/resources.h"
+
+namespace hearth::pool {
+
+struct Options {
+  Duration lease = seconds(12);         // a node not heard of for this long has lost its attempts
+  Duration retry_backoff = seconds(1);  // before a failed task's second attempt; doubled each time, at most 60 s
+  Duration prefetch_span =
+      milliseconds(200);  // how much work (by the job's mean task time) may lie ahead on a node beyond its free room
+  std::uint32_t max_prefetch = 256;  // tasks ahead per node
+  Duration starvation_bound =
+      seconds(60);  // a task that fits some node and waited longer gets the next such node to itself
+  std::uint32_t max_live_jobs = 100'000;
+  bool fence_epochs = true;  // false only in the simulator's planted-bug test
+};
+
+enum class JobState : std::uint8_t {
+  kWaiting = 1,
+  kQueued = 2,
+  kRunning = 3,
+  kSucceeded = 4,
+  kFailed = 5,
+  kCancelled = 6
+};  // as hearth.v1.JobState
+enum class TaskState : std::uint8_t {
+  kPending = 1,
+  kLeased = 2,
+  kSucceeded = 3,
+  kFailed = 4,
+  kCancelled = 5
+};  // as hearth.v1.TaskState
+
+struct JobRequest {
+  JobId id;
+  DeviceId owner;
+  std::uint32_t tasks = 1;  // 1 to 1,000,000
+  Resources per_task;
+  std::uint32_t retries = 0;
+  std::vector<JobId> after;  // known jobs
+};
+
+struct NodeHello {
+  Resources offered;
+  bool closed = false;
+  std::vector<AttemptId> held;  // running there, or finished and not yet acknowledged
+};
+
+// --- effects
+// ---------------------------------------------------------------------------------------------------------------------------------
+
+// Records: to be committed before any send of the same batch. Each names what is now true; in the order given.
+struct JobRecord {  // the job's state changed
+  JobId job;
+  JobState state = JobState::kQueued;
+};
+struct LeaseRecord {  // the task is leased; attempts counts placements so far, this one included
+  AttemptId attempt;
+  NodeId node;
+  std::uint32_t attempts = 0;
+};
+struct RequeueRecord {  // the attempt is lost or failed and the task waits for another; epoch and counts stay known
+  AttemptId attempt;
+  std::uint32_t attempts = 0;
+  std::uint32_t failures = 0;  // those by its own doing, counted against retries
+  Failure why = Failure::kNodeLost;
+};
+struct EndRecord {  // the task's one accepted end
+  AttemptId attempt;
+  TaskState state = TaskState::kSucceeded;
+  Failure why = Failure::kNone;
+};
+// Tasks [first, first + count) that never ran end with their job (cancelled, or a dependency failed).
+struct EndRangeRecord {
+  JobId job;
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+  TaskState state = TaskState::kCancelled;
+  Failure why = Failure::kCancelled;
+};
+
+// Sends: to a node's session, if it still has one.
+struct AssignSend {
+  NodeId node;
+  AttemptId attempt;
+};
+struct StopSend {
+  NodeId node;
+  AttemptId attempt;
+};
+struct AcknowledgeSend {  // the attempt's outcome is settled (accepted, or fenced off): the node may forget it
+  NodeId node;
+  AttemptId attempt;
+};
+
+using Effect = std::variant<JobRecord, LeaseRecord, RequeueRecord, EndRecord, EndRangeRecord, AssignSend, StopSend,
+                            AcknowledgeSend>;
+
+// --- questions
+// -------------------------------------------------------------------------------------------------------------------------------
+
+struct JobView {
+  JobState state = JobState::kQueued;
+  std::uint32_t pending = 0, running = 0, succeeded = 0, failed = 0, cancelled = 0;  // add up to the job's tasks
+  Duration mean_task_time;  // lease to accepted end, of the tasks that ended; 0: none has
+  std::int64_t seconds_left = -1;
+};
+
+struct NodeView {
+  bool connected = false;
+  bool closed = false;
+  Resources offered;
+  Resources used;  // leased to it, prefetched tasks excluded
+  std::uint32_t leased = 0;
+};
+
+enum class Cause : std::uint8_t {
+  kEnded = 1,
+  kRunning,
+  kWaitsForJobs,
+  kNoNode,
+  kTooLarge,
+  kNodesClosed,
+  kBusy,
+  kBackoff
+};  // as hearth.v1.WhyReply.Cause
+
+struct Why {
+  Cause cause = Cause::kEnded;
+  std::vector<JobId> jobs;  // at most 10
+  Resources largest_offer;  // with kTooLarge: the largest node's
+  std::uint32_t nodes = 0;  // with kBusy and kNodesClosed: how many could take it
+  Duration wait;            // with kBackoff
+};
+
+// --- restoring
+// -------------------------------------------------------------------------------------------------------------------------------
+
+struct RestoredTask {  // a task that has a row; all others of the job are pending and untouched
+  std::uint32_t index = 0;
+  TaskState state = TaskState::kPending;
+  std::uint32_t epoch = 0;
+  std::uint32_t attempts = 0;
+  std::uint32_t failures = 0;
+  NodeId node;  // if leased
+};
+
+class Pool {
+ public:
+  explicit Pool(const Options& options);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  // Before any event, jobs in the order of their ids. Leases restored here run for one more lease from `now`, for their
+  // nodes to come back.
+  void restore_job(const JobRequest& job, JobState state, const std::vector<RestoredTask>& tasks, Time now);
+
+  // Errors: kResourceExhausted (too many live jobs), kNotFound / kFailedPrecondition (a job of `after` is unknown / has
+  // failed).
+  Result<void> on_submit(const JobRequest& job, Time now);
+  void on_cancel(JobId job, Time now);
+
+  void on_node_hello(NodeId node, const NodeHello& hello, Time now);
+  void on_node_gone(NodeId node, Time now);     // its session ended; its leases run on
+  void on_node_removed(NodeId node, Time now);  // its device was revoked or left: its leases end now
+  void on_heartbeat(NodeId node, Time now);     // any word from the node counts as one
+  void on_offer(NodeId node, const Resources& offered, bool closed, Time now);
+  void on_started(NodeId node, AttemptId attempt, Time now);
+  void on_finished(NodeId node, AttemptId attempt, Failure failure, Time now);
+
+  void tick(Time now);
+  std::optional<Time> next_deadline() const;
+  std::vector<Effect> take_effects();
+
+  // Whether the attempt is the newest of its task and leased: its outcome would be accepted.
+  bool is_current(AttemptId attempt) const;
+
+  std::optional<JobView> job(JobId id, Time now) const;
+  std::optional<Why> why(JobId id, Time now) const;
+  std::optional<NodeView> node(NodeId id) const;
+  std::optional<NodeId> node_of(TaskId task) const;     // of its current lease
+  std::vector<AttemptId> leased_tasks(JobId id) const;  // current attempts, by index
+  std::uint64_t pending_tasks() const;
+  std::uint64_t leased_tasks() const;
+
+  // Drops a job that has ended from memory (its record stays in the store). No effect on a live one, or one that a live
+  // one runs after.
+  void forget(JobId id);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hearth::pool

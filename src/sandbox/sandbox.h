@@ -1,0 +1,172 @@
+// Runs one program isolated and leaves nothing behind. Level L1, the fence: bubblewrap with every namespace, an
+// allow-list of system calls (libseccomp), no capabilities, no network, the host's /usr read-only, a tmpfs of bounded
+// size as working directory and /tmp, cgroup limits where the machine gives them.
+//
+//   Result<std::unique_ptr<Host>> host = Host::open({.state_directory = home / "sandbox"});    // once, before threads:
+//   enters a mount namespace of its own Result<std::unique_ptr<Sandbox>> box = (*host)->prepare("17-3-1", limits); //
+//   an empty working directory, box->directory()
+//   ... lay out inputs in box->directory() ...
+//   Result<void> started = box->start(command, on_output, on_exit);
+//   ... on_exit: read results with collect(), then destroy the Sandbox: every process, mount, cgroup and file of it is
+//   gone.
+//
+// All calls block for at most a few milliseconds but for collect() and the destructor (worker threads may call those).
+// One thread at a time per Sandbox.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace hearth::sandbox {
+
+struct Options {
+  std::filesystem::path state_directory;  // ours alone, mode 0700; what a crash left there is swept by open()
+  std::string bwrap = "bwrap";
+};
+
+struct Limits {
+  std::uint32_t cores = 1;  // cpu time per wall time, where cgroups allow it
+  std::uint64_t memory_bytes =
+      1ULL << 30;  // processes and files of the working directory together, where cgroups allow it
+  std::uint64_t scratch_bytes = 1ULL << 30;  // the working directory; /tmp has as much again
+  std::uint32_t max_processes = 1024;
+  std::uint32_t max_open_files = 4096;
+  std::vector<std::string> gpu_devices;  // device nodes to pass through, e.g. /dev/nvidia0
+};
+
+struct BoundFile {  // a large input that is shown in place instead of being copied
+  std::filesystem::path source;
+  std::string path;  // relative to the working directory, see is_safe_relative_path()
+};
+
+struct Command {
+  std::vector<std::string>
+      argv;  // argv[0]: with '/' relative to the working directory or absolute in the sandbox, else looked up in PATH
+  std::vector<std::pair<std::string, std::string>> variables;
+  std::vector<BoundFile> bound_files;
+};
+
+enum class Stream : std::uint8_t { kStdout = 1, kStderr = 2 };
+
+struct Exit {
+  bool started = false;  // false: the program could not be executed; message says why
+  int exit_code = -1;    // 128 + signal if a signal ended it
+  bool signalled = false;
+  bool out_of_memory = false;
+  std::string message;
+  std::uint64_t wall_micros = 0;
+  std::uint64_t cpu_micros = 0;         // 0: unknown
+  std::uint64_t peak_memory_bytes = 0;  // 0: unknown
+};
+
+struct Output {
+  std::string path;  // relative to the working directory
+  std::uint64_t size = 0;
+  bool executable = false;
+};
+
+struct CollectLimits {
+  std::uint32_t max_files = 10'000;
+  std::uint64_t max_bytes = 16ULL << 30;
+};
+
+// Whether `path` is relative, '/'-separated, without empty, "." or ".." parts, control characters or ill-formed UTF-8,
+// at most 4096 bytes, no part over 255.
+bool is_safe_relative_path(std::string_view path);
+
+// glob(7) per part; "**" matches any number of parts.
+bool matches_pattern(std::string_view pattern, std::string_view path);
+
+class Sandbox {
+ public:
+  virtual ~Sandbox() = default;  // kills, unmounts, removes, verifies; logs an error if something would not go
+
+  // The working directory as this process sees it; writable until start().
+  virtual const std::filesystem::path& directory() const = 0;
+
+  // Makes a file of the working directory, parents included, for a safe relative path. Errors: kInvalidArgument,
+  // kResourceExhausted, kAlreadyExists.
+  virtual Result<int> create_file(std::string_view path,
+                                  bool executable) = 0;  // an open descriptor; the caller closes it
+
+  // Starts the program. The callbacks come from a thread of the Host: output in pieces of at most 64 KiB (it blocks the
+  // program's pipe while it runs), then exactly one exit, after the last output and after every process of the sandbox
+  // is gone.
+  virtual Result<void> start(const Command& command, std::function<void(Stream, std::string_view)> on_output,
+                             std::function<void(const Exit&)> on_exit) = 0;
+
+  virtual void kill() = 0;  // ends every process; on_exit follows
+
+  // Stops and continues every process, by the cgroup's freezer or signals. Errors: kUnimplemented where the machine has
+  // neither.
+  virtual Result<void> freeze() = 0;
+  virtual Result<void> thaw() = 0;
+
+  // After the exit: the regular files that match, sorted by path. A pattern that matches nothing is an error, as is a
+  // symbolic link, device, socket or FIFO that matches, an unsafe name, or too much. Files that came in as inputs and
+  // were not changed do not count for patterns with wildcards.
+  virtual Result<std::vector<Output>> collect(const std::vector<std::string>& patterns,
+                                              const CollectLimits& limits) = 0;
+
+  // Opens a collected file for reading, beneath the working directory and through no link.
+  virtual Result<int> open_output(std::string_view path) = 0;
+};
+
+// What the machine gives, found by trying. For `hearth doctor` and the node's hello.
+struct Check {
+  std::string name;  // "user namespaces"
+  bool ok = false;
+  bool required = false;
+  std::string detail;  // what was found
+  std::string remedy;  // what to do about it; empty if ok
+};
+
+class Host {
+ public:
+  // Call while the process has one thread: it enters a mount namespace of its own (and, for an ordinary user, a user
+  // namespace). Sweeps what an earlier process of the same state directory left: processes, mounts, cgroups, files.
+  // Errors: kFailedPrecondition, with the remedy.
+  static Result<std::unique_ptr<Host>> open(const Options& options);
+  virtual ~Host() = default;
+
+  // `name`: letters, digits and '-', unique among living sandboxes of this Host.
+  virtual Result<std::unique_ptr<Sandbox>> prepare(const std::string& name, const Limits& limits) = 0;
+
+  // Really starts one sandbox and looks around in it.
+  virtual std::vector<Check> self_test() = 0;
+
+  virtual std::string description() const = 0;  // "fence (L1), cgroup v2"
+};
+
+// The machine itself.
+struct Machine {
+  std::uint32_t cores = 0;
+  std::uint64_t memory_bytes = 0;
+  std::vector<std::string> gpus;  // device nodes of usable GPUs, "/dev/nvidia0"
+  std::string cpu_model;
+  std::string system;  // "Debian GNU/Linux 12 (bookworm), Linux 6.1.0"
+};
+Machine read_machine();
+
+struct Load {
+  double cpu = 0;  // of all cores, since the previous call; 0 to 1
+  std::uint64_t memory_used_bytes = 0;
+};
+class LoadMeter {
+ public:
+  Load read();
+
+ private:
+  std::uint64_t busy_ = 0;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace hearth::sandbox

@@ -1,0 +1,119 @@
+// A pool's durable state, behind an interface of intents in batches: no SQL, no cursors, no transactions handed out.
+// What a commit() that returned success contains survives kill -9 and power cuts; a failed one has changed nothing.
+//
+// A Store is used by one thread at a time (the hub's store worker). Implementations: sqlite/. One conformance suite,
+// conformance_test.cc, holds for all.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "core/pool/pool.h"
+
+namespace hearth::store {
+
+struct JobRow {
+  pool::JobRequest request;  // what decisions need
+  std::string spec;          // a serialized hearth.v1.JobSpec, opaque here; at most 1 MiB
+  std::string request_id;    // unique: the client's 16 bytes
+  WallTime submitted;
+  WallTime started;
+  WallTime ended;
+  pool::JobState state = pool::JobState::kQueued;
+};
+
+struct TaskRow {
+  TaskId task;
+  pool::TaskState state = pool::TaskState::kPending;
+  std::uint32_t epoch = 0;
+  std::uint32_t attempts = 0;
+  std::uint32_t failures = 0;
+  NodeId node;
+  WallTime started;
+  WallTime ended;
+  std::string outcome;  // a serialized hearth.v1.Outcome of the last attempt that ended, opaque here; at most 64 KiB
+};
+
+struct DeviceRow {
+  DeviceId id;
+  std::string name;           // unique among devices that are not revoked
+  std::uint8_t role = 0;      // hearth.v1.Role
+  std::uint8_t key_kind = 0;  // hearth.v1.KeyKind
+  std::string key;            // SubjectPublicKeyInfo, DER; unique among devices that are not revoked
+  WallTime paired;
+  WallTime last_seen;
+  bool revoked = false;  // the row stays: its number is never given again and old jobs name it
+};
+
+struct JobChange {
+  JobId job;
+  pool::JobState state = pool::JobState::kQueued;
+  WallTime started;  // 0: leave as it is
+  WallTime ended;
+};
+
+// [first, first + count) of tasks without rows end at once: one row for all.
+struct RangeEnd {
+  JobId job;
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+  pool::TaskState state = pool::TaskState::kCancelled;
+  Failure why = Failure::kCancelled;
+};
+
+// What one transaction writes, in this order.
+struct Batch {
+  std::vector<DeviceRow> devices;  // inserted or replaced by id
+  std::vector<JobRow> jobs;        // new
+  std::vector<JobChange> changes;
+  std::vector<TaskRow> tasks;  // inserted or replaced by (job, index); the last one of a task in a batch wins
+  std::vector<RangeEnd> range_ends;
+  bool empty() const;
+};
+
+// Everything that a hub needs to go on.
+struct LiveJob {
+  JobRow row;
+  std::vector<TaskRow> tasks;  // those with rows, by index, without their outcomes
+  std::vector<RangeEnd> range_ends;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Errors: kResourceExhausted (disk full), kDataLoss (the file is damaged), kInternal. kAlreadyExists if a job's
+  // request_id is known.
+  virtual Result<void> commit(const Batch& batch) = 0;
+
+  virtual Result<std::vector<DeviceRow>> load_devices() = 0;  // revoked ones included, by id
+  virtual Result<std::vector<LiveJob>>
+  load_live_jobs() = 0;                     // jobs that have not ended, and those they run after, by id
+  virtual Result<JobId> last_job_id() = 0;  // 0: none
+  virtual Result<std::optional<JobRow>> load_job(JobId id) = 0;
+  virtual Result<std::optional<JobId>> find_request(const std::string& request_id) = 0;
+  virtual Result<std::vector<JobRow>> load_jobs(JobId before,
+                                                std::uint32_t limit) = 0;  // ids below `before` (0: all), newest first
+  // Tasks with rows among [first, first + limit), by index, with outcomes; or, if only_failed, the first `limit` from
+  // `first` on whose last attempt failed.
+  virtual Result<std::vector<TaskRow>> load_tasks(JobId job, std::uint32_t first, std::uint32_t limit,
+                                                  bool only_failed) = 0;
+  virtual Result<std::vector<RangeEnd>> load_range_ends(JobId job) = 0;
+  // How many tasks with rows or ranges are in each TaskState, by its value (pending ones without rows are not counted).
+  virtual Result<std::array<std::uint32_t, 6>> count_tasks(JobId job) = 0;
+};
+
+// Opens or makes the database file (mode 0600). WAL, synchronous=FULL. Errors: kFailedPrecondition (another process has
+// it open, or a newer version of Hearth wrote it), kDataLoss (damaged: the message says which file and how to mend it),
+// kPermissionDenied, kResourceExhausted.
+Result<std::unique_ptr<Store>> open_sqlite(const std::filesystem::path& file);
+
+}  // namespace hearth::store
