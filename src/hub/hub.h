@@ -1,0 +1,60 @@
+// The hub's shell: the API, pairing and sessions, the nodes' WebSocket sessions, blobs over HTTPS and the page, round
+// the decisions of core/pool and the records of store/. One loop thread; the store, files and hashing on workers.
+//
+//   Result<std::unique_ptr<Hub>> hub = Hub::start(loop, {.directory = home / "hub", .port = 7443, ...});
+//   loop.run();
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "net/async.h"
+
+namespace hearth::hub {
+
+// A key that this PC's owner put here by hand (the PC's own command line and node): paired without asking.
+struct LocalDevice {
+  std::string name;
+  bool as_node = false;  // else an owner's device
+  std::string key_spki;
+};
+
+// A file of the page, built into the program.
+struct PageFile {
+  std::string_view path;  // "/index.html"
+  std::string_view content_type;
+  std::string_view content;
+};
+
+struct Options {
+  std::filesystem::path directory;  // identity.pem, pool.db, blobs/, endpoint.json
+  std::string address = "0.0.0.0";
+  std::uint16_t port = 7443;  // 0: the kernel chooses, the first time
+  std::string pool_name;
+  std::vector<LocalDevice> local_devices;
+  std::vector<PageFile> page;
+  std::uint64_t max_blob_bytes = 0;  // of all blobs on the hub; 0: what the disk has
+};
+
+class Hub {
+ public:
+  // Listens when it returns. Errors: those of the store, the port and the directory.
+  static Result<std::unique_ptr<Hub>> start(net::Loop& loop, const Options& options);
+  virtual ~Hub() = default;
+
+  virtual std::uint16_t port() const = 0;
+  virtual const std::string& identity_key() const = 0;                 // 32 bytes
+  virtual DeviceId local_device(std::string_view key_spki) const = 0;  // of one of options.local_devices
+
+  // Stops taking requests, commits what is pending.
+  virtual net::Async<void> stop() = 0;
+};
+
+}  // namespace hearth::hub
