@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <google/protobuf/message.h>
 
@@ -54,7 +55,8 @@ using StreamRegistry = std::function<void(const Caller& caller, Cuttable& connec
 
 class Dispatcher {
  public:
-  // `max_message_bytes` bounds requests; larger ones get resource_exhausted.
+  // `max_message_bytes` bounds requests; larger ones get resource_exhausted. What strangers may send, to open methods,
+  // is at most 64 KiB.
   Dispatcher(Authorizer authorizer, StreamRegistry registry, std::size_t max_message_bytes = 8 << 20);
   ~Dispatcher();
 
@@ -71,6 +73,9 @@ class Dispatcher {
 
   // Answers one call.
   Async<void> handle(Exchange& exchange);
+
+  // What is registered, sorted: "hearth.v1.JobService.Submit". For a test that compares with the schema.
+  std::vector<std::string> methods() const;
 
  private:
   using UnaryHandler = std::function<Async<Result<std::unique_ptr<google::protobuf::Message>>>(
