@@ -54,7 +54,7 @@ class Reader {
 class BlobStore {
  public:
   // Makes the directory, removes incoming leftovers, counts what is there. Errors: kPermissionDenied,
-  // kResourceExhausted.
+  // kResourceExhausted, kFailedPrecondition (another store has the directory open).
   static Result<std::unique_ptr<BlobStore>> open(const std::filesystem::path& directory, const Options& options);
   ~BlobStore();
   BlobStore(const BlobStore&) = delete;
@@ -95,7 +95,8 @@ class Writer {
   ~Writer();
   // Errors: kResourceExhausted.
   Result<void> write(std::string_view bytes);
-  // Errors: kInvalidArgument if `expected` is given and differs, kResourceExhausted.
+  // Once, and nothing is written afterwards. Errors: kInvalidArgument if `expected` is given and differs,
+  // kResourceExhausted, kAborted (removed at the same moment).
   Result<Digest> commit(const Digest* expected = nullptr);
   std::uint64_t size() const;
 
