@@ -1,5 +1,5 @@
 # Flags that every target shares: warnings as errors, sanitizers by preset, ccache and mold where present.
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fno-omit-frame-pointer)
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-missing-designated-field-initializers -Werror -fno-omit-frame-pointer)
 # Asio 1.22 looks for the coroutines of an older clang; these tell it that the standard ones are there.
 add_compile_definitions(ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_HAS_CO_AWAIT=1 ASIO_HAS_STD_COROUTINE=1)
 add_compile_definitions(SPDLOG_FMT_EXTERNAL)
@@ -18,3 +18,4 @@ find_program(MOLD mold)
 if(MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
+add_compile_definitions(HEARTH_VERSION="${PROJECT_VERSION}")

@@ -1,0 +1,178 @@
+// Blobs over plain HTTPS, and BlobService: which of them are missing.
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "hearth/v1/blobs.pb.h"
+#include "hub/parts.h"
+
+namespace hearth::hub {
+namespace {
+
+constexpr int kMaxAsked = 100'000;
+constexpr std::size_t kPieceBytes = 256 << 10;
+// Up to this size a blob is read whole and verified before it is sent.
+constexpr std::uint64_t kVerifiedBytes = 1 << 20;
+
+// What a page may show in place. Anything that a browser would run is not among them: it is offered as a download.
+constexpr std::array<std::string_view, 14> kPassiveTypes = {
+    "image/png",  "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp",  "video/mp4",
+    "video/webm", "audio/mpeg", "audio/ogg", "audio/wav",  "audio/mp4",  "text/plain", "audio/flac"};
+
+unsigned status_of(Code code) {
+  switch (code) {
+    case Code::kInvalidArgument:
+      return 400;
+    case Code::kNotFound:
+      return 404;
+    case Code::kDataLoss:
+      return 404;
+    case Code::kResourceExhausted:
+      return 507;
+    case Code::kDeadlineExceeded:
+      return 408;
+    default:
+      return 500;
+  }
+}
+
+net::Async<void> refuse(net::Exchange& exchange, const Error& error) {
+  co_await exchange.reply(net::text_response(status_of(error.code), error.message));
+}
+
+std::string quoted_name(std::string name) {
+  std::erase_if(name,
+                [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == 0x7F; });
+  return name.substr(0, 200);
+}
+
+net::Headers content_headers(const net::RequestHead& head, const std::string& digest) {
+  net::Headers headers;
+  const std::string as = net::query_value(head.query, "as").value_or("");
+  const bool passive = std::ranges::find(kPassiveTypes, as) != kPassiveTypes.end();
+  headers.add("Content-Type", !passive             ? "application/octet-stream"
+                              : as == "text/plain" ? "text/plain; charset=utf-8"
+                                                   : as);
+  const std::optional<std::string> name = net::query_value(head.query, "name");
+  if (name || !passive) {
+    headers.add("Content-Disposition",
+                fmt::format("attachment; filename=\"{}\"", quoted_name(name.value_or(to_hex(digest)))));
+  }
+  headers.add("X-Content-Type-Options", "nosniff");
+  headers.add("Content-Security-Policy", "sandbox; default-src 'none'");
+  headers.add("Cache-Control", "private, max-age=31536000, immutable");
+  headers.add("Accept-Ranges", "bytes");
+  headers.add("ETag", fmt::format("\"{}\"", to_hex(digest)));
+  return headers;
+}
+
+net::Async<void> get(net::Exchange& exchange, Parts& parts, const std::string& digest) {
+  const net::RequestHead& head = exchange.head();
+  // A client that received other bytes than the digest says asks for the blob to be examined.
+  const bool doubted = head.headers.has("hearth-verify");
+  Result<blob::Reader> reader = co_await parts.workers.run([&]() -> Result<blob::Reader> {
+    Result<blob::Reader> opened = parts.blobs.read(digest);
+    if (!opened || (opened->size() > kVerifiedBytes && !doubted)) return opened;
+    if (Result<void> verified = parts.blobs.verify(digest); !verified) return std::unexpected(verified.error());
+    return opened;
+  });
+  if (!reader) co_return co_await refuse(exchange, reader.error());
+  net::Headers headers = content_headers(head, digest);
+  bool unsatisfiable = false;
+  const auto range = net::parse_range(head.headers.get("range"), reader->size(), unsatisfiable);
+  if (unsatisfiable) {
+    net::Response response = net::text_response(416, fmt::format("the blob has {} bytes", reader->size()));
+    response.headers.add("Content-Range", fmt::format("bytes */{}", reader->size()));
+    co_await exchange.reply(std::move(response));
+    co_return;
+  }
+  const net::ByteRange part = range.value_or(net::ByteRange{0, reader->size()});
+  if (range)
+    headers.add("Content-Range",
+                fmt::format("bytes {}-{}/{}", part.first, part.first + part.count - 1, reader->size()));
+  if (!co_await exchange.start(range ? 206 : 200, std::move(headers), part.count)) co_return;
+  if (head.method != "HEAD" && !co_await exchange.write_file(reader->file(), part.first, part.count, parts.workers))
+    co_return;
+  co_await exchange.finish();
+}
+
+// The body's bytes go to the writer piece by piece, hashed and written on a worker.
+net::Async<Result<void>> receive(net::Exchange& exchange, Parts& parts, blob::Writer& writer) {
+  std::vector<char> buffer(
+      std::min<std::uint64_t>(kPieceBytes, exchange.head().content_length.value_or(kPieceBytes) + 1));
+  while (true) {
+    std::size_t filled = 0;
+    bool ended = false;
+    while (filled < buffer.size() && !ended) {
+      Result<std::size_t> count = co_await exchange.read_body(std::span(buffer).subspan(filled));
+      if (!count) co_return std::unexpected(count.error());
+      filled += *count;
+      ended = *count == 0;
+    }
+    if (filled > 0) {
+      Result<void> written =
+          co_await parts.workers.run([&] { return writer.write(std::string_view(buffer.data(), filled)); });
+      if (!written) co_return written;
+    }
+    if (ended) co_return Result<void>();
+  }
+}
+
+net::Async<void> put(net::Exchange& exchange, Parts& parts, const std::string& digest) {
+  if (parts.blobs.has(digest)) co_return (void) co_await exchange.reply(net::text_response(200, "was there"));
+  const std::uint64_t length = exchange.head().content_length.value_or(0);
+  Result<blob::Writer> writer = co_await parts.workers.run([&] { return parts.blobs.create(length); });
+  if (!writer) co_return co_await refuse(exchange, writer.error());
+  Result<void> received = co_await receive(exchange, parts, *writer);
+  if (!received) co_return co_await refuse(exchange, received.error());
+  Result<blob::Digest> stored = co_await parts.workers.run([&] { return writer->commit(&digest); });
+  if (!stored) co_return co_await refuse(exchange, stored.error());
+  co_await exchange.reply(net::text_response(201, "stored"));
+}
+
+}  // namespace
+
+net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Caller& caller) {
+  const net::RequestHead& head = exchange.head();
+  const std::optional<std::string> digest =
+      from_hex(std::string_view(head.path).substr(std::string_view("/blob/").size()));
+  if (!digest || digest->size() != 32) {
+    co_await exchange.reply(net::text_response(400, "a blob is named by the 64 hexadecimal digits of its SHA-256"));
+    co_return;
+  }
+  // A revoked device's transfer is cut like its streams.
+  struct Registration {
+    Sessions& sessions;
+    DeviceId device;
+    net::Cuttable& connection;
+    ~Registration() { sessions.leave(device, connection); }
+  };
+  parts.sessions.enter(caller.device, exchange.connection());
+  const Registration registration{parts.sessions, caller.device, exchange.connection()};
+  if (head.method == "GET" || head.method == "HEAD") {
+    co_await get(exchange, parts, *digest);
+  } else if (head.method == "PUT") {
+    co_await put(exchange, parts, *digest);
+  } else {
+    co_await exchange.reply(net::text_response(405, "a blob can be put and got"));
+  }
+}
+
+void add_blob_methods(net::Dispatcher& dispatcher, Parts& parts) {
+  dispatcher.unary<v1::MissingRequest, v1::MissingReply>(
+      "hearth.v1.BlobService.Missing",
+      [&parts](const v1::MissingRequest& request, net::Caller&) -> net::Async<Result<v1::MissingReply>> {
+        if (request.sha256_size() > kMaxAsked)
+          co_return fail(Code::kInvalidArgument, "sha256: at most 100,000 at once");
+        v1::MissingReply reply;
+        for (const std::string& digest : request.sha256()) {
+          if (digest.size() != 32) co_return fail(Code::kInvalidArgument, "sha256: 32 bytes each");
+          if (!parts.blobs.has(digest)) reply.add_sha256(digest);
+        }
+        co_return reply;
+      });
+}
+
+}  // namespace hearth::hub

@@ -1,0 +1,156 @@
+// DeviceService: invitations, the owner's word, and revocation.
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+
+#include <fmt/format.h>
+
+#include "account/account.h"
+#include "base/log.h"
+#include "hearth/v1/devices.pb.h"
+#include "hub/parts.h"
+
+namespace hearth::hub {
+namespace {
+
+// The addresses by which another device on the network may reach this PC, IPv4 first.
+std::vector<std::string> own_addresses() {
+  std::vector<std::string> found;
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return found;
+  for (const int family : {AF_INET, AF_INET6}) {
+    for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+      if (entry->ifa_addr == nullptr || entry->ifa_addr->sa_family != family) continue;
+      if ((entry->ifa_flags & IFF_LOOPBACK) != 0 || (entry->ifa_flags & IFF_UP) == 0) continue;
+      std::array<char, NI_MAXHOST> text{};
+      const socklen_t length = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+      if (getnameinfo(entry->ifa_addr, length, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) continue;
+      const std::string address = text.data();
+      if (!address.starts_with("fe80") && address.find('%') == std::string::npos) found.push_back(address);
+    }
+  }
+  freeifaddrs(list);
+  return found;
+}
+
+std::vector<std::string> link_hosts(const Options& options) {
+  const bool everywhere = options.address == "0.0.0.0" || options.address == "::";
+  std::vector<std::string> hosts = everywhere ? own_addresses() : std::vector<std::string>{options.address};
+  if (hosts.empty()) hosts.emplace_back("127.0.0.1");
+  return hosts;
+}
+
+v1::InviteReply invite(Parts& parts, v1::Role role) {
+  const Time now = parts.loop.now();
+  const Invitation& made = parts.invitations.invite(role, net::random_bytes(16), net::random_bytes(8), now);
+  v1::InviteReply reply;
+  account::PairingLink link{.endpoint = {},
+                            .secret = made.secret,
+                            .identity_fingerprint = net::sha256(parts.identity.public_key()).substr(0, 10)};
+  for (const std::string& host : link_hosts(parts.options)) {
+    link.endpoint = {.host = host, .port = parts.port};
+    reply.add_links(account::format_link(link));
+  }
+  reply.set_typed_code(made.typed_code);
+  reply.set_expires_in_seconds((made.expires - now).micros / 1'000'000);
+  return reply;
+}
+
+net::Async<Result<v1::AllowReply>> allow(Parts& parts, const v1::AllowRequest& request) {
+  WaitingDevice* waiting = parts.invitations.find_waiting(request.pairing_id(), parts.loop.now());
+  if (waiting == nullptr || waiting->state != v1::PairStatusReply::STATE_WAITING) {
+    co_return fail(Code::kNotFound, "there is no such device waiting; a pairing is over after two minutes");
+  }
+  if (!request.allow()) {
+    waiting->state = v1::PairStatusReply::STATE_DENIED;
+    parts.pairing_answered.notify();
+    parts.watchers.pending_changed();
+    co_return v1::AllowReply();
+  }
+  const store::DeviceRow* known = parts.devices.find_by_key(waiting->key);
+  store::DeviceRow row =
+      known != nullptr ? *known
+                       : parts.devices.make(waiting->name, waiting->role, waiting->key_kind, waiting->key, wall_now());
+  row.role = static_cast<std::uint8_t>(waiting->role);
+  parts.devices.put(row);
+  Result<void> saved = co_await parts.engine.save_device(row);
+  if (!saved) co_return std::unexpected(saved.error());
+  if (WaitingDevice* still = parts.invitations.find_waiting(request.pairing_id(), parts.loop.now())) {
+    still->state = v1::PairStatusReply::STATE_ALLOWED;
+    still->device = row.id;
+  }
+  parts.pairing_answered.notify();
+  parts.watchers.pending_changed();
+  parts.watchers.device_changed(row.id);
+  log_info(fmt::format("device paired name=\"{}\" role={}", row.name, row.role));
+  co_return v1::AllowReply();
+}
+
+net::Async<Result<void>> remove_device(Parts& parts, DeviceId id) {
+  const store::DeviceRow* device = parts.devices.find_active(id);
+  if (device == nullptr) co_return fail(Code::kNotFound, "there is no such device");
+  if (device->role == v1::ROLE_OWNER && parts.devices.owners() == 1) {
+    co_return fail(Code::kFailedPrecondition,
+                   "this is the owner's last device: nobody could pair another; pair one first");
+  }
+  store::DeviceRow row = *device;
+  row.revoked = true;
+  row.last_seen = wall_now();
+  parts.devices.put(row);
+  // Shut out first, then remember: a crash in between leaves a device in that the caller was not told is out.
+  parts.sessions.revoke(id);
+  parts.engine.node_removed(id);
+  Result<void> saved = co_await parts.engine.save_device(row);
+  parts.watchers.device_changed(id);
+  log_info(fmt::format("device removed name=\"{}\"", row.name));
+  co_return saved;
+}
+
+v1::ListDevicesReply list(Parts& parts, const net::Caller& caller) {
+  v1::ListDevicesReply reply;
+  for (const store::DeviceRow* row : parts.devices.active())
+    *reply.add_devices() = parts.views.device(*row, caller.device);
+  if (caller.level == net::AccessLevel::kOwner) {
+    for (const WaitingDevice* device : parts.invitations.waiting(parts.loop.now())) {
+      *reply.add_pending() = pending_view(*device, parts.loop.now());
+    }
+  }
+  return reply;
+}
+
+}  // namespace
+
+void add_device_methods(net::Dispatcher& dispatcher, Parts& parts) {
+  dispatcher.unary<v1::InviteRequest, v1::InviteReply>(
+      "hearth.v1.DeviceService.Invite",
+      [&parts](const v1::InviteRequest& request, net::Caller&) -> net::Async<Result<v1::InviteReply>> {
+        if (request.role() != v1::ROLE_MEMBER && request.role() != v1::ROLE_OWNER) {
+          co_return fail(Code::kInvalidArgument, "role: ROLE_MEMBER or ROLE_OWNER");
+        }
+        co_return invite(parts, request.role());
+      });
+  dispatcher.unary<v1::AllowRequest, v1::AllowReply>(
+      "hearth.v1.DeviceService.Allow",
+      [&parts](const v1::AllowRequest& request, net::Caller&) { return allow(parts, request); });
+  dispatcher.unary<v1::ListDevicesRequest, v1::ListDevicesReply>(
+      "hearth.v1.DeviceService.List",
+      [&parts](const v1::ListDevicesRequest&, net::Caller& caller) -> net::Async<Result<v1::ListDevicesReply>> {
+        co_return list(parts, caller);
+      });
+  dispatcher.unary<v1::RevokeRequest, v1::RevokeReply>(
+      "hearth.v1.DeviceService.Revoke",
+      [&parts](const v1::RevokeRequest& request, net::Caller&) -> net::Async<Result<v1::RevokeReply>> {
+        Result<void> done = co_await remove_device(parts, {request.device_id()});
+        if (!done) co_return std::unexpected(done.error());
+        co_return v1::RevokeReply();
+      });
+  dispatcher.unary<v1::LeaveRequest, v1::LeaveReply>(
+      "hearth.v1.DeviceService.Leave",
+      [&parts](const v1::LeaveRequest&, net::Caller& caller) -> net::Async<Result<v1::LeaveReply>> {
+        Result<void> done = co_await remove_device(parts, caller.device);
+        if (!done) co_return std::unexpected(done.error());
+        co_return v1::LeaveReply();
+      });
+}
+
+}  // namespace hearth::hub

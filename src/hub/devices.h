@@ -1,0 +1,43 @@
+// Who is in: the devices of the pool, held in memory as the store has them.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hearth/v1/pairing.pb.h"
+#include "store/store.h"
+
+namespace hearth::hub {
+
+class Devices {
+ public:
+  explicit Devices(std::vector<store::DeviceRow> rows);
+
+  // Revoked devices too: old jobs name them. Null if there never was one.
+  const store::DeviceRow* find(DeviceId id) const;
+  // Only those that are in.
+  const store::DeviceRow* find_active(DeviceId id) const;
+  const store::DeviceRow* find_by_key(std::string_view spki) const;
+  std::vector<const store::DeviceRow*> active() const;
+  std::size_t owners() const;
+
+  // "?" for an unknown one.
+  std::string name(DeviceId id) const;
+
+  // A row for a new device, with a number of its own and a name that nobody else has ("phone", "phone 2"). Not in the
+  // table until put().
+  store::DeviceRow make(std::string name, v1::Role role, v1::KeyKind key_kind, std::string key, WallTime now);
+
+  // What the store has committed.
+  void put(const store::DeviceRow& row);
+
+  void seen(DeviceId id, WallTime now);
+
+ private:
+  std::map<DeviceId, store::DeviceRow> rows_;
+  std::uint64_t last_id_ = 0;
+};
+
+}  // namespace hearth::hub

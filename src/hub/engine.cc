@@ -1,0 +1,457 @@
+#include "hub/engine.h"
+
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace hearth::hub {
+namespace {
+
+// The largest tree of dependencies that one assignment carries.
+constexpr std::size_t kMaxDependencyTrees = 10'000;
+
+v1::Outcome outcome_of(Failure why) {
+  v1::Outcome outcome;
+  outcome.set_exit_code(-1);
+  outcome.set_reason(static_cast<v1::FailureReason>(why));
+  switch (why) {
+    case Failure::kNodeLost:
+      outcome.set_message("its node died, or was out of reach for longer than its lease");
+      break;
+    case Failure::kDependency:
+      outcome.set_message("a job that it runs after did not succeed");
+      break;
+    case Failure::kCancelled:
+      outcome.set_message("cancelled");
+      break;
+    default:
+      break;
+  }
+  return outcome;
+}
+
+}  // namespace
+
+struct Engine::Ticket {
+  net::Event done;
+  std::optional<Result<void>> result;
+};
+
+bool Engine::Pending::empty() const {
+  return batch.empty() && sends.empty() && changed_jobs.empty() && changed_nodes.empty();
+}
+
+WallTime wall_now() {
+  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  return {std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count()};
+}
+
+Engine::Engine(net::Loop& loop, net::Workers& store_worker, store::Store& store)
+    : loop_(loop), store_worker_(store_worker), store_(store), pool_(pool::Options{}) {
+  pending_.ticket = std::make_shared<Ticket>();
+}
+
+Engine::~Engine() = default;
+
+// --- starting and stopping ------------------------------------------------------------------------------------------
+
+Result<void> Engine::restore() {
+  Result<JobId> last = store_.last_job_id();
+  if (!last) return fail(last, "reading the pool's database");
+  last_job_id_ = last->value;
+  Result<std::vector<store::LiveJob>> jobs = store_.load_live_jobs();
+  if (!jobs) return fail(jobs, "reading the pool's database");
+  for (const store::LiveJob& job : *jobs) restore_job(job);
+  running_ = 2;
+  loop_.spawn(commit_for_ever());
+  loop_.spawn(tick_for_ever());
+  drain();
+  return {};
+}
+
+void Engine::restore_job(const store::LiveJob& job) {
+  std::vector<pool::RestoredTask> tasks;
+  const bool live = job.row.state <= pool::JobState::kRunning;
+  for (const store::TaskRow& row : job.tasks) {
+    tasks.push_back({row.task.index, row.state, row.epoch, row.attempts, row.failures, row.node});
+    if (live && row.state <= pool::TaskState::kLeased) rows_[row.task] = row;
+  }
+  pool_.restore_job(job.row.request, job.row.state, tasks, now());
+  if (!live) return;
+  LiveJob& restored = live_[job.row.request.id];
+  restored.row = job.row;
+  CHECK(restored.spec.ParseFromString(job.row.spec));
+  requests_[job.row.request_id] = job.row.request.id;
+}
+
+net::Async<void> Engine::stop() {
+  stopping_ = true;
+  wake_.notify();
+  while (running_ > 0) co_await stopped_.wait();
+}
+
+// --- jobs -----------------------------------------------------------------------------------------------------------
+
+net::Async<Result<JobId>> Engine::submit(DeviceId owner, v1::JobSpec spec, std::string request_id) {
+  const auto known = requests_.find(request_id);
+  if (known != requests_.end()) {
+    const JobId id = known->second;
+    Result<void> done = co_await committed();
+    if (!done) co_return std::unexpected(done.error());
+    co_return id;
+  }
+  Result<std::optional<JobId>> stored =
+      co_await ask([&](store::Store& store) { return store.find_request(request_id); });
+  if (!stored) co_return std::unexpected(stored.error());
+  if (*stored) co_return **stored;
+  Result<std::vector<JobId>> dependencies = co_await live_dependencies(spec);
+  if (!dependencies) co_return std::unexpected(dependencies.error());
+  if (disk_trouble_) co_return fail(*disk_trouble_, "no new job is taken while the hub cannot write");
+  if (requests_.contains(request_id)) co_return fail(Code::kAborted, "the same request is being answered; ask again");
+
+  LiveJob job;
+  const JobId id{last_job_id_ + 1};
+  const v1::Resources& needs = spec.resources();
+  job.row.request = {.id = id,
+                     .owner = owner,
+                     .tasks = spec.tasks(),
+                     .per_task = {needs.cores(), needs.memory_bytes(), needs.gpus()},
+                     .retries = spec.retries(),
+                     .after = *dependencies};
+  job.row.spec = spec.SerializeAsString();
+  job.row.request_id = request_id;
+  job.row.submitted = wall_now();
+  job.row.state = dependencies->empty() ? pool::JobState::kQueued : pool::JobState::kWaiting;
+  job.spec = std::move(spec);
+  const pool::JobRequest request = job.row.request;
+  if (Result<void> taken = pool_.on_submit(request, now()); !taken) co_return std::unexpected(taken.error());
+  last_job_id_ = id.value;
+  pending_.batch.jobs.push_back(job.row);
+  pending_.changed_jobs.push_back(id);
+  live_.emplace(id, std::move(job));
+  requests_.emplace(std::move(request_id), id);
+  drain();
+  Result<void> done = co_await committed();
+  if (!done) co_return fail(done, "the job was not accepted");
+  co_return id;
+}
+
+// Those of `after` that have not ended. One that ended must have succeeded; its outputs are looked up when a task is
+// assigned.
+net::Async<Result<std::vector<JobId>>> Engine::live_dependencies(const v1::JobSpec& spec) {
+  for (const std::uint64_t id : spec.after()) {
+    if (live_.contains({id})) continue;
+    Result<std::optional<store::JobRow>> row = co_await ask([&](store::Store& store) { return store.load_job({id}); });
+    if (!row) co_return std::unexpected(row.error());
+    if (!*row) co_return fail(Code::kNotFound, fmt::format("after: there is no job {}", id));
+    if ((*row)->state != pool::JobState::kSucceeded) {
+      co_return fail(Code::kFailedPrecondition,
+                     fmt::format("after: job {} did not succeed, so a job after it would never start", id));
+    }
+  }
+  std::vector<JobId> found;
+  for (const std::uint64_t id : spec.after()) {
+    if (live_.contains({id})) found.push_back({id});
+  }
+  co_return found;
+}
+
+net::Async<Result<void>> Engine::cancel(JobId job) {
+  pool_.on_cancel(job, now());
+  drain();
+  co_return co_await committed();
+}
+
+// --- nodes ----------------------------------------------------------------------------------------------------------
+
+void Engine::node_joined(NodeId node, NodeLink& link, const pool::NodeHello& hello) {
+  links_[node] = &link;
+  pool_.on_node_hello(node, hello, now());
+  pending_.changed_nodes.push_back(node);
+  drain();
+}
+
+void Engine::node_gone(NodeId node, NodeLink& link) {
+  const auto found = links_.find(node);
+  if (found == links_.end() || found->second != &link) return;
+  links_.erase(found);
+  pool_.on_node_gone(node, now());
+  pending_.changed_nodes.push_back(node);
+  drain();
+}
+
+void Engine::node_removed(NodeId node) {
+  links_.erase(node);
+  pool_.on_node_removed(node, now());
+  drain();
+}
+
+void Engine::heartbeat(NodeId node) { pool_.on_heartbeat(node, now()); }
+
+void Engine::note_change(NodeId node) {
+  pending_.changed_nodes.push_back(node);
+  wake_.notify();
+}
+
+void Engine::offer(NodeId node, const Resources& offered, bool closed) {
+  pool_.on_offer(node, offered, closed, now());
+  pending_.changed_nodes.push_back(node);
+  drain();
+}
+
+void Engine::started(NodeId node, AttemptId attempt) {
+  pool_.on_started(node, attempt, now());
+  if (const auto row = rows_.find(attempt.task); row != rows_.end() && row->second.epoch == attempt.epoch) {
+    row->second.started = wall_now();
+  }
+  drain();
+}
+
+void Engine::finished(NodeId node, AttemptId attempt, v1::Outcome outcome) {
+  pool_.on_finished(node, attempt, static_cast<Failure>(outcome.reason()), now());
+  pending_.changed_nodes.push_back(node);
+  drain(&outcome);
+}
+
+net::Async<Result<void>> Engine::save_device(const store::DeviceRow& row) {
+  pending_.batch.devices.push_back(row);
+  co_return co_await committed();
+}
+
+// --- questions ------------------------------------------------------------------------------------------------------
+
+const LiveJob* Engine::live_job(JobId id) const {
+  const auto found = live_.find(id);
+  return found == live_.end() ? nullptr : &found->second;
+}
+
+std::optional<store::TaskRow> Engine::live_task(TaskId task) const {
+  const auto found = rows_.find(task);
+  return found == rows_.end() ? std::nullopt : std::optional(found->second);
+}
+
+NodeLink* Engine::link(NodeId node) const {
+  const auto found = links_.find(node);
+  return found == links_.end() ? nullptr : found->second;
+}
+
+// --- effects --------------------------------------------------------------------------------------------------------
+
+// `outcome`: what the event that was just fed in reported, for the record that settles it.
+void Engine::drain(const v1::Outcome* outcome) {
+  for (int i = 0; i < 100; ++i) {
+    const std::optional<Time> deadline = pool_.next_deadline();
+    if (!deadline || *deadline > now()) break;
+    pool_.tick(now());
+  }
+  for (pool::Effect& effect : pool_.take_effects()) {
+    if (const auto* job = std::get_if<pool::JobRecord>(&effect))
+      apply(*job);
+    else if (const auto* lease = std::get_if<pool::LeaseRecord>(&effect))
+      apply(*lease);
+    else if (const auto* requeue = std::get_if<pool::RequeueRecord>(&effect))
+      apply(*requeue, outcome);
+    else if (const auto* end = std::get_if<pool::EndRecord>(&effect))
+      apply(*end, outcome);
+    else if (const auto* range = std::get_if<pool::EndRangeRecord>(&effect))
+      apply(*range);
+    else
+      pending_.sends.push_back(effect);
+  }
+  if (!pending_.empty()) wake_.notify();
+}
+
+void Engine::apply(const pool::JobRecord& record) {
+  const auto found = live_.find(record.job);
+  CHECK(found != live_.end());
+  store::JobRow& row = found->second.row;
+  store::JobChange change{.job = record.job, .state = record.state, .started = {}, .ended = {}};
+  if (record.state == pool::JobState::kRunning && row.started.unix_millis == 0)
+    change.started = row.started = wall_now();
+  if (record.state >= pool::JobState::kSucceeded) {
+    change.ended = row.ended = wall_now();
+    pending_.ended_jobs.push_back(record.job);
+  }
+  row.state = record.state;
+  pending_.batch.changes.push_back(change);
+  pending_.changed_jobs.push_back(record.job);
+}
+
+void Engine::apply(const pool::LeaseRecord& record) {
+  store::TaskRow& row = rows_[record.attempt.task];
+  row.task = record.attempt.task;
+  row.state = pool::TaskState::kLeased;
+  row.epoch = record.attempt.epoch;
+  row.attempts = record.attempts;
+  row.node = record.node;
+  row.started = {};
+  pending_.batch.tasks.push_back(row);
+  pending_.changed_jobs.push_back(record.attempt.task.job);
+  pending_.changed_nodes.push_back(record.node);
+}
+
+void Engine::apply(const pool::RequeueRecord& record, const v1::Outcome* outcome) {
+  store::TaskRow& row = rows_[record.attempt.task];
+  const bool reported = outcome != nullptr && record.why != Failure::kNodeLost;
+  const v1::Outcome ended = reported ? *outcome : outcome_of(record.why);
+  row.task = record.attempt.task;
+  row.state = pool::TaskState::kPending;
+  row.epoch = record.attempt.epoch;
+  row.attempts = record.attempts;
+  row.failures = record.failures;
+  row.ended = wall_now();
+  row.outcome = ended.SerializeAsString();
+  pending_.batch.tasks.push_back(row);
+  pending_.changed_jobs.push_back(record.attempt.task.job);
+  pending_.ended.push_back({record.attempt, ended});
+}
+
+void Engine::apply(const pool::EndRecord& record, const v1::Outcome* outcome) {
+  const TaskId task = record.attempt.task;
+  store::TaskRow row = rows_[task];
+  rows_.erase(task);
+  const bool reported = outcome != nullptr && record.why == static_cast<Failure>(outcome->reason());
+  const v1::Outcome ended = reported ? *outcome : outcome_of(record.why);
+  row.task = task;
+  row.state = record.state;
+  row.epoch = record.attempt.epoch;
+  row.ended = wall_now();
+  row.outcome = ended.SerializeAsString();
+  if (record.state == pool::TaskState::kFailed) {
+    LiveJob& job = live_.at(task.job);
+    if (job.first_failure.reason() == v1::FAILURE_REASON_UNSPECIFIED) job.first_failure = ended;
+  }
+  pending_.batch.tasks.push_back(std::move(row));
+  pending_.changed_jobs.push_back(task.job);
+  pending_.ended.push_back({record.attempt, ended});
+}
+
+void Engine::apply(const pool::EndRangeRecord& record) {
+  pending_.batch.range_ends.push_back({record.job, record.first, record.count, record.state, record.why});
+  pending_.changed_jobs.push_back(record.job);
+  // Tasks of the range that waited for another attempt have rows of their own, which the range does not cover.
+  for (auto row = rows_.lower_bound({record.job, record.first}); row != rows_.end();) {
+    if (row->first.job != record.job || row->first.index - record.first >= record.count) break;
+    row = rows_.erase(row);
+  }
+}
+
+// --- committing -----------------------------------------------------------------------------------------------------
+
+net::Async<Result<void>> Engine::committed() {
+  const std::shared_ptr<Ticket> ticket = pending_.ticket;
+  wake_.notify();
+  while (!ticket->result) co_await ticket->done.wait();
+  co_return *ticket->result;
+}
+
+net::Async<void> Engine::commit_for_ever() {
+  while (!stopping_ || !pending_.empty()) {
+    const bool awaited = pending_.ticket.use_count() > 1;
+    if (pending_.empty() && !awaited) {
+      co_await wake_.wait();
+      continue;
+    }
+    Pending now = std::exchange(pending_, Pending{});
+    pending_.ticket = std::make_shared<Ticket>();
+    if (!now.batch.empty()) co_await commit(now);
+    co_await speak(now);
+  }
+  if (--running_ == 0) stopped_.notify();
+}
+
+net::Async<void> Engine::commit(Pending& pending) {
+  for (bool first = true;; first = false) {
+    Result<void> done = co_await ask([&](store::Store& store) { return store.commit(pending.batch); });
+    if (done) break;
+    disk_trouble_ = done.error();
+    if (first) {
+      log_error(fmt::format("could not write the pool's database, trying again every second error=\"{}\"",
+                            done.error().message));
+      give_up_submissions(pending);
+      pending.ticket->result = done;
+      pending.ticket->done.notify();
+    }
+    if (stopping_) co_return;
+    co_await net::sleep_for(seconds(1));
+  }
+  if (disk_trouble_) log_info("the pool's database can be written again");
+  disk_trouble_.reset();
+}
+
+// Their callers are about to hear that they were not accepted; so they must not run once the disk has room.
+void Engine::give_up_submissions(const Pending& pending) {
+  for (const store::JobRow& row : pending.batch.jobs) pool_.on_cancel(row.request.id, now());
+  drain();
+}
+
+net::Async<void> Engine::speak(Pending& pending) {
+  if (!pending.ticket->result) pending.ticket->result = Result<void>();
+  pending.ticket->done.notify();
+  for (const pool::Effect& effect : pending.sends) {
+    if (const auto* send = std::get_if<pool::AssignSend>(&effect)) {
+      co_await send_assign(*send);
+    } else if (const auto* halt = std::get_if<pool::StopSend>(&effect)) {
+      if (NodeLink* to = link(halt->node)) to->stop(halt->attempt);
+    } else if (const auto* acknowledgement = std::get_if<pool::AcknowledgeSend>(&effect)) {
+      if (NodeLink* to = link(acknowledgement->node)) to->acknowledge(acknowledgement->attempt);
+    }
+  }
+  for (Observer* observer : observers_) {
+    for (const Ended& ended : pending.ended) observer->attempt_ended(ended.attempt, ended.outcome);
+    for (const JobId job : pending.changed_jobs) observer->job_changed(job);
+    for (const NodeId node : pending.changed_nodes) observer->node_changed(node);
+    for (const JobId job : pending.ended_jobs) observer->job_ended(job);
+  }
+  for (const JobId job : pending.ended_jobs) {
+    const auto ended = live_.find(job);
+    if (ended == live_.end()) continue;
+    requests_.erase(ended->second.row.request_id);
+    live_.erase(ended);
+    pool_.forget(job);
+  }
+}
+
+net::Async<void> Engine::send_assign(const pool::AssignSend& send) {
+  const auto found = live_.find(send.attempt.task.job);
+  if (found == live_.end()) co_return;  // ended meanwhile; a stop follows
+  if (!found->second.dependency_outputs) {
+    const v1::JobSpec& spec = found->second.spec;
+    const std::vector<std::uint64_t> after(spec.after().begin(), spec.after().end());
+    std::vector<v1::Blob> trees = co_await ask([&](store::Store& store) {
+      std::vector<v1::Blob> outputs;
+      for (const std::uint64_t id : after) {
+        for (std::uint32_t first = 0; outputs.size() < kMaxDependencyTrees; first += 1000) {
+          Result<std::vector<store::TaskRow>> rows = store.load_tasks({id}, first, 1000, false);
+          if (!rows || rows->empty()) break;
+          for (const store::TaskRow& row : *rows) {
+            v1::Outcome outcome;
+            if (outcome.ParseFromString(row.outcome) && outcome.has_outputs()) outputs.push_back(outcome.outputs());
+          }
+        }
+      }
+      return outputs;
+    });
+    const auto still = live_.find(send.attempt.task.job);
+    if (still == live_.end()) co_return;
+    still->second.dependency_outputs = std::move(trees);
+  }
+  const auto job = live_.find(send.attempt.task.job);
+  NodeLink* to = link(send.node);
+  if (to == nullptr) co_return;
+  to->assign(send.attempt, job->second);
+  for (Observer* observer : observers_) observer->attempt_assigned(send.attempt, send.node);
+}
+
+net::Async<void> Engine::tick_for_ever() {
+  while (!stopping_) {
+    co_await net::sleep_for(milliseconds(100));
+    drain();
+  }
+  if (--running_ == 0) stopped_.notify();
+}
+
+}  // namespace hearth::hub

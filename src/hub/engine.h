@@ -1,0 +1,153 @@
+// Commit, then speak: the shell round core/pool and the store. Events go in one by one; what they decided is gathered,
+// committed in one transaction on the store's worker (while it runs, the next batch gathers), and only then sent to
+// nodes, told to callers and shown to watchers.
+//
+// A commit that fails (disk full) is tried again every second. Until it succeeds nothing is said to anybody, no new job
+// is taken, and the jobs whose submission was in it are cancelled: their callers were told that they are not accepted.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/pool/pool.h"
+#include "hearth/v1/jobs.pb.h"
+#include "net/async.h"
+#include "store/store.h"
+
+namespace hearth::hub {
+
+// What the hub remembers of a job that has not ended.
+struct LiveJob {
+  store::JobRow row;
+  v1::JobSpec spec;
+  v1::Outcome first_failure;
+  std::optional<std::vector<v1::Blob>> dependency_outputs;  // trees of the jobs it runs after, once loaded
+};
+
+// What a node's session carries out.
+class NodeLink {
+ public:
+  virtual ~NodeLink() = default;
+  virtual void assign(AttemptId attempt, const LiveJob& job) = 0;
+  virtual void stop(AttemptId attempt) = 0;
+  virtual void acknowledge(AttemptId attempt) = 0;
+};
+
+// Told after the commit.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void job_changed(JobId job) = 0;
+  virtual void node_changed(NodeId node) = 0;
+  virtual void attempt_assigned(AttemptId attempt, NodeId node) = 0;
+  virtual void attempt_ended(AttemptId attempt, const v1::Outcome& outcome) = 0;  // for good, or to be tried again
+  virtual void job_ended(JobId job) = 0;
+};
+
+class Engine {
+ public:
+  Engine(net::Loop& loop, net::Workers& store_worker, store::Store& store);
+  ~Engine();
+
+  void observe(Observer& observer) { observers_.push_back(&observer); }
+
+  // Takes up where the store's last commit left off, then starts committing. Blocks; call before the loop runs.
+  Result<void> restore();
+
+  // Commits what is pending and stops.
+  net::Async<void> stop();
+
+  // --- jobs. The spec has been checked. Errors: those of pool::Pool::on_submit, kResourceExhausted (disk),
+  // kFailedPrecondition (a job of `after` failed).
+  net::Async<Result<JobId>> submit(DeviceId owner, v1::JobSpec spec, std::string request_id);
+  net::Async<Result<void>> cancel(JobId job);
+
+  // --- nodes
+  void node_joined(NodeId node, NodeLink& link, const pool::NodeHello& hello);
+  void node_gone(NodeId node, NodeLink& link);  // no effect if another link has taken its place
+  void node_removed(NodeId node);
+  void heartbeat(NodeId node);
+  void note_change(NodeId node);  // what the node says of itself has changed: watchers want to know
+  void offer(NodeId node, const Resources& offered, bool closed);
+  void started(NodeId node, AttemptId attempt);
+  void finished(NodeId node, AttemptId attempt, v1::Outcome outcome);
+
+  // --- devices
+  net::Async<Result<void>> save_device(const store::DeviceRow& row);
+
+  // --- questions
+  const LiveJob* live_job(JobId id) const;
+  const std::map<JobId, LiveJob>& live_jobs() const { return live_; }
+  const pool::Pool& pool() const { return pool_; }
+  std::optional<store::TaskRow> live_task(
+      TaskId task) const;  // of a leased task, or one that waits for another attempt
+  bool connected(NodeId node) const { return links_.contains(node); }
+  NodeLink* link(NodeId node) const;
+
+  // Runs a question on the store's worker.
+  template <class Function>
+  auto ask(Function function) -> net::Async<decltype(function(std::declval<store::Store&>()))> {
+    co_return co_await store_worker_.run([&] { return function(store_); });
+  }
+
+ private:
+  struct Ticket;
+  struct Ended {
+    AttemptId attempt;
+    v1::Outcome outcome;
+  };
+  // What one commit makes true, and what is said once it is.
+  struct Pending {
+    store::Batch batch;
+    std::vector<pool::Effect> sends;
+    std::vector<Ended> ended;
+    std::vector<JobId> changed_jobs;
+    std::vector<JobId> ended_jobs;
+    std::vector<NodeId> changed_nodes;
+    std::shared_ptr<Ticket> ticket;
+    bool empty() const;
+  };
+
+  Time now() const { return loop_.now(); }
+  void restore_job(const store::LiveJob& job);
+  net::Async<Result<std::vector<JobId>>> live_dependencies(const v1::JobSpec& spec);
+  void drain(const v1::Outcome* outcome = nullptr);
+  void apply(const pool::JobRecord& record);
+  void apply(const pool::LeaseRecord& record);
+  void apply(const pool::RequeueRecord& record, const v1::Outcome* outcome);
+  void apply(const pool::EndRecord& record, const v1::Outcome* outcome);
+  void apply(const pool::EndRangeRecord& record);
+  net::Async<Result<void>> committed();
+  net::Async<void> commit_for_ever();
+  net::Async<void> commit(Pending& pending);
+  void give_up_submissions(const Pending& pending);
+  net::Async<void> speak(Pending& pending);
+  net::Async<void> send_assign(const pool::AssignSend& send);
+  net::Async<void> tick_for_ever();
+
+  net::Loop& loop_;
+  net::Workers& store_worker_;
+  store::Store& store_;
+  pool::Pool pool_;
+  std::vector<Observer*> observers_;
+  std::map<NodeId, NodeLink*> links_;
+  std::map<JobId, LiveJob> live_;
+  std::map<TaskId, store::TaskRow> rows_;  // of tasks that are leased or wait for another attempt
+  std::map<std::string, JobId> requests_;  // of live jobs
+  std::uint64_t last_job_id_ = 0;
+  Pending pending_;
+  net::Event wake_;
+  bool stopping_ = false;
+  int running_ = 0;  // coroutines of ours
+  net::Event stopped_;
+  std::optional<Error> disk_trouble_;
+};
+
+// Now, for people.
+WallTime wall_now();
+
+}  // namespace hearth::hub

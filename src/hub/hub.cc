@@ -1,0 +1,211 @@
+#include "hub/hub.h"
+
+#include <unistd.h>
+
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "hub/node_session.h"
+#include "hub/parts.h"
+
+namespace hearth::hub {
+namespace {
+
+constexpr unsigned kFileWorkers = 4;
+constexpr std::string_view kNodeProtocol = "hearth-node.1";
+
+// The port of an earlier start, so that links and pinned addresses go on working. 0: none.
+std::uint16_t earlier_port(const std::filesystem::path& file) {
+  std::ifstream stream(file);
+  const std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  const std::size_t at = text.find("\"port\":");
+  const unsigned long port = at == std::string::npos ? 0 : std::strtoul(text.c_str() + at + 7, nullptr, 10);
+  return port > 65535 ? std::uint16_t{0} : static_cast<std::uint16_t>(port);
+}
+
+Result<void> write_whole(const std::filesystem::path& file, const std::string& text) {
+  const std::filesystem::path fresh = file.string() + ".new";
+  std::ofstream stream(fresh, std::ios::trunc);
+  stream << text;
+  stream.close();
+  std::error_code error;
+  if (stream) std::filesystem::rename(fresh, file, error);
+  if (!stream || error) return fail(Code::kInternal, fmt::format("writing {}", file.string()));
+  return {};
+}
+
+class HubImpl : public Hub {
+ public:
+  HubImpl(net::Loop& loop, Options options)
+      : loop_(loop), options_(std::move(options)), workers_(kFileWorkers), store_worker_(1) {}
+
+  Result<void> start();
+  std::uint16_t port() const override { return parts_->port; }
+  const std::string& identity_key() const override { return identity_->public_key(); }
+  DeviceId local_device(std::string_view key_spki) const override {
+    const store::DeviceRow* row = devices_->find_by_key(key_spki);
+    return row == nullptr ? DeviceId{} : row->id;
+  }
+  net::Async<void> stop() override;
+
+ private:
+  Result<void> open_state();
+  Result<void> add_local_devices();
+  Result<void> listen();
+  net::Async<void> serve(net::Exchange& exchange);
+  net::Async<void> serve_node(net::Exchange& exchange, const net::Caller& caller);
+
+  net::Loop& loop_;
+  Options options_;
+  net::Workers workers_;
+  net::Workers store_worker_;
+  std::optional<net::IdentityKey> identity_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<blob::BlobStore> blobs_;
+  std::unique_ptr<Devices> devices_;
+  Sessions sessions_;
+  Invitations invitations_;
+  net::Event pairing_answered_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Views> views_;
+  std::unique_ptr<Watchers> watchers_;
+  std::unique_ptr<LogRelay> logs_;
+  std::unique_ptr<Parts> parts_;
+  std::unique_ptr<net::Dispatcher> dispatcher_;
+  std::unique_ptr<net::Server> server_;
+};
+
+Result<void> HubImpl::start() {
+  for (const auto step : {&HubImpl::open_state, &HubImpl::add_local_devices, &HubImpl::listen}) {
+    if (Result<void> done = (this->*step)(); !done) return done;
+  }
+  return {};
+}
+
+Result<void> HubImpl::open_state() {
+  std::error_code error;
+  std::filesystem::create_directories(options_.directory, error);
+  std::filesystem::permissions(options_.directory, std::filesystem::perms::owner_all, error);
+  if (error)
+    return fail(Code::kPermissionDenied, fmt::format("making {}: {}", options_.directory.string(), error.message()));
+  Result<net::IdentityKey> identity = net::IdentityKey::load_or_create(options_.directory / "identity.pem");
+  if (!identity) return fail(identity, "the hub's identity");
+  identity_.emplace(std::move(*identity));
+  Result<std::unique_ptr<store::Store>> store = store::open_sqlite(options_.directory / "pool.db");
+  if (!store) return std::unexpected(store.error());
+  store_ = std::move(*store);
+  Result<std::unique_ptr<blob::BlobStore>> blobs =
+      blob::BlobStore::open(options_.directory / "blobs", {.max_bytes = options_.max_blob_bytes});
+  if (!blobs) return fail(blobs, "the hub's blobs");
+  blobs_ = std::move(*blobs);
+  Result<std::vector<store::DeviceRow>> devices = store_->load_devices();
+  if (!devices) return fail(devices, "reading the pool's devices");
+  devices_ = std::make_unique<Devices>(std::move(*devices));
+  return {};
+}
+
+Result<void> HubImpl::add_local_devices() {
+  store::Batch batch;
+  for (const LocalDevice& local : options_.local_devices) {
+    if (devices_->find_by_key(local.key_spki) != nullptr) continue;
+    const v1::Role role = local.as_node ? v1::ROLE_NODE : v1::ROLE_OWNER;
+    batch.devices.push_back(devices_->make(local.name, role, v1::KEY_KIND_ED25519, local.key_spki, wall_now()));
+    devices_->put(batch.devices.back());
+  }
+  return batch.empty() ? Result<void>() : store_->commit(batch);
+}
+
+Result<void> HubImpl::listen() {
+  engine_ = std::make_unique<Engine>(loop_, store_worker_, *store_);
+  views_ = std::make_unique<Views>(loop_, *engine_, *devices_, sessions_);
+  watchers_ = std::make_unique<Watchers>(loop_, *views_, *devices_, invitations_);
+  logs_ = std::make_unique<LogRelay>(*engine_, *blobs_, workers_);
+  engine_->observe(*watchers_);
+  engine_->observe(*logs_);
+  if (Result<void> restored = engine_->restore(); !restored) return restored;
+  parts_ = std::unique_ptr<Parts>(new Parts{loop_, workers_, options_, *identity_, *engine_, *devices_, sessions_,
+                                            invitations_, *views_, *watchers_, *logs_, *blobs_, pairing_answered_,
+                                            loop_.now()});
+  dispatcher_ = std::make_unique<net::Dispatcher>(
+      [this](const net::RequestHead& head, const std::string& address) { return authorize(*parts_, head, address); },
+      [this](const net::Caller& caller, net::Cuttable& connection, bool begins) {
+        if (begins)
+          sessions_.enter(caller.device, connection);
+        else
+          sessions_.leave(caller.device, connection);
+        watchers_->device_changed(caller.device);
+      });
+  for (const auto add :
+       {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods}) {
+    add(*dispatcher_, *parts_);
+  }
+  const std::filesystem::path endpoint = options_.directory / "endpoint.json";
+  net::ServerOptions listening{.address = options_.address,
+                               .port = options_.port != 0 ? options_.port : earlier_port(endpoint),
+                               .max_connections_per_address = 2'000};
+  const auto handler = [this](net::Exchange& exchange) { return serve(exchange); };
+  const auto tls = net::TlsContext::server(*identity_);
+  Result<std::unique_ptr<net::Server>> server = net::Server::listen(loop_, listening, tls, handler);
+  if (!server && options_.port == 0 && listening.port != 0) {
+    listening.port = 0;
+    server = net::Server::listen(loop_, listening, tls, handler);
+  }
+  if (!server) return std::unexpected(server.error());
+  server_ = std::move(*server);
+  parts_->port = server_->port();
+  log_info(fmt::format("hub listens address={} port={} identity={}", options_.address, parts_->port,
+                       to_hex(identity_->public_key())));
+  return write_whole(endpoint, fmt::format("{{\"port\": {}, \"identity\": \"{}\", \"pid\": {}}}\n", parts_->port,
+                                           to_hex(identity_->public_key()), getpid()));
+}
+
+net::Async<void> HubImpl::serve(net::Exchange& exchange) {
+  const net::RequestHead& head = exchange.head();
+  if (net::Dispatcher::is_call(head.path)) co_return co_await dispatcher_->handle(exchange);
+  const bool node = head.path == "/session";
+  if (!node && !head.path.starts_with("/blob/")) co_return co_await serve_page(exchange, options_.page);
+  Result<net::Caller> caller = authorize(*parts_, head, exchange.peer_address());
+  if (!caller) {
+    co_await exchange.reply(net::text_response(401, caller.error().message));
+  } else if (node) {
+    co_await serve_node(exchange, *caller);
+  } else {
+    co_await serve_blob(exchange, *parts_, *caller);
+  }
+}
+
+net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller& caller) {
+  const store::DeviceRow* device = devices_->find_active(caller.device);
+  if (device == nullptr || device->role != v1::ROLE_NODE || !exchange.head().headers.has("authorization")) {
+    co_await exchange.reply(net::text_response(403, "only a node that joined may open a node's session"));
+    co_return;
+  }
+  Result<std::unique_ptr<net::WebSocket>> socket =
+      co_await exchange.accept_websocket(kNodeProtocol, NodeSession::kMaxFrameBytes);
+  if (!socket) co_return;
+  sessions_.enter(caller.device, exchange.connection());
+  {
+    NodeSession session(loop_, *engine_, *logs_, *views_, caller.device, caller.device_name, **socket);
+    co_await session.run();
+  }
+  sessions_.leave(caller.device, exchange.connection());
+  devices_->seen(caller.device, wall_now());
+}
+
+net::Async<void> HubImpl::stop() {
+  server_.reset();
+  co_await engine_->stop();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Hub>> Hub::start(net::Loop& loop, const Options& options) {
+  auto hub = std::make_unique<HubImpl>(loop, options);
+  if (Result<void> started = hub->start(); !started) return std::unexpected(started.error());
+  return hub;
+}
+
+}  // namespace hearth::hub

@@ -1,0 +1,172 @@
+// JobService.
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "blob/transfer.h"
+#include "hearth/v1/jobs.pb.h"
+#include "hub/parts.h"
+#include "hub/spec.h"
+
+namespace hearth::hub {
+namespace {
+
+constexpr std::uint32_t kMaxListed = 1000;
+constexpr std::uint32_t kDefaultListed = 100;
+constexpr std::uint64_t kMaxTreeBytes = 32 << 20;
+
+// Every input is here, so that a task never starts only to find that something is missing. Blocks.
+Result<void> check_inputs(blob::BlobStore& blobs, const v1::Blob& inputs) {
+  Result<std::string> bytes = blobs.load(inputs.sha256(), kMaxTreeBytes);
+  if (!bytes) {
+    return fail(bytes.error().code == Code::kNotFound ? Code::kFailedPrecondition : bytes.error().code,
+                "inputs: the tree was not uploaded (PUT /blob/SHA256 first)");
+  }
+  v1::Tree tree;
+  if (!tree.ParseFromString(*bytes)) return fail(Code::kInvalidArgument, "inputs: the blob is no Tree");
+  if (Result<void> checked = blob::check_tree(tree); !checked) return fail(checked, "inputs");
+  for (const v1::TreeFile& file : tree.files()) {
+    if (!blobs.has(file.blob().sha256())) {
+      return fail(Code::kFailedPrecondition, fmt::format("inputs: the content of '{}' was not uploaded", file.path()));
+    }
+  }
+  return {};
+}
+
+net::Async<Result<v1::SubmitReply>> submit(Parts& parts, const v1::SubmitRequest& request, const net::Caller& caller) {
+  if (request.request_id().size() != 16) co_return fail(Code::kInvalidArgument, "request_id: 16 random bytes");
+  v1::JobSpec spec = request.spec();
+  if (Result<void> completed = complete_spec(spec); !completed) co_return std::unexpected(completed.error());
+  if (spec.has_inputs()) {
+    Result<void> checked = co_await parts.workers.run([&] { return check_inputs(parts.blobs, spec.inputs()); });
+    if (!checked) co_return std::unexpected(checked.error());
+  }
+  Result<JobId> id = co_await parts.engine.submit(caller.device, std::move(spec), request.request_id());
+  if (!id) co_return std::unexpected(id.error());
+  v1::SubmitReply reply;
+  reply.set_job_id(id->value);
+  co_return reply;
+}
+
+net::Async<Result<v1::GetJobReply>> get(Parts& parts, const v1::GetJobRequest& request) {
+  Result<v1::Job> job = co_await parts.views.job({request.job_id()});
+  if (!job) co_return std::unexpected(job.error());
+  v1::GetJobReply reply;
+  *reply.mutable_job() = std::move(*job);
+  if (request.task_limit() > 0) {
+    Result<std::vector<v1::Task>> tasks = co_await parts.views.tasks(
+        {request.job_id()}, request.first_task(), std::min(request.task_limit(), kMaxListed), request.only_failed());
+    if (!tasks) co_return std::unexpected(tasks.error());
+    for (v1::Task& task : *tasks) *reply.add_tasks() = std::move(task);
+  }
+  co_return reply;
+}
+
+net::Async<Result<v1::CancelReply>> cancel(Parts& parts, const v1::CancelRequest& request, const net::Caller& caller) {
+  const JobId id{request.job_id()};
+  if (const LiveJob* live = parts.engine.live_job(id)) {
+    if (live->row.request.owner != caller.device && caller.level != net::AccessLevel::kOwner) {
+      co_return fail(Code::kPermissionDenied, fmt::format("job {} is {}'s; only that device or an owner's may end it",
+                                                          id.value, parts.devices.name(live->row.request.owner)));
+    }
+    if (Result<void> done = co_await parts.engine.cancel(id); !done) co_return std::unexpected(done.error());
+  }
+  Result<v1::Job> job = co_await parts.views.job(id);
+  if (!job) co_return std::unexpected(job.error());
+  v1::CancelReply reply;
+  reply.set_state(job->state());
+  co_return reply;
+}
+
+std::string plural(std::uint32_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string job_list(const std::vector<JobId>& jobs) {
+  std::string text;
+  for (const JobId job : jobs) text += fmt::format("{}{}", text.empty() ? "" : ", ", job.value);
+  return text;
+}
+
+std::string sentence(const pool::Why& why, const v1::Resources& needs) {
+  switch (why.cause) {
+    case pool::Cause::kEnded:
+      return "it has ended";
+    case pool::Cause::kRunning:
+      return "nothing waits: all its unfinished tasks are running";
+    case pool::Cause::kWaitsForJobs:
+      return fmt::format("it runs after {} {}, not yet ended", why.jobs.size() == 1 ? "job" : "jobs",
+                         job_list(why.jobs));
+    case pool::Cause::kNoNode:
+      return "no node is connected; on the PC that should work for this pool: hearth up, or hearth join LINK";
+    case pool::Cause::kTooLarge:
+      return fmt::format("a task needs {}, {} of memory and {}; the largest connected node offers {}, {} and {}",
+                         plural(needs.cores(), "core"), format_bytes(needs.memory_bytes()), plural(needs.gpus(), "GPU"),
+                         plural(why.largest_offer.cores, "core"), format_bytes(why.largest_offer.memory_bytes),
+                         plural(why.largest_offer.gpus, "GPU"));
+    case pool::Cause::kNodesClosed:
+      return fmt::format("{} could take it, but {} closed to guests now (owner's hours, or leaving); see: hearth nodes",
+                         plural(why.nodes, "node"), why.nodes == 1 ? "it is" : "all are");
+    case pool::Cause::kBusy:
+      return why.jobs.empty() ? fmt::format("{} could take it, all busy now", plural(why.nodes, "node"))
+                              : fmt::format("{} could take it, all busy now with job {}", plural(why.nodes, "node"),
+                                            job_list(why.jobs));
+    case pool::Cause::kBackoff:
+      return fmt::format("its last attempt failed; the next starts in {:.0f} s", why.wait.seconds());
+  }
+  return "";
+}
+
+net::Async<Result<v1::WhyReply>> why(Parts& parts, const v1::WhyRequest& request) {
+  const JobId id{request.job_id()};
+  v1::WhyReply reply;
+  const std::optional<pool::Why> answer = parts.engine.pool().why(id, parts.loop.now());
+  const LiveJob* live = parts.engine.live_job(id);
+  if (answer && live != nullptr) {
+    reply.set_cause(static_cast<v1::WhyReply::Cause>(answer->cause));
+    reply.set_sentence(sentence(*answer, live->spec.resources()));
+    for (const JobId job : answer->jobs) reply.add_job_ids(job.value);
+    co_return reply;
+  }
+  Result<v1::Job> job = co_await parts.views.job(id);
+  if (!job) co_return std::unexpected(job.error());
+  reply.set_cause(v1::WhyReply::CAUSE_ENDED);
+  reply.set_sentence(job->has_first_failure() ? fmt::format("it has ended: {}", job->first_failure().message())
+                                              : "it has ended");
+  co_return reply;
+}
+
+}  // namespace
+
+void add_job_methods(net::Dispatcher& dispatcher, Parts& parts) {
+  dispatcher.unary<v1::SubmitRequest, v1::SubmitReply>(
+      "hearth.v1.JobService.Submit",
+      [&parts](const v1::SubmitRequest& request, net::Caller& caller) { return submit(parts, request, caller); });
+  dispatcher.unary<v1::GetJobRequest, v1::GetJobReply>(
+      "hearth.v1.JobService.Get",
+      [&parts](const v1::GetJobRequest& request, net::Caller&) { return get(parts, request); });
+  dispatcher.unary<v1::ListJobsRequest, v1::ListJobsReply>(
+      "hearth.v1.JobService.List",
+      [&parts](const v1::ListJobsRequest& request, net::Caller&) -> net::Async<Result<v1::ListJobsReply>> {
+        const std::uint32_t limit = request.limit() == 0 ? kDefaultListed : std::min(request.limit(), kMaxListed);
+        Result<std::vector<v1::Job>> jobs = co_await parts.views.jobs({request.before_id()}, limit);
+        if (!jobs) co_return std::unexpected(jobs.error());
+        v1::ListJobsReply reply;
+        for (v1::Job& job : *jobs) *reply.add_jobs() = std::move(job);
+        co_return reply;
+      });
+  dispatcher.unary<v1::CancelRequest, v1::CancelReply>(
+      "hearth.v1.JobService.Cancel",
+      [&parts](const v1::CancelRequest& request, net::Caller& caller) { return cancel(parts, request, caller); });
+  dispatcher.unary<v1::WhyRequest, v1::WhyReply>(
+      "hearth.v1.JobService.Why",
+      [&parts](const v1::WhyRequest& request, net::Caller&) { return why(parts, request); });
+  dispatcher.streaming<v1::LogsRequest, v1::LogsReply>(
+      "hearth.v1.JobService.Logs",
+      [&parts](const v1::LogsRequest& request, net::Caller&, net::ReplyStream& stream) -> net::Async<Result<void>> {
+        Result<v1::Job> job = co_await parts.views.job({request.job_id()});
+        if (!job) co_return std::unexpected(job.error());
+        co_return co_await parts.logs.stream(request, stream);
+      });
+}
+
+}  // namespace hearth::hub

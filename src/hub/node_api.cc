@@ -1,0 +1,52 @@
+// NodeService: nodes, the pool in one look, and the stream that keeps a page up to date.
+#include "hearth/v1/nodes.pb.h"
+#include "hub/parts.h"
+
+namespace hearth::hub {
+namespace {
+
+v1::StatusReply status(Parts& parts, const net::Caller& caller) {
+  v1::StatusReply reply;
+  reply.set_pool_name(parts.options.pool_name);
+  reply.set_version(HEARTH_VERSION);
+  Resources offered;
+  Resources used;
+  for (const v1::Node& node : parts.views.nodes()) {
+    reply.set_nodes(reply.nodes() + 1);
+    if (!node.connected()) continue;
+    reply.set_nodes_connected(reply.nodes_connected() + 1);
+    if (!node.closed()) offered = offered + from_proto(node.offered());
+    used = used + from_proto(node.used());
+  }
+  *reply.mutable_offered() = to_proto(offered);
+  *reply.mutable_used() = to_proto(used);
+  reply.set_tasks_pending(parts.engine.pool().pending_tasks());
+  reply.set_tasks_running(parts.engine.pool().leased_tasks());
+  reply.set_blob_bytes(parts.blobs.bytes());
+  reply.set_uptime_seconds((parts.loop.now() - parts.started).micros / 1'000'000);
+  reply.set_device_name(caller.device_name);
+  return reply;
+}
+
+}  // namespace
+
+void add_node_methods(net::Dispatcher& dispatcher, Parts& parts) {
+  dispatcher.unary<v1::ListNodesRequest, v1::ListNodesReply>(
+      "hearth.v1.NodeService.List",
+      [&parts](const v1::ListNodesRequest&, net::Caller&) -> net::Async<Result<v1::ListNodesReply>> {
+        v1::ListNodesReply reply;
+        for (v1::Node& node : parts.views.nodes()) *reply.add_nodes() = std::move(node);
+        co_return reply;
+      });
+  dispatcher.unary<v1::StatusRequest, v1::StatusReply>(
+      "hearth.v1.NodeService.Status",
+      [&parts](const v1::StatusRequest&, net::Caller& caller) -> net::Async<Result<v1::StatusReply>> {
+        co_return status(parts, caller);
+      });
+  dispatcher.streaming<v1::WatchRequest, v1::WatchReply>(
+      "hearth.v1.NodeService.Watch", [&parts](const v1::WatchRequest&, net::Caller& caller, net::ReplyStream& stream) {
+        return parts.watchers.watch(caller, stream);
+      });
+}
+
+}  // namespace hearth::hub

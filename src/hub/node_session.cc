@@ -1,0 +1,160 @@
+#include "hub/node_session.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+
+namespace hearth::hub {
+namespace {
+
+// A node says something every 3 s.
+constexpr Duration kSilence = seconds(12);
+constexpr Duration kHelloLimit = seconds(10);
+constexpr int kMaxHeld = 10'000;
+
+}  // namespace
+
+NodeSession::NodeSession(net::Loop& loop, Engine& engine, LogRelay& logs, Views& views, NodeId node, std::string name,
+                         net::WebSocket& socket)
+    : loop_(loop), engine_(engine), logs_(logs), views_(views), node_(node), name_(std::move(name)), socket_(socket) {}
+
+NodeSession::~NodeSession() = default;
+
+net::Async<void> NodeSession::run() {
+  loop_.spawn(write_for_ever());
+  while (true) {
+    Result<std::string> message = co_await socket_.read(greeted_ ? kSilence : kHelloLimit);
+    if (!message) break;
+    v1::NodeFrame frame;
+    Result<void> taken =
+        frame.ParseFromString(*message) ? on_frame(frame) : fail(Code::kInvalidArgument, "the frame is no NodeFrame");
+    if (taken) continue;
+    log_warning(fmt::format("node session closed name=\"{}\" error=\"{}\"", name_, taken.error().message));
+    socket_.close(1002, taken.error().message);
+    break;
+  }
+  closed_ = true;
+  logs_.remove_source(node_, *this);
+  engine_.node_gone(node_, *this);
+  if (greeted_) log_info(fmt::format("node disconnected name=\"{}\"", name_));
+  socket_.close(1000, "");
+  wake_.notify();
+  while (!writer_done_) co_await writer_ended_.wait();
+}
+
+Result<void> NodeSession::on_frame(const v1::NodeFrame& frame) {
+  if (!greeted_ && !frame.has_hello()) return fail(Code::kInvalidArgument, "the first frame must hold a hello");
+  if (frame.has_hello()) {
+    if (frame.hello().held_size() > kMaxHeld) return fail(Code::kInvalidArgument, "more than 10,000 attempts held");
+    on_hello(frame.hello());
+  }
+  engine_.heartbeat(node_);
+  if (frame.has_heartbeat()) {
+    views_.facts(node_).heartbeat = frame.heartbeat();
+    engine_.note_change(node_);
+  }
+  if (frame.has_offer()) {
+    v1::Hello& hello = views_.facts(node_).hello;
+    *hello.mutable_offered() = frame.offer().offered();
+    hello.set_closed(frame.offer().closed());
+    hello.set_closed_reason(frame.offer().closed_reason());
+    engine_.offer(node_, from_proto(frame.offer().offered()), frame.offer().closed());
+  }
+  for (const v1::Started& started : frame.started()) engine_.started(node_, from_proto(started.attempt()));
+  for (const v1::LogPiece& piece : frame.logs()) logs_.on_piece(piece);
+  for (const v1::Finished& finished : frame.finished()) {
+    v1::Outcome outcome = finished.outcome();
+    if (outcome.message().size() > 1024) outcome.mutable_message()->resize(1024);
+    if (!v1::FailureReason_IsValid(outcome.reason()))
+      return fail(Code::kInvalidArgument, "an outcome with an unknown reason");
+    engine_.finished(node_, from_proto(finished.attempt()), std::move(outcome));
+  }
+  return {};
+}
+
+void NodeSession::on_hello(const v1::Hello& hello) {
+  views_.facts(node_).hello = hello;
+  pool::NodeHello greeting{.offered = from_proto(hello.offered()), .closed = hello.closed(), .held = {}};
+  for (const v1::AttemptId& attempt : hello.held()) greeting.held.push_back(from_proto(attempt));
+  outgoing_.mutable_welcome()->set_node_id(node_.value);
+  outgoing_.mutable_welcome()->set_name(name_);
+  flush_soon();
+  if (!greeted_) {
+    log_info(
+        fmt::format("node connected name=\"{}\" cores={} held={}", name_, hello.offered().cores(), hello.held_size()));
+  }
+  greeted_ = true;
+  engine_.node_joined(node_, *this, greeting);
+  logs_.add_source(node_, *this);
+}
+
+void NodeSession::assign(AttemptId attempt, const LiveJob& job) {
+  v1::Assign& assign = *outgoing_.add_assign();
+  *assign.mutable_attempt() = to_proto(attempt);
+  outgoing_bytes_ += 32;
+  if (specs_.insert(attempt.task.job).second) {
+    *assign.mutable_spec() = job.spec;
+    for (const v1::Blob& tree : *job.dependency_outputs) *assign.add_dependency_outputs() = tree;
+    outgoing_bytes_ += assign.ByteSizeLong();
+  }
+  flush_soon();
+}
+
+void NodeSession::stop(AttemptId attempt) {
+  *outgoing_.add_stop() = to_proto(attempt);
+  outgoing_bytes_ += 32;
+  flush_soon();
+}
+
+void NodeSession::acknowledge(AttemptId attempt) {
+  *outgoing_.add_acknowledged() = to_proto(attempt);
+  outgoing_bytes_ += 32;
+  flush_soon();
+}
+
+void NodeSession::watch_log(AttemptId attempt, std::uint64_t offset) {
+  v1::WatchLog& watch = *outgoing_.add_watch_logs();
+  *watch.mutable_attempt() = to_proto(attempt);
+  watch.set_offset(offset);
+  outgoing_bytes_ += 48;
+  flush_soon();
+}
+
+void NodeSession::stop_log(AttemptId attempt) {
+  v1::WatchLog& watch = *outgoing_.add_watch_logs();
+  *watch.mutable_attempt() = to_proto(attempt);
+  watch.set_stop(true);
+  outgoing_bytes_ += 48;
+  flush_soon();
+}
+
+void NodeSession::flush_soon() {
+  if (outgoing_bytes_ > kMaxFrameBytes / 2) {
+    full_.push_back(std::exchange(outgoing_, {}));
+    outgoing_bytes_ = 0;
+    specs_.clear();
+  }
+  wake_.notify();
+}
+
+net::Async<void> NodeSession::write_for_ever() {
+  bool reachable = true;
+  while (!closed_ && reachable) {
+    std::vector<v1::HubFrame> frames = std::exchange(full_, {});
+    if (outgoing_.ByteSizeLong() > 0) frames.push_back(std::exchange(outgoing_, {}));
+    outgoing_bytes_ = 0;
+    specs_.clear();
+    if (frames.empty()) {
+      co_await wake_.wait();
+      continue;
+    }
+    for (const v1::HubFrame& frame : frames) {
+      Result<void> written = co_await socket_.write(frame.SerializeAsString());
+      reachable = reachable && written.has_value();
+    }
+  }
+  writer_done_ = true;
+  writer_ended_.notify();
+}
+
+}  // namespace hearth::hub

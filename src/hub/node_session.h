@@ -1,0 +1,58 @@
+// A node's session: frames of one WebSocket, in and out. Sends are gathered and leave together.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "hearth/v1/session.pb.h"
+#include "hub/engine.h"
+#include "hub/log_relay.h"
+#include "hub/views.h"
+#include "net/websocket.h"
+
+namespace hearth::hub {
+
+class NodeSession : public NodeLink, public LogSource {
+ public:
+  static constexpr std::size_t kMaxFrameBytes = 1 << 20;
+
+  NodeSession(net::Loop& loop, Engine& engine, LogRelay& logs, Views& views, NodeId node, std::string name,
+              net::WebSocket& socket);
+  ~NodeSession() override;
+
+  // Serves until the socket ends.
+  net::Async<void> run();
+
+  void assign(AttemptId attempt, const LiveJob& job) override;
+  void stop(AttemptId attempt) override;
+  void acknowledge(AttemptId attempt) override;
+  void watch_log(AttemptId attempt, std::uint64_t offset) override;
+  void stop_log(AttemptId attempt) override;
+
+ private:
+  Result<void> on_frame(const v1::NodeFrame& frame);
+  void on_hello(const v1::Hello& hello);
+  void flush_soon();
+  net::Async<void> write_for_ever();
+
+  net::Loop& loop_;
+  Engine& engine_;
+  LogRelay& logs_;
+  Views& views_;
+  NodeId node_;
+  std::string name_;
+  net::WebSocket& socket_;
+  bool greeted_ = false;
+  bool closed_ = false;
+  v1::HubFrame outgoing_;
+  std::size_t outgoing_bytes_ = 0;
+  std::set<JobId> specs_;           // those that the frame being gathered carries already
+  std::vector<v1::HubFrame> full_;  // frames that wait to be written
+  net::Event wake_;
+  bool writer_done_ = false;
+  net::Event writer_ended_;
+};
+
+}  // namespace hearth::hub

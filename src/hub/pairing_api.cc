@@ -1,0 +1,199 @@
+// PairingService: how a device becomes known and proves itself. The protocol is in proto/hearth/v1/pairing.proto.
+#include <fmt/format.h>
+
+#include "account/account.h"
+#include "base/bytes.h"
+#include "base/log.h"
+#include "hearth/v1/pairing.pb.h"
+#include "hub/parts.h"
+
+namespace hearth::hub {
+namespace {
+
+constexpr std::size_t kMaxNameBytes = 64;
+constexpr Duration kLongPoll = seconds(25);
+
+// One address' share of the doors that need no session.
+struct Limits {
+  RateLimiter nonces{30};
+  RateLimiter wrong_pairings{5};
+  RateLimiter challenges{600};
+};
+
+std::unexpected<Error> too_often(std::string_view what) {
+  return fail(Code::kResourceExhausted, fmt::format("too many {} from this address; wait a minute", what));
+}
+
+bool is_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }
+
+net::KeyKind key_kind(v1::KeyKind kind) {
+  return kind == v1::KEY_KIND_ED25519 ? net::KeyKind::kEd25519 : net::KeyKind::kEcdsaP256;
+}
+
+Result<void> check_request(const v1::PairRequest& request) {
+  if (request.key_kind() != v1::KEY_KIND_ED25519 && request.key_kind() != v1::KEY_KIND_ECDSA_P256) {
+    return fail(Code::kInvalidArgument, "key_kind: Ed25519 or ECDSA P-256");
+  }
+  if (!net::is_public_key(key_kind(request.key_kind()), request.device_key())) {
+    return fail(Code::kInvalidArgument, "device_key: no public key of that kind (SubjectPublicKeyInfo, DER)");
+  }
+  if (request.name().empty() || request.name().size() > kMaxNameBytes || !is_plain_utf8(request.name())) {
+    return fail(Code::kInvalidArgument, "name: 1 to 64 bytes of UTF-8 without control characters");
+  }
+  if (request.device_nonce().size() != 16) return fail(Code::kInvalidArgument, "device_nonce: 16 bytes");
+  if (request.mac().size() != 32) return fail(Code::kInvalidArgument, "mac: 32 bytes");
+  return {};
+}
+
+Result<v1::PairReply> pair(Parts& parts, const v1::PairRequest& request, const std::string& address) {
+  const Time now = parts.loop.now();
+  if (Result<void> checked = check_request(request); !checked) return std::unexpected(checked.error());
+  if (!parts.invitations.take_nonce(request.server_nonce(), now)) {
+    return fail(Code::kPermissionDenied, "the nonce is unknown, used or older than 60 s; begin again");
+  }
+  const std::string transcript = account::pairing_transcript(parts.identity.public_key(), request.device_key(),
+                                                             request.server_nonce(), request.device_nonce());
+  if (!net::verify_signature(key_kind(request.key_kind()), request.device_key(), transcript, request.signature())) {
+    return fail(Code::kInvalidArgument, "signature: not by device_key over the transcript");
+  }
+  const std::optional<Invitation> invitation = parts.invitations.take(
+      request.mac(), [&](std::string_view secret) { return net::hmac_sha256(secret, transcript); }, now);
+  if (!invitation) {
+    return fail(Code::kPermissionDenied,
+                "no living invitation fits: the link or code is wrong, used or older than two minutes; "
+                "make a new one with: hearth invite");
+  }
+  WaitingDevice device{.pairing_id = net::random_bytes(16),
+                       .name = request.name(),
+                       .digits = account::pairing_digits(transcript),
+                       .address = address,
+                       .role = request.as_node() ? v1::ROLE_NODE : invitation->role,
+                       .key_kind = request.key_kind(),
+                       .key = request.device_key()};
+  v1::PairReply reply;
+  reply.set_pairing_id(device.pairing_id);
+  reply.set_digits(device.digits);
+  if (Result<void> added = parts.invitations.add_waiting(std::move(device), now); !added)
+    return std::unexpected(added.error());
+  parts.watchers.pending_changed();
+  parts.pairing_answered.notify();
+  log_info(fmt::format("a device asks to be paired name=\"{}\" address={}", request.name(), address));
+  return reply;
+}
+
+net::Async<Result<v1::PairStatusReply>> pair_status(Parts& parts, const v1::PairStatusRequest& request) {
+  const Time until = parts.loop.now() + kLongPoll;
+  while (true) {
+    const Time now = parts.loop.now();
+    const WaitingDevice* device = parts.invitations.find_waiting(request.pairing_id(), now);
+    if (device == nullptr) co_return fail(Code::kNotFound, "there is no such pairing, or it is over");
+    v1::PairStatusReply reply;
+    reply.set_state(device->state);
+    reply.set_device_id(device->device.value);
+    if (device->state != v1::PairStatusReply::STATE_WAITING || now >= until) co_return reply;
+    co_await parts.pairing_answered.wait(std::min(until, device->expires) - now + milliseconds(1));
+  }
+}
+
+Result<v1::ProveReply> prove(Parts& parts, const v1::ProveRequest& request, net::Caller& caller) {
+  const Time now = parts.loop.now();
+  const bool known_challenge = parts.sessions.take_challenge(request.challenge(), now);
+  const store::DeviceRow* device = parts.devices.find_active({request.device_id()});
+  const std::string proved = "hearth-session/1" + parts.identity.public_key() + request.challenge();
+  if (!known_challenge || device == nullptr ||
+      !net::verify_signature(key_kind(static_cast<v1::KeyKind>(device->key_kind)), device->key, proved,
+                             request.signature())) {
+    return fail(Code::kUnauthenticated,
+                "this device is not known here (any more), or its proof is wrong; pair it again");
+  }
+  const std::string token = to_base64url(net::random_bytes(32));
+  parts.sessions.open(device->id, token, now);
+  parts.devices.seen(device->id, wall_now());
+  parts.watchers.device_changed(device->id);
+  v1::ProveReply reply;
+  reply.set_token(token);
+  reply.set_expires_in_seconds(Sessions::kLife.micros / 1'000'000);
+  reply.set_role(static_cast<v1::Role>(device->role));
+  reply.set_device_name(device->name);
+  if (caller.reply_headers != nullptr) {
+    caller.reply_headers->add("Set-Cookie",
+                              fmt::format("__Host-hearth={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={}", token,
+                                          reply.expires_in_seconds()));
+  }
+  return reply;
+}
+
+}  // namespace
+
+void add_pairing_methods(net::Dispatcher& dispatcher, Parts& parts) {
+  const auto limits = std::make_shared<Limits>();
+  dispatcher.unary<v1::NonceRequest, v1::NonceReply>(
+      "hearth.v1.PairingService.Nonce",
+      [&parts, limits](const v1::NonceRequest&, net::Caller& caller) -> net::Async<Result<v1::NonceReply>> {
+        if (!is_loopback(caller.address) && !limits->nonces.take(caller.address, parts.loop.now()))
+          co_return too_often("pairings");
+        v1::NonceReply reply;
+        reply.set_server_nonce(net::random_bytes(16));
+        reply.set_identity_key(parts.identity.public_key());
+        reply.set_signature(parts.identity.sign("hearth-nonce/1" + reply.server_nonce()));
+        reply.set_pool_name(parts.options.pool_name);
+        parts.invitations.add_nonce(reply.server_nonce(), parts.loop.now());
+        co_return reply;
+      });
+  dispatcher.unary<v1::PairRequest, v1::PairReply>(
+      "hearth.v1.PairingService.Pair",
+      [&parts, limits](const v1::PairRequest& request, net::Caller& caller) -> net::Async<Result<v1::PairReply>> {
+        if (!limits->wrong_pairings.take(caller.address, parts.loop.now())) co_return too_often("wrong pairings");
+        Result<v1::PairReply> reply = pair(parts, request, caller.address);
+        if (reply) limits->wrong_pairings.refund(caller.address);
+        co_return reply;
+      });
+  dispatcher.unary<v1::PairStatusRequest, v1::PairStatusReply>(
+      "hearth.v1.PairingService.PairStatus",
+      [&parts](const v1::PairStatusRequest& request, net::Caller&) { return pair_status(parts, request); });
+  dispatcher.unary<v1::ChallengeRequest, v1::ChallengeReply>(
+      "hearth.v1.PairingService.Challenge",
+      [&parts, limits](const v1::ChallengeRequest&, net::Caller& caller) -> net::Async<Result<v1::ChallengeReply>> {
+        if (!is_loopback(caller.address) && !limits->challenges.take(caller.address, parts.loop.now()))
+          co_return too_often("proofs");
+        v1::ChallengeReply reply;
+        reply.set_challenge(net::random_bytes(32));
+        reply.set_identity_key(parts.identity.public_key());
+        parts.sessions.add_challenge(reply.challenge(), parts.loop.now());
+        co_return reply;
+      });
+  dispatcher.unary<v1::ProveRequest, v1::ProveReply>(
+      "hearth.v1.PairingService.Prove",
+      [&parts](const v1::ProveRequest& request, net::Caller& caller) -> net::Async<Result<v1::ProveReply>> {
+        co_return prove(parts, request, caller);
+      });
+}
+
+Result<net::Caller> authorize(Parts& parts, const net::RequestHead& head, const std::string& address) {
+  const auto refuse = [] { return fail(Code::kUnauthenticated, "no session, or it ran out; prove the device's key"); };
+  const std::string_view authorization = head.headers.get("authorization");
+  std::string token;
+  if (authorization.starts_with("Bearer ")) {
+    token = authorization.substr(7);
+  } else {
+    token = net::cookie_value(head.headers.get("cookie"), "__Host-hearth");
+    // A browser names the page that asks; only our own page may use the cookie.
+    const std::string_view origin = head.headers.get("origin");
+    if (!origin.empty() && origin != fmt::format("https://{}", head.headers.get("host"))) return refuse();
+  }
+  const std::optional<Session> session = parts.sessions.find(token, parts.loop.now());
+  const store::DeviceRow* device = session ? parts.devices.find_active(session->device) : nullptr;
+  if (device == nullptr) return refuse();
+  net::Caller caller;
+  caller.level = device->role == v1::ROLE_OWNER    ? net::AccessLevel::kOwner
+                 : device->role == v1::ROLE_MEMBER ? net::AccessLevel::kMember
+                                                   : net::AccessLevel::kNode;
+  caller.device = device->id;
+  caller.device_name = device->name;
+  caller.session = session->number;
+  caller.freshly_proved = parts.loop.now() - session->proved <= Sessions::kFresh;
+  caller.address = address;
+  return caller;
+}
+
+}  // namespace hearth::hub

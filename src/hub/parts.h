@@ -1,0 +1,53 @@
+// What the API's handlers work with. Owned by the hub (hub.cc), which outlives every handler.
+#pragma once
+
+#include "blob/blob_store.h"
+#include "hub/devices.h"
+#include "hub/engine.h"
+#include "hub/hub.h"
+#include "hub/invitations.h"
+#include "hub/log_relay.h"
+#include "hub/rate_limiter.h"
+#include "hub/sessions.h"
+#include "hub/views.h"
+#include "hub/watchers.h"
+#include "net/connect.h"
+#include "net/crypto.h"
+
+namespace hearth::hub {
+
+struct Parts {
+  net::Loop& loop;
+  net::Workers& workers;
+  const Options& options;
+  const net::IdentityKey& identity;
+  Engine& engine;
+  Devices& devices;
+  Sessions& sessions;
+  Invitations& invitations;
+  Views& views;
+  Watchers& watchers;
+  LogRelay& logs;
+  blob::BlobStore& blobs;
+  net::Event& pairing_answered;
+  Time started;
+  std::uint16_t port = 0;
+};
+
+// One function per service of the schema.
+void add_pairing_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_device_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_job_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_node_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_blob_methods(net::Dispatcher& dispatcher, Parts& parts);
+
+// PUT, GET and HEAD of /blob/<hex>. The caller has at least a node's level.
+net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Caller& caller);
+
+// The page's files.
+net::Async<void> serve_page(net::Exchange& exchange, const std::vector<PageFile>& page);
+
+// Cookie or bearer token to Caller.
+Result<net::Caller> authorize(Parts& parts, const net::RequestHead& head, const std::string& address);
+
+}  // namespace hearth::hub

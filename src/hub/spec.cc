@@ -1,0 +1,146 @@
+#include "hub/spec.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+
+namespace hearth::hub {
+namespace {
+
+constexpr std::uint32_t kMaxTasks = 1'000'000;
+constexpr int kMaxArguments = 4096;
+constexpr std::size_t kMaxArgumentBytes = 128 << 10;
+constexpr int kMaxVariables = 256;
+constexpr std::size_t kMaxVariableBytes = 64 << 10;
+constexpr int kMaxPatterns = 64;
+constexpr int kMaxAfter = 64;
+constexpr std::uint32_t kMaxRetries = 100;
+constexpr std::int64_t kMaxSeconds = 2'592'000;
+constexpr std::uint64_t kMinMemory = 1ULL << 20;
+constexpr std::uint64_t kMaxMemory = 4ULL << 40;
+
+std::unexpected<Error> wrong(std::string_view field, std::string_view what) {
+  return fail(Code::kInvalidArgument, fmt::format("{}: {}", field, what));
+}
+
+bool has_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+
+bool is_variable_name(std::string_view name) {
+  const auto letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
+  if (name.empty() || !letter(name[0])) return false;
+  return std::ranges::all_of(name, [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+}
+
+Result<void> check_argv(const v1::JobSpec& spec) {
+  if (spec.argv_size() == 0 || spec.argv(0).empty()) return wrong("argv", "empty: the program to run is missing");
+  if (spec.argv_size() > kMaxArguments)
+    return wrong("argv", fmt::format("{} arguments: at most {}", spec.argv_size(), kMaxArguments));
+  std::size_t bytes = 0;
+  for (const std::string& argument : spec.argv()) {
+    bytes += argument.size();
+    if (has_nul(argument)) return wrong("argv", "an argument holds a NUL byte");
+  }
+  if (bytes > kMaxArgumentBytes)
+    return wrong("argv", fmt::format("{} in all: at most {}", format_bytes(bytes), format_bytes(kMaxArgumentBytes)));
+  return {};
+}
+
+Result<void> check_resources(const v1::Resources& needs) {
+  if (needs.cores() > 1024) return wrong("resources.cores", fmt::format("{}: a task needs 1 to 1024", needs.cores()));
+  if (needs.gpus() > 16) return wrong("resources.gpus", fmt::format("{}: a task needs 0 to 16", needs.gpus()));
+  if (needs.memory_bytes() < kMinMemory || needs.memory_bytes() > kMaxMemory) {
+    return wrong("resources.memory_bytes", fmt::format("{}: a task needs {} to {}", format_bytes(needs.memory_bytes()),
+                                                       format_bytes(kMinMemory), format_bytes(kMaxMemory)));
+  }
+  return {};
+}
+
+bool is_safe_pattern(std::string_view pattern) {
+  if (pattern.empty() || pattern.size() > 4096 || pattern.front() == '/' || has_nul(pattern)) return false;
+  for (std::size_t start = 0; start <= pattern.size();) {
+    const std::size_t end = std::min(pattern.find('/', start), pattern.size());
+    const std::string_view part = pattern.substr(start, end - start);
+    if (part.empty() || part == "." || part == "..") return false;
+    start = end + 1;
+  }
+  return true;
+}
+
+Result<void> check_outputs(const v1::JobSpec& spec) {
+  if (spec.outputs_size() > kMaxPatterns)
+    return wrong("outputs", fmt::format("{} patterns: at most {}", spec.outputs_size(), kMaxPatterns));
+  for (const std::string& pattern : spec.outputs()) {
+    if (!is_safe_pattern(pattern)) {
+      return wrong("outputs",
+                   fmt::format("'{}': a pattern is relative to the task's directory, without '.' or '..'", pattern));
+    }
+  }
+  return {};
+}
+
+Result<void> check_variables(const v1::JobSpec& spec) {
+  if (spec.variables_size() > kMaxVariables)
+    return wrong("variables", fmt::format("{}: at most {}", spec.variables_size(), kMaxVariables));
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : spec.variables()) {
+    if (!is_variable_name(name))
+      return wrong("variables", fmt::format("'{}': a name is letters, digits and '_', no digit first", name));
+    if (has_nul(value)) return wrong("variables", fmt::format("{}: the value holds a NUL byte", name));
+    bytes += name.size() + value.size();
+  }
+  if (bytes > kMaxVariableBytes)
+    return wrong("variables",
+                 fmt::format("{} in all: at most {}", format_bytes(bytes), format_bytes(kMaxVariableBytes)));
+  return {};
+}
+
+Result<void> check_counts(const v1::JobSpec& spec) {
+  if (spec.tasks() > kMaxTasks) return wrong("tasks", fmt::format("{}: a job has 1 to {}", spec.tasks(), kMaxTasks));
+  if (spec.retries() > kMaxRetries) return wrong("retries", fmt::format("{}: 0 to {}", spec.retries(), kMaxRetries));
+  if (spec.time_limit_seconds() < 0 || spec.time_limit_seconds() > kMaxSeconds) {
+    return wrong("time_limit_seconds", fmt::format("{}: 1 to {} (30 days)", spec.time_limit_seconds(), kMaxSeconds));
+  }
+  if (spec.after_size() > kMaxAfter)
+    return wrong("after", fmt::format("{} jobs: at most {}", spec.after_size(), kMaxAfter));
+  return {};
+}
+
+Result<void> check_names(const v1::JobSpec& spec) {
+  if (spec.name().size() > 128 || !is_plain_utf8(spec.name()))
+    return wrong("name", "at most 128 bytes of UTF-8 without control characters");
+  if (!spec.environment().empty() && spec.environment() != "host") {
+    return wrong("environment", fmt::format("'{}': this pool has only \"host\"", spec.environment()));
+  }
+  if (spec.has_inputs() && spec.inputs().sha256().size() != 32) return wrong("inputs.sha256", "a SHA-256 has 32 bytes");
+  return {};
+}
+
+std::string default_name(const v1::JobSpec& spec) {
+  const std::string& program = spec.argv(0);
+  std::string name = program.substr(program.find_last_of('/') + 1).substr(0, 128);
+  return is_plain_utf8(name) ? name : "job";
+}
+
+}  // namespace
+
+Result<void> complete_spec(v1::JobSpec& spec) {
+  if (spec.tasks() == 0) spec.set_tasks(1);
+  v1::Resources& needs = *spec.mutable_resources();
+  if (needs.cores() == 0) needs.set_cores(1);
+  if (needs.memory_bytes() == 0) needs.set_memory_bytes(1ULL << 30);
+  if (spec.time_limit_seconds() == 0) spec.set_time_limit_seconds(24 * 3600);
+  const std::set<std::uint64_t> after(spec.after().begin(), spec.after().end());
+  spec.mutable_after()->Assign(after.begin(), after.end());
+
+  for (const auto& check : {check_argv, check_counts, check_outputs, check_variables, check_names}) {
+    if (Result<void> done = check(spec); !done) return done;
+  }
+  if (Result<void> done = check_resources(needs); !done) return done;
+  if (spec.name().empty()) spec.set_name(default_name(spec));
+  return {};
+}
+
+}  // namespace hearth::hub

@@ -1,0 +1,12 @@
+// The rules of hearth.v1.JobSpec: every limit that its comments state is checked here and nowhere else.
+#pragma once
+
+#include "base/result.h"
+#include "hearth/v1/jobs.pb.h"
+
+namespace hearth::hub {
+
+// Fills in what is unset and checks the rest. Errors: kInvalidArgument: "FIELD: what is wrong: what is allowed".
+Result<void> complete_spec(v1::JobSpec& spec);
+
+}  // namespace hearth::hub

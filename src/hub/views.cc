@@ -1,0 +1,242 @@
+#include "hub/views.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace hearth::hub {
+namespace {
+
+constexpr int kListedArguments = 16;
+
+v1::JobSpec listed(v1::JobSpec spec) {
+  if (spec.argv_size() > kListedArguments) {
+    spec.mutable_argv()->DeleteSubrange(kListedArguments, spec.argv_size() - kListedArguments);
+  }
+  spec.clear_variables();
+  return spec;
+}
+
+v1::TaskState to_proto(pool::TaskState state) { return static_cast<v1::TaskState>(state); }
+
+v1::Task task_view(const store::TaskRow& row, const Devices& devices) {
+  v1::Task task;
+  task.set_index(row.task.index);
+  task.set_state(to_proto(row.state));
+  task.set_attempts(row.attempts);
+  if (row.node.value != 0) task.set_node(devices.name(row.node));
+  *task.mutable_started() = moment(row.started);
+  *task.mutable_ended() = moment(row.ended);
+  if (!row.outcome.empty() && row.state != pool::TaskState::kLeased)
+    task.mutable_outcome()->ParseFromString(row.outcome);
+  return task;
+}
+
+void fill_head(v1::Job& job, const store::JobRow& row, v1::JobSpec spec, const Devices& devices) {
+  job.set_id(row.request.id.value);
+  *job.mutable_spec() = listed(std::move(spec));
+  job.set_state(static_cast<v1::JobState>(row.state));
+  job.set_owner(devices.name(row.request.owner));
+  *job.mutable_submitted() = moment(row.submitted);
+  *job.mutable_started() = moment(row.started);
+  *job.mutable_ended() = moment(row.ended);
+  job.set_seconds_left(-1);
+}
+
+}  // namespace
+
+v1::Moment moment(WallTime time) {
+  v1::Moment made;
+  made.set_unix_millis(time.unix_millis);
+  return made;
+}
+
+v1::Resources to_proto(const Resources& resources) {
+  v1::Resources made;
+  made.set_cores(resources.cores);
+  made.set_memory_bytes(resources.memory_bytes);
+  made.set_gpus(resources.gpus);
+  return made;
+}
+
+Resources from_proto(const v1::Resources& resources) {
+  return {resources.cores(), resources.memory_bytes(), resources.gpus()};
+}
+
+v1::AttemptId to_proto(const AttemptId& attempt) {
+  v1::AttemptId made;
+  made.set_job_id(attempt.task.job.value);
+  made.set_task(attempt.task.index);
+  made.set_epoch(attempt.epoch);
+  return made;
+}
+
+AttemptId from_proto(const v1::AttemptId& attempt) { return {{{attempt.job_id()}, attempt.task()}, attempt.epoch()}; }
+
+Views::Views(net::Loop& loop, Engine& engine, const Devices& devices, const Sessions& sessions)
+    : loop_(loop), engine_(engine), devices_(devices), sessions_(sessions) {}
+
+v1::Job Views::live_job(const LiveJob& live) const {
+  v1::Job job;
+  fill_head(job, live.row, live.spec, devices_);
+  if (live.first_failure.reason() != v1::FAILURE_REASON_UNSPECIFIED) *job.mutable_first_failure() = live.first_failure;
+  if (const auto view = engine_.pool().job(live.row.request.id, loop_.now())) {
+    job.set_pending(view->pending);
+    job.set_running(view->running);
+    job.set_succeeded(view->succeeded);
+    job.set_failed(view->failed);
+    job.set_cancelled(view->cancelled);
+    job.set_seconds_left(view->seconds_left);
+  }
+  return job;
+}
+
+v1::Job Views::ended_job(const store::JobRow& row, const std::array<std::uint32_t, 6>& counts,
+                         const v1::Outcome& failure) const {
+  v1::Job job;
+  v1::JobSpec spec;
+  spec.ParseFromString(row.spec);
+  fill_head(job, row, std::move(spec), devices_);
+  const auto count = [&](pool::TaskState state) { return counts[static_cast<std::size_t>(state)]; };
+  job.set_succeeded(count(pool::TaskState::kSucceeded));
+  job.set_failed(count(pool::TaskState::kFailed));
+  job.set_cancelled(count(pool::TaskState::kCancelled));
+  if (failure.reason() != v1::FAILURE_REASON_UNSPECIFIED) *job.mutable_first_failure() = failure;
+  return job;
+}
+
+net::Async<Result<v1::Job>> Views::job(JobId id) const {
+  if (const LiveJob* live = engine_.live_job(id)) co_return live_job(*live);
+  Result<std::vector<v1::Job>> one = co_await jobs({id.value + 1}, 1);
+  if (!one) co_return std::unexpected(one.error());
+  if (one->empty() || one->front().id() != id.value)
+    co_return fail(Code::kNotFound, fmt::format("there is no job {}", id.value));
+  co_return std::move(one->front());
+}
+
+net::Async<Result<std::vector<v1::Job>>> Views::jobs(JobId before, std::uint32_t limit) const {
+  struct Stored {
+    store::JobRow row;
+    std::array<std::uint32_t, 6> counts{};
+    v1::Outcome failure;
+  };
+  using Answer = Result<std::vector<Stored>>;
+  Answer stored = co_await engine_.ask([&](store::Store& store) -> Answer {
+    Result<std::vector<store::JobRow>> rows = store.load_jobs(before, limit);
+    if (!rows) return std::unexpected(rows.error());
+    std::vector<Stored> found;
+    for (store::JobRow& row : *rows) {
+      Stored one;
+      one.row = std::move(row);
+      if (one.row.state >= pool::JobState::kSucceeded) {
+        if (auto counts = store.count_tasks(one.row.request.id)) one.counts = *counts;
+      }
+      if (one.row.state == pool::JobState::kFailed) {
+        auto failed = store.load_tasks(one.row.request.id, 0, 1, true);
+        if (failed && !failed->empty()) one.failure.ParseFromString(failed->front().outcome);
+      }
+      found.push_back(std::move(one));
+    }
+    return found;
+  });
+  if (!stored) co_return std::unexpected(stored.error());
+  std::vector<v1::Job> views;
+  for (const Stored& one : *stored) {
+    const LiveJob* live = engine_.live_job(one.row.request.id);
+    views.push_back(live != nullptr ? live_job(*live) : ended_job(one.row, one.counts, one.failure));
+  }
+  co_return views;
+}
+
+net::Async<Result<std::vector<v1::Task>>> Views::tasks(JobId id, std::uint32_t first, std::uint32_t limit,
+                                                       bool only_failed) const {
+  struct Stored {
+    store::JobRow row;
+    std::vector<store::TaskRow> tasks;
+    std::vector<store::RangeEnd> ends;
+  };
+  using Answer = Result<Stored>;
+  Answer stored = co_await engine_.ask([&](store::Store& store) -> Answer {
+    auto row = store.load_job(id);
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return fail(Code::kNotFound, fmt::format("there is no job {}", id.value));
+    auto tasks = store.load_tasks(id, first, limit, only_failed);
+    if (!tasks) return std::unexpected(tasks.error());
+    auto ends = store.load_range_ends(id);
+    if (!ends) return std::unexpected(ends.error());
+    return Stored{std::move(**row), std::move(*tasks), std::move(*ends)};
+  });
+  if (!stored) co_return std::unexpected(stored.error());
+  std::vector<v1::Task> views;
+  if (only_failed) {
+    for (const store::TaskRow& row : stored->tasks) views.push_back(task_view(row, devices_));
+    co_return views;
+  }
+  auto next = stored->tasks.begin();
+  const auto end =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(stored->row.request.tasks, std::uint64_t{first} + limit));
+  for (std::uint32_t index = first; index < end; ++index) {
+    if (next != stored->tasks.end() && next->task.index == index) {
+      store::TaskRow row = *next++;
+      if (const auto live = engine_.live_task(row.task); live && live->epoch == row.epoch) row.started = live->started;
+      views.push_back(task_view(row, devices_));
+      continue;
+    }
+    v1::Task task;
+    task.set_index(index);
+    task.set_state(v1::TASK_STATE_PENDING);
+    for (const store::RangeEnd& range : stored->ends) {
+      if (index < range.first || index - range.first >= range.count) continue;
+      task.set_state(to_proto(range.state));
+      task.mutable_outcome()->set_reason(static_cast<v1::FailureReason>(range.why));
+    }
+    views.push_back(std::move(task));
+  }
+  co_return views;
+}
+
+v1::Node Views::node(const store::DeviceRow& device) const {
+  v1::Node node;
+  node.set_id(device.id.value);
+  node.set_name(device.name);
+  if (const auto known = facts_.find(device.id); known != facts_.end()) {
+    const v1::Hello& hello = known->second.hello;
+    *node.mutable_total() = hello.total();
+    *node.mutable_offered() = hello.offered();
+    node.set_closed(hello.closed());
+    node.set_closed_reason(hello.closed_reason());
+    node.set_cpu_model(hello.cpu_model());
+    node.set_system(hello.system());
+    node.set_isolation(hello.isolation());
+    node.set_cpu_load(known->second.heartbeat.cpu_load());
+    node.set_memory_used_bytes(known->second.heartbeat.memory_used_bytes());
+  }
+  node.set_connected(engine_.connected(device.id));
+  if (const auto view = engine_.pool().node(device.id)) {
+    *node.mutable_used() = to_proto(view->used);
+    node.set_running_tasks(view->leased);
+  }
+  return node;
+}
+
+std::vector<v1::Node> Views::nodes() const {
+  std::vector<v1::Node> found;
+  for (const store::DeviceRow* row : devices_.active()) {
+    if (row->role == v1::ROLE_NODE) found.push_back(node(*row));
+  }
+  return found;
+}
+
+v1::Device Views::device(const store::DeviceRow& row, DeviceId asking) const {
+  v1::Device device;
+  device.set_id(row.id.value);
+  device.set_name(row.name);
+  device.set_role(static_cast<v1::Role>(row.role));
+  *device.mutable_paired() = moment(row.paired);
+  *device.mutable_last_seen() = moment(row.last_seen);
+  device.set_online(sessions_.has_connections(row.id) || engine_.connected(row.id));
+  device.set_is_this(row.id == asking);
+  return device;
+}
+
+}  // namespace hearth::hub

@@ -1,0 +1,58 @@
+// Jobs, nodes and devices as the API shows them.
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "core/pool/pool.h"
+#include "hearth/v1/devices.pb.h"
+#include "hearth/v1/nodes.pb.h"
+#include "hearth/v1/session.pb.h"
+#include "hub/devices.h"
+#include "hub/engine.h"
+#include "hub/sessions.h"
+
+namespace hearth::hub {
+
+// What a node last said of itself. Kept while the hub runs, so that a node that is away still has a face.
+struct NodeFacts {
+  v1::Hello hello;
+  v1::Heartbeat heartbeat;
+};
+
+class Views {
+ public:
+  Views(net::Loop& loop, Engine& engine, const Devices& devices, const Sessions& sessions);
+
+  // Errors: kNotFound.
+  net::Async<Result<v1::Job>> job(JobId id) const;
+  v1::Job live_job(const LiveJob& job) const;
+  // Newest first.
+  net::Async<Result<std::vector<v1::Job>>> jobs(JobId before, std::uint32_t limit) const;
+  net::Async<Result<std::vector<v1::Task>>> tasks(JobId id, std::uint32_t first, std::uint32_t limit,
+                                                  bool only_failed) const;
+
+  v1::Node node(const store::DeviceRow& device) const;
+  std::vector<v1::Node> nodes() const;
+  v1::Device device(const store::DeviceRow& device, DeviceId asking) const;
+
+  NodeFacts& facts(NodeId node) { return facts_[node]; }
+
+ private:
+  v1::Job ended_job(const store::JobRow& row, const std::array<std::uint32_t, 6>& counts,
+                    const v1::Outcome& failure) const;
+
+  net::Loop& loop_;
+  Engine& engine_;
+  const Devices& devices_;
+  const Sessions& sessions_;
+  std::map<NodeId, NodeFacts> facts_;
+};
+
+v1::Moment moment(WallTime time);
+v1::Resources to_proto(const Resources& resources);
+Resources from_proto(const v1::Resources& resources);
+v1::AttemptId to_proto(const AttemptId& attempt);
+AttemptId from_proto(const v1::AttemptId& attempt);
+
+}  // namespace hearth::hub

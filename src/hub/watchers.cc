@@ -1,0 +1,127 @@
+#include "hub/watchers.h"
+
+namespace hearth::hub {
+namespace {
+
+constexpr Duration kLeastInterval = milliseconds(100);
+// A silent stream says something this often, so that a client that has gone is noticed.
+constexpr Duration kKeepAlive = seconds(20);
+constexpr std::uint32_t kSnapshotJobs = 100;
+constexpr std::size_t kMostJobsAtOnce = 200;
+
+}  // namespace
+
+v1::PendingPairing pending_view(const WaitingDevice& device, Time now) {
+  v1::PendingPairing view;
+  view.set_pairing_id(device.pairing_id);
+  view.set_name(device.name);
+  view.set_digits(device.digits);
+  view.set_address(device.address);
+  view.set_role(device.role);
+  *view.mutable_expires() = moment({wall_now().unix_millis + (device.expires - now).micros / 1000});
+  return view;
+}
+
+Watchers::Watchers(net::Loop& loop, Views& views, const Devices& devices, Invitations& invitations)
+    : loop_(loop), views_(views), devices_(devices), invitations_(invitations) {}
+
+void Watchers::job_changed(JobId job) {
+  for (Watcher* watcher : watchers_) {
+    watcher->jobs.insert(job);
+    watcher->woken.notify();
+  }
+}
+
+void Watchers::node_changed(NodeId node) {
+  for (Watcher* watcher : watchers_) {
+    watcher->nodes.insert(node);
+    watcher->woken.notify();
+  }
+}
+
+void Watchers::device_changed(DeviceId device) {
+  for (Watcher* watcher : watchers_) {
+    watcher->devices.insert(device);
+    watcher->woken.notify();
+  }
+}
+
+void Watchers::pending_changed() {
+  for (Watcher* watcher : watchers_) {
+    watcher->pending = true;
+    watcher->woken.notify();
+  }
+}
+
+net::Async<Result<void>> Watchers::watch(const net::Caller& caller, net::ReplyStream& stream) {
+  Watcher watcher;
+  struct Registration {
+    std::set<Watcher*>& all;
+    Watcher* one;
+    ~Registration() { all.erase(one); }
+  };
+  watchers_.insert(&watcher);
+  const Registration registration{watchers_, &watcher};
+  Result<v1::WatchReply> first = co_await snapshot(caller);
+  if (!first) co_return std::unexpected(first.error());
+  Result<void> sent = co_await stream.send(*first);
+  while (sent && !stream.gone()) {
+    if (watcher.empty()) {
+      const bool woken = co_await watcher.woken.wait(kKeepAlive);
+      if (!woken && watcher.empty()) {
+        sent = co_await stream.send(v1::WatchReply());
+        continue;
+      }
+    }
+    v1::WatchReply reply = co_await changes(watcher, caller);
+    sent = co_await stream.send(reply);
+    if (sent) co_await net::sleep_for(kLeastInterval);
+  }
+  co_return sent;
+}
+
+net::Async<Result<v1::WatchReply>> Watchers::snapshot(const net::Caller& caller) {
+  v1::WatchReply reply;
+  reply.set_snapshot(true);
+  Result<std::vector<v1::Job>> jobs = co_await views_.jobs({}, kSnapshotJobs);
+  if (!jobs) co_return std::unexpected(jobs.error());
+  for (v1::Job& job : *jobs) *reply.add_jobs() = std::move(job);
+  for (v1::Node& node : views_.nodes()) *reply.add_nodes() = std::move(node);
+  for (const store::DeviceRow* row : devices_.active()) *reply.add_devices() = views_.device(*row, caller.device);
+  add_pending(reply, caller);
+  co_return reply;
+}
+
+net::Async<v1::WatchReply> Watchers::changes(Watcher& watcher, const net::Caller& caller) {
+  v1::WatchReply reply;
+  for (const NodeId id : std::exchange(watcher.nodes, {})) {
+    const store::DeviceRow* row = devices_.find_active(id);
+    if (row != nullptr && row->role == v1::ROLE_NODE) *reply.add_nodes() = views_.node(*row);
+  }
+  for (const DeviceId id : std::exchange(watcher.devices, {})) {
+    const store::DeviceRow* row = devices_.find_active(id);
+    if (row != nullptr)
+      *reply.add_devices() = views_.device(*row, caller.device);
+    else
+      reply.add_removed_devices(id.value);
+  }
+  if (std::exchange(watcher.pending, false)) add_pending(reply, caller);
+  std::size_t count = 0;
+  while (!watcher.jobs.empty() && count++ < kMostJobsAtOnce) {
+    const JobId id = *watcher.jobs.begin();
+    watcher.jobs.erase(watcher.jobs.begin());
+    if (Result<v1::Job> job = co_await views_.job(id)) *reply.add_jobs() = std::move(*job);
+  }
+  co_return reply;
+}
+
+// Only those who may answer see who asks.
+void Watchers::add_pending(v1::WatchReply& reply, const net::Caller& caller) {
+  reply.set_pending_changed(true);
+  if (caller.level != net::AccessLevel::kOwner) return;
+  for (const WaitingDevice* device : invitations_.waiting(loop_.now())) {
+    *reply.add_pending() = pending_view(*device, loop_.now());
+  }
+}
+
+}  // namespace hearth::hub

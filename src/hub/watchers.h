@@ -1,0 +1,50 @@
+// The one stream that keeps a page up to date: who watches, and what changed since each was last told.
+#pragma once
+
+#include <set>
+
+#include "hearth/v1/nodes.pb.h"
+#include "hub/invitations.h"
+#include "hub/views.h"
+#include "net/connect.h"
+
+namespace hearth::hub {
+
+class Watchers : public Observer {
+ public:
+  Watchers(net::Loop& loop, Views& views, const Devices& devices, Invitations& invitations);
+
+  void job_changed(JobId job) override;
+  void node_changed(NodeId node) override;
+  void attempt_assigned(AttemptId, NodeId) override {}
+  void attempt_ended(AttemptId, const v1::Outcome&) override {}
+  void job_ended(JobId) override {}
+  void device_changed(DeviceId device);
+  void pending_changed();
+
+  // Serves one watcher until it is gone.
+  net::Async<Result<void>> watch(const net::Caller& caller, net::ReplyStream& stream);
+
+ private:
+  struct Watcher {
+    std::set<JobId> jobs;
+    std::set<DeviceId> nodes;
+    std::set<DeviceId> devices;
+    bool pending = false;
+    net::Event woken;
+    bool empty() const { return jobs.empty() && nodes.empty() && devices.empty() && !pending; }
+  };
+  net::Async<Result<v1::WatchReply>> snapshot(const net::Caller& caller);
+  net::Async<v1::WatchReply> changes(Watcher& watcher, const net::Caller& caller);
+  void add_pending(v1::WatchReply& reply, const net::Caller& caller);
+
+  net::Loop& loop_;
+  Views& views_;
+  const Devices& devices_;
+  Invitations& invitations_;
+  std::set<Watcher*> watchers_;
+};
+
+v1::PendingPairing pending_view(const WaitingDevice& device, Time now);
+
+}  // namespace hearth::hub
