@@ -1,0 +1,387 @@
+// What every implementation of Store promises. An implementation joins by a row in kBackends.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <limits>
+
+#include "base/check.h"
+#include "store/store.h"
+
+namespace hearth::store {
+namespace {
+
+struct Backend {
+  const char* name;
+  Result<std::unique_ptr<Store>> (*open)(const std::filesystem::path& scratch);  // the same folder: the same store
+};
+
+Result<std::unique_ptr<Store>> open_in_folder(const std::filesystem::path& scratch) {
+  return open_sqlite(scratch / "pool.db");
+}
+
+constexpr Backend kBackends[] = {{"Sqlite", &open_in_folder}};
+
+JobRow job_row(std::uint64_t id) {
+  JobRow job;
+  job.request = {{id}, {3}, 10, {2, std::uint64_t{1} << 33U, 1}, 4, {}};
+  job.spec = std::string("\0spec", 5);
+  job.request_id = "request-" + std::to_string(id);
+  job.submitted = {1'700'000'000'123};
+  return job;
+}
+
+TaskRow task_row(std::uint64_t job, std::uint32_t index, pool::TaskState state) {
+  return {{{job}, index}, state, 2, 3, 1, {7}, {1'000}, {2'000}, std::string("out\0come", 8)};
+}
+
+DeviceRow device_row(std::uint64_t id, const std::string& name) {
+  return {{id}, name, 2, 1, "key of " + name, {5}, {6}, false};
+}
+
+Batch job_batch(std::uint64_t id) {
+  Batch batch;
+  batch.jobs = {job_row(id)};
+  return batch;
+}
+
+void expect_same(const TaskRow& got, const TaskRow& want) {
+  EXPECT_EQ(got.task, want.task);
+  EXPECT_EQ(got.state, want.state);
+  EXPECT_EQ(got.epoch, want.epoch);
+  EXPECT_EQ(got.attempts, want.attempts);
+  EXPECT_EQ(got.failures, want.failures);
+  EXPECT_EQ(got.node, want.node);
+  EXPECT_EQ(got.started, want.started);
+  EXPECT_EQ(got.ended, want.ended);
+  EXPECT_EQ(got.outcome, want.outcome);
+}
+
+void expect_same(const JobRow& got, const JobRow& want) {
+  EXPECT_EQ(got.request.id, want.request.id);
+  EXPECT_EQ(got.request.owner, want.request.owner);
+  EXPECT_EQ(got.request.tasks, want.request.tasks);
+  EXPECT_EQ(got.request.per_task, want.request.per_task);
+  EXPECT_EQ(got.request.retries, want.request.retries);
+  EXPECT_EQ(got.request.after, want.request.after);
+  EXPECT_EQ(got.spec, want.spec);
+  EXPECT_EQ(got.request_id, want.request_id);
+  EXPECT_EQ(got.submitted, want.submitted);
+  EXPECT_EQ(got.started, want.started);
+  EXPECT_EQ(got.ended, want.ended);
+  EXPECT_EQ(got.state, want.state);
+}
+
+class StoreConformance : public testing::TestWithParam<Backend> {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "hearth-store-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    scratch_ = pattern;
+    open();
+  }
+  void TearDown() override {
+    store_.reset();
+    std::filesystem::remove_all(scratch_);
+  }
+
+  void open() {
+    store_.reset();
+    Result<std::unique_ptr<Store>> opened = GetParam().open(scratch_);
+    ASSERT_TRUE(opened) << opened.error().message;
+    store_ = std::move(*opened);
+  }
+  void commit(const Batch& batch) {
+    const Result<void> done = store_->commit(batch);
+    ASSERT_TRUE(done) << done.error().message;
+  }
+  Code refused(const Batch& batch) {
+    const Result<void> done = store_->commit(batch);
+    CHECK(!done);
+    return done.error().code;
+  }
+
+  std::filesystem::path scratch_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_P(StoreConformance, BeginsEmpty) {
+  EXPECT_TRUE(store_->load_devices()->empty());
+  EXPECT_TRUE(store_->load_live_jobs()->empty());
+  EXPECT_EQ(store_->last_job_id()->value, 0U);
+  EXPECT_FALSE(store_->load_job({1})->has_value());
+  EXPECT_FALSE(store_->find_request("r")->has_value());
+  EXPECT_TRUE(store_->load_jobs({0}, 10)->empty());
+  EXPECT_TRUE(store_->load_tasks({1}, 0, 10, false)->empty());
+  EXPECT_TRUE(store_->load_range_ends({1})->empty());
+  EXPECT_EQ(*store_->count_tasks({1}), (std::array<std::uint32_t, 6>{}));
+}
+
+TEST_P(StoreConformance, AnEmptyBatchIsEmptyAndCommits) {
+  EXPECT_TRUE(Batch{}.empty());
+  EXPECT_FALSE(job_batch(1).empty());
+  commit({});
+}
+
+TEST_P(StoreConformance, KeepsAJobWordForWordAndAcrossAReopen) {
+  Batch batch;
+  batch.jobs = {job_row(1), job_row(2)};
+  JobRow job = job_row(3);
+  job.request.after = {{2}, {1}};
+  job.request.per_task.memory_bytes = std::numeric_limits<std::uint64_t>::max();
+  job.state = pool::JobState::kWaiting;
+  batch.jobs.push_back(job);
+  commit(batch);
+  open();
+  expect_same(**store_->load_job({3}), job);
+  EXPECT_EQ(store_->last_job_id()->value, 3U);
+  EXPECT_EQ((*store_->find_request("request-2"))->value, 2U);
+}
+
+TEST_P(StoreConformance, AKnownRequestIdIsRefusedAndTheWholeBatchWithIt) {
+  commit(job_batch(1));
+  Batch batch = job_batch(2);
+  batch.jobs.push_back(job_row(3));
+  batch.jobs.back().request_id = "request-1";
+  batch.devices = {device_row(1, "pc")};
+  EXPECT_EQ(refused(batch), Code::kAlreadyExists);
+  EXPECT_FALSE(store_->load_job({2})->has_value());
+  EXPECT_TRUE(store_->load_devices()->empty());
+  commit(job_batch(2));
+}
+
+TEST_P(StoreConformance, AJobNumberIsGivenOnce) {
+  commit(job_batch(1));
+  Batch batch = job_batch(1);
+  batch.jobs[0].request_id = "another";
+  EXPECT_EQ(refused(batch), Code::kInternal);
+}
+
+TEST_P(StoreConformance, RefusesWhatIsTooLargeAndWhatNamesNoJob) {
+  Batch spec = job_batch(1);
+  spec.jobs[0].spec = std::string((1U << 20U) + 1, 's');
+  EXPECT_EQ(refused(spec), Code::kInvalidArgument);
+  spec.jobs[0].spec.pop_back();
+  commit(spec);
+  EXPECT_EQ((*store_->load_job({1}))->spec, spec.jobs[0].spec);
+
+  Batch outcome;
+  outcome.tasks = {task_row(1, 0, pool::TaskState::kFailed)};
+  outcome.tasks[0].outcome = std::string((64U << 10U) + 1, 'o');
+  EXPECT_EQ(refused(outcome), Code::kInvalidArgument);
+  outcome.tasks[0].outcome.pop_back();
+  commit(outcome);
+  expect_same(store_->load_tasks({1}, 0, 1, false)->at(0), outcome.tasks[0]);
+
+  Batch change;
+  change.changes = {{{99}, pool::JobState::kRunning, {}, {}}};
+  EXPECT_EQ(refused(change), Code::kInternal);
+}
+
+TEST_P(StoreConformance, AChangeKeepsTheMomentsThatItDoesNotName) {
+  commit(job_batch(1));
+  Batch batch;
+  batch.changes = {{{1}, pool::JobState::kRunning, {111}, {}}};
+  commit(batch);
+  batch.changes = {{{1}, pool::JobState::kSucceeded, {}, {222}}};
+  commit(batch);
+  const JobRow job = **store_->load_job({1});
+  EXPECT_EQ(job.state, pool::JobState::kSucceeded);
+  EXPECT_EQ(job.started.unix_millis, 111);
+  EXPECT_EQ(job.ended.unix_millis, 222);
+}
+
+TEST_P(StoreConformance, ABatchIsWrittenInOrder) {
+  Batch batch = job_batch(1);
+  batch.changes = {{{1}, pool::JobState::kRunning, {5}, {}}};
+  batch.tasks = {task_row(1, 4, pool::TaskState::kLeased), task_row(1, 4, pool::TaskState::kSucceeded)};
+  commit(batch);
+  EXPECT_EQ((*store_->load_job({1}))->state, pool::JobState::kRunning);
+  const std::vector<TaskRow> tasks = *store_->load_tasks({1}, 0, 10, false);
+  ASSERT_EQ(tasks.size(), 1U);
+  expect_same(tasks[0], batch.tasks[1]);
+}
+
+TEST_P(StoreConformance, ListsTasksByIndexWithinTheWindow) {
+  Batch batch = job_batch(1);
+  for (const std::uint32_t index : {9U, 2U, 5U, 4'294'967'295U}) {
+    batch.tasks.push_back(task_row(1, index, pool::TaskState::kSucceeded));
+  }
+  batch.tasks.push_back(task_row(2, 3, pool::TaskState::kSucceeded));
+  commit(batch);
+  const std::vector<TaskRow> window = *store_->load_tasks({1}, 2, 4, false);
+  ASSERT_EQ(window.size(), 2U);
+  expect_same(window[0], batch.tasks[1]);
+  expect_same(window[1], batch.tasks[2]);
+  EXPECT_EQ(store_->load_tasks({1}, 9, std::numeric_limits<std::uint32_t>::max(), false)->size(), 2U);
+  EXPECT_TRUE(store_->load_tasks({1}, 0, 0, false)->empty());
+}
+
+TEST_P(StoreConformance, ListsOnlyTasksWhoseLastAttemptFailed) {
+  Batch batch = job_batch(1);
+  batch.tasks = {task_row(1, 0, pool::TaskState::kSucceeded), task_row(1, 1, pool::TaskState::kFailed),
+                 task_row(1, 2, pool::TaskState::kLeased),    task_row(1, 3, pool::TaskState::kPending),
+                 task_row(1, 4, pool::TaskState::kCancelled), task_row(1, 500, pool::TaskState::kFailed)};
+  commit(batch);
+  const std::vector<TaskRow> failed = *store_->load_tasks({1}, 1, 2, true);
+  ASSERT_EQ(failed.size(), 2U);
+  expect_same(failed[0], batch.tasks[1]);
+  expect_same(failed[1], batch.tasks[3]);
+  const std::vector<TaskRow> rest = *store_->load_tasks({1}, 4, 10, true);
+  ASSERT_EQ(rest.size(), 1U);
+  expect_same(rest[0], batch.tasks[5]);
+}
+
+TEST_P(StoreConformance, CountsRowsAndRangesByState) {
+  Batch batch = job_batch(1);
+  batch.tasks = {task_row(1, 0, pool::TaskState::kSucceeded), task_row(1, 1, pool::TaskState::kSucceeded),
+                 task_row(1, 2, pool::TaskState::kFailed), task_row(1, 3, pool::TaskState::kPending)};
+  batch.range_ends = {{{1}, 10, 1'000, pool::TaskState::kCancelled, Failure::kCancelled},
+                      {{1}, 5, 2, pool::TaskState::kFailed, Failure::kDependency}};
+  commit(batch);
+  EXPECT_EQ(*store_->count_tasks({1}), (std::array<std::uint32_t, 6>{0, 1, 0, 2, 3, 1'000}));
+  const std::vector<RangeEnd> ranges = *store_->load_range_ends({1});
+  ASSERT_EQ(ranges.size(), 2U);
+  EXPECT_EQ(ranges[0].first, 5U);
+  EXPECT_EQ(ranges[0].count, 2U);
+  EXPECT_EQ(ranges[0].state, pool::TaskState::kFailed);
+  EXPECT_EQ(ranges[0].why, Failure::kDependency);
+  EXPECT_EQ(ranges[1].job.value, 1U);
+  EXPECT_EQ(ranges[1].first, 10U);
+}
+
+TEST_P(StoreConformance, ListsJobsNewestFirst) {
+  Batch batch;
+  for (std::uint64_t id = 1; id <= 5; ++id) batch.jobs.push_back(job_row(id));
+  commit(batch);
+  const auto ids = [this](std::uint64_t before, std::uint32_t limit) {
+    std::vector<std::uint64_t> result;
+    for (const JobRow& job : *store_->load_jobs({before}, limit)) result.push_back(job.request.id.value);
+    return result;
+  };
+  EXPECT_EQ(ids(0, 2), (std::vector<std::uint64_t>{5, 4}));
+  EXPECT_EQ(ids(4, 10), (std::vector<std::uint64_t>{3, 2, 1}));
+  EXPECT_EQ(ids(std::numeric_limits<std::uint64_t>::max(), 1), (std::vector<std::uint64_t>{5}));
+  EXPECT_TRUE(ids(1, 10).empty());
+  EXPECT_FALSE(store_->load_job({std::numeric_limits<std::uint64_t>::max()})->has_value());
+}
+
+TEST_P(StoreConformance, HandsBackLiveJobsAndThoseTheyRunAfter) {
+  Batch batch;
+  for (std::uint64_t id = 1; id <= 4; ++id) batch.jobs.push_back(job_row(id));
+  batch.jobs[0].state = pool::JobState::kSucceeded;  // 3 runs after it
+  batch.jobs[1].state = pool::JobState::kFailed;     // nothing live needs it
+  batch.jobs[2].state = pool::JobState::kWaiting;
+  batch.jobs[2].request.after = {{1}};
+  batch.jobs[3].state = pool::JobState::kRunning;
+  batch.tasks = {task_row(4, 8, pool::TaskState::kLeased), task_row(4, 1, pool::TaskState::kSucceeded),
+                 task_row(2, 0, pool::TaskState::kFailed)};
+  batch.range_ends = {{{4}, 2, 3, pool::TaskState::kCancelled, Failure::kCancelled}};
+  commit(batch);
+  const std::vector<LiveJob> live = *store_->load_live_jobs();
+  ASSERT_EQ(live.size(), 3U);
+  expect_same(live[0].row, batch.jobs[0]);
+  expect_same(live[1].row, batch.jobs[2]);
+  expect_same(live[2].row, batch.jobs[3]);
+  ASSERT_EQ(live[2].tasks.size(), 2U);
+  batch.tasks[0].outcome.clear();
+  batch.tasks[1].outcome.clear();
+  expect_same(live[2].tasks[0], batch.tasks[1]);
+  expect_same(live[2].tasks[1], batch.tasks[0]);
+  ASSERT_EQ(live[2].range_ends.size(), 1U);
+  EXPECT_EQ(live[2].range_ends[0].count, 3U);
+}
+
+TEST_P(StoreConformance, ReplacesADeviceByItsNumberAndKeepsRevokedOnes) {
+  Batch batch;
+  batch.devices = {device_row(2, "phone"), device_row(1, "pc")};
+  commit(batch);
+  DeviceRow revoked = device_row(2, "phone");
+  revoked.revoked = true;
+  revoked.last_seen = {77};
+  batch.devices = {revoked, device_row(3, "phone")};  // name and key are free again
+  commit(batch);
+  const std::vector<DeviceRow> devices = *store_->load_devices();
+  ASSERT_EQ(devices.size(), 3U);
+  EXPECT_EQ(devices[0].name, "pc");
+  EXPECT_EQ(devices[0].role, 2);
+  EXPECT_EQ(devices[0].key_kind, 1);
+  EXPECT_EQ(devices[0].key, "key of pc");
+  EXPECT_EQ(devices[0].paired.unix_millis, 5);
+  EXPECT_TRUE(devices[1].revoked);
+  EXPECT_EQ(devices[1].last_seen.unix_millis, 77);
+  EXPECT_FALSE(devices[2].revoked);
+  EXPECT_EQ(devices[2].id.value, 3U);
+}
+
+TEST_P(StoreConformance, TwoLivingDevicesNeverShareANameOrAKey) {
+  Batch batch;
+  batch.devices = {device_row(1, "pc")};
+  commit(batch);
+  batch.devices = {device_row(2, "pc")};
+  batch.devices[0].key = "another";
+  EXPECT_EQ(refused(batch), Code::kAlreadyExists);
+  batch.devices = {device_row(2, "laptop")};
+  batch.devices[0].key = "key of pc";
+  EXPECT_EQ(refused(batch), Code::kAlreadyExists);
+  EXPECT_EQ(store_->load_devices()->size(), 1U);
+}
+
+// A writer that commits job after job, each with its tasks, and tells of each commit that returned.
+constexpr std::uint32_t kTasksPerBatch = 50;
+
+[[noreturn]] void commit_until_killed(const Backend& backend, const std::filesystem::path& scratch, int told) {
+  Result<std::unique_ptr<Store>> store = backend.open(scratch);
+  if (!store) std::_Exit(1);
+  for (std::uint64_t id = (*store)->last_job_id()->value + 1;; ++id) {
+    Batch batch = job_batch(id);
+    for (std::uint32_t index = 0; index < kTasksPerBatch; ++index) {
+      batch.tasks.push_back(task_row(id, index, pool::TaskState::kSucceeded));
+    }
+    if (!(*store)->commit(batch) || ::write(told, &id, sizeof id) != sizeof id) std::_Exit(2);
+  }
+}
+
+// Kills the writer after `commits` further commits; the last one that it told of.
+std::uint64_t last_told(const Backend& backend, const std::filesystem::path& scratch, int commits) {
+  int ends[2] = {-1, -1};
+  CHECK(::pipe2(ends, O_CLOEXEC) == 0);
+  const pid_t writer = ::fork();
+  if (writer == 0) commit_until_killed(backend, scratch, ends[1]);
+  ::close(ends[1]);
+  std::uint64_t last = 0;
+  for (int count = 0; count < commits; ++count) CHECK(::read(ends[0], &last, sizeof last) == sizeof last);
+  ::kill(writer, SIGKILL);
+  for (std::uint64_t more = 0; ::read(ends[0], &more, sizeof more) == sizeof more;) last = more;
+  ::close(ends[0]);
+  int status = 0;
+  CHECK(::waitpid(writer, &status, 0) == writer);
+  CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  return last;
+}
+
+TEST_P(StoreConformance, KillNineLosesNoCommittedBatchAndKeepsNoHalfOne) {
+  for (int round = 0; round < 12; ++round) {
+    store_.reset();
+    const std::uint64_t told = last_told(GetParam(), scratch_, 1 + 3 * round);
+    open();
+    const std::uint64_t last = store_->last_job_id()->value;
+    EXPECT_GE(last, told);
+    EXPECT_LE(last, told + 1) << "more than the one batch whose commit had not returned";
+    for (std::uint64_t id = 1; id <= last; ++id) {
+      ASSERT_TRUE(store_->load_job({id})->has_value()) << id;
+      ASSERT_EQ(store_->load_tasks({id}, 0, kTasksPerBatch + 1, false)->size(), kTasksPerBatch) << id;
+    }
+    EXPECT_TRUE(store_->load_tasks({last + 1}, 0, kTasksPerBatch, false)->empty());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, StoreConformance, testing::ValuesIn(kBackends),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace hearth::store

@@ -1,0 +1,97 @@
+#include "store/sqlite/queries.h"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace hearth::store {
+namespace {
+
+// What SqliteStore reads into a JobRow and a TaskRow, in its order.
+constexpr std::string_view kJobColumns =
+    "id, state, owner, tasks, cores, memory_bytes, gpus, retries, submitted, started, ended, request_id, spec";
+constexpr std::string_view kTaskColumns = "task, state, epoch, attempts, failures, node, started, ended";
+
+std::string writing_sql(Query query) {
+  switch (query) {
+    case Query::kBegin:
+      return "BEGIN IMMEDIATE";
+    case Query::kCommit:
+      return "COMMIT";
+    case Query::kPutDevice:  // no REPLACE: that would delete the other device that has the name
+      return "INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET "
+             "name = ?2, role = ?3, key_kind = ?4, key = ?5, paired = ?6, last_seen = ?7, revoked = ?8";
+    case Query::kInsertJob:
+      return fmt::format("INSERT INTO jobs ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                         kJobColumns);
+    case Query::kInsertAfter:
+      return "INSERT INTO job_after VALUES (?1, ?2, ?3)";
+    case Query::kChangeJob:
+      return "UPDATE jobs SET state = ?2, started = iif(?3 = 0, started, ?3), ended = iif(?4 = 0, ended, ?4) "
+             "WHERE id = ?1";
+    case Query::kPutTask:
+      return "REPLACE INTO tasks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    case Query::kPutRangeEnd:
+      return "REPLACE INTO range_ends VALUES (?1, ?2, ?3, ?4, ?5)";
+    default:
+      return {};
+  }
+}
+
+std::string reading_sql(Query query) {
+  switch (query) {
+    case Query::kDevices:
+      return "SELECT id, name, role, key_kind, key, paired, last_seen, revoked FROM devices ORDER BY id";
+    case Query::kLiveJobs:
+      return fmt::format(
+          "SELECT {} FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state < 4 UNION SELECT after FROM jobs JOIN "
+          "job_after ON job = id WHERE state < 4) ORDER BY id",
+          kJobColumns);
+    case Query::kLastJobId:
+      return "SELECT coalesce(max(id), 0) FROM jobs";
+    case Query::kJob:
+      return fmt::format("SELECT {} FROM jobs WHERE id = ?1", kJobColumns);
+    case Query::kJobsBefore:
+      return fmt::format("SELECT {} FROM jobs WHERE id < ?1 ORDER BY id DESC LIMIT ?2", kJobColumns);
+    case Query::kAfter:
+      return "SELECT after FROM job_after WHERE job = ?1 ORDER BY position";
+    case Query::kRequest:
+      return "SELECT id FROM jobs WHERE request_id = ?1";
+    case Query::kTasksOfLiveJob:
+      return fmt::format("SELECT {} FROM tasks WHERE job = ?1 ORDER BY task", kTaskColumns);
+    case Query::kTasks:
+      return fmt::format("SELECT {}, outcome FROM tasks WHERE job = ?1 AND task >= ?2 AND task < ?3 ORDER BY task",
+                         kTaskColumns);
+    case Query::kFailedTasks:  // a pending task that was placed before waits because that attempt failed or was lost
+      return fmt::format(
+          "SELECT {}, outcome FROM tasks INDEXED BY failed_tasks WHERE job = ?1 AND task >= ?2 AND "
+          "(state = 4 OR (state = 1 AND attempts > 0)) ORDER BY task LIMIT ?3",
+          kTaskColumns);
+    case Query::kRangeEnds:
+      return "SELECT first, count, state, why FROM range_ends WHERE job = ?1 ORDER BY first";
+    case Query::kCountTasks:
+      return "SELECT state, count(*) FROM tasks WHERE job = ?1 GROUP BY state";
+    case Query::kCountRangeEnds:
+      return "SELECT state, sum(count) FROM range_ends WHERE job = ?1 GROUP BY state";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+Result<Queries> Queries::prepare(Database& database) {
+  Queries queries;
+  for (int number = 0; number <= static_cast<int>(Query::kCountRangeEnds); ++number) {
+    const auto query = static_cast<Query>(number);
+    const std::string sql = query <= Query::kPutRangeEnd ? writing_sql(query) : reading_sql(query);
+    Result<Statement> statement = database.prepare(sql);
+    if (!statement) return std::unexpected(statement.error());
+    queries.statements_.push_back(std::move(*statement));
+  }
+  return queries;
+}
+
+}  // namespace hearth::store

@@ -1,0 +1,46 @@
+// Every query of the store, prepared once.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "store/sqlite/database.h"
+
+namespace hearth::store {
+
+enum class Query : std::uint8_t {
+  kBegin,
+  kCommit,
+  kPutDevice,
+  kInsertJob,
+  kInsertAfter,
+  kChangeJob,
+  kPutTask,
+  kPutRangeEnd,
+  kDevices,
+  kLiveJobs,
+  kLastJobId,
+  kJob,
+  kJobsBefore,
+  kAfter,
+  kRequest,
+  kTasksOfLiveJob,
+  kTasks,
+  kFailedTasks,
+  kRangeEnds,
+  kCountTasks,
+  kCountRangeEnds,
+};
+
+class Queries {
+ public:
+  static Result<Queries> prepare(Database& database);
+
+  Statement& operator[](Query query) { return statements_[static_cast<std::size_t>(query)]; }
+
+ private:
+  std::vector<Statement> statements_;
+};
+
+}  // namespace hearth::store

@@ -1,0 +1,121 @@
+#include "store/sqlite/schema.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace hearth::store {
+namespace {
+
+constexpr std::int64_t kApplicationId = 0x48727468;  // "Hrth", in the file's header: what file(1) and we know it by
+
+// Large columns come last, so that a scan for the small ones does not read them. Rows of finished jobs stay for ever;
+// the partial indices hold only what the queries at start and in lists of failures look for.
+constexpr const char* kFirstVersion = R"sql(
+  CREATE TABLE devices (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    role INTEGER NOT NULL,
+    key_kind INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    paired INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    revoked INTEGER NOT NULL CHECK (revoked IN (0, 1))
+  ) STRICT;
+  CREATE UNIQUE INDEX device_names ON devices (name) WHERE revoked = 0;
+  CREATE UNIQUE INDEX device_keys ON devices (key) WHERE revoked = 0;
+
+  CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY,
+    state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 6),
+    owner INTEGER NOT NULL,
+    tasks INTEGER NOT NULL,
+    cores INTEGER NOT NULL,
+    memory_bytes INTEGER NOT NULL,
+    gpus INTEGER NOT NULL,
+    retries INTEGER NOT NULL,
+    submitted INTEGER NOT NULL,
+    started INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    request_id BLOB NOT NULL UNIQUE,
+    spec BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX live_jobs ON jobs (id) WHERE state < 4;
+
+  CREATE TABLE job_after (
+    job INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    after INTEGER NOT NULL,
+    PRIMARY KEY (job, position)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE tasks (
+    job INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 5),
+    epoch INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    node INTEGER NOT NULL,
+    started INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    outcome BLOB NOT NULL,
+    PRIMARY KEY (job, task)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX failed_tasks ON tasks (job, task) WHERE state = 4 OR (state = 1 AND attempts > 0);
+
+  CREATE TABLE range_ends (
+    job INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 5),
+    why INTEGER NOT NULL,
+    PRIMARY KEY (job, first)
+  ) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion};
+
+Result<void> take_step(Database& database, std::size_t step) {
+  const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
+                                      kMigrations[step], kApplicationId, step + 1);
+  if (const Result<void> done = database.execute(sql); !done) {
+    database.roll_back();
+    return fail(done, fmt::format("bringing the database to version {}", step + 1));
+  }
+  return {};
+}
+
+// A file of zero bytes is ours to fill; any other must carry our mark.
+Result<void> refuse_foreign_file(Database& database) {
+  const Result<std::int64_t> mark = database.integer("PRAGMA application_id");
+  if (!mark) return std::unexpected(mark.error());
+  const Result<std::int64_t> tables = database.integer("SELECT count(*) FROM sqlite_schema");
+  if (!tables) return std::unexpected(tables.error());
+  if (*tables == 0 || *mark == kApplicationId) return {};
+  return fail(Code::kFailedPrecondition,
+              fmt::format("{} is a database of another program: name another file", database.file().string()));
+}
+
+}  // namespace
+
+Result<void> migrate(Database& database) {
+  if (const Result<void> ours = refuse_foreign_file(database); !ours) return ours;
+  const Result<std::int64_t> version = database.integer("PRAGMA user_version");
+  if (!version) return std::unexpected(version.error());
+  if (*version < 0 || *version > static_cast<std::int64_t>(kMigrations.size())) {
+    return fail(
+        Code::kFailedPrecondition,
+        fmt::format("{} was written by a newer version of Hearth (its schema is {}, this program knows up to {})"
+                    ": start that version, or upgrade this one",
+                    database.file().string(), *version, kMigrations.size()));
+  }
+  for (auto step = static_cast<std::size_t>(*version); step < kMigrations.size(); ++step) {
+    if (const Result<void> taken = take_step(database, step); !taken) return taken;
+  }
+  return {};
+}
+
+}  // namespace hearth::store

@@ -1,0 +1,306 @@
+// The store in one SQLite file: every query is prepared at open, every batch is one transaction.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "store/sqlite/database.h"
+#include "store/sqlite/queries.h"
+#include "store/sqlite/schema.h"
+#include "store/store.h"
+
+namespace hearth::store {
+namespace {
+
+constexpr std::size_t kMaxSpecBytes = std::size_t{1} << 20U;
+constexpr std::size_t kMaxOutcomeBytes = std::size_t{64} << 10U;
+
+class SqliteStore : public Store {
+ public:
+  SqliteStore(std::unique_ptr<Database> database, Queries queries)
+      : database_(std::move(database)), queries_(std::move(queries)) {}
+
+  Result<void> commit(const Batch& batch) override;
+  Result<std::vector<DeviceRow>> load_devices() override;
+  Result<std::vector<LiveJob>> load_live_jobs() override;
+  Result<JobId> last_job_id() override;
+  Result<std::optional<JobRow>> load_job(JobId id) override;
+  Result<std::optional<JobId>> find_request(const std::string& request_id) override;
+  Result<std::vector<JobRow>> load_jobs(JobId before, std::uint32_t limit) override;
+  Result<std::vector<TaskRow>> load_tasks(JobId job, std::uint32_t first, std::uint32_t limit,
+                                          bool only_failed) override;
+  Result<std::vector<RangeEnd>> load_range_ends(JobId job) override;
+  Result<std::array<std::uint32_t, 6>> count_tasks(JobId job) override;
+
+ private:
+  Result<void> write(const Batch& batch);
+  Result<void> put(const DeviceRow& device);
+  Result<void> insert(const JobRow& job);
+  Result<void> apply(const JobChange& change);
+  Result<void> put(const TaskRow& task);
+  Result<void> put(const RangeEnd& range);
+  Result<void> read_after(JobRow& job);
+  Result<std::vector<JobRow>> read_jobs(Rows& rows);
+  Result<void> add_counts(Query query, JobId job, std::array<std::uint32_t, 6>& counts);
+
+  std::unique_ptr<Database> database_;
+  Queries queries_;
+};
+
+// Calls read(rows) for each row.
+template <class Read>
+Result<void> each(Rows& rows, const Read& read) {
+  while (true) {
+    const Result<bool> more = rows.next();
+    if (!more) return std::unexpected(more.error());
+    if (!*more) return {};
+    read(rows);
+  }
+}
+
+JobRow read_job(const Rows& rows) {
+  JobRow job;
+  job.request.id = {rows.integer<std::uint64_t>(0)};
+  job.state = rows.integer<pool::JobState>(1);
+  job.request.owner = {rows.integer<std::uint64_t>(2)};
+  job.request.tasks = rows.integer<std::uint32_t>(3);
+  job.request.per_task.cores = rows.integer<std::uint32_t>(4);
+  job.request.per_task.memory_bytes = rows.integer<std::uint64_t>(5);
+  job.request.per_task.gpus = rows.integer<std::uint32_t>(6);
+  job.request.retries = rows.integer<std::uint32_t>(7);
+  job.submitted = {rows.integer(8)};
+  job.started = {rows.integer(9)};
+  job.ended = {rows.integer(10)};
+  job.request_id = rows.bytes(11);
+  job.spec = rows.bytes(12);
+  return job;
+}
+
+TaskRow read_task(JobId job, const Rows& rows) {
+  TaskRow task;
+  task.task = {job, rows.integer<std::uint32_t>(0)};
+  task.state = rows.integer<pool::TaskState>(1);
+  task.epoch = rows.integer<std::uint32_t>(2);
+  task.attempts = rows.integer<std::uint32_t>(3);
+  task.failures = rows.integer<std::uint32_t>(4);
+  task.node = {rows.integer<std::uint64_t>(5)};
+  task.started = {rows.integer(6)};
+  task.ended = {rows.integer(7)};
+  return task;
+}
+
+DeviceRow read_device(const Rows& rows) {
+  DeviceRow device;
+  device.id = {rows.integer<std::uint64_t>(0)};
+  device.name = rows.bytes(1);
+  device.role = rows.integer<std::uint8_t>(2);
+  device.key_kind = rows.integer<std::uint8_t>(3);
+  device.key = rows.bytes(4);
+  device.paired = {rows.integer(5)};
+  device.last_seen = {rows.integer(6)};
+  device.revoked = rows.integer(7) != 0;
+  return device;
+}
+
+RangeEnd read_range_end(JobId job, const Rows& rows) {
+  return {job, rows.integer<std::uint32_t>(0), rows.integer<std::uint32_t>(1), rows.integer<pool::TaskState>(2),
+          rows.integer<Failure>(3)};
+}
+
+Result<void> SqliteStore::commit(const Batch& batch) {
+  if (batch.empty()) return {};
+  Result<void> done = queries_[Query::kBegin].run();
+  if (done) done = write(batch);
+  if (done) done = queries_[Query::kCommit].run();
+  if (!done) database_->roll_back();
+  return done;
+}
+
+Result<void> SqliteStore::write(const Batch& batch) {
+  for (const DeviceRow& device : batch.devices) {
+    if (const Result<void> done = put(device); !done) return fail(done, "device " + device.name);
+  }
+  for (const JobRow& job : batch.jobs) {
+    if (const Result<void> done = insert(job); !done) return fail(done, fmt::format("job {}", job.request.id.value));
+  }
+  for (const JobChange& change : batch.changes) {
+    if (const Result<void> done = apply(change); !done) return fail(done, fmt::format("job {}", change.job.value));
+  }
+  for (const TaskRow& task : batch.tasks) {
+    if (const Result<void> done = put(task); !done) {
+      return fail(done, fmt::format("task {} of job {}", task.task.index, task.task.job.value));
+    }
+  }
+  for (const RangeEnd& range : batch.range_ends) {
+    if (const Result<void> done = put(range); !done) return fail(done, fmt::format("job {}", range.job.value));
+  }
+  return {};
+}
+
+Result<void> SqliteStore::put(const DeviceRow& device) {
+  return queries_[Query::kPutDevice].run(device.id.value, Text{device.name}, device.role, device.key_kind, device.key,
+                                         device.paired.unix_millis, device.last_seen.unix_millis, device.revoked);
+}
+
+Result<void> SqliteStore::insert(const JobRow& job) {
+  if (job.spec.size() > kMaxSpecBytes) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("its description has {} bytes, at most {} are allowed", job.spec.size(), kMaxSpecBytes));
+  }
+  const pool::JobRequest& request = job.request;
+  const Result<void> inserted = queries_[Query::kInsertJob].run(
+      request.id.value, static_cast<int>(job.state), request.owner.value, request.tasks, request.per_task.cores,
+      request.per_task.memory_bytes, request.per_task.gpus, request.retries, job.submitted.unix_millis,
+      job.started.unix_millis, job.ended.unix_millis, job.request_id, job.spec);
+  if (!inserted) return inserted;
+  int position = 0;
+  for (const JobId after : request.after) {
+    const Result<void> done = queries_[Query::kInsertAfter].run(request.id.value, position++, after.value);
+    if (!done) return done;
+  }
+  return {};
+}
+
+Result<void> SqliteStore::apply(const JobChange& change) {
+  const Result<void> done = queries_[Query::kChangeJob].run(change.job.value, static_cast<int>(change.state),
+                                                            change.started.unix_millis, change.ended.unix_millis);
+  if (!done) return done;
+  if (database_->changed_rows() == 1) return {};
+  return fail(Code::kInternal, "its state changed, but it is not in the store");
+}
+
+Result<void> SqliteStore::put(const TaskRow& task) {
+  if (task.outcome.size() > kMaxOutcomeBytes) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("its outcome has {} bytes, at most {} are allowed", task.outcome.size(), kMaxOutcomeBytes));
+  }
+  return queries_[Query::kPutTask].run(task.task.job.value, task.task.index, static_cast<int>(task.state), task.epoch,
+                                       task.attempts, task.failures, task.node.value, task.started.unix_millis,
+                                       task.ended.unix_millis, task.outcome);
+}
+
+Result<void> SqliteStore::put(const RangeEnd& range) {
+  return queries_[Query::kPutRangeEnd].run(range.job.value, range.first, range.count, static_cast<int>(range.state),
+                                           static_cast<int>(range.why));
+}
+
+Result<std::vector<DeviceRow>> SqliteStore::load_devices() {
+  std::vector<DeviceRow> devices;
+  Rows rows = queries_[Query::kDevices].rows();
+  const Result<void> done = each(rows, [&](const Rows& row) { devices.push_back(read_device(row)); });
+  if (!done) return std::unexpected(done.error());
+  return devices;
+}
+
+Result<void> SqliteStore::read_after(JobRow& job) {
+  Rows rows = queries_[Query::kAfter].rows(job.request.id.value);
+  return each(rows, [&](const Rows& row) { job.request.after.push_back({row.integer<std::uint64_t>(0)}); });
+}
+
+Result<std::vector<JobRow>> SqliteStore::read_jobs(Rows& rows) {
+  std::vector<JobRow> jobs;
+  const Result<void> done = each(rows, [&](const Rows& row) { jobs.push_back(read_job(row)); });
+  if (!done) return std::unexpected(done.error());
+  for (JobRow& job : jobs) {
+    if (const Result<void> read = read_after(job); !read) return std::unexpected(read.error());
+  }
+  return jobs;
+}
+
+Result<std::vector<LiveJob>> SqliteStore::load_live_jobs() {
+  Rows rows = queries_[Query::kLiveJobs].rows();
+  Result<std::vector<JobRow>> jobs = read_jobs(rows);
+  if (!jobs) return std::unexpected(jobs.error());
+  std::vector<LiveJob> live;
+  for (JobRow& job : *jobs) {
+    const JobId id = job.request.id;
+    LiveJob& entry = live.emplace_back(LiveJob{std::move(job), {}, {}});
+    Rows tasks = queries_[Query::kTasksOfLiveJob].rows(id.value);
+    const Result<void> done = each(tasks, [&](const Rows& row) { entry.tasks.push_back(read_task(id, row)); });
+    if (!done) return std::unexpected(done.error());
+    Result<std::vector<RangeEnd>> ranges = load_range_ends(id);
+    if (!ranges) return std::unexpected(ranges.error());
+    entry.range_ends = std::move(*ranges);
+  }
+  return live;
+}
+
+Result<JobId> SqliteStore::last_job_id() {
+  Rows rows = queries_[Query::kLastJobId].rows();
+  JobId last;
+  const Result<void> done = each(rows, [&](const Rows& row) { last = {row.integer<std::uint64_t>(0)}; });
+  if (!done) return std::unexpected(done.error());
+  return last;
+}
+
+Result<std::optional<JobRow>> SqliteStore::load_job(JobId id) {
+  Rows rows = queries_[Query::kJob].rows(id.value);
+  Result<std::vector<JobRow>> jobs = read_jobs(rows);
+  if (!jobs) return std::unexpected(jobs.error());
+  if (jobs->empty()) return std::nullopt;
+  return std::move(jobs->front());
+}
+
+Result<std::optional<JobId>> SqliteStore::find_request(const std::string& request_id) {
+  Rows rows = queries_[Query::kRequest].rows(request_id);
+  std::optional<JobId> found;
+  const Result<void> done = each(rows, [&](const Rows& row) { found = {row.integer<std::uint64_t>(0)}; });
+  if (!done) return std::unexpected(done.error());
+  return found;
+}
+
+// Ids beyond 2^63 never exist, but a client may name one.
+Result<std::vector<JobRow>> SqliteStore::load_jobs(JobId before, std::uint32_t limit) {
+  constexpr auto kAll = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  Rows rows = queries_[Query::kJobsBefore].rows(before.value == 0 ? kAll : std::min(before.value, kAll), limit);
+  return read_jobs(rows);
+}
+
+Result<std::vector<TaskRow>> SqliteStore::load_tasks(JobId job, std::uint32_t first, std::uint32_t limit,
+                                                     bool only_failed) {
+  const std::uint64_t end = std::uint64_t{first} + limit;
+  Rows rows = only_failed ? queries_[Query::kFailedTasks].rows(job.value, first, limit)
+                          : queries_[Query::kTasks].rows(job.value, first, end);
+  std::vector<TaskRow> tasks;
+  const Result<void> done = each(rows, [&](const Rows& row) {
+    tasks.push_back(read_task(job, row));
+    tasks.back().outcome = row.bytes(8);
+  });
+  if (!done) return std::unexpected(done.error());
+  return tasks;
+}
+
+Result<std::vector<RangeEnd>> SqliteStore::load_range_ends(JobId job) {
+  std::vector<RangeEnd> ranges;
+  Rows rows = queries_[Query::kRangeEnds].rows(job.value);
+  const Result<void> done = each(rows, [&](const Rows& row) { ranges.push_back(read_range_end(job, row)); });
+  if (!done) return std::unexpected(done.error());
+  return ranges;
+}
+
+Result<void> SqliteStore::add_counts(Query query, JobId job, std::array<std::uint32_t, 6>& counts) {
+  Rows rows = queries_[query].rows(job.value);
+  return each(rows, [&](const Rows& row) { counts.at(row.integer<std::size_t>(0)) += row.integer<std::uint32_t>(1); });
+}
+
+Result<std::array<std::uint32_t, 6>> SqliteStore::count_tasks(JobId job) {
+  std::array<std::uint32_t, 6> counts{};
+  for (const Query query : {Query::kCountTasks, Query::kCountRangeEnds}) {
+    if (const Result<void> added = add_counts(query, job, counts); !added) return std::unexpected(added.error());
+  }
+  return counts;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_sqlite(const std::filesystem::path& file) {
+  Result<std::unique_ptr<Database>> database = Database::open(file);
+  if (!database) return std::unexpected(database.error());
+  if (const Result<void> migrated = migrate(**database); !migrated) return std::unexpected(migrated.error());
+  Result<Queries> queries = Queries::prepare(**database);
+  if (!queries) return std::unexpected(queries.error());
+  return std::make_unique<SqliteStore>(std::move(*database), std::move(*queries));
+}
+
+}  // namespace hearth::store

@@ -1,0 +1,9 @@
+#include "store/store.h"
+
+namespace hearth::store {
+
+bool Batch::empty() const {
+  return devices.empty() && jobs.empty() && changes.empty() && tasks.empty() && range_ends.empty();
+}
+
+}  // namespace hearth::store
