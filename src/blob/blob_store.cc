@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "blob/blob_index.h"
+#include "blob/local_file.h"
 #include "net/crypto.h"
 
 namespace hearth::blob {
@@ -25,24 +26,8 @@ namespace fs = std::filesystem;
 constexpr std::size_t kPieceBytes = 256 * 1024;
 constexpr std::size_t kMaxDamagedKept = 64;
 
-// A descriptor that closes itself.
-class File {
- public:
-  explicit File(int file) : file_(file) {}
-  File(File&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
-  File& operator=(File&&) = delete;
-  ~File() {
-    if (file_ >= 0) ::close(file_);
-  }
-  int get() const { return file_; }
-  int release() { return std::exchange(file_, -1); }
-
- private:
-  int file_;
-};
-
 Result<void> sync_directory(const fs::path& directory) {
-  const File file(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const OpenFile file(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (file.get() < 0 || ::fsync(file.get()) != 0) return fail_errno(errno, "cannot write " + directory.string());
   return {};
 }
@@ -73,12 +58,12 @@ Result<void> read_all(int file, const fs::path& path, Sink sink) {
 }  // namespace
 
 struct BlobStore::State {
-  State(fs::path directory_in, const Options& options_in, File lock_in)
+  State(fs::path directory_in, const Options& options_in, OpenFile lock_in)
       : directory(std::move(directory_in)), options(options_in), lock(std::move(lock_in)) {}
 
   const fs::path directory;
   const Options options;
-  const File lock;  // of the directory: two processes on one store would remove each other's incoming files
+  const OpenFile lock;  // of the directory: two processes on one store would remove each other's incoming files
   mutable std::mutex mutex;
   BlobIndex index;                                 // under mutex
   std::uint64_t reserved_bytes = 0;                // under mutex: room promised to writers
@@ -156,7 +141,7 @@ Result<void> BlobStore::State::check_room(std::uint64_t bytes) const {
 bool BlobStore::State::evict_one() {
   for (auto digest = index.oldest(); digest; digest = index.newer_than(*digest)) {
     const fs::path path = path_of(*digest);
-    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    const OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     // A Reader holds a shared lock; so does a process that got the descriptor from one.
     if (file.get() >= 0 && ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) continue;
@@ -186,7 +171,7 @@ Result<Reader> BlobStore::State::open_blob(const Digest& digest) {
   // Under the mutex, so that nothing is evicted between the open and the lock.
   const std::lock_guard lock_guard(mutex);
   if (!index.touch(digest)) return fail(Code::kNotFound, "no blob " + to_hex(digest) + " is stored here");
-  File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   struct stat status{};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) {
     const int error = errno;
@@ -227,7 +212,7 @@ Result<std::unique_ptr<BlobStore>> BlobStore::open(const fs::path& directory, co
   std::error_code error;
   fs::create_directories(directory.parent_path(), error);  // if it fails, so does the next step
   if (Result<void> made = make_directory(directory); !made) return std::unexpected(made.error());
-  File lock(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  OpenFile lock(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (lock.get() < 0) return fail_errno(errno, "cannot open " + directory.string());
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail(Code::kFailedPrecondition, directory.string() + " is in use by another process");
@@ -284,7 +269,7 @@ std::uint64_t BlobStore::bytes() const {
 }
 
 struct Writer::Progress {
-  Progress(std::shared_ptr<BlobStore::State> store_in, File file_in, fs::path path_in, std::uint64_t reserved_in)
+  Progress(std::shared_ptr<BlobStore::State> store_in, OpenFile file_in, fs::path path_in, std::uint64_t reserved_in)
       : store(std::move(store_in)), file(std::move(file_in)), path(std::move(path_in)), reserved(reserved_in) {}
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -299,7 +284,7 @@ struct Writer::Progress {
   void release_room();  // under the store's mutex
 
   const std::shared_ptr<BlobStore::State> store;
-  const File file;
+  const OpenFile file;
   const fs::path path;
   net::Sha256 hash;
   std::uint64_t reserved;
@@ -343,7 +328,7 @@ Result<Writer> BlobStore::create(std::uint64_t expected_size) {
   }
   if (Result<void> room = state_->reserve(expected_size); !room) return std::unexpected(room.error());
   const fs::path path = state_->directory / "incoming" / std::to_string(state_->next_incoming++);
-  File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  OpenFile file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   const int error = errno;
   const bool opened = file.get() >= 0;
   // From here on the Progress gives the room back.
