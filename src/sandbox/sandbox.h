@@ -30,6 +30,9 @@ namespace hearth::sandbox {
 struct Options {
   std::filesystem::path state_directory;  // ours alone, mode 0700; what a crash left there is swept by open()
   std::string bwrap = "bwrap";
+  // Of a contended processor, in percent of an ordinary group's share: guests yield to the owner's own programs. Where
+  // cgroups allow it.
+  std::uint32_t cpu_weight = 10;
 };
 
 struct Limits {

@@ -1,0 +1,35 @@
+// The bubblewrap program: whether it is there, what it can do, and its arguments.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "sandbox/sandbox.h"
+
+namespace hearth::sandbox {
+
+struct Bubblewrap {
+  std::string program;  // absolute
+  std::string version;  // "0.8.0"
+  bool disable_userns = false;
+};
+
+// Errors: kFailedPrecondition with the remedy.
+Result<Bubblewrap> find_bubblewrap(const std::string& name);
+
+struct Layout {
+  std::string root;               // of the guest
+  std::string working_directory;  // shown at /job
+};
+
+// Where launch() puts the files that these arguments name.
+constexpr int kArgumentsFd = 3;
+constexpr int kFilterFd = 4;
+constexpr int kStatusFd = 5;
+
+// The options, each ended by a NUL, as --args reads them. All of them but the command itself.
+std::string bubblewrap_options(const Bubblewrap& bubblewrap, const Layout& layout, const Limits& limits,
+                               const std::vector<std::pair<std::string, std::string>>& variables);
+
+}  // namespace hearth::sandbox

@@ -1,0 +1,55 @@
+#include "sandbox/fd.h"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace hearth::sandbox {
+
+void Fd::reset(int fd) {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = fd;
+}
+
+Result<Pipe> make_pipe(int flags) {
+  int ends[2];
+  if (::pipe2(ends, flags) != 0) return fail_errno(errno, "making a pipe");
+  return Pipe{.read_end = Fd(ends[0]), .write_end = Fd(ends[1])};
+}
+
+std::string read_text(const std::string& path, std::size_t limit) {
+  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  char piece[4096];
+  while (file && text.size() < limit) {
+    ssize_t count = ::read(file.get(), piece, sizeof piece);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    text.append(piece, static_cast<std::size_t>(count));
+  }
+  return text;
+}
+
+Result<void> write_text(const std::string& path, std::string_view text) {
+  Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file) return fail_errno(errno, "opening " + path);
+  if (::write(file.get(), text.data(), text.size()) < 0) return fail_errno(errno, "writing " + path);
+  return {};
+}
+
+int open_beneath(int directory, const std::string& path, int flags, unsigned mode) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags | O_CLOEXEC));
+  how.mode = mode;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  for (int attempt = 0;; ++attempt) {
+    long fd = ::syscall(SYS_openat2, directory, path.c_str(), &how, sizeof how);
+    // EAGAIN: something was renamed while the kernel walked.
+    if (fd >= 0 || errno != EAGAIN || attempt == 100) return static_cast<int>(fd);
+  }
+}
+
+}  // namespace hearth::sandbox

@@ -1,0 +1,49 @@
+// Descriptors that close themselves, and small files.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/result.h"
+
+namespace hearth::sandbox {
+
+// Owns one descriptor; -1: none.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    if (this != &other) reset(std::exchange(other.fd_, -1));
+    return *this;
+  }
+  ~Fd() { reset(); }
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  int release() { return std::exchange(fd_, -1); }
+  void reset(int fd = -1);
+
+ private:
+  int fd_ = -1;
+};
+
+struct Pipe {
+  Fd read_end;
+  Fd write_end;
+};
+Result<Pipe> make_pipe(int flags);
+
+// At most `limit` bytes from the start; empty if it cannot be read. For files of /proc and /sys.
+std::string read_text(const std::string& path, std::size_t limit = 1 << 20);
+
+// One write() to a file that exists. Errors: of open and write.
+Result<void> write_text(const std::string& path, std::string_view text);
+
+// openat2: a descriptor of something beneath `directory`, reached through no link of any kind. -1 and errno.
+int open_beneath(int directory, const std::string& path, int flags, unsigned mode = 0);
+
+}  // namespace hearth::sandbox

@@ -1,0 +1,267 @@
+#include "sandbox/guest.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+namespace hearth::sandbox {
+namespace {
+
+constexpr std::size_t kPieceBytes = 64 << 10;
+constexpr std::size_t kMaxStatusBytes = 64 << 10;
+constexpr std::size_t kMaxComplaintBytes = 4096;
+constexpr std::string_view kComplaint = "bwrap: ";
+constexpr int kLastSignal = 64;
+
+std::uint64_t now_micros() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(now.tv_nsec) / 1'000;
+}
+
+std::uint64_t micros(const timeval& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(time.tv_usec);
+}
+
+// The number after "KEY": in bubblewrap's status lines; -1 if it has not come.
+int status_number(const std::string& text, std::string_view key) {
+  std::string quoted = "\"" + std::string(key) + "\":";
+  std::size_t at = text.find(quoted);
+  // A number counts once the line that holds it is whole.
+  if (at == std::string::npos || text.find('\n', at) == std::string::npos) return -1;
+  return std::atoi(text.c_str() + at + quoted.size());
+}
+
+pid_t parent_of(pid_t pid) {
+  // "PID (NAME) STATE PPID ..."; the name may hold anything.
+  std::string stat = read_text("/proc/" + std::to_string(pid) + "/stat", 4096);
+  std::size_t end = stat.rfind(')');
+  return end == std::string::npos || end + 4 > stat.size() ? -1 : std::atoi(stat.c_str() + end + 4);
+}
+
+}  // namespace
+
+std::shared_ptr<Guest> Guest::start(Reactor& reactor, Plan plan) {
+  auto guest = std::make_shared<Guest>(reactor, std::move(plan));
+  reactor.post([guest] { guest->begin(); });
+  return guest;
+}
+
+Guest::Guest(Reactor& reactor, Plan plan) : reactor_(reactor), plan_(std::move(plan)) {}
+
+void Guest::begin() {
+  start_micros_ = now_micros();
+  Result<Started> started = launch(plan_.launch);
+  plan_.launch = {};  // our copies of the child's ends of the pipes, so that they end with it
+  if (!started) {
+    exit_.message = started.error().message;
+    finish();
+    return;
+  }
+  outer_ = std::move(started->pidfd);
+  outer_pid_ = started->pid;
+  // The watches hold the guest until its end.
+  auto self = shared_from_this();
+  output_watch_ = reactor_.watch(plan_.output.get(), [self] { self->read_output(Stream::kStdout); });
+  errors_watch_ = reactor_.watch(plan_.errors.get(), [self] { self->read_output(Stream::kStderr); });
+  status_watch_ = reactor_.watch(plan_.status.get(), [self] { self->read_status(); });
+  outer_watch_ = reactor_.watch(outer_.get(), [self] { self->on_outer_end(); });
+}
+
+void Guest::close_watch(std::uint64_t& watch, Fd& fd) {
+  if (watch != 0) reactor_.unwatch(watch, fd.get());
+  watch = 0;
+}
+
+void Guest::read_output(Stream stream) {
+  bool is_out = stream == Stream::kStdout;
+  if (read_piece(stream) == Read::kEnd) {
+    close_watch(is_out ? output_watch_ : errors_watch_, is_out ? plan_.output : plan_.errors);
+  }
+}
+
+Guest::Read Guest::read_piece(Stream stream) {
+  std::array<char, kPieceBytes> piece;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read()
+  ssize_t count = ::read((stream == Stream::kStdout ? plan_.output : plan_.errors).get(), piece.data(), piece.size());
+  if (count > 0) deliver(stream, {piece.data(), static_cast<std::size_t>(count)});
+  if (count > 0 || (count < 0 && errno == EINTR)) return Read::kMore;
+  return count < 0 && errno == EAGAIN ? Read::kNothingNow : Read::kEnd;
+}
+
+// What bubblewrap itself says on stderr, when it cannot start the program, is for Exit::message and not for the log.
+void Guest::deliver(Stream stream, std::string_view piece) {
+  if (stream == Stream::kStderr && holds_back_) {
+    held_back_ += piece;
+    std::size_t common = std::min(held_back_.size(), kComplaint.size());
+    if (held_back_.compare(0, common, kComplaint.substr(0, common)) == 0 && held_back_.size() < kMaxComplaintBytes) {
+      return;
+    }
+    holds_back_ = false;
+    for (std::string_view rest = held_back_; !rest.empty(); rest.remove_prefix(std::min(rest.size(), kPieceBytes))) {
+      plan_.on_output(stream, rest.substr(0, kPieceBytes));
+    }
+    held_back_.clear();
+    return;
+  }
+  plan_.on_output(stream, piece);
+}
+
+void Guest::read_status() {
+  std::array<char, 4096> piece;
+  for (;;) {
+    ssize_t count = ::read(plan_.status.get(), piece.data(), piece.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      if (count == 0) close_watch(status_watch_, plan_.status);
+      break;
+    }
+    if (status_text_.size() < kMaxStatusBytes) status_text_.append(piece.data(), static_cast<std::size_t>(count));
+  }
+  if (!init_ && outer_) {
+    if (int pid = status_number(status_text_, "child-pid"); pid > 1) adopt_init(pid);
+  }
+  exit_code_ = status_number(status_text_, "exit-code");
+}
+
+// The number is good only while the process is a child of bubblewrap's or, after bubblewrap's end, ours.
+void Guest::adopt_init(pid_t pid) {
+  Fd init(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  pid_t parent = parent_of(pid);
+  if (!init || (parent != outer_pid_ && parent != ::getpid())) return;
+  init_ = std::move(init);
+  if (kill_wanted_) kill_now();
+}
+
+void Guest::kill() {
+  reactor_.post([self = shared_from_this()] {
+    self->kill_wanted_ = true;
+    self->kill_now();
+  });
+}
+
+// The end of process 1 ends every process of the sandbox. Before there is one there is nothing but bubblewrap's own
+// preparation, which ends soon by itself.
+void Guest::kill_now() {
+  if (init_) ::syscall(SYS_pidfd_send_signal, init_.get(), SIGKILL, nullptr, 0);
+}
+
+void Guest::count_usage(int pidfd, int& how, int& value) {
+  siginfo_t info{};
+  rusage usage{};
+  if (::syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED, &usage) != 0) return;
+  how = info.si_code;
+  value = info.si_status;
+  exit_.cpu_micros += micros(usage.ru_utime) + micros(usage.ru_stime);
+  exit_.peak_memory_bytes =
+      std::max(exit_.peak_memory_bytes, static_cast<std::uint64_t>(std::max(0L, usage.ru_maxrss)) * 1024);
+}
+
+void Guest::on_outer_end() {
+  auto self = shared_from_this();
+  close_watch(outer_watch_, outer_);
+  read_status();
+  int how = 0;
+  int value = 0;
+  count_usage(outer_.get(), how, value);
+  outer_killed_ = how == CLD_KILLED || how == CLD_DUMPED;
+  outer_.reset();
+  if (!init_) {
+    finish();
+    return;
+  }
+  // Bubblewrap's end kills process 1, and that every other process; its own end comes last.
+  kill_now();
+  init_watch_ = reactor_.watch(init_.get(), [self] { self->on_init_end(); });
+}
+
+void Guest::on_init_end() {
+  auto self = shared_from_this();
+  close_watch(init_watch_, init_);
+  int how = 0;
+  int value = 0;
+  count_usage(init_.get(), how, value);
+  finish();
+}
+
+void Guest::describe_failure(Exit& exit) const {
+  std::string_view said = held_back_;
+  if (said.starts_with(kComplaint)) said.remove_prefix(kComplaint.size());
+  while (said.ends_with('\n')) said.remove_suffix(1);
+  constexpr std::string_view kExec = "execvp ";
+  constexpr std::string_view kAbsent = ": No such file or directory";
+  constexpr std::string_view kForbidden = ": Permission denied";
+  if (said.starts_with(kExec) && said.ends_with(kAbsent)) {
+    std::string name(said.substr(kExec.size(), said.size() - kExec.size() - kAbsent.size()));
+    exit.message = "the program '" + name + "' was not found " +
+                   (name.contains('/') ? "in the sandbox, or its interpreter was not" : "in PATH");
+  } else if (said.starts_with(kExec) && said.ends_with(kForbidden)) {
+    std::string name(said.substr(kExec.size(), said.size() - kExec.size() - kForbidden.size()));
+    exit.message = "the program '" + name + "' is not executable";
+  } else if (said.starts_with(kExec)) {
+    exit.message = "the program could not be started: " + std::string(said.substr(kExec.size()));
+  } else if (!said.empty()) {
+    exit.message = "bubblewrap could not set up the sandbox: " + std::string(said);
+  } else {
+    exit.message = kill_wanted_ ? "ended before the program was started" : "bubblewrap ended without a word";
+  }
+}
+
+// Every process is gone, so what the pipes hold now is all there will be.
+void Guest::finish() {
+  auto self = shared_from_this();
+  while (output_watch_ != 0 && read_piece(Stream::kStdout) == Read::kMore) {
+  }
+  while (errors_watch_ != 0 && read_piece(Stream::kStderr) == Read::kMore) {
+  }
+  close_watch(output_watch_, plan_.output);
+  close_watch(errors_watch_, plan_.errors);
+  close_watch(status_watch_, plan_.status);
+  exit_.out_of_memory = plan_.cgroup != nullptr && plan_.cgroup->ran_out_of_memory();
+  if (plan_.cgroup != nullptr) {
+    exit_.peak_memory_bytes = std::max(exit_.peak_memory_bytes, plan_.cgroup->peak_memory_bytes());
+  }
+  if (start_micros_ != 0) exit_.wall_micros = now_micros() - start_micros_;
+  if (exit_code_ < 0 && outer_killed_ && init_) exit_code_ = 128 + SIGKILL;
+  exit_.started = exit_code_ >= 0;
+  if (exit_.started) {
+    exit_.exit_code = exit_code_;
+    exit_.signalled = exit_code_ > 128 && exit_code_ <= 128 + kLastSignal;
+    holds_back_ = false;
+    if (!held_back_.empty()) plan_.on_output(Stream::kStderr, held_back_);
+  } else if (exit_.message.empty()) {
+    describe_failure(exit_);
+  }
+  std::function<void(const Exit&)> on_exit = std::move(plan_.on_exit);
+  plan_ = {};
+  {
+    std::lock_guard lock(mutex_);
+    finished_ = true;
+  }
+  on_exit(exit_);
+  on_exit = nullptr;
+  std::lock_guard lock(mutex_);
+  told_ = true;
+  changed_.notify_all();
+}
+
+bool Guest::finished() const {
+  std::lock_guard lock(mutex_);
+  return finished_;
+}
+
+void Guest::wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return told_; });
+}
+
+}  // namespace hearth::sandbox

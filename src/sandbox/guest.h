@@ -1,0 +1,84 @@
+// One running program: bubblewrap and what it started, from launch to the last process's end.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "sandbox/cgroup.h"
+#include "sandbox/launch.h"
+#include "sandbox/reactor.h"
+#include "sandbox/sandbox.h"
+
+namespace hearth::sandbox {
+
+class Guest : public std::enable_shared_from_this<Guest> {
+ public:
+  struct Plan {
+    Launch launch;
+    // Our ends of its pipes.
+    Fd output;
+    Fd errors;
+    Fd status;  // bubblewrap's --json-status-fd
+    const Cgroup* cgroup = nullptr;
+    std::function<void(Stream, std::string_view)> on_output;
+    std::function<void(const Exit&)> on_exit;
+  };
+
+  // Starts it on the reactor's thread. What goes wrong there is told by on_exit. Any thread.
+  static std::shared_ptr<Guest> start(Reactor& reactor, Plan plan);
+
+  Guest(Reactor& reactor, Plan plan);
+
+  void kill();            // any thread
+  void wait();            // until on_exit has returned; not on the reactor's thread
+  bool finished() const;  // on_exit has been called
+
+ private:
+  void begin();
+  void read_output(Stream stream);
+  enum class Read : std::uint8_t { kMore, kNothingNow, kEnd };
+  Read read_piece(Stream stream);
+  void deliver(Stream stream, std::string_view piece);
+  void read_status();
+  void adopt_init(pid_t pid);
+  void on_outer_end();
+  void on_init_end();
+  void kill_now();
+  void finish();
+  void describe_failure(Exit& exit) const;
+  void close_watch(std::uint64_t& watch, Fd& fd);
+  void count_usage(int pidfd, int& how, int& value);
+
+  Reactor& reactor_;
+  Plan plan_;
+
+  // The reactor's thread only.
+  Fd outer_;  // bubblewrap itself
+  Fd init_;   // process 1 of the sandbox
+  pid_t outer_pid_ = 0;
+  std::uint64_t output_watch_ = 0;
+  std::uint64_t errors_watch_ = 0;
+  std::uint64_t status_watch_ = 0;
+  std::uint64_t outer_watch_ = 0;
+  std::uint64_t init_watch_ = 0;
+  std::string status_text_;
+  std::string held_back_;  // the beginning of stderr while it may be bubblewrap's own complaint
+  bool holds_back_ = true;
+  bool kill_wanted_ = false;
+  bool outer_killed_ = false;
+  int exit_code_ = -1;
+  std::uint64_t start_micros_ = 0;
+  Exit exit_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool finished_ = false;  // guarded by mutex_
+  bool told_ = false;      // guarded by mutex_
+};
+
+}  // namespace hearth::sandbox

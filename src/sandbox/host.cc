@@ -1,0 +1,125 @@
+// Opening a Host: everything that must be there before the first sandbox.
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "sandbox/box.h"
+#include "sandbox/seccomp.h"
+#include "sandbox/self_test.h"
+
+namespace hearth::sandbox {
+namespace {
+
+constexpr std::uint64_t kPlaceBytes = 64ULL << 20;
+constexpr std::size_t kMaxNameBytes = 64;
+
+// A short name that differs between state directories (FNV-1a).
+std::string tag_of(const std::string& path) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (char c : path) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  std::string tag;
+  for (int i = 0; i < 12; ++i, hash >>= 4) tag += "0123456789abcdef"[hash & 15];
+  return tag;
+}
+
+bool is_name(const std::string& name) {
+  return !name.empty() && name.size() <= kMaxNameBytes &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == std::string::npos;
+}
+
+class HostOfBoxes final : public Host {
+ public:
+  HostOfBoxes(Shared shared, Fd lock) : lock_(std::move(lock)), shared_(std::move(shared)) {}
+  ~HostOfBoxes() override;
+
+  Result<std::unique_ptr<Sandbox>> prepare(const std::string& name, const Limits& limits) override;
+  std::vector<Check> self_test() override { return run_self_test(*this, shared_); }
+  std::string description() const override { return "fence (L1), " + shared_.cgroups->version(); }
+
+ private:
+  Fd lock_;
+  Shared shared_;
+};
+
+HostOfBoxes::~HostOfBoxes() {
+  shared_.reactor.reset();
+  if (Result<void> gone = unmount(shared_.place); !gone) log_error(gone.error().message);
+  // Only the ordinary user's place is ours to remove.
+  if (!shared_.user.drop) ::rmdir(shared_.place.c_str());
+}
+
+Result<std::unique_ptr<Sandbox>> HostOfBoxes::prepare(const std::string& name, const Limits& limits) {
+  if (!is_name(name)) return fail(Code::kInvalidArgument, "'" + name + "' is no name of a sandbox");
+  for (const std::string& device : limits.gpu_devices) {
+    if (!device.starts_with("/dev/") || device.contains("..")) {
+      return fail(Code::kInvalidArgument, "'" + device + "' is no device node");
+    }
+  }
+  Result<std::unique_ptr<Box>> box = Box::make(shared_, name, limits);
+  if (!box) return std::unexpected(box.error());
+  return std::unique_ptr<Sandbox>(std::move(*box));
+}
+
+Result<Fd> lock_state_directory(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error || ::chmod(directory.c_str(), 0700) != 0) {
+    return fail_errno(error ? error.value() : errno, "making " + directory.string());
+  }
+  Fd lock(::open((directory / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock) return fail_errno(errno, "opening " + (directory / "lock").string());
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail(Code::kFailedPrecondition, "another process uses the sandbox directory " + directory.string());
+  }
+  return lock;
+}
+
+Result<void> fill_place(const std::string& place, const GuestUser& user) {
+  GuestUser self{.drop = false, .uid = ::geteuid(), .gid = ::getegid()};
+  // Guests walk through it to their own directory and can list nothing.
+  Result<void> done = mount_tmpfs(place, {.bytes = kPlaceBytes, .files = 100'000, .mode = 0711, .owner = self});
+  if (!done) return done;
+  done = build_root(place + "/root");
+  if (done) done = write_filter(place + "/filter");
+  std::string boxes = place + "/boxes";
+  if (done && (::mkdir(boxes.c_str(), 0711) != 0 || ::chmod(boxes.c_str(), 0711) != 0)) {
+    done = fail_errno(errno, "making " + boxes);
+  }
+  if (!done) static_cast<void>(unmount(place));
+  static_cast<void>(user);
+  return done;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Host>> Host::open(const Options& options) {
+  Result<Bubblewrap> bubblewrap = find_bubblewrap(options.bwrap);
+  if (!bubblewrap) return std::unexpected(bubblewrap.error());
+  Result<Fd> lock = lock_state_directory(options.state_directory);
+  if (!lock) return std::unexpected(lock.error());
+  std::filesystem::path state_directory = std::filesystem::canonical(options.state_directory);
+
+  Shared shared;
+  shared.bubblewrap = std::move(*bubblewrap);
+  // Groups first: they end what an earlier process left running.
+  shared.cgroups = CgroupTree::open(tag_of(state_directory), options.cpu_weight);
+  Result<GuestUser> user = enter_private_namespace();
+  if (!user) return std::unexpected(user.error());
+  shared.user = *user;
+  Result<std::string> place = choose_place(state_directory, *user);
+  if (!place) return std::unexpected(place.error());
+  shared.place = *place;
+  Result<void> filled = fill_place(*place, *user);
+  if (!filled) return fail(Code::kFailedPrecondition, "setting up the sandbox: " + filled.error().message);
+  // Process 1 of a sandbox outlives bubblewrap by a moment; as our child it stays known until it is waited for.
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return fail_errno(errno, "becoming a subreaper");
+  shared.reactor = std::make_unique<Reactor>();
+  return std::make_unique<HostOfBoxes>(std::move(shared), std::move(*lock));
+}
+
+}  // namespace hearth::sandbox

@@ -1,0 +1,157 @@
+#include "sandbox/launch.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace hearth::sandbox {
+namespace {
+
+// The child of clone() shares this process's memory until exec: only system calls there, and raw ones where the library
+// would do more (its setresuid() changes every thread).
+struct Orders {
+  const char* program = nullptr;
+  char* const* argv = nullptr;
+  const int* files = nullptr;
+  std::size_t file_count = 0;
+  const int* cgroup_entries = nullptr;
+  std::size_t cgroup_count = 0;
+  const std::pair<int, rlimit>* limits = nullptr;
+  std::size_t limit_count = 0;
+  GuestUser user;
+  pid_t parent = 0;
+  int error = 0;  // set by the child if it could not exec
+};
+
+constexpr std::size_t kStackBytes = 64 << 10;
+
+#define HEARTH_CHILD_CODE __attribute__((noinline, no_sanitize("address", "undefined", "thread")))
+
+HEARTH_CHILD_CODE void reset_signals() {
+  struct sigaction standard{};
+  standard.sa_handler = SIG_DFL;
+  for (int number = 1; number < 32; ++number) ::sigaction(number, &standard, nullptr);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+// When the whole machine runs out of memory, guests go first.
+HEARTH_CHILD_CODE void volunteer_for_the_oom_killer() {
+  int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (file >= 0) static_cast<void>(::write(file, "800", 3));
+}
+
+HEARTH_CHILD_CODE bool enter_cgroups(const Orders& orders) {
+  for (std::size_t i = 0; i < orders.cgroup_count; ++i) {
+    if (::write(orders.cgroup_entries[i], "0", 1) != 1) return false;
+  }
+  return true;
+}
+
+HEARTH_CHILD_CODE bool become_guest(const GuestUser& user) {
+  if (!user.drop) return true;
+  return ::syscall(SYS_setgroups, 0, nullptr) == 0 && ::syscall(SYS_setresgid, user.gid, user.gid, user.gid) == 0 &&
+         ::syscall(SYS_setresuid, user.uid, user.uid, user.uid) == 0;
+}
+
+HEARTH_CHILD_CODE bool place_files(const Orders& orders) {
+  for (std::size_t i = 0; i < orders.file_count; ++i) {
+    if (::dup2(orders.files[i], static_cast<int>(i)) < 0) return false;
+  }
+  return ::syscall(SYS_close_range, orders.file_count, ~0U, 0) == 0;
+}
+
+HEARTH_CHILD_CODE int child_main(void* argument) {
+  auto& orders = *static_cast<Orders*>(argument);
+  reset_signals();
+  volunteer_for_the_oom_killer();
+  bool done = enter_cgroups(orders);
+  for (std::size_t i = 0; done && i < orders.limit_count; ++i) {
+    auto resource = static_cast<__rlimit_resource_t>(orders.limits[i].first);
+    done = ::setrlimit(resource, &orders.limits[i].second) == 0;
+  }
+  // The signal is asked for after the change of user, which forgets it.
+  done = done && become_guest(orders.user) && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+  if (done && ::getppid() == orders.parent && place_files(orders)) {
+    char* const no_variables[] = {nullptr};
+    ::execve(orders.program, orders.argv, no_variables);
+  }
+  orders.error = errno;
+  ::_exit(127);
+}
+
+// A copy above all the numbers that the child's descriptors will have, so that placing one overwrites no other.
+Result<Fd> lifted(const Fd& file, std::size_t above) {
+  Fd copy(::fcntl(file.get(), F_DUPFD_CLOEXEC, static_cast<int>(above)));
+  if (!copy) return fail_errno(errno, "copying a descriptor");
+  return copy;
+}
+
+Result<std::vector<Fd>> lift_all(const std::vector<Fd>& files, std::size_t above) {
+  std::vector<Fd> copies;
+  for (const Fd& file : files) {
+    Result<Fd> copy = lifted(file, above);
+    if (!copy) return std::unexpected(copy.error());
+    copies.push_back(std::move(*copy));
+  }
+  return copies;
+}
+
+std::vector<int> numbers(const std::vector<Fd>& files) {
+  std::vector<int> list(files.size());
+  std::ranges::transform(files, list.begin(), [](const Fd& file) { return file.get(); });
+  return list;
+}
+
+}  // namespace
+
+Result<Started> launch(Launch& plan) {
+  Result<std::vector<Fd>> files = lift_all(plan.files, plan.files.size());
+  if (!files) return std::unexpected(files.error());
+  Result<std::vector<Fd>> entries = lift_all(plan.cgroup_entries, plan.files.size());
+  if (!entries) return std::unexpected(entries.error());
+  std::vector<int> file_numbers = numbers(*files);
+  std::vector<int> entry_numbers = numbers(*entries);
+  std::vector<char*> argv;
+  for (std::string& argument : plan.argv) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+
+  Orders orders{.program = plan.program.c_str(),
+                .argv = argv.data(),
+                .files = file_numbers.data(),
+                .file_count = file_numbers.size(),
+                .cgroup_entries = entry_numbers.data(),
+                .cgroup_count = entry_numbers.size(),
+                .limits = plan.limits.data(),
+                .limit_count = plan.limits.size(),
+                .user = plan.user,
+                .parent = ::getpid(),
+                .error = 0};
+  std::vector<char> stack(kStackBytes);
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  int pidfd = -1;
+  // CLONE_VFORK: this thread sleeps until the child has left our memory, so the stack and the orders outlive its use.
+  int pid = ::clone(&child_main, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &orders,
+                    &pidfd);
+  int error = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return fail_errno(error, "starting a process");
+  Started started{.pidfd = Fd(pidfd), .pid = pid};
+  if (orders.error == 0) return started;
+  ::waitpid(pid, nullptr, 0);
+  return fail_errno(orders.error, "starting " + plan.program);
+}
+
+}  // namespace hearth::sandbox

@@ -1,0 +1,34 @@
+// Starting bubblewrap: everything is prepared by the caller; between clone and exec there are only system calls.
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "sandbox/fd.h"
+#include "sandbox/mounts.h"
+
+namespace hearth::sandbox {
+
+struct Launch {
+  std::string program;            // absolute
+  std::vector<std::string> argv;  // with argv[0]
+  std::vector<Fd> files;          // become descriptors 0, 1, 2...; nothing else stays open
+  std::vector<Fd> cgroup_entries;
+  std::vector<std::pair<int, rlimit>> limits;
+  GuestUser user;
+};
+
+struct Started {
+  Fd pidfd;
+  pid_t pid = 0;
+};
+
+// Starts the program with an empty environment. It dies with the calling thread. Errors: of clone and exec.
+Result<Started> launch(Launch& plan);
+
+}  // namespace hearth::sandbox

@@ -1,0 +1,51 @@
+// The private mount namespace of a Host and what is mounted in it.
+//
+//   PLACE                 a tmpfs that only this process sees; it vanishes with the process
+//   PLACE/root            what a guest sees as /: the host's /usr, a few files of /etc, mount points
+//   PLACE/filter          the system call filter
+//   PLACE/boxes/NAME      a tmpfs of its own: one sandbox's working directory
+#pragma once
+
+#include <sys/types.h>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+
+namespace hearth::sandbox {
+
+// Who guests are outside of their own user namespace.
+struct GuestUser {
+  bool drop = false;  // the process is really root: guests run as `uid`
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+// Enters a mount namespace that passes nothing on to the host's; for an ordinary user, in a user namespace in which the
+// user stays who he is. The process must have one thread. Errors: kFailedPrecondition with the remedy.
+Result<GuestUser> enter_private_namespace();
+
+// A directory to mount PLACE on. The guests' user must be able to walk there, which rules out most home directories; as
+// the mount is seen by nobody else, root takes an empty system directory. For an ordinary user it is STATE/run.
+Result<std::string> choose_place(const std::filesystem::path& state_directory, const GuestUser& user);
+
+struct Tmpfs {
+  std::uint64_t bytes = 0;
+  std::uint64_t files = 0;
+  unsigned mode = 0700;
+  GuestUser owner;
+};
+// Kept out of swap where the kernel can do that. Errors: of mount().
+Result<void> mount_tmpfs(const std::string& where, const Tmpfs& what);
+
+// Takes a mount away, with those beneath it, whoever still uses it.
+Result<void> unmount(const std::string& where);
+
+// Fills PLACE/root.
+Result<void> build_root(const std::string& root);
+
+// Shows the regular file `source` at the file `destination` (an open descriptor of it), read-only.
+Result<void> bind_file(const std::filesystem::path& source, int destination);
+
+}  // namespace hearth::sandbox

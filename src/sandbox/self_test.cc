@@ -1,0 +1,155 @@
+#include "sandbox/self_test.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <sstream>
+
+#include <time.h>
+
+namespace hearth::sandbox {
+namespace {
+
+constexpr Duration kPatience = seconds(20);
+
+struct Ran {
+  Exit exit;
+  std::string output;
+};
+
+// Runs a shell script in a sandbox of its own, for at most 20 s.
+Ran run_script(Host& host, const std::string& name, const Limits& limits, const std::string& script) {
+  Ran ran;
+  Result<std::unique_ptr<Sandbox>> box = host.prepare(name, limits);
+  if (!box) {
+    ran.exit.message = box.error().message;
+    return ran;
+  }
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool ended = false;
+  Result<void> started = (*box)->start(
+      {.argv = {"/bin/sh", "-c", script}, .variables = {}, .bound_files = {}},
+      [&](Stream, std::string_view piece) {
+        if (ran.output.size() < 65536) ran.output += piece;
+      },
+      [&](const Exit& exit) {
+        std::lock_guard lock(mutex);
+        ran.exit = exit;
+        ended = true;
+        changed.notify_all();
+      });
+  if (!started) {
+    ran.exit.message = started.error().message;
+    return ran;
+  }
+  std::unique_lock lock(mutex);
+  if (!changed.wait_for(lock, std::chrono::microseconds(kPatience.micros), [&] { return ended; })) {
+    lock.unlock();
+    (*box)->kill();
+    lock.lock();
+    changed.wait(lock, [&] { return ended; });
+  }
+  return ran;
+}
+
+std::string line_after(const std::string& text, const std::string& key) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(key)) return line.substr(key.size());
+  }
+  return "?";
+}
+
+Check check(std::string name, bool ok, std::string detail, std::string remedy = "") {
+  return {.name = std::move(name),
+          .ok = ok,
+          .required = true,
+          .detail = std::move(detail),
+          .remedy = ok ? "" : std::move(remedy)};
+}
+
+void check_fence(Host& host, std::vector<Check>& checks) {
+  constexpr const char* kLookAround =
+      "echo user=$(id -u); echo home=$(ls -d /home /root /opt /boot 2>/dev/null | wc -l);"
+      "echo caps=$(grep CapEff /proc/self/status | tr -dc 0-9a-f | tail -c 16);"
+      "echo seccomp=$(grep ^Seccomp: /proc/self/status | tr -dc 0-9);"
+      "echo net=$(grep -c : /proc/net/dev); echo lo=$(grep -c ' lo:' /proc/net/dev);"
+      "unshare -U true 2>/dev/null && echo nested=yes || echo nested=no; touch /usr/x 2>/dev/null && echo usr=yes || "
+      "echo usr=no";
+  Limits limits{.cores = 1, .memory_bytes = 256ULL << 20, .scratch_bytes = 16ULL << 20};
+  Ran ran = run_script(host, "self-test-fence", limits, kLookAround);
+  auto told = [&ran](const std::string& key) { return line_after(ran.output, key + "="); };
+  checks.push_back(
+      check("a sandbox starts", ran.exit.started && ran.exit.exit_code == 0,
+            ran.exit.started ? "in " + std::to_string(ran.exit.wall_micros / 1000) + " ms" : ran.exit.message,
+            "see the message; on a container, allow user namespaces"));
+  if (!ran.exit.started) return;
+  constexpr const char* kReport = "do not run guests here; please report this with the output of: hearth doctor --json";
+  checks.push_back(check("guests have no privileges", told("caps") == "0000000000000000" && told("nested") == "no",
+                         "user " + told("user") + ", capabilities " + told("caps"), kReport));
+  checks.push_back(
+      check("system calls are filtered", told("seccomp") == "2", "seccomp mode " + told("seccomp"), kReport));
+  checks.push_back(
+      check("guests have no network", told("net") == told("lo"), told("net") + " interface(s), all loopback", kReport));
+  checks.push_back(check("guests see nothing of the owner", told("home") == "0" && told("usr") == "no",
+                         "/home, /root and /opt are not there, /usr is read-only", kReport));
+}
+
+void check_memory(Host& host, const Shared& shared, std::vector<Check>& checks) {
+  constexpr const char* kRemedy =
+      "run the node where it may make control groups: as a systemd service with Delegate=yes, "
+      "or as root";
+  bool has = shared.cgroups->has(Controller::kMemory);
+  bool kills = false;
+  if (has) {
+    Limits limits{.cores = 1, .memory_bytes = 48ULL << 20, .scratch_bytes = 256ULL << 20};
+    Ran ran = run_script(host, "self-test-memory", limits, "head -c 192M /dev/zero >/tmp/x; exit 0");
+    kills = ran.exit.out_of_memory;
+  }
+  std::string detail = "a guest may use more than it was given: only its own data and files are bounded";
+  if (kills) detail = shared.cgroups->version() + "; what needs too much is ended";
+  if (has && !kills) detail = shared.cgroups->version() + " took the limit, but a program went beyond it";
+  checks.push_back(
+      {.name = "memory limit", .ok = kills, .required = false, .detail = detail, .remedy = kills ? "" : kRemedy});
+}
+
+void check_controllers(const Shared& shared, std::vector<Check>& checks) {
+  constexpr const char* kRemedy =
+      "run the node where it may make control groups: as a systemd service with Delegate=yes, "
+      "or as root";
+  auto add = [&](Controller controller, const char* name, const char* without) {
+    bool ok = shared.cgroups->has(controller);
+    checks.push_back({.name = name,
+                      .ok = ok,
+                      .required = false,
+                      .detail = ok ? shared.cgroups->version() : std::string(without),
+                      .remedy = ok ? "" : kRemedy});
+  };
+  add(Controller::kPids, "process limit", "only the user's limit on processes");
+  add(Controller::kCpu, "processor share", "guests compete with the owner's programs as equals");
+  add(Controller::kFreezer, "freezer", "guests cannot be paused");
+}
+
+}  // namespace
+
+std::vector<Check> run_self_test(Host& host, const Shared& shared) {
+  std::vector<Check> checks;
+  checks.push_back(check("bubblewrap", true, shared.bubblewrap.program + " " + shared.bubblewrap.version));
+  checks.push_back({.name = "user namespaces",
+                    .ok = true,
+                    .required = true,
+                    .detail = shared.user.drop ? "made by root, guests run as user 65534" : "made by an ordinary user",
+                    .remedy = ""});
+  checks.push_back({.name = "no user namespaces in the sandbox",
+                    .ok = shared.bubblewrap.disable_userns,
+                    .required = false,
+                    .detail = shared.bubblewrap.disable_userns ? "closed twice: by the filter and by bubblewrap"
+                                                               : "closed by the filter alone",
+                    .remedy = shared.bubblewrap.disable_userns ? "" : "install bubblewrap 0.8 or newer"});
+  check_fence(host, checks);
+  check_memory(host, shared, checks);
+  check_controllers(shared, checks);
+  return checks;
+}
+
+}  // namespace hearth::sandbox
