@@ -176,11 +176,12 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   // Before any event, jobs in the order of their ids. Leases restored here run for one more lease from `now`, for their
-  // nodes to come back.
+  // nodes to come back. A job that has ended may be restored at any time, so that another can run after it.
   void restore_job(const JobRequest& job, JobState state, const std::vector<RestoredTask>& tasks, Time now);
 
-  // Errors: kResourceExhausted (too many live jobs), kNotFound / kFailedPrecondition (a job of `after` is unknown / has
-  // failed).
+  // A JobRecord tells the new job's state. Errors: kResourceExhausted (too many live jobs), kNotFound /
+  // kFailedPrecondition (a job of `after` is unknown / has failed), kInvalidArgument (no tasks or cores, or too many
+  // tasks), kAlreadyExists.
   Result<void> on_submit(const JobRequest& job, Time now);
   void on_cancel(JobId job, Time now);
 
@@ -193,7 +194,10 @@ class Pool {
   void on_finished(NodeId node, AttemptId attempt, Failure failure, Time now);
 
   void tick(Time now);
+  // Ask after take_effects(). A time that has come already means that more is to be done at once: a batch leases a
+  // bounded number of tasks.
   std::optional<Time> next_deadline() const;
+  // Tasks are placed here, once per batch.
   std::vector<Effect> take_effects();
 
   // Whether the attempt is the newest of its task and leased: its outcome would be accepted.

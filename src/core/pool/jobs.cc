@@ -1,0 +1,27 @@
+#include "core/pool/jobs.h"
+
+namespace hearth::pool {
+
+void RecentMean::add(Duration value) {
+  if (count_ == kMany) {
+    sum_ = sum_ / 2;
+    count_ /= 2;
+  }
+  sum_ = sum_ + value;
+  ++count_;
+}
+
+std::uint32_t Job::pending() const { return fresh.size() + static_cast<std::uint32_t>(retries.size()); }
+
+bool Job::has_ended() const {
+  return state == JobState::kSucceeded || state == JobState::kFailed || state == JobState::kCancelled;
+}
+
+bool Job::has_ready() const {
+  if (state != JobState::kQueued && state != JobState::kRunning) return false;
+  return !fresh.empty() || !ready_retries.empty();
+}
+
+bool Job::is_brief(Duration bound) const { return busy.known() && busy.mean() <= bound; }
+
+}  // namespace hearth::pool

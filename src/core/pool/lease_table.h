@@ -1,0 +1,67 @@
+// Which attempts are alive, and where. A lease is found by its task, its job's leases lie side by side, and each node's
+// leases hang together in the order in which they were given, which is the order in which the node starts them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "core/pool/pool.h"
+
+namespace hearth::pool {
+
+struct Job;
+struct Node;
+
+struct Lease {
+  AttemptId attempt;
+  Job* job = nullptr;
+  Node* node = nullptr;
+  std::uint32_t attempts = 0;  // placements so far, this one included
+  std::uint32_t failures = 0;
+  Time leased_at;
+  Time in_room_since;
+  bool in_room = false;          // false: prefetched, waits on the node for its turn
+  bool started = false;          // the node said so
+  bool brief = false;            // in room, and known to end soon
+  std::int64_t core_micros = 0;  // while prefetched: the work that it adds to what lies ahead
+  Lease* before = nullptr;
+  Lease* after = nullptr;
+};
+
+// Leases in the order of their giving; owns none of them.
+class LeaseList {
+ public:
+  void push_back(Lease& lease);
+  void remove(Lease& lease);
+  Lease* front() const { return front_; }
+  std::uint32_t size() const { return size_; }
+  bool empty() const { return front_ == nullptr; }
+  std::vector<Lease*> all() const;  // a copy, for loops that remove
+
+ private:
+  Lease* front_ = nullptr;
+  Lease* back_ = nullptr;
+  std::uint32_t size_ = 0;
+};
+
+class LeaseTable {
+ public:
+  // The task may not be leased. The reference is good until remove().
+  Lease& add(AttemptId attempt);
+  void remove(Lease& lease);
+
+  Lease* find(TaskId task);
+  const Lease* find(TaskId task) const;
+  // The lease of exactly this attempt on this node, or null.
+  Lease* find(AttemptId attempt, NodeId node);
+
+  std::vector<Lease*> of_job(JobId job);
+  std::vector<AttemptId> attempts_of_job(JobId job) const;
+  std::uint64_t size() const { return leases_.size(); }
+
+ private:
+  std::map<TaskId, Lease> leases_;
+};
+
+}  // namespace hearth::pool

@@ -1,0 +1,151 @@
+// What nodes say and what their silence means.
+#include <algorithm>
+#include <set>
+
+#include "core/pool/state.h"
+
+namespace hearth::pool {
+
+Node* Pool::State::heard_from(NodeId id) {
+  Node* node = nodes.find(id);
+  if (node == nullptr || !node->connected) return nullptr;
+  nodes.heard(*node, now);
+  if (node->silent) {
+    node->silent = false;
+    nodes.changed_offers();
+    placement.freed(*node);
+  }
+  return node;
+}
+
+void Pool::State::fill_room(Node& node) {
+  if (!node.connected) return;
+  while (Lease* lease = node.ahead.front()) {
+    if (!lease->job->request.per_task.fits_in(node.room())) return;
+    move_into_room(*lease);
+  }
+}
+
+void Pool::State::take_back(Lease& lease) {
+  if (lease.node->connected) effects.emplace_back(StopSend{lease.node->id, lease.attempt});
+  lose(lease, Failure::kNodeLost);
+}
+
+void Pool::State::lose_all(Node& node) {
+  for (Lease* lease : node.in_room.all()) take_back(*lease);
+  for (Lease* lease : node.ahead.all()) take_back(*lease);
+  placement.freed(node);
+}
+
+void Pool::State::review(Node& node) {
+  if (!node.connected) return;  // its leases end by themselves
+  Resources used;
+  for (const Lease* lease : node.in_room.all()) {
+    if (lease->started) used = used + lease->job->request.per_task;
+  }
+  for (Lease* lease : node.in_room.all()) {
+    if (lease->started) continue;
+    const Resources& needs = lease->job->request.per_task;
+    if (node.closed || !needs.fits_in(node.offered - used)) {
+      take_back(*lease);
+    } else {
+      used = used + needs;
+    }
+  }
+  for (Lease* lease : node.ahead.all()) {
+    const bool has_waited = lease->leased_at + kPatienceAhead <= now;
+    const bool can_start = !node.closed && lease->job->request.per_task.fits_in(node.offered);
+    if (!lease->started && (has_waited || !can_start)) take_back(*lease);
+  }
+  if (!node.ahead.empty()) review_later(node, std::max(node.ahead.front()->leased_at, now) + kPatienceAhead);
+  placement.freed(node);
+}
+
+void Pool::State::review_later(Node& node, Time at) {
+  if (!node.review || at < *node.review) nodes.set_review(node, at);
+}
+
+void Pool::on_node_hello(NodeId id, const NodeHello& hello, Time now) {
+  State& state = *state_;
+  state.advance(now);
+  Node& node = state.nodes.get_or_add(id);
+  node.connected = true;
+  node.silent = false;
+  node.offered = hello.offered;
+  node.closed = hello.closed;
+  state.nodes.changed_offers();
+  state.nodes.heard(node, state.now);
+
+  const std::set<AttemptId> held(hello.held.begin(), hello.held.end());
+  std::vector<Lease*> lost = node.in_room.all();
+  for (Lease* lease : node.ahead.all()) lost.push_back(lease);
+  std::erase_if(lost, [&](const Lease* lease) { return held.contains(lease->attempt); });
+  for (Lease* lease : lost) state.lose(*lease, Failure::kNodeLost);
+  for (const AttemptId attempt : held) {
+    if (state.leases.find(attempt, id) == nullptr) state.effects.emplace_back(StopSend{id, attempt});
+  }
+  state.fill_room(node);
+  // What it runs it says right after its hello; what has not started by then and cannot is better off elsewhere.
+  if (node.leases() > 0) state.review_later(node, state.now + state.options.lease);
+  state.placement.freed(node);
+}
+
+void Pool::on_node_gone(NodeId id, Time now) {
+  state_->advance(now);
+  Node* node = state_->nodes.find(id);
+  if (node == nullptr || !node->connected) return;
+  node->connected = false;
+  state_->nodes.changed_offers();
+  state_->placement.release(*node, state_->now);
+  state_->placement.freed(*node);
+}
+
+void Pool::on_node_removed(NodeId id, Time now) {
+  state_->advance(now);
+  Node* node = state_->nodes.find(id);
+  if (node == nullptr) return;
+  state_->placement.release(*node, state_->now);
+  state_->lose_all(*node);
+  state_->nodes.changed_offers();
+  state_->nodes.remove(*node);
+}
+
+void Pool::on_heartbeat(NodeId id, Time now) {
+  state_->advance(now);
+  state_->heard_from(id);
+}
+
+void Pool::on_offer(NodeId id, const Resources& offered, bool closed, Time now) {
+  state_->advance(now);
+  Node* node = state_->heard_from(id);
+  if (node == nullptr) return;
+  const bool is_less = closed || !node->offered.fits_in(offered);
+  node->offered = offered;
+  node->closed = closed;
+  state_->nodes.changed_offers();
+  // Words of a session arrive in order: what is not known as started has not started, and will not.
+  if (is_less) state_->review(*node);
+  state_->fill_room(*node);
+  state_->placement.freed(*node);
+}
+
+void Pool::on_started(NodeId id, AttemptId attempt, Time now) {
+  state_->advance(now);
+  if (state_->heard_from(id) == nullptr) return;
+  Lease* lease = state_->leases.find(attempt, id);
+  if (lease != nullptr) {
+    lease->started = true;
+  } else {
+    state_->effects.emplace_back(StopSend{id, attempt});
+  }
+}
+
+void Pool::on_finished(NodeId id, AttemptId attempt, Failure failure, Time now) {
+  state_->advance(now);
+  state_->heard_from(id);
+  Lease* lease = state_->options.fence_epochs ? state_->leases.find(attempt, id) : state_->leases.find(attempt.task);
+  if (lease != nullptr) state_->accept(*lease, attempt, failure);
+  state_->effects.emplace_back(AcknowledgeSend{id, attempt});
+}
+
+}  // namespace hearth::pool

@@ -1,0 +1,140 @@
+#include "core/pool/nodes.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace hearth::pool {
+namespace {
+
+// A search for a place ahead looks at so many nodes at most.
+constexpr int kMaxTries = 16;
+
+}  // namespace
+
+Node* NodeTable::find(NodeId id) {
+  const auto entry = nodes_.find(id);
+  return entry == nodes_.end() ? nullptr : &entry->second;
+}
+
+const Node* NodeTable::find(NodeId id) const {
+  const auto entry = nodes_.find(id);
+  return entry == nodes_.end() ? nullptr : &entry->second;
+}
+
+Node& NodeTable::get_or_add(NodeId id) {
+  Node& node = nodes_[id];
+  node.id = id;
+  return node;
+}
+
+void NodeTable::remove(Node& node) {
+  CHECK(node.leases() == 0 && node.reserved_for == nullptr);
+  node.connected = false;
+  refresh(node);
+  set_review(node, std::nullopt);
+  const auto watched = watched_.find(node.id);
+  if (watched != watched_.end()) {
+    deadlines_.erase({watched->second, node.id});
+    watched_.erase(watched);
+  }
+  nodes_.erase(NodeId{node.id});
+}
+
+void NodeTable::refresh(Node& node) {
+  const bool takes_more = node.is_open() && node.reserved_for == nullptr;
+  const bool has_place = takes_more && node.leases() < kMaxLeasesPerNode;
+  rooms_.update(node.id, node.offered, has_place ? std::optional(node.room()) : std::nullopt);
+
+  const auto known = ahead_keys_.find(node.id);
+  const bool turns_over = has_place && node.brief_cores > 0 && node.ahead.size() < options_.max_prefetch;
+  if (!turns_over) {
+    if (known == ahead_keys_.end()) return;
+    aheads_.erase({known->second, node.id});
+    ahead_keys_.erase(known);
+    return;
+  }
+  const std::int64_t time_ahead = node.ahead_core_micros / static_cast<std::int64_t>(node.brief_cores);
+  if (known == ahead_keys_.end()) {
+    ahead_keys_.emplace(node.id, time_ahead);
+  } else {
+    if (known->second == time_ahead) return;
+    aheads_.erase({known->second, node.id});
+    known->second = time_ahead;
+  }
+  aheads_.emplace(std::pair(time_ahead, node.id), &node);
+}
+
+Node* NodeTable::find_room(const Resources& needs) {
+  const auto found = rooms_.is_large(needs) ? rooms_.find_tightest(needs) : rooms_.find_emptiest(needs);
+  return found ? find(*found) : nullptr;
+}
+
+Node* NodeTable::find_ahead(const Resources& needs, std::int64_t core_micros) const {
+  int tries = 0;
+  for (const auto& [key, node] : aheads_) {
+    if (key.first > options_.prefetch_span.micros || ++tries > kMaxTries) return nullptr;
+    const std::int64_t then = (node->ahead_core_micros + core_micros) / static_cast<std::int64_t>(node->brief_cores);
+    if (then <= options_.prefetch_span.micros && needs.fits_in(node->offered)) return node;
+  }
+  return nullptr;
+}
+
+bool NodeTable::any_open_fits(const Resources& needs) const {
+  return std::ranges::any_of(
+      nodes_, [&](const auto& entry) { return entry.second.is_open() && needs.fits_in(entry.second.offered); });
+}
+
+void NodeTable::watch(Node& node) {
+  const Time at = node.last_heard + options_.lease;
+  if (!watched_.emplace(node.id, at).second) return;
+  deadlines_.emplace(at, node.id);
+}
+
+void NodeTable::heard(Node& node, Time now) {
+  node.last_heard = now;
+  watch(node);
+}
+
+std::vector<Node*> NodeTable::take_expired(Time now) {
+  std::vector<Node*> expired;
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+    const NodeId id = deadlines_.begin()->second;
+    deadlines_.erase(deadlines_.begin());
+    watched_.erase(id);
+    Node* node = find(id);
+    CHECK(node != nullptr);
+    if (node->last_heard + options_.lease > now) {
+      watch(*node);  // it was heard of since
+    } else {
+      expired.push_back(node);
+    }
+  }
+  return expired;
+}
+
+void NodeTable::set_review(Node& node, std::optional<Time> at) {
+  if (node.review) reviews_.erase({*node.review, node.id});
+  node.review = at;
+  if (at) reviews_.emplace(*at, node.id);
+}
+
+std::vector<Node*> NodeTable::take_reviews(Time now) {
+  std::vector<Node*> due;
+  while (!reviews_.empty() && reviews_.begin()->first <= now) {
+    Node* node = find(reviews_.begin()->second);
+    CHECK(node != nullptr);
+    set_review(*node, std::nullopt);
+    due.push_back(node);
+  }
+  return due;
+}
+
+std::optional<Time> NodeTable::next_deadline() const {
+  std::optional<Time> next;
+  if (!deadlines_.empty()) next = deadlines_.begin()->first;
+  if (!reviews_.empty() && (!next || reviews_.begin()->first < *next)) next = reviews_.begin()->first;
+  return next;
+}
+
+}  // namespace hearth::pool

@@ -1,0 +1,89 @@
+// The nodes, who of them has room, and until when each is believed to live.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "core/pool/lease_table.h"
+#include "core/pool/pool.h"
+#include "core/pool/room_index.h"
+
+namespace hearth::pool {
+
+struct Queue;
+
+// What a node is given at most, so that all that it holds fits into its hello.
+inline constexpr std::uint32_t kMaxLeasesPerNode = 8'192;
+
+struct Node {
+  NodeId id;
+  bool connected = false;
+  bool silent = false;  // connected, but not heard of for a lease
+  bool closed = false;
+  Resources offered;
+  Resources used;  // by leases in room; may exceed an offer that has shrunk
+  LeaseList in_room;
+  LeaseList ahead;                     // prefetched
+  std::int64_t ahead_core_micros = 0;  // the work in `ahead`
+  std::uint64_t brief_cores = 0;       // of leases in room that are known to end soon: what works off `ahead`
+  Queue* reserved_for = nullptr;       // takes nothing else until that is placed
+  Time last_heard;
+  std::optional<Time> review;  // when to take back what it has not started
+
+  bool is_open() const { return connected && !silent && !closed; }
+  Resources room() const { return offered - used; }
+  std::uint32_t leases() const { return in_room.size() + ahead.size(); }
+};
+
+class NodeTable {
+ public:
+  explicit NodeTable(const Options& options) : options_(options) {}
+
+  Node* find(NodeId id);
+  const Node* find(NodeId id) const;
+  Node& get_or_add(NodeId id);
+  void remove(Node& node);  // it may hold no leases
+  std::map<NodeId, Node>& all() { return nodes_; }
+  const std::map<NodeId, Node>& all() const { return nodes_; }
+
+  // To be called after any change of a node, so that the indices below know of it.
+  void refresh(Node& node);
+
+  // A node with room for `needs`, or null: for small tasks the relatively emptiest one, so that every node takes its
+  // share; for large ones the one with the least room, so that big gaps stay whole.
+  Node* find_room(const Resources& needs);
+
+  // A node whose turn-over leaves place for `core_micros` more work ahead, or null.
+  Node* find_ahead(const Resources& needs, std::int64_t core_micros) const;
+
+  // Whether an open node could take it when idle. Remembered by the caller for as long as version() stays.
+  bool any_open_fits(const Resources& needs) const;
+  std::uint64_t version() const { return version_; }
+  void changed_offers() { ++version_; }  // a node came, went, opened, closed or offers something else
+
+  // Any word from a node renews its leases.
+  void heard(Node& node, Time now);
+  std::vector<Node*> take_expired(Time now);  // not heard of for a lease
+  void set_review(Node& node, std::optional<Time> at);
+  std::vector<Node*> take_reviews(Time now);
+  std::optional<Time> next_deadline() const;
+
+ private:
+  void watch(Node& node);
+
+  Options options_;
+  std::map<NodeId, Node> nodes_;
+  RoomIndex rooms_;
+  std::map<NodeId, std::int64_t> ahead_keys_;                // a node's place in `aheads_`
+  std::map<std::pair<std::int64_t, NodeId>, Node*> aheads_;  // by the time that the work ahead takes
+  std::map<NodeId, Time> watched_;                           // a node's place in `deadlines_`
+  std::set<std::pair<Time, NodeId>> deadlines_;              // at or before the time that the lease ends
+  std::set<std::pair<Time, NodeId>> reviews_;
+  std::uint64_t version_ = 1;
+};
+
+}  // namespace hearth::pool

@@ -1,0 +1,208 @@
+#include "core/pool/pool.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "core/pool/state.h"
+
+namespace hearth::pool {
+namespace {
+
+constexpr std::uint32_t kMaxTasks = 1'000'000;
+constexpr std::size_t kMaxAfter = 64;
+
+// So many tasks are leased between two commits; the rest follow at once in the next batch.
+constexpr int kMaxLeasesPerBatch = 4'096;
+
+std::string name(JobId job) { return "job " + std::to_string(job.value); }
+
+}  // namespace
+
+Job* Pool::State::find_job(JobId id) {
+  const auto entry = jobs.find(id);
+  return entry == jobs.end() ? nullptr : &entry->second;
+}
+
+Result<void> Pool::State::check_request(const JobRequest& job) const {
+  if (job.tasks == 0 || job.tasks > kMaxTasks) {
+    return fail(Code::kInvalidArgument, "a job has 1 to 1000000 tasks, not " + std::to_string(job.tasks));
+  }
+  if (job.per_task.cores == 0) return fail(Code::kInvalidArgument, "a task needs at least 1 core");
+  if (job.after.size() > kMaxAfter) return fail(Code::kInvalidArgument, "a job runs after at most 64 others");
+  if (jobs.contains(job.id)) return fail(Code::kAlreadyExists, name(job.id) + " exists");
+  if (live_jobs >= options.max_live_jobs) {
+    return fail(Code::kResourceExhausted, "the pool has " + std::to_string(live_jobs) +
+                                              " jobs that have not ended, as many as it takes: wait, or cancel some");
+  }
+  for (const JobId id : job.after) {
+    const auto other = jobs.find(id);
+    if (other == jobs.end()) return fail(Code::kNotFound, "there is no " + name(id) + " to run after");
+    const JobState state = other->second.state;
+    if (state == JobState::kFailed || state == JobState::kCancelled) {
+      return fail(Code::kFailedPrecondition,
+                  name(id) + ", which it is to run after, has not succeeded, so it would never run");
+    }
+  }
+  return {};
+}
+
+void Pool::State::add_job(const JobRequest& request, JobState state) {
+  Job& job = jobs[request.id];
+  job.request = request;
+  std::ranges::sort(job.request.after);
+  job.request.after.erase(std::ranges::unique(job.request.after).begin(), job.request.after.end());
+  job.state = state;
+  job.fresh.insert(0, request.tasks);
+  pending += request.tasks;
+  ++live_jobs;
+  for (const JobId id : job.request.after) {
+    Job* other = find_job(id);
+    if (other == nullptr) continue;
+    other->dependants.insert(request.id);
+    if (!other->has_ended()) ++job.waiting_for;
+  }
+}
+
+void Pool::State::enter_queue(Job& job) {
+  if (job.has_ready()) queue.add(job, now);
+}
+
+Lease& Pool::State::add_lease(Job& job, Node& node, AttemptId attempt, std::uint32_t attempts, std::uint32_t failures) {
+  Lease& lease = leases.add(attempt);
+  lease.job = &job;
+  lease.node = &node;
+  lease.attempts = attempts;
+  lease.failures = failures;
+  lease.leased_at = now;
+  ++job.leased;
+  --pending;
+  queue.charge(job.request.owner, job.request.per_task.cores);
+  node.ahead.push_back(lease);
+  return lease;
+}
+
+void Pool::State::move_into_room(Lease& lease) {
+  Node& node = *lease.node;
+  const Resources& needs = lease.job->request.per_task;
+  node.ahead.remove(lease);
+  node.ahead_core_micros -= lease.core_micros;
+  node.in_room.push_back(lease);
+  node.used = node.used + needs;
+  lease.core_micros = 0;
+  lease.in_room = true;
+  lease.in_room_since = now;
+  lease.brief = lease.job->is_brief(options.prefetch_span);
+  if (lease.brief) node.brief_cores += needs.cores;
+  ++lease.job->in_room;
+}
+
+void Pool::State::lease(const Choice& choice) {
+  placement.placed(choice);
+  Job& job = *choice.job;
+  Node& node = *choice.node;
+  Retry task;
+  std::uint32_t index = 0;
+  if (!choice.ahead && !job.ready_retries.empty()) {
+    index = *job.ready_retries.begin();
+    job.ready_retries.erase(job.ready_retries.begin());
+    task = job.retries.extract(index).mapped();
+  } else {
+    index = job.fresh.pop_front();
+  }
+  if (!job.has_ready()) queue.remove(job);
+  const AttemptId attempt{{job.request.id, index}, task.epoch + 1};
+  Lease& lease = add_lease(job, node, attempt, task.attempts + 1, task.failures);
+  if (choice.ahead) {
+    lease.core_micros = choice.core_micros;
+    node.ahead_core_micros += choice.core_micros;
+    if (!node.review) nodes.set_review(node, now + kPatienceAhead);
+  } else {
+    move_into_room(lease);
+  }
+  nodes.refresh(node);
+  if (job.state == JobState::kQueued) {
+    job.state = JobState::kRunning;
+    effects.emplace_back(JobRecord{job.request.id, job.state});
+  }
+  effects.emplace_back(LeaseRecord{attempt, node.id, lease.attempts});
+  effects.emplace_back(AssignSend{node.id, attempt});
+}
+
+void Pool::State::place() {
+  more_to_place = false;
+  for (int leased = 0; leased < kMaxLeasesPerBatch; ++leased) {
+    const std::optional<Choice> choice = placement.next(now);
+    if (!choice) return;
+    lease(*choice);
+  }
+  more_to_place = true;
+}
+
+void Pool::State::end_backoffs() {
+  while (!backoffs.empty() && backoffs.begin()->first <= now) {
+    const TaskId task = backoffs.begin()->second;
+    backoffs.erase(backoffs.begin());
+    Job* job = find_job(task.job);
+    if (job == nullptr || !job->retries.contains(task.index)) continue;  // cancelled meanwhile
+    job->ready_retries.insert(task.index);
+    enter_queue(*job);
+  }
+}
+
+Pool::Pool(const Options& options) : state_(std::make_unique<State>(options)) {}
+
+Pool::~Pool() = default;
+
+Result<void> Pool::on_submit(const JobRequest& request, Time now) {
+  state_->advance(now);
+  if (const auto good = state_->check_request(request); !good) return good;
+  state_->add_job(request, JobState::kQueued);
+  Job& job = *state_->find_job(request.id);
+  if (job.waiting_for > 0) job.state = JobState::kWaiting;
+  state_->effects.emplace_back(JobRecord{request.id, job.state});
+  state_->enter_queue(job);
+  return {};
+}
+
+void Pool::on_cancel(JobId id, Time now) {
+  state_->advance(now);
+  Job* job = state_->find_job(id);
+  if (job != nullptr && !job->has_ended()) state_->cancel(*job);
+}
+
+void Pool::tick(Time now) {
+  state_->advance(now);
+  for (Node* node : state_->nodes.take_expired(state_->now)) {
+    node->silent = true;
+    state_->nodes.changed_offers();
+    state_->lose_all(*node);
+  }
+  for (Node* node : state_->nodes.take_reviews(state_->now)) state_->review(*node);
+  state_->end_backoffs();
+}
+
+std::optional<Time> Pool::next_deadline() const {
+  if (state_->more_to_place) return state_->now;
+  std::optional<Time> next = state_->nodes.next_deadline();
+  const auto sooner = [&](std::optional<Time> other) {
+    if (other && (!next || *other < *next)) next = other;
+  };
+  sooner(state_->queue.next_alarm());
+  if (!state_->backoffs.empty()) sooner(state_->backoffs.begin()->first);
+  return next;
+}
+
+std::vector<Effect> Pool::take_effects() {
+  state_->place();
+  return std::exchange(state_->effects, {});
+}
+
+void Pool::forget(JobId id) {
+  Job* job = state_->find_job(id);
+  if (job == nullptr || !job->has_ended() || !job->dependants.empty()) return;
+  state_->jobs.erase(id);
+}
+
+}  // namespace hearth::pool

@@ -1,0 +1,73 @@
+// Going on after a restart, from what the store has.
+#include "base/check.h"
+#include "core/pool/state.h"
+
+namespace hearth::pool {
+namespace {
+
+void count_end(Job& job, TaskState state, std::uint32_t tasks) {
+  if (state == TaskState::kSucceeded) job.succeeded += tasks;
+  if (state == TaskState::kFailed) job.failed += tasks;
+  if (state == TaskState::kCancelled) job.cancelled += tasks;
+}
+
+TaskState state_of_untouched(JobState job) {
+  if (job == JobState::kSucceeded) return TaskState::kSucceeded;
+  return job == JobState::kCancelled ? TaskState::kCancelled : TaskState::kFailed;
+}
+
+}  // namespace
+
+void Pool::restore_job(const JobRequest& request, JobState job_state, const std::vector<RestoredTask>& tasks,
+                       Time now) {
+  State& state = *state_;
+  state.advance(now);
+  CHECK(state.find_job(request.id) == nullptr);
+  state.add_job(request, job_state);
+  Job& job = *state.find_job(request.id);
+  for (const RestoredTask& task : tasks) {
+    CHECK(task.index < request.tasks);
+    if (!job.fresh.erase(task.index)) continue;  // the row came twice
+    if (task.state == TaskState::kLeased && !job.has_ended()) {
+      Node& node = state.nodes.get_or_add(task.node);
+      state.nodes.heard(node, state.now);
+      state.add_lease(job, node, {{request.id, task.index}, task.epoch}, task.attempts, task.failures);
+    } else if (task.state == TaskState::kPending && !job.has_ended()) {
+      job.retries[task.index] = Retry{task.epoch, task.attempts, task.failures};
+      job.ready_retries.insert(task.index);
+    } else {
+      --state.pending;
+      count_end(job, task.state, 1);
+    }
+  }
+  if (job.has_ended()) {
+    count_end(job, state_of_untouched(job_state), job.fresh.size());
+    state.pending -= job.fresh.size();
+    job.fresh.clear();
+    --state.live_jobs;
+    for (const JobId id : job.request.after) {
+      if (Job* other = state.find_job(id)) other->dependants.erase(request.id);
+    }
+    return;
+  }
+  if (job.state == JobState::kWaiting) state.wait_again(job);
+  state.enter_queue(job);
+  state.end_if_done(job);
+}
+
+// A waiting job and the ends of those that it waits for are committed together, so this only mends a store that lost
+// some of them.
+void Pool::State::wait_again(Job& job) {
+  for (const JobId id : job.request.after) {
+    const Job* other = find_job(id);
+    if (other == nullptr || !other->has_ended() || other->state == JobState::kSucceeded) continue;
+    end_pending(job, TaskState::kFailed, Failure::kDependency);
+    end_job(job, JobState::kFailed);
+    return;
+  }
+  if (job.waiting_for > 0) return;
+  job.state = JobState::kQueued;
+  effects.emplace_back(JobRecord{job.request.id, job.state});
+}
+
+}  // namespace hearth::pool

@@ -1,0 +1,89 @@
+#include "core/pool/room_index.h"
+
+#include <tuple>
+
+namespace hearth::pool {
+namespace {
+
+const std::map<std::pair<std::uint64_t, NodeId>, NodeId>& nodes_of(
+    const std::map<std::pair<std::uint64_t, NodeId>, NodeId>& nodes) {
+  return nodes;
+}
+
+const std::map<std::pair<std::uint64_t, NodeId>, NodeId>& nodes_of(
+    const std::map<std::pair<std::uint64_t, NodeId>, NodeId>* nodes) {
+  return *nodes;
+}
+
+}  // namespace
+
+bool RoomIndex::ByShare::operator()(const Bucket& a, const Bucket& b) const {
+  const std::uint64_t share_a = std::uint64_t{a.free_cores} * b.cores;
+  const std::uint64_t share_b = std::uint64_t{b.free_cores} * a.cores;
+  if (share_a != share_b) return share_a > share_b;
+  // Nodes with GPUs last: they are to be free for those who need one.
+  return std::tie(a.free_gpus, b.free_cores, b.cores) < std::tie(b.free_gpus, a.free_cores, a.cores);
+}
+
+bool RoomIndex::ByCores::operator()(const Bucket& a, const Bucket& b) const {
+  return std::tie(a.free_gpus, a.free_cores, a.cores) < std::tie(b.free_gpus, b.free_cores, b.cores);
+}
+
+void RoomIndex::insert(NodeId node, const Place& place) {
+  const auto bucket = by_share_.try_emplace(place.bucket).first;
+  if (bucket->second.empty()) by_cores_.emplace(place.bucket, &bucket->second);
+  bucket->second.emplace(std::pair(place.memory, node), node);
+  ++sizes_[place.bucket.cores];
+}
+
+void RoomIndex::erase(NodeId node, const Place& place) {
+  const auto bucket = by_share_.find(place.bucket);
+  bucket->second.erase({place.memory, node});
+  if (bucket->second.empty()) {
+    by_cores_.erase(place.bucket);
+    by_share_.erase(bucket);
+  }
+  const auto size = sizes_.find(place.bucket.cores);
+  if (--size->second == 0) sizes_.erase(size);
+}
+
+void RoomIndex::update(NodeId node, const Resources& offered, const std::optional<Resources>& room) {
+  const auto known = places_.find(node);
+  if (!room || room->cores == 0) {
+    if (known == places_.end()) return;
+    erase(node, known->second);
+    places_.erase(known);
+    return;
+  }
+  const Place place{{room->cores, offered.cores, room->gpus}, room->memory_bytes};
+  if (known == places_.end()) {
+    places_.emplace(node, place);
+  } else {
+    if (known->second == place) return;
+    erase(node, known->second);
+    known->second = place;
+  }
+  insert(node, place);
+}
+
+template <class Buckets>
+std::optional<NodeId> RoomIndex::find_in(const Buckets& buckets, const Resources& needs) {
+  for (const auto& [bucket, entry] : buckets) {
+    if (bucket.free_cores < needs.cores || bucket.free_gpus < needs.gpus) continue;
+    const Nodes& nodes = nodes_of(entry);
+    const auto node = nodes.lower_bound({needs.memory_bytes, NodeId{}});
+    if (node != nodes.end()) return node->second;
+  }
+  return std::nullopt;
+}
+
+std::optional<NodeId> RoomIndex::find_emptiest(const Resources& needs) const { return find_in(by_share_, needs); }
+
+std::optional<NodeId> RoomIndex::find_tightest(const Resources& needs) const { return find_in(by_cores_, needs); }
+
+bool RoomIndex::is_large(const Resources& needs) const {
+  if (needs.gpus > 0) return true;
+  return !sizes_.empty() && std::uint64_t{needs.cores} * 2 > sizes_.rbegin()->first && needs.cores > 1;
+}
+
+}  // namespace hearth::pool

@@ -1,0 +1,60 @@
+// Nodes by their free room. Nodes that offer and have free the same cores and GPUs share a bucket, ordered by memory; a
+// search visits buckets, of which there are as many as there are distinct (free cores, cores, GPUs), never nodes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/ids.h"
+#include "core/resources.h"
+
+namespace hearth::pool {
+
+class RoomIndex {
+ public:
+  // Nothing, or no cores: the node is not to be found.
+  void update(NodeId node, const Resources& offered, const std::optional<Resources>& room);
+
+  // The node with the largest share of its cores free that fits; of those the one with the least memory.
+  std::optional<NodeId> find_emptiest(const Resources& needs) const;
+
+  // The node with the fewest free cores that fits.
+  std::optional<NodeId> find_tightest(const Resources& needs) const;
+
+  // Whether tasks of this size are to be placed tightly: a GPU, or more than half of the largest node in the index.
+  bool is_large(const Resources& needs) const;
+
+ private:
+  struct Bucket {
+    std::uint32_t free_cores = 0;
+    std::uint32_t cores = 0;
+    std::uint32_t free_gpus = 0;
+    bool operator==(const Bucket&) const = default;
+  };
+  struct ByShare {
+    bool operator()(const Bucket& a, const Bucket& b) const;
+  };
+  struct ByCores {
+    bool operator()(const Bucket& a, const Bucket& b) const;
+  };
+  using Nodes = std::map<std::pair<std::uint64_t, NodeId>, NodeId>;  // by memory
+  struct Place {
+    Bucket bucket;
+    std::uint64_t memory = 0;
+    bool operator==(const Place&) const = default;
+  };
+
+  template <class Buckets>
+  static std::optional<NodeId> find_in(const Buckets& buckets, const Resources& needs);
+  void insert(NodeId node, const Place& place);
+  void erase(NodeId node, const Place& place);
+
+  std::map<NodeId, Place> places_;
+  std::map<Bucket, Nodes, ByShare> by_share_;
+  std::map<Bucket, const Nodes*, ByCores> by_cores_;
+  std::map<std::uint32_t, std::uint32_t> sizes_;  // how many nodes in the index offer so many cores
+};
+
+}  // namespace hearth::pool

@@ -1,0 +1,81 @@
+// Pool's insides: the tables, and what is done with them. The sources that share it: pool.cc (what people and the clock
+// do), node_events.cc (what nodes do), task_ends.cc (what becomes of attempts and jobs), restore.cc, view.cc
+// (questions).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "core/pool/fair_queue.h"
+#include "core/pool/jobs.h"
+#include "core/pool/lease_table.h"
+#include "core/pool/nodes.h"
+#include "core/pool/placement.h"
+#include "core/pool/pool.h"
+
+namespace hearth::pool {
+
+// A prefetched task that has waited on its node for so long is given to another: what was to be brief before it is not.
+inline constexpr Duration kPatienceAhead = seconds(5);
+
+struct Pool::State {
+  explicit State(const Options& given)
+      : options(given), nodes(given), queue(given.starvation_bound), placement(given, nodes, queue) {}
+
+  Options options;
+  Time now;
+  std::vector<Effect> effects;
+  bool more_to_place = false;
+  std::map<JobId, Job> jobs;
+  NodeTable nodes;
+  LeaseTable leases;
+  FairQueue queue;
+  Placement placement;
+  std::set<std::pair<Time, TaskId>> backoffs;
+  std::uint64_t pending = 0;
+  std::uint32_t live_jobs = 0;
+
+  void advance(Time to) {
+    if (to > now) now = to;
+  }
+  Job* find_job(JobId id);
+  Duration wait_of(const Job& job, Time at) const;  // until the first of its back-offs ends
+
+  // restore.cc
+  void wait_again(Job& job);
+
+  // pool.cc
+  Result<void> check_request(const JobRequest& job) const;
+  void add_job(const JobRequest& request, JobState state);
+  void place();
+  void lease(const Choice& choice);
+  Lease& add_lease(Job& job, Node& node, AttemptId attempt, std::uint32_t attempts, std::uint32_t failures);
+  void move_into_room(Lease& lease);
+  void end_backoffs();
+
+  // node_events.cc
+  Node* heard_from(NodeId id);  // null if it has no session
+  void fill_room(Node& node);   // prefetched leases move up into free room
+  void take_back(Lease& lease);
+  void review(Node& node);  // takes back what the node has not started and will not start soon
+  void lose_all(Node& node);
+  void review_later(Node& node, Time at);
+
+  // task_ends.cc
+  void drop_lease(Lease& lease);  // gives its room back
+  void lose(Lease& lease, Failure why);
+  bool fail_attempt(Lease& lease, Failure why);  // true: for good
+  void requeue(const Lease& lease, std::uint32_t failures, Failure why, Duration wait);
+  void accept(Lease& lease, AttemptId reported, Failure failure);
+  void end_if_done(Job& job);
+  void end_job(Job& job, JobState state);
+  void end_pending(Job& job, TaskState state, Failure why);
+  void cancel(Job& job);
+  void enter_queue(Job& job);
+};
+
+}  // namespace hearth::pool

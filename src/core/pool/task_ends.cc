@@ -1,0 +1,169 @@
+// What becomes of attempts, tasks and jobs.
+#include <algorithm>
+#include <vector>
+
+#include "base/check.h"
+#include "core/pool/state.h"
+
+namespace hearth::pool {
+namespace {
+
+constexpr std::uint32_t kMaxLosses = 20;  // a task that lost its node more often than that may be what kills nodes
+constexpr Duration kMaxBackoff = seconds(60);
+
+bool is_own_doing(Failure why) { return why != Failure::kNodeLost && why != Failure::kCancelled; }
+
+}  // namespace
+
+void Pool::State::drop_lease(Lease& lease) {
+  Job& job = *lease.job;
+  Node& node = *lease.node;
+  const Resources& needs = job.request.per_task;
+  if (lease.in_room) {
+    node.in_room.remove(lease);
+    // Not Resources' minus, which stops at zero: what was added is taken away.
+    node.used.cores -= needs.cores;
+    node.used.memory_bytes -= needs.memory_bytes;
+    node.used.gpus -= needs.gpus;
+    if (lease.brief) node.brief_cores -= needs.cores;
+    --job.in_room;
+  } else {
+    node.ahead.remove(lease);
+    node.ahead_core_micros -= lease.core_micros;
+  }
+  --job.leased;
+  queue.refund(job.request.owner, needs.cores);
+  leases.remove(lease);
+}
+
+void Pool::State::requeue(const Lease& lease, std::uint32_t failures, Failure why, Duration wait) {
+  Job& job = *lease.job;
+  const AttemptId attempt = lease.attempt;
+  job.retries[attempt.task.index] = Retry{attempt.epoch, lease.attempts, failures};
+  ++pending;
+  effects.emplace_back(RequeueRecord{attempt, lease.attempts, failures, why});
+  if (wait.micros > 0) {
+    backoffs.emplace(now + wait, attempt.task);
+  } else {
+    job.ready_retries.insert(attempt.task.index);
+    enter_queue(job);
+  }
+}
+
+void Pool::State::lose(Lease& lease, Failure why) {
+  Job& job = *lease.job;
+  if (lease.attempts - lease.failures > kMaxLosses) {
+    effects.emplace_back(EndRecord{lease.attempt, TaskState::kFailed, Failure::kNodeLost});
+    ++job.failed;
+  } else {
+    requeue(lease, lease.failures, why, Duration{});
+  }
+  drop_lease(lease);
+  end_if_done(job);
+}
+
+bool Pool::State::fail_attempt(Lease& lease, Failure why) {
+  Job& job = *lease.job;
+  const bool counts = is_own_doing(why);
+  const std::uint32_t failures = lease.failures + (counts ? 1 : 0);
+  const std::uint32_t losses = lease.attempts - failures;
+  if (counts ? failures > job.request.retries : losses > kMaxLosses) {
+    effects.emplace_back(EndRecord{lease.attempt, TaskState::kFailed, counts ? why : Failure::kNodeLost});
+    ++job.failed;
+    return true;
+  }
+  const std::uint32_t doublings = std::min((counts ? failures : losses) - 1, 30U);
+  const Duration wait = std::min(options.retry_backoff * (std::int64_t{1} << doublings), kMaxBackoff);
+  requeue(lease, failures, why, wait);
+  return false;
+}
+
+void Pool::State::accept(Lease& lease, AttemptId reported, Failure failure) {
+  Job& job = *lease.job;
+  Node& node = *lease.node;
+  bool has_ended = true;
+  if (failure == Failure::kNone) {
+    effects.emplace_back(EndRecord{reported, TaskState::kSucceeded, Failure::kNone});
+    ++job.succeeded;
+  } else {
+    has_ended = fail_attempt(lease, failure);
+  }
+  if (has_ended && is_own_doing(failure)) {
+    job.total_time = job.total_time + (now - lease.leased_at);
+    ++job.timed;
+    job.busy.add(lease.in_room ? now - lease.in_room_since : Duration{});
+  }
+  drop_lease(lease);
+  fill_room(node);
+  placement.freed(node);
+  end_if_done(job);
+}
+
+void Pool::State::end_if_done(Job& job) {
+  if (job.has_ended() || job.pending() > 0 || job.leased > 0) return;
+  end_job(job, job.failed > 0 ? JobState::kFailed : JobState::kSucceeded);
+}
+
+void Pool::State::end_pending(Job& job, TaskState state, Failure why) {
+  queue.remove(job);
+  std::uint32_t& count = state == TaskState::kFailed ? job.failed : job.cancelled;
+  count += job.pending();
+  pending -= job.pending();
+  for (const auto& [index, retry] : job.retries) {
+    effects.emplace_back(EndRecord{{{job.request.id, index}, retry.epoch}, state, why});
+  }
+  for (const auto& [first, end] : job.fresh.runs()) {
+    effects.emplace_back(EndRangeRecord{job.request.id, first, end - first, state, why});
+  }
+  job.retries.clear();
+  job.ready_retries.clear();
+  job.fresh.clear();
+}
+
+void Pool::State::cancel(Job& job) {
+  end_pending(job, TaskState::kCancelled, Failure::kCancelled);
+  std::set<NodeId> touched;
+  for (Lease* lease : leases.of_job(job.request.id)) {
+    effects.emplace_back(EndRecord{lease->attempt, TaskState::kCancelled, Failure::kCancelled});
+    if (lease->node->connected) effects.emplace_back(StopSend{lease->node->id, lease->attempt});
+    touched.insert(lease->node->id);
+    drop_lease(*lease);
+    ++job.cancelled;
+  }
+  for (const NodeId id : touched) {
+    Node& node = *nodes.find(id);
+    fill_room(node);
+    placement.freed(node);
+  }
+  end_job(job, JobState::kCancelled);
+}
+
+// Jobs that run after one that has not succeeded fail with it, and those after them: a loop, for chains may be long.
+void Pool::State::end_job(Job& first, JobState first_state) {
+  std::vector<std::pair<Job*, JobState>> ending{{&first, first_state}};
+  while (!ending.empty()) {
+    const auto [job, end] = ending.back();
+    ending.pop_back();
+    if (job->has_ended()) continue;
+    if (job != &first) end_pending(*job, TaskState::kFailed, Failure::kDependency);
+    job->state = end;
+    --live_jobs;
+    effects.emplace_back(JobRecord{job->request.id, end});
+    for (const JobId id : job->request.after) {
+      if (Job* other = find_job(id)) other->dependants.erase(job->request.id);
+    }
+    for (const JobId id : job->dependants) {
+      Job* dependant = find_job(id);
+      CHECK(dependant != nullptr && dependant->state == JobState::kWaiting);
+      if (end != JobState::kSucceeded) {
+        ending.emplace_back(dependant, JobState::kFailed);
+      } else if (--dependant->waiting_for == 0) {
+        dependant->state = JobState::kQueued;
+        effects.emplace_back(JobRecord{id, dependant->state});
+        enter_queue(*dependant);
+      }
+    }
+  }
+}
+
+}  // namespace hearth::pool

@@ -1,0 +1,144 @@
+// Questions that people ask.
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "core/pool/state.h"
+
+namespace hearth::pool {
+namespace {
+
+constexpr std::size_t kMaxNamed = 10;         // jobs in an answer
+constexpr std::uint32_t kMaxLooked = 10'000;  // leases looked at for an answer
+
+// Tasks that run are taken to be half done.
+std::int64_t seconds_left(const Job& job) {
+  if (job.has_ended()) return 0;
+  if (job.timed == 0 || job.in_room == 0) return -1;
+  const double rounds = (job.pending() + (job.leased - job.in_room) + 0.5 * job.in_room) / job.in_room;
+  return static_cast<std::int64_t>(rounds * job.busy.mean().seconds() + 0.5);
+}
+
+bool is_larger(const Resources& a, const Resources& b) {
+  return std::tie(a.cores, a.memory_bytes, a.gpus) > std::tie(b.cores, b.memory_bytes, b.gpus);
+}
+
+// The jobs whose leases are in the room of the open nodes that could take `needs`.
+std::vector<JobId> jobs_on(const NodeTable& nodes, const Resources& needs, JobId except) {
+  std::set<JobId> found;
+  std::uint32_t looked = 0;
+  for (const auto& [id, node] : nodes.all()) {
+    if (!node.is_open() || !needs.fits_in(node.offered)) continue;
+    for (const Lease* lease = node.in_room.front(); lease != nullptr; lease = lease->after) {
+      if (found.size() == kMaxNamed || ++looked > kMaxLooked) return {found.begin(), found.end()};
+      if (lease->attempt.task.job != except) found.insert(lease->attempt.task.job);
+    }
+  }
+  return {found.begin(), found.end()};
+}
+
+// How many nodes there are for a job, and what they lack.
+struct Survey {
+  std::uint32_t connected = 0;
+  std::uint32_t large_enough = 0;
+  std::uint32_t open = 0;  // and large enough
+  Resources largest;
+};
+
+Survey survey(const NodeTable& nodes, const Resources& needs) {
+  Survey found;
+  for (const auto& [id, node] : nodes.all()) {
+    if (!node.connected || node.silent) continue;
+    ++found.connected;
+    if (is_larger(node.offered, found.largest)) found.largest = node.offered;
+    if (!needs.fits_in(node.offered)) continue;
+    ++found.large_enough;
+    if (!node.closed) ++found.open;
+  }
+  return found;
+}
+
+}  // namespace
+
+bool Pool::is_current(AttemptId attempt) const {
+  const Lease* lease = state_->leases.find(attempt.task);
+  return lease != nullptr && lease->attempt.epoch == attempt.epoch;
+}
+
+std::optional<JobView> Pool::job(JobId id, Time) const {
+  const Job* job = state_->find_job(id);
+  if (job == nullptr) return std::nullopt;
+  JobView view;
+  view.state = job->state;
+  view.pending = job->pending();
+  view.running = job->leased;
+  view.succeeded = job->succeeded;
+  view.failed = job->failed;
+  view.cancelled = job->cancelled;
+  if (job->timed > 0) view.mean_task_time = job->total_time / job->timed;
+  view.seconds_left = seconds_left(*job);
+  return view;
+}
+
+std::optional<Why> Pool::why(JobId id, Time now) const {
+  const Job* job = state_->find_job(id);
+  if (job == nullptr) return std::nullopt;
+  Why why;
+  if (job->has_ended()) return why;
+  if (job->state == JobState::kWaiting) {
+    why.cause = Cause::kWaitsForJobs;
+    for (const JobId other : job->request.after) {
+      const Job* known = state_->find_job(other);
+      if (why.jobs.size() < kMaxNamed && known != nullptr && !known->has_ended()) why.jobs.push_back(other);
+    }
+    return why;
+  }
+  const Resources& needs = job->request.per_task;
+  const Survey found = survey(state_->nodes, needs);
+  if (job->pending() == 0) {
+    why.cause = Cause::kRunning;
+  } else if (found.connected == 0) {
+    why.cause = Cause::kNoNode;
+  } else if (found.large_enough == 0) {
+    why.cause = Cause::kTooLarge;
+    why.largest_offer = found.largest;
+  } else if (found.open == 0) {
+    why.cause = Cause::kNodesClosed;
+    why.nodes = found.large_enough;
+  } else if (!job->has_ready()) {
+    why.cause = Cause::kBackoff;
+    why.wait = state_->wait_of(*job, std::max(now, state_->now));
+  } else {
+    why.cause = Cause::kBusy;
+    why.nodes = found.open;
+    why.jobs = jobs_on(state_->nodes, needs, id);
+  }
+  return why;
+}
+
+Duration Pool::State::wait_of(const Job& job, Time at) const {
+  for (const auto& [until, task] : backoffs) {
+    if (task.job == job.request.id && job.retries.contains(task.index)) return std::max(until - at, Duration{});
+  }
+  return {};
+}
+
+std::optional<NodeView> Pool::node(NodeId id) const {
+  const Node* node = state_->nodes.find(id);
+  if (node == nullptr) return std::nullopt;
+  return NodeView{node->connected, node->closed, node->offered, node->used, node->leases()};
+}
+
+std::optional<NodeId> Pool::node_of(TaskId task) const {
+  const Lease* lease = state_->leases.find(task);
+  if (lease == nullptr) return std::nullopt;
+  return lease->node->id;
+}
+
+std::vector<AttemptId> Pool::leased_tasks(JobId id) const { return state_->leases.attempts_of_job(id); }
+
+std::uint64_t Pool::pending_tasks() const { return state_->pending; }
+
+std::uint64_t Pool::leased_tasks() const { return state_->leases.size(); }
+
+}  // namespace hearth::pool
