@@ -14,7 +14,7 @@ namespace {
 constexpr int kMaxAsked = 100'000;
 constexpr std::size_t kPieceBytes = 256 << 10;
 // Up to this size a blob is read whole and verified before it is sent.
-constexpr std::uint64_t kVerifiedBytes = 1 << 20;
+constexpr std::uint64_t kVerifiedBytes = 256 << 10;
 
 // What a page may show in place. Anything that a browser would run is not among them: it is offered as a download.
 constexpr std::array<std::string_view, 14> kPassiveTypes = {
@@ -68,66 +68,106 @@ net::Headers content_headers(const net::RequestHead& head, const std::string& di
   return headers;
 }
 
-net::Async<void> get(net::Exchange& exchange, Parts& parts, const std::string& digest) {
-  const net::RequestHead& head = exchange.head();
-  // A client that received other bytes than the digest says asks for the blob to be examined.
-  const bool doubted = head.headers.has("hearth-verify");
-  Result<blob::Reader> reader = co_await parts.workers.run([&]() -> Result<blob::Reader> {
-    Result<blob::Reader> opened = parts.blobs.read(digest);
-    if (!opened || (opened->size() > kVerifiedBytes && !doubted)) return opened;
-    if (Result<void> verified = parts.blobs.verify(digest); !verified) return std::unexpected(verified.error());
-    return opened;
-  });
-  if (!reader) co_return co_await refuse(exchange, reader.error());
-  net::Headers headers = content_headers(head, digest);
-  bool unsatisfiable = false;
-  const auto range = net::parse_range(head.headers.get("range"), reader->size(), unsatisfiable);
-  if (unsatisfiable) {
-    net::Response response = net::text_response(416, fmt::format("the blob has {} bytes", reader->size()));
-    response.headers.add("Content-Range", fmt::format("bytes */{}", reader->size()));
-    co_await exchange.reply(std::move(response));
+// A blob as it was found: a small one's whole content, verified, or an open file.
+struct Found {
+  std::string content;
+  std::optional<blob::Reader> file;
+  std::uint64_t size() const { return file ? file->size() : content.size(); }
+};
+
+// Blocks. `doubted`: a client received other bytes than the digest says and asks for the blob to be examined.
+Result<Found> find(blob::BlobStore& blobs, const std::string& digest, bool doubted) {
+  Result<blob::Reader> reader = blobs.read(digest);
+  if (!reader) return std::unexpected(reader.error());
+  if (reader->size() <= kVerifiedBytes) {
+    Result<std::string> content = blobs.load(digest, kVerifiedBytes);
+    if (!content) return std::unexpected(content.error());
+    return Found{std::move(*content), std::nullopt};
+  }
+  if (doubted) {
+    if (Result<void> verified = blobs.verify(digest); !verified) return std::unexpected(verified.error());
+  }
+  return Found{{}, std::move(*reader)};
+}
+
+net::Async<void> send(net::Exchange& exchange, Parts& parts, Found found, net::ByteRange part, unsigned status,
+                      net::Headers headers) {
+  if (!found.file && exchange.head().method != "HEAD") {
+    if (part.count != found.content.size()) found.content = found.content.substr(part.first, part.count);
+    co_await exchange.reply({status, std::move(headers), std::move(found.content)});
     co_return;
   }
-  const net::ByteRange part = range.value_or(net::ByteRange{0, reader->size()});
-  if (range)
-    headers.add("Content-Range",
-                fmt::format("bytes {}-{}/{}", part.first, part.first + part.count - 1, reader->size()));
-  if (!co_await exchange.start(range ? 206 : 200, std::move(headers), part.count)) co_return;
-  if (head.method != "HEAD" && !co_await exchange.write_file(reader->file(), part.first, part.count, parts.workers))
-    co_return;
+  if (!co_await exchange.start(status, std::move(headers), part.count)) co_return;
+  if (exchange.head().method != "HEAD") {
+    if (!co_await exchange.write_file(found.file->file(), part.first, part.count, parts.workers)) co_return;
+  }
   co_await exchange.finish();
 }
 
-// The body's bytes go to the writer piece by piece, hashed and written on a worker.
-net::Async<Result<void>> receive(net::Exchange& exchange, Parts& parts, blob::Writer& writer) {
-  std::vector<char> buffer(
-      std::min<std::uint64_t>(kPieceBytes, exchange.head().content_length.value_or(kPieceBytes) + 1));
-  while (true) {
+net::Async<void> get(net::Exchange& exchange, Parts& parts, const std::string& digest) {
+  const net::RequestHead& head = exchange.head();
+  const bool doubted = head.headers.has("hearth-verify");
+  Result<Found> found = co_await parts.workers.run([&] { return find(parts.blobs, digest, doubted); });
+  if (!found) co_return co_await refuse(exchange, found.error());
+  net::Headers headers = content_headers(head, digest);
+  bool unsatisfiable = false;
+  const auto range = net::parse_range(head.headers.get("range"), found->size(), unsatisfiable);
+  if (unsatisfiable) {
+    net::Response response = net::text_response(416, fmt::format("the blob has {} bytes", found->size()));
+    response.headers.add("Content-Range", fmt::format("bytes */{}", found->size()));
+    co_await exchange.reply(std::move(response));
+    co_return;
+  }
+  const net::ByteRange part = range.value_or(net::ByteRange{0, found->size()});
+  if (range) {
+    headers.add("Content-Range", fmt::format("bytes {}-{}/{}", part.first, part.first + part.count - 1, found->size()));
+  }
+  co_await send(exchange, parts, std::move(*found), part, range ? 206 : 200, std::move(headers));
+}
+
+// One hop to a worker for all that there is to do.
+net::Async<Result<void>> receive_small(net::Exchange& exchange, Parts& parts, const std::string& digest) {
+  Result<std::string> body = co_await exchange.read_whole_body(kVerifiedBytes);
+  if (!body) co_return std::unexpected(body.error());
+  co_return co_await parts.workers.run([&]() -> Result<void> {
+    Result<blob::Writer> writer = parts.blobs.create(body->size());
+    if (!writer) return std::unexpected(writer.error());
+    if (Result<void> written = writer->write(*body); !written) return written;
+    Result<blob::Digest> committed = writer->commit(&digest);
+    return committed ? Result<void>() : std::unexpected(committed.error());
+  });
+}
+
+// The body's bytes go to the disk piece by piece, hashed and written on a worker.
+net::Async<Result<void>> receive(net::Exchange& exchange, Parts& parts, const std::string& digest) {
+  const std::uint64_t length = exchange.head().content_length.value_or(0);
+  Result<blob::Writer> writer = co_await parts.workers.run([&] { return parts.blobs.create(length); });
+  if (!writer) co_return std::unexpected(writer.error());
+  std::vector<char> buffer(kPieceBytes);
+  for (bool ended = false; !ended;) {
     std::size_t filled = 0;
-    bool ended = false;
     while (filled < buffer.size() && !ended) {
       Result<std::size_t> count = co_await exchange.read_body(std::span(buffer).subspan(filled));
       if (!count) co_return std::unexpected(count.error());
       filled += *count;
       ended = *count == 0;
     }
-    if (filled > 0) {
-      Result<void> written =
-          co_await parts.workers.run([&] { return writer.write(std::string_view(buffer.data(), filled)); });
-      if (!written) co_return written;
-    }
-    if (ended) co_return Result<void>();
+    Result<void> written =
+        co_await parts.workers.run([&] { return writer->write(std::string_view(buffer.data(), filled)); });
+    if (!written) co_return written;
   }
+  Result<blob::Digest> committed = co_await parts.workers.run([&] { return writer->commit(&digest); });
+  co_return committed ? Result<void>() : std::unexpected(committed.error());
 }
 
 net::Async<void> put(net::Exchange& exchange, Parts& parts, const std::string& digest) {
   if (parts.blobs.has(digest)) co_return (void) co_await exchange.reply(net::text_response(200, "was there"));
-  const std::uint64_t length = exchange.head().content_length.value_or(0);
-  Result<blob::Writer> writer = co_await parts.workers.run([&] { return parts.blobs.create(length); });
-  if (!writer) co_return co_await refuse(exchange, writer.error());
-  Result<void> received = co_await receive(exchange, parts, *writer);
-  if (!received) co_return co_await refuse(exchange, received.error());
-  Result<blob::Digest> stored = co_await parts.workers.run([&] { return writer->commit(&digest); });
+  const std::optional<std::uint64_t> length = exchange.head().content_length;
+  Result<void> stored;
+  if (length && *length <= kVerifiedBytes)
+    stored = co_await receive_small(exchange, parts, digest);
+  else
+    stored = co_await receive(exchange, parts, digest);
   if (!stored) co_return co_await refuse(exchange, stored.error());
   co_await exchange.reply(net::text_response(201, "stored"));
 }

@@ -24,7 +24,9 @@ std::unexpected<Error> too_often(std::string_view what) {
   return fail(Code::kResourceExhausted, fmt::format("too many {} from this address; wait a minute", what));
 }
 
-bool is_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address == "::1" || address.starts_with("::ffff:127.");
+}
 
 net::KeyKind key_kind(v1::KeyKind kind) {
   return kind == v1::KEY_KIND_ED25519 ? net::KeyKind::kEd25519 : net::KeyKind::kEcdsaP256;

@@ -1,0 +1,76 @@
+#include "hub/sessions.h"
+
+#include <gtest/gtest.h>
+
+#include "hub/rate_limiter.h"
+
+namespace hearth::hub {
+namespace {
+
+constexpr DeviceId kPhone{7};
+constexpr Time kStart{1'000'000};
+
+struct Wire : net::Cuttable {
+  bool is_cut = false;
+  void cut() override { is_cut = true; }
+};
+
+TEST(Sessions, ATokenRunsOutAfterFifteenMinutes) {
+  Sessions sessions;
+  sessions.open(kPhone, "token", kStart);
+  EXPECT_EQ(sessions.find("token", kStart + minutes(14))->device, kPhone);
+  EXPECT_FALSE(sessions.find("token", kStart + minutes(15)));
+  EXPECT_FALSE(sessions.find("other", kStart));
+}
+
+TEST(Sessions, AChallengeWorksOnceWithinAMinute) {
+  Sessions sessions;
+  sessions.add_challenge("c", kStart);
+  EXPECT_TRUE(sessions.take_challenge("c", kStart + seconds(1)));
+  EXPECT_FALSE(sessions.take_challenge("c", kStart + seconds(1)));
+  sessions.add_challenge("d", kStart);
+  EXPECT_FALSE(sessions.take_challenge("d", kStart + seconds(61)));
+}
+
+TEST(Sessions, RevokingEndsTokensAndCutsConnectionsOfThatDeviceOnly) {
+  Sessions sessions;
+  Wire phone;
+  Wire laptop;
+  sessions.open(kPhone, "phone", kStart);
+  sessions.open({8}, "laptop", kStart);
+  sessions.enter(kPhone, phone);
+  sessions.enter({8}, laptop);
+  sessions.revoke(kPhone);
+  EXPECT_TRUE(phone.is_cut);
+  EXPECT_FALSE(laptop.is_cut);
+  EXPECT_FALSE(sessions.find("phone", kStart));
+  EXPECT_TRUE(sessions.find("laptop", kStart));
+}
+
+TEST(Sessions, ADevicesOldestSessionGoesFirst) {
+  Sessions sessions;
+  for (std::size_t i = 0; i <= Sessions::kMaxPerDevice; ++i) sessions.open(kPhone, std::to_string(i), kStart);
+  EXPECT_FALSE(sessions.find("0", kStart));
+  EXPECT_TRUE(sessions.find("1", kStart));
+}
+
+TEST(RateLimiter, GivesABurstThenARate) {
+  RateLimiter limiter(5);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(limiter.take("a", kStart));
+  EXPECT_FALSE(limiter.take("a", kStart));
+  EXPECT_TRUE(limiter.take("b", kStart));
+  EXPECT_TRUE(limiter.take("a", kStart + seconds(13)));
+  EXPECT_FALSE(limiter.take("a", kStart + seconds(14)));
+  limiter.refund("a");
+  EXPECT_TRUE(limiter.take("a", kStart + seconds(14)));
+}
+
+TEST(RateLimiter, RefusesNewAddressesWhenItsTableIsFull) {
+  RateLimiter limiter(5);
+  for (int i = 0; i < 4096; ++i) EXPECT_TRUE(limiter.take(std::to_string(i), kStart));
+  EXPECT_FALSE(limiter.take("one more", kStart));
+  EXPECT_TRUE(limiter.take("one more", kStart + minutes(2)));
+}
+
+}  // namespace
+}  // namespace hearth::hub

@@ -1,0 +1,77 @@
+#include "hub/spec.h"
+
+#include <functional>
+
+#include <gtest/gtest.h>
+
+namespace hearth::hub {
+namespace {
+
+v1::JobSpec valid() {
+  v1::JobSpec spec;
+  spec.add_argv("/usr/bin/true");
+  return spec;
+}
+
+TEST(Spec, FillsInWhatIsUnset) {
+  v1::JobSpec spec = valid();
+  spec.add_after(9);
+  spec.add_after(9);
+  ASSERT_TRUE(complete_spec(spec));
+  EXPECT_EQ(spec.name(), "true");
+  EXPECT_EQ(spec.tasks(), 1U);
+  EXPECT_EQ(spec.resources().cores(), 1U);
+  EXPECT_EQ(spec.resources().memory_bytes(), 1ULL << 30);
+  EXPECT_EQ(spec.time_limit_seconds(), 86'400);
+  EXPECT_EQ(spec.after_size(), 1);
+}
+
+struct Wrong {
+  const char* field;
+  std::function<void(v1::JobSpec&)> spoil;
+};
+
+class SpecRefuses : public testing::TestWithParam<Wrong> {};
+
+TEST_P(SpecRefuses, AndNamesTheField) {
+  v1::JobSpec spec = valid();
+  GetParam().spoil(spec);
+  const Result<void> done = complete_spec(spec);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, Code::kInvalidArgument);
+  EXPECT_TRUE(done.error().message.starts_with(GetParam().field)) << done.error().message;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    EveryLimit, SpecRefuses,
+    testing::Values(
+        Wrong{"argv", [](auto& s) { s.clear_argv(); }}, Wrong{"argv", [](auto& s) { s.set_argv(0, ""); }},
+        Wrong{"argv", [](auto& s) { s.add_argv(std::string("a\0b", 3)); }},
+        Wrong{"argv", [](auto& s) { s.add_argv(std::string(129 << 10, 'x')); }},
+        Wrong{"argv",
+              [](auto& s) {
+                for (int i = 0; i < 4096; ++i) s.add_argv("x");
+              }},
+        Wrong{"tasks", [](auto& s) { s.set_tasks(1'000'001); }}, Wrong{"retries", [](auto& s) { s.set_retries(101); }},
+        Wrong{"time_limit_seconds", [](auto& s) { s.set_time_limit_seconds(-1); }},
+        Wrong{"time_limit_seconds", [](auto& s) { s.set_time_limit_seconds(2'592'001); }},
+        Wrong{"resources.cores", [](auto& s) { s.mutable_resources()->set_cores(1025); }},
+        Wrong{"resources.gpus", [](auto& s) { s.mutable_resources()->set_gpus(17); }},
+        Wrong{"resources.memory_bytes", [](auto& s) { s.mutable_resources()->set_memory_bytes(1000); }},
+        Wrong{"resources.memory_bytes", [](auto& s) { s.mutable_resources()->set_memory_bytes(UINT64_MAX); }},
+        Wrong{"outputs", [](auto& s) { s.add_outputs("/etc/passwd"); }},
+        Wrong{"outputs", [](auto& s) { s.add_outputs("a/../b"); }},
+        Wrong{"outputs", [](auto& s) { s.add_outputs(""); }}, Wrong{"outputs", [](auto& s) { s.add_outputs("a//b"); }},
+        Wrong{"variables", [](auto& s) { (*s.mutable_variables())["A B"] = "x"; }},
+        Wrong{"variables", [](auto& s) { (*s.mutable_variables())["A"] = std::string(65 << 10, 'x'); }},
+        Wrong{"name", [](auto& s) { s.set_name("a\nb"); }},
+        Wrong{"environment", [](auto& s) { s.set_environment("moon"); }},
+        Wrong{"inputs.sha256", [](auto& s) { s.mutable_inputs()->set_sha256("short"); }},
+        Wrong{"after",
+              [](auto& s) {
+                for (std::uint64_t i = 1; i < 70; ++i) s.add_after(i);
+              }}),
+    [](const auto& info) { return std::to_string(info.index); });
+
+}  // namespace
+}  // namespace hearth::hub
