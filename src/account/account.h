@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -57,6 +58,8 @@ net::Async<Result<Account>> pair(net::Loop& loop, net::Workers& workers, const P
 class Session {
  public:
   Session(net::Loop& loop, net::Workers& workers, Account account, const net::IdentityKey& key);
+  // Over a client that exists (a test's).
+  Session(net::Loop& loop, std::unique_ptr<net::Client> client, Account account, const net::IdentityKey& key);
   ~Session();
 
   net::Client& client();

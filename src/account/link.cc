@@ -1,0 +1,73 @@
+// Pairing links: https://HOST:PORT/#pair=1.<secret>.<fingerprint>
+#include <algorithm>
+#include <optional>
+
+#include "account/account.h"
+#include "base/bytes.h"
+
+namespace hearth::account {
+namespace {
+
+constexpr std::string_view kScheme = "https://";
+constexpr std::string_view kFragment = "/#pair=1.";
+constexpr std::size_t kMaxLinkBytes = 512;
+constexpr std::size_t kSecretBytes = 16;
+constexpr std::size_t kFingerprintBytes = 10;
+
+std::unexpected<Error> refuse(std::string_view why) {
+  return fail(Code::kInvalidArgument, "this is no pairing link: " + std::string(why) +
+                                          "; copy the whole line that `hearth up` shows, "
+                                          "https://HOST:PORT/#pair=1.SECRET.FINGERPRINT");
+}
+
+bool is_host_character(char c) {
+  const bool letter_or_digit = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  return letter_or_digit || c == '.' || c == '-' || c == '_' || c == ':' || c == '[' || c == ']';
+}
+
+// HOST:PORT, where a URL's own default port would not be ours.
+Result<net::Endpoint> parse_authority(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const bool has_port = colon != std::string_view::npos && colon + 1 < text.size() &&
+                        text.find_first_not_of("0123456789", colon + 1) == std::string_view::npos;
+  if (!has_port || !std::ranges::all_of(text, is_host_character)) return refuse("it names no HOST:PORT");
+  Result<net::Endpoint> endpoint = net::parse_endpoint(text);
+  // Spelled as we spell it: "::1:7443" without brackets would be an address and no port.
+  if (!endpoint || endpoint->text() != text) return refuse("it names no HOST:PORT that can be dialled");
+  return endpoint;
+}
+
+// Unpadded base64url of exactly that many bytes, spelled the one way it can be.
+std::optional<std::string> decode(std::string_view text, std::size_t bytes) {
+  std::optional<std::string> decoded = from_base64(text);
+  if (!decoded || decoded->size() != bytes || to_base64url(*decoded) != text) return std::nullopt;
+  return decoded;
+}
+
+}  // namespace
+
+Result<PairingLink> parse_link(std::string_view text) {
+  if (text.size() > kMaxLinkBytes) return refuse("it is longer than 512 characters");
+  if (!text.starts_with(kScheme)) return refuse("it does not begin with https://");
+  text.remove_prefix(kScheme.size());
+  const std::size_t fragment = text.find(kFragment);
+  if (fragment == std::string_view::npos) return refuse("the part /#pair=1. is missing");
+  Result<net::Endpoint> endpoint = parse_authority(text.substr(0, fragment));
+  if (!endpoint) return std::unexpected(endpoint.error());
+
+  text.remove_prefix(fragment + kFragment.size());
+  const std::size_t dot = text.find('.');
+  if (dot == std::string_view::npos) return refuse("the fingerprint at its end is missing");
+  std::optional<std::string> secret = decode(text.substr(0, dot), kSecretBytes);
+  if (!secret) return refuse("its secret is not 22 characters of base64url");
+  std::optional<std::string> fingerprint = decode(text.substr(dot + 1), kFingerprintBytes);
+  if (!fingerprint) return refuse("its fingerprint is not 14 characters of base64url");
+  return PairingLink{*std::move(endpoint), *std::move(secret), *std::move(fingerprint)};
+}
+
+std::string format_link(const PairingLink& link) {
+  return std::string(kScheme) + link.endpoint.text() + std::string(kFragment) + to_base64url(link.secret) + "." +
+         to_base64url(link.identity_fingerprint);
+}
+
+}  // namespace hearth::account
