@@ -22,8 +22,9 @@ namespace hearth::node {
 
 // What the owner allows; a guest has no say in it. `hearth limit` writes it.
 struct Policy {
-  Resources limit;         // at most this of the machine (already capped by what it has)
-  bool has_hours = false;  // guests may start only from minute `from` of the day to minute `to` (wraps past midnight)
+  Resources limit;  // at most this of the machine (already capped by what it has)
+  // Guests may start only from minute `from` of the day to minute `to` (wraps past midnight; the same twice: all day).
+  bool has_hours = false;
   std::uint16_t from_minute = 0;  // 0 to 1439
   std::uint16_t to_minute = 0;
   bool draining = false;  // `hearth leave`: finish what runs, take nothing new
@@ -67,7 +68,8 @@ struct SendStarted {
 };
 struct SendFinished {
   AttemptId attempt;
-};  // with the outcome that the shell kept; only while a session is open
+};  // with the outcome that the shell kept, or node lost if it has none (the assignment was refused); only while a
+    // session is open; repeated now and then until it is acknowledged
 struct SendOffer {
   Resources offered;
   bool closed = false;
@@ -84,8 +86,8 @@ class Agent {
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
-  // The session is open and the shell is about to say hello with held(), offered() and closed_reason(). Finished
-  // attempts are sent again.
+  // The session is open and the shell is about to say hello with held(), offered() and closed_reason(). What runs is
+  // said to have started, and finished attempts are sent again.
   void on_session_open(Time now);
   void on_session_lost(Time now);
 
@@ -99,7 +101,7 @@ class Agent {
   void on_collected(AttemptId attempt, Time now);
 
   void on_policy(const Policy& policy, Time now);
-  void on_local_time(std::uint16_t minute_of_day, Time now);  // at least once a minute
+  void on_local_time(std::uint16_t minute_of_day, Time now);  // at least once a minute; until the first, hours are over
 
   void tick(Time now);
   std::optional<Time> next_deadline() const;
