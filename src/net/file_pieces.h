@@ -1,0 +1,37 @@
+// A part of a file in pieces of 256 KiB: while one is sent, the next is read by a worker.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "net/async.h"
+
+namespace hearth::net {
+
+class FilePieces {
+ public:
+  // The file must stay open until next() has given an error or the end, or settle() is done.
+  FilePieces(Loop& loop, Workers& workers, int file, std::uint64_t offset, std::uint64_t count);
+
+  // Valid until the next call. Empty: the end. Errors: kDataLoss if the file is shorter, else errno's.
+  Async<Result<std::string_view>> next();
+
+  // Waits for a read that is under way.
+  Async<void> settle();
+
+ private:
+  struct Ahead;  // shared with the coroutine that reads
+  void read_ahead();
+  static Async<void> read_piece(std::shared_ptr<Ahead> ahead, Workers& workers, std::uint64_t offset);
+
+  Loop& loop_;
+  Workers& workers_;
+  std::uint64_t offset_;
+  std::uint64_t left_;
+  std::shared_ptr<Ahead> ahead_;
+  std::string current_;
+};
+
+}  // namespace hearth::net
