@@ -1,0 +1,129 @@
+// The session with the server: a short cookie, opened by proving the device's key and opened again whenever the server
+// says `unauthenticated`. `clients` are the services; their calls renew the session by themselves, once per call.
+import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-web";
+import { BlobService } from "../gen/hearth/v1/blobs_pb";
+import { DeviceService } from "../gen/hearth/v1/devices_pb";
+import { JobService } from "../gen/hearth/v1/jobs_pb";
+import { NodeService } from "../gen/hearth/v1/nodes_pb";
+import { PairingService, type Role } from "../gen/hearth/v1/pairing_pb";
+import { equal, plain } from "../lib/bytes";
+import { session_message } from "../lib/pairing";
+import { sign } from "./device_key";
+import { load_device } from "./device_store";
+
+// The device is not paired, or no longer: only pairing again helps.
+export class NotPaired extends Error {}
+// The server has another identity than the one this device was paired with.
+export class WrongServer extends Error {}
+
+export interface Session {
+  role: Role;
+  device_name: string;
+}
+
+const transport_options = { baseUrl: window.location.origin, useBinaryFormat: true };
+export const pairing = createClient(PairingService, createConnectTransport(transport_options));
+
+const listeners = new Set<(problem: NotPaired | WrongServer) => void>();
+
+// Calls `listener` when the session has ended for good.
+export function on_session_lost(listener: (problem: NotPaired | WrongServer) => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+let running: Promise<Session> | undefined;
+let renewal: ReturnType<typeof setTimeout> | undefined;
+
+// Opens or renews the session. Errors: NotPaired, WrongServer, ConnectError (the server is out of reach).
+export function prove(): Promise<Session> {
+  running ??= prove_once()
+    .catch((error: unknown) => {
+      if (error instanceof NotPaired || error instanceof WrongServer) {
+        stop_renewing();
+        listeners.forEach((listener) => listener(error));
+      }
+      throw error;
+    })
+    .finally(() => (running = undefined));
+  return running;
+}
+
+async function prove_once(): Promise<Session> {
+  const device = await load_device();
+  if (device === undefined) throw new NotPaired("This device is not paired.");
+  const { challenge, identityKey } = await pairing.challenge({});
+  if (!equal(identityKey, device.identity_key)) {
+    throw new WrongServer("This is not the PC that this device was paired with. Nothing was sent to it.");
+  }
+  const signature = await sign(device, session_message(device.identity_key, plain(challenge)));
+  try {
+    const reply = await pairing.prove({ deviceId: device.device_id, challenge, signature });
+    renew_before(Number(reply.expiresInSeconds));
+    return { role: reply.role, device_name: reply.deviceName };
+  } catch (error) {
+    if (is_code(error, Code.Unauthenticated)) throw new NotPaired("The pool no longer knows this device.");
+    throw error;
+  }
+}
+
+// Pictures and videos are fetched by the browser itself, which cannot renew a session: so it is renewed ahead of time.
+function renew_before(seconds: number): void {
+  stop_renewing();
+  renewal = setTimeout(() => prove().catch(() => undefined), Math.max(10, seconds - 120) * 1000);
+}
+
+export function stop_renewing(): void {
+  clearTimeout(renewal);
+}
+
+export function is_code(error: unknown, code: Code): boolean {
+  return error instanceof ConnectError && error.code === code;
+}
+
+const renewing: Interceptor = (next) => async (request) => {
+  try {
+    return await next(request);
+  } catch (error) {
+    if (!is_code(error, Code.Unauthenticated) || request.stream) throw error;
+    await prove();
+    return await next(request);
+  }
+};
+
+const transport = createConnectTransport({ ...transport_options, interceptors: [renewing] });
+export const clients = {
+  blobs: createClient(BlobService, transport),
+  devices: createClient(DeviceService, transport),
+  jobs: createClient(JobService, transport),
+  nodes: createClient(NodeService, transport),
+};
+
+// fetch() of a path that needs the session.
+export async function fetch_signed_in(path: string, signal?: AbortSignal): Promise<Response> {
+  let response = await fetch(path, { signal: signal ?? null });
+  if (response.status === 401) {
+    await prove();
+    response = await fetch(path, { signal: signal ?? null });
+  }
+  return response;
+}
+
+// A sentence for a person about whatever was thrown.
+export function sentence(error: unknown): string {
+  if (error instanceof ConnectError) {
+    const text = error.rawMessage;
+    if (error.code === Code.Unavailable || error.code === Code.DeadlineExceeded || /fetch|network|load failed/i.test(text)) {
+      return "The PC does not answer. Is it on, and are you on the same network?";
+    }
+    return sentence_case(text);
+  }
+  if (error instanceof TypeError) return "The PC does not answer. Is it on, and are you on the same network?";
+  return error instanceof Error ? sentence_case(error.message) : String(error);
+}
+
+function sentence_case(text: string): string {
+  const upper = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(upper) ? upper : `${upper}.`;
+}

@@ -1,0 +1,28 @@
+// Where the page is: kept in the fragment ("#/jobs/12"), so that going back works and the server sees none of it.
+export type View = "home" | "run" | "jobs" | "job" | "devices";
+
+export interface Place {
+  view: View;
+  job?: bigint;
+}
+
+export function parse_place(fragment: string): Place {
+  const [first, second] = fragment.replace(/^#\/?/, "").split("/");
+  if (first === "jobs" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "job", job: BigInt(second) };
+  if (first === "run" || first === "jobs" || first === "devices") return { view: first };
+  return { view: "home" };
+}
+
+class Router {
+  place = $state.raw<Place>(parse_place(window.location.hash));
+
+  constructor() {
+    window.addEventListener("hashchange", () => (this.place = parse_place(window.location.hash)));
+  }
+
+  go(fragment: string): void {
+    window.location.hash = fragment;
+  }
+}
+
+export const router = new Router();

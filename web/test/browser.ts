@@ -1,0 +1,26 @@
+// Debian's Chromium as a phone or a desktop.
+import { chromium, type Browser, type BrowserContext } from "playwright-core";
+
+const kFlags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync".split(" ");
+
+export function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: kFlags });
+}
+
+export type Scheme = "light" | "dark";
+
+export function phone(browser: Browser, scheme: Scheme = "light"): Promise<BrowserContext> {
+  return browser.newContext({
+    viewport: { width: 390, height: 844 },
+    deviceScaleFactor: 2,
+    hasTouch: true,
+    isMobile: true,
+    ignoreHTTPSErrors: true,
+    colorScheme: scheme,
+    userAgent: "Mozilla/5.0 (Linux; Android 15; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile Safari/537.36",
+  });
+}
+
+export function desktop(browser: Browser, scheme: Scheme = "light"): Promise<BrowserContext> {
+  return browser.newContext({ viewport: { width: 1280, height: 800 }, ignoreHTTPSErrors: true, colorScheme: scheme });
+}

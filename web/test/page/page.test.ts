@@ -1,0 +1,225 @@
+// The page in a real browser against the mock: what a person does, from the link to the pictures and out again.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { Role } from "../../src/gen/hearth/v1/pairing_pb";
+import { desktop, launch, phone } from "../browser";
+import { pairing_link } from "../mock/services";
+import { start_mock, type MockServer } from "../mock/server";
+
+let browser: Browser;
+let mock: MockServer;
+
+before(async () => {
+  mock = await start_mock(join(process.env.HEARTH_WEB!, "dist"));
+  mock.state.add_node("kitchen-pc", 12, 32n << 30n);
+  mock.state.add_node("attic-pc", 4, 8n << 30n);
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await mock?.close();
+});
+
+// A page that fails the test on errors of its own: exceptions, and what the Content-Security-Policy stopped.
+async function open(context: BrowserContext, url: string): Promise<Page> {
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  page.on("pageerror", (error) => assert.fail(`the page threw: ${error.stack ?? error.message}`));
+  page.on("console", (message) => assert.ok(!/Content Security Policy/.test(message.text()), message.text()));
+  await page.goto(url);
+  return page;
+}
+
+async function pending_of(name: string): Promise<[string, string]> {
+  for (;;) {
+    for (const [id, { pending }] of mock.state.pairings) if (pending.name === name && pending.digits !== "") return [id, pending.digits];
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function pair(context: BrowserContext, name: string, role = Role.OWNER): Promise<Page> {
+  const { secret } = mock.state.invite(role);
+  const page = await open(context, pairing_link(mock.origin, secret));
+  await page.getByLabel("Name of this device").fill(name);
+  await page.getByRole("button", { name: "Pair this device" }).click();
+  const [id, digits] = await pending_of(name);
+  await page.getByLabel(`Six digits: ${digits.split("").join(" ")}`).waitFor();
+  mock.state.answer_pairing(id, true);
+  await page.getByRole("navigation", { name: "Main" }).waitFor();
+  return page;
+}
+
+test("a link pairs the phone, and its secret leaves the address at once", async () => {
+  const context = await phone(browser);
+  const { secret } = mock.state.invite(Role.OWNER);
+  const page = await open(context, pairing_link(mock.origin, secret));
+  await page.getByRole("button", { name: "Pair this device" }).waitFor();
+  assert.equal(page.url(), `${mock.origin}/`);
+  assert.equal(await page.getByLabel("Name of this device").inputValue(), "Android phone");
+  await page.getByRole("button", { name: "Pair this device" }).click();
+  const [id, digits] = await pending_of("Android phone");
+  await page.getByLabel(`Six digits: ${digits.split("").join(" ")}`).waitFor();
+  await page.reload(); // the phone slept: the page goes on waiting
+  await page.getByLabel(`Six digits: ${digits.split("").join(" ")}`).waitFor();
+  mock.state.answer_pairing(id, true);
+  await page.getByRole("heading", { name: "All quiet" }).waitFor();
+  await page.getByText("attic-pc").waitFor();
+  await page.reload(); // known now
+  await page.getByRole("heading", { name: "All quiet" }).waitFor();
+  await context.close();
+});
+
+test("eight digits do as well; wrong ones and a refusal are said", async () => {
+  const context = await phone(browser);
+  const page = await open(context, mock.origin);
+  const { code } = mock.state.invite(Role.MEMBER);
+  await page.getByLabel("Code from your PC").fill(code === "00000000" ? "00000001" : "0000 0000");
+  await page.getByLabel("Name of this device").fill("typed");
+  await page.getByRole("button", { name: "Pair this device" }).click();
+  await page.getByRole("alert").getByText("wrong, used or too old").waitFor();
+  await page.getByLabel("Code from your PC").fill(`${code.slice(0, 4)} ${code.slice(4)}`);
+  await page.getByRole("button", { name: "Pair this device" }).click();
+  mock.state.answer_pairing((await pending_of("typed"))[0], false);
+  await page.getByRole("alert").getByText("The owner refused this device").waitFor();
+  await context.close();
+});
+
+test("a link of another PC's identity is refused", async () => {
+  const context = await phone(browser);
+  const { secret } = mock.state.invite(Role.OWNER);
+  const link = pairing_link(mock.origin, secret);
+  const page = await open(context, `${link.slice(0, link.lastIndexOf("."))}.AAAAAAAAAAAAAA`);
+  await page.getByRole("button", { name: "Pair this device" }).click();
+  await page.getByRole("alert").getByText("is not the one that made the link").waitFor();
+  await context.close();
+});
+
+test("a browser without Ed25519 pairs with a P-256 key", async () => {
+  const context = await phone(browser);
+  await context.addInitScript(() => {
+    const { generateKey, importKey } = SubtleCrypto.prototype;
+    const refuse = (name: string) => {
+      if (name === "Ed25519") throw new DOMException("unrecognized name", "NotSupportedError");
+    };
+    Object.assign(SubtleCrypto.prototype, {
+      async generateKey(this: SubtleCrypto, algorithm: { name: string }, ...rest: unknown[]) {
+        refuse(algorithm.name);
+        return Reflect.apply(generateKey, this, [algorithm, ...rest]);
+      },
+      async importKey(this: SubtleCrypto, format: string, key: unknown, algorithm: { name: string }, ...rest: unknown[]) {
+        refuse(algorithm.name);
+        return Reflect.apply(importKey, this, [format, key, algorithm, ...rest]);
+      },
+    });
+  });
+  const page = await pair(context, "old phone");
+  await page.getByRole("heading", { name: "All quiet" }).waitFor();
+  await context.close();
+});
+
+test("a program runs: progress, output, pictures, text, and the same again", async () => {
+  const context = await phone(browser);
+  const page = await pair(context, "runner");
+  await page.getByRole("link", { name: "Run", exact: true }).click();
+  await page.getByLabel("Tasks").fill("3");
+  await page.getByRole("button", { name: "Run 3 tasks" }).click();
+  await page.getByRole("heading", { name: "main.py" }).waitFor();
+  await page.getByText("Done", { exact: true }).first().waitFor();
+  await page.getByRole("log").getByText("100 %").nth(2).waitFor();
+  assert.equal(await page.getByRole("log").getByText("100 %").count(), 3);
+
+  await page.getByRole("button", { name: "Show picture-2.png large" }).click();
+  await page.getByText("picture-2.png 3 of 3").waitFor();
+  await page.keyboard.press("ArrowRight");
+  await page.getByText("picture-0.png 1 of 3").waitFor();
+  const width = await page.getByRole("dialog", { name: "Picture" }).getByRole("img").evaluate((image: HTMLImageElement) => image.decode().then(() => image.naturalWidth));
+  assert.equal(width, 200);
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog", { name: "Picture" }).waitFor({ state: "hidden" });
+
+  await page.getByText("Read it here").first().click();
+  await page.getByLabel("Content of note-0.txt").getByText("warm").waitFor();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download note-1.txt" }).click()]);
+  assert.equal(download.suggestedFilename(), "note-1.txt");
+
+  await page.getByRole("button", { name: "Run again" }).click();
+  await page.getByRole("button", { name: "Run 3 tasks" }).waitFor();
+  assert.match(await page.getByLabel("Source of main.py").inputValue(), /Mandelbrot/);
+  await context.close();
+});
+
+test("a failure names its reason, and its error output is told apart", async () => {
+  const context = await phone(browser);
+  const page = await pair(context, "failing");
+  await page.goto(`${mock.origin}/#/run`);
+  await page.getByLabel("Source of main.py").fill("FAIL");
+  await page.getByRole("button", { name: "Run it" }).click();
+  await page.getByText("Failed", { exact: true }).first().waitFor();
+  await page.getByText("The program ended with exit code 1.").first().waitFor();
+  await page.getByRole("log").getByText("error output: RuntimeError: FAIL").waitFor();
+  await context.close();
+});
+
+test("a waiting job says why, and is cancelled after a question", async () => {
+  const context = await phone(browser);
+  const page = await pair(context, "waiting");
+  await page.goto(`${mock.origin}/#/run`);
+  await page.getByLabel("Source of main.py").fill("HOLD");
+  await page.getByRole("button", { name: "Run it" }).click();
+  await page.getByText("are busy with other tasks").waitFor();
+  await page.getByRole("button", { name: "Cancel the job" }).click();
+  await page.getByRole("dialog", { name: "Cancel this job?" }).getByRole("button", { name: "Cancel the job" }).click();
+  await page.getByText("Cancelled", { exact: true }).first().waitFor();
+  await context.close();
+});
+
+test("an owner invites, compares, allows and revokes; the other is out", async () => {
+  const [own, other] = [await desktop(browser), await phone(browser)];
+  const owner = await pair(own, "owner laptop");
+  await owner.getByRole("link", { name: "Devices" }).click();
+  await owner.getByRole("button", { name: "Invite" }).click();
+  await owner.getByRole("img", { name: "QR code with the invitation" }).waitFor();
+  const code = (await owner.getByLabel(/^Eight digits/).textContent())!;
+  const guest = await open(other, mock.origin);
+  await guest.getByLabel("Code from your PC").fill(code);
+  await guest.getByLabel("Name of this device").fill("Mara's phone");
+  await guest.getByRole("button", { name: "Pair this device" }).click();
+  const card = owner.getByRole("region", { name: "Mara's phone wants to join" });
+  const shown = (await guest.getByLabel(/^Six digits/).textContent())!.replace(/\s/g, "");
+  assert.equal((await card.getByLabel(/^Digits/).textContent())!.replace(/\s/g, ""), shown);
+  await card.getByRole("button", { name: "Allow" }).click();
+  await guest.getByRole("heading", { name: "All quiet" }).waitFor();
+  await guest.getByRole("link", { name: "Devices" }).click();
+  assert.equal(await guest.getByRole("button", { name: "Invite" }).count(), 0);
+
+  await owner.getByRole("button", { name: "Revoke Mara's phone" }).click();
+  await owner.getByRole("dialog", { name: "Revoke Mara's phone?" }).getByRole("button", { name: "Revoke" }).click();
+  await guest.getByText("The pool no longer knows this device.").waitFor();
+  await owner.getByText("Mara's phone", { exact: true }).waitFor({ state: "detached" });
+  await own.close();
+  await other.close();
+});
+
+test("a session that ran out and a broken stream are mended; forgetting leaves", async () => {
+  const context = await phone(browser);
+  const page = await pair(context, "mended");
+  await page.getByRole("heading", { name: "All quiet" }).waitFor();
+  mock.state.sessions.clear();
+  mock.break_streams();
+  await context.setOffline(true);
+  await page.getByText("Not connected.").waitFor();
+  await page.getByText("attic-pc").waitFor(); // the last data stays
+  await context.setOffline(false);
+  await page.getByText("Not connected.").waitFor({ state: "detached" });
+  mock.state.sessions.clear();
+  await page.getByRole("link", { name: "Devices" }).click();
+  await page.getByRole("button", { name: "Forget this device" }).click();
+  await page.getByRole("button", { name: "Forget it" }).click();
+  await page.getByText("This device was forgotten").waitFor();
+  await page.reload();
+  await page.getByLabel("Code from your PC").waitFor();
+  await context.close();
+});
