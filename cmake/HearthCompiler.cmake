@@ -10,6 +10,13 @@ if(HEARTH_SANITIZE)
   add_link_options(-fsanitize=${HEARTH_SANITIZE})
 endif()
 
+# Without it a fuzzer sees which branches it takes in its own file alone, and not in the library that it feeds.
+option(HEARTH_FUZZ_COVERAGE "let the libraries tell the fuzzers which branches they take" OFF)
+if(HEARTH_FUZZ_COVERAGE)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_link_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})

@@ -39,7 +39,8 @@ function(hearth_test name)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()
 
-# hearth_fuzzer(SOURCE DEPENDS ...): a libFuzzer program. CTest runs it for a fixed number of inputs; `make fuzz` for a minute and more.
+# hearth_fuzzer(SOURCE DEPENDS ...): a libFuzzer program. CTest runs it for a fixed number of inputs; `make fuzz` builds them all by the
+# target `fuzzers` and runs each for a minute and more.
 function(hearth_fuzzer source)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   get_filename_component(stem ${source} NAME_WE)
@@ -49,11 +50,13 @@ function(hearth_fuzzer source)
   target_compile_options(fuzz_${stem} PRIVATE -fsanitize=fuzzer)
   target_link_options(fuzz_${stem} PRIVATE -fsanitize=fuzzer)
   set_target_properties(fuzz_${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  add_dependencies(fuzzers fuzz_${stem})
   add_test(NAME fuzz_${stem} COMMAND fuzz_${stem} -runs=20000 -seed=1 -max_len=4096 -rss_limit_mb=1024)
   set_tests_properties(fuzz_${stem} PROPERTIES TIMEOUT 120 LABELS fuzz)
 endfunction()
 
 if(HEARTH_TESTS)
+  add_custom_target(fuzzers)
   find_package(GTest REQUIRED)
   include(GoogleTest)
 endif()
