@@ -9,8 +9,8 @@
 
 #include "base/log.h"
 #include "sandbox/box.h"
+#include "sandbox/doctor.h"
 #include "sandbox/seccomp.h"
-#include "sandbox/self_test.h"
 
 namespace hearth::sandbox {
 namespace {

@@ -1,4 +1,7 @@
+// Real programs in real sandboxes.
 #include "sandbox/sandbox.h"
+
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -7,18 +10,309 @@
 namespace hearth::sandbox {
 namespace {
 
-TEST(Smoke, RunsTrue) {
+TEST(Sandbox, TellsTheExitCode) {
   TestHost host;
-  Ran ran = host.run(
-      {"/bin/sh", "-c", "echo hello; echo bad >&2; ls -la / /proc/self/fd /dev; cat /proc/self/status; exit 3"});
-  std::cout << ran.out << "\n"
-            << ran.err << "\n"
-            << ran.exit.message << ran.exit.exit_code << " wall " << ran.exit.wall_micros << " cpu "
-            << ran.exit.cpu_micros << " mem " << ran.exit.peak_memory_bytes << "\n";
-  for (const Check& check : host->self_test())
-    std::cout << check.ok << " " << check.name << ": " << check.detail << " " << check.remedy << "\n";
-  std::cout << host->description() << "\n";
-  EXPECT_EQ(ran.exit.exit_code, 3);
+  Ran ran = host.shell("exit 7");
+  EXPECT_TRUE(ran.exit.started);
+  EXPECT_EQ(ran.exit.exit_code, 7);
+  EXPECT_FALSE(ran.exit.signalled);
+  EXPECT_GT(ran.exit.wall_micros, 0U);
+  EXPECT_GT(ran.exit.cpu_micros, 0U);
+  EXPECT_GT(ran.exit.peak_memory_bytes, 0U);
+  EXPECT_EQ(host.run({"/bin/true"}).exit.exit_code, 0);
+  EXPECT_EQ(host.shell("exit 255").exit.exit_code, 255);
+}
+
+TEST(Sandbox, TellsTheSignal) {
+  TestHost host;
+  Ran ran = host.shell("kill -SEGV $$");
+  EXPECT_TRUE(ran.exit.signalled);
+  EXPECT_EQ(ran.exit.exit_code, 128 + SIGSEGV);
+}
+
+TEST(Sandbox, KeepsTheStreamsApartAndWhole) {
+  TestHost host;
+  Ran ran = host.shell("seq 1 100000; echo bwrap: not from bubblewrap >&2; echo end >&2");
+  std::string expected;
+  for (int i = 1; i <= 100'000; ++i) expected += std::to_string(i) + "\n";
+  EXPECT_EQ(ran.out, expected);
+  EXPECT_EQ(ran.err, "bwrap: not from bubblewrap\nend\n");
+}
+
+TEST(Sandbox, SaysWhatCouldNotBeStarted) {
+  TestHost host;
+  Ran absent = host.run({"no-such-program"});
+  EXPECT_FALSE(absent.exit.started);
+  EXPECT_EQ(absent.exit.message, "the program 'no-such-program' was not found in PATH");
+  EXPECT_EQ(absent.err, "");
+  Ran absent_file = host.run({"./missing"});
+  EXPECT_FALSE(absent_file.exit.started);
+  EXPECT_NE(absent_file.exit.message.find("'./missing' was not found"), std::string::npos) << absent_file.exit.message;
+  std::unique_ptr<Sandbox> box = host.prepare();
+  put(*box, "plain.txt", "text");
+  Ran plain = Running(*box, {.argv = {"./plain.txt"}}).wait();
+  EXPECT_FALSE(plain.exit.started);
+  EXPECT_EQ(plain.exit.message, "the program './plain.txt' is not executable");
+}
+
+TEST(Sandbox, RefusesCommandsThatMakeNoSense) {
+  TestHost host;
+  auto nothing = [](auto&&...) {};
+  std::unique_ptr<Sandbox> box = host.prepare();
+  EXPECT_EQ(box->start({}, nothing, nothing).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(box->start({.argv = {std::string("a\0b", 3)}}, nothing, nothing).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(box->start({.argv = {"x"}, .variables = {{"A=B", "c"}}}, nothing, nothing).error().code,
+            Code::kInvalidArgument);
+  EXPECT_EQ(box->start({.argv = {"x", std::string(2 << 20, 'x')}}, nothing, nothing).error().code,
+            Code::kResourceExhausted);
+  EXPECT_EQ(box->collect({}, {}).error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(host->prepare("../x", {}).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(host->prepare("", {}).error().code, Code::kInvalidArgument);
+  EXPECT_FALSE(host->prepare("test-1", {})) << "the name is taken";
+}
+
+TEST(Sandbox, GivesVariablesAndArguments) {
+  TestHost host;
+  std::unique_ptr<Sandbox> box = host.prepare();
+  Ran ran = Running(*box, {.argv = {"/bin/sh", "-c", "env; echo \"[$1]\"", "sh", "a  b\n'\""},
+                           .variables = {{"HEARTH_TEST", "1 2"}, {"PATH", "/usr/bin"}}})
+                .wait();
+  EXPECT_NE(ran.out.find("HEARTH_TEST=1 2\n"), std::string::npos);
+  EXPECT_NE(ran.out.find("PATH=/usr/bin\n"), std::string::npos);
+  EXPECT_NE(ran.out.find("[a  b\n'\"]"), std::string::npos);
+  EXPECT_EQ(ran.out.find("HOME="), std::string::npos) << "only what was given";
+}
+
+TEST(Sandbox, TakesInputsAndGivesOutputs) {
+  TestHost host;
+  std::unique_ptr<Sandbox> box = host.prepare();
+  put(*box, "in/data.txt", "forty-two");
+  put(*box, "run.sh",
+      "#!/bin/sh\nmkdir out; cp in/data.txt out/copy.txt; echo x >> in/data.txt; echo tool > out/t; chmod +x out/t",
+      true);
+  EXPECT_EQ(box->create_file("in/data.txt", false).error().code, Code::kAlreadyExists);
+  EXPECT_EQ(box->create_file("../x", false).error().code, Code::kInvalidArgument);
+  EXPECT_FALSE(box->create_file("in/data.txt/below", false));
+  Ran ran = Running(*box, {.argv = {"./run.sh"}}).wait();
+  ASSERT_EQ(ran.exit.exit_code, 0) << ran.err << ran.exit.message;
+  auto outputs = box->collect({"**"}, {});
+  ASSERT_TRUE(outputs) << outputs.error().message;
+  // run.sh is an unchanged input; in/data.txt was changed.
+  ASSERT_EQ(outputs->size(), 3U);
+  EXPECT_EQ((*outputs)[0].path, "in/data.txt");
+  EXPECT_EQ((*outputs)[1].path, "out/copy.txt");
+  EXPECT_EQ((*outputs)[1].size, 9U);
+  EXPECT_FALSE((*outputs)[1].executable);
+  EXPECT_EQ((*outputs)[2].path, "out/t");
+  EXPECT_TRUE((*outputs)[2].executable);
+  auto named = box->collect({"run.sh"}, {});
+  ASSERT_TRUE(named) << "an input that is asked for by name is given";
+  auto file = box->open_output("out/copy.txt");
+  ASSERT_TRUE(file);
+  char text[16] = {};
+  EXPECT_EQ(::read(*file, text, sizeof text), 9);
+  EXPECT_STREQ(text, "forty-two");
+  ::close(*file);
+}
+
+TEST(Sandbox, ShowsLargeInputsInPlaceAndReadOnly) {
+  TestHost host;
+  std::filesystem::path source = host.directory() / "blob";
+  std::string big(3 << 20, 'b');
+  ASSERT_EQ(::system(("head -c 3145728 /dev/zero | tr '\\0' b > " + source.string()).c_str()), 0);
+  ::chmod(source.c_str(), 0555);
+  std::unique_ptr<Sandbox> box = host.prepare();
+  Ran ran =
+      Running(*box, {.argv = {"/bin/sh", "-c", "wc -c < deep/big; echo x >> deep/big || echo refused; echo o > out"},
+                     .variables = {},
+                     .bound_files = {{.source = source, .path = "deep/big"}}})
+          .wait();
+  EXPECT_NE(ran.out.find("3145728\n"), std::string::npos) << ran.err << ran.exit.message;
+  EXPECT_NE(ran.out.find("refused"), std::string::npos);
+  auto outputs = box->collect({"**"}, {});
+  ASSERT_TRUE(outputs);
+  ASSERT_EQ(outputs->size(), 1U);
+  EXPECT_EQ((*outputs)[0].path, "out");
+  box.reset();
+  EXPECT_EQ(std::filesystem::file_size(source), 3U << 20);
+}
+
+TEST(Sandbox, RefusesToShowWhatIsNoFile) {
+  TestHost host;
+  auto nothing = [](auto&&...) {};
+  for (const char* source : {"/etc", "/dev/null", "/no/such/file"}) {
+    std::unique_ptr<Sandbox> box = host.prepare();
+    EXPECT_FALSE(
+        box->start({.argv = {"/bin/true"}, .bound_files = {{.source = source, .path = "x"}}}, nothing, nothing))
+        << source;
+  }
+}
+
+TEST(Sandbox, EndsWhenKilled) {
+  TestHost host;
+  std::unique_ptr<Sandbox> box = host.prepare();
+  Running running(
+      *box, {.argv = {"/bin/bash", "-c", "trap '' TERM INT HUP; (sleep 1000 & sleep 1000) & echo up; sleep 1000"}});
+  running.wait_for_output("up");
+  box->kill();
+  Ran ran = running.wait();
+  EXPECT_EQ(ran.exit.exit_code, 128 + SIGKILL);
+  EXPECT_EQ(running.exits(), 1);
+  box->kill();
+}
+
+TEST(Sandbox, EndsWhenKilledAtOnce) {
+  TestHost host;
+  for (int i = 0; i < 20; ++i) {
+    std::unique_ptr<Sandbox> box = host.prepare();
+    Running running(*box, {.argv = {"/bin/sleep", "1000"}});
+    std::this_thread::sleep_for(std::chrono::microseconds(i * 300));
+    box->kill();
+    EXPECT_NE(running.wait().exit.exit_code, 0);
+  }
+}
+
+TEST(Sandbox, EndsBackgroundProcessesWithTheProgram) {
+  TestHost host;
+  Ran ran = host.shell("setsid sleep 1000 & setsid bash -c 'sleep 1000 & sleep 1000' & echo done");
+  EXPECT_EQ(ran.exit.exit_code, 0);
+  EXPECT_EQ(ran.out, "done\n");
+}
+
+TEST(Sandbox, EndsWithItsObject) {
+  TestHost host;
+  auto box = host.prepare();
+  auto running = std::make_unique<Running>(*box, Command{.argv = {"/bin/sh", "-c", "echo up; sleep 1000"}});
+  running->wait_for_output("up");
+  box.reset();
+  EXPECT_EQ(running->exits(), 1) << "the destructor returns after the exit was told";
+}
+
+TEST(Sandbox, FreezesAndThaws) {
+  TestHost host;
+  std::unique_ptr<Sandbox> box = host.prepare();
+  Running running(*box, {.argv = {"/bin/bash", "-c", "echo up; read -t 0.2 </dev/zero; echo down"}});
+  running.wait_for_output("up");
+  Result<void> frozen = box->freeze();
+  if (!frozen) {
+    EXPECT_EQ(frozen.error().code, Code::kUnimplemented);
+    return;
+  }
+  EXPECT_EQ(running.exits(), 0);
+  ASSERT_TRUE(box->thaw());
+  Ran ran = running.wait();
+  EXPECT_NE(ran.out.find("down"), std::string::npos);
+
+  std::unique_ptr<Sandbox> frozen_box = host.prepare();
+  Running sleeping(*frozen_box, {.argv = {"/bin/sh", "-c", "echo up; sleep 1000"}});
+  sleeping.wait_for_output("up");
+  ASSERT_TRUE(frozen_box->freeze());
+  frozen_box->kill();
+  EXPECT_NE(sleeping.wait().exit.exit_code, 0) << "a frozen program can be ended";
+}
+
+TEST(Sandbox, RunsManyAtOnce) {
+  TestHost host;
+  std::vector<std::unique_ptr<Sandbox>> boxes;
+  std::vector<std::unique_ptr<Running>> runs;
+  for (int i = 0; i < 30; ++i) {
+    boxes.push_back(host.prepare());
+    runs.push_back(
+        std::make_unique<Running>(*boxes.back(), Command{.argv = {"/bin/sh", "-c", "echo " + std::to_string(i)}}));
+  }
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(runs[static_cast<std::size_t>(i)]->wait().out, std::to_string(i) + "\n");
+}
+
+TEST(Sandbox, RunsPythonWithThreadsAndProcesses) {
+  TestHost host;
+  Ran ran = host.run({"/usr/bin/python3", "-c",
+                      "import threading, multiprocessing, subprocess, os, socket, tempfile\n"
+                      "t = [threading.Thread(target=lambda: None) for _ in range(8)]\n"
+                      "[x.start() for x in t]; [x.join() for x in t]\n"
+                      "if __name__ == '__main__':\n"
+                      "  with multiprocessing.Pool(3) as pool: print(sum(pool.map(abs, range(-10, 0))))\n"
+                      "  print(subprocess.run(['echo', 'child'], capture_output=True).stdout.decode().strip())\n"
+                      "  s = socket.socket(); s.bind(('127.0.0.1', 0)); print('loopback')\n"
+                      "  open('/dev/stdout', 'w').write('by name\\n')\n"});
+  EXPECT_EQ(ran.exit.exit_code, 0) << ran.err;
+  EXPECT_EQ(ran.out, "55\nchild\nloopback\nby name\n");
+}
+
+TEST(Sandbox, CompilesAndRunsCpp) {
+  TestHost host;
+  std::unique_ptr<Sandbox> box = host.prepare();
+  put(*box, "main.cc",
+      "#include <iostream>\n#include <thread>\nint main() { std::thread([] { std::cout << \"from a thread\\n\"; "
+      "}).join(); }\n");
+  Ran ran = Running(*box, {.argv = {"/bin/sh", "-c", "g++ -O2 -std=c++20 -pthread main.cc -o main && ./main"}}).wait();
+  EXPECT_EQ(ran.out, "from a thread\n") << ran.err << ran.exit.message;
+}
+
+TEST(Sandbox, RendersAndEncodes) {
+  TestHost host;
+  std::unique_ptr<Sandbox> box = host.prepare();
+  put(*box, "scene.pov",
+      "#include \"colors.inc\"\ncamera { location <0,1,-4> look_at 0 } light_source { <5,5,-5> White }\n"
+      "sphere { 0, 1 pigment { Red } }\n");
+  Ran ran =
+      Running(*box, {.argv = {"/bin/sh", "-c",
+                              "for i in 1 2 3; do povray -D -W64 -H48 +Iscene.pov +Of$i.png || exit 1; done; "
+                              "ffmpeg -loglevel error -threads 2 -framerate 3 -i f%d.png -pix_fmt yuv420p out.mp4"},
+                     .variables = {{"HOME", "/job"}}})
+          .wait();
+  EXPECT_EQ(ran.exit.exit_code, 0) << ran.err;
+  auto outputs = box->collect({"*.png", "out.mp4"}, {});
+  ASSERT_TRUE(outputs) << outputs.error().message;
+  EXPECT_EQ(outputs->size(), 4U);
+}
+
+TEST(Host, ExaminesItself) {
+  TestHost host;
+  for (const Check& check : host->self_test()) {
+    EXPECT_TRUE(check.ok || !check.required) << check.name << ": " << check.detail << "; " << check.remedy;
+    EXPECT_NE(check.ok, !check.remedy.empty()) << check.name;
+  }
+  EXPECT_NE(host->description().find("fence (L1), "), std::string::npos);
+}
+
+TEST(Host, SaysThatBubblewrapIsMissing) {
+  TemporaryDirectory directory;
+  auto host = Host::open({.state_directory = directory.path(), .bwrap = "/no/such/bwrap"});
+  ASSERT_FALSE(host);
+  EXPECT_EQ(host.error().code, Code::kFailedPrecondition);
+  EXPECT_NE(host.error().message.find("apt install bubblewrap"), std::string::npos) << host.error().message;
+}
+
+TEST(Host, IsOpenedOncePerDirectory) {
+  TestHost host;
+  auto second = Host::open({.state_directory = host.directory() / "state"});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::kFailedPrecondition);
+}
+
+TEST(Host, RefusesAProcessWithThreads) {
+  TemporaryDirectory directory;
+  std::atomic<bool> stop = false;
+  std::thread other([&] { stop.wait(false); });
+  auto host = Host::open({.state_directory = directory.path()});
+  stop = true;
+  stop.notify_all();
+  other.join();
+  ASSERT_FALSE(host);
+  EXPECT_EQ(host.error().code, Code::kFailedPrecondition);
+}
+
+TEST(Machine, IsRead) {
+  Machine machine = read_machine();
+  EXPECT_GE(machine.cores, 1U);
+  EXPECT_GT(machine.memory_bytes, 64U << 20);
+  EXPECT_NE(machine.system.find("Linux"), std::string::npos);
+  LoadMeter meter;
+  Load first = meter.read();
+  EXPECT_GT(first.memory_used_bytes, 0U);
+  Load second = meter.read();
+  EXPECT_GE(second.cpu, 0.0);
+  EXPECT_LE(second.cpu, 1.0);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "sandbox/self_test.h"
+#include "sandbox/doctor.h"
 
 #include <condition_variable>
 #include <mutex>

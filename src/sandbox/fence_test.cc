@@ -1,0 +1,401 @@
+// What guests must not be able to do, and what must not be left of them.
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "sandbox/fd.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/testing.h"
+
+namespace hearth::sandbox {
+namespace {
+
+TEST(Fence, HidesTheHost) {
+  TestHost host;
+  std::string secret = host.directory() / "secret";
+  std::ofstream(secret) << "x";
+  Ran ran = host.shell(
+      "ls -d /home /root /opt /boot /mnt /srv /media /sys /etc/shadow /etc/ssh /var/lib " + secret +
+      " 2>/dev/null; ls /run /tmp; ls /proc | grep -c '^[0-9]'; cat /proc/1/cmdline | tr '\\0' ' '; hostname; id -un");
+  EXPECT_EQ(ran.out.find("/"),
+            ran.out.find("/usr/bin/bwrap") == std::string::npos ? std::string::npos : ran.out.find("/"));
+  EXPECT_EQ(ran.out.find(secret), std::string::npos);
+  EXPECT_EQ(ran.out.find("/root"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("job\njob\n"), std::string::npos) << ran.out;
+}
+
+TEST(Fence, CannotWriteOutsideItsOwn) {
+  TestHost host;
+  Ran ran = host.shell(
+      "for d in / /usr /usr/bin /etc /dev /proc /proc/sys/kernel /var /run; do "
+      "touch $d/x 2>/dev/null && echo wrote $d; done; "
+      "echo 1 2>/dev/null > /proc/sys/kernel/panic && echo sysctl; "
+      "echo a > /job/x && echo b > /tmp/x && echo c > /dev/shm/x && echo own");
+  EXPECT_EQ(ran.out, "own\n");
+}
+
+TEST(Fence, HasNoNetwork) {
+  TestHost host;
+  Ran ran = host.run({"/usr/bin/python3", "-c",
+                      "import socket\n"
+                      "def tries(f):\n"
+                      "  try: f(); print('reached')\n"
+                      "  except OSError as e: print('refused')\n"
+                      "tries(lambda: socket.create_connection(('1.1.1.1', 80), 2))\n"
+                      "tries(lambda: socket.create_connection(('127.0.0.1', 22), 2))\n"
+                      "tries(lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))\n"
+                      "tries(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))\n"
+                      "tries(lambda: socket.socket(40, socket.SOCK_STREAM))\n"
+                      "print([n for _, n in socket.if_nameindex()] if False else '')\n"});
+  EXPECT_EQ(ran.out, "refused\nrefused\nrefused\nrefused\nrefused\n\n") << ran.err;
+}
+
+TEST(Fence, GivesNoPrivileges) {
+  TestHost host;
+  Ran ran = host.shell(
+      "unshare -U true && echo userns; unshare -m true && echo mountns; unshare -n true && echo netns; "
+      "mount -t tmpfs x /tmp && echo mounted; chroot / true && echo chroot; "
+      "nsenter -t 1 -m true && echo entered; "
+      "grep -E '^(CapEff|CapBnd|CapPrm):' /proc/self/status | grep -v 0000000000000000; "
+      "grep -q '^NoNewPrivs:.1' /proc/self/status || echo new-privileges; "
+      "grep -q '^Seccomp:.2' /proc/self/status || echo unfiltered; echo end");
+  EXPECT_EQ(ran.out, "end\n");
+}
+
+// Calls by number, as an attacker makes them: (number, arguments, allowed errors).
+TEST(Fence, RefusesDangerousSystemCalls) {
+  TestHost host;
+  Ran ran = host.run({"/usr/bin/python3", "-c",
+                      "import ctypes, errno\n"
+                      "libc = ctypes.CDLL(None, use_errno=True)\n"
+                      "def call(name, number, *args):\n"
+                      "  ctypes.set_errno(0)\n"
+                      "  r = libc.syscall(ctypes.c_long(number), *[ctypes.c_long(a) for a in args])\n"
+                      "  print(name, errno.errorcode.get(ctypes.get_errno(), 'OK') if r < 0 else 'OK')\n"
+                      "call('ptrace', 101, 0, 0, 0, 0)\n"
+                      "call('bpf', 321, 0, 0, 0)\n"
+                      "call('perf_event_open', 298, 0, 0, 0, 0, 0)\n"
+                      "call('userfaultfd', 323, 0)\n"
+                      "call('keyctl', 250, 0, 0, 0)\n"
+                      "call('add_key', 248, 0, 0, 0, 0, 0)\n"
+                      "call('mount', 165, 0, 0, 0, 0, 0)\n"
+                      "call('umount2', 166, 0, 0)\n"
+                      "call('fsopen', 430, 0, 0)\n"
+                      "call('open_tree', 428, 0, 0, 0)\n"
+                      "call('move_mount', 429, 0, 0, 0, 0, 0)\n"
+                      "call('mount_setattr', 442, 0, 0, 0, 0, 0)\n"
+                      "call('pivot_root', 155, 0, 0)\n"
+                      "call('unshare', 272, 0)\n"
+                      "call('setns', 308, 0, 0)\n"
+                      "call('clone newuser', 56, 0x10000000 | 17, 0, 0, 0, 0)\n"
+                      "call('process_vm_readv', 310, 1, 0, 0, 0, 0, 0)\n"
+                      "call('open_by_handle_at', 304, 0, 0, 0)\n"
+                      "call('kexec_load', 246, 0, 0, 0, 0)\n"
+                      "call('init_module', 175, 0, 0, 0)\n"
+                      "call('reboot', 169, 0, 0, 0, 0)\n"
+                      "call('personality', 135, 0x0400000)\n"
+                      "call('TIOCSTI', 16, 0, 0x5412, 0)\n"
+                      "call('TIOCSTI high', 16, 0, 0x100005412, 0)\n"
+                      "call('TIOCLINUX', 16, 0, 0x541c, 0)\n"});
+  std::istringstream lines(ran.out);
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) EXPECT_TRUE(line.ends_with(" EPERM")) << line;
+  EXPECT_EQ(count, 25) << ran.err;
+  Ran absent = host.run({"/usr/bin/python3", "-c",
+                         "import ctypes, errno\n"
+                         "libc = ctypes.CDLL(None, use_errno=True)\n"
+                         "for number in (435, 425, 426, 427, 470):\n"
+                         "  r = libc.syscall(ctypes.c_long(number), *[ctypes.c_long(0)] * 6)\n"
+                         "  print(errno.errorcode[ctypes.get_errno()])\n"});
+  EXPECT_EQ(absent.out, "ENOSYS\nENOSYS\nENOSYS\nENOSYS\nENOSYS\n") << absent.err;
+}
+
+TEST(Fence, LeaksNoDescriptor) {
+  TestHost host;
+  int leaky = ::open("/etc/passwd", O_RDONLY);  // without O_CLOEXEC, on purpose
+  Ran ran = host.shell("ls /proc/self/fd | tr '\\n' ' '");
+  ::close(leaky);
+  EXPECT_EQ(ran.out, "0 1 2 3 ") << "the last is ls's own";
+}
+
+TEST(Fence, KeepsGuestsApart) {
+  TestHost host;
+  std::unique_ptr<Sandbox> first = host.prepare();
+  Running running(*first, {.argv = {"/bin/bash", "-c",
+                                    "echo mine > file; echo x > /tmp/t; echo x > /dev/shm/t; echo up; sleep 1000"}});
+  running.wait_for_output("up");
+  Ran ran = host.shell("ls /job /tmp /dev/shm; ls /proc | grep -c '^[0-9]'; kill -9 -1; ls /boot 2>&1 | head -c 0");
+  EXPECT_EQ(ran.out.find("file"), std::string::npos);
+  EXPECT_EQ(running.exits(), 0);
+}
+
+TEST(Limits, OfMemoryEndTheProgram) {
+  TestHost host;
+  if (!host->description().contains("cgroup v")) FAIL() << "this machine gives no control groups";
+  Limits limits = small_limits();
+  limits.memory_bytes = 64ULL << 20;
+  Ran ran = host.run({"/usr/bin/python3", "-c", "x = bytearray(300 << 20); print('survived')"}, limits);
+  EXPECT_TRUE(ran.exit.out_of_memory);
+  EXPECT_NE(ran.exit.exit_code, 0);
+  EXPECT_EQ(ran.out, "");
+  Ran files = host.shell("head -c 100M /dev/zero > /job/big", limits);
+  EXPECT_TRUE(files.exit.out_of_memory) << "files of the working directory count";
+  EXPECT_FALSE(host.shell("true", limits).exit.out_of_memory);
+}
+
+TEST(Limits, OfScratchSpace) {
+  TestHost host;
+  Limits limits = small_limits();
+  limits.scratch_bytes = 8ULL << 20;
+  Ran ran = host.shell(
+      "for d in /job /tmp /dev/shm; do head -c 20M /dev/zero > $d/x && echo fits; done; ls -s --block-size=1M /job/x",
+      limits);
+  EXPECT_EQ(ran.out, "8 /job/x\n");
+  EXPECT_NE(ran.err.find("No space left"), std::string::npos);
+  std::unique_ptr<Sandbox> box = host.prepare(limits);
+  Result<int> file = box->create_file("input", false);
+  ASSERT_TRUE(file);
+  std::string piece(1 << 20, 'x');
+  int written = 0;
+  while (written < 20 && ::write(*file, piece.data(), piece.size()) == 1 << 20) ++written;
+  ::close(*file);
+  EXPECT_LE(written, 8);
+}
+
+TEST(Limits, OfProcessesHoldAForkBomb) {
+  TestHost host;
+  Limits limits = small_limits();
+  limits.max_processes = 40;
+  std::unique_ptr<Sandbox> box = host.prepare(limits);
+  Running running(*box, {.argv = {"/usr/bin/python3", "-c",
+                                  "import os, time\n"
+                                  "n = 0\n"
+                                  "try:\n"
+                                  "  while n < 1000:\n"
+                                  "    if os.fork() == 0: time.sleep(1000)\n"
+                                  "    n += 1\n"
+                                  "except OSError: print('held at', n, flush=True)\n"}});
+  Ran ran = running.wait();
+  EXPECT_TRUE(ran.out.starts_with("held at ")) << ran.out << ran.err;
+  int count = std::atoi(ran.out.c_str() + 8);
+  EXPECT_LE(count, 40);
+}
+
+TEST(Limits, OfOpenFiles) {
+  TestHost host;
+  Limits limits = small_limits();
+  limits.max_open_files = 64;
+  Ran ran = host.shell("ulimit -n; ulimit -c", limits);
+  EXPECT_EQ(ran.out, "64\n0\n");
+}
+
+std::string error_of(const Result<std::vector<Output>>& outputs) { return outputs ? "" : outputs.error().message; }
+
+TEST(Outputs, ThatAreNoFilesAreRefused) {
+  TestHost host;
+  std::unique_ptr<Sandbox> box = host.prepare();
+  Ran ran =
+      Running(
+          *box,
+          {.argv = {"/bin/bash", "-c",
+                    "echo ok > good.txt; ln -s /etc/passwd link.txt; mkfifo fifo.out; mkdir -p d; ln -s / d/rootdir;"
+                    "ln -s ../good.txt d/inner; mknod dev.out c 1 3 2>/dev/null && echo made a device;"
+                    "ln -s d dirlink; echo deep > d/file; python3 -c 'import socket; "
+                    "socket.socket(socket.AF_UNIX).bind(\"sock.out\")'; printf x > $'new\\nline.bad'; printf x > "
+                    "$'\\xff.bad'"}})
+          .wait();
+  EXPECT_EQ(ran.out, "");
+  EXPECT_TRUE(box->collect({"good.txt"}, {}));
+  EXPECT_NE(error_of(box->collect({"*.txt"}, {})).find("'link.txt' is a symbolic link"), std::string::npos);
+  EXPECT_NE(error_of(box->collect({"link.txt"}, {})).find("symbolic link"), std::string::npos);
+  EXPECT_NE(error_of(box->collect({"fifo.out"}, {})).find("a FIFO"), std::string::npos);
+  EXPECT_NE(error_of(box->collect({"sock*"}, {})).find("a socket"), std::string::npos);
+  EXPECT_NE(error_of(box->collect({"*.bad"}, {})).find("name that is not allowed"), std::string::npos);
+  EXPECT_NE(error_of(box->collect({"dirlink/file"}, {})).find("symbolic link"), std::string::npos);
+  EXPECT_NE(error_of(box->collect({"d/rootdir/etc/passwd"}, {})).find("symbolic link"), std::string::npos);
+  EXPECT_EQ(error_of(box->collect({"dirlink/*"}, {})), "output pattern 'dirlink/*' matches no file");
+  EXPECT_NE(error_of(box->collect({"../../etc/passwd"}, {})).find("no path in the working directory"),
+            std::string::npos);
+  EXPECT_NE(error_of(box->collect({"/etc/passwd"}, {})).find("no path in the working directory"), std::string::npos);
+  EXPECT_EQ(error_of(box->collect({"absent*.png"}, {})), "output pattern 'absent*.png' matches no file");
+  EXPECT_NE(error_of(box->collect({"d"}, {})).find("it is a folder"), std::string::npos);
+  for (const char* path : {"link.txt", "fifo.out", "dirlink/file", "d", "../x", "/etc/passwd", "sock.out", "absent"}) {
+    EXPECT_FALSE(box->open_output(path)) << path;
+  }
+}
+
+TEST(Outputs, AreBounded) {
+  TestHost host;
+  std::unique_ptr<Sandbox> box = host.prepare();
+  Ran ran = Running(*box, {.argv = {"/usr/bin/python3", "-c",
+                                    "for i in range(20000): open(f'{i}.out', 'w').close()\n"
+                                    "open('sparse', 'w').truncate(1 << 40)\n"
+                                    "import os\n"
+                                    "for i in range(3000): os.mkdir('d'); os.chdir('d')\n"}})
+                .wait();
+  EXPECT_EQ(ran.exit.exit_code, 0) << ran.err;
+  EXPECT_EQ(box->collect({"*.out"}, {}).error().code, Code::kResourceExhausted);
+  EXPECT_EQ(box->collect({"sparse"}, {}).error().code, Code::kResourceExhausted);
+  auto all = box->collect({"*.out"}, {.max_files = 20'000, .max_bytes = 0});
+  ASSERT_TRUE(all) << all.error().message;
+  EXPECT_EQ(all->size(), 20'000U);
+  EXPECT_TRUE(std::ranges::is_sorted(*all, {}, &Output::path));
+  EXPECT_FALSE(box->collect({"**/deepest"}, {}));
+}
+
+// Everything on this machine that carries the state directory's mark.
+std::string traces(const std::filesystem::path& state_directory) {
+  std::string found;
+  for (const char* file : {"/proc/self/mountinfo", "/proc/1/mountinfo"}) {
+    std::istringstream lines(read_text(file, 16 << 20));
+    for (std::string line; std::getline(lines, line);) {
+      if (line.contains("/boxes/") || line.contains(state_directory.string())) found += line + "\n";
+    }
+  }
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(state_directory, error)) {
+    if (entry.path().filename() != "lock" && !std::filesystem::is_empty(entry.path(), error))
+      found += entry.path().string() + "\n";
+  }
+  return found;
+}
+
+std::set<std::string> hearth_groups() {
+  std::set<std::string> found;
+  std::error_code error;
+  using Walk = std::filesystem::recursive_directory_iterator;
+  for (Walk at("/sys/fs/cgroup", std::filesystem::directory_options::skip_permission_denied, error), end; at != end;
+       at.increment(error)) {
+    if (at->path().filename().string().starts_with("hearth-")) found.insert(at->path());
+  }
+  return found;
+}
+
+bool someone_runs(const std::string& argument) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    if (read_text(entry.path() / "cmdline").contains(argument)) return true;
+  }
+  return false;
+}
+
+TEST(Leftovers, NoneAfterwards) {
+  std::set<std::string> before = hearth_groups();
+  TestHost host;
+  host.shell("echo x > f; sleep 987654 & exit 0");
+  EXPECT_EQ(traces(host.directory() / "state"), "");
+  {
+    std::unique_ptr<Sandbox> box = host.prepare();
+    Running running(*box, {.argv = {"/bin/sleep", "987654"}});
+    box.reset();
+  }
+  EXPECT_EQ(traces(host.directory() / "state"), "");
+  EXPECT_FALSE(someone_runs("987654"));
+  host.close();
+  std::set<std::string> after = hearth_groups();
+  for (const std::string& group : before) after.erase(group);
+  // Others on this machine may run their own.
+  for (const std::string& group : after)
+    EXPECT_FALSE(group.ends_with("/test-1") || group.ends_with("/test-2")) << group;
+}
+
+// Opens a Host in a child process and runs `body` there; the child's exit code.
+int in_child(const std::function<int()>& body) {
+  pid_t pid = ::fork();
+  if (pid == 0) ::_exit(body());
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+TEST(Leftovers, NoneAfterTheProcessWasKilled) {
+  TemporaryDirectory directory;
+  std::filesystem::path state = directory.path() / "state";
+  int ready[2];
+  ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+  pid_t pid = ::fork();
+  if (pid == 0) {
+    auto host = Host::open({.state_directory = state, .cpu_weight = 100});
+    if (!host) ::_exit(1);
+    auto box = (*host)->prepare("doomed", small_limits());
+    if (!box) ::_exit(2);
+    Running running(**box, {.argv = {"/bin/sh", "-c", "echo x > f; setsid sleep 876543 & echo up; sleep 876543"}});
+    running.wait_for_output("up");
+    static_cast<void>(::write(ready[1], "!", 1));
+    ::pause();
+    ::_exit(3);
+  }
+  char byte = 0;
+  ::close(ready[1]);
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  ::close(ready[0]);
+  ASSERT_TRUE(someone_runs("876543"));
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  // The next process of the same directory sweeps, and works.
+  EXPECT_EQ(in_child([&] {
+              auto host = Host::open({.state_directory = state, .cpu_weight = 100});
+              if (!host) return 1;
+              if (someone_runs("876543")) return 2;
+              auto box = (*host)->prepare("doomed", small_limits());
+              if (!box) return 3;
+              return Running(**box, {.argv = {"/bin/sh", "-c", "test ! -e f"}}).wait().exit.exit_code;
+            }),
+            0);
+  EXPECT_EQ(traces(state), "");
+}
+
+TEST(OrdinaryUser, HasTheSameSandbox) {
+  if (::geteuid() != 0) GTEST_SKIP() << "all tests of this run are an ordinary user's";
+  TemporaryDirectory directory;
+  ASSERT_EQ(::chown(directory.path().c_str(), 12345, 12345), 0);
+  std::string report = directory.path() / "report";
+  int code = in_child([&] {
+    if (::setresgid(12345, 12345, 12345) != 0 || ::setresuid(12345, 12345, 12345) != 0) return 99;
+    ::prctl(PR_SET_DUMPABLE, 1);
+    auto host = Host::open({.state_directory = directory.path() / "state"});
+    if (!host) {
+      std::ofstream(report) << host.error().message;
+      return 98;
+    }
+    auto box = (*host)->prepare("mine", small_limits());
+    if (!box) {
+      std::ofstream(report) << box.error().message;
+      return 97;
+    }
+    put(**box, "in", "input");
+    std::string blob = directory.path() / "blob";
+    std::ofstream(blob) << "blob";
+    Ran ran =
+        Running(**box,
+                {.argv = {"/bin/bash", "-c",
+                          "cat in big; touch /usr/x 2>/dev/null && echo usr; ls -d /home /tmp/hearth* 2>/dev/null;"
+                          "unshare -U true 2>/dev/null && echo userns; echo result > out; id -u"},
+                 .variables = {},
+                 .bound_files = {{.source = blob, .path = "big"}}})
+            .wait();
+    auto outputs = (*box)->collect({"*"}, {});
+    std::ofstream(report) << ran.out << ran.err << ran.exit.message << (outputs ? outputs->size() : 0)
+                          << traces(directory.path() / "state");
+    Limits tight = small_limits();
+    tight.memory_bytes = 64ULL << 20;
+    auto small = (*host)->prepare("small", tight);
+    Ran greedy = Running(**small, {.argv = {"/usr/bin/python3", "-c", "x = bytearray(300 << 20)"}}).wait();
+    return greedy.exit.exit_code != 0 ? 0 : 96;
+  });
+  std::string text = read_text(report);
+  EXPECT_EQ(code, 0) << text;
+  EXPECT_TRUE(text.starts_with("inputblob65534\n1")) << text;
+}
+
+}  // namespace
+}  // namespace hearth::sandbox
