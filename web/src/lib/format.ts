@@ -37,7 +37,10 @@ function two(large: number, large_unit: string, small: number, small_unit: strin
 export function left_text(seconds_left: number | bigint): string {
   const seconds = Number(seconds_left);
   if (seconds < 0) return "";
-  return seconds < 2 ? "almost done" : `about ${span_text(seconds)} left`;
+  if (seconds < 2) return "almost done";
+  // An estimate: it pretends to no more than two digits.
+  const step = seconds < 60 ? 5 : seconds < 600 ? 30 : seconds < 7200 ? 60 : 600;
+  return `about ${span_text(Math.max(step, Math.round(seconds / step) * step))} left`;
 }
 
 // A moment as distance from now: "just now", "5 min ago", "3 h ago", else the date.

@@ -140,7 +140,7 @@ test("a program runs: progress, output, pictures, text, and the same again", asy
   await page.keyboard.press("Escape");
   await page.getByRole("dialog", { name: "Picture" }).waitFor({ state: "hidden" });
 
-  await page.getByText("Read it here").first().click();
+  await page.getByRole("button", { name: "Read note-0.txt" }).click();
   await page.getByLabel("Content of note-0.txt").getByText("warm").waitFor();
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download note-1.txt" }).click()]);
   assert.equal(download.suggestedFilename(), "note-1.txt");
