@@ -1,0 +1,324 @@
+// The hub as its clients see it, in this process: a person's device, and a node that is a few lines of WebSocket.
+#include "hub/hub.h"
+
+#include <google/protobuf/util/delimited_message_util.h>
+
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "account/account.h"
+#include "blob/transfer.h"
+#include "hearth/v1/devices.pb.h"
+#include "hearth/v1/jobs.pb.h"
+#include "hearth/v1/nodes.pb.h"
+#include "hearth/v1/session.pb.h"
+
+namespace hearth::hub {
+namespace {
+
+using net::Async;
+
+class HubTest : public testing::Test {
+ public:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "hub_test.XXXXXX";
+    directory_ = mkdtemp(pattern.data());
+    start();
+  }
+  void TearDown() override {
+    stop();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void start() {
+    Options options{.directory = directory_, .address = "127.0.0.1", .port = 0, .pool_name = "test"};
+    options.local_devices = {{"laptop", false, owner_key_.public_key_spki()},
+                             {"pc", true, node_key_.public_key_spki()}};
+    Result<std::unique_ptr<Hub>> started = Hub::start(loop_, options);
+    ASSERT_TRUE(started) << started.error().message;
+    hub_ = std::move(*started);
+    owner_ = session(owner_key_);
+    node_ = session(node_key_);
+  }
+  void stop() {
+    owner_.reset();
+    node_.reset();
+    if (hub_) loop_.run_until_done(hub_->stop());
+    hub_.reset();
+  }
+  std::unique_ptr<account::Session> session(const net::IdentityKey& key) {
+    account::Account account{.endpoint = {"127.0.0.1", hub_->port()},
+                             .hub_identity = hub_->identity_key(),
+                             .device = hub_->local_device(key.public_key_spki())};
+    return std::make_unique<account::Session>(loop_, workers_, account, key);
+  }
+
+  template <class Reply>
+  Result<Reply> call(std::string_view method, const google::protobuf::Message& request) {
+    return loop_.run_until_done(owner_->call<Reply>(method, request));
+  }
+  Result<v1::SubmitReply> submit(std::uint32_t tasks, std::string request_id = std::string(16, 'r')) {
+    v1::SubmitRequest request;
+    request.mutable_spec()->add_argv("/usr/bin/true");
+    request.mutable_spec()->set_tasks(tasks);
+    request.set_request_id(std::move(request_id));
+    return call<v1::SubmitReply>("hearth.v1.JobService/Submit", request);
+  }
+  v1::Job job(std::uint64_t id) {
+    v1::GetJobRequest request;
+    request.set_job_id(id);
+    Result<v1::GetJobReply> reply = call<v1::GetJobReply>("hearth.v1.JobService/Get", request);
+    EXPECT_TRUE(reply) << reply.error().message;
+    return reply ? reply->job() : v1::Job();
+  }
+
+  std::unique_ptr<net::WebSocket> open_node(const std::vector<v1::AttemptId>& held = {}) {
+    return loop_.run_until_done(
+        [](HubTest& self, std::vector<v1::AttemptId> holds) -> Async<std::unique_ptr<net::WebSocket>> {
+          Result<std::string> token = co_await self.node_->token();
+          EXPECT_TRUE(token);
+          net::Headers headers;
+          headers.add("Authorization", "Bearer " + *token);
+          auto socket = co_await self.node_->client().websocket("/session", headers, "hearth-node.1", 1 << 20);
+          EXPECT_TRUE(socket) << socket.error().message;
+          v1::NodeFrame hello;
+          hello.mutable_hello()->mutable_offered()->set_cores(4);
+          hello.mutable_hello()->mutable_offered()->set_memory_bytes(8ULL << 30);
+          for (const v1::AttemptId& attempt : holds) *hello.mutable_hello()->add_held() = attempt;
+          EXPECT_TRUE(co_await (*socket)->write(hello.SerializeAsString()));
+          co_return std::move(*socket);
+        }(*this, held));
+  }
+  v1::HubFrame read_frame(net::WebSocket& socket) {
+    v1::HubFrame frame;
+    Result<std::string> message = loop_.run_until_done(socket.read(seconds(5)));
+    EXPECT_TRUE(message) << message.error().message;
+    if (message) EXPECT_TRUE(frame.ParseFromString(*message));
+    return frame;
+  }
+  // Reads until `count` assignments have come.
+  std::vector<v1::AttemptId> read_assignments(net::WebSocket& socket, std::size_t count) {
+    std::vector<v1::AttemptId> found;
+    while (found.size() < count && !HasFailure()) {
+      for (const v1::Assign& assign : read_frame(socket).assign()) found.push_back(assign.attempt());
+    }
+    return found;
+  }
+  void finish(net::WebSocket& socket, const std::vector<v1::AttemptId>& attempts, v1::Outcome outcome = {}) {
+    v1::NodeFrame frame;
+    for (const v1::AttemptId& attempt : attempts) {
+      v1::Finished& finished = *frame.add_finished();
+      *finished.mutable_attempt() = attempt;
+      *finished.mutable_outcome() = outcome;
+    }
+    EXPECT_TRUE(loop_.run_until_done(socket.write(frame.SerializeAsString())));
+    for (int acknowledged = 0; acknowledged < frame.finished_size() && !HasFailure();) {
+      acknowledged += read_frame(socket).acknowledged_size();
+    }
+  }
+
+  std::filesystem::path directory_;
+  net::Loop loop_;
+  net::Workers workers_{2};
+  net::IdentityKey owner_key_ = net::IdentityKey::generate();
+  net::IdentityKey node_key_ = net::IdentityKey::generate();
+  std::unique_ptr<Hub> hub_;
+  std::unique_ptr<account::Session> owner_;
+  std::unique_ptr<account::Session> node_;
+};
+
+TEST_F(HubTest, AJobIsAssignedRunAndAcknowledged) {
+  auto socket = open_node();
+  Result<v1::SubmitReply> submitted = submit(3);
+  ASSERT_TRUE(submitted) << submitted.error().message;
+  const auto attempts = read_assignments(*socket, 3);
+  ASSERT_EQ(attempts.size(), 3U);
+  finish(*socket, attempts);
+  const v1::Job done = job(submitted->job_id());
+  EXPECT_EQ(done.state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(done.succeeded(), 3U);
+}
+
+TEST_F(HubTest, ARepeatedSubmitMakesOneJob) {
+  const auto first = submit(1);
+  const auto second = submit(1);
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(first->job_id(), second->job_id());
+  EXPECT_NE(submit(1, std::string(16, 's'))->job_id(), first->job_id());
+}
+
+TEST_F(HubTest, AfterARestartAHeldAttemptGoesOnAndItsResultIsAcceptedOnce) {
+  auto socket = open_node();
+  const auto submitted = submit(1);
+  ASSERT_TRUE(submitted);
+  const auto attempts = read_assignments(*socket, 1);
+  ASSERT_EQ(attempts.size(), 1U);
+  socket.reset();
+  stop();
+  start();
+  EXPECT_EQ(job(submitted->job_id()).running(), 1U);
+  socket = open_node(attempts);
+  finish(*socket, attempts);
+  finish(*socket, attempts);  // repeated, as after a lost acknowledgement
+  const v1::Job done = job(submitted->job_id());
+  EXPECT_EQ(done.state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(done.succeeded(), 1U);
+}
+
+TEST_F(HubTest, TheReasonOfAFailureIsKept) {
+  auto socket = open_node();
+  const auto submitted = submit(1);
+  ASSERT_TRUE(submitted);
+  v1::Outcome outcome;
+  outcome.set_reason(v1::FAILURE_REASON_OUT_OF_MEMORY);
+  outcome.set_exit_code(137);
+  outcome.set_message("used more than its memory");
+  finish(*socket, read_assignments(*socket, 1), outcome);
+  const v1::Job done = job(submitted->job_id());
+  EXPECT_EQ(done.state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(done.first_failure().reason(), v1::FAILURE_REASON_OUT_OF_MEMORY);
+  EXPECT_EQ(done.first_failure().exit_code(), 137);
+}
+
+TEST_F(HubTest, ACancelledJobStopsItsTasksAndEndsTheRest) {
+  auto socket = open_node();
+  const auto submitted = submit(100);
+  ASSERT_TRUE(submitted);
+  read_assignments(*socket, 4);
+  v1::CancelRequest request;
+  request.set_job_id(submitted->job_id());
+  const auto cancelled = call<v1::CancelReply>("hearth.v1.JobService/Cancel", request);
+  ASSERT_TRUE(cancelled) << cancelled.error().message;
+  EXPECT_EQ(cancelled->state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(job(submitted->job_id()).cancelled(), 100U);
+  int stopped = 0;
+  while (stopped < 4 && !HasFailure()) stopped += read_frame(*socket).stop_size();
+}
+
+TEST_F(HubTest, LogsComeLiveThenFromTheBlobEachRecordOnce) {
+  auto socket = open_node();
+  const auto submitted = submit(1);
+  ASSERT_TRUE(submitted);
+  const auto attempts = read_assignments(*socket, 1);
+  ASSERT_EQ(attempts.size(), 1U);
+
+  const auto delimited = [](const std::string& text) {
+    v1::LogRecord record;
+    record.set_stream(v1::LOG_STREAM_STDOUT);
+    record.set_data(text);
+    std::ostringstream stream;
+    google::protobuf::util::SerializeDelimitedToOstream(record, &stream);
+    return stream.str();
+  };
+  std::string seen;
+  bool ended = false;
+  v1::LogsRequest request;
+  request.set_job_id(submitted->job_id());
+  request.set_follow(true);
+  loop_.spawn([](HubTest& self, v1::LogsRequest wanted, std::string& text, bool& over) -> Async<void> {
+    Result<std::string> token = co_await self.owner_->token();
+    EXPECT_TRUE(token);
+    Result<void> done =
+        co_await net::call_stream<v1::LogsReply>(self.owner_->client(), "hearth.v1.JobService/Logs", *token, wanted,
+                                                 [&](const v1::LogsReply& reply) -> Async<Result<void>> {
+                                                   for (const v1::LogRecord& record : reply.records())
+                                                     text += record.data();
+                                                   co_return Result<void>();
+                                                 });
+    EXPECT_TRUE(done) << done.error().message;
+    over = true;
+  }(*this, request, seen, ended));
+
+  bool watched = false;
+  while (!watched && !HasFailure()) watched = read_frame(*socket).watch_logs_size() > 0;
+  v1::NodeFrame frame;
+  v1::LogPiece& piece = *frame.add_logs();
+  *piece.mutable_attempt() = attempts[0];
+  piece.set_data(delimited("live "));
+  ASSERT_TRUE(loop_.run_until_done(socket->write(frame.SerializeAsString())));
+  for (int i = 0; i < 100 && seen.empty(); ++i) loop_.run_until_done(net::sleep_for(milliseconds(20)));
+  EXPECT_EQ(seen, "live ");
+
+  blob::Transfer transfer(node_->client(), workers_, [this] { return node_->last_token(); });
+  Result<v1::Blob> log = loop_.run_until_done(transfer.send_bytes(delimited("live ") + delimited("late")));
+  ASSERT_TRUE(log) << log.error().message;
+  v1::Outcome outcome;
+  *outcome.mutable_log() = *log;
+  finish(*socket, attempts, outcome);
+  for (int i = 0; i < 100 && !ended; ++i) loop_.run_until_done(net::sleep_for(milliseconds(20)));
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(seen, "live late");
+}
+
+TEST_F(HubTest, ABlobWithOtherBytesThanItsNameIsRefused) {
+  const auto put = [this](std::string name, std::string body) -> unsigned {
+    return loop_.run_until_done([](HubTest& self, std::string path, std::string bytes) -> Async<unsigned> {
+      Result<std::string> token = co_await self.owner_->token();
+      net::Headers headers;
+      headers.add("Authorization", "Bearer " + token.value_or(""));
+      Result<net::Response> response = co_await self.owner_->client().request("PUT", path, headers, bytes);
+      co_return response ? response->status : 0;
+    }(*this, "/blob/" + std::move(name), std::move(body)));
+  };
+  const std::string digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";  // of "hello"
+  EXPECT_EQ(put(digest, "other"), 400U);
+  EXPECT_EQ(put(digest, "hello"), 201U);
+  EXPECT_EQ(put(digest, "hello"), 200U);
+  EXPECT_EQ(put("nonsense", "hello"), 400U);
+}
+
+TEST_F(HubTest, APhoneIsPairedAllowedAndRevoked) {
+  v1::InviteRequest wanted;
+  wanted.set_role(v1::ROLE_MEMBER);
+  const auto invitation = call<v1::InviteReply>("hearth.v1.DeviceService/Invite", wanted);
+  ASSERT_TRUE(invitation) << invitation.error().message;
+  ASSERT_GE(invitation->links_size(), 1);
+  const auto link = account::parse_link(invitation->links(0));
+  ASSERT_TRUE(link) << link.error().message;
+
+  const net::IdentityKey phone_key = net::IdentityKey::generate();
+  std::string phone_digits;
+  std::optional<Result<account::Account>> paired;
+  loop_.spawn([](HubTest& self, const net::IdentityKey& key, account::PairingLink to, std::string& digits,
+                 std::optional<Result<account::Account>>& out) -> Async<void> {
+    out = co_await account::pair(self.loop_, self.workers_, to, key, "phone", false,
+                                 [&](const std::string& text) { digits = text; });
+  }(*this, phone_key, *link, phone_digits, paired));
+  v1::ListDevicesReply devices;
+  for (int i = 0; i < 100 && devices.pending_size() == 0; ++i) {
+    devices = *call<v1::ListDevicesReply>("hearth.v1.DeviceService/List", v1::ListDevicesRequest());
+  }
+  ASSERT_EQ(devices.pending_size(), 1);
+  EXPECT_EQ(devices.pending(0).digits(), phone_digits);
+
+  v1::AllowRequest allow;
+  allow.set_pairing_id(devices.pending(0).pairing_id());
+  allow.set_allow(true);
+  ASSERT_TRUE(call<v1::AllowReply>("hearth.v1.DeviceService/Allow", allow));
+  for (int i = 0; i < 100 && !paired; ++i) loop_.run_until_done(net::sleep_for(milliseconds(20)));
+  ASSERT_TRUE(paired);
+  ASSERT_TRUE(*paired) << paired->error().message;
+
+  account::Session phone(loop_, workers_, **paired, phone_key);
+  EXPECT_TRUE(loop_.run_until_done(phone.call<v1::StatusReply>("hearth.v1.NodeService/Status", v1::StatusRequest())));
+  const auto forbidden = loop_.run_until_done(phone.call<v1::InviteReply>("hearth.v1.DeviceService/Invite", wanted));
+  EXPECT_EQ(forbidden.error().code, Code::kPermissionDenied);
+
+  v1::RevokeRequest revoke;
+  revoke.set_device_id((*paired)->device.value);
+  ASSERT_TRUE(call<v1::RevokeReply>("hearth.v1.DeviceService/Revoke", revoke));
+  const auto after =
+      loop_.run_until_done(phone.call<v1::StatusReply>("hearth.v1.NodeService/Status", v1::StatusRequest()));
+  EXPECT_EQ(after.error().code, Code::kUnauthenticated);
+}
+
+TEST_F(HubTest, TheOwnersLastDeviceStays) {
+  v1::RevokeRequest revoke;
+  revoke.set_device_id(hub_->local_device(owner_key_.public_key_spki()).value);
+  EXPECT_EQ(call<v1::RevokeReply>("hearth.v1.DeviceService/Revoke", revoke).error().code, Code::kFailedPrecondition);
+}
+
+}  // namespace
+}  // namespace hearth::hub
