@@ -23,14 +23,11 @@ TEST(Fence, HidesTheHost) {
   TestHost host;
   std::string secret = host.directory() / "secret";
   std::ofstream(secret) << "x";
-  Ran ran = host.shell(
-      "ls -d /home /root /opt /boot /mnt /srv /media /sys /etc/shadow /etc/ssh /var/lib " + secret +
-      " 2>/dev/null; ls /run /tmp; ls /proc | grep -c '^[0-9]'; cat /proc/1/cmdline | tr '\\0' ' '; hostname; id -un");
-  EXPECT_EQ(ran.out.find("/"),
-            ran.out.find("/usr/bin/bwrap") == std::string::npos ? std::string::npos : ran.out.find("/"));
-  EXPECT_EQ(ran.out.find(secret), std::string::npos);
-  EXPECT_EQ(ran.out.find("/root"), std::string::npos) << ran.out;
-  EXPECT_NE(ran.out.find("job\njob\n"), std::string::npos) << ran.out;
+  Ran ran = host.shell("ls -d /home /root /opt /boot /mnt /srv /media /sys /etc/shadow /etc/ssh /var/lib " + secret +
+                       " 2>/dev/null; ls /run /tmp");
+  EXPECT_EQ(ran.out, "/run:\n\n/tmp:\n");
+  Ran self = host.shell("hostname; id -un; ls /proc | grep -c '^[0-9]'");
+  EXPECT_EQ(self.out, "job\njob\n4\n") << "sees its own processes alone";
 }
 
 TEST(Fence, CannotWriteOutsideItsOwn) {

@@ -232,7 +232,7 @@ TEST(Sandbox, RunsPythonWithThreadsAndProcesses) {
                       "if __name__ == '__main__':\n"
                       "  with multiprocessing.Pool(3) as pool: print(sum(pool.map(abs, range(-10, 0))))\n"
                       "  print(subprocess.run(['echo', 'child'], capture_output=True).stdout.decode().strip())\n"
-                      "  s = socket.socket(); s.bind(('127.0.0.1', 0)); print('loopback')\n"
+                      "  s = socket.socket(); s.bind(('127.0.0.1', 0)); print('loopback', flush=True)\n"
                       "  open('/dev/stdout', 'w').write('by name\\n')\n"});
   EXPECT_EQ(ran.exit.exit_code, 0) << ran.err;
   EXPECT_EQ(ran.out, "55\nchild\nloopback\nby name\n");
