@@ -1,0 +1,353 @@
+#include "cli/cli.h"
+
+#include <algorithm>
+#include <csignal>
+#include <optional>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+#include "cli/help.h"
+#include "cli/output.h"
+
+namespace hearth::cli {
+namespace {
+
+constexpr const char* kVersion = HEARTH_VERSION;
+constexpr const char* kRunUsage = "hearth run [OPTIONS] -- PROGRAM ARGS...";
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+// The option tree, the places that it parses into, and what the chosen command does.
+class CommandLine {
+ public:
+  explicit CommandLine(const Programs& programs)
+      : app_("turns the computers people already own into a cloud they share") {
+    context_.programs = &programs;
+    app_.name("hearth");
+    app_.set_version_flag("--version", std::string("hearth ") + kVersion);
+    app_.set_help_all_flag();
+    app_.require_subcommand(0, 1);
+    app_.add_option("--home", home_, "where everything is kept (default: $HEARTH_HOME, else ~/.local/share/hearth)")
+        ->type_name("DIR");
+    app_.footer("hearth help COMMAND tells more about a command; hearth help --man prints the manual page.");
+    add_service_commands();
+    add_device_commands();
+    add_run_command();
+    add_job_commands();
+    add_pool_commands();
+    add_help_command();
+  }
+
+  int run(int argc, char** argv) {
+    try {
+      parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+      print(help_of(parsed()));
+      return 0;
+    } catch (const CLI::CallForVersion& version) {
+      print(std::string(version.what()) + "\n");
+      return 0;
+    } catch (const CLI::ParseError& error) {
+      return usage(error.what());
+    }
+    if (!action_) {
+      say(app_.help());
+      return kUsage;
+    }
+    return finish(perform());
+  }
+
+ private:
+  using Action = std::function<Result<int>()>;
+
+  CLI::App& add(CLI::App& parent, const std::string& name, const std::string& text, Action action) {
+    CLI::App& command = *parent.add_subcommand(name, text);
+    command.add_option("--home", home_, "where everything is kept")->type_name("DIR");
+    command.add_flag("--json", context_.json, "print the result as JSON");
+    command.callback([this, &command, action = std::move(action)] {
+      // The callback of `devices` runs for `devices allow` too, after that one's.
+      if (command.get_subcommands().empty()) action_ = action;
+    });
+    return command;
+  }
+
+  static void text_option(CLI::App& command, const std::string& name, std::string& place, const std::string& value,
+                          const std::string& text) {
+    command.add_option(name, place, text)->type_name(value);
+  }
+
+  static void list_option(CLI::App& command, const std::string& name, std::vector<std::string>& place,
+                          const std::string& value, const std::string& text) {
+    command.add_option(name, place, text)->type_name(value)->allow_extra_args(false);
+  }
+
+  static void argument(CLI::App& command, const std::string& name, std::string& place, const std::string& text) {
+    command.add_option(name, place, text)->required()->type_name(" ");
+  }
+
+  void add_service_commands() {
+    CLI::App& up = add(app_, "up", "Turn this PC into a family server and node. A second time it says that it is up.",
+                       [this] { return cli::up(context_, up_); });
+    text_option(up, "--address", up_.address, "ADDRESS", "listen on this address (default: all of them, 0.0.0.0)");
+    text_option(up, "--port", up_.port, "PORT", "listen on this port (default: 7443; 0: any free one)");
+    text_option(up, "--name", up_.name, "NAME", "what the pool is called (default: this PC's name)");
+    up.add_flag("--foreground", up_.foreground, "stay in the foreground and log to standard error");
+    up.add_flag("--no-invite", up_.no_invite, "show no link and no code for a phone");
+    add(app_, "down", "End this PC's daemons. What runs on other nodes goes on.", [this] { return down(context_); });
+    CLI::App& join =
+        add(app_, "join", "Let this PC work for another PC's pool, by the link that \"hearth invite\" shows there.",
+            [this] { return cli::join(context_, pair_); });
+    argument(join, "LINK", pair_.link, "https://HOST:PORT/#pair=...");
+    text_option(join, "--name", pair_.name, "NAME", "what this PC is called there (default: its own name)");
+    add(app_, "leave", "Finish what runs here for the pool that this PC joined, then leave it.",
+        [this] { return leave(context_); });
+    CLI::App& limit = add(app_, "limit", "Set what others may use of this PC; without options, show it.",
+                          [this] { return cli::limit(context_, limit_); });
+    text_option(limit, "--cores", limit_.cores, "N", "at most this many cores; 0: none, nothing new is taken");
+    text_option(limit, "--memory", limit_.memory, "SIZE", "at most this much memory, for example 8G");
+    text_option(limit, "--hours", limit_.hours, "FROM-TO", "only at these hours, for example 22-7 or 8:00-18:30");
+    limit.add_flag("--none", limit_.none, "take all limits away first");
+    add(app_, "doctor", "Tell what works on this PC, what does not, and how to mend it.",
+        [this] { return doctor(context_); });
+    CLI::App& daemon = add(app_, "daemon", "", [this] { return run_daemon(context_, daemon_); });
+    daemon.group("");  // hidden: the supervisor's
+    daemon.add_option("which", daemon_)->required()->check(CLI::IsMember({"hub", "node"}));
+  }
+
+  void add_device_commands() {
+    CLI::App& invite =
+        add(app_, "invite", "Show a link, a QR code and a typed code for one more device, and let it in.",
+            [this] { return cli::invite(context_, invite_); });
+    text_option(invite, "--role", invite_.role, "ROLE", "member (runs jobs; the default) or owner (everything)");
+    invite.add_flag("--no-wait", invite_.no_wait, "do not wait for the device");
+    CLI::App& pair = add(
+        app_, "pair", "Pair this command line with another PC's pool, by the link that \"hearth invite\" shows there.",
+        [this] { return cli::pair(context_, pair_); });
+    argument(pair, "LINK", pair_.link, "https://HOST:PORT/#pair=...");
+    text_option(pair, "--name", pair_.name, "NAME", "what this device is called there (default: this PC's name)");
+    CLI::App& devices = add(app_, "devices", "List the devices of the pool, and those that wait to come in.",
+                            [this] { return list_devices(context_); });
+    devices.require_subcommand(0, 1);
+    CLI::App& allow =
+        add(devices, "allow", "Let a waiting device in.", [this] { return answer_device(context_, device_, true); });
+    argument(allow, "CODE_OR_NAME", device_, "the six digits that it shows, or its name");
+    CLI::App& refuse = add(devices, "refuse", "Turn a waiting device away.",
+                           [this] { return answer_device(context_, device_, false); });
+    argument(refuse, "CODE_OR_NAME", device_, "the six digits that it shows, or its name");
+    CLI::App& revoke = add(devices, "revoke", "Take a device out: its sessions end within a second.",
+                           [this] { return revoke_device(context_, device_); });
+    argument(revoke, "NAME", device_, "the device's name");
+  }
+
+  void add_run_command() {
+    CLI::App& run = add(app_, "run",
+                        "Run a program in the pool: its files go there, its output comes here live, its results come "
+                        "back into the current directory, and its exit code is this command's. {i} in an argument is "
+                        "the task's number.",
+                        [this] { return run_job(context_, run_); });
+    run.prefix_command();
+    text_option(run, "-n,--count", run_.count, "COUNT", "run this many tasks, numbered from 0 (default: 1)");
+    text_option(run, "--cores", run_.cores, "N", "cores for each task (default: 1)");
+    text_option(run, "--memory", run_.memory, "SIZE", "memory for each task, for example 2G (default: 1G)");
+    text_option(run, "--gpu", run_.gpus, "N", "GPUs for each task (default: 0)");
+    text_option(run, "--time", run_.time, "LIMIT", "end a task that runs longer: 90s, 10m, 2h, 1d (default: 24h)");
+    list_option(run, "--input", run_.inputs, "PATH", "a file or folder that the program reads; may be repeated");
+    list_option(run, "--output", run_.outputs, "GLOB",
+                "files to bring back, for example \"out/*.png\"; may be repeated");
+    text_option(run, "--env", run_.environment, "NAME",
+                "the environment to run in (default: host, the node's own /usr)");
+    list_option(run, "--var", run_.variables, "NAME=VALUE", "an environment variable; may be repeated");
+    list_option(run, "--after", run_.after, "JOB", "run after this job, on its results; may be repeated");
+    text_option(run, "--retries", run_.retries, "N", "try a failed task again so many times (default: 0)");
+    text_option(run, "--name", run_.name, "NAME", "what the job is called (default: the program's name)");
+    run.add_flag("--detach", run_.detach, "print the job's number and return at once");
+  }
+
+  CLI::App& add_job_command(const std::string& name, const std::string& text,
+                            Result<int> (*command)(const Context&, const JobOptions&)) {
+    CLI::App& app = add(app_, name, text, [this, command] { return command(context_, job_); });
+    argument(app, "JOB", job_.job, "the job's number");
+    return app;
+  }
+
+  void add_job_commands() {
+    CLI::App& jobs = add(app_, "jobs", "List the newest jobs.", [this] { return list_jobs(context_, job_); });
+    text_option(jobs, "--limit", job_.limit, "N", "list this many (default: 20)");
+    CLI::App& job = add_job_command("job", "Show a job and its tasks, failures first.", &show_job);
+    text_option(job, "--limit", job_.limit, "N", "list this many tasks (default: 50)");
+    CLI::App& logs = add_job_command("logs", "Print what a job's tasks printed.", &show_logs);
+    text_option(logs, "--task", job_.task, "I", "only this task's");
+    logs.add_flag("--follow", job_.follow, "go on until the job has ended");
+    add_job_command("cancel", "End a job.", &cancel_job);
+    CLI::App& get = add_job_command("get", "Fetch a job's results.", &get_results);
+    text_option(get, "--task", job_.task, "I", "only this task's");
+    text_option(get, "--to", job_.to, "DIR", "write them there (default: the current directory)");
+    add_job_command("why", "Tell why a job is waiting.", &why);
+  }
+
+  void add_pool_commands() {
+    add(app_, "nodes", "List the PCs that work for the pool.", [this] { return list_nodes(context_); });
+    add(app_, "status", "Tell how the pool is.", [this] { return status(context_); });
+  }
+
+  void add_help_command() {
+    CLI::App& help = *app_.add_subcommand("help", "Tell how a command is used.");
+    help.add_option("COMMAND", help_topic_, "the command, for example: devices allow")->type_name(" ");
+    help.add_flag("--man", man_, "print the manual page, for man -l -");
+    help.add_flag("--completion", completion_, "print completion for bash, to be sourced");
+    help.callback([this] { action_ = [this] { return show_help(); }; });
+  }
+
+  // What follows `--` belongs to the program of `run`, options and all.
+  void parse(int argc, char** argv) {
+    std::vector<std::string> words(argv + 1, argv + argc);
+    const bool is_run = std::ranges::find(words, "run") != words.end();
+    const auto separator = is_run ? std::ranges::find(words, "--") : words.end();
+    if (separator != words.end()) {
+      run_.program.assign(separator + 1, words.end());
+      words.erase(separator, words.end());
+    }
+    std::ranges::reverse(words);  // as CLI11 wants them
+    app_.parse(words);
+    take_program_without_separator();
+  }
+
+  void take_program_without_separator() {
+    const CLI::App& run = *app_.get_subcommand("run");
+    if (!run.parsed()) return;
+    std::vector<std::string> rest = run.remaining();
+    if (rest.empty()) return;
+    if (!run_.program.empty() || rest.front().starts_with('-')) {
+      throw CLI::ExtrasError("run", {rest.front()});
+    }
+    run_.program = std::move(rest);
+  }
+
+  const CLI::App& parsed() const {
+    const CLI::App* app = &app_;
+    while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+    return *app;
+  }
+
+  int usage(const std::string& message) {
+    const CLI::App& command = parsed();
+    say(fmt::format("error: {}\nsee: hearth help{}", message,
+                    command.get_parent() == nullptr ? "" : " " + path_of(command)));
+    return kUsage;
+  }
+
+  Result<int> perform() {
+    Result<Home> home = resolve_home(home_sources(home_));
+    if (!home) return std::unexpected(home.error());
+    context_.home = std::move(*home);
+    return action_();
+  }
+
+  static int finish(const Result<int>& done) {
+    if (done) return *done;
+    say("error: " + done.error().message);
+    return done.error().code == Code::kInvalidArgument ? kUsage : kFailed;
+  }
+
+  // "devices allow"
+  static std::string path_of(const CLI::App& command) {
+    const CLI::App* parent = command.get_parent();
+    if (parent == nullptr || parent->get_parent() == nullptr) return command.get_name();
+    return path_of(*parent) + " " + command.get_name();
+  }
+
+  static std::string help_of(const CLI::App& command) {
+    std::string text = command.help(command.get_parent() == nullptr ? "" : "hearth");
+    if (command.get_name() != "run") return text;
+    const std::size_t usage = text.find("hearth run [OPTIONS]");
+    return text.replace(usage, text.find('\n', usage) - usage, kRunUsage);
+  }
+
+  Result<int> show_help() {
+    if (man_) {
+      print(man_page(describe()));
+      return 0;
+    }
+    if (completion_) {
+      print(bash_completion(describe()));
+      return 0;
+    }
+    const CLI::App* command = &app_;
+    for (const std::string& word : help_topic_) {
+      command = find(*command, word);
+      if (command == nullptr) {
+        return fail(Code::kInvalidArgument,
+                    fmt::format("{}: there is no such command; all of them: hearth help", word));
+      }
+    }
+    print(help_of(*command));
+    return 0;
+  }
+
+  static const CLI::App* find(const CLI::App& app, const std::string& word) {
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+      if (command->get_name() == word) return command;
+    }
+    return nullptr;
+  }
+
+  ProgramHelp describe() const {
+    ProgramHelp program{.version = kVersion, .commands = {}};
+    describe_below(app_, program.commands);
+    return program;
+  }
+
+  static void describe_below(const CLI::App& app, std::vector<CommandHelp>& commands) {
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+      if (command->get_group().empty()) continue;
+      commands.push_back(describe(*command));
+      describe_below(*command, commands);
+    }
+  }
+
+  static CommandHelp describe(const CLI::App& command) {
+    CommandHelp help{.name = path_of(command), .usage = "", .text = command.get_description(), .options = {}};
+    help.usage = "hearth " + help.name;
+    std::string arguments;
+    for (const CLI::Option* option : command.get_options([](const CLI::Option*) { return true; })) {
+      if (option->get_positional()) {
+        arguments += " " + option->get_name();
+        help.options.push_back({option->get_name(), "", option->get_description()});
+        continue;
+      }
+      const bool flag = option->get_items_expected_max() == 0;
+      help.options.push_back(
+          {option->get_name(false, true), flag ? "" : option->get_type_name(), option->get_description()});
+    }
+    help.usage = command.get_name() == "run" ? kRunUsage : help.usage + " [OPTIONS]" + arguments;
+    return help;
+  }
+
+  CLI::App app_;
+  std::string home_;
+  Context context_;
+  Action action_;
+  UpOptions up_;
+  InviteOptions invite_;
+  PairOptions pair_;
+  LimitOptions limit_;
+  RunOptions run_;
+  JobOptions job_;
+  std::string device_;
+  std::string daemon_;
+  std::vector<std::string> help_topic_;
+  bool man_ = false;
+  bool completion_ = false;
+};
+
+}  // namespace
+
+int run(int argc, char** argv, const Programs& programs) {
+  // A reader that went away is an error of write(), not a death.
+  std::signal(SIGPIPE, SIG_IGN);
+  return CommandLine(programs).run(argc, argv);
+}
+
+}  // namespace hearth::cli

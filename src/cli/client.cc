@@ -1,0 +1,61 @@
+#include "cli/client.h"
+
+#include <fmt/format.h>
+
+#include "cli/documents.h"
+
+namespace hearth::cli {
+namespace {
+
+constexpr unsigned kWorkers = 4;
+
+bool has_own_hub(const Home& home) {
+  std::error_code failure;
+  const Result<Config> config = load_config(home);
+  return config && config->hub && std::filesystem::exists(home.config(), failure);
+}
+
+bool is_loopback(const std::string& host) { return host == "127.0.0.1" || host == "::1" || host == "localhost"; }
+
+}  // namespace
+
+Result<std::unique_ptr<Client>> Client::open(const Home& home, const std::filesystem::path& directory) {
+  Result<account::Account> account = account::load_account(directory);
+  if (!account && account.error().code == Code::kNotFound) {
+    if (has_own_hub(home)) return fail(Code::kNotFound, "this PC's hub is not up; start it with: hearth up");
+    return fail(Code::kNotFound,
+                "this PC belongs to no pool yet; make it a family server with: hearth up; or pair it with one by the "
+                "link that \"hearth invite\" shows there: hearth pair LINK");
+  }
+  if (!account) return std::unexpected(account.error());
+  Result<net::IdentityKey> key = net::IdentityKey::load_or_create(directory / "identity.pem");
+  if (!key) return std::unexpected(key.error());
+  return std::unique_ptr<Client>(new Client(home, std::move(*account), std::move(*key)));
+}
+
+Client::Client(Home home, account::Account account, net::IdentityKey key)
+    : home_(std::move(home)),
+      workers_(kWorkers),
+      key_(std::move(key)),
+      session_(loop_, workers_, std::move(account), key_) {}
+
+Error Client::explain(Error error) const {
+  const net::Endpoint& endpoint = session_.account().endpoint;
+  if (error.code == Code::kUnavailable && is_loopback(endpoint.host) && !Lock::holder(home_)) {
+    error.message = "this PC's hub is not up; start it with: hearth up";
+  } else if (error.code == Code::kUnavailable || error.code == Code::kDeadlineExceeded) {
+    error.message = fmt::format(
+        "the hub of pool \"{}\" at {} does not answer ({}); check that its PC is on and up (\"hearth status\" there) "
+        "and that this one is on the same network",
+        session_.account().pool_name, endpoint.text(), error.message);
+  } else if (error.code == Code::kUnauthenticated) {
+    error.message += "; if this device was revoked, pair it again by a new link: hearth pair LINK";
+  }
+  return error;
+}
+
+bool is_passing(const Error& error) {
+  return error.code == Code::kUnavailable || error.code == Code::kDeadlineExceeded || error.code == Code::kAborted;
+}
+
+}  // namespace hearth::cli

@@ -1,0 +1,108 @@
+// The commands: each takes what was typed, as typed, does one thing and gives the process's exit code. cli.cc parses
+// the command line into these; one source file holds one family.
+//
+// An Error of code kInvalidArgument is wrong usage (exit code 2), any other a failure (1).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/cli.h"
+#include "cli/home.h"
+
+namespace hearth::cli {
+
+// What every command knows. A value that was not given is an empty string.
+struct Context {
+  Home home;
+  bool json = false;
+  const Programs* programs = nullptr;
+};
+
+struct UpOptions {
+  std::string address;
+  std::string port;
+  std::string name;
+  bool foreground = false;
+  bool no_invite = false;
+};
+
+struct InviteOptions {
+  std::string role = "member";
+  bool no_wait = false;
+};
+
+struct PairOptions {
+  std::string link;
+  std::string name;
+};
+
+struct LimitOptions {
+  std::string cores;
+  std::string memory;
+  std::string hours;
+  bool none = false;
+};
+
+struct RunOptions {
+  std::string count = "1";
+  std::string cores;
+  std::string memory;
+  std::string gpus;
+  std::string time;
+  std::vector<std::string> inputs;
+  std::vector<std::string> outputs;
+  std::string environment;
+  std::vector<std::string> variables;  // NAME=VALUE
+  std::vector<std::string> after;
+  std::string retries;
+  std::string name;
+  bool detach = false;
+  std::vector<std::string> program;
+};
+
+struct JobOptions {
+  std::string job;
+  std::string task;
+  std::string limit;
+  std::string to;
+  bool follow = false;
+};
+
+// up.cc
+Result<int> up(const Context& context, const UpOptions& options);
+Result<int> down(const Context& context);
+Result<int> join(const Context& context, const PairOptions& options);
+Result<int> leave(const Context& context);
+Result<int> run_daemon(const Context& context, const std::string& which);
+
+// devices.cc
+Result<int> invite(const Context& context, const InviteOptions& options);
+Result<int> pair(const Context& context, const PairOptions& options);
+Result<int> list_devices(const Context& context);
+Result<int> answer_device(const Context& context, const std::string& code_or_name, bool allow);
+Result<int> revoke_device(const Context& context, const std::string& name);
+
+// run.cc
+Result<int> run_job(const Context& context, const RunOptions& options);
+
+// jobs.cc
+Result<int> list_jobs(const Context& context, const JobOptions& options);
+Result<int> show_job(const Context& context, const JobOptions& options);
+Result<int> show_logs(const Context& context, const JobOptions& options);
+Result<int> cancel_job(const Context& context, const JobOptions& options);
+Result<int> get_results(const Context& context, const JobOptions& options);
+Result<int> why(const Context& context, const JobOptions& options);
+
+// pool.cc
+Result<int> list_nodes(const Context& context);
+Result<int> status(const Context& context);
+
+// limits.cc
+Result<int> limit(const Context& context, const LimitOptions& options);
+
+// doctor.cc
+Result<int> doctor(const Context& context);
+
+}  // namespace hearth::cli

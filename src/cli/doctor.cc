@@ -1,0 +1,107 @@
+// `hearth doctor`: what works on this PC, what does not, and how to mend it.
+#include <algorithm>
+
+#include <sys/statvfs.h>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/documents.h"
+#include "cli/output.h"
+#include "cli/service.h"
+#include "cli/values.h"
+
+namespace hearth::cli {
+namespace {
+
+Finding check_disk(const Home& home) {
+  constexpr std::uint64_t kLeast = 1ULL << 30;
+  std::filesystem::path place = home.root;
+  std::error_code failure;
+  while (!std::filesystem::exists(place, failure) && place.has_relative_path()) place = place.parent_path();
+  struct statvfs disk = {};
+  if (::statvfs(place.c_str(), &disk) != 0) {
+    return {"disk", false, true, fmt::format("{} cannot be looked at", place.string()), "choose another --home DIR"};
+  }
+  const std::uint64_t room = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+  const std::string detail = fmt::format("{} free in {}", format_bytes(room), place.string());
+  if (room >= kLeast) return {"disk", true, true, detail, ""};
+  return {"disk", false, true, detail, "make room, at least 1 GiB, or choose another --home DIR"};
+}
+
+Finding check_avahi() {
+  std::error_code failure;
+  if (std::filesystem::exists("/run/avahi-daemon/socket", failure)) {
+    return {"announcement", true, false, "Avahi runs: this PC can be found by its name", ""};
+  }
+  return {"announcement", false, false, "Avahi does not run: devices find this PC by link and code only",
+          "apt install avahi-daemon"};
+}
+
+Finding check_port(const Home& home, const Config& config) {
+  if (Lock::holder(home)) return {"port", true, true, fmt::format("{}, in use by hearth", config.port), ""};
+  const Result<void> is_free = check_port_is_free(config.address, config.port);
+  if (is_free) return {"port", true, true, fmt::format("{} is free", config.port), ""};
+  return {"port", false, true, is_free.error().message, "hearth up --port PORT"};
+}
+
+Finding check_up(const Home& home) {
+  const std::optional<Holder> holder = Lock::holder(home);
+  if (!holder) return {"up", false, false, "the daemons of this HOME do not run", "hearth up"};
+  return {"up", true, false,
+          fmt::format("since {}, process {}", format_age(holder->since, wall_now()), holder->process), ""};
+}
+
+// Whether the hub answers, and with its page.
+std::vector<Finding> check_hub(const Home& home) {
+  const Result<std::unique_ptr<Client>> client = Client::open(home, home.cli());
+  if (!client) return {{"hub", false, false, client.error().message, "hearth up"}};
+  const std::string where = (*client)->session().account().endpoint.text();
+  const Result<net::Response> page =
+      (*client)->loop().run_until_done((*client)->session().client().request("GET", "/", net::Headers(), "", 1 << 20));
+  if (!page) return {{"hub", false, false, (*client)->explain(page.error()).message, "hearth up"}};
+  std::vector<Finding> findings = {{"hub", true, false, "answers at " + where, ""}};
+  if (page->status == 200) {
+    findings.push_back({"page", true, false, "https://" + where + "/", ""});
+  } else {
+    findings.push_back({"page", false, false, "this program was built without the page",
+                        "build it with -DHEARTH_WEB=ON (npm is needed)"});
+  }
+  return findings;
+}
+
+std::string describe(const std::vector<Finding>& findings) {
+  std::size_t width = 0;
+  for (const Finding& finding : findings) width = std::max(width, display_width(finding.name));
+  std::string text;
+  for (const Finding& finding : findings) {
+    const std::string mark = finding.ok ? "ok  " : finding.required ? "FAIL" : "note";
+    const std::string padding(width - display_width(finding.name), ' ');
+    text += fmt::format("{}  {}{}  {}\n", mark, finding.name, padding, plain(finding.detail));
+    if (!finding.ok && !finding.remedy.empty()) {
+      text += fmt::format("      {}  mend it: {}\n", std::string(width, ' '), plain(finding.remedy));
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<int> doctor(const Context& context) {
+  const Result<Config> config = load_config(context.home);
+  if (!config) return std::unexpected(config.error());
+  // The sandbox's test first: it needs a process of one thread.
+  std::vector<Finding> findings = context.programs->self_test(context.home.root);
+  findings.push_back(check_disk(context.home));
+  findings.push_back(check_avahi());
+  findings.push_back(check_up(context.home));
+  if (!has_joined(context.home, *config)) findings.push_back(check_port(context.home, *config));
+  for (Finding& finding : check_hub(context.home)) findings.push_back(std::move(finding));
+  print(context.json ? findings_json(findings) : describe(findings));
+  const bool failed = std::ranges::any_of(findings, [](const Finding& one) { return one.required && !one.ok; });
+  return failed ? 1 : 0;
+}
+
+}  // namespace hearth::cli

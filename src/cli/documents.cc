@@ -1,0 +1,184 @@
+#include "cli/documents.h"
+
+#include <limits>
+
+#include <fmt/format.h>
+#include <google/protobuf/message.h>
+#include <google/protobuf/util/json_util.h>
+#include <nlohmann/json.hpp>
+
+#include "base/check.h"
+
+namespace hearth::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kIndent = 2;
+
+Result<json> parse_object(std::string_view text) {
+  json value = json::parse(text, nullptr, false);
+  if (value.is_discarded() || !value.is_object()) return fail(Code::kDataLoss, "this is no JSON object");
+  return value;
+}
+
+Error wrong_field(const char* name, const char* wanted) {
+  return Error{Code::kDataLoss, fmt::format("\"{}\" must be {}", name, wanted)};
+}
+
+bool absent(const json& object, const char* name) { return !object.contains(name) || object[name].is_null(); }
+
+// The getters leave `out` alone if the field is absent.
+Result<void> get_bool(const json& object, const char* name, bool& out) {
+  if (absent(object, name)) return {};
+  if (!object[name].is_boolean()) return std::unexpected(wrong_field(name, "true or false"));
+  out = object[name].get<bool>();
+  return {};
+}
+
+Result<void> get_count(const json& object, const char* name, std::uint64_t most, std::uint64_t& out) {
+  if (absent(object, name)) return {};
+  if (!object[name].is_number_unsigned() || object[name].get<std::uint64_t>() > most) {
+    return std::unexpected(wrong_field(name, "a whole number in range"));
+  }
+  out = object[name].get<std::uint64_t>();
+  return {};
+}
+
+Result<void> get_text(const json& object, const char* name, std::string& out) {
+  if (absent(object, name)) return {};
+  if (!object[name].is_string()) return std::unexpected(wrong_field(name, "a text"));
+  out = object[name].get<std::string>();
+  return {};
+}
+
+// The first failure of several getters, if any.
+Result<void> all(std::initializer_list<Result<void>> results) {
+  for (const Result<void>& result : results) {
+    if (!result) return result;
+  }
+  return {};
+}
+
+// A small file's value by `parse`, or the default if there is no such file.
+template <class Value>
+Result<Value> load(const std::filesystem::path& file, Result<Value> (*parse)(std::string_view)) {
+  const Result<std::string> text = read_small_file(file);
+  if (!text && text.error().code == Code::kNotFound) return Value{};
+  if (!text) return std::unexpected(text.error());
+  Result<Value> value = parse(*text);
+  if (!value) return fail(value, file.string());
+  return value;
+}
+
+std::string dump(const nlohmann::ordered_json& value) {
+  return value.dump(kIndent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace
+
+Result<Config> parse_config(std::string_view text) {
+  const Result<json> object = parse_object(text);
+  if (!object) return std::unexpected(object.error());
+  Config config;
+  std::uint64_t port = config.port;
+  const Result<void> read = all({get_bool(*object, "hub", config.hub), get_text(*object, "address", config.address),
+                                 get_count(*object, "port", 65535, port), get_text(*object, "name", config.name)});
+  if (!read) return std::unexpected(read.error());
+  config.port = static_cast<std::uint16_t>(port);
+  return config;
+}
+
+std::string format_config(const Config& config) {
+  const nlohmann::ordered_json object = {
+      {"hub", config.hub}, {"address", config.address}, {"port", config.port}, {"name", config.name}};
+  return dump(object) + "\n";
+}
+
+Result<Config> load_config(const Home& home) { return load(home.config(), &parse_config); }
+
+Result<HubEndpoint> parse_endpoint_file(std::string_view text) {
+  const Result<json> object = parse_object(text);
+  if (!object) return std::unexpected(object.error());
+  std::uint64_t port = 0;
+  std::uint64_t process = 0;
+  const Result<void> read = all({get_count(*object, "port", 65535, port),
+                                 get_count(*object, "pid", std::numeric_limits<std::int32_t>::max(), process)});
+  if (!read) return std::unexpected(read.error());
+  return HubEndpoint{static_cast<std::uint16_t>(port), static_cast<int>(process)};
+}
+
+Result<Policy> parse_policy(std::string_view text) {
+  const Result<json> object = parse_object(text);
+  if (!object) return std::unexpected(object.error());
+  Policy policy;
+  std::uint64_t cores = 0;
+  std::uint64_t memory = 0;
+  std::string hours;
+  const Result<void> read = all({get_count(*object, "cores", 1'000'000, cores),
+                                 get_count(*object, "memory_bytes", std::numeric_limits<std::int64_t>::max(), memory),
+                                 get_text(*object, "hours", hours), get_bool(*object, "draining", policy.draining)});
+  if (!read) return std::unexpected(read.error());
+  if (!absent(*object, "cores")) policy.cores = cores;
+  if (!absent(*object, "memory_bytes")) policy.memory_bytes = memory;
+  if (hours.empty()) return policy;
+  const Result<Hours> parsed = parse_hours("\"hours\"", hours);
+  if (!parsed) return fail(Code::kDataLoss, parsed.error().message);
+  policy.hours = *parsed;
+  return policy;
+}
+
+std::string format_policy(const Policy& policy) {
+  nlohmann::ordered_json object = nlohmann::ordered_json::object();
+  if (policy.cores) object["cores"] = *policy.cores;
+  if (policy.memory_bytes) object["memory_bytes"] = *policy.memory_bytes;
+  if (policy.hours) object["hours"] = format_hours(*policy.hours);
+  object["draining"] = policy.draining;
+  return dump(object) + "\n";
+}
+
+Result<Policy> load_policy(const Home& home) { return load(home.policy(), &parse_policy); }
+
+Result<NodeStatus> parse_node_status(std::string_view text) {
+  const Result<json> object = parse_object(text);
+  if (!object) return std::unexpected(object.error());
+  NodeStatus status;
+  constexpr std::uint64_t kMost = 1'000'000;
+  const Result<void> read =
+      all({get_bool(*object, "connected", status.connected), get_count(*object, "held", kMost, status.held),
+           get_count(*object, "running", kMost, status.running), get_bool(*object, "drained", status.drained)});
+  if (!read) return std::unexpected(read.error());
+  return status;
+}
+
+std::string message_json(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.always_print_primitive_fields = true;
+  options.preserve_proto_field_names = true;
+  std::string text;
+  CHECK(google::protobuf::util::MessageToJsonString(message, &text, options).ok());
+  return text;
+}
+
+std::string object_json(const std::vector<std::pair<std::string, JsonValue>>& fields) {
+  nlohmann::ordered_json object = nlohmann::ordered_json::object();
+  for (const auto& [name, value] : fields) {
+    std::visit([&object, &name](const auto& held) { object[name] = held; }, value);
+  }
+  return dump(object) + "\n";
+}
+
+std::string findings_json(const std::vector<Finding>& findings) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Finding& finding : findings) {
+    list.push_back({{"name", finding.name},
+                    {"ok", finding.ok},
+                    {"required", finding.required},
+                    {"detail", finding.detail},
+                    {"remedy", finding.remedy}});
+  }
+  return dump({{"findings", list}}) + "\n";
+}
+
+}  // namespace hearth::cli

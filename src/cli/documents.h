@@ -1,0 +1,73 @@
+// Everything that is JSON here: the small files of HOME, and what --json prints.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/cli.h"
+#include "cli/home.h"
+#include "cli/values.h"
+
+namespace google::protobuf {
+class Message;
+}
+
+namespace hearth::cli {
+
+// HOME/config.json
+struct Config {
+  bool hub = true;  // false: this PC is a node of another's hub
+  std::string address = "0.0.0.0";
+  std::uint16_t port = 7443;
+  std::string name;
+  bool operator==(const Config&) const = default;
+};
+Result<Config> parse_config(std::string_view text);
+std::string format_config(const Config& config);
+Result<Config> load_config(const Home& home);  // the defaults if there is none
+
+// HOME/hub/endpoint.json
+struct HubEndpoint {
+  std::uint16_t port = 0;
+  int process = 0;
+};
+Result<HubEndpoint> parse_endpoint_file(std::string_view text);
+
+// HOME/node/policy.json: {"cores": 4, "memory_bytes": 8589934592, "hours": "22:00-07:00", "draining": false}; what is
+// absent or null is not limited.
+struct Policy {
+  std::optional<std::uint64_t> cores;
+  std::optional<std::uint64_t> memory_bytes;
+  std::optional<Hours> hours;
+  bool draining = false;
+  bool operator==(const Policy&) const = default;
+};
+Result<Policy> parse_policy(std::string_view text);
+std::string format_policy(const Policy& policy);
+Result<Policy> load_policy(const Home& home);  // no limits if there is none
+
+// HOME/node/status.json, as far as it is of interest here.
+struct NodeStatus {
+  bool connected = false;
+  std::uint64_t held = 0;  // attempts that the node has not handed over yet
+  std::uint64_t running = 0;
+  bool drained = false;
+};
+Result<NodeStatus> parse_node_status(std::string_view text);
+
+// A message in protobuf's canonical JSON with the schema's field names, defaults included: stable for scripts.
+std::string message_json(const google::protobuf::Message& message);
+
+// {"name": value, ...} in the given order.
+using JsonValue = std::variant<bool, std::int64_t, std::string, std::vector<std::string>>;
+std::string object_json(const std::vector<std::pair<std::string, JsonValue>>& fields);
+
+std::string findings_json(const std::vector<Finding>& findings);
+
+}  // namespace hearth::cli

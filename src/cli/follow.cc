@@ -1,0 +1,226 @@
+#include "cli/follow.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "blob/transfer.h"
+#include "cli/results.h"
+
+namespace hearth::cli {
+namespace {
+
+constexpr Duration kFirstPause = milliseconds(100);
+constexpr Duration kLongestPause = seconds(2);
+constexpr std::uint32_t kPage = 1000;  // tasks a call
+
+// How long to wait before the next try, and whether there is one.
+class Retries {
+ public:
+  explicit Retries(net::Loop& loop) : loop_(loop), since_(loop.now()) {}
+
+  void succeeded() {
+    since_ = loop_.now();
+    pause_ = kFirstPause;
+  }
+
+  net::Async<bool> may_repeat(Error error) {
+    if (!is_passing(error) || loop_.now() - since_ > kPatience) co_return false;
+    co_await net::sleep_for(pause_);
+    pause_ = std::min(pause_ * 2, kLongestPause);
+    co_return true;
+  }
+
+ private:
+  net::Loop& loop_;
+  Time since_;
+  Duration pause_ = kFirstPause;
+};
+
+v1::LogsRequest logs_request(const FollowOptions& options, const LogPrinter& printer) {
+  v1::LogsRequest request;
+  request.set_job_id(options.job);
+  request.set_follow(options.follow);
+  for (const std::uint32_t task : options.tasks) request.add_tasks(task);
+  for (const v1::LogsRequest::Cursor& cursor : printer.cursors()) *request.add_cursors() = cursor;
+  return request;
+}
+
+// Writes on a worker: a reader that stops reading must not stop the loop, which listens for Ctrl-C.
+net::Async<Result<void>> write_texts(Client& client, const FollowOptions& options, std::vector<LogText> texts,
+                                     Quiet& quiet) {
+  if (texts.empty()) co_return Result<void>();
+  quiet.progress.clear();
+  for (const LogText& text : texts) {
+    const bool to_stdout = text.stream != v1::LOG_STREAM_STDERR;
+    const int file = to_stdout ? options.stdout_file : 2;
+    Result<void> written =
+        co_await client.workers().run([file, &text]() -> Result<void> { return write_all(file, text.text); });
+    if (!written && to_stdout) co_return fail(Code::kCanceled, written.error().message);
+  }
+  quiet.last_output = client.loop().now();
+  co_return Result<void>();
+}
+
+class Fetcher {
+ public:
+  Fetcher(Client& client, FetchOptions options)
+      : client_(client),
+        options_(std::move(options)),
+        transfer_(client.session().client(), client.workers(), [&client] { return client.session().last_token(); }) {}
+
+  net::Async<Result<FetchedResults>> run() {
+    Result<void> planned = co_await plan();
+    if (!planned) co_return std::unexpected(planned.error());
+    if (plan_.files().empty()) co_return FetchedResults{};
+    const Result<Destination> destination = Destination::open(options_.directory);
+    if (!destination) co_return std::unexpected(destination.error());
+    FetchedResults fetched;
+    fetched.warnings = plan_.warnings();
+    for (const PlannedFile& file : plan_.files()) {
+      Result<void> done = co_await fetch(*destination, file);
+      if (!done) co_return std::unexpected(fail(done, file.path).error());
+      fetched.files.push_back(file.path);
+    }
+    co_return fetched;
+  }
+
+ private:
+  net::Async<Result<void>> plan() {
+    v1::GetJobRequest request;
+    request.set_job_id(options_.job);
+    request.set_first_task(options_.task.value_or(0));
+    request.set_task_limit(options_.task ? 1 : kPage);
+    while (true) {
+      const Result<v1::GetJobReply> reply =
+          co_await call_patiently<v1::GetJobReply>(client_.session(), "hearth.v1.JobService/Get", request);
+      if (!reply) co_return std::unexpected(reply.error());
+      for (const v1::Task& task : reply->tasks()) {
+        Result<void> added = co_await add(task);
+        if (!added) co_return added;
+      }
+      request.set_first_task(request.first_task() + request.task_limit());
+      if (options_.task || request.first_task() >= reply->job().spec().tasks()) co_return Result<void>();
+    }
+  }
+
+  net::Async<Result<void>> add(const v1::Task& task) {
+    if (task.outcome().outputs().sha256().empty()) co_return Result<void>();
+    Result<std::string> token = co_await client_.session().token();
+    if (!token) co_return std::unexpected(token.error());
+    const Result<v1::Tree> tree = co_await transfer_.fetch_tree(task.outcome().outputs());
+    if (!tree) co_return std::unexpected(fail(tree, fmt::format("the results of task {}", task.index())).error());
+    co_return plan_.add(task.index(), *tree);
+  }
+
+  net::Async<Result<void>> fetch(const Destination& destination, const PlannedFile& file) {
+    Retries retries(client_.loop());
+    while (true) {
+      Result<void> done = co_await fetch_once(destination, file);
+      if (done) break;
+      const bool again = co_await retries.may_repeat(done.error());
+      if (!again) co_return done;
+    }
+    bytes_done_ += file.blob.size();
+    co_return Result<void>();
+  }
+
+  net::Async<Result<void>> fetch_once(const Destination& destination, const PlannedFile& file) {
+    Result<std::string> token = co_await client_.session().token();
+    if (!token) co_return std::unexpected(token.error());
+    const Result<Destination::Place> place = destination.place(file.path);
+    if (!place) co_return std::unexpected(place.error());
+    co_return co_await transfer_.fetch_file(file.blob, place->file(), file.executable, [this](std::uint64_t bytes) {
+      const std::uint64_t now = bytes_done_ + bytes;
+      progress_.show(fmt::format("fetching results {}  {} of {}", progress_bar(now, plan_.bytes(), 30),
+                                 format_bytes(now), format_bytes(plan_.bytes())));
+    });
+  }
+
+  Client& client_;
+  FetchOptions options_;
+  blob::Transfer transfer_;
+  ResultsPlan plan_;
+  ProgressLine progress_;
+  std::uint64_t bytes_done_ = 0;
+};
+
+}  // namespace
+
+net::Async<Result<void>> call_patiently(account::Session& session, std::string method,
+                                        const google::protobuf::Message& request, google::protobuf::Message& reply) {
+  Duration waited;
+  Duration pause = kFirstPause;
+  while (true) {
+    Result<void> done = co_await session.call(method, request, reply);
+    if (done || !is_passing(done.error()) || waited > kPatience) co_return done;
+    co_await net::sleep_for(pause);
+    waited = waited + pause;
+    pause = std::min(pause * 2, kLongestPause);
+  }
+}
+
+net::Async<void> keep_fresh(Client& client) { static_cast<void>(co_await client.session().token()); }
+
+net::Async<void> Pulse::beat(std::shared_ptr<State> state, Duration every, std::function<net::Async<void>()> work) {
+  while (!state->stop) {
+    co_await work();
+    if (!state->stop) co_await state->wake.wait(every);
+  }
+  state->ended = true;
+  state->wake.notify();
+}
+
+Pulse::Pulse(net::Loop& loop, Duration every, std::function<net::Async<void>()> work)
+    : state_(std::make_shared<State>()) {
+  loop.spawn(beat(state_, every, std::move(work)));
+}
+
+net::Async<void> Pulse::stop() {
+  state_->stop = true;
+  state_->wake.notify();
+  while (!state_->ended) co_await state_->wake.wait(milliseconds(100));
+}
+
+net::Async<Result<void>> follow_logs(Client& client, FollowOptions options, std::shared_ptr<Quiet> quiet) {
+  LogPrinter printer(options.prefix);
+  Retries retries(client.loop());
+  Result<void> ended;
+  while (true) {
+    const v1::LogsRequest request = logs_request(options, printer);
+    Result<std::string> token = co_await client.session().token();
+    ended = token ? Result<void>() : std::unexpected(token.error());
+    if (token) {
+      ended = co_await net::call_stream<v1::LogsReply>(client.session().client(), "hearth.v1.JobService/Logs", *token,
+                                                       request,
+                                                       [&](const v1::LogsReply& reply) -> net::Async<Result<void>> {
+                                                         retries.succeeded();
+                                                         std::vector<LogText> texts = printer.add(reply);
+                                                         quiet->within_line = printer.within_line();
+                                                         return write_texts(client, options, std::move(texts), *quiet);
+                                                       });
+    }
+    if (ended) break;
+    // A session that ran out in the middle is renewed here; one that was revoked ends it.
+    if (token && ended.error().code == Code::kUnauthenticated) {
+      Result<std::string> renewed = co_await client.session().token(true);
+      ended = renewed ? fail(Code::kUnavailable, ended.error().message) : std::unexpected(renewed.error());
+    }
+    const bool again = co_await retries.may_repeat(ended.error());
+    if (!again) break;
+  }
+  Result<void> rest = co_await write_texts(client, options, printer.finish(), *quiet);
+  co_return ended ? rest : ended;
+}
+
+net::Async<Result<FetchedResults>> fetch_results(Client& client, FetchOptions options) {
+  Fetcher fetcher(client, std::move(options));
+  Pulse pulse(client.loop(), seconds(10), [&client] { return keep_fresh(client); });
+  Result<FetchedResults> fetched = co_await fetcher.run();
+  co_await pulse.stop();
+  co_return fetched;
+}
+
+}  // namespace hearth::cli

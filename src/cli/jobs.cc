@@ -1,0 +1,263 @@
+// Jobs: lists, details, logs, results.
+#include <algorithm>
+#include <filesystem>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/documents.h"
+#include "cli/follow.h"
+#include "cli/output.h"
+#include "cli/run_spec.h"
+#include "cli/values.h"
+
+namespace hearth::cli {
+namespace {
+
+constexpr Range kListed = {1, 1000};
+constexpr Range kTaskIndex = {0, 999'999};
+
+// "JOB_STATE_RUNNING" -> "running"
+std::string state_word(std::string_view name, std::string_view prefix) {
+  std::string word(name.substr(prefix.size()));
+  std::ranges::transform(word, word.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return word;
+}
+
+std::string state_of(const v1::Job& job) { return state_word(v1::JobState_Name(job.state()), "JOB_STATE_"); }
+std::string state_of(const v1::Task& task) { return state_word(v1::TaskState_Name(task.state()), "TASK_STATE_"); }
+
+std::string name_of(const v1::Job& job) {
+  if (!job.spec().name().empty()) return job.spec().name();
+  return job.spec().argv().empty() ? "-" : std::filesystem::path(job.spec().argv(0)).filename().string();
+}
+
+// "12 of 24, 1 failed"
+std::string tasks_of(const v1::Job& job) {
+  std::string text = fmt::format("{} of {}", job.succeeded(), job.spec().tasks());
+  if (job.running() > 0) text += fmt::format(", {} running", job.running());
+  if (job.failed() > 0) text += fmt::format(", {} failed", job.failed());
+  return text;
+}
+
+std::string took(const v1::Moment& started, const v1::Moment& ended) {
+  if (started.unix_millis() == 0) return "-";
+  const std::int64_t end = ended.unix_millis() != 0 ? ended.unix_millis() : wall_now().unix_millis;
+  return format_duration(milliseconds(std::max<std::int64_t>(0, end - started.unix_millis())));
+}
+
+std::string left_of(const v1::Job& job) {
+  if (job.ended().unix_millis() != 0 || job.seconds_left() < 0) return "-";
+  return format_duration(seconds(job.seconds_left()));
+}
+
+std::string command_of(const v1::Job& job) {
+  std::string text;
+  for (const std::string& argument : job.spec().argv()) text += (text.empty() ? "" : " ") + argument;
+  constexpr std::size_t kMost = 100;
+  return text.size() <= kMost ? text : text.substr(0, kMost) + " ...";
+}
+
+void print_job(const v1::Job& job) {
+  const WallTime now = wall_now();
+  std::string text = fmt::format("Job {}  {}\n", job.id(), plain(name_of(job)));
+  text += fmt::format("  state      {}\n", state_of(job));
+  text += fmt::format("  program    {}\n", plain(command_of(job)));
+  text += fmt::format("  tasks      {}\n", tasks_of(job));
+  text += fmt::format("  asked by   {}, {}\n", plain(job.owner()), format_age({job.submitted().unix_millis()}, now));
+  text += fmt::format("  took       {}\n", took(job.started(), job.ended()));
+  if (left_of(job) != "-") text += fmt::format("  left       {}\n", left_of(job));
+  const std::string failure = failure_text(job.first_failure());
+  if (!failure.empty()) text += fmt::format("  failure    {}\n", failure);
+  print(text);
+}
+
+std::string outcome_of(const v1::Task& task) {
+  const std::string failure = failure_text(task.outcome());
+  return failure.empty() ? "-" : failure;
+}
+
+void print_tasks(const std::vector<v1::Task>& tasks) {
+  Table table({{"TASK", true}, {"STATE"}, {"NODE"}, {"TRIES", true}, {"TOOK", true}, {"MEMORY", true}, {"REMARK"}});
+  for (const v1::Task& task : tasks) {
+    const std::uint64_t memory = task.outcome().peak_memory_bytes();
+    table.add({fmt::format("{}", task.index()), state_of(task), task.node().empty() ? "-" : task.node(),
+               fmt::format("{}", task.attempts()), took(task.started(), task.ended()),
+               memory == 0 ? "-" : format_bytes(memory), outcome_of(task)});
+  }
+  if (!table.empty()) print("\n" + table.text());
+}
+
+Result<std::uint32_t> task_limit(const JobOptions& options) {
+  constexpr std::uint32_t kShownByDefault = 50;
+  if (options.limit.empty()) return kShownByDefault;
+  const Result<std::uint64_t> limit = parse_count("--limit", options.limit, kListed);
+  if (!limit) return std::unexpected(limit.error());
+  return static_cast<std::uint32_t>(*limit);
+}
+
+Result<std::optional<std::uint32_t>> one_task(const JobOptions& options) {
+  if (options.task.empty()) return std::optional<std::uint32_t>();
+  const Result<std::uint64_t> task = parse_count("--task", options.task, kTaskIndex);
+  if (!task) return std::unexpected(task.error());
+  return std::optional<std::uint32_t>(static_cast<std::uint32_t>(*task));
+}
+
+// The failed ones first, then the others from the first on.
+Result<std::vector<v1::Task>> tasks_failures_first(Client& client, std::uint64_t job, const v1::GetJobReply& first) {
+  std::vector<v1::Task> tasks;
+  if (first.job().failed() > 0) {
+    v1::GetJobRequest request;
+    request.set_job_id(job);
+    request.set_only_failed(true);
+    request.set_task_limit(20);
+    const Result<v1::GetJobReply> failed = client.call<v1::GetJobReply>("hearth.v1.JobService/Get", request);
+    if (!failed) return std::unexpected(failed.error());
+    for (const v1::Task& task : failed->tasks()) {
+      if (task.state() == v1::TASK_STATE_FAILED) tasks.push_back(task);
+    }
+  }
+  const std::size_t failures = tasks.size();
+  for (const v1::Task& task : first.tasks()) {
+    const auto shown = tasks.begin() + static_cast<std::ptrdiff_t>(failures);
+    if (std::find_if(tasks.begin(), shown, [&](const v1::Task& seen) { return seen.index() == task.index(); }) ==
+        shown) {
+      tasks.push_back(task);
+    }
+  }
+  return tasks;
+}
+
+}  // namespace
+
+Result<int> list_jobs(const Context& context, const JobOptions& options) {
+  v1::ListJobsRequest request;
+  request.set_limit(20);
+  if (!options.limit.empty()) {
+    const Result<std::uint64_t> limit = parse_count("--limit", options.limit, kListed);
+    if (!limit) return std::unexpected(limit.error());
+    request.set_limit(static_cast<std::uint32_t>(*limit));
+  }
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  const Result<v1::ListJobsReply> reply = (*client)->call<v1::ListJobsReply>("hearth.v1.JobService/List", request);
+  if (!reply) return std::unexpected(reply.error());
+  if (context.json) {
+    print(message_json(*reply));
+    return 0;
+  }
+  Table table(
+      {{"JOB", true}, {"NAME"}, {"STATE"}, {"TASKS DONE"}, {"ASKED BY"}, {"ASKED"}, {"TOOK", true}, {"LEFT", true}});
+  for (const v1::Job& job : reply->jobs()) {
+    table.add({fmt::format("{}", job.id()), name_of(job), state_of(job), tasks_of(job), job.owner(),
+               format_age({job.submitted().unix_millis()}, wall_now()), took(job.started(), job.ended()),
+               left_of(job)});
+  }
+  if (table.empty()) say("no jobs yet; the first one: hearth run -- echo hello");
+  if (!table.empty()) print(table.text());
+  return 0;
+}
+
+Result<int> show_job(const Context& context, const JobOptions& options) {
+  const Result<std::uint64_t> job = parse_job(options.job);
+  if (!job) return std::unexpected(job.error());
+  const Result<std::uint32_t> limit = task_limit(options);
+  if (!limit) return std::unexpected(limit.error());
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  v1::GetJobRequest request;
+  request.set_job_id(*job);
+  request.set_task_limit(*limit);
+  const Result<v1::GetJobReply> reply = (*client)->call<v1::GetJobReply>("hearth.v1.JobService/Get", request);
+  if (!reply) return std::unexpected(reply.error());
+  if (context.json) {
+    print(message_json(*reply));
+    return 0;
+  }
+  const Result<std::vector<v1::Task>> tasks = tasks_failures_first(**client, *job, *reply);
+  if (!tasks) return std::unexpected(tasks.error());
+  print_job(reply->job());
+  print_tasks(*tasks);
+  if (reply->job().spec().tasks() > *limit) {
+    say(fmt::format("{} of {} tasks are shown; up to 1000 with --limit", *limit, reply->job().spec().tasks()));
+  }
+  return 0;
+}
+
+Result<int> show_logs(const Context& context, const JobOptions& options) {
+  const Result<std::uint64_t> job = parse_job(options.job);
+  if (!job) return std::unexpected(job.error());
+  const Result<std::optional<std::uint32_t>> task = one_task(options);
+  if (!task) return std::unexpected(task.error());
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  v1::GetJobRequest request;
+  request.set_job_id(*job);
+  const Result<v1::GetJobReply> reply = (*client)->call<v1::GetJobReply>("hearth.v1.JobService/Get", request);
+  if (!reply) return std::unexpected(reply.error());
+  FollowOptions follow = {.job = *job, .tasks = {}, .follow = options.follow, .prefix = LogPrinter::Prefix::kNone};
+  if (task->has_value()) follow.tasks.push_back(**task);
+  if (follow.tasks.empty() && reply->job().spec().tasks() > 1) follow.prefix = LogPrinter::Prefix::kTask;
+  const Result<void> followed =
+      (*client)->loop().run_until_done(follow_logs(**client, follow, std::make_shared<Quiet>()));
+  if (!followed && followed.error().code != Code::kCanceled)
+    return std::unexpected((*client)->explain(followed.error()));
+  return 0;
+}
+
+Result<int> cancel_job(const Context& context, const JobOptions& options) {
+  const Result<std::uint64_t> job = parse_job(options.job);
+  if (!job) return std::unexpected(job.error());
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  v1::CancelRequest request;
+  request.set_job_id(*job);
+  const Result<v1::CancelReply> reply = (*client)->call<v1::CancelReply>("hearth.v1.JobService/Cancel", request);
+  if (!reply) return std::unexpected(reply.error());
+  if (context.json) print(message_json(*reply));
+  const std::string state = state_word(v1::JobState_Name(reply->state()), "JOB_STATE_");
+  say(fmt::format("job {} {}", *job, reply->state() == v1::JOB_STATE_CANCELLED ? "is cancelled" : "is " + state));
+  return 0;
+}
+
+Result<int> get_results(const Context& context, const JobOptions& options) {
+  const Result<std::uint64_t> job = parse_job(options.job);
+  if (!job) return std::unexpected(job.error());
+  const Result<std::optional<std::uint32_t>> task = one_task(options);
+  if (!task) return std::unexpected(task.error());
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  const std::filesystem::path directory =
+      options.to.empty() ? std::filesystem::current_path() : std::filesystem::path(options.to);
+  const Result<FetchedResults> fetched =
+      (*client)->loop().run_until_done(fetch_results(**client, {.job = *job, .task = *task, .directory = directory}));
+  if (!fetched) return std::unexpected((*client)->explain(fetched.error()));
+  for (const std::string& warning : fetched->warnings) say("warning: " + warning);
+  if (fetched->files.empty()) say(fmt::format("job {} has no results (yet); only what --output names is kept", *job));
+  if (context.json) {
+    print(object_json({{"directory", directory.string()}, {"results", fetched->files}}));
+    return 0;
+  }
+  for (const std::string& file : fetched->files) print((directory / file).lexically_normal().string() + "\n");
+  return 0;
+}
+
+Result<int> why(const Context& context, const JobOptions& options) {
+  const Result<std::uint64_t> job = parse_job(options.job);
+  if (!job) return std::unexpected(job.error());
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  v1::WhyRequest request;
+  request.set_job_id(*job);
+  const Result<v1::WhyReply> reply = (*client)->call<v1::WhyReply>("hearth.v1.JobService/Why", request);
+  if (!reply) return std::unexpected(reply.error());
+  print(context.json ? message_json(*reply) : plain(reply->sentence()) + "\n");
+  return 0;
+}
+
+}  // namespace hearth::cli

@@ -1,0 +1,71 @@
+// What people see: results on standard output, all else on standard error.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace hearth::cli {
+
+// Writes everything, blocking. Errors: kUnavailable when nobody reads any more (EPIPE).
+Result<void> write_all(int file, std::string_view bytes);
+
+// A result, for standard output. What cannot be written there is lost on purpose: a reader that went away wants no
+// more.
+void print(std::string_view text);
+
+// A remark, for standard error; a line break is added.
+void say(std::string_view line);
+
+bool is_terminal(int file);
+
+// Columns of left-aligned text (right-aligned where asked), two spaces apart, headed in capitals. Control characters in
+// cells are replaced.
+class Table {
+ public:
+  struct Column {
+    std::string head;
+    bool right = false;
+  };
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  void add(std::vector<std::string> cells);  // one for each column
+  bool empty() const { return rows_.empty(); }
+  std::string text() const;
+
+ private:
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+// How many columns of a terminal the text takes: its code points.
+std::size_t display_width(std::string_view text);
+
+// "[#####.....]  50 %"
+std::string progress_bar(std::uint64_t done, std::uint64_t total, std::size_t width);
+
+// One line at the bottom of standard error that is drawn over again; nothing at all where that is no terminal.
+// Clear it before anything else is written to the terminal.
+class ProgressLine {
+ public:
+  ProgressLine();
+  ~ProgressLine();
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  // Draws at most ten times a second, and not within the first `kPatience` of the object's life.
+  void show(const std::string& text);
+  void clear();
+
+ private:
+  static constexpr std::chrono::milliseconds kPatience{700};
+  bool enabled_;
+  bool visible_ = false;
+  std::chrono::steady_clock::time_point born_;
+  std::chrono::steady_clock::time_point drawn_;
+};
+
+}  // namespace hearth::cli

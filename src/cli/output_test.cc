@@ -1,0 +1,39 @@
+#include "cli/output.h"
+
+#include <gtest/gtest.h>
+
+namespace hearth::cli {
+namespace {
+
+TEST(Table, AlignsColumns) {
+  Table table({{"JOB", true}, {"NAME"}, {"STATE"}});
+  EXPECT_TRUE(table.empty());
+  table.add({"7", "Küche", "running"});
+  table.add({"123", "a", "-"});
+  EXPECT_EQ(table.text(),
+            "JOB  NAME   STATE\n"
+            "  7  Küche  running\n"
+            "123  a      -\n");
+}
+
+TEST(Table, ControlCharactersAreReplaced) {
+  Table table({{"NAME"}});
+  table.add({"a\x1b[31m\n"});
+  EXPECT_EQ(table.text(), "NAME\na?[31m?\n");
+}
+
+TEST(Output, WidthCountsCharacters) {
+  EXPECT_EQ(display_width(""), 0U);
+  EXPECT_EQ(display_width("Küche"), 5U);
+  EXPECT_EQ(display_width("█▀"), 2U);
+}
+
+TEST(Output, BarsFill) {
+  EXPECT_EQ(progress_bar(0, 4, 4), "[....]   0 %");
+  EXPECT_EQ(progress_bar(2, 4, 4), "[##..]  50 %");
+  EXPECT_EQ(progress_bar(9, 4, 4), "[####] 100 %");
+  EXPECT_EQ(progress_bar(0, 0, 4), "[####] 100 %");
+}
+
+}  // namespace
+}  // namespace hearth::cli

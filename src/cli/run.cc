@@ -1,0 +1,246 @@
+// `hearth run`: sends a program and its files, follows it, brings its results back.
+#include <csignal>
+#include <filesystem>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "blob/transfer.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/documents.h"
+#include "cli/follow.h"
+#include "cli/output.h"
+#include "cli/run_spec.h"
+#include "cli/values.h"
+
+namespace hearth::cli {
+namespace {
+
+constexpr int kInterrupted = 130;
+constexpr int kBrokenPipe = 141;
+constexpr Duration kPollProgress = milliseconds(500);
+constexpr Duration kQuietFor = seconds(2);
+
+class Run {
+ public:
+  Run(const Context& context, const RunOptions& options, RunPlan plan, Client& client)
+      : context_(context),
+        options_(options),
+        plan_(std::move(plan)),
+        client_(client),
+        quiet_(std::make_shared<Quiet>()) {}
+
+  net::Async<Result<int>> run() {
+    Result<void> sent = co_await send_inputs();
+    if (!sent) co_return std::unexpected(fail(sent, "sending the inputs").error());
+    Result<void> submitted = co_await submit();
+    if (!submitted) co_return std::unexpected(submitted.error());
+    if (options_.detach) {
+      print(context_.json ? object_json({{"job_id", fmt::format("{}", job_)}}) : fmt::format("{}\n", job_));
+      co_return 0;
+    }
+    say(fmt::format("job {}", job_));
+    co_return co_await follow();
+  }
+
+  // The first Ctrl-C cancels the job, if there is one yet; the second leaves at once.
+  void interrupt() {
+    if (job_ == 0 || interrupted_) {
+      quiet_->progress.clear();
+      if (job_ != 0) say(fmt::format("left job {} alone: hearth job {}", job_, job_));
+      ::_exit(kInterrupted);
+    }
+    interrupted_ = true;
+    quiet_->progress.clear();
+    say(fmt::format("cancelling job {} (Ctrl-C once more leaves at once)", job_));
+    client_.loop().spawn(cancel());
+  }
+
+ private:
+  net::Async<Result<void>> send_inputs() {
+    if (plan_.files.empty()) co_return Result<void>();
+    Result<std::string> token = co_await client_.session().token();
+    if (!token) co_return std::unexpected(token.error());
+    blob::Transfer transfer(client_.session().client(), client_.workers(),
+                            [this] { return client_.session().last_token(); });
+    Pulse pulse(client_.loop(), seconds(10), [this] { return keep_fresh(client_); });
+    Result<v1::Blob> tree = co_await transfer.send_tree(plan_.files, [this](const blob::Progress& progress) {
+      quiet_->progress.show(fmt::format("sending inputs {}  {} of {}, {} of {} files",
+                                        progress_bar(progress.bytes_done, progress.bytes_total, 30),
+                                        format_bytes(progress.bytes_done), format_bytes(progress.bytes_total),
+                                        progress.files_done, progress.files_total));
+    });
+    co_await pulse.stop();
+    quiet_->progress.clear();
+    if (!tree) co_return std::unexpected(tree.error());
+    *plan_.spec.mutable_inputs() = *tree;
+    co_return Result<void>();
+  }
+
+  net::Async<Result<void>> submit() {
+    v1::SubmitRequest request;
+    *request.mutable_spec() = plan_.spec;
+    request.set_request_id(net::random_bytes(16));
+    const Result<v1::SubmitReply> reply =
+        co_await call_patiently<v1::SubmitReply>(client_.session(), "hearth.v1.JobService/Submit", request);
+    if (!reply) co_return std::unexpected(reply.error());
+    job_ = reply->job_id();
+    co_return Result<void>();
+  }
+
+  net::Async<Result<int>> follow() {
+    Pulse pulse(client_.loop(), kPollProgress, [this] { return look(); });
+    const Result<void> followed = co_await follow_logs(client_,
+                                                       {.job = job_,
+                                                        .tasks = {},
+                                                        .follow = true,
+                                                        .prefix = prefix(),
+                                                        .stdout_file = context_.json ? STDERR_FILENO : STDOUT_FILENO},
+                                                       quiet_);
+    co_await pulse.stop();
+    quiet_->progress.clear();
+    // What reads our output has gone: like a program of this PC, the job ends with its pipe.
+    if (!followed && followed.error().code == Code::kCanceled) {
+      co_await cancel();
+      co_return kBrokenPipe;
+    }
+    while (cancelling_) co_await net::sleep_for(milliseconds(20));
+    if (interrupted_) co_return kInterrupted;
+    if (!followed) {
+      co_return std::unexpected(
+          fail(followed, fmt::format("job {} goes on, but cannot be followed (hearth job {})", job_, job_)).error());
+    }
+    co_return co_await conclude();
+  }
+
+  LogPrinter::Prefix prefix() const {
+    return plan_.spec.tasks() > 1 ? LogPrinter::Prefix::kTask : LogPrinter::Prefix::kNone;
+  }
+
+  net::Async<Result<v1::Job>> fetch_job() {
+    v1::GetJobRequest request;
+    request.set_job_id(job_);
+    const Result<v1::GetJobReply> reply =
+        co_await call_patiently<v1::GetJobReply>(client_.session(), "hearth.v1.JobService/Get", request);
+    if (!reply) co_return std::unexpected(reply.error());
+    co_return reply->job();
+  }
+
+  // Draws how far the job is, where that disturbs nothing.
+  net::Async<void> look() {
+    const bool quiet = client_.loop().now() - quiet_->last_output > kQuietFor && !quiet_->within_line;
+    if (!is_terminal(STDERR_FILENO) || interrupted_ || (plan_.spec.tasks() == 1 && !quiet)) co_return;
+    v1::GetJobRequest request;
+    request.set_job_id(job_);
+    const Result<v1::GetJobReply> reply =
+        co_await client_.session().call<v1::GetJobReply>("hearth.v1.JobService/Get", request);
+    if (!reply) {
+      quiet_->progress.show("the hub is away; waiting for it ...");
+      co_return;
+    }
+    quiet_->progress.show(progress_text(reply->job()));
+  }
+
+  static std::string progress_text(const v1::Job& job) {
+    const std::uint32_t total = job.spec().tasks();
+    const std::uint32_t ended = job.succeeded() + job.failed() + job.cancelled();
+    std::string text = total > 1 ? fmt::format("{}  {} of {} tasks", progress_bar(ended, total, 30), ended, total)
+                                 : fmt::format("job {}", job.id());
+    if (job.running() > 0) text += fmt::format(", {} running", job.running());
+    if (job.failed() > 0) text += fmt::format(", {} failed", job.failed());
+    if (job.running() == 0 && ended < total) text += fmt::format(", waiting (why: hearth why {})", job.id());
+    if (job.seconds_left() >= 0) text += fmt::format(", {} left", format_duration(seconds(job.seconds_left())));
+    return text;
+  }
+
+  net::Async<void> cancel() {
+    cancelling_ = true;
+    v1::CancelRequest request;
+    request.set_job_id(job_);
+    const Result<v1::CancelReply> reply =
+        co_await client_.session().call<v1::CancelReply>("hearth.v1.JobService/Cancel", request);
+    cancelling_ = false;
+    if (reply) co_return;
+    say(fmt::format("job {} could not be cancelled ({}); try again with: hearth cancel {}", job_, reply.error().message,
+                    job_));
+    ::_exit(kInterrupted);
+  }
+
+  net::Async<Result<int>> conclude() {
+    const Result<v1::Job> job = co_await fetch_job();
+    if (!job) co_return std::unexpected(job.error());
+    FetchedResults results;
+    int code = exit_code(*job);
+    if (!plan_.spec.outputs().empty()) {
+      Result<FetchedResults> fetched =
+          co_await fetch_results(client_, {.job = job_, .task = {}, .directory = std::filesystem::current_path()});
+      if (!fetched) {
+        say(fmt::format("error: the results could not be fetched ({}); try again with: hearth get {}",
+                        client_.explain(fetched.error()).message, job_));
+        if (code == 0) code = 1;
+      } else {
+        results = std::move(*fetched);
+      }
+    }
+    report(*job, results, code);
+    co_return code;
+  }
+
+  static int exit_code(const v1::Job& job) {
+    if (job.state() == v1::JOB_STATE_SUCCEEDED) return 0;
+    if (job.state() == v1::JOB_STATE_CANCELLED) return kInterrupted;
+    const int code = exit_code_of(job.first_failure());
+    return code == 0 ? 1 : code;
+  }
+
+  void report(const v1::Job& job, const FetchedResults& results, int code) const {
+    for (const std::string& warning : results.warnings) say("warning: " + warning);
+    if (job.state() == v1::JOB_STATE_CANCELLED) say(fmt::format("job {} was cancelled", job_));
+    const std::string failure = failure_text(job.first_failure());
+    if (!failure.empty() && plan_.spec.tasks() > 1) {
+      say(fmt::format("{} of {} tasks failed; the first one: {} (hearth job {})", job.failed(), plan_.spec.tasks(),
+                      failure, job_));
+    } else if (!failure.empty()) {
+      say(fmt::format("job {} failed: {}", job_, failure));
+    }
+    if (!results.files.empty()) {
+      say(fmt::format("{} {} written here", results.files.size(), results.files.size() == 1 ? "result" : "results"));
+    }
+    if (context_.json) {
+      print(object_json({{"job_id", fmt::format("{}", job_)},
+                         {"state", v1::JobState_Name(job.state())},
+                         {"exit_code", std::int64_t{code}},
+                         {"failure", failure},
+                         {"results", results.files}}));
+    }
+  }
+
+  const Context& context_;
+  const RunOptions& options_;
+  RunPlan plan_;
+  Client& client_;
+  std::shared_ptr<Quiet> quiet_;
+  std::uint64_t job_ = 0;
+  bool interrupted_ = false;
+  bool cancelling_ = false;
+};
+
+}  // namespace
+
+Result<int> run_job(const Context& context, const RunOptions& options) {
+  Result<RunPlan> plan = plan_run(options);
+  if (!plan) return std::unexpected(plan.error());
+  for (const std::string& note : plan->notes) say(note);
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  Run run(context, options, std::move(*plan), **client);
+  (*client)->loop().on_signal({SIGINT, SIGTERM}, [&run](int) { run.interrupt(); });
+  const Result<int> code = (*client)->loop().run_until_done(run.run());
+  if (!code) return std::unexpected((*client)->explain(code.error()));
+  return code;
+}
+
+}  // namespace hearth::cli

@@ -1,0 +1,318 @@
+#include "cli/run_spec.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <filesystem>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "cli/values.h"
+
+namespace hearth::cli {
+namespace {
+
+// The schema's limits, see hearth.v1.JobSpec.
+constexpr Range kTasks = {1, 1'000'000};
+constexpr Range kCores = {1, 1024};
+constexpr Range kMemory = {1 << 20, 4ULL << 40};
+constexpr Range kGpus = {0, 16};
+constexpr Range kRetries = {0, 100};
+constexpr std::size_t kMostOutputs = 64;
+constexpr std::size_t kMostAfter = 64;
+constexpr std::size_t kMostVariables = 256;
+constexpr std::size_t kMostName = 128;
+constexpr std::size_t kMostArguments = 4096;
+constexpr std::size_t kMostArgumentBytes = 128 << 10;
+
+std::unexpected<Error> wrong(std::string message) { return fail(Code::kInvalidArgument, std::move(message)); }
+
+// Sets a numeric field from an option that may be absent.
+template <class Set>
+Result<void> set_count(std::string_view option, const std::string& text, Range range, Set set) {
+  if (text.empty()) return {};
+  const Result<std::uint64_t> value = parse_count(option, text, range);
+  if (!value) return std::unexpected(value.error());
+  set(*value);
+  return {};
+}
+
+Result<void> set_resources(const RunOptions& options, v1::JobSpec& spec) {
+  v1::Resources& resources = *spec.mutable_resources();
+  const Result<void> cores = set_count("--cores", options.cores, kCores, [&](std::uint64_t count) {
+    resources.set_cores(static_cast<std::uint32_t>(count));
+  });
+  if (!cores) return cores;
+  const Result<void> gpus = set_count("--gpu", options.gpus, kGpus, [&](std::uint64_t count) {
+    resources.set_gpus(static_cast<std::uint32_t>(count));
+  });
+  if (!gpus || options.memory.empty()) return gpus;
+  const Result<std::uint64_t> memory = parse_size("--memory", options.memory, kMemory);
+  if (!memory) return std::unexpected(memory.error());
+  resources.set_memory_bytes(*memory);
+  return {};
+}
+
+Result<void> set_numbers(const RunOptions& options, v1::JobSpec& spec) {
+  const Result<void> tasks = set_count("-n", options.count, kTasks,
+                                       [&](std::uint64_t count) { spec.set_tasks(static_cast<std::uint32_t>(count)); });
+  if (!tasks) return tasks;
+  const Result<void> retries = set_count("--retries", options.retries, kRetries, [&](std::uint64_t count) {
+    spec.set_retries(static_cast<std::uint32_t>(count));
+  });
+  if (!retries || options.time.empty()) return retries;
+  const Result<std::int64_t> limit = parse_time_limit("--time", options.time);
+  if (!limit) return std::unexpected(limit.error());
+  spec.set_time_limit_seconds(*limit);
+  return {};
+}
+
+bool leaves_directory(const std::string& pattern) {
+  if (pattern.starts_with('/')) return true;
+  return std::ranges::any_of(std::filesystem::path(pattern), [](const auto& part) { return part == ".."; });
+}
+
+Result<void> set_outputs(const RunOptions& options, v1::JobSpec& spec) {
+  if (options.outputs.size() > kMostOutputs) {
+    return wrong(
+        fmt::format("--output is given {} times; at most {} are allowed", options.outputs.size(), kMostOutputs));
+  }
+  for (std::string pattern : options.outputs) {
+    if (pattern.empty() || leaves_directory(pattern) || !is_plain_utf8(pattern)) {
+      return wrong(
+          fmt::format("--output {}: a pattern relative to the task's working directory is needed, for example "
+                      "\"frames/*.png\"",
+                      plain(pattern)));
+    }
+    if (pattern.ends_with('/')) pattern += "**";
+    spec.add_outputs(pattern);
+  }
+  return {};
+}
+
+bool is_variable_name(std::string_view name) {
+  if (name.empty() || (std::isdigit(static_cast<unsigned char>(name[0])) != 0)) return false;
+  return std::ranges::all_of(name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; });
+}
+
+Result<void> set_variables(const RunOptions& options, v1::JobSpec& spec) {
+  if (options.variables.size() > kMostVariables) {
+    return wrong(
+        fmt::format("--var is given {} times; at most {} are allowed", options.variables.size(), kMostVariables));
+  }
+  for (const std::string& variable : options.variables) {
+    const std::size_t equals = variable.find('=');
+    const std::string name = variable.substr(0, equals);
+    if (equals == std::string::npos || !is_variable_name(name)) {
+      return wrong(fmt::format("--var {}: NAME=VALUE is needed; a name has letters, digits and _", plain(variable)));
+    }
+    (*spec.mutable_variables())[name] = variable.substr(equals + 1);
+  }
+  return {};
+}
+
+Result<void> set_after(const RunOptions& options, v1::JobSpec& spec) {
+  if (options.after.size() > kMostAfter) {
+    return wrong(fmt::format("--after is given {} times; at most {} are allowed", options.after.size(), kMostAfter));
+  }
+  for (const std::string& text : options.after) {
+    const Result<std::uint64_t> job = parse_job(text);
+    if (!job) return fail(job, "--after");
+    spec.add_after(*job);
+  }
+  return {};
+}
+
+Result<void> set_program(const RunOptions& options, v1::JobSpec& spec) {
+  if (options.program.empty()) return wrong("no program is given: hearth run [OPTIONS] -- PROGRAM ARGS...");
+  std::size_t bytes = 0;
+  for (const std::string& argument : options.program) {
+    bytes += argument.size();
+    spec.add_argv(argument);
+  }
+  if (options.program.size() > kMostArguments || bytes > kMostArgumentBytes) {
+    return wrong(
+        fmt::format("the program has {} arguments of {} in all; at most {} of {} are allowed: write them to a "
+                    "file and give that as --input",
+                    options.program.size(), format_bytes(bytes), kMostArguments, format_bytes(kMostArgumentBytes)));
+  }
+  if (options.name.size() > kMostName || !is_plain_utf8(options.name)) {
+    return wrong(fmt::format("--name {}: at most {} bytes of text without control characters are allowed",
+                             plain(options.name), kMostName));
+  }
+  spec.set_name(options.name);
+  spec.set_environment(options.environment);
+  return {};
+}
+
+bool is_local_file(const std::string& path) {
+  std::error_code failure;
+  return std::filesystem::is_regular_file(path, failure);
+}
+
+// Programs of the node's own /usr are run where they are; their paths are the same on every node.
+bool is_of_the_system(const std::string& program) {
+  constexpr std::array<std::string_view, 5> kSystem = {"/usr/", "/bin/", "/sbin/", "/lib/", "/opt/"};
+  return std::ranges::any_of(kSystem, [&](std::string_view prefix) { return program.starts_with(prefix); });
+}
+
+bool is_in_system_path(const std::string& program) {
+  constexpr std::array<std::string_view, 6> kPath = {"/usr/local/bin/", "/usr/local/sbin/", "/usr/bin/", "/usr/sbin/",
+                                                     "/bin/",           "/usr/games/"};
+  return std::ranges::any_of(kPath,
+                             [&](std::string_view prefix) { return is_local_file(std::string(prefix) + program); });
+}
+
+bool is_source(const std::string& program) {
+  const std::string extension = std::filesystem::path(program).extension();
+  return extension == ".py" || extension == ".cpp" || extension == ".cc" || extension == ".cxx";
+}
+
+const blob::LocalFile* find_file(const std::vector<blob::LocalFile>& files, const std::string& tree_path) {
+  const auto found = std::ranges::find(files, tree_path, &blob::LocalFile::tree_path);
+  return found == files.end() ? nullptr : &*found;
+}
+
+// A program that is a file here goes along with the inputs and runs by its path among them.
+Result<void> ship_program(RunPlan& plan) {
+  const std::string program = plan.spec.argv(0);
+  if (!is_source(program) && ::access(program.c_str(), X_OK) != 0) {
+    return wrong(fmt::format("{} may not be executed; allow it with: chmod +x {}", plain(program), plain(program)));
+  }
+  const Result<std::vector<blob::LocalFile>> scanned = blob::scan_inputs({program});
+  if (!scanned) return std::unexpected(scanned.error());
+  const blob::LocalFile& file = scanned->front();
+  if (const blob::LocalFile* there = find_file(plan.files, file.tree_path)) {
+    std::error_code failure;
+    if (!std::filesystem::equivalent(there->source, file.source, failure)) {
+      return wrong(fmt::format("the program {} and the input {} would both be {} in the task's directory",
+                               plain(program), plain(there->source.string()), plain(file.tree_path)));
+    }
+  } else {
+    plan.files.push_back(file);
+  }
+  // With a '/' it is looked up among the inputs.
+  const bool top = file.tree_path.find('/') == std::string::npos;
+  plan.spec.set_argv(0, top ? "./" + file.tree_path : file.tree_path);
+  return {};
+}
+
+Result<void> place_program(const RunOptions& options, RunPlan& plan) {
+  const std::string& program = options.program.front();
+  std::error_code failure;
+  if (std::filesystem::is_directory(program, failure) && program.find('/') != std::string::npos) {
+    return wrong(fmt::format("{} is a directory; name the program in it", plain(program)));
+  }
+  if (program.find('/') == std::string::npos) {
+    if (program.empty()) return wrong("the program's name is empty");
+    if (!is_local_file(program) || is_in_system_path(program)) return {};
+    return wrong(fmt::format("{}: a bare name is looked up among the node's own programs; the file here is ./{}",
+                             plain(program), plain(program)));
+  }
+  if (is_of_the_system(program)) return {};
+  if (is_local_file(program)) return ship_program(plan);
+  const std::string tree_path = std::filesystem::path(program).lexically_normal().string();
+  // It may come out of the jobs that this one runs after.
+  if (find_file(plan.files, tree_path) != nullptr || !options.after.empty()) return {};
+  return fail(Code::kNotFound, fmt::format("{}: there is no such file here", plain(program)));
+}
+
+bool is_among(const std::vector<blob::LocalFile>& files, const std::string& argument) {
+  const std::string path = std::filesystem::path(argument).lexically_normal().string();
+  const std::string folder = path.ends_with('/') ? path : path + "/";
+  return std::ranges::any_of(
+      files, [&](const blob::LocalFile& file) { return file.tree_path == path || file.tree_path.starts_with(folder); });
+}
+
+// Arguments that name files of this machine which the task will not see.
+std::vector<std::string> forgotten_inputs(const RunOptions& options, const RunPlan& plan) {
+  constexpr std::size_t kMostNotes = 5;
+  std::vector<std::string> notes;
+  for (std::size_t i = 1; i < options.program.size() && notes.size() < kMostNotes; ++i) {
+    const std::string& argument = options.program[i];
+    std::error_code failure;
+    const bool exists = std::filesystem::exists(argument, failure) && std::filesystem::path(argument).has_filename();
+    if (!exists || argument == "." || argument == ".." || is_of_the_system(argument)) continue;
+    if (is_among(plan.files, argument)) continue;
+    notes.push_back(
+        fmt::format("note: {} is a file here, but the task will not see it; to send it along add --input {}",
+                    plain(argument), plain(argument)));
+  }
+  return notes;
+}
+
+}  // namespace
+
+Result<RunPlan> plan_run(const RunOptions& options) {
+  RunPlan plan;
+  for (const auto& set : {set_program, set_numbers, set_resources, set_outputs, set_variables, set_after}) {
+    if (Result<void> done = set(options, plan.spec); !done) return std::unexpected(done.error());
+  }
+  if (!options.inputs.empty()) {
+    Result<std::vector<blob::LocalFile>> files = blob::scan_inputs(options.inputs);
+    if (!files) return fail(files, "--input");
+    plan.files = std::move(*files);
+  }
+  if (Result<void> placed = place_program(options, plan); !placed) return std::unexpected(placed.error());
+  plan.notes = forgotten_inputs(options, plan);
+  return plan;
+}
+
+Result<std::uint64_t> parse_job(const std::string& text) {
+  const Result<std::uint64_t> job = parse_count("job", text, {1, 1ULL << 62});
+  if (!job) return wrong(fmt::format("{} is no job's number; they are listed by: hearth jobs", plain(text)));
+  return job;
+}
+
+int exit_code_of(const v1::Outcome& outcome) {
+  switch (outcome.reason()) {
+    case v1::FAILURE_REASON_UNSPECIFIED:
+      return 0;
+    case v1::FAILURE_REASON_EXIT_CODE:
+    case v1::FAILURE_REASON_SIGNAL:
+      return outcome.exit_code() > 0 && outcome.exit_code() < 256 ? outcome.exit_code() : 1;
+    case v1::FAILURE_REASON_OUT_OF_MEMORY:
+      return 137;
+    case v1::FAILURE_REASON_TIME_LIMIT:
+      return 124;
+    case v1::FAILURE_REASON_CANCELLED:
+      return 130;
+    default:
+      return 1;
+  }
+}
+
+std::string failure_text(const v1::Outcome& outcome) {
+  const auto with_message = [&outcome](std::string_view what) {
+    return outcome.message().empty() ? std::string(what) : fmt::format("{}: {}", what, plain(outcome.message()));
+  };
+  switch (outcome.reason()) {
+    case v1::FAILURE_REASON_UNSPECIFIED:
+      return "";
+    case v1::FAILURE_REASON_EXIT_CODE:
+      return fmt::format("exit code {}", outcome.exit_code());
+    case v1::FAILURE_REASON_SIGNAL:
+      return with_message(fmt::format("ended by signal {}", outcome.exit_code() - 128));
+    case v1::FAILURE_REASON_OUT_OF_MEMORY:
+      return with_message("it needed more memory than its limit (--memory)");
+    case v1::FAILURE_REASON_TIME_LIMIT:
+      return with_message("it ran longer than its limit (--time)");
+    case v1::FAILURE_REASON_NODE_LOST:
+      return with_message("its node was lost");
+    case v1::FAILURE_REASON_START:
+      return with_message("it could not be started");
+    case v1::FAILURE_REASON_OUTPUT:
+      return with_message("its results were refused");
+    case v1::FAILURE_REASON_DEPENDENCY:
+      return with_message("a job that it runs after did not succeed");
+    case v1::FAILURE_REASON_CANCELLED:
+      return with_message("cancelled");
+    default:
+      return with_message("failed");
+  }
+}
+
+}  // namespace hearth::cli

@@ -1,0 +1,34 @@
+// From what was typed after `hearth run` to a JobSpec and the files to send: every value is checked before anything is
+// sent. Reads this machine's files, but talks to nobody.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "blob/transfer.h"
+#include "cli/commands.h"
+#include "hearth/v1/jobs.pb.h"
+
+namespace hearth::cli {
+
+struct RunPlan {
+  v1::JobSpec spec;  // all but `inputs`, which is the blob of the Tree of
+  std::vector<blob::LocalFile> files;
+  std::vector<std::string> notes;  // sentences: what looks like a mistake but need not be one
+};
+
+// Errors: kInvalidArgument, kNotFound: which value, what is allowed.
+Result<RunPlan> plan_run(const RunOptions& options);
+
+// The number in "17". Errors: kInvalidArgument.
+Result<std::uint64_t> parse_job(const std::string& text);
+
+// The exit code that stands for a task's end: the program's own, 137 for memory, 124 for time, 130 if cancelled,
+// else 1.
+int exit_code_of(const v1::Outcome& outcome);
+
+// "exit code 2", "it needed more memory than its limit of 1 GiB: ..."; empty for success.
+std::string failure_text(const v1::Outcome& outcome);
+
+}  // namespace hearth::cli

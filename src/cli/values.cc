@@ -1,0 +1,164 @@
+#include "cli/values.h"
+
+#include <charconv>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+
+namespace hearth::cli {
+namespace {
+
+constexpr std::int64_t kMostSeconds = 30LL * 24 * 3600;
+
+std::optional<std::uint64_t> whole_number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
+}
+
+std::optional<std::int64_t> unit_seconds(char unit) {
+  switch (unit) {
+    case 's':
+      return 1;
+    case 'm':
+      return 60;
+    case 'h':
+      return 3600;
+    case 'd':
+      return 24 * 3600;
+    default:
+      return std::nullopt;
+  }
+}
+
+// "1h30m" as seconds; nothing if it is malformed or beyond what any option allows.
+std::optional<std::int64_t> duration_seconds(std::string_view text) {
+  if (const auto bare = whole_number(text)) {
+    if (*bare > static_cast<std::uint64_t>(kMostSeconds)) return std::nullopt;
+    return static_cast<std::int64_t>(*bare);
+  }
+  std::int64_t total = 0;
+  while (!text.empty()) {
+    const std::size_t digits = text.find_first_not_of("0123456789");
+    if (digits == std::string_view::npos || digits == 0) return std::nullopt;
+    const auto count = whole_number(text.substr(0, digits));
+    const auto unit = unit_seconds(text[digits]);
+    if (!count || !unit || *count > static_cast<std::uint64_t>(kMostSeconds)) return std::nullopt;
+    total += static_cast<std::int64_t>(*count) * *unit;
+    if (total > kMostSeconds) return std::nullopt;
+    text.remove_prefix(digits + 1);
+  }
+  return total;
+}
+
+// "22" or "22:30" as a minute of the day; 24 is midnight.
+std::optional<std::uint16_t> minute_of_day(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  const auto hour = whole_number(text.substr(0, colon));
+  std::uint64_t minute = 0;
+  if (colon != std::string_view::npos) {
+    const std::string_view minutes = text.substr(colon + 1);
+    const auto parsed = whole_number(minutes);
+    if (!parsed || minutes.size() != 2) return std::nullopt;
+    minute = *parsed;
+  }
+  if (!hour || *hour > 24 || minute > 59 || (*hour == 24 && minute > 0)) return std::nullopt;
+  return static_cast<std::uint16_t>((*hour % 24) * 60 + minute);
+}
+
+}  // namespace
+
+Result<std::uint64_t> parse_count(std::string_view option, std::string_view text, Range range) {
+  const auto value = whole_number(text);
+  if (!value || *value < range.least || *value > range.most) {
+    return fail(Code::kInvalidArgument, fmt::format("{} {}: a whole number from {} to {} is needed", option,
+                                                    plain(text), format_count(range.least), format_count(range.most)));
+  }
+  return *value;
+}
+
+Result<std::uint64_t> parse_size(std::string_view option, std::string_view text, Range range) {
+  const auto value = parse_bytes(text);
+  if (!value || *value < range.least || *value > range.most) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("{} {}: a size from {} to {} is needed, for example 512M or 2G", option, plain(text),
+                            format_bytes(range.least), format_bytes(range.most)));
+  }
+  return *value;
+}
+
+Result<std::int64_t> parse_time_limit(std::string_view option, std::string_view text) {
+  const auto value = duration_seconds(text);
+  if (!value || *value < 1) {
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("{} {}: a time from 1s to 30d is needed, for example 90s, 10m, 2h or 1d", option, plain(text)));
+  }
+  return *value;
+}
+
+Result<Hours> parse_hours(std::string_view option, std::string_view text) {
+  const std::size_t dash = text.find('-');
+  if (dash != std::string_view::npos) {
+    const auto from = minute_of_day(text.substr(0, dash));
+    const auto to = minute_of_day(text.substr(dash + 1));
+    if (from && to) return Hours{*from, *to};
+  }
+  return fail(
+      Code::kInvalidArgument,
+      fmt::format("{} {}: two times of the day are needed, for example 22-7 or 8:00-18:30", option, plain(text)));
+}
+
+std::string format_hours(Hours hours) {
+  return fmt::format("{:02}:{:02}-{:02}:{:02}", hours.from_minute / 60, hours.from_minute % 60, hours.to_minute / 60,
+                     hours.to_minute % 60);
+}
+
+std::string format_duration(Duration span) {
+  const std::int64_t total = span.micros / 1'000'000;
+  if (span.micros < 0) return "0 s";
+  if (total < 10) return fmt::format("{:.1f} s", span.seconds());
+  if (total < 60) return fmt::format("{} s", total);
+  if (total < 3600) return fmt::format("{} min {} s", total / 60, total % 60);
+  if (total < 48 * 3600) return fmt::format("{} h {} min", total / 3600, total % 3600 / 60);
+  return fmt::format("{} d {} h", total / 86400, total % 86400 / 3600);
+}
+
+std::string format_age(WallTime moment, WallTime now) {
+  if (moment.unix_millis == 0) return "-";
+  const std::int64_t age = (now.unix_millis - moment.unix_millis) / 1000;
+  if (age < 2) return "just now";
+  if (age < 60) return fmt::format("{} s ago", age);
+  if (age < 3600) return fmt::format("{} min ago", age / 60);
+  if (age < 48 * 3600) return fmt::format("{} h ago", age / 3600);
+  return fmt::format("{} d ago", age / 86400);
+}
+
+std::string format_count(std::uint64_t count) {
+  std::string digits = fmt::format("{}", count);
+  for (std::size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, ",");
+  return digits;
+}
+
+std::string plain(std::string_view text) {
+  if (is_plain_utf8(text)) return std::string(text);
+  std::string safe;
+  while (!text.empty()) {
+    // The longest well-formed character at the front; bytes that belong to none become '?'.
+    std::size_t length = 4;
+    while (length > 0 && (length > text.size() || !is_plain_utf8(text.substr(0, length)))) --length;
+    if (length == 0) {
+      safe += '?';
+      text.remove_prefix(1);
+      continue;
+    }
+    safe += text.substr(0, length);
+    text.remove_prefix(length);
+  }
+  return safe;
+}
+
+}  // namespace hearth::cli
