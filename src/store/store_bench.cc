@@ -1,5 +1,9 @@
 // How many tasks a second the store takes: groups of 256, each task leased in one commit and ended in a later one, as
-// a busy hub does. Prints one line of JSON. Arguments: DIRECTORY [TASKS]; the database file is made there and stays.
+// a busy hub does. Prints one line of JSON.
+//
+//   hearth_store_bench DIRECTORY [TASKS]
+//
+// The database is made in the directory, which lies on the disk to be measured, and is removed.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -31,11 +35,15 @@ Result<void> lease_and_end(Store& store, std::uint32_t tasks) {
 }
 
 Result<double> tasks_per_second(const std::filesystem::path& file, std::uint32_t tasks) {
+  std::filesystem::remove(file);
   Result<std::unique_ptr<Store>> store = open_sqlite(file);
   if (!store) return std::unexpected(store.error());
   const auto begin = std::chrono::steady_clock::now();
   if (const Result<void> done = lease_and_end(**store, tasks); !done) return std::unexpected(done.error());
-  return tasks / std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const double span = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  store->reset();
+  std::filesystem::remove(file);
+  return tasks / span;
 }
 
 }  // namespace
@@ -43,11 +51,11 @@ Result<double> tasks_per_second(const std::filesystem::path& file, std::uint32_t
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fputs("usage: store_bench DIRECTORY [TASKS]\n", stderr);
+    std::fputs("usage: hearth_store_bench DIRECTORY [TASKS]\n", stderr);
     return 2;
   }
   const auto tasks = static_cast<std::uint32_t>(argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 102'400);
-  const auto rate = hearth::store::tasks_per_second(std::filesystem::path(argv[1]) / "bench.db", tasks);
+  const auto rate = hearth::store::tasks_per_second(std::filesystem::path(argv[1]) / "store-bench.db", tasks);
   if (!rate) {
     std::fprintf(stderr, "error: %s\n", rate.error().message.c_str());
     return 1;
