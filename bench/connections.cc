@@ -1,0 +1,101 @@
+#include <sys/resource.h>
+
+#include <cstdio>
+
+#include "bench/benches.h"
+#include "bench/world.h"
+#include "hearth/v1/session.pb.h"
+
+namespace hearth::bench {
+namespace {
+
+// How many handshakes are under way at once.
+constexpr std::size_t kAtOnce = 64;
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Node sessions, one device each, that say hello and are silent then.
+class Crowd {
+ public:
+  Crowd(const HubProcess& hub, net::Loop& loop, net::Workers& workers, std::size_t count) : loop_(loop), count_(count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      sessions_.push_back(std::make_unique<account::Session>(loop, workers, hub.node_account(i), hub.node_key(i)));
+    }
+    sockets_.resize(count);
+  }
+
+  // Opens all sessions; gives the seconds it took.
+  double open() {
+    const double before = spent_by_self().wall;
+    next_ = 0;
+    opened_ = 0;
+    for (std::size_t i = 0; i < std::min(kAtOnce, count_); ++i) loop_.spawn(open_some());
+    loop_.run_until_done([](Crowd& crowd) -> net::Async<void> {
+      while (crowd.opened_ < crowd.count_) co_await net::sleep_for(milliseconds(5));
+    }(*this));
+    return spent_by_self().wall - before;
+  }
+
+  void drop() {
+    for (auto& socket : sockets_) socket.reset();
+    for (auto& session : sessions_) session->client().close();
+  }
+
+ private:
+  net::Async<void> open_some() {
+    while (next_ < count_) {
+      const std::size_t mine = next_++;
+      sockets_[mine] = co_await open_node_session(*sessions_[mine], 1);
+      if (!co_await sockets_[mine]->read(seconds(30))) give_up("no welcome");
+      ++opened_;
+    }
+  }
+
+  net::Loop& loop_;
+  std::size_t count_;
+  std::vector<std::unique_ptr<account::Session>> sessions_;
+  std::vector<std::unique_ptr<net::WebSocket>> sockets_;
+  std::size_t next_ = 0;
+  std::size_t opened_ = 0;
+};
+
+}  // namespace
+
+int connections(const Arguments& arguments) {
+  raise_descriptor_limit();
+  const std::size_t count = arguments.get("--count", 2000);
+  const HubProcess hub(count);
+  const std::uint64_t before = resident_bytes_of(hub.process());
+  net::Loop loop;
+  net::Workers workers(1);
+  Crowd crowd(hub, loop, workers, count);
+  crowd.open();
+  const std::uint64_t bytes = resident_bytes_of(hub.process()) - before;
+  std::printf("connections count=%zu hub_bytes_per_connection=%.0f\n", count,
+              static_cast<double>(bytes) / static_cast<double>(count));
+  return 0;
+}
+
+int storm(const Arguments& arguments) {
+  raise_descriptor_limit();
+  const std::size_t count = arguments.get("--count", 2000);
+  const HubProcess hub(count);
+  net::Loop loop;
+  net::Workers workers(1);
+  Crowd crowd(hub, loop, workers, count);
+  crowd.open();
+  crowd.drop();
+  const double before = cpu_of(hub.process());
+  const double wall = crowd.open();
+  const double cpu = cpu_of(hub.process()) - before;
+  std::printf("storm count=%zu seconds=%.2f hub_cpu_seconds=%.2f hub_cpu_ms_per_node=%.3f\n", count, wall, cpu,
+              cpu * 1e3 / static_cast<double>(count));
+  return 0;
+}
+
+}  // namespace hearth::bench
