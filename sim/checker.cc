@@ -1,0 +1,179 @@
+#include "sim/checker.h"
+
+namespace hearth::sim {
+namespace {
+
+using pool::JobState;
+using pool::TaskState;
+
+constexpr std::uint32_t kMaxLosses = 20;
+
+bool is_own_doing(Failure why) { return why != Failure::kNodeLost && why != Failure::kCancelled; }
+
+bool is_leased(const StoredTask* task, AttemptId attempt) {
+  return task != nullptr && task->state == TaskState::kLeased && task->epoch == attempt.epoch;
+}
+
+}  // namespace
+
+bool Checker::ended_so(AttemptId attempt, Failure failure) const {
+  const auto entry = outcomes_.find(attempt);
+  return entry != outcomes_.end() && entry->second.contains(failure);
+}
+
+void Checker::check_record(const Store& store, const pool::Effect& record) {
+  std::visit([&](const auto& it) { check(store, it); }, record);
+}
+
+void Checker::check_send(const Store& store, const pool::Effect& send) { check_record(store, send); }
+
+void Checker::check(const Store& store, const pool::JobRecord& record) {
+  const StoredJob& job = store.jobs.at(record.job);
+  if (job.has_ended()) return universe_.fail(record.job, "ends twice");
+  const std::uint32_t succeeded = job.count(TaskState::kSucceeded);
+  const std::uint32_t ended = succeeded + job.count(TaskState::kFailed) + job.count(TaskState::kCancelled);
+  const bool ends = record.state >= JobState::kSucceeded;
+  if (ends != (ended == job.request.tasks)) {
+    return universe_.fail(record.job, "becomes", static_cast<int>(record.state), "with", ended, "tasks ended");
+  }
+  if ((record.state == JobState::kSucceeded) != (succeeded == job.request.tasks)) {
+    universe_.fail(record.job, "becomes", static_cast<int>(record.state), "with", succeeded, "tasks succeeded");
+  }
+}
+
+void Checker::check(const Store& store, const pool::LeaseRecord& record) {
+  const TaskId id = record.attempt.task;
+  const StoredJob& job = store.jobs.at(id.job);
+  if (job.state != JobState::kRunning) return universe_.fail(id, "is leased though its job does not run");
+  for (const JobId after : job.request.after) {
+    if (store.jobs.at(after).state != JobState::kSucceeded) universe_.fail(id, "does not wait for", after);
+  }
+  const StoredTask* row = store.find(id);
+  if (row != nullptr && row->state != TaskState::kPending) return universe_.fail(id, "is leased but does not wait");
+  const StoredTask before = row != nullptr ? *row : StoredTask{};
+  if (record.attempt.epoch != before.epoch + 1 || record.attempts != before.attempts + 1) {
+    universe_.fail(record.attempt, "does not follow on epoch", before.epoch, "attempts", before.attempts);
+  }
+}
+
+void Checker::check(const Store& store, const pool::RequeueRecord& record) {
+  const StoredTask* row = store.find(record.attempt.task);
+  if (!is_leased(row, record.attempt)) return universe_.fail(record.attempt, "is requeued but not leased");
+  const std::uint32_t failures = row->failures + (is_own_doing(record.why) ? 1 : 0);
+  if (record.failures != failures || record.attempts != row->attempts) {
+    universe_.fail(record.attempt, "is requeued with", record.failures, "failures, not", failures);
+  }
+  if (is_own_doing(record.why) && !ended_so(record.attempt, record.why)) {
+    universe_.fail(record.attempt, "did not fail so");
+  }
+  if (record.failures > store.jobs.at(record.attempt.task.job).request.retries) {
+    universe_.fail(record.attempt, "is tried once too often");
+  }
+}
+
+void Checker::check(const Store& store, const pool::EndRecord& record) {
+  const AttemptId attempt = record.attempt;
+  const StoredTask* row = store.find(attempt.task);
+  if (row == nullptr || row->epoch != attempt.epoch) {
+    return universe_.fail(attempt, "is accepted, but is not the newest attempt");
+  }
+  const StoredJob& job = store.jobs.at(attempt.task.job);
+  if (record.state == TaskState::kCancelled) {
+    if (row->state != TaskState::kLeased && row->state != TaskState::kPending) universe_.fail(attempt, "ends twice");
+    return;
+  }
+  if (row->state != TaskState::kLeased) return universe_.fail(attempt, "ends, but is not leased");
+  if (record.why == Failure::kNodeLost) {
+    if (row->attempts - row->failures <= kMaxLosses) universe_.fail(attempt, "is given up too early");
+    return;
+  }
+  if (!ended_so(attempt, record.why)) universe_.fail(attempt, "did not end so");
+  if (record.state == TaskState::kFailed && row->failures != job.request.retries) {
+    universe_.fail(attempt, "fails with retries left");
+  }
+}
+
+void Checker::check(const Store& store, const pool::EndRangeRecord& record) {
+  const StoredJob& job = store.jobs.at(record.job);
+  const auto first = job.tasks.lower_bound(record.first);
+  const bool overlaps = first != job.tasks.end() && first->first < record.first + record.count;
+  if (overlaps || record.count == 0) universe_.fail(record.job, "ends tasks by range that have rows");
+  if (job.rest && (job.rest->state != record.state || job.rest->why != record.why)) {
+    universe_.fail(record.job, "ends in two ways");
+  }
+}
+
+void Checker::check(const Store& store, const pool::AssignSend& send) {
+  const StoredTask* row = store.find(send.attempt.task);
+  if (!is_leased(row, send.attempt) || row->node != send.node) {
+    universe_.fail(send.attempt, "is assigned to", send.node, "without a lease in the store");
+  }
+}
+
+void Checker::check(const Store& store, const pool::StopSend& send) {
+  const StoredTask* row = store.find(send.attempt.task);
+  if (is_leased(row, send.attempt) && row->node == send.node) {
+    universe_.fail(send.attempt, "is stopped on", send.node, "while it is leased");
+  }
+}
+
+void Checker::check(const Store& store, const pool::AcknowledgeSend& send) {
+  const StoredTask* row = store.find(send.attempt.task);
+  if (is_leased(row, send.attempt) && row->node == send.node) {
+    universe_.fail(send.attempt, "is acknowledged to", send.node, "but its end is not in the store");
+  }
+}
+
+void Checker::check_sums(const pool::Pool& pool, const std::set<JobId>& jobs, const Store& store) {
+  std::uint64_t pending = 0;
+  std::uint64_t leased = 0;
+  for (const JobId id : jobs) {
+    const auto view = pool.job(id, universe_.now());
+    if (!view) continue;
+    const auto stored = store.jobs.find(id);
+    pending += view->pending;
+    leased += view->running;
+    const std::uint32_t sum = view->pending + view->running + view->succeeded + view->failed + view->cancelled;
+    if (stored != store.jobs.end() && sum != stored->second.request.tasks) {
+      universe_.fail(id, "has", sum, "tasks, not", stored->second.request.tasks);
+    }
+    if (pool.leased_tasks(id).size() != view->running) universe_.fail(id, "lists other leases than it counts");
+  }
+  if (pending != pool.pending_tasks() || leased != pool.leased_tasks()) universe_.fail("the pool's sums are wrong");
+}
+
+void Checker::check_restored(const pool::Pool& pool, const Store& store) {
+  for (const auto& [id, job] : store.jobs) {
+    const auto view = pool.job(id, universe_.now());
+    if (!view) {
+      if (!job.has_ended()) universe_.fail(id, "is lost");
+      continue;
+    }
+    const bool same = view->state == job.state && view->running == job.count(TaskState::kLeased) &&
+                      view->succeeded == job.count(TaskState::kSucceeded) &&
+                      view->failed == job.count(TaskState::kFailed) &&
+                      view->cancelled == job.count(TaskState::kCancelled);
+    if (!same) universe_.fail(id, "is restored differently");
+  }
+}
+
+void Checker::check_nobody_idles(const pool::Pool& pool, const std::set<JobId>& jobs, const Store& store,
+                                 const std::set<NodeId>& nodes) {
+  for (const NodeId id : nodes) {
+    const auto node = pool.node(id);
+    if (!node || !node->connected || node->closed || node->leased > 0) continue;
+    for (const JobId job : jobs) {
+      const auto stored = store.jobs.find(job);
+      if (stored == store.jobs.end() || !stored->second.request.per_task.fits_in(node->offered)) continue;
+      const auto why = pool.why(job, universe_.now());
+      if (why && why->cause == pool::Cause::kBusy) universe_.fail("node", id, "idles while", job, "waits");
+    }
+  }
+}
+
+void Checker::check_start(NodeId node, const node::Agent& agent, const Resources& running) {
+  if (!running.fits_in(agent.offered())) universe_.fail("node", node, "runs more than it offers");
+  if (agent.closed()) universe_.fail("node", node, "starts something while it is closed");
+}
+
+}  // namespace hearth::sim

@@ -1,0 +1,51 @@
+// What must always hold, checked from outside: against the store's rows and a ledger of what truly ran, not against
+// what the cores say of themselves.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "core/node/agent.h"
+#include "core/pool/pool.h"
+#include "sim/store.h"
+#include "sim/universe.h"
+
+namespace hearth::sim {
+
+class Checker {
+ public:
+  explicit Checker(Universe& universe) : universe_(universe) {}
+
+  // Before a record becomes part of the store.
+  void check_record(const Store& store, const pool::Effect& record);
+  // Before something is said to a node: what it rests on must be in the store.
+  void check_send(const Store& store, const pool::Effect& send);
+  // After each batch of events: every task of every job is in exactly one state.
+  void check_sums(const pool::Pool& pool, const std::set<JobId>& jobs, const Store& store);
+  // The pool restored from the store knows what the store knows.
+  void check_restored(const pool::Pool& pool, const Store& store);
+  // Once all is calm: no open node is idle while a task that fits it waits.
+  void check_nobody_idles(const pool::Pool& pool, const std::set<JobId>& jobs, const Store& store,
+                          const std::set<NodeId>& nodes);
+  // When a program starts on a node; `running` includes it.
+  void check_start(NodeId node, const node::Agent& agent, const Resources& running);
+
+  // A program truly ended so.
+  void note_outcome(AttemptId attempt, Failure failure) { outcomes_[attempt].insert(failure); }
+
+ private:
+  void check(const Store& store, const pool::JobRecord& record);
+  void check(const Store& store, const pool::LeaseRecord& record);
+  void check(const Store& store, const pool::RequeueRecord& record);
+  void check(const Store& store, const pool::EndRecord& record);
+  void check(const Store& store, const pool::EndRangeRecord& record);
+  void check(const Store& store, const pool::AssignSend& send);
+  void check(const Store& store, const pool::StopSend& send);
+  void check(const Store& store, const pool::AcknowledgeSend& send);
+  bool ended_so(AttemptId attempt, Failure failure) const;
+
+  Universe& universe_;
+  std::map<AttemptId, std::set<Failure>> outcomes_;
+};
+
+}  // namespace hearth::sim

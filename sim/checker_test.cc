@@ -1,0 +1,131 @@
+// That the checker complains when it should: each invariant is broken on purpose once.
+#include "sim/checker.h"
+
+#include <gtest/gtest.h>
+
+namespace hearth::sim {
+namespace {
+
+using pool::JobState;
+using pool::TaskState;
+
+constexpr NodeId kNode{3};
+constexpr JobId kJob{1};
+
+class CheckerTest : public testing::Test {
+ protected:
+  CheckerTest() {
+    StoredJob job;
+    job.request = {kJob, DeviceId{9}, 3, {1, 0, 0}, 1, {}};
+    job.state = JobState::kRunning;
+    job.tasks[0] = {TaskState::kLeased, 2, 2, 0, kNode};
+    job.tasks[1] = {TaskState::kSucceeded, 1, 1, 0, kNode};
+    store_.jobs[kJob] = job;
+  }
+  // Whether the record is found to be good.
+  bool accepts(const pool::Effect& record) {
+    universe_.failure.clear();
+    checker_.check_record(store_, record);
+    return universe_.failure.empty();
+  }
+  static AttemptId attempt(std::uint32_t index, std::uint32_t epoch) { return {{kJob, index}, epoch}; }
+
+  Universe universe_{Scenario{}, 1};
+  Checker checker_{universe_};
+  Store store_;
+};
+
+TEST_F(CheckerTest, EndsAreAcceptedOnceAndFromTheNewestAttempt) {
+  checker_.note_outcome(attempt(0, 2), Failure::kNone);
+  checker_.note_outcome(attempt(0, 1), Failure::kNone);
+  checker_.note_outcome(attempt(1, 1), Failure::kNone);
+  EXPECT_TRUE(accepts(pool::EndRecord{attempt(0, 2), TaskState::kSucceeded, Failure::kNone}));
+  EXPECT_FALSE(accepts(pool::EndRecord{attempt(0, 1), TaskState::kSucceeded, Failure::kNone}));
+  EXPECT_FALSE(accepts(pool::EndRecord{attempt(1, 1), TaskState::kSucceeded, Failure::kNone}));
+  EXPECT_FALSE(accepts(pool::EndRecord{attempt(2, 1), TaskState::kSucceeded, Failure::kNone}));
+}
+
+TEST_F(CheckerTest, EndsMustBeTrue) {
+  EXPECT_FALSE(accepts(pool::EndRecord{attempt(0, 2), TaskState::kSucceeded, Failure::kNone}));
+  checker_.note_outcome(attempt(0, 2), Failure::kSignal);
+  EXPECT_FALSE(accepts(pool::EndRecord{attempt(0, 2), TaskState::kSucceeded, Failure::kNone}));
+  EXPECT_FALSE(accepts(pool::EndRecord{attempt(0, 2), TaskState::kFailed, Failure::kSignal})) << "a retry is left";
+  EXPECT_FALSE(accepts(pool::EndRecord{attempt(0, 2), TaskState::kFailed, Failure::kNodeLost})) << "too early";
+  EXPECT_TRUE(accepts(pool::RequeueRecord{attempt(0, 2), 2, 1, Failure::kSignal}));
+  EXPECT_FALSE(accepts(pool::RequeueRecord{attempt(0, 2), 2, 0, Failure::kSignal})) << "a failure that does not count";
+  EXPECT_FALSE(accepts(pool::RequeueRecord{attempt(0, 2), 2, 1, Failure::kNodeLost})) << "a loss that counts";
+}
+
+TEST_F(CheckerTest, LeasesFollowOnEachOther) {
+  EXPECT_TRUE(accepts(pool::LeaseRecord{attempt(2, 1), kNode, 1}));
+  EXPECT_FALSE(accepts(pool::LeaseRecord{attempt(2, 2), kNode, 1}));
+  EXPECT_FALSE(accepts(pool::LeaseRecord{attempt(0, 3), kNode, 3})) << "is leased";
+  EXPECT_FALSE(accepts(pool::LeaseRecord{attempt(1, 2), kNode, 2})) << "has ended";
+  store_.jobs[kJob].state = JobState::kWaiting;
+  EXPECT_FALSE(accepts(pool::LeaseRecord{attempt(2, 1), kNode, 1}));
+}
+
+TEST_F(CheckerTest, JobsEndWithTheirTasks) {
+  EXPECT_FALSE(accepts(pool::JobRecord{kJob, JobState::kSucceeded}));
+  store_.apply(pool::EndRecord{attempt(0, 2), TaskState::kSucceeded, Failure::kNone});
+  EXPECT_FALSE(accepts(pool::EndRangeRecord{kJob, 0, 3, TaskState::kFailed, Failure::kDependency}));
+  const pool::EndRangeRecord rest{kJob, 2, 1, TaskState::kFailed, Failure::kDependency};
+  EXPECT_TRUE(accepts(rest));
+  store_.apply(rest);
+  EXPECT_FALSE(accepts(pool::JobRecord{kJob, JobState::kSucceeded}));
+  EXPECT_TRUE(accepts(pool::JobRecord{kJob, JobState::kFailed}));
+  store_.apply(pool::JobRecord{kJob, JobState::kFailed});
+  EXPECT_FALSE(accepts(pool::JobRecord{kJob, JobState::kFailed})) << "twice";
+}
+
+TEST_F(CheckerTest, NothingIsSaidThatIsNotCommitted) {
+  EXPECT_TRUE(accepts(pool::AssignSend{kNode, attempt(0, 2)}));
+  EXPECT_FALSE(accepts(pool::AssignSend{kNode, attempt(2, 1)}));
+  EXPECT_FALSE(accepts(pool::AssignSend{NodeId{4}, attempt(0, 2)}));
+  EXPECT_TRUE(accepts(pool::StopSend{kNode, attempt(0, 1)}));
+  EXPECT_FALSE(accepts(pool::StopSend{kNode, attempt(0, 2)}));
+  EXPECT_TRUE(accepts(pool::AcknowledgeSend{kNode, attempt(1, 1)}));
+  EXPECT_FALSE(accepts(pool::AcknowledgeSend{kNode, attempt(0, 2)}));
+}
+
+TEST_F(CheckerTest, ARestoredPoolMustKnowWhatTheStoreKnows) {
+  pool::Pool pool{pool::Options{}};
+  checker_.check_restored(pool, store_);
+  EXPECT_NE(universe_.failure, "") << "the job is lost";
+  universe_.failure.clear();
+  store_.restore(pool, universe_.now());
+  checker_.check_restored(pool, store_);
+  checker_.check_sums(pool, {kJob}, store_);
+  EXPECT_EQ(universe_.failure, "");
+  store_.jobs[kJob].request.tasks = 4;
+  checker_.check_sums(pool, {kJob}, store_);
+  EXPECT_NE(universe_.failure, "");
+}
+
+TEST_F(CheckerTest, ANodeMayNotRunMoreThanItOffersNorStartWhileClosed) {
+  node::Agent agent{{}, {2, 0, 0}};
+  checker_.check_start(kNode, agent, {2, 0, 0});
+  EXPECT_EQ(universe_.failure, "");
+  checker_.check_start(kNode, agent, {3, 0, 0});
+  EXPECT_NE(universe_.failure, "");
+  universe_.failure.clear();
+  agent.on_policy({.limit = {2, 0, 0}, .draining = true}, universe_.now());
+  checker_.check_start(kNode, agent, {1, 0, 0});
+  EXPECT_NE(universe_.failure, "");
+}
+
+TEST_F(CheckerTest, AnIdleNodeIsSeen) {
+  pool::Pool pool{pool::Options{}};
+  store_.jobs[kJob].tasks.clear();
+  store_.restore(pool, universe_.now());
+  pool.on_node_hello(kNode, {{1, 0, 0}, false, {}}, universe_.now());
+  checker_.check_nobody_idles(pool, {kJob}, store_, {kNode});  // nothing is placed before take_effects()
+  EXPECT_NE(universe_.failure, "");
+  universe_.failure.clear();
+  pool.take_effects();
+  checker_.check_nobody_idles(pool, {kJob}, store_, {kNode});
+  EXPECT_EQ(universe_.failure, "");
+}
+
+}  // namespace
+}  // namespace hearth::sim

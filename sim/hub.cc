@@ -1,0 +1,264 @@
+#include "sim/hub.h"
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace hearth::sim {
+namespace {
+
+constexpr Duration kHelloWithin = seconds(10);
+
+bool is_send(const pool::Effect& effect) {
+  return std::holds_alternative<pool::AssignSend>(effect) || std::holds_alternative<pool::StopSend>(effect) ||
+         std::holds_alternative<pool::AcknowledgeSend>(effect);
+}
+
+}  // namespace
+
+Hub::Hub(Universe& universe, Network& network, Checker& checker, const pool::Options& options)
+    : universe_(universe), network_(network), checker_(checker), options_(options) {}
+
+void Hub::start() {
+  universe_.say("the hub starts");
+  ++life_;
+  pool_ = std::make_unique<pool::Pool>(options_);
+  store_.restore(*pool_, universe_.now());
+  checker_.check_restored(*pool_, store_);
+  for (const auto& [id, job] : store_.jobs) known_.insert(id);
+  last_id_ = store_.last_id();
+  network_.set_hub_up(true);
+  process();
+}
+
+void Hub::crash() {
+  universe_.say("the hub dies");
+  pool_.reset();
+  ++life_;
+  inbox_.clear();
+  busy_ = false;
+  batch_ = {};
+  sessions_.clear();
+  greeted_.clear();
+  known_.clear();
+  wake_.reset();
+  network_.set_hub_up(false);
+  network_.cut_all();
+  universe_.scheduler.after(universe_.random.between(milliseconds(500), seconds(20)), [this, life = life_] {
+    if (life == life_ && !is_up()) start();
+  });
+}
+
+bool Hub::dies() {
+  if (!universe_.strikes(universe_.scenario.hub_crash_at_step)) return false;
+  crash();
+  return true;
+}
+
+void Hub::feed(std::function<void()> event) {
+  if (!is_up()) return;
+  inbox_.push_back(std::move(event));
+  if (inbox_.size() > 1) return;
+  universe_.scheduler.after(universe_.random.between(Duration{}, milliseconds(3)), [this, life = life_] {
+    if (life == life_) process();
+  });
+}
+
+void Hub::process() {
+  if (!is_up() || busy_) return;
+  pool::Pool& pool = *pool_;
+  const auto inbox = std::exchange(inbox_, {});
+  for (const auto& event : inbox) event();
+  if (const auto deadline = pool.next_deadline(); deadline && *deadline <= universe_.now()) pool.tick(universe_.now());
+  for (pool::Effect& effect : pool.take_effects()) (is_send(effect) ? batch_.sends : batch_.records).push_back(effect);
+  checker_.check_sums(pool, known_, store_);
+  if (universe_.settled) check_nobody_idles();
+  Batch batch = std::exchange(batch_, {});
+  if (batch.empty()) return plan_wake();
+  if (dies()) return;
+  busy_ = true;
+  const Duration disk = universe_.random.between(microseconds(200), milliseconds(8));
+  universe_.scheduler.after(disk, [this, life = life_, batch = std::move(batch)] {
+    if (life != life_) return;
+    commit(batch);
+    if (dies()) return;
+    speak(batch);
+    if (life != life_) return;
+    busy_ = false;
+    process();
+  });
+}
+
+void Hub::check_nobody_idles() {
+  std::set<NodeId> nodes;
+  for (const auto& [node, session] : sessions_) nodes.insert(node);
+  checker_.check_nobody_idles(*pool_, known_, store_, nodes);
+}
+
+void Hub::plan_wake() {
+  const auto deadline = pool_->next_deadline();
+  if (!deadline || (wake_ && *wake_ <= *deadline)) return;
+  wake_ = deadline;
+  universe_.scheduler.at(*deadline, [this, life = life_, at = *deadline] {
+    if (life != life_ || wake_ != at) return;
+    wake_.reset();
+    process();
+  });
+}
+
+void Hub::commit(const Batch& batch) {
+  for (const StoredJob& job : batch.jobs) store_.jobs.emplace(job.request.id, job);
+  for (const pool::Effect& record : batch.records) {
+    checker_.check_record(store_, record);
+    store_.apply(record);
+    std::visit(
+        [&](const auto& it) {
+          using Record = std::decay_t<decltype(it)>;
+          if constexpr (std::is_same_v<Record, pool::JobRecord>) {
+            universe_.say("commit", it.job, "state", static_cast<int>(it.state));
+          } else if constexpr (std::is_same_v<Record, pool::LeaseRecord>) {
+            universe_.say("commit lease", it.attempt, "on", it.node);
+          } else if constexpr (std::is_same_v<Record, pool::RequeueRecord>) {
+            universe_.say("commit requeue", it.attempt, "why", static_cast<int>(it.why));
+          } else if constexpr (std::is_same_v<Record, pool::EndRecord>) {
+            universe_.say("commit end", it.attempt, "state", static_cast<int>(it.state), "why",
+                          static_cast<int>(it.why));
+          } else if constexpr (std::is_same_v<Record, pool::EndRangeRecord>) {
+            universe_.say("commit end of", it.job, "from", it.first, "count", it.count);
+          }
+        },
+        record);
+  }
+}
+
+void Hub::speak(const Batch& batch) {
+  const std::uint64_t life = life_;
+  for (const pool::Effect& effect : batch.sends) {
+    if (dies()) return;
+    // Events after this batch was made are not in the pool yet, so the store is as this batch left it.
+    checker_.check_send(store_, effect);
+    send(effect);
+  }
+  for (const auto& [order, id] : batch.replies) {
+    if (life != life_) return;
+    if (id && !universe_.strikes(100)) reply_(order, id);
+    if (!id) reply_(order, id);
+  }
+}
+
+void Hub::send(const pool::Effect& effect) {
+  const auto to = [&](NodeId node, const HubMessage& message) {
+    const auto session = sessions_.find(node);
+    if (session != sessions_.end()) network_.send(session->second, message);
+  };
+  if (const auto* assign = std::get_if<pool::AssignSend>(&effect)) {
+    const StoredJob& job = store_.jobs.at(assign->attempt.task.job);
+    to(assign->node, Assign{{assign->attempt, job.request.per_task, job.time_limit}, job.behaviour});
+  } else if (const auto* stop = std::get_if<pool::StopSend>(&effect)) {
+    to(stop->node, Stop{stop->attempt});
+  } else if (const auto* acknowledge = std::get_if<pool::AcknowledgeSend>(&effect)) {
+    to(acknowledge->node, Acknowledged{acknowledge->attempt});
+  }
+}
+
+void Hub::hear(NodeId node, const NodeMessage& message) {
+  pool::Pool& pool = *pool_;
+  const Time now = universe_.now();
+  std::visit(
+      [&](const auto& it) {
+        using Message = std::decay_t<decltype(it)>;
+        if constexpr (std::is_same_v<Message, pool::NodeHello>) {
+          universe_.say("hello of", node, "holds", it.held.size(), "cores", it.offered.cores,
+                        it.closed ? "closed" : "");
+          pool.on_node_hello(node, it, now);
+        } else if constexpr (std::is_same_v<Message, Heartbeat>) {
+          pool.on_heartbeat(node, now);
+        } else if constexpr (std::is_same_v<Message, Offer>) {
+          universe_.say("offer of", node, "cores", it.offered.cores, it.closed ? "closed" : "");
+          pool.on_offer(node, it.offered, it.closed, now);
+        } else if constexpr (std::is_same_v<Message, Started>) {
+          universe_.say("started", it.attempt, "on", node);
+          pool.on_started(node, it.attempt, now);
+        } else {
+          universe_.say("finished", it.attempt, "on", node, "failure", static_cast<int>(it.failure));
+          pool.on_finished(node, it.attempt, it.failure, now);
+        }
+      },
+      message);
+}
+
+void Hub::on_message(SessionId session, NodeId node, const NodeMessage& message) {
+  if (!is_up() || removed_.contains(node)) return;
+  SessionId& current = sessions_[node];
+  if (session < current) return;  // a newer session has taken its place
+  current = session;
+  if (std::holds_alternative<pool::NodeHello>(message)) {
+    greeted_.insert(session);
+  } else if (!greeted_.contains(session)) {
+    universe_.scheduler.after(kHelloWithin, [this, session, life = life_] {
+      if (life == life_ && !greeted_.contains(session)) network_.cut(session);
+    });
+  }
+  feed([this, node, message] { hear(node, message); });
+}
+
+void Hub::on_session_lost(SessionId session, NodeId node) {
+  const auto current = sessions_.find(node);
+  if (!is_up() || current == sessions_.end() || current->second != session) return;
+  sessions_.erase(current);
+  feed([this, node] {
+    if (sessions_.contains(node)) return;  // it is back already
+    universe_.say("node", node, "is gone");
+    pool_->on_node_gone(node, universe_.now());
+  });
+}
+
+void Hub::take_order(StoredJob order) {
+  std::optional<JobId> known = store_.find_order(order.order);
+  for (const StoredJob& job : batch_.jobs) {
+    if (job.order == order.order) known = job.request.id;
+  }
+  if (!known) {
+    for (const JobId after : order.request.after) {
+      // An ended job that the pool has forgotten, or that was not needed at the last start.
+      const StoredJob& job = store_.jobs.at(after);
+      if (job.has_ended() && !pool_->job(after, universe_.now())) store_.restore_one(*pool_, job, universe_.now());
+    }
+    order.request.id = JobId{last_id_.value + 1};
+    if (pool_->on_submit(order.request, universe_.now())) {
+      last_id_ = order.request.id;
+      known = last_id_;
+      known_.insert(last_id_);
+      batch_.jobs.push_back(order);
+      universe_.say("order", order.order, "is", last_id_, "tasks", order.request.tasks);
+    }
+  }
+  batch_.replies.emplace_back(order.order, known);
+}
+
+void Hub::submit(const StoredJob& order) {
+  feed([this, order] { take_order(order); });
+}
+
+void Hub::cancel(JobId job) {
+  feed([this, job] {
+    universe_.say("cancel", job);
+    pool_->on_cancel(job, universe_.now());
+  });
+}
+
+void Hub::remove_node(NodeId node) {
+  removed_.insert(node);
+  network_.cut_node(node);
+  feed([this, node] { pool_->on_node_removed(node, universe_.now()); });
+}
+
+void Hub::forget_ended() {
+  feed([this] {
+    for (const auto& [id, job] : store_.jobs) {
+      if (job.has_ended()) pool_->forget(id);
+    }
+  });
+}
+
+}  // namespace hearth::sim

@@ -1,0 +1,201 @@
+#include "sim/machine.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace hearth::sim {
+
+Machine::Machine(Universe& universe, Network& network, Checker& checker, NodeId id, const Resources& size)
+    : universe_(universe), network_(network), checker_(checker), id_(id), size_(size) {
+  policy_.limit = size;
+}
+
+void Machine::boot() {
+  if (retired_ || is_up()) return;
+  universe_.say("node", id_, "boots");
+  ++life_;
+  node::Options options;
+  options.max_preparing = 1 + universe_.random.below(4);
+  agent_ = std::make_unique<node::Agent>(options, size_);
+  agent_->on_local_time(minute_, universe_.now());
+  agent_->on_policy(policy_, universe_.now());
+  flush();
+  dial();
+}
+
+void Machine::crash() {
+  if (!is_up()) return;
+  universe_.say("node", id_, "dies");
+  agent_.reset();
+  ++life_;
+  programs_.clear();
+  used_ = {};
+  wake_.reset();
+  if (session_ != 0) network_.cut(std::exchange(session_, 0));
+}
+
+void Machine::retire() {
+  crash();
+  retired_ = true;
+}
+
+void Machine::dial() {
+  const Duration wait = universe_.random.between(milliseconds(5), seconds(2));
+  universe_.scheduler.after(wait, [this, life = life_] {
+    if (life != life_ || session_ != 0) return;
+    session_ = network_.open(id_);
+    if (session_ == 0) return dial();
+    agent_->on_session_open(universe_.now());
+    network_.send(session_, pool::NodeHello{agent_->offered(), agent_->closed(), agent_->held()});
+    flush();
+  });
+}
+
+void Machine::on_session_lost(SessionId session) {
+  if (!is_up() || session != session_) return;
+  session_ = 0;
+  agent_->on_session_lost(universe_.now());
+  flush();
+  dial();
+}
+
+void Machine::set_policy(const node::Policy& policy) {
+  policy_ = policy;
+  if (!is_up()) return;
+  agent_->on_policy(policy, universe_.now());
+  universe_.say("node", id_, "offers", agent_->offered().cores, agent_->closed_reason());
+  flush();
+}
+
+void Machine::set_time_of_day(std::uint16_t minute) {
+  minute_ = minute;
+  if (!is_up()) return;
+  agent_->on_local_time(minute, universe_.now());
+  flush();
+}
+
+void Machine::on_message(SessionId session, const HubMessage& message) {
+  if (!is_up() || session != session_) return;
+  const Time now = universe_.now();
+  if (const auto* assign = std::get_if<Assign>(&message)) {
+    const AttemptId attempt = assign->assignment.attempt;
+    universe_.say("node", id_, "is assigned", attempt);
+    const auto [program, is_new] = programs_.try_emplace(attempt);
+    if (is_new) program->second = {assign->assignment, assign->behaviour};
+    agent_->on_assign(assign->assignment, now);
+    const auto held = agent_->held();
+    if (is_new && !std::ranges::binary_search(held, attempt)) programs_.erase(program);  // refused
+  } else if (const auto* stop = std::get_if<Stop>(&message)) {
+    agent_->on_stop(stop->attempt, now);
+  } else if (const auto* acknowledged = std::get_if<Acknowledged>(&message)) {
+    agent_->on_acknowledged(acknowledged->attempt, now);
+  }
+  flush();
+}
+
+void Machine::flush() {
+  for (auto effects = agent_->take_effects(); !effects.empty(); effects = agent_->take_effects()) {
+    for (const node::Effect& effect : effects) std::visit([&](const auto& it) { act(it); }, effect);
+  }
+  plan_wake();
+}
+
+void Machine::plan_wake() {
+  const auto deadline = agent_->next_deadline();
+  if (!deadline || (wake_ && *wake_ <= *deadline)) return;
+  wake_ = deadline;
+  universe_.scheduler.at(*deadline, [this, life = life_, at = *deadline] {
+    if (life != life_ || wake_ != at) return;
+    wake_.reset();
+    agent_->tick(universe_.now());
+    flush();
+  });
+}
+
+void Machine::say(const NodeMessage& message) {
+  if (session_ != 0) network_.send(session_, message);
+}
+
+void Machine::later(AttemptId attempt, Stage stage, Duration span, std::function<void(Program&)> then) {
+  Program& program = programs_.at(attempt);
+  program.stage = stage;
+  program.token = ++last_token_;
+  universe_.scheduler.after(span, [this, attempt, token = program.token, life = life_, then = std::move(then)] {
+    if (life != life_) return;
+    const auto entry = programs_.find(attempt);
+    if (entry == programs_.end() || entry->second.token != token) return;
+    then(entry->second);
+    flush();
+  });
+}
+
+void Machine::act(const node::Prepare& order) {
+  const Duration span = universe_.random.between(Duration{}, milliseconds(30));
+  later(order.attempt, Stage::kPreparing, span, [this, attempt = order.attempt](Program& program) {
+    const bool failed = universe_.random.chance(program.behaviour.failing / 4);
+    program.stage = failed ? Stage::kFinished : Stage::kReady;
+    if (failed) {
+      program.outcome = Failure::kStart;
+      checker_.note_outcome(attempt, program.outcome);
+    }
+    agent_->on_prepared(attempt, !failed, universe_.now());
+  });
+}
+
+void Machine::act(const node::Run& order) {
+  constexpr std::array kFailures{Failure::kExitCode, Failure::kSignal, Failure::kOutOfMemory};
+  Program& program = programs_.at(order.attempt);
+  const Resources needs = program.assignment.needs;
+  used_ = used_ + needs;
+  universe_.say("node", id_, "runs", order.attempt, "cores in use", used_.cores);
+  checker_.check_start(id_, *agent_, used_);
+  const Behaviour& behaviour = program.behaviour;
+  const Duration span = universe_.random.between(behaviour.shortest, behaviour.longest);
+  program.outcome = Failure::kNone;
+  if (universe_.random.chance(behaviour.failing)) program.outcome = kFailures[universe_.random.below(3)];
+  later(order.attempt, Stage::kRunning, span, [this, attempt = order.attempt](Program& ended) {
+    used_ = used_ - ended.assignment.needs;
+    ended.stage = Stage::kCollecting;
+    agent_->on_exited(attempt, universe_.now());
+  });
+}
+
+void Machine::act(const node::Kill& order) {
+  programs_.at(order.attempt).outcome = Failure::kTimeLimit;
+  later(order.attempt, Stage::kRunning, milliseconds(10), [this, attempt = order.attempt](Program& ended) {
+    used_ = used_ - ended.assignment.needs;
+    ended.stage = Stage::kCollecting;
+    agent_->on_exited(attempt, universe_.now());
+  });
+}
+
+void Machine::act(const node::Collect& order) {
+  const Duration span = universe_.random.between(Duration{}, milliseconds(20));
+  later(order.attempt, Stage::kCollecting, span, [this, attempt = order.attempt](Program& program) {
+    program.stage = Stage::kFinished;
+    checker_.note_outcome(attempt, program.outcome);
+    agent_->on_collected(attempt, universe_.now());
+  });
+}
+
+void Machine::act(const node::Wipe& order) {
+  const auto program = programs_.find(order.attempt);
+  if (program == programs_.end()) return universe_.fail("node", id_, "wipes", order.attempt, "which it does not have");
+  if (program->second.stage == Stage::kRunning) used_ = used_ - program->second.assignment.needs;
+  programs_.erase(program);
+}
+
+void Machine::act(const node::SendStarted& order) { say(Started{order.attempt}); }
+
+void Machine::act(const node::SendFinished& order) {
+  const auto program = programs_.find(order.attempt);
+  const bool has_outcome = program != programs_.end() && program->second.stage == Stage::kFinished;
+  say(Finished{order.attempt, has_outcome ? program->second.outcome : Failure::kNodeLost});
+}
+
+void Machine::act(const node::SendOffer& order) { say(Offer{order.offered, order.closed}); }
+
+void Machine::act(const node::SendHeartbeat&) { say(Heartbeat{}); }
+
+}  // namespace hearth::sim

@@ -1,0 +1,105 @@
+// hearth-sim [scenario] [--seed=N] [--seeds=COUNT] [--plant-bug]: simulated pools in which everything that can go wrong
+// does. Exit code 0: all held; 1: something that must not happen did (with how to see it again); 2: usage.
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/scenario.h"
+#include "sim/world.h"
+
+namespace {
+
+using hearth::sim::Bugs;
+using hearth::sim::Outcome;
+using hearth::sim::Scenario;
+
+struct Arguments {
+  std::vector<Scenario> scenarios;
+  std::uint64_t seed = 1;
+  std::uint64_t seeds = 1;
+  Bugs bugs;
+};
+
+int usage(std::string_view complaint) {
+  std::cerr << "error: " << complaint
+            << "\nusage: hearth-sim [SCENARIO] [--seed=N] [--seeds=COUNT] [--plant-bug]\nscenarios (default: all):\n";
+  for (const Scenario& scenario : hearth::sim::scenarios()) {
+    std::cerr << "  " << scenario.name << ": " << scenario.about << "\n";
+  }
+  return 2;
+}
+
+std::optional<std::uint64_t> number_after(std::string_view argument, std::string_view prefix) {
+  if (!argument.starts_with(prefix) || argument.size() == prefix.size() || argument.size() > prefix.size() + 18) {
+    return std::nullopt;
+  }
+  std::uint64_t value = 0;
+  for (const char c : argument.substr(prefix.size())) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return value;
+}
+
+bool parse(std::string_view argument, Arguments& arguments) {
+  if (const auto seed = number_after(argument, "--seed=")) {
+    arguments.seed = *seed;
+  } else if (const auto seeds = number_after(argument, "--seeds=")) {
+    arguments.seeds = *seeds;
+  } else if (argument == "--plant-bug") {
+    arguments.bugs.accept_old_epochs = true;
+  } else if (const auto scenario = hearth::sim::find_scenario(argument)) {
+    arguments.scenarios.push_back(*scenario);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void report(const Scenario& scenario, std::uint64_t seed, const Bugs& bugs, const std::string& failure,
+            const std::vector<std::string>& tail) {
+  for (const std::string& line : tail) std::cout << "  " << line << "\n";
+  std::cout << "FAILED: " << failure << "\nreplay: hearth-sim " << scenario.name << " --seed=" << seed
+            << (bugs.accept_old_epochs ? " --plant-bug" : "") << "\n";
+}
+
+// How many seeds failed. Each runs twice: the same seed has to give the same log.
+std::uint64_t run(const Scenario& scenario, const Arguments& arguments) {
+  std::uint64_t failed = 0;
+  std::uint64_t events = 0;
+  double simulated = 0;
+  for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.seeds; ++seed) {
+    const Outcome outcome = hearth::sim::simulate(scenario, seed, arguments.bugs);
+    events += outcome.events;
+    simulated += outcome.simulated.seconds();
+    std::string failure = outcome.failure;
+    if (failure.empty() && hearth::sim::simulate(scenario, seed, arguments.bugs).hash != outcome.hash) {
+      failure = "the same seed gave two different logs";
+    }
+    if (failure.empty()) continue;
+    ++failed;
+    report(scenario, seed, arguments.bugs, failure, outcome.tail);
+  }
+  std::cout << scenario.name << ": " << arguments.seeds << " seeds, " << failed << " failed, "
+            << static_cast<std::uint64_t>(simulated) << " simulated seconds, " << events << " events\n";
+  return failed;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  for (int i = 1; i < argc; ++i) {
+    if (!parse(argv[i], arguments)) return usage(std::string(argv[i]) + " is no scenario or option");
+  }
+  if (arguments.scenarios.empty()) {
+    arguments.scenarios.assign(hearth::sim::scenarios().begin(), hearth::sim::scenarios().end());
+  }
+  std::uint64_t failed = 0;
+  for (const Scenario& scenario : arguments.scenarios) failed += run(scenario, arguments);
+  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

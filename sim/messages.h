@@ -1,0 +1,45 @@
+// What nodes and hub say to each other, as the frames of hearth.v1's session do.
+#pragma once
+
+#include <variant>
+
+#include "core/node/agent.h"
+#include "core/outcome.h"
+#include "core/pool/pool.h"
+
+namespace hearth::sim {
+
+// How a task's program behaves.
+struct Behaviour {
+  Duration shortest;
+  Duration longest;
+  std::uint32_t failing = 0;  // permille
+};
+
+struct Heartbeat {};
+struct Offer {
+  Resources offered;
+  bool closed = false;
+};
+struct Started {
+  AttemptId attempt;
+};
+struct Finished {
+  AttemptId attempt;
+  Failure failure = Failure::kNone;
+};
+using NodeMessage = std::variant<pool::NodeHello, Heartbeat, Offer, Started, Finished>;
+
+struct Assign {
+  node::Assignment assignment;
+  Behaviour behaviour;
+};
+struct Stop {
+  AttemptId attempt;
+};
+struct Acknowledged {
+  AttemptId attempt;
+};
+using HubMessage = std::variant<Assign, Stop, Acknowledged>;
+
+}  // namespace hearth::sim

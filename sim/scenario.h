@@ -1,0 +1,48 @@
+// What a simulated world is like, and what goes wrong in it. Chances are in permille.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/time.h"
+
+namespace hearth::sim {
+
+struct Scenario {
+  std::string_view name;
+  std::string_view about;
+
+  std::uint32_t nodes = 4;
+  std::uint32_t owners = 3;
+  std::uint32_t jobs = 12;
+  std::uint32_t max_tasks = 30;
+  Duration max_run = seconds(20);       // of a long task; every other job's tasks are brief
+  std::uint32_t failing = 50;           // of a task's attempts, by its own doing
+  std::uint32_t dependent = 300;        // of the jobs, those that run after others
+  std::uint32_t large = 150;            // of the jobs, those that need a whole large node
+  Duration chaos = seconds(90);         // after that all is well, and everything has to end
+  Duration latency = milliseconds(20);  // of the network, at most
+
+  // Per second.
+  std::uint32_t session_cut = 0;   // of each node's session
+  std::uint32_t node_crash = 0;    // of each node
+  std::uint32_t partition = 0;     // of each node, for up to 40 s
+  std::uint32_t offer_change = 0;  // of each node's owner
+  std::uint32_t removal = 0;       // of some node, for good; another one comes
+  std::uint32_t hub_crash = 0;
+  std::uint32_t cancel = 0;  // of some job
+
+  std::uint32_t hub_crash_at_step = 0;  // at each step of the hub: before a commit, after it, between two sends
+
+  // Per message, beyond what a transport in order can do.
+  std::uint32_t drop = 0;
+  std::uint32_t duplicate = 0;
+  std::uint32_t reorder = 0;
+};
+
+std::span<const Scenario> scenarios();
+std::optional<Scenario> find_scenario(std::string_view name);
+
+}  // namespace hearth::sim

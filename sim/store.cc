@@ -1,0 +1,76 @@
+#include "sim/store.h"
+
+#include <set>
+#include <type_traits>
+
+namespace hearth::sim {
+
+using pool::JobState;
+using pool::TaskState;
+
+bool StoredJob::has_ended() const {
+  return state == JobState::kSucceeded || state == JobState::kFailed || state == JobState::kCancelled;
+}
+
+std::uint32_t StoredJob::count(TaskState of) const {
+  std::uint32_t found = rest && rest->state == of ? rest_tasks : 0;
+  for (const auto& [index, task] : tasks) found += task.state == of ? 1 : 0;
+  return found;
+}
+
+void Store::apply(const pool::Effect& effect) {
+  std::visit(
+      [&](const auto& record) {
+        using Record = std::decay_t<decltype(record)>;
+        if constexpr (std::is_same_v<Record, pool::JobRecord>) {
+          jobs.at(record.job).state = record.state;
+        } else if constexpr (std::is_same_v<Record, pool::LeaseRecord>) {
+          StoredTask& task = jobs.at(record.attempt.task.job).tasks[record.attempt.task.index];
+          task = {TaskState::kLeased, record.attempt.epoch, record.attempts, task.failures, record.node};
+        } else if constexpr (std::is_same_v<Record, pool::RequeueRecord>) {
+          StoredTask& task = jobs.at(record.attempt.task.job).tasks[record.attempt.task.index];
+          task = {TaskState::kPending, record.attempt.epoch, record.attempts, record.failures, {}};
+        } else if constexpr (std::is_same_v<Record, pool::EndRecord>) {
+          jobs.at(record.attempt.task.job).tasks[record.attempt.task.index].state = record.state;
+        } else if constexpr (std::is_same_v<Record, pool::EndRangeRecord>) {
+          StoredJob& job = jobs.at(record.job);
+          job.rest = record;
+          job.rest_tasks += record.count;
+        }
+      },
+      effect);
+}
+
+void Store::restore(pool::Pool& pool, Time now) const {
+  std::set<JobId> needed;
+  for (const auto& [id, job] : jobs) {
+    if (job.has_ended()) continue;
+    needed.insert(id);
+    needed.insert(job.request.after.begin(), job.request.after.end());
+  }
+  for (const JobId id : needed) restore_one(pool, jobs.at(id), now);
+}
+
+void Store::restore_one(pool::Pool& pool, const StoredJob& job, Time now) {
+  std::vector<pool::RestoredTask> tasks;
+  for (const auto& [index, task] : job.tasks) {
+    tasks.push_back({index, task.state, task.epoch, task.attempts, task.failures, task.node});
+  }
+  pool.restore_job(job.request, job.state, tasks, now);
+}
+
+const StoredTask* Store::find(TaskId task) const {
+  const auto job = jobs.find(task.job);
+  if (job == jobs.end()) return nullptr;
+  const auto entry = job->second.tasks.find(task.index);
+  return entry == job->second.tasks.end() ? nullptr : &entry->second;
+}
+
+std::optional<JobId> Store::find_order(std::uint64_t order) const {
+  for (const auto& [id, job] : jobs) {
+    if (job.order == order) return id;
+  }
+  return std::nullopt;
+}
+
+}  // namespace hearth::sim

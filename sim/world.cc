@@ -1,0 +1,264 @@
+#include "sim/world.h"
+
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "sim/checker.h"
+#include "sim/hub.h"
+#include "sim/machine.h"
+#include "sim/network.h"
+#include "sim/universe.h"
+
+namespace hearth::sim {
+namespace {
+
+constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
+constexpr std::uint32_t kLargeCores = 8;
+constexpr Duration kAllEndsWithin = minutes(240);
+constexpr Duration kQuiet = seconds(60);
+constexpr Duration kSettledWithin = seconds(40);
+constexpr std::uint32_t kMinutesPerDay = 1440;
+
+Resources size_of(std::uint32_t cores) { return {cores, 2 * kGiB * cores, cores >= kLargeCores ? 1U : 0U}; }
+
+pool::Options options_of(const Bugs& bugs) {
+  pool::Options options;
+  options.fence_epochs = !bugs.accept_old_epochs;
+  return options;
+}
+
+class World {
+ public:
+  World(const Scenario& scenario, std::uint64_t seed, const Bugs& bugs)
+      : universe_(scenario, seed),
+        network_(universe_),
+        checker_(universe_),
+        hub_(universe_, network_, checker_, options_of(bugs)) {}
+
+  Outcome run();
+
+ private:
+  struct Order {
+    StoredJob job;
+    bool settled = false;
+    JobId id;  // once acknowledged
+  };
+
+  void wire();
+  void add_node(const Resources& size);
+  void plan_orders();
+  StoredJob make_order(std::uint64_t number);
+  void submit(std::uint64_t number);
+  void befall();
+  void befall(Machine& machine);
+  node::Policy random_policy(const Machine& machine);
+  void calm_down();
+  bool all_has_ended() const;
+  void check_end();
+  void step_until(Time end, bool until_all_has_ended);
+
+  Universe universe_;
+  Network network_;
+  Checker checker_;
+  Hub hub_;
+  std::map<NodeId, std::unique_ptr<Machine>> machines_;
+  std::map<std::uint64_t, Order> orders_;
+  Time chaos_ends_;
+};
+
+void World::wire() {
+  network_.connect({
+      .to_hub = [this](SessionId session, NodeId node, const NodeMessage& it) { hub_.on_message(session, node, it); },
+      .to_node = [this](SessionId session, NodeId node,
+                        const HubMessage& it) { machines_.at(node)->on_message(session, it); },
+      .hub_lost = [this](SessionId session, NodeId node) { hub_.on_session_lost(session, node); },
+      .node_lost = [this](SessionId session, NodeId node) { machines_.at(node)->on_session_lost(session); },
+  });
+  hub_.on_reply([this](std::uint64_t number, std::optional<JobId> id) {
+    Order& order = orders_.at(number);
+    if (order.settled && order.id != id.value_or(JobId{})) universe_.fail("order", number, "is made twice");
+    order.settled = true;
+    if (id) order.id = *id;
+    universe_.say("order", number, id ? "is acknowledged" : "is refused");
+  });
+}
+
+void World::add_node(const Resources& size) {
+  const NodeId id{machines_.size() + 1};
+  const auto machine = machines_.emplace(id, std::make_unique<Machine>(universe_, network_, checker_, id, size)).first;
+  machine->second->boot();
+}
+
+StoredJob World::make_order(std::uint64_t number) {
+  Random& random = universe_.random;
+  const Scenario& scenario = universe_.scenario;
+  StoredJob job;
+  job.order = number;
+  job.request.owner = DeviceId{1'000 + random.below(scenario.owners)};
+  job.request.tasks = 1 + random.below(scenario.max_tasks);
+  const std::uint32_t cores = random.chance(scenario.large) ? kLargeCores : 1 + random.below(2);
+  job.request.per_task = {cores, kGiB * cores, cores == kLargeCores ? random.below(2) : 0};
+  if (cores == kLargeCores) job.request.tasks = 1 + job.request.tasks / 10;
+  job.request.retries = random.below(4);
+  const bool is_brief = random.chance(500);
+  job.behaviour.longest = is_brief ? milliseconds(40) : scenario.max_run;
+  job.behaviour.failing = scenario.failing;
+  job.time_limit = random.chance(100) ? job.behaviour.longest / 2 + milliseconds(1) : minutes(60);
+  if (!random.chance(scenario.dependent)) return job;
+  for (const auto& [other, order] : orders_) {
+    if (order.id.value != 0 && random.chance(300)) job.request.after.push_back(order.id);
+  }
+  return job;
+}
+
+void World::plan_orders() {
+  for (std::uint64_t number = 1; number <= universe_.scenario.jobs; ++number) {
+    const Duration wait = universe_.random.between(Duration{}, universe_.scenario.chaos * 7 / 10);
+    universe_.scheduler.after(wait, [this, number] {
+      orders_[number].job = make_order(number);
+      submit(number);
+    });
+  }
+}
+
+// A client repeats its order until it has an answer.
+void World::submit(std::uint64_t number) {
+  if (orders_.at(number).settled) return;
+  hub_.submit(orders_.at(number).job);
+  universe_.scheduler.after(seconds(5), [this, number] { submit(number); });
+}
+
+node::Policy World::random_policy(const Machine& machine) {
+  Random& random = universe_.random;
+  node::Policy policy;
+  policy.limit = random.chance(300) ? machine.size() : size_of(1 + random.below(machine.size().cores));
+  policy.has_hours = random.chance(400);
+  policy.from_minute = static_cast<std::uint16_t>(random.below(kMinutesPerDay));
+  policy.to_minute = static_cast<std::uint16_t>(random.below(kMinutesPerDay));
+  policy.draining = random.chance(100);
+  return policy;
+}
+
+void World::befall(Machine& machine) {
+  const Scenario& scenario = universe_.scenario;
+  Random& random = universe_.random;
+  if (machine.is_retired()) return;
+  if (universe_.strikes(scenario.session_cut) && machine.session() != 0) network_.cut(machine.session());
+  if (universe_.strikes(scenario.node_crash) && machine.is_up()) {
+    machine.crash();
+    universe_.scheduler.after(random.between(seconds(1), seconds(30)), [&machine] { machine.boot(); });
+  }
+  if (universe_.strikes(scenario.partition)) {
+    universe_.say("node", machine.id(), "is cut off");
+    network_.isolate(machine.id(), true);
+    universe_.scheduler.after(random.between(milliseconds(100), seconds(40)),
+                              [this, id = machine.id()] { network_.isolate(id, false); });
+  }
+  if (universe_.strikes(scenario.offer_change)) {
+    machine.set_time_of_day(static_cast<std::uint16_t>(random.below(kMinutesPerDay)));
+    machine.set_policy(random_policy(machine));
+  }
+}
+
+void World::befall() {
+  if (universe_.calm) return;
+  const Scenario& scenario = universe_.scenario;
+  for (const auto& [id, machine] : machines_) befall(*machine);
+  if (universe_.strikes(scenario.removal)) {
+    Machine& machine = *machines_.at(NodeId{1 + universe_.random.below(static_cast<std::uint32_t>(machines_.size()))});
+    if (!machine.is_retired()) {
+      universe_.say("node", machine.id(), "is removed");
+      hub_.remove_node(machine.id());
+      machine.retire();
+      add_node(machine.size());
+    }
+  }
+  if (universe_.strikes(scenario.hub_crash) && hub_.is_up()) hub_.crash();
+  if (universe_.strikes(scenario.cancel) && !hub_.store().jobs.empty()) {
+    hub_.cancel(JobId{1 + universe_.random.below(static_cast<std::uint32_t>(hub_.store().jobs.size()))});
+  }
+  if (universe_.random.chance(50)) hub_.forget_ended();
+  universe_.scheduler.after(seconds(1), [this] { befall(); });
+}
+
+// Whatever went wrong is mended; every session breaks once more, so that what single lost messages left behind is seen.
+void World::calm_down() {
+  universe_.say("calm");
+  universe_.calm = true;
+  network_.cut_all();
+  for (const auto& [id, machine] : machines_) {
+    network_.isolate(id, false);
+    machine->boot();
+    if (!machine->is_retired()) machine->set_policy({.limit = machine->size()});
+  }
+}
+
+bool World::all_has_ended() const {
+  for (const auto& [number, order] : orders_) {
+    if (!order.settled) return false;
+  }
+  for (const auto& [id, job] : hub_.store().jobs) {
+    if (!job.has_ended()) return false;
+  }
+  return true;
+}
+
+void World::step_until(Time end, bool until_all_has_ended) {
+  while (universe_.failure.empty() && universe_.scheduler.step(end)) {
+    if (until_all_has_ended && universe_.scheduler.steps() % 64 == 0 && all_has_ended()) return;
+  }
+}
+
+void World::check_end() {
+  for (const auto& [number, order] : orders_) {
+    if (!order.settled) universe_.fail("order", number, "is never answered");
+    if (order.id.value != 0 && !hub_.store().jobs.contains(order.id)) universe_.fail(order.id, "is lost");
+  }
+  for (const auto& [id, job] : hub_.store().jobs) {
+    if (!job.has_ended()) universe_.fail(id, "never ends");
+  }
+  for (const auto& [id, machine] : machines_) {
+    if (machine->is_up() && !machine->agent()->held().empty()) universe_.fail("node", id, "still holds attempts");
+  }
+  const pool::Pool* pool = hub_.pool();
+  if (pool == nullptr || pool->pending_tasks() + pool->leased_tasks() != 0) universe_.fail("the pool is not empty");
+}
+
+Outcome World::run() {
+  wire();
+  hub_.start();
+  add_node(size_of(kLargeCores));
+  for (std::uint32_t i = 1; i < universe_.scenario.nodes; ++i) add_node(size_of(1 + universe_.random.below(6)));
+  plan_orders();
+  befall();
+  const Time start = universe_.now();
+  step_until(start + universe_.scenario.chaos, false);
+  if (universe_.failure.empty()) {
+    calm_down();
+    step_until(universe_.now() + kSettledWithin, false);
+    universe_.settled = true;
+    step_until(universe_.now() + kAllEndsWithin, true);
+    step_until(universe_.now() + kQuiet, false);
+  }
+  if (universe_.failure.empty()) check_end();
+  Outcome outcome;
+  outcome.failure = universe_.failure;
+  outcome.hash = universe_.log.hash();
+  outcome.events = universe_.scheduler.steps();
+  outcome.simulated = universe_.now() - start;
+  for (const auto& [id, job] : hub_.store().jobs) {
+    ++outcome.jobs;
+    outcome.accepted_ends += job.count(pool::TaskState::kSucceeded);
+  }
+  outcome.tail.assign(universe_.log.tail().begin(), universe_.log.tail().end());
+  return outcome;
+}
+
+}  // namespace
+
+Outcome simulate(const Scenario& scenario, std::uint64_t seed, const Bugs& bugs) {
+  return World(scenario, seed, bugs).run();
+}
+
+}  // namespace hearth::sim
