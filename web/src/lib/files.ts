@@ -9,8 +9,15 @@ const kPassiveTypes: Record<string, [FileKind, string]> = {
   jpeg: ["picture", "image/jpeg"],
   gif: ["picture", "image/gif"],
   webp: ["picture", "image/webp"],
+  avif: ["picture", "image/avif"],
+  bmp: ["picture", "image/bmp"],
   mp4: ["video", "video/mp4"],
   webm: ["video", "video/webm"],
+  mp3: ["sound", "audio/mpeg"],
+  ogg: ["sound", "audio/ogg"],
+  wav: ["sound", "audio/wav"],
+  m4a: ["sound", "audio/mp4"],
+  flac: ["sound", "audio/flac"],
 };
 const kText = "txt log csv tsv md json jsonl xml yaml yml toml ini conf py c cc cpp cxx h hpp sh js ts rs go java tex obj pov".split(" ");
 
@@ -35,7 +42,7 @@ export function blob_url(sha256: Uint8Array): string {
   return `/blob/${hex(sha256)}`;
 }
 
-// For <img> and <video>: with the content type that the name promises.
+// For <img>, <video> and <audio>: with the content type that the name promises.
 export function media_url(path: string, sha256: Uint8Array): string {
   const type = kPassiveTypes[extension(path)]?.[1];
   return type === undefined ? blob_url(sha256) : `${blob_url(sha256)}?as=${encodeURIComponent(type)}`;

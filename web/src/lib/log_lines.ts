@@ -109,7 +109,6 @@ export function stored_size(record: LogRecord): number {
 
 // What a terminal would leave to see: no escape sequences, and a carriage return starts the line over.
 export function visible(text: string): string {
-  // eslint-disable-next-line no-control-regex
   let plain = text.replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, "").replace(/\u001b\][^\u0007]*\u0007/g, "");
   if (plain.endsWith("\r")) plain = plain.slice(plain.lastIndexOf("\r", plain.length - 2) + 1);
   else plain = plain.slice(plain.lastIndexOf("\r") + 1);

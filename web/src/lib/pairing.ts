@@ -58,7 +58,6 @@ export function device_name(user_agent: string): string {
 export function name_problem(name: string): string | undefined {
   if (name.trim() === "") return "Give this device a name that the owner will recognise.";
   if (utf8(name).length > 64) return "The name is too long: at most 64 bytes.";
-  // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u001f\u007f]/.test(name)) return "The name holds control characters.";
   return undefined;
 }
