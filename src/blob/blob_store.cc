@@ -92,10 +92,6 @@ Result<void> BlobStore::State::prepare_directories() {
   for (const char* name : {"incoming", "damaged"}) {
     if (Result<void> made = make_directory(directory / name); !made) return made;
   }
-  for (int first = 0; first < 256; ++first) {
-    const std::string name = to_hex(std::string(1, static_cast<char>(first)));
-    if (Result<void> made = make_directory(directory / name); !made) return made;
-  }
   return options.durable ? sync_directory(directory) : Result<void>();
 }
 
@@ -104,6 +100,7 @@ Result<void> BlobStore::State::count_blobs() {
   for (int first = 0; first < 256; ++first) {
     const fs::path folder = directory / to_hex(std::string(1, static_cast<char>(first)));
     std::error_code error;
+    if (!fs::exists(folder, error)) continue;  // folders are made with their first blob
     for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
       struct stat status{};
       const std::string name = entry->path().filename();
@@ -281,6 +278,7 @@ struct Writer::Progress {
   }
 
   Result<void> store_as(const Digest& digest);
+  Result<void> move_to(const fs::path& destination);
   void release_room();  // under the store's mutex
 
   const std::shared_ptr<BlobStore::State> store;
@@ -298,6 +296,20 @@ void Writer::Progress::release_room() {
   reserved = size = 0;
 }
 
+// Makes the blob's folder if it is its first one; most renames need no look at it.
+Result<void> Writer::Progress::move_to(const fs::path& destination) {
+  if (::rename(path.c_str(), destination.c_str()) != 0) {
+    if (errno != ENOENT) return fail_errno(errno, "cannot rename");
+    if (Result<void> made = make_directory(destination.parent_path()); !made) return made;
+    if (Result<void> synced = store->options.durable ? sync_directory(store->directory) : Result<void>(); !synced) {
+      return synced;
+    }
+    if (::rename(path.c_str(), destination.c_str()) != 0) return fail_errno(errno, "cannot rename");
+  }
+  renamed = true;
+  return {};
+}
+
 // Each blob has its own two fsync calls. Sharing one syncfs() among concurrent writers was measured to be no faster
 // (ext4, 1 to 16 threads), and it waits for whatever else the machine is writing.
 Result<void> Writer::Progress::store_as(const Digest& digest) {
@@ -306,8 +318,7 @@ Result<void> Writer::Progress::store_as(const Digest& digest) {
   if (store->options.durable && ::fsync(file.get()) != 0) return fail_errno(errno, context);
   const fs::path destination = store->path_of(digest);
   // If another writer of the same content was first, its file is replaced by its equal.
-  if (::rename(path.c_str(), destination.c_str()) != 0) return fail_errno(errno, context);
-  renamed = true;
+  if (Result<void> moved = move_to(destination); !moved) return fail(moved, context);
   const Result<void> durable = store->options.durable ? sync_directory(store->folder_of(digest)) : Result<void>();
   // Only now does anybody hear that the blob is here: has() is an acknowledgement too.
   const std::lock_guard lock_guard(store->mutex);

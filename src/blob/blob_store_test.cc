@@ -136,7 +136,9 @@ TEST_F(BlobStoreTest, FindsItsBlobsAgainAndSweepsWhatWasIncoming) {
   const auto digest = store().put("hello");
   store_.reset();
   std::ofstream(directory() / "incoming" / "77") << "half a blob";
+  fs::create_directory(directory() / "ab");
   std::ofstream(directory() / "ab" / "notes.txt") << "not ours";
+  fs::create_directory(path_of(net::sha256("link")).parent_path());
   fs::create_symlink("/etc/passwd", path_of(net::sha256("link")));
   open();
   EXPECT_THAT(store().list(), ElementsAre(*digest));
