@@ -55,6 +55,7 @@ struct Command {
       argv;  // argv[0]: with '/' relative to the working directory or absolute in the sandbox, else looked up in PATH
   std::vector<std::pair<std::string, std::string>> variables;
   std::vector<BoundFile> bound_files;
+  std::vector<std::string> gpu_devices;  // besides those of Limits: which ones are free may be known only now
 };
 
 enum class Stream : std::uint8_t { kStdout = 1, kStderr = 2 };

@@ -1,0 +1,45 @@
+// What the shell keeps of one attempt while core/node holds it. The loop's thread only, but for the log.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "blob/blob_store.h"
+#include "hearth/v1/session.pb.h"
+#include "node/task_log.h"
+#include "sandbox/sandbox.h"
+
+namespace hearth::node {
+
+// What the tasks of a job share.
+struct JobOrder {
+  v1::JobSpec spec;
+  std::vector<v1::Blob> trees;  // laid out in this order: outputs of earlier jobs, then the inputs
+};
+
+struct Attempt {
+  AttemptId id;
+  std::shared_ptr<const JobOrder> job;
+
+  std::unique_ptr<sandbox::Sandbox> box;
+  sandbox::Command command;
+  std::vector<blob::Reader> pins;     // large inputs, shown in place from the cache
+  std::vector<std::size_t> gpus;      // lent to it, by index
+  TaskLog log;                        // any thread
+  std::atomic<bool> watched = false;  // somebody wants to hear of the log's growth
+
+  std::optional<sandbox::Exit> exit;
+  bool starting = false;  // its start() runs on a worker
+  bool kill_wanted = false;
+  bool timed_out = false;
+  bool wiped = false;  // of no more interest: whoever is at it cleans up
+  int users = 0;       // coroutines that are at it
+
+  std::optional<v1::Outcome> outcome;
+};
+
+}  // namespace hearth::node

@@ -1,0 +1,354 @@
+#include "node/executor.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "node/command.h"
+#include "node/outcome.h"
+
+namespace hearth::node {
+namespace {
+
+constexpr Duration kFirstDelay = milliseconds(200);
+constexpr Duration kLongestDelay = seconds(5);
+constexpr std::uint64_t kCopiedBytes = 1ULL << 20;  // larger inputs are shown in place
+
+// The hub is away, or has restarted; not: it refuses.
+bool is_passing(Code code) {
+  return code == Code::kUnavailable || code == Code::kDeadlineExceeded || code == Code::kCanceled ||
+         code == Code::kUnauthenticated;
+}
+
+std::string box_name(AttemptId attempt) {
+  return std::to_string(attempt.task.job.value) + "-" + std::to_string(attempt.task.index) + "-" +
+         std::to_string(attempt.epoch);
+}
+
+}  // namespace
+
+// A coroutine that is at an attempt. The last one to leave a wiped attempt cleans up.
+class Executor::Use {
+ public:
+  Use(Executor& executor, AttemptPtr attempt) : executor_(executor), attempt_(std::move(attempt)) { ++attempt_->users; }
+  ~Use() {
+    if (--attempt_->users == 0 && attempt_->wiped) {
+      executor_.world_.loop.spawn(executor_.drop_box(attempt_));
+    }
+  }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+
+ private:
+  Executor& executor_;
+  AttemptPtr attempt_;
+};
+
+Executor::Executor(World world, Reports reports) : world_(std::move(world)), reports_(std::move(reports)) {
+  gpu_lent_.resize(world_.gpus.size());
+}
+
+// Programs that still run are ended all at once, then waited for one by one.
+Executor::~Executor() {
+  std::set<AttemptPtr> all = std::move(leaving_);
+  for (const auto& [id, attempt] : attempts_) all.insert(attempt);
+  for (const AttemptPtr& attempt : all) {
+    if (attempt->box) attempt->box->kill();
+  }
+  for (const AttemptPtr& attempt : all) attempt->box.reset();
+}
+
+void Executor::add(AttemptId attempt, std::shared_ptr<const JobOrder> job) {
+  auto made = std::make_shared<Attempt>();
+  made->id = attempt;
+  made->job = std::move(job);
+  attempts_.emplace(attempt, std::move(made));
+}
+
+std::shared_ptr<Attempt> Executor::find(AttemptId attempt) const {
+  auto found = attempts_.find(attempt);
+  return found == attempts_.end() ? nullptr : found->second;
+}
+
+const v1::Outcome* Executor::outcome(AttemptId attempt) const {
+  AttemptPtr found = find(attempt);
+  return found && found->outcome ? &*found->outcome : nullptr;
+}
+
+void Executor::prepare(AttemptId attempt) {
+  if (AttemptPtr found = find(attempt)) world_.loop.spawn(prepare_now(found));
+}
+
+void Executor::run(AttemptId attempt) {
+  if (AttemptPtr found = find(attempt)) world_.loop.spawn(start_now(found));
+}
+
+void Executor::collect(AttemptId attempt) {
+  if (AttemptPtr found = find(attempt)) world_.loop.spawn(collect_now(found));
+}
+
+void Executor::kill(AttemptId attempt, bool timed_out) {
+  AttemptPtr found = find(attempt);
+  if (!found || found->exit) return;
+  found->kill_wanted = true;
+  found->timed_out = timed_out;
+  if (!found->starting && found->box) found->box->kill();
+}
+
+void Executor::wipe(AttemptId attempt) {
+  AttemptPtr found = find(attempt);
+  if (!found) return;
+  attempts_.erase(attempt);
+  found->wiped = true;
+  leaving_.insert(found);
+  return_gpus(*found);
+  // The box's end ends the program.
+  if (found->users == 0) world_.loop.spawn(drop_box(found));
+}
+
+net::Async<void> Executor::drop_box(AttemptPtr attempt) {
+  std::shared_ptr<sandbox::Sandbox> box = std::move(attempt->box);
+  std::vector<blob::Reader> pins = std::move(attempt->pins);
+  if (box) co_await world_.workers.run([&box] { box.reset(); });
+  leaving_.erase(attempt);
+}
+
+net::Async<Result<void>> Executor::insist(AttemptPtr attempt, std::function<net::Async<Result<void>>(HubLink&)> step) {
+  for (Duration delay = kFirstDelay;; delay = std::min(delay * 2, kLongestDelay)) {
+    if (std::shared_ptr<HubLink> link = world_.link()) {
+      Result<std::string> token = co_await link->session.token();
+      Result<void> done;
+      if (token) {
+        done = co_await step(*link);
+      } else {
+        done = std::unexpected(token.error());
+      }
+      if (done || !is_passing(done.error().code)) co_return done;
+      // The hub may have forgotten the session; a new proof tells.
+      if (done.error().code == Code::kUnauthenticated) co_await link->session.token(true);
+    }
+    if (attempt->wiped) co_return fail(Code::kCanceled, "nobody wants it any more");
+    co_await net::sleep_for(delay);
+  }
+}
+
+// --- inputs
+
+net::Async<void> Executor::prepare_now(AttemptPtr attempt) {
+  Use use(*this, attempt);
+  Result<void> done = co_await lay_out_inputs(attempt);
+  if (attempt->wiped) co_return;
+  if (!done) {
+    attempt->outcome = failed_outcome(v1::FAILURE_REASON_START, done.error().message);
+    co_await drop_box(attempt);
+    if (attempt->wiped) co_return;
+  }
+  reports_.prepared(attempt->id, done.has_value());
+}
+
+net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
+  if (Result<void> known = check_environment(attempt->job->spec); !known) co_return known;
+  Result<Layout> layout = co_await fetch_layout(attempt);
+  if (!layout) co_return fail(layout, "its inputs cannot be had");
+  for (const auto& [path, file] : *layout) {
+    if (!sandbox::is_safe_relative_path(path)) co_return fail(Code::kInvalidArgument, "an input has an unsafe name");
+  }
+  // A cached blob may turn out damaged, or be evicted before it is opened: then it is fetched again.
+  constexpr int kTries = 3;
+  for (int attempt_number = 1;; ++attempt_number) {
+    Result<void> fetched = co_await fetch_blobs(attempt, *layout);
+    if (!fetched) co_return fail(fetched, "its inputs cannot be had");
+    if (attempt->wiped) co_return fail(Code::kCanceled, "nobody wants it any more");
+    Result<void> filled = co_await world_.workers.run([&] { return fill_box(*attempt, *layout); });
+    if (filled) break;
+    bool again = filled.error().code == Code::kNotFound || filled.error().code == Code::kDataLoss;
+    co_await drop_box(attempt);
+    if (!again || attempt_number == kTries) co_return filled;
+  }
+  std::vector<sandbox::BoundFile> bound = std::move(attempt->command.bound_files);
+  Result<sandbox::Command> command = make_command(
+      attempt->job->spec, attempt->id.task, [&layout](const std::string& path) { return layout->contains(path); });
+  if (!command) co_return std::unexpected(command.error());
+  attempt->command = std::move(*command);
+  attempt->command.bound_files = std::move(bound);
+  co_return Result<void>();
+}
+
+// All trees as one; later ones win.
+net::Async<Result<Executor::Layout>> Executor::fetch_layout(AttemptPtr attempt) {
+  Layout layout;
+  for (const v1::Blob& blob : attempt->job->trees) {
+    Result<void> fetched = co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
+      Result<v1::Tree> tree = co_await link.transfer.fetch_tree(blob);
+      if (!tree) co_return std::unexpected(tree.error());
+      for (v1::TreeFile& file : *tree->mutable_files()) layout[file.path()] = std::move(file);
+      co_return Result<void>();
+    });
+    if (!fetched) co_return std::unexpected(fetched.error());
+  }
+  co_return layout;
+}
+
+net::Async<Result<void>> Executor::fetch_blobs(AttemptPtr attempt, const Layout& layout) {
+  if (layout.empty()) co_return Result<void>();
+  std::vector<v1::Blob> blobs;
+  for (const auto& [path, file] : layout) blobs.push_back(file.blob());
+  co_return co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
+    co_return co_await link.transfer.fetch_into(world_.cache, blobs, {});
+  });
+}
+
+// On a worker; nobody else is at the attempt's box.
+Result<void> Executor::fill_box(Attempt& attempt, const Layout& layout) {
+  Resources needs = needs_of(attempt.job->spec);
+  sandbox::Limits limits{.cores = needs.cores, .memory_bytes = needs.memory_bytes};
+  constexpr std::uint64_t kBlock = 4096;
+  limits.scratch_bytes = needs.memory_bytes + (1ULL << 20);
+  for (const auto& [path, file] : layout) {
+    if (file.blob().size() <= kCopiedBytes) limits.scratch_bytes += (file.blob().size() + kBlock - 1) / kBlock * kBlock;
+  }
+  attempt.command.bound_files.clear();
+  Result<std::unique_ptr<sandbox::Sandbox>> box = world_.host.prepare(box_name(attempt.id), limits);
+  if (!box) return std::unexpected(box.error());
+  attempt.box = std::move(*box);
+  for (const auto& [path, file] : layout) {
+    if (Result<void> placed = place_file(attempt, file); !placed) return fail(placed, "input '" + path + "'");
+  }
+  return {};
+}
+
+Result<void> Executor::place_file(Attempt& attempt, const v1::TreeFile& file) {
+  if (file.blob().size() > kCopiedBytes) {
+    Result<blob::Reader> reader = world_.cache.read(file.blob().sha256());
+    if (!reader) return std::unexpected(reader.error());
+    attempt.command.bound_files.push_back({.source = reader->path(), .path = file.path()});
+    attempt.pins.push_back(std::move(*reader));
+    return {};
+  }
+  Result<std::string> bytes = world_.cache.load(file.blob().sha256(), kCopiedBytes);
+  if (!bytes) return std::unexpected(bytes.error());
+  Result<int> made = attempt.box->create_file(file.path(), file.executable());
+  if (!made) return std::unexpected(made.error());
+  Result<void> written;
+  for (std::size_t done = 0; done < bytes->size() && written;) {
+    ssize_t count = ::write(*made, bytes->data() + done, bytes->size() - done);
+    if (count < 0) written = fail_errno(errno, "laying it out");
+    if (count > 0) done += static_cast<std::size_t>(count);
+  }
+  ::close(*made);
+  return written;
+}
+
+// --- the program
+
+void Executor::lend_gpus(Attempt& attempt) {
+  std::size_t wanted = attempt.job->spec.resources().gpus();
+  for (std::size_t i = 0; i < gpu_lent_.size() && attempt.gpus.size() < wanted; ++i) {
+    if (gpu_lent_[i]) continue;
+    gpu_lent_[i] = true;
+    attempt.gpus.push_back(i);
+    attempt.command.gpu_devices.push_back(world_.gpus[i]);
+  }
+}
+
+void Executor::return_gpus(Attempt& attempt) {
+  for (std::size_t index : attempt.gpus) gpu_lent_[index] = false;
+  attempt.gpus.clear();
+}
+
+net::Async<void> Executor::start_now(AttemptPtr attempt) {
+  Use use(*this, attempt);
+  if (attempt->wiped) co_return;
+  CHECK(attempt->box);
+  lend_gpus(*attempt);
+  attempt->starting = true;
+  Result<void> started = co_await world_.workers.run([&] { return start_box(attempt); });
+  attempt->starting = false;
+  if (attempt->wiped) co_return;
+  if (!started) {
+    attempt->exit.emplace();
+    attempt->exit->message = started.error().message;
+  }
+  if (attempt->exit) {
+    on_exit(attempt);
+  } else if (attempt->kill_wanted) {
+    attempt->box->kill();
+  }
+}
+
+Result<void> Executor::start_box(const AttemptPtr& attempt) {
+  auto on_output = [this, attempt](sandbox::Stream stream, std::string_view text) {
+    attempt->log.append(stream == sandbox::Stream::kStdout ? v1::LOG_STREAM_STDOUT : v1::LOG_STREAM_STDERR, text);
+    if (attempt->watched) reports_.log_grew(attempt->id);
+  };
+  auto on_exit = [this, attempt](const sandbox::Exit& exit) {
+    world_.loop.post([this, attempt, exit] {
+      attempt->exit = exit;
+      if (!attempt->starting && !attempt->wiped) this->on_exit(attempt);
+    });
+  };
+  return attempt->box->start(attempt->command, std::move(on_output), std::move(on_exit));
+}
+
+void Executor::on_exit(const AttemptPtr& attempt) {
+  return_gpus(*attempt);
+  const v1::JobSpec& spec = attempt->job->spec;
+  attempt->outcome =
+      describe_exit(*attempt->exit, attempt->timed_out, time_limit_of(spec), needs_of(spec).memory_bytes);
+  reports_.exited(attempt->id);
+}
+
+// --- results
+
+net::Async<void> Executor::collect_now(AttemptPtr attempt) {
+  Use use(*this, attempt);
+  bool succeeded = attempt->outcome->reason() == v1::FAILURE_REASON_UNSPECIFIED;
+  if (succeeded && attempt->job->spec.outputs_size() > 0) {
+    Result<void> handed = co_await hand_over_outputs(attempt);
+    if (!handed) set_failure(*attempt->outcome, v1::FAILURE_REASON_OUTPUT, handed.error().message);
+  }
+  if (attempt->wiped) co_return;
+  co_await hand_over_log(attempt);
+  if (attempt->wiped) co_return;
+  // Nothing of the guest is left by the time the hub is told.
+  co_await drop_box(attempt);
+  if (!attempt->wiped) reports_.collected(attempt->id);
+}
+
+net::Async<Result<void>> Executor::hand_over_outputs(AttemptPtr attempt) {
+  std::vector<std::string> patterns = make_patterns(attempt->job->spec, attempt->id.task);
+  auto outputs = co_await world_.workers.run([&] { return attempt->box->collect(patterns, {}); });
+  if (!outputs) co_return std::unexpected(outputs.error());
+  // Every process of the sandbox is gone, and what was collected is regular files reached through no link: their paths
+  // are what they were.
+  std::vector<blob::LocalFile> files;
+  for (const sandbox::Output& output : *outputs) {
+    files.push_back({.tree_path = output.path, .source = attempt->box->directory() / output.path});
+  }
+  Result<void> sent = co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
+    Result<v1::Blob> tree = co_await link.transfer.send_tree(files, {});
+    if (!tree) co_return std::unexpected(tree.error());
+    *attempt->outcome->mutable_outputs() = *tree;
+    co_return Result<void>();
+  });
+  if (!sent) co_return fail(sent, "handing the outputs over");
+  co_return sent;
+}
+
+net::Async<void> Executor::hand_over_log(AttemptPtr attempt) {
+  std::string bytes = attempt->log.whole();
+  if (bytes.empty()) co_return;
+  Result<void> sent = co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
+    Result<v1::Blob> log = co_await link.transfer.send_bytes(bytes);
+    if (!log) co_return std::unexpected(log.error());
+    *attempt->outcome->mutable_log() = *log;
+    co_return Result<void>();
+  });
+  if (!sent && !attempt->wiped) log_warning("a task's log could not be handed over: " + sent.error().message);
+}
+
+}  // namespace hearth::node

@@ -1,0 +1,88 @@
+// Carries out what core/node decided for attempts: fetch and lay out inputs, start and end programs, hand over results,
+// wipe. Blocking steps run on workers; everything else, and all reports, on the loop's thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "blob/blob_store.h"
+#include "net/async.h"
+#include "node/attempt.h"
+#include "node/hub_link.h"
+#include "sandbox/sandbox.h"
+
+namespace hearth::node {
+
+class Executor {
+ public:
+  struct World {
+    net::Loop& loop;
+    net::Workers& workers;
+    sandbox::Host& host;
+    blob::BlobStore& cache;
+    std::vector<std::string> gpus;                   // device nodes
+    std::function<std::shared_ptr<HubLink>()> link;  // nullptr while there is no account
+  };
+  struct Reports {
+    std::function<void(AttemptId, bool succeeded)> prepared;
+    std::function<void(AttemptId)> exited;
+    std::function<void(AttemptId)> collected;
+    std::function<void(AttemptId)> log_grew;  // any thread; only for attempts that are watched
+  };
+
+  Executor(World world, Reports reports);
+  ~Executor();
+
+  void add(AttemptId attempt, std::shared_ptr<const JobOrder> job);
+  bool knows(AttemptId attempt) const { return attempts_.contains(attempt); }
+
+  void prepare(AttemptId attempt);
+  void run(AttemptId attempt);
+  void kill(AttemptId attempt, bool timed_out);
+  void collect(AttemptId attempt);
+  void wipe(AttemptId attempt);
+
+  // nullptr if it is unknown, or has not ended.
+  const v1::Outcome* outcome(AttemptId attempt) const;
+  // nullptr if it is unknown.
+  std::shared_ptr<Attempt> find(AttemptId attempt) const;
+
+ private:
+  using AttemptPtr = std::shared_ptr<Attempt>;
+  class Use;
+  using Layout = std::map<std::string, v1::TreeFile>;
+
+  net::Async<void> prepare_now(AttemptPtr attempt);
+  net::Async<Result<void>> lay_out_inputs(AttemptPtr attempt);
+  net::Async<Result<Layout>> fetch_layout(AttemptPtr attempt);
+  net::Async<Result<void>> fetch_blobs(AttemptPtr attempt, const Layout& layout);
+  Result<void> fill_box(Attempt& attempt, const Layout& layout);
+  Result<void> place_file(Attempt& attempt, const v1::TreeFile& file);
+
+  net::Async<void> start_now(AttemptPtr attempt);
+  Result<void> start_box(const AttemptPtr& attempt);
+  void on_exit(const AttemptPtr& attempt);
+  void lend_gpus(Attempt& attempt);
+  void return_gpus(Attempt& attempt);
+
+  net::Async<void> collect_now(AttemptPtr attempt);
+  net::Async<Result<void>> hand_over_outputs(AttemptPtr attempt);
+  net::Async<void> hand_over_log(AttemptPtr attempt);
+  net::Async<void> drop_box(AttemptPtr attempt);
+
+  // Repeats a step while the hub is out of reach, until it answers or nobody wants the attempt any more.
+  net::Async<Result<void>> insist(AttemptPtr attempt, std::function<net::Async<Result<void>>(HubLink&)> step);
+
+  World world_;
+  Reports reports_;
+  std::map<AttemptId, AttemptPtr> attempts_;
+  std::set<AttemptPtr> leaving_;  // wiped, but something of them may still be there
+  std::vector<bool> gpu_lent_;
+};
+
+}  // namespace hearth::node

@@ -1,0 +1,57 @@
+#include "node/node.h"
+
+#include <csignal>
+
+#include "base/log.h"
+#include "net/async.h"
+#include "node/shell.h"
+
+namespace hearth::node {
+namespace {
+
+constexpr unsigned kWorkers = 6;
+constexpr std::uint64_t kKeepFreeBytes = 1ULL << 30;
+
+int give_up(const Error& error) {
+  log_error("the node cannot run: " + error.message);
+  return kExitFailed;
+}
+
+int run_shell(const RunOptions& options, sandbox::Host& host, const net::IdentityKey& key) {
+  Result<std::unique_ptr<blob::BlobStore>> cache = blob::BlobStore::open(
+      options.directory / "cache",
+      {.max_bytes = options.cache_bytes, .keep_free_bytes = kKeepFreeBytes, .evict = true, .durable = false});
+  if (!cache) return give_up(cache.error());
+  int code = kExitStopped;
+  net::Loop loop;
+  net::Workers workers(kWorkers);
+  Shell shell({.loop = loop,
+               .workers = workers,
+               .host = host,
+               .cache = **cache,
+               .key = key,
+               .directory = options.directory,
+               .machine = sandbox::read_machine()},
+              [&loop, &code] {
+                code = kExitRevoked;
+                loop.stop();
+              });
+  loop.on_signal({SIGTERM, SIGINT}, [&loop](int) { loop.stop(); });
+  shell.start();
+  loop.run();
+  return code;
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+  // First, while there is one thread.
+  Result<std::unique_ptr<sandbox::Host>> host = sandbox::Host::open(
+      {.state_directory = options.directory / "sandbox", .bwrap = options.bwrap, .cpu_weight = options.cpu_weight});
+  if (!host) return give_up(host.error());
+  Result<net::IdentityKey> key = net::IdentityKey::load_or_create(options.directory / "identity.pem");
+  if (!key) return give_up(key.error());
+  return run_shell(options, **host, *key);
+}
+
+}  // namespace hearth::node

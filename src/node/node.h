@@ -1,0 +1,32 @@
+// The shell round core/node: a process that offers this PC to its hub and runs what the hub assigns.
+//
+// It keeps one session with its hub (proto/hearth/v1/session.proto) and comes back to it for ever; what it decides is
+// decided by core/node/agent.h. Inputs come from the hub into a cache; programs run in sandbox/; what they print and
+// leave goes back as blobs. What a guest makes lives in memory only.
+//
+// In RunOptions::directory: identity.pem, account.json (account/account.h), policy.json (the owner's limits, see
+// policy.h), status.json (what the node says of itself, see status.h), cache/ (inputs, by their hash), sandbox/.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace hearth::node {
+
+struct RunOptions {
+  std::filesystem::path directory;
+  std::string bwrap = "bwrap";
+  std::uint64_t cache_bytes = 20ULL << 30;
+  std::uint32_t cpu_weight = 10;  // see sandbox::Options
+};
+
+constexpr int kExitStopped = 0;  // by SIGTERM or SIGINT
+constexpr int kExitFailed = 1;   // the log says why
+constexpr int kExitRevoked = 3;  // the hub does not admit this device any more: starting again is useless
+
+// Runs until a signal, or until the hub has revoked the device. Call while the process has one thread. An account that
+// is not there yet is waited for.
+int run(const RunOptions& options);
+
+}  // namespace hearth::node

@@ -1,0 +1,90 @@
+#include "node/policy.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <nlohmann/json.hpp>
+
+namespace hearth::node {
+namespace {
+
+using Json = nlohmann::json;
+
+std::unexpected<Error> refuse(std::string_view field, std::string_view allowed) {
+  return fail(Code::kInvalidArgument, "policy.json: \"" + std::string(field) + "\" must be " + std::string(allowed));
+}
+
+Result<std::uint64_t> number(const Json& object, const char* field, std::uint64_t absent) {
+  auto found = object.find(field);
+  if (found == object.end() || found->is_null()) return absent;
+  if (!found->is_number_unsigned()) return refuse(field, "a whole number of at least 0");
+  return found->get<std::uint64_t>();
+}
+
+Result<bool> flag(const Json& object, const char* field) {
+  auto found = object.find(field);
+  if (found == object.end() || found->is_null()) return false;
+  if (!found->is_boolean()) return refuse(field, "true or false");
+  return found->get<bool>();
+}
+
+// "22" or "22:30" as minutes of the day; -1 if malformed. 24 is the day's end.
+int minute_of(std::string_view text) {
+  std::size_t colon = text.find(':');
+  std::string_view hour_text = text.substr(0, colon);
+  std::string_view minute_text = colon == std::string_view::npos ? "0" : text.substr(colon + 1);
+  int hour = -1;
+  int minute = -1;
+  auto read = [](std::string_view digits, int& out) {
+    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
+    return error == std::errc() && end == digits.data() + digits.size() && digits.size() <= 2 && out >= 0;
+  };
+  if (!read(hour_text, hour) || !read(minute_text, minute) || hour > 24 || minute > 59) return -1;
+  int minutes = hour * 60 + minute;
+  if (minutes > 24 * 60) return -1;
+  return minutes % (24 * 60);
+}
+
+Result<void> read_hours(const Json& object, Policy& policy) {
+  constexpr std::string_view kAllowed = "a span of the day like \"22-7\" or \"22:30-7:00\"";
+  auto found = object.find("hours");
+  if (found == object.end() || found->is_null()) return {};
+  if (!found->is_string()) return refuse("hours", kAllowed);
+  std::string text = found->get<std::string>();
+  if (text.empty()) return {};
+  std::size_t dash = text.find('-');
+  if (dash == std::string::npos) return refuse("hours", kAllowed);
+  int from = minute_of(std::string_view(text).substr(0, dash));
+  int to = minute_of(std::string_view(text).substr(dash + 1));
+  if (from < 0 || to < 0) return refuse("hours", kAllowed);
+  policy.has_hours = true;
+  policy.from_minute = static_cast<std::uint16_t>(from);
+  policy.to_minute = static_cast<std::uint16_t>(to);
+  return {};
+}
+
+}  // namespace
+
+Resources default_offer(const Resources& machine) {
+  return {.cores = machine.cores, .memory_bytes = machine.memory_bytes / 5 * 4, .gpus = machine.gpus};
+}
+
+Result<Policy> parse_policy(std::string_view json, const Resources& offered, const Resources& machine) {
+  Json object = Json::parse(json, nullptr, false);
+  if (!object.is_object()) return fail(Code::kInvalidArgument, "policy.json is no JSON object");
+  Policy policy;
+  policy.limit = offered;
+  Result<std::uint64_t> cores = number(object, "cores", offered.cores);
+  Result<std::uint64_t> memory = number(object, "memory_bytes", offered.memory_bytes);
+  Result<bool> draining = flag(object, "draining");
+  if (!cores) return std::unexpected(cores.error());
+  if (!memory) return std::unexpected(memory.error());
+  if (!draining) return std::unexpected(draining.error());
+  policy.limit.cores = static_cast<std::uint32_t>(std::min<std::uint64_t>(*cores, machine.cores));
+  policy.limit.memory_bytes = std::min(*memory, machine.memory_bytes);
+  policy.draining = *draining;
+  if (Result<void> read = read_hours(object, policy); !read) return std::unexpected(read.error());
+  return policy;
+}
+
+}  // namespace hearth::node

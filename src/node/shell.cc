@@ -1,0 +1,320 @@
+#include "node/shell.h"
+
+#include <algorithm>
+#include <ctime>
+#include <fstream>
+
+#include "base/log.h"
+#include "node/command.h"
+#include "node/outcome.h"
+#include "node/policy.h"
+
+namespace hearth::node {
+namespace {
+
+constexpr std::size_t kMaxPieceBytes = 256 << 10;
+constexpr std::size_t kMaxQueuedLogBytes = 4 << 20;  // of log pieces that the hub has not taken yet
+constexpr Duration kLogDelay = milliseconds(20);     // so that small writes share a frame
+constexpr Duration kLookAround = seconds(1);
+constexpr std::size_t kMaxPolicyBytes = 64 << 10;
+constexpr std::size_t kAttemptBytes = 32;
+
+// The file's text; empty if there is none.
+std::string read_small_file(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::string text(kMaxPolicyBytes, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return text;
+}
+
+std::uint16_t minute_of_day() {
+  std::time_t now = std::time(nullptr);
+  std::tm local{};
+  ::localtime_r(&now, &local);
+  return static_cast<std::uint16_t>(local.tm_hour * 60 + local.tm_min);
+}
+
+Resources resources_of(const sandbox::Machine& machine) {
+  return {.cores = machine.cores,
+          .memory_bytes = machine.memory_bytes,
+          .gpus = static_cast<std::uint32_t>(machine.gpus.size())};
+}
+
+}  // namespace
+
+Shell::Shell(World world, std::function<void()> on_revoked)
+    : world_(std::move(world)),
+      on_revoked_(std::move(on_revoked)),
+      machine_(resources_of(world_.machine)),
+      agent_({}, machine_),
+      connection_(world_.loop, world_.workers, world_.directory, world_.key,
+                  {.on_open = [this] { return make_hello(); },
+                   .on_lost = [this] { on_lost(); },
+                   .on_frame = [this](const v1::HubFrame& frame) { on_frame(frame); },
+                   .on_revoked =
+                       [this] {
+                         revoked_ = true;
+                         on_revoked_();
+                       }}),
+      executor_({.loop = world_.loop,
+                 .workers = world_.workers,
+                 .host = world_.host,
+                 .cache = world_.cache,
+                 .gpus = world_.machine.gpus,
+                 .link = [this] { return connection_.link(); }},
+                {.prepared =
+                     [this](AttemptId attempt, bool succeeded) {
+                       agent_.on_prepared(attempt, succeeded, world_.loop.now());
+                       pump();
+                     },
+                 .exited =
+                     [this](AttemptId attempt) {
+                       agent_.on_exited(attempt, world_.loop.now());
+                       pump();
+                     },
+                 .collected =
+                     [this](AttemptId attempt) {
+                       agent_.on_collected(attempt, world_.loop.now());
+                       pump();
+                     },
+                 .log_grew = [this](AttemptId attempt) { world_.loop.post([this, attempt] { log_grew(attempt); }); }}) {
+}
+
+Shell::~Shell() = default;
+
+void Shell::start() {
+  agent_.on_policy({.limit = default_offer(machine_)}, world_.loop.now());
+  agent_.on_local_time(minute_of_day(), world_.loop.now());
+  world_.loop.spawn([](Shell& shell) -> net::Async<void> {
+    // The owner's limits are known before the hub hears of this node.
+    co_await shell.read_policy();
+    shell.world_.loop.spawn(shell.connection_.run());
+    shell.world_.loop.spawn(shell.tick_for_ever());
+    shell.world_.loop.spawn(shell.look_around_for_ever());
+  }(*this));
+}
+
+void Shell::perform(const Effect& effect) {
+  std::visit([this](const auto& order) { carry_out(order); }, effect);
+}
+
+void Shell::pump() {
+  for (std::vector<Effect> effects = agent_.take_effects(); !effects.empty(); effects = agent_.take_effects()) {
+    for (const Effect& effect : effects) perform(effect);
+  }
+  std::optional<Time> next = agent_.next_deadline();
+  if (next && *next < sleeping_until_) deadline_changed_.notify();
+}
+
+net::Async<void> Shell::tick_for_ever() {
+  for (;;) {
+    Time now = world_.loop.now();
+    agent_.tick(now);
+    pump();
+    sleeping_until_ = std::max(now, std::min(agent_.next_deadline().value_or(now + kLookAround), now + kLookAround));
+    co_await deadline_changed_.wait(std::max(sleeping_until_ - now, milliseconds(1)));
+  }
+}
+
+net::Async<void> Shell::look_around_for_ever() {
+  for (;;) {
+    co_await read_policy();
+    agent_.on_local_time(minute_of_day(), world_.loop.now());
+    pump();
+    co_await tell_status();
+    co_await net::sleep_for(kLookAround);
+  }
+}
+
+net::Async<void> Shell::read_policy() {
+  std::filesystem::path file = world_.directory / "policy.json";
+  std::string text = co_await world_.workers.run([&file] { return read_small_file(file); });
+  if (policy_read_ && text == policy_text_) co_return;
+  policy_read_ = true;
+  policy_text_ = text;
+  Result<Policy> policy = parse_policy(text.empty() ? "{}" : text, default_offer(machine_), machine_);
+  if (!policy) {
+    log_warning("the limits are left as they were: " + policy.error().message);
+    co_return;
+  }
+  agent_.on_policy(*policy, world_.loop.now());
+  pump();
+}
+
+net::Async<void> Shell::tell_status() {
+  Status status{.connected = connection_.is_open(),
+                .hub = connection_.hub(),
+                .running = agent_.running(),
+                .held = agent_.held().size(),
+                .closed_reason = agent_.closed_reason(),
+                .drained = agent_.drained(),
+                .revoked = revoked_};
+  if (told_ == status) co_return;
+  std::filesystem::path file = world_.directory / "status.json";
+  Result<void> written = co_await world_.workers.run([&] { return write_status(file, status); });
+  if (!written) log_warning(written.error().message);
+  told_ = status;
+}
+
+// --- what is said
+
+v1::Hello Shell::make_hello() {
+  // What the agent wants sent at the session's start leaves after the hello.
+  agent_.on_session_open(world_.loop.now());
+  world_.loop.post([this] { pump(); });
+  v1::Hello hello;
+  *hello.mutable_total() = to_proto(machine_);
+  *hello.mutable_offered() = to_proto(agent_.offered());
+  hello.set_cpu_model(world_.machine.cpu_model);
+  hello.set_system(world_.machine.system);
+  hello.set_isolation(world_.host.description());
+  hello.set_version(HEARTH_VERSION);
+  hello.set_closed(agent_.closed());
+  hello.set_closed_reason(agent_.closed_reason());
+  for (AttemptId attempt : agent_.held()) *hello.add_held() = to_proto(attempt);
+  return hello;
+}
+
+void Shell::carry_out(const Wipe& order) {
+  executor_.wipe(order.attempt);
+  watched_.erase(order.attempt);
+  grown_.erase(order.attempt);
+}
+
+void Shell::carry_out(const SendStarted& order) {
+  if (!connection_.is_open()) return;
+  *connection_.frame(kAttemptBytes).add_started()->mutable_attempt() = to_proto(order.attempt);
+}
+
+void Shell::carry_out(const SendFinished& order) {
+  if (!connection_.is_open()) return;
+  send_whole_log(order.attempt);
+  v1::Finished finished;
+  *finished.mutable_attempt() = to_proto(order.attempt);
+  if (const v1::Outcome* outcome = executor_.outcome(order.attempt)) {
+    *finished.mutable_outcome() = *outcome;
+  } else {
+    // The agent did not take it.
+    *finished.mutable_outcome() = failed_outcome(v1::FAILURE_REASON_NODE_LOST, "the node holds too many tasks");
+    executor_.wipe(order.attempt);
+  }
+  std::size_t bytes = finished.ByteSizeLong() + 8;
+  *connection_.frame(bytes).add_finished() = std::move(finished);
+}
+
+void Shell::carry_out(const SendOffer& order) {
+  if (!connection_.is_open()) return;
+  v1::Offer& offer = *connection_.frame(256).mutable_offer();
+  *offer.mutable_offered() = to_proto(order.offered);
+  offer.set_closed(order.closed);
+  offer.set_closed_reason(order.closed_reason);
+}
+
+void Shell::carry_out(const SendHeartbeat& /*order*/) {
+  sandbox::Load load = load_.read();
+  if (!connection_.is_open()) return;
+  v1::Heartbeat& heartbeat = *connection_.frame(kAttemptBytes).mutable_heartbeat();
+  heartbeat.set_cpu_load(static_cast<float>(load.cpu));
+  heartbeat.set_memory_used_bytes(load.memory_used_bytes);
+}
+
+// --- what is heard
+
+void Shell::on_frame(const v1::HubFrame& frame) {
+  Time now = world_.loop.now();
+  // Ends first: they make room.
+  for (const v1::AttemptId& attempt : frame.acknowledged()) agent_.on_acknowledged(from_proto(attempt), now);
+  for (const v1::AttemptId& attempt : frame.stop()) agent_.on_stop(from_proto(attempt), now);
+  on_assign(frame);
+  pump();
+  for (const v1::WatchLog& watch : frame.watch_logs()) on_watch(watch);
+}
+
+void Shell::on_assign(const v1::HubFrame& frame) {
+  std::map<std::uint64_t, std::shared_ptr<const JobOrder>> jobs;
+  for (const v1::Assign& assign : frame.assign()) {
+    AttemptId attempt = from_proto(assign.attempt());
+    std::shared_ptr<const JobOrder>& job = jobs[attempt.task.job.value];
+    if (assign.has_spec()) {
+      auto order = std::make_shared<JobOrder>();
+      order->spec = assign.spec();
+      order->trees.assign(assign.dependency_outputs().begin(), assign.dependency_outputs().end());
+      if (assign.spec().has_inputs()) order->trees.push_back(assign.spec().inputs());
+      job = std::move(order);
+    }
+    if (!job) {
+      log_warning("the hub assigned a task without its job");
+      continue;
+    }
+    if (!executor_.knows(attempt)) executor_.add(attempt, job);
+    agent_.on_assign({.attempt = attempt, .needs = needs_of(job->spec), .time_limit = time_limit_of(job->spec)},
+                     world_.loop.now());
+  }
+}
+
+void Shell::on_watch(const v1::WatchLog& watch) {
+  AttemptId attempt = from_proto(watch.attempt());
+  std::shared_ptr<Attempt> found = executor_.find(attempt);
+  if (!found) return;
+  found->watched = !watch.stop();
+  watched_.erase(attempt);
+  if (watch.stop()) return;
+  watched_[attempt] = watch.offset();
+  log_grew(attempt);
+}
+
+void Shell::on_lost() {
+  for (const auto& [attempt, offset] : watched_) {
+    if (std::shared_ptr<Attempt> found = executor_.find(attempt)) found->watched = false;
+  }
+  watched_.clear();
+  grown_.clear();
+  agent_.on_session_lost(world_.loop.now());
+  pump();
+}
+
+// --- logs
+
+void Shell::log_grew(AttemptId attempt) {
+  if (!watched_.contains(attempt)) return;
+  grown_.insert(attempt);
+  if (sending_logs_) return;
+  sending_logs_ = true;
+  world_.loop.spawn(send_logs_soon());
+}
+
+net::Async<void> Shell::send_logs_soon() {
+  while (!grown_.empty()) {
+    co_await net::sleep_for(kLogDelay);
+    for (AttemptId attempt : std::exchange(grown_, {})) {
+      bool all_sent = send_log(attempt);
+      if (!all_sent) grown_.insert(attempt);
+    }
+  }
+  sending_logs_ = false;
+}
+
+// False if there is more than may be queued now.
+bool Shell::send_log(AttemptId attempt) {
+  auto watched = watched_.find(attempt);
+  std::shared_ptr<Attempt> found = executor_.find(attempt);
+  if (watched == watched_.end() || !found || !connection_.is_open()) return true;
+  while (connection_.queued_bytes() < kMaxQueuedLogBytes) {
+    std::string bytes = found->log.read(watched->second, kMaxPieceBytes);
+    if (bytes.empty()) return true;
+    v1::LogPiece& piece = *connection_.frame(bytes.size() + kAttemptBytes).add_logs();
+    *piece.mutable_attempt() = to_proto(attempt);
+    piece.set_offset(watched->second);
+    watched->second += bytes.size();
+    piece.set_data(std::move(bytes));
+  }
+  return false;
+}
+
+// Before its end is told; what is not sent then is in the log that the hub has.
+void Shell::send_whole_log(AttemptId attempt) {
+  if (watched_.contains(attempt)) static_cast<void>(send_log(attempt));
+}
+
+}  // namespace hearth::node

@@ -1,0 +1,86 @@
+// Ties core/node to the world: turns what happens into its events, and its effects into deeds. The loop's thread only.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "core/node/agent.h"
+#include "node/connection.h"
+#include "node/executor.h"
+#include "node/status.h"
+
+namespace hearth::node {
+
+class Shell {
+ public:
+  struct World {
+    net::Loop& loop;
+    net::Workers& workers;
+    sandbox::Host& host;
+    blob::BlobStore& cache;
+    const net::IdentityKey& key;
+    std::filesystem::path directory;
+    sandbox::Machine machine;
+  };
+
+  // `on_revoked`: see node.h.
+  Shell(World world, std::function<void()> on_revoked);
+  ~Shell();
+
+  // Begins; the loop does the rest.
+  void start();
+
+ private:
+  void perform(const Effect& effect);
+  void carry_out(const Prepare& order) { executor_.prepare(order.attempt); }
+  void carry_out(const Run& order) { executor_.run(order.attempt); }
+  void carry_out(const Kill& order) { executor_.kill(order.attempt, order.time_limit); }
+  void carry_out(const Collect& order) { executor_.collect(order.attempt); }
+  void carry_out(const Wipe& order);
+  void carry_out(const SendStarted& order);
+  void carry_out(const SendFinished& order);
+  void carry_out(const SendOffer& order);
+  void carry_out(const SendHeartbeat& order);
+
+  // Gives the agent's effects to the world until there are none. After every event.
+  void pump();
+  net::Async<void> tick_for_ever();
+  net::Async<void> look_around_for_ever();
+  net::Async<void> read_policy();
+  net::Async<void> tell_status();
+
+  v1::Hello make_hello();
+  void on_frame(const v1::HubFrame& frame);
+  void on_assign(const v1::HubFrame& frame);
+  void on_watch(const v1::WatchLog& watch);
+  void on_lost();
+
+  void log_grew(AttemptId attempt);
+  net::Async<void> send_logs_soon();
+  bool send_log(AttemptId attempt);
+  void send_whole_log(AttemptId attempt);
+
+  World world_;
+  std::function<void()> on_revoked_;
+  Resources machine_;
+  Agent agent_;
+  Connection connection_;
+  Executor executor_;
+  sandbox::LoadMeter load_;
+  net::Event deadline_changed_;
+  Time sleeping_until_;
+  std::string policy_text_;
+  bool policy_read_ = false;
+  bool revoked_ = false;
+  std::optional<Status> told_;
+  std::map<AttemptId, std::uint64_t> watched_;  // to the offset of what is to be sent next
+  std::set<AttemptId> grown_;
+  bool sending_logs_ = false;
+};
+
+}  // namespace hearth::node

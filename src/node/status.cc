@@ -1,0 +1,33 @@
+#include "node/status.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+namespace hearth::node {
+
+std::string format_status(const Status& status) {
+  const nlohmann::ordered_json object = {{"connected", status.connected},
+                                         {"hub", status.hub},
+                                         {"running", status.running},
+                                         {"held", status.held},
+                                         {"closed_reason", status.closed_reason},
+                                         {"drained", status.drained},
+                                         {"revoked", status.revoked}};
+  return object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+Result<void> write_status(const std::filesystem::path& file, const Status& status) {
+  std::filesystem::path fresh = file.string() + ".new";
+  {
+    std::ofstream out(fresh, std::ios::trunc);
+    out << format_status(status) << std::flush;
+    if (!out) return fail_errno(errno, "writing " + fresh.string());
+  }
+  if (std::rename(fresh.c_str(), file.c_str()) != 0) return fail_errno(errno, "writing " + file.string());
+  return {};
+}
+
+}  // namespace hearth::node
