@@ -258,8 +258,10 @@ class CommandLine {
     return path_of(*parent) + " " + command.get_name();
   }
 
+  // Not command.help(), which tells about the subcommand that was parsed: here, `help`.
   static std::string help_of(const CLI::App& command) {
-    std::string text = command.help(command.get_parent() == nullptr ? "" : "hearth");
+    const std::string full_name = command.get_parent() == nullptr ? "hearth" : "hearth " + path_of(command);
+    std::string text = command.get_formatter()->make_help(&command, full_name, CLI::AppFormatMode::Normal);
     if (command.get_name() != "run") return text;
     const std::size_t usage = text.find("hearth run [OPTIONS]");
     return text.replace(usage, text.find('\n', usage) - usage, kRunUsage);

@@ -175,7 +175,7 @@ Result<int> invite(const Context& context, const InviteOptions& options) {
   const Result<v1::InviteReply> reply = (*client)->call<v1::InviteReply>("hearth.v1.DeviceService/Invite", request);
   if (!reply) return std::unexpected(reply.error());
   show_invitation(context, *reply);
-  if (options.no_wait || !is_terminal(STDIN_FILENO)) {
+  if (options.no_wait || context.json || !is_terminal(STDIN_FILENO)) {
     say("when the device shows its six digits, let it in with: hearth devices allow CODE");
     return 0;
   }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "blob/parallel.h"
 #include "blob/transfer.h"
 #include "cli/results.h"
 
@@ -79,11 +80,10 @@ class Fetcher {
     if (!destination) co_return std::unexpected(destination.error());
     FetchedResults fetched;
     fetched.warnings = plan_.warnings();
-    for (const PlannedFile& file : plan_.files()) {
-      Result<void> done = co_await fetch(*destination, file);
-      if (!done) co_return std::unexpected(fail(done, file.path).error());
-      fetched.files.push_back(file.path);
-    }
+    for (const PlannedFile& file : plan_.files()) fetched.files.push_back(file.path);
+    Result<void> done = co_await blob::run_all(plan_.files().size(),
+                                               [&](std::size_t i) { return fetch(*destination, plan_.files()[i]); });
+    if (!done) co_return std::unexpected(done.error());
     co_return fetched;
   }
 
@@ -97,22 +97,38 @@ class Fetcher {
       const Result<v1::GetJobReply> reply =
           co_await call_patiently<v1::GetJobReply>(client_.session(), "hearth.v1.JobService/Get", request);
       if (!reply) co_return std::unexpected(reply.error());
-      for (const v1::Task& task : reply->tasks()) {
-        Result<void> added = co_await add(task);
-        if (!added) co_return added;
-      }
+      Result<void> added = co_await add(*reply);
+      if (!added) co_return added;
       request.set_first_task(request.first_task() + request.task_limit());
       if (options_.task || request.first_task() >= reply->job().spec().tasks()) co_return Result<void>();
     }
   }
 
-  net::Async<Result<void>> add(const v1::Task& task) {
+  // The trees come several at once, but are planned in the tasks' order: the first one keeps a name that several want.
+  net::Async<Result<void>> add(const v1::GetJobReply& page) {
+    std::vector<v1::Tree> trees(static_cast<std::size_t>(page.tasks_size()));
+    Result<void> fetched = co_await blob::run_all(
+        trees.size(), [&](std::size_t i) { return fetch_tree(page.tasks(static_cast<int>(i)), trees[i]); });
+    if (!fetched) co_return fetched;
+    for (std::size_t i = 0; i < trees.size(); ++i) {
+      Result<void> added = plan_.add(page.tasks(static_cast<int>(i)).index(), trees[i]);
+      if (!added) co_return added;
+    }
+    co_return Result<void>();
+  }
+
+  net::Async<Result<void>> fetch_tree(const v1::Task& task, v1::Tree& into) {
     if (task.outcome().outputs().sha256().empty()) co_return Result<void>();
-    Result<std::string> token = co_await client_.session().token();
-    if (!token) co_return std::unexpected(token.error());
-    const Result<v1::Tree> tree = co_await transfer_.fetch_tree(task.outcome().outputs());
-    if (!tree) co_return std::unexpected(fail(tree, fmt::format("the results of task {}", task.index())).error());
-    co_return plan_.add(task.index(), *tree);
+    Retries retries(client_.loop());
+    while (true) {
+      Result<v1::Tree> tree = co_await transfer_.fetch_tree(task.outcome().outputs());
+      if (tree) {
+        into = std::move(*tree);
+        co_return Result<void>();
+      }
+      const bool again = co_await retries.may_repeat(tree.error());
+      if (!again) co_return std::unexpected(fail(tree, fmt::format("the results of task {}", task.index())).error());
+    }
   }
 
   net::Async<Result<void>> fetch(const Destination& destination, const PlannedFile& file) {
@@ -121,15 +137,13 @@ class Fetcher {
       Result<void> done = co_await fetch_once(destination, file);
       if (done) break;
       const bool again = co_await retries.may_repeat(done.error());
-      if (!again) co_return done;
+      if (!again) co_return std::unexpected(fail(done, file.path).error());
     }
     bytes_done_ += file.blob.size();
     co_return Result<void>();
   }
 
   net::Async<Result<void>> fetch_once(const Destination& destination, const PlannedFile& file) {
-    Result<std::string> token = co_await client_.session().token();
-    if (!token) co_return std::unexpected(token.error());
     const Result<Destination::Place> place = destination.place(file.path);
     if (!place) co_return std::unexpected(place.error());
     co_return co_await transfer_.fetch_file(file.blob, place->file(), file.executable, [this](std::uint64_t bytes) {
@@ -216,6 +230,9 @@ net::Async<Result<void>> follow_logs(Client& client, FollowOptions options, std:
 }
 
 net::Async<Result<FetchedResults>> fetch_results(Client& client, FetchOptions options) {
+  // A hub that is away now is said at once; one that goes away later is waited for.
+  const Result<std::string> token = co_await client.session().token();
+  if (!token) co_return std::unexpected(token.error());
   Fetcher fetcher(client, std::move(options));
   Pulse pulse(client.loop(), seconds(10), [&client] { return keep_fresh(client); });
   Result<FetchedResults> fetched = co_await fetcher.run();

@@ -36,7 +36,8 @@ Result<Policy> changed(Policy policy, const LimitOptions& options) {
 std::string describe(const Policy& policy) {
   std::string text = "Others may use of this PC:\n";
   text += fmt::format("  cores   {}\n", policy.cores ? fmt::format("{}", *policy.cores) : "all");
-  text += fmt::format("  memory  {}\n", policy.memory_bytes ? format_bytes(*policy.memory_bytes) : "what it has");
+  text +=
+      fmt::format("  memory  {}\n", policy.memory_bytes ? format_bytes(*policy.memory_bytes) : "80 % of what it has");
   text += fmt::format("  hours   {}\n", policy.hours ? format_hours(*policy.hours) : "all day");
   if (policy.draining) text += "It is leaving its pool: what runs is finished, nothing new is taken.\n";
   return text;

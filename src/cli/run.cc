@@ -34,10 +34,17 @@ class Run {
         quiet_(std::make_shared<Quiet>()) {}
 
   net::Async<Result<int>> run() {
+    // A hub that is away now is said at once; one that goes away later is waited for.
+    const Result<std::string> token = co_await client_.session().token();
+    if (!token) co_return std::unexpected(token.error());
     Result<void> sent = co_await send_inputs();
     if (!sent) co_return std::unexpected(fail(sent, "sending the inputs").error());
     Result<void> submitted = co_await submit();
     if (!submitted) co_return std::unexpected(submitted.error());
+    if (interrupted_) {
+      co_await cancel();
+      co_return kInterrupted;
+    }
     if (options_.detach) {
       print(context_.json ? object_json({{"job_id", fmt::format("{}", job_)}}) : fmt::format("{}\n", job_));
       co_return 0;
@@ -46,24 +53,21 @@ class Run {
     co_return co_await follow();
   }
 
-  // The first Ctrl-C cancels the job, if there is one yet; the second leaves at once.
+  // The first Ctrl-C cancels the job, if there may be one; the second leaves at once.
   void interrupt() {
-    if (job_ == 0 || interrupted_) {
-      quiet_->progress.clear();
+    quiet_->progress.clear();
+    if (interrupted_ || !submitting_) {
       if (job_ != 0) say(fmt::format("left job {} alone: hearth job {}", job_, job_));
       ::_exit(kInterrupted);
     }
     interrupted_ = true;
-    quiet_->progress.clear();
-    say(fmt::format("cancelling job {} (Ctrl-C once more leaves at once)", job_));
-    client_.loop().spawn(cancel());
+    say("cancelling the job (Ctrl-C once more leaves at once)");
+    if (job_ != 0) client_.loop().spawn(cancel());
   }
 
  private:
   net::Async<Result<void>> send_inputs() {
     if (plan_.files.empty()) co_return Result<void>();
-    Result<std::string> token = co_await client_.session().token();
-    if (!token) co_return std::unexpected(token.error());
     blob::Transfer transfer(client_.session().client(), client_.workers(),
                             [this] { return client_.session().last_token(); });
     Pulse pulse(client_.loop(), seconds(10), [this] { return keep_fresh(client_); });
@@ -84,6 +88,7 @@ class Run {
     v1::SubmitRequest request;
     *request.mutable_spec() = plan_.spec;
     request.set_request_id(net::random_bytes(16));
+    submitting_ = true;
     const Result<v1::SubmitReply> reply =
         co_await call_patiently<v1::SubmitReply>(client_.session(), "hearth.v1.JobService/Submit", request);
     if (!reply) co_return std::unexpected(reply.error());
@@ -224,6 +229,7 @@ class Run {
   Client& client_;
   std::shared_ptr<Quiet> quiet_;
   std::uint64_t job_ = 0;
+  bool submitting_ = false;
   bool interrupted_ = false;
   bool cancelling_ = false;
 };

@@ -149,6 +149,8 @@ Result<int> up(const Context& context, const UpOptions& options) {
   if (Result<void> written = write_file_atomically(context.home.config(), format_config(*config)); !written) {
     return std::unexpected(written.error());
   }
+  std::error_code absent;
+  std::filesystem::remove(context.home.node_status(), absent);  // an earlier node's
   if (options.foreground) return run_in_foreground(context, *config, options, std::move(**lock));
   if (Result<void> started = start_service(context.home, *config, std::move(**lock)); !started) {
     return std::unexpected(started.error());
