@@ -48,8 +48,6 @@ Error Client::explain(Error error) const {
         "the hub of pool \"{}\" at {} does not answer ({}); check that its PC is on and up (\"hearth status\" there) "
         "and that this one is on the same network",
         session_.account().pool_name, endpoint.text(), error.message);
-  } else if (error.code == Code::kUnauthenticated) {
-    error.message += "; if this device was revoked, pair it again by a new link: hearth pair LINK";
   }
   return error;
 }

@@ -44,7 +44,7 @@ Finding check_port(const Home& home, const Config& config) {
   if (Lock::holder(home)) return {"port", true, true, fmt::format("{}, in use by hearth", config.port), ""};
   const Result<void> is_free = check_port_is_free(config.address, config.port);
   if (is_free)
-    return {"port", true, true, config.port == 0 ? "any free one" : fmt::format("{} is free", config.port), ""};
+    return {"port", true, true, config.port == 0 ? "any free one will do" : fmt::format("{} is free", config.port), ""};
   return {"port", false, true, is_free.error().message, "hearth up --port PORT"};
 }
 

@@ -1,0 +1,143 @@
+// The program: wires the command line to the daemons, and is the one place that knows everything.
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "account/account.h"
+#include "base/bytes.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/home.h"
+#include "hub/hub.h"
+#include "net/async.h"
+#include "net/crypto.h"
+#include "net/mdns.h"
+#include "node/node.h"
+#include "sandbox/sandbox.h"
+#ifdef HEARTH_WITH_PAGE
+#include "web/page.h"
+#endif
+
+namespace hearth {
+namespace {
+
+constexpr std::size_t kFingerprintBytes = 10;
+
+std::vector<hub::PageFile> page_of_this_program() {
+#ifdef HEARTH_WITH_PAGE
+  return page_files();
+#else
+  return {};
+#endif
+}
+
+// The hub of this PC, with what it makes of this PC's own command line and node.
+class HubDaemon {
+ public:
+  explicit HubDaemon(const cli::HubStart& start) : start_(start), home_{start.home} {}
+
+  Result<void> run() {
+    Result<hub::LocalDevice> command_line = local_device(home_.cli(), cli::host_name() + " cli", false);
+    if (!command_line) return std::unexpected(command_line.error());
+    Result<hub::LocalDevice> node = local_device(home_.node(), cli::host_name(), true);
+    if (!node) return std::unexpected(node.error());
+    Result<std::unique_ptr<hub::Hub>> hub = hub::Hub::start(loop_, {.directory = home_.hub(),
+                                                                    .address = start_.address,
+                                                                    .port = start_.port,
+                                                                    .pool_name = start_.name,
+                                                                    .local_devices = {*command_line, *node},
+                                                                    .page = page_of_this_program()});
+    if (!hub) return std::unexpected(hub.error());
+    for (const auto& [directory, device] : {std::pair(home_.cli(), *command_line), std::pair(home_.node(), *node)}) {
+      if (Result<void> saved = save_account(**hub, directory, device); !saved) return saved;
+    }
+    const std::unique_ptr<net::Announcement> announcement = announce(**hub);
+    loop_.on_signal({SIGTERM, SIGINT}, [this, &hub](int) { stop(**hub); });
+    loop_.run();
+    return {};
+  }
+
+ private:
+  Result<hub::LocalDevice> local_device(const std::filesystem::path& directory, const std::string& name, bool as_node) {
+    if (Result<void> made = cli::make_directory(directory); !made) return std::unexpected(made.error());
+    const Result<net::IdentityKey> key = net::IdentityKey::load_or_create(directory / "identity.pem");
+    if (!key) return std::unexpected(key.error());
+    return hub::LocalDevice{.name = name, .as_node = as_node, .key_spki = key->public_key_spki()};
+  }
+
+  Result<void> save_account(const hub::Hub& hub, const std::filesystem::path& directory,
+                            const hub::LocalDevice& device) {
+    // A hub that listens on one address only is reached there by its own PC too.
+    const bool everywhere = start_.address == "0.0.0.0" || start_.address == "::";
+    return account::save_account(directory,
+                                 {.endpoint = {.host = everywhere ? "127.0.0.1" : start_.address, .port = hub.port()},
+                                  .hub_identity = hub.identity_key(),
+                                  .device = hub.local_device(device.key_spki),
+                                  .pool_name = start_.name});
+  }
+
+  std::unique_ptr<net::Announcement> announce(const hub::Hub& hub) {
+    const std::string fingerprint = to_base64url(net::sha256(hub.identity_key()).substr(0, kFingerprintBytes));
+    Result<std::unique_ptr<net::Announcement>> announcement =
+        net::Announcement::publish(start_.name, hub.port(), fingerprint);
+    if (announcement) return std::move(*announcement);
+    log_info(announcement.error().message);
+    return nullptr;
+  }
+
+  void stop(hub::Hub& hub) {
+    if (std::exchange(stopping_, true)) return;
+    loop_.spawn([](HubDaemon& daemon, hub::Hub& stopped) -> net::Async<void> {
+      co_await stopped.stop();
+      daemon.loop_.stop();
+    }(*this, hub));
+  }
+
+  const cli::HubStart& start_;
+  cli::Home home_;
+  net::Loop loop_;
+  bool stopping_ = false;
+};
+
+int run_hub(const cli::HubStart& start) {
+  const Result<void> done = HubDaemon(start).run();
+  if (done) return 0;
+  log_error("the hub cannot go on: " + done.error().message);
+  return 1;
+}
+
+int run_node(const cli::NodeStart& start) { return node::run({.directory = cli::Home{start.home}.node()}); }
+
+// In a directory of its own: the node's may be in use.
+std::vector<cli::Finding> test_sandbox(const std::filesystem::path&) {
+  std::string directory = (std::filesystem::temp_directory_path() / "hearth-doctor-XXXXXX").string();
+  if (::mkdtemp(directory.data()) == nullptr) {
+    return {{"sandbox", false, true, directory + " cannot be made", "make room in the directory for temporary files"}};
+  }
+  std::vector<cli::Finding> findings;
+  {
+    const Result<std::unique_ptr<sandbox::Host>> host = sandbox::Host::open({.state_directory = directory});
+    if (!host) findings.push_back({"sandbox", false, true, host.error().message, ""});
+    for (const sandbox::Check& check : host ? (*host)->self_test() : std::vector<sandbox::Check>()) {
+      findings.push_back({check.name, check.ok, check.required, check.detail, check.remedy});
+    }
+  }
+  std::error_code failure;
+  std::filesystem::remove_all(directory, failure);
+  return findings;
+}
+
+}  // namespace
+}  // namespace hearth
+
+int main(int argc, char** argv) {
+  return hearth::cli::run(argc, argv,
+                          {.hub = hearth::run_hub, .node = hearth::run_node, .self_test = hearth::test_sandbox});
+}
