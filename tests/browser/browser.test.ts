@@ -1,0 +1,115 @@
+// The page in Debian's Chromium against a real pool: pairing, a job with pictures, and a revocation.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { desktop, launch, phone } from "../../web/test/browser";
+import { Pool, until } from "../harness/pool";
+
+const pool = new Pool();
+const screenshots = process.env.HEARTH_SCREENSHOTS!;
+let browser: Browser;
+
+interface Devices {
+  devices: { name: string; online: boolean }[];
+  pending: { name: string; digits: string }[];
+}
+
+before(async () => {
+  pool.up();
+  mkdirSync(screenshots, { recursive: true });
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  pool.close();
+});
+
+async function open(context: BrowserContext, url: string): Promise<Page> {
+  const page = await context.newPage();
+  page.setDefaultTimeout(30_000);
+  page.on("pageerror", (error) => assert.fail(`the page threw: ${error.stack ?? error.message}`));
+  page.on("console", (message) => assert.ok(!/Content Security Policy/.test(message.text()), message.text()));
+  await page.goto(url);
+  return page;
+}
+
+// Opens an invitation's link and lets the device in on the command line, once both sides show the same digits.
+async function pair(context: BrowserContext, name: string, role = "member"): Promise<Page> {
+  const { links } = pool.json<{ links: string[] }>("invite", "--no-wait", "--role", role);
+  const page = await open(context, links[0]!);
+  await page.getByLabel("Name of this device").fill(name);
+  await page.getByRole("button", { name: "Pair this device" }).click();
+  const { digits } = await until(20_000, () => pool.json<Devices>("devices").pending.find((pending) => pending.name === name));
+  await page.getByLabel(`Six digits: ${digits.split("").join(" ")}`).waitFor();
+  await page.screenshot({ path: join(screenshots, `pair-${name}.png`) });
+  pool.cli_now("devices", "allow", digits);
+  await page.getByRole("navigation", { name: "Main" }).waitFor();
+  return page;
+}
+
+async function run(page: Page, source: string, tasks: number): Promise<void> {
+  await page.getByRole("link", { name: "Run", exact: true }).click();
+  await page.getByLabel("Source of main.py").fill(source);
+  await page.getByLabel("Tasks").fill(String(tasks));
+  await page.getByRole("button", { name: tasks > 1 ? `Run ${tasks} tasks` : "Run it" }).click();
+  await page.getByRole("heading", { name: "main.py" }).waitFor();
+}
+
+const kPicture = `
+import os, struct, time, zlib
+index = int(os.environ["HEARTH_TASK_INDEX"])
+print("painting", index, flush=True)
+time.sleep(2)
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+rows = b"".join(b"\\0" + b"".join(bytes([60 + 60 * index, y, x]) for x in range(160)) for y in range(90))
+with open(f"picture-{index}.png", "wb") as file:
+    file.write(b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 160, 90, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+print("painted", index)
+`;
+
+test("a phone pairs, runs a program and sees its pictures", async () => {
+  const context = await phone(browser);
+  const page = await pair(context, "phone");
+  await run(page, kPicture, 3);
+  await page.getByRole("log").getByText("painting").first().waitFor(); // while it runs
+  await page.getByText("Done", { exact: true }).first().waitFor({ timeout: 60_000 });
+  await page.getByRole("log").getByText("painted").nth(2).waitFor();
+  const picture = page.getByRole("img", { name: "picture-2.png" }).first();
+  await picture.waitFor();
+  const width = await picture.evaluate((image: HTMLImageElement) => image.decode().then(() => image.naturalWidth));
+  assert.equal(width, 160);
+  await page.screenshot({ path: join(screenshots, "job-light.png"), fullPage: true });
+  for (const [scheme, name] of [["light", "light"], ["dark", "dark"]] as const) {
+    await page.emulateMedia({ colorScheme: scheme });
+    for (const [view, address] of [["home", "#/"], ["jobs", "#/jobs"], ["devices", "#/devices"], ["run", "#/run"]] as const) {
+      await page.goto(`${pool.origin}/${address}`);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      await page.screenshot({ path: join(screenshots, `${view}-${name}.png`) });
+    }
+  }
+  await page.goto(`${pool.origin}/#/jobs/1`);
+  await picture.waitFor();
+  await page.screenshot({ path: join(screenshots, "job-dark.png"), fullPage: true });
+  await context.close();
+});
+
+test("a revoked device is out within moments", async () => {
+  const first = await phone(browser);
+  const lost = await pair(first, "lost phone");
+  const second = await desktop(browser);
+  const owner = await pair(second, "desk", "owner");
+  await owner.getByText("All quiet").or(owner.getByRole("heading").first()).first().waitFor();
+  assert.ok(pool.json<Devices>("devices").devices.some((device) => device.name === "lost phone" && device.online));
+  pool.cli_now("devices", "revoke", "lost phone");
+  await lost.getByRole("button", { name: "Pair this device" }).waitFor({ timeout: 10_000 });
+  await lost.reload();
+  await lost.getByRole("button", { name: "Pair this device" }).waitFor();
+  assert.ok(!pool.json<Devices>("devices").devices.some((device) => device.name === "lost phone"));
+  await owner.reload(); // the other device is still in
+  await owner.getByRole("navigation", { name: "Main" }).waitFor();
+  await first.close();
+  await second.close();
+});

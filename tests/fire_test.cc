@@ -1,0 +1,204 @@
+// What must hold when processes die: an acknowledged job is never lost, and a task has one accepted result.
+#include <random>
+#include <set>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "harness/api.h"
+#include "harness/pairing.h"
+#include "harness/pool.h"
+
+namespace hearth::e2e {
+namespace {
+
+using testing::HasSubstr;
+
+class FireTest : public PoolFixture {
+ protected:
+  void kill_hub() { ::kill(pool().hub_process(), SIGKILL); }
+  void kill_node() { ::kill(pool().node_process(), SIGKILL); }
+};
+
+// Submits small jobs for as long as it lives, each until it is acknowledged, whatever happens to the hub.
+class Load {
+ public:
+  explicit Load(const Pool& pool) : thread_([this, &pool] { run(pool); }) {}
+  ~Load() { stop(); }
+
+  void stop() {
+    leave_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  const std::vector<std::uint64_t>& acknowledged() const { return acknowledged_; }  // after stop()
+  int repeated() const { return repeated_; }
+
+ private:
+  static constexpr std::size_t kMost = 150;
+
+  void run(const Pool& pool) {
+    Api api(pool);
+    while (!leave_ && acknowledged_.size() < kMost) {
+      submit(api);
+      pause_for(milliseconds(400));
+    }
+  }
+
+  void submit(Api& api) {
+    v1::JobSpec spec = shell("echo result-{i} > out-{i}");
+    spec.set_tasks(2);
+    spec.add_outputs("out-*");
+    const std::string request_id = net::random_bytes(16);
+    for (auto job = api.submit(spec, request_id);; job = api.submit(spec, request_id)) {
+      if (job) return acknowledged_.push_back(*job);
+      ++repeated_;
+      pause_for(milliseconds(20));
+    }
+  }
+
+  std::atomic<bool> leave_ = false;
+  std::atomic<int> repeated_ = 0;
+  std::vector<std::uint64_t> acknowledged_;
+  std::thread thread_;
+};
+
+std::vector<v1::Job> all_jobs(Api& api) {
+  v1::ListJobsRequest request;
+  request.set_limit(1000);
+  const auto reply = api.call<v1::ListJobsReply>("hearth.v1.JobService/List", request);
+  EXPECT_TRUE(reply) << text_of(reply.error());
+  if (!reply) return {};
+  return {reply->jobs().begin(), reply->jobs().end()};
+}
+
+void expect_finished_once(Api& api, std::uint64_t id) {
+  const v1::Job job = api.wait(id, seconds(90));
+  EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED) << job.DebugString();
+  EXPECT_EQ(job.succeeded(), job.spec().tasks()) << job.DebugString();
+  const v1::GetJobReply reply = api.get(id, job.spec().tasks());
+  for (const v1::Task& task : reply.tasks()) {
+    EXPECT_EQ(task.state(), v1::TASK_STATE_SUCCEEDED);
+    ASSERT_TRUE(task.outcome().has_outputs()) << task.DebugString();
+    v1::Tree tree;
+    const auto bytes = api.get_blob(task.outcome().outputs().sha256());
+    ASSERT_TRUE(bytes && tree.ParseFromString(*bytes)) << task.DebugString();
+    ASSERT_EQ(tree.files_size(), 1);
+    EXPECT_EQ(tree.files(0).path(), "out-" + std::to_string(task.index()));
+    EXPECT_EQ(api.get_blob(tree.files(0).blob().sha256()).value_or(""),
+              "result-" + std::to_string(task.index()) + "\n");
+  }
+}
+
+TEST_F(FireTest, HubIsKilledTwentyTimesUnderLoad) {
+  std::mt19937 random(20261123);
+  std::uniform_int_distribution<int> moment(0, 1500);
+  Api api(pool());
+  const auto steady = api.submit(shell("sleep 30; echo survived"));
+  ASSERT_TRUE(steady) << text_of(steady.error());
+  api.wait_until_running(*steady);
+  const pid_t node = pool().node_process();
+
+  Load load(pool());
+  for (int i = 0; i < 20; ++i) {
+    pause_for(milliseconds(moment(random)));
+    kill_hub();
+    pool().endpoint();
+  }
+  load.stop();
+  EXPECT_GT(load.repeated(), 0) << "the hub was never away when a job was submitted: nothing was tested";
+  EXPECT_EQ(pool().node_process(), node) << "the node died with its hub";
+
+  const v1::Job survived = api.wait(*steady);
+  EXPECT_EQ(survived.state(), v1::JOB_STATE_SUCCEEDED) << survived.DebugString();
+  const v1::Task task = api.get(*steady, 1).tasks(0);
+  EXPECT_EQ(task.attempts(), 1U) << "it was started again though its node went on";
+  EXPECT_EQ(api.log_text(task.outcome()), "survived\n");
+  EXPECT_GE(task.outcome().wall_micros(), 29'000'000U);
+  EXPECT_LE(task.outcome().wall_micros(), 45'000'000U) << "it did not go on while the hub was away";
+
+  const std::set<std::uint64_t> distinct(load.acknowledged().begin(), load.acknowledged().end());
+  EXPECT_EQ(distinct.size(), load.acknowledged().size()) << "two requests were given one job";
+  EXPECT_EQ(all_jobs(api).size(), distinct.size() + 1) << "a repeated request made a second job";
+  for (const std::uint64_t id : distinct) expect_finished_once(api, id);
+}
+
+TEST_F(FireTest, NodeIsKilledAndItsTasksRunAgain) {
+  Api api(pool());
+  v1::JobSpec spec = shell("sleep 6; echo done");
+  spec.set_tasks(2);
+  const auto job = api.submit(spec);
+  ASSERT_TRUE(job) << text_of(job.error());
+  api.wait_until_running(*job);
+  ASSERT_TRUE(eventually(seconds(20), [&] { return !children_of(pool().node_process()).empty(); }));
+  const std::vector<pid_t> before = descendants_of(pool().node_process());
+  kill_node();
+  EXPECT_TRUE(eventually(seconds(5), [&] {
+    for (const pid_t process : before) {
+      if (alive(process)) return false;
+    }
+    return true;
+  })) << "the dead node's tasks go on without it";
+
+  const bool again = eventually(seconds(20), [&] {
+    const v1::GetJobReply reply = api.get(*job, 2);
+    return reply.tasks_size() == 2 && reply.tasks(0).attempts() >= 2 &&
+           reply.tasks(0).state() != v1::TASK_STATE_PENDING;
+  });
+  EXPECT_TRUE(again) << api.get(*job, 2).DebugString();
+  const v1::Job ended = api.wait(*job);
+  EXPECT_EQ(ended.state(), v1::JOB_STATE_SUCCEEDED) << "an attempt lost with its node counts against nothing";
+  EXPECT_EQ(ended.succeeded(), 2U);
+}
+
+TEST_F(FireTest, AnotherNodeTakesTheTasksOfADeadOne) {
+  Api api(pool());
+  Pool& second = add_pool("second");
+  const std::string link = invite(api).links(0);
+  Process joining = second.start_cli({"join", link, "--name", "second"});
+  v1::PendingPairing pending;
+  ASSERT_TRUE(eventually(seconds(20), [&] { return joining.err().find("shows") != std::string::npos; }));
+  ASSERT_EQ(pool().cli({"devices", "allow", "second"}).exit_code, 0);
+  const Ended joined = joining.wait(seconds(60));
+  ASSERT_EQ(joined.exit_code, 0) << joined.err;
+  second.await_node();
+
+  ASSERT_EQ(pool().cli({"limit", "--cores", "0"}).exit_code, 0);
+  std::uint64_t job = 0;
+  ASSERT_TRUE(eventually(seconds(20),
+                         [&] { return pool().cli({"nodes"}).out.find("closed") != std::string::npos || job == 0; }));
+  v1::JobSpec spec = shell("sleep 5; echo done");
+  const auto submitted = api.submit(spec);
+  ASSERT_TRUE(submitted) << text_of(submitted.error());
+  job = *submitted;
+  ASSERT_TRUE(eventually(seconds(20), [&] { return api.get(job, 1).tasks(0).state() == v1::TASK_STATE_RUNNING; }));
+  pool().cli({"limit", "--none"});
+  if (api.get(job, 1).tasks(0).node() == "second") {
+    const pid_t node = second.node_process();
+    ::kill(second.supervisor(), SIGKILL);
+    ::kill(node, SIGKILL);
+  }
+  EXPECT_TRUE(eventually(seconds(20), [&] {
+    const v1::Task task = api.get(job, 1).tasks(0);
+    return task.node() != "second" && task.state() != v1::TASK_STATE_PENDING;
+  })) << api.get(job, 1).DebugString();
+  const v1::Job ended = api.wait(job);
+  EXPECT_EQ(ended.state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(ended.succeeded(), 1U);
+}
+
+TEST_F(FireTest, FollowedRunSurvivesTheHub) {
+  Process run = pool().start_cli(
+      {"run", "--output", "r", "--", "sh", "-c", "echo one; sleep 8; echo two; echo result > r; exit 3"});
+  ASSERT_TRUE(eventually(seconds(30), [&] { return run.out() == "one\n"; })) << run.err();
+  kill_hub();
+  const Ended ended = run.wait(seconds(60));
+  EXPECT_EQ(ended.exit_code, 3) << ended.err;
+  EXPECT_EQ(ended.out, "one\ntwo\n");
+  // A task that failed hands its results over all the same.
+  EXPECT_TRUE(ended.err.find("could not be fetched") == std::string::npos) << ended.err;
+}
+
+}  // namespace
+}  // namespace hearth::e2e
