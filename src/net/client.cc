@@ -15,6 +15,7 @@ using Sink = std::function<Async<Result<void>>(std::string_view)>;
 constexpr std::size_t kMaxHeadBytes = 64 * 1024;
 constexpr std::size_t kMaxErrorBytes = 64 * 1024;  // of a refusal's text
 constexpr std::size_t kReadPiece = 256 * 1024;
+constexpr std::size_t kStreamPiece = 16 * 1024;  // held while a stream is silent
 constexpr Duration kForever = minutes(60 * 24 * 365);
 
 // Gives the connection back when a request ends, however it ends.
@@ -240,17 +241,8 @@ Async<Result<Response>> TlsClient::piecewise(Pool pool, Workers& workers, Outgoi
     if (!text) co_return ended(*pool, text.error());
     response.body = std::move(*text);
   }
-  std::string piece;
+  std::string piece(request.stall == kForever ? kStreamPiece : kReadPiece, '\0');
   while (!body.done()) {
-    // A stream that says nothing for long holds no buffer.
-    Result<bool> more = co_await input.wait_for_bytes(steady_now() + request.stall);
-    if (more && !*more) {
-      Result<void> end = body.end_of_input();
-      if (end) break;
-      co_return ended(*pool, end.error());
-    }
-    if (!more) co_return ended(*pool, more.error());
-    piece.resize(kReadPiece);
     Result<std::size_t> count = co_await input.read_body(body, piece, request.stall);
     if (!count) co_return ended(*pool, count.error());
     if (*count == 0) continue;

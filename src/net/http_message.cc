@@ -108,13 +108,15 @@ Result<BodyDecoder::Step> BodyDecoder::decode(std::string_view input, std::size_
 }
 
 Result<BodyDecoder::Step> BodyDecoder::decode_line(std::string_view input) {
+  if (state_ == State::kDataEnd && !std::string_view("\r\n").starts_with(input.substr(0, 2))) {
+    return fail(Code::kInvalidArgument, "a chunk is longer than its size says");
+  }
   std::size_t end = input.find("\r\n");
   std::size_t limit = state_ == State::kTrailer ? kMaxTrailerBytes : kMaxChunkLine;
   if (std::min(end, input.size()) > limit) return fail(Code::kInvalidArgument, "a chunk's size line is too long");
   if (end == std::string_view::npos) return Step{};
   std::string_view line = input.substr(0, end);
   if (state_ == State::kDataEnd) {
-    if (!line.empty()) return fail(Code::kInvalidArgument, "a chunk is longer than its size says");
     state_ = State::kSizeLine;
   } else if (state_ == State::kSizeLine) {
     Result<void> started = start_chunk(line);

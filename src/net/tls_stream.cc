@@ -148,6 +148,17 @@ TlsStream::Outcome TlsStream::try_read(std::span<char> buffer, std::size_t& coun
   return outcome_of(SSL_read_ex(ssl_.get(), buffer.data(), buffer.size(), &count));
 }
 
+// As many records as there are. What ends the reading after the first is found again by the next call.
+TlsStream::Outcome TlsStream::try_fill(std::span<char> buffer, std::size_t& count) {
+  Outcome outcome = try_read(buffer, count);
+  std::size_t more = count;
+  while (more > 0 && count < buffer.size()) {
+    if (try_read(buffer.subspan(count), more) != Outcome::kDone) break;
+    count += more;
+  }
+  return outcome;
+}
+
 TlsStream::Outcome TlsStream::try_append(std::string& buffer, std::size_t& count) {
   std::array<char, kRecordBytes> record;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the read
   Outcome outcome = try_read(record, count);
@@ -169,7 +180,7 @@ Async<Result<std::size_t>> TlsStream::read_with(Try attempt, Time due) {
 }
 
 Async<Result<std::size_t>> TlsStream::read_some(std::span<char> buffer, Time due) {
-  return read_with([this, buffer](std::size_t& count) { return try_read(buffer, count); }, due);
+  return read_with([this, buffer](std::size_t& count) { return try_fill(buffer, count); }, due);
 }
 
 Async<Result<std::size_t>> TlsStream::read_append(std::string& buffer, Time due) {

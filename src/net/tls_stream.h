@@ -81,6 +81,7 @@ class TlsStream {
   };
   Outcome outcome_of(int result);
   Outcome try_read(std::span<char> buffer, std::size_t& count);
+  Outcome try_fill(std::span<char> buffer, std::size_t& count);
   Outcome try_append(std::string& buffer, std::size_t& count);
   template <class Try>
   Async<Result<std::size_t>> read_with(Try attempt, Time due);
