@@ -1,0 +1,69 @@
+#include "node/policy.h"
+
+#include <gtest/gtest.h>
+
+namespace hearth::node {
+namespace {
+
+constexpr Resources kMachine{.cores = 8, .memory_bytes = 16ULL << 30, .gpus = 1};
+
+Result<Policy> parse(std::string_view json) { return parse_policy(json, default_offer(kMachine), kMachine); }
+
+TEST(Policy, OffersByDefaultWhatLeavesTheOwnerRoom) {
+  auto policy = parse("{}");
+  ASSERT_TRUE(policy);
+  EXPECT_EQ(policy->limit.cores, 8U);
+  EXPECT_EQ(policy->limit.gpus, 1U);
+  EXPECT_LT(policy->limit.memory_bytes, 13ULL << 30);
+  EXPECT_GT(policy->limit.memory_bytes, 12ULL << 30);
+  EXPECT_FALSE(policy->has_hours);
+  EXPECT_FALSE(policy->draining);
+}
+
+TEST(Policy, TakesLimits) {
+  auto policy = parse(R"({"cores": 2, "memory_bytes": 1073741824, "hours": "22:30-7", "draining": true, "more": 1})");
+  ASSERT_TRUE(policy);
+  EXPECT_EQ(policy->limit.cores, 2U);
+  EXPECT_EQ(policy->limit.memory_bytes, 1ULL << 30);
+  EXPECT_TRUE(policy->has_hours);
+  EXPECT_EQ(policy->from_minute, 22 * 60 + 30);
+  EXPECT_EQ(policy->to_minute, 7 * 60);
+  EXPECT_TRUE(policy->draining);
+  EXPECT_EQ(parse(R"({"cores": 99, "memory_bytes": 99999999999999})")->limit.cores, 8U) << "no more than there is";
+  EXPECT_EQ(parse(R"({"memory_bytes": 99999999999999})")->limit.memory_bytes, kMachine.memory_bytes);
+  EXPECT_EQ(parse(R"({"cores": null, "hours": null, "draining": null})")->limit.cores, 8U);
+  EXPECT_EQ(parse(R"({"cores": 0})")->limit.cores, 0U);
+  EXPECT_FALSE(parse(R"({"hours": ""})")->has_hours);
+  EXPECT_EQ(parse(R"({"hours": "0-24"})")->to_minute, 0) << "the day's end is its beginning";
+}
+
+TEST(Policy, RefusesNonsense) {
+  for (const char* json : {"",
+                           "x",
+                           "[]",
+                           "1",
+                           "null",
+                           R"({"cores": -1})",
+                           R"({"cores": 1.5})",
+                           R"({"cores": "2"})",
+                           R"({"memory_bytes": -5})",
+                           R"({"draining": "yes"})",
+                           R"({"hours": 22})",
+                           R"({"hours": "22"})",
+                           R"({"hours": "25-7"})",
+                           R"({"hours": "22:60-7"})",
+                           R"({"hours": "24:01-7"})",
+                           R"({"hours": "-7"})",
+                           R"({"hours": "22-"})",
+                           R"({"hours": "a-b"})",
+                           R"({"hours": "022-7"})",
+                           R"({"hours": "22-7-8"})"}) {
+    auto policy = parse(json);
+    ASSERT_FALSE(policy) << json;
+    EXPECT_EQ(policy.error().code, Code::kInvalidArgument);
+    EXPECT_NE(policy.error().message.find("policy.json"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace hearth::node
