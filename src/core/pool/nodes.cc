@@ -33,41 +33,27 @@ void NodeTable::remove(Node& node) {
   node.connected = false;
   refresh(node);
   set_review(node, std::nullopt);
-  const auto watched = watched_.find(node.id);
-  if (watched != watched_.end()) {
-    deadlines_.erase({watched->second, node.id});
-    watched_.erase(watched);
-  }
+  if (node.watched) deadlines_.erase({node.watched_until, node.id});
   nodes_.erase(NodeId{node.id});
 }
 
 void NodeTable::refresh(Node& node) {
   const bool takes_more = node.is_open() && node.reserved_for == nullptr;
   const bool has_place = takes_more && node.leases() < kMaxLeasesPerNode;
-  rooms_.update(node.id, node.offered, has_place ? std::optional(node.room()) : std::nullopt);
+  rooms_.update(node, has_place);
 
-  const auto known = ahead_keys_.find(node.id);
-  const bool turns_over = has_place && node.brief_cores > 0 && node.ahead.size() < options_.max_prefetch;
-  if (!turns_over) {
-    if (known == ahead_keys_.end()) return;
-    aheads_.erase({known->second, node.id});
-    ahead_keys_.erase(known);
-    return;
+  std::optional<std::int64_t> time_ahead;
+  if (has_place && node.brief_cores > 0 && node.ahead.size() < options_.max_prefetch) {
+    time_ahead = node.ahead_core_micros / static_cast<std::int64_t>(node.brief_cores);
   }
-  const std::int64_t time_ahead = node.ahead_core_micros / static_cast<std::int64_t>(node.brief_cores);
-  if (known == ahead_keys_.end()) {
-    ahead_keys_.emplace(node.id, time_ahead);
-  } else {
-    if (known->second == time_ahead) return;
-    aheads_.erase({known->second, node.id});
-    known->second = time_ahead;
-  }
-  aheads_.emplace(std::pair(time_ahead, node.id), &node);
+  if (node.time_ahead == time_ahead) return;
+  if (node.time_ahead) aheads_.erase({*node.time_ahead, node.id});
+  node.time_ahead = time_ahead;
+  if (time_ahead) aheads_.emplace(std::pair(*time_ahead, node.id), &node);
 }
 
-Node* NodeTable::find_room(const Resources& needs) {
-  const auto found = rooms_.is_large(needs) ? rooms_.find_tightest(needs) : rooms_.find_emptiest(needs);
-  return found ? find(*found) : nullptr;
+Node* NodeTable::find_room(const Resources& needs) const {
+  return rooms_.is_large(needs) ? rooms_.find_tightest(needs) : rooms_.find_emptiest(needs);
 }
 
 Node* NodeTable::find_ahead(const Resources& needs, std::int64_t core_micros) const {
@@ -86,9 +72,10 @@ bool NodeTable::any_open_fits(const Resources& needs) const {
 }
 
 void NodeTable::watch(Node& node) {
-  const Time at = node.last_heard + options_.lease;
-  if (!watched_.emplace(node.id, at).second) return;
-  deadlines_.emplace(at, node.id);
+  if (node.watched) return;
+  node.watched = true;
+  node.watched_until = node.last_heard + options_.lease;
+  deadlines_.emplace(node.watched_until, node.id);
 }
 
 void NodeTable::heard(Node& node, Time now) {
@@ -101,9 +88,9 @@ std::vector<Node*> NodeTable::take_expired(Time now) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const NodeId id = deadlines_.begin()->second;
     deadlines_.erase(deadlines_.begin());
-    watched_.erase(id);
     Node* node = find(id);
     CHECK(node != nullptr);
+    node->watched = false;
     if (node->last_heard + options_.lease > now) {
       watch(*node);  // it was heard of since
     } else {

@@ -34,6 +34,12 @@ struct Node {
   Time last_heard;
   std::optional<Time> review;  // when to take back what it has not started
 
+  // Its places in the table's indices.
+  std::optional<RoomIndex::Place> place;
+  std::optional<std::int64_t> time_ahead;
+  bool watched = false;
+  Time watched_until;
+
   bool is_open() const { return connected && !silent && !closed; }
   Resources room() const { return offered - used; }
   std::uint32_t leases() const { return in_room.size() + ahead.size(); }
@@ -55,7 +61,7 @@ class NodeTable {
 
   // A node with room for `needs`, or null: for small tasks the relatively emptiest one, so that every node takes its
   // share; for large ones the one with the least room, so that big gaps stay whole.
-  Node* find_room(const Resources& needs);
+  Node* find_room(const Resources& needs) const;
 
   // A node whose turn-over leaves place for `core_micros` more work ahead, or null.
   Node* find_ahead(const Resources& needs, std::int64_t core_micros) const;
@@ -78,10 +84,8 @@ class NodeTable {
   Options options_;
   std::map<NodeId, Node> nodes_;
   RoomIndex rooms_;
-  std::map<NodeId, std::int64_t> ahead_keys_;                // a node's place in `aheads_`
   std::map<std::pair<std::int64_t, NodeId>, Node*> aheads_;  // by the time that the work ahead takes
-  std::map<NodeId, Time> watched_;                           // a node's place in `deadlines_`
-  std::set<std::pair<Time, NodeId>> deadlines_;              // at or before the time that the lease ends
+  std::set<std::pair<Time, NodeId>> deadlines_;              // of watched nodes, at or before the end of their lease
   std::set<std::pair<Time, NodeId>> reviews_;
   std::uint64_t version_ = 1;
 };

@@ -2,16 +2,18 @@
 
 #include <tuple>
 
+#include "core/pool/nodes.h"
+
 namespace hearth::pool {
 namespace {
 
-const std::map<std::pair<std::uint64_t, NodeId>, NodeId>& nodes_of(
-    const std::map<std::pair<std::uint64_t, NodeId>, NodeId>& nodes) {
+template <class Nodes>
+const Nodes& nodes_of(const Nodes& nodes) {
   return nodes;
 }
 
-const std::map<std::pair<std::uint64_t, NodeId>, NodeId>& nodes_of(
-    const std::map<std::pair<std::uint64_t, NodeId>, NodeId>* nodes) {
+template <class Nodes>
+const Nodes& nodes_of(const Nodes* nodes) {
   return *nodes;
 }
 
@@ -29,16 +31,16 @@ bool RoomIndex::ByCores::operator()(const Bucket& a, const Bucket& b) const {
   return std::tie(a.free_gpus, a.free_cores, a.cores) < std::tie(b.free_gpus, b.free_cores, b.cores);
 }
 
-void RoomIndex::insert(NodeId node, const Place& place) {
+void RoomIndex::insert(Node& node, const Place& place) {
   const auto bucket = by_share_.try_emplace(place.bucket).first;
   if (bucket->second.empty()) by_cores_.emplace(place.bucket, &bucket->second);
-  bucket->second.emplace(std::pair(place.memory, node), node);
+  bucket->second.emplace(std::pair(place.memory, node.id), &node);
   ++sizes_[place.bucket.cores];
 }
 
-void RoomIndex::erase(NodeId node, const Place& place) {
+void RoomIndex::erase(const Node& node, const Place& place) {
   const auto bucket = by_share_.find(place.bucket);
-  bucket->second.erase({place.memory, node});
+  bucket->second.erase({place.memory, node.id});
   if (bucket->second.empty()) {
     by_cores_.erase(place.bucket);
     by_share_.erase(bucket);
@@ -47,39 +49,30 @@ void RoomIndex::erase(NodeId node, const Place& place) {
   if (--size->second == 0) sizes_.erase(size);
 }
 
-void RoomIndex::update(NodeId node, const Resources& offered, const std::optional<Resources>& room) {
-  const auto known = places_.find(node);
-  if (!room || room->cores == 0) {
-    if (known == places_.end()) return;
-    erase(node, known->second);
-    places_.erase(known);
-    return;
-  }
-  const Place place{{room->cores, offered.cores, room->gpus}, room->memory_bytes};
-  if (known == places_.end()) {
-    places_.emplace(node, place);
-  } else {
-    if (known->second == place) return;
-    erase(node, known->second);
-    known->second = place;
-  }
-  insert(node, place);
+void RoomIndex::update(Node& node, bool is_found) {
+  const Resources room = node.room();
+  std::optional<Place> place;
+  if (is_found && room.cores > 0) place = Place{{room.cores, node.offered.cores, room.gpus}, room.memory_bytes};
+  if (node.place == place) return;
+  if (node.place) erase(node, *node.place);
+  node.place = place;
+  if (place) insert(node, *place);
 }
 
 template <class Buckets>
-std::optional<NodeId> RoomIndex::find_in(const Buckets& buckets, const Resources& needs) {
+Node* RoomIndex::find_in(const Buckets& buckets, const Resources& needs) {
   for (const auto& [bucket, entry] : buckets) {
     if (bucket.free_cores < needs.cores || bucket.free_gpus < needs.gpus) continue;
     const Nodes& nodes = nodes_of(entry);
     const auto node = nodes.lower_bound({needs.memory_bytes, NodeId{}});
     if (node != nodes.end()) return node->second;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
-std::optional<NodeId> RoomIndex::find_emptiest(const Resources& needs) const { return find_in(by_share_, needs); }
+Node* RoomIndex::find_emptiest(const Resources& needs) const { return find_in(by_share_, needs); }
 
-std::optional<NodeId> RoomIndex::find_tightest(const Resources& needs) const { return find_in(by_cores_, needs); }
+Node* RoomIndex::find_tightest(const Resources& needs) const { return find_in(by_cores_, needs); }
 
 bool RoomIndex::is_large(const Resources& needs) const {
   if (needs.gpus > 0) return true;

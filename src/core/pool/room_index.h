@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "base/ids.h"
@@ -12,46 +11,49 @@
 
 namespace hearth::pool {
 
+struct Node;
+
 class RoomIndex {
  public:
-  // Nothing, or no cores: the node is not to be found.
-  void update(NodeId node, const Resources& offered, const std::optional<Resources>& room);
-
-  // The node with the largest share of its cores free that fits; of those the one with the least memory.
-  std::optional<NodeId> find_emptiest(const Resources& needs) const;
-
-  // The node with the fewest free cores that fits.
-  std::optional<NodeId> find_tightest(const Resources& needs) const;
-
-  // Whether tasks of this size are to be placed tightly: a GPU, or more than half of the largest node in the index.
-  bool is_large(const Resources& needs) const;
-
- private:
+  // Where a node lies in the index; it keeps this itself.
   struct Bucket {
     std::uint32_t free_cores = 0;
     std::uint32_t cores = 0;
     std::uint32_t free_gpus = 0;
     bool operator==(const Bucket&) const = default;
   };
-  struct ByShare {
-    bool operator()(const Bucket& a, const Bucket& b) const;
-  };
-  struct ByCores {
-    bool operator()(const Bucket& a, const Bucket& b) const;
-  };
-  using Nodes = std::map<std::pair<std::uint64_t, NodeId>, NodeId>;  // by memory
   struct Place {
     Bucket bucket;
     std::uint64_t memory = 0;
     bool operator==(const Place&) const = default;
   };
 
-  template <class Buckets>
-  static std::optional<NodeId> find_in(const Buckets& buckets, const Resources& needs);
-  void insert(NodeId node, const Place& place);
-  void erase(NodeId node, const Place& place);
+  // Whether the node is to be found, by what it offers and uses now. The node stays where it is in memory.
+  void update(Node& node, bool is_found);
 
-  std::map<NodeId, Place> places_;
+  // The node with the largest share of its cores free that fits, or null; of those the one with the least memory.
+  Node* find_emptiest(const Resources& needs) const;
+
+  // The node with the fewest free cores that fits, or null.
+  Node* find_tightest(const Resources& needs) const;
+
+  // Whether tasks of this size are to be placed tightly: a GPU, or more than half of the largest node in the index.
+  bool is_large(const Resources& needs) const;
+
+ private:
+  struct ByShare {
+    bool operator()(const Bucket& a, const Bucket& b) const;
+  };
+  struct ByCores {
+    bool operator()(const Bucket& a, const Bucket& b) const;
+  };
+  using Nodes = std::map<std::pair<std::uint64_t, NodeId>, Node*>;  // by memory
+
+  template <class Buckets>
+  static Node* find_in(const Buckets& buckets, const Resources& needs);
+  void insert(Node& node, const Place& place);
+  void erase(const Node& node, const Place& place);
+
   std::map<Bucket, Nodes, ByShare> by_share_;
   std::map<Bucket, const Nodes*, ByCores> by_cores_;
   std::map<std::uint32_t, std::uint32_t> sizes_;  // how many nodes in the index offer so many cores
