@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-constexpr std::size_t kMaxFileBytes = 64 * 1024;
+constexpr std::size_t kMaxFileBytes = 64UL * 1024;
 constexpr std::size_t kMaxNameBytes = 256;
 
 fs::path file_in(const fs::path& directory) { return directory / "account.json"; }

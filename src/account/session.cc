@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kChallengeBytes = 32;
 constexpr std::size_t kMaxTokenBytes = 4096;
-constexpr std::int64_t kMaxLifeSeconds = 24 * 60 * 60;
+constexpr std::int64_t kMaxLifeSeconds = 24LL * 60 * 60;
 constexpr Duration kRenewBefore = seconds(60);
 
 // A token goes into a header line: visible ASCII, nothing that could end it.

@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kPieceBytes = 256 * 1024;
+constexpr std::size_t kPieceBytes = 256UL * 1024;
 constexpr std::size_t kMaxDamagedKept = 64;
 
 Result<void> sync_directory(const fs::path& directory) {

@@ -19,8 +19,8 @@ namespace {
 namespace pb = google::protobuf;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr std::size_t kMaxOpenMessageBytes = 64 * 1024;
-constexpr std::size_t kPieceBytes = 16 * 1024;
+constexpr std::size_t kMaxOpenMessageBytes = 64UL * 1024;
+constexpr std::size_t kPieceBytes = 16UL * 1024;
 
 // How a call is encoded, as its Content-Type says.
 struct Format {
@@ -195,7 +195,8 @@ bool is_identifier(std::string_view text, bool dotted) {
   for (char c : text) {
     if (c == '.') has_dot = true;
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-    if (!letter && !(dotted && c == '.')) return false;
+    const bool allowed = letter || (dotted && c == '.');
+    if (!allowed) return false;
   }
   return !text.empty() && has_dot == dotted;
 }
