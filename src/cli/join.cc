@@ -36,7 +36,7 @@ void await_drained(const Home& home) {
     if (status && status->drained) return;
     if (status && status->held != shown) {
       shown = status->held;
-      if (!is_terminal(2)) say(fmt::format("{} tasks are still to be finished here", shown));
+      if (!is_terminal(2)) say(fmt::format("still to be finished here: {} of the pool's tasks", shown));
     }
     progress.show(
         fmt::format("finishing what runs here: {} tasks left (Ctrl-C ends the waiting; the node goes on "

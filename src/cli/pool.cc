@@ -14,6 +14,7 @@ namespace {
 
 std::string state_of(const v1::Node& node) {
   if (!node.connected()) return "away";
+  if (!node.closed() && node.offered().cores() == 0) return "closed by its owner's limit";
   if (!node.closed()) return node.running_tasks() > 0 ? "working" : "idle";
   return node.closed_reason().empty() ? "closed" : "closed: " + node.closed_reason();
 }

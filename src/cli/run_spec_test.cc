@@ -133,9 +133,9 @@ TEST_F(RunSpec, WrongValuesAreNamedWithWhatIsAllowed) {
     const char* value;
     const char* part;
   };
-  const Case cases[] = {{&RunOptions::count, "0", "-n 0: a whole number from 1 to 1,000,000"},
+  const Case cases[] = {{&RunOptions::count, "0", "-n 0: a whole number from 1 to 1000000"},
                         {&RunOptions::count, "1000001", "-n 1000001"},
-                        {&RunOptions::cores, "0", "--cores 0: a whole number from 1 to 1,024"},
+                        {&RunOptions::cores, "0", "--cores 0: a whole number from 1 to 1024"},
                         {&RunOptions::memory, "1K", "--memory 1K"},
                         {&RunOptions::gpus, "17", "--gpu 17"},
                         {&RunOptions::time, "soon", "--time soon"},

@@ -95,7 +95,9 @@ Result<int> welcome(const Context& context, const Config& config, const UpOption
   const Result<std::unique_ptr<Client>> client = await_hub(context.home, kStartLimit);
   if (!client) return std::unexpected(client.error());
   say_it_came_up(context, config);
-  if (options.no_invite || context.json) return 0;
+  // A link lets somebody in: it is for a terminal, not for a service's journal.
+  const bool is_service = options.foreground && !is_terminal(STDOUT_FILENO);
+  if (options.no_invite || context.json || is_service) return 0;
   v1::InviteRequest request;
   request.set_role(v1::ROLE_OWNER);
   const Result<v1::InviteReply> invitation =

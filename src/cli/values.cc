@@ -75,7 +75,7 @@ Result<std::uint64_t> parse_count(std::string_view option, std::string_view text
   const auto value = whole_number(text);
   if (!value || *value < range.least || *value > range.most) {
     return fail(Code::kInvalidArgument, fmt::format("{} {}: a whole number from {} to {} is needed", option,
-                                                    plain(text), format_count(range.least), format_count(range.most)));
+                                                    plain(text), range.least, range.most));
   }
   return *value;
 }
@@ -95,7 +95,7 @@ Result<std::int64_t> parse_time_limit(std::string_view option, std::string_view 
   if (!value || *value < 1) {
     return fail(
         Code::kInvalidArgument,
-        fmt::format("{} {}: a time from 1s to 30d is needed, for example 90s, 10m, 2h or 1d", option, plain(text)));
+        fmt::format("{} {}: a time from 1 s to 30 d is needed, for example 90s, 10m, 2h or 1d", option, plain(text)));
   }
   return *value;
 }
