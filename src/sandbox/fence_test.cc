@@ -197,6 +197,17 @@ TEST(Limits, OfOpenFiles) {
 
 std::string error_of(const Result<std::vector<Output>>& outputs) { return outputs ? "" : outputs.error().message; }
 
+TEST(Outputs, APatternOfWildcardsAloneMayMatchNothing) {
+  TestHost host;
+  std::unique_ptr<Sandbox> box = host.prepare();
+  Running(*box, {.argv = {"/bin/true"}}).wait();
+  for (const char* pattern : {"*", "**", "**/*"}) {
+    Result<std::vector<Output>> outputs = box->collect({pattern}, {});
+    ASSERT_TRUE(outputs) << outputs.error().message;
+    EXPECT_TRUE(outputs->empty());
+  }
+}
+
 TEST(Outputs, ThatAreNoFilesAreRefused) {
   TestHost host;
   std::unique_ptr<Sandbox> box = host.prepare();

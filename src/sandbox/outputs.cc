@@ -173,6 +173,9 @@ Result<void> Collection::walk() {
   return {};
 }
 
+// "*", "**", "**/*": whatever there is, be it nothing.
+bool asks_for_anything(std::string_view pattern) { return pattern.find_first_not_of("*/") == std::string_view::npos; }
+
 std::unexpected<Error> Collection::not_matched(const Pattern& pattern) {
   std::string sentence = "output pattern " + shown(pattern.text) + " matches no file";
   if (pattern.met_directory) sentence += "; it is a folder, whose files are " + shown(pattern.text + "/**");
@@ -190,7 +193,7 @@ Result<std::vector<Output>> Collection::run() {
     if (!walked) return std::unexpected(walked.error());
   }
   for (const Pattern& pattern : wild_) {
-    if (!pattern.matched) return not_matched(pattern);
+    if (!pattern.matched && !asks_for_anything(pattern.text)) return not_matched(pattern);
   }
   std::vector<Output> outputs;
   for (auto& [path, output] : found_) outputs.push_back(std::move(output));

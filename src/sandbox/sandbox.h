@@ -114,9 +114,10 @@ class Sandbox {
   virtual Result<void> freeze() = 0;
   virtual Result<void> thaw() = 0;
 
-  // After the exit: the regular files that match, sorted by path. A pattern that matches nothing is an error, as is a
-  // symbolic link, device, socket or FIFO that matches, an unsafe name, or too much. Files that came in as inputs and
-  // were not changed do not count for patterns with wildcards.
+  // After the exit: the regular files that match, sorted by path. A pattern that matches nothing is an error (but
+  // for one of nothing but wildcards, "*" or "**", which asks for whatever there is), as is a symbolic link, device,
+  // socket or FIFO that matches, an unsafe name, or too much. Files that came in as inputs and were not changed do not
+  // count for patterns with wildcards.
   virtual Result<std::vector<Output>> collect(const std::vector<std::string>& patterns,
                                               const CollectLimits& limits) = 0;
 

@@ -42,7 +42,7 @@ struct Ran {
 // A started program, to be waited for.
 class Running {
  public:
-  Running(Sandbox& box, const Command& command) {
+  Running(Sandbox& box, const Command& command) : box_(box) {
     Result<void> started = box.start(
         command,
         [this](Stream stream, std::string_view piece) {
@@ -62,6 +62,13 @@ class Running {
     }
   }
 
+  ~Running() {
+    if (exits() == 0) box_.kill();
+    wait();
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
   Ran wait() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return exits_ > 0; });
@@ -77,6 +84,7 @@ class Running {
   }
 
  private:
+  Sandbox& box_;
   std::mutex mutex_;
   std::condition_variable changed_;
   Ran ran_;
