@@ -102,7 +102,9 @@ void HubProcess::run_hub(int report) const {
   net::Loop loop;
   hub::Options options{.directory = directory_, .address = "127.0.0.1", .port = 0, .pool_name = "bench"};
   options.local_devices.push_back({"owner", false, owner_key_->public_key_spki()});
-  for (const net::IdentityKey& key : node_keys_) options.local_devices.push_back({"node", true, key.public_key_spki()});
+  for (const net::IdentityKey& key : node_keys_) {
+    options.local_devices.push_back({"node " + to_hex(net::sha256(key.public_key())), true, key.public_key_spki()});
+  }
   Result<std::unique_ptr<hub::Hub>> hub = hub::Hub::start(loop, options);
   if (!hub) give_up(hub.error().message);
   std::ostringstream facts;

@@ -1,6 +1,7 @@
 #include "hub/devices.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -46,11 +47,10 @@ std::string Devices::name(DeviceId id) const {
 }
 
 store::DeviceRow Devices::make(std::string name, v1::Role role, v1::KeyKind key_kind, std::string key, WallTime now) {
-  const auto taken = [this](const std::string& wanted) {
-    return std::ranges::any_of(active(), [&](const auto* row) { return row->name == wanted; });
-  };
+  std::set<std::string_view> taken;
+  for (const store::DeviceRow* row : active()) taken.insert(row->name);
   std::string unique = name;
-  for (int number = 2; taken(unique); ++number) unique = fmt::format("{} {}", name, number);
+  for (int number = 2; taken.contains(unique); ++number) unique = fmt::format("{} {}", name, number);
   return {.id = {++last_id_},
           .name = std::move(unique),
           .role = static_cast<std::uint8_t>(role),
