@@ -30,11 +30,12 @@ void FairQueue::add(Job& job, Time now) {
     queue.shape = &shape;
     queue.serial = ++last_serial_;
     ++owner.queues;
+    set_alarm(queue, std::nullopt);
   }
   const std::optional<JobId> old_head = head_of(queue);
   if (!queue.jobs.emplace(job.request.id, &job).second) return;
   update_heads(queue, old_head);
-  if (shape.blocked && !queue.alarm && queue.reserved == nullptr) set_alarm(queue, now + starvation_bound_);
+  if (shape.blocked) start_clock(queue, now);
 }
 
 void FairQueue::remove(Job& job) {
@@ -54,6 +55,7 @@ void FairQueue::drop_if_empty(Queue& queue) {
   set_alarm(queue, std::nullopt);
   Owner& owner = *queue.owner;
   Shape& shape = *queue.shape;
+  shape.without_alarm.erase(queue.serial);
   shape.queues.erase(DeviceId{owner.id});
   --owner.queues;
   drop_if_idle(owner);
@@ -68,12 +70,10 @@ void FairQueue::drop_if_idle(Owner& owner) {
 
 void FairQueue::list(Owner& owner) {
   if (!owner.heads.empty()) turns_.emplace(owner.cores, owner.id);
-  if (!owner.open_heads.empty()) open_turns_.emplace(owner.cores, owner.id);
 }
 
 void FairQueue::unlist(Owner& owner) {
   if (!owner.heads.empty()) turns_.erase({owner.cores, owner.id});
-  if (!owner.open_heads.empty()) open_turns_.erase({owner.cores, owner.id});
 }
 
 void FairQueue::update_heads(Queue& queue, std::optional<JobId> old_head) {
@@ -81,14 +81,8 @@ void FairQueue::update_heads(Queue& queue, std::optional<JobId> old_head) {
   if (head == old_head) return;
   Owner& owner = *queue.owner;
   unlist(owner);
-  if (old_head) {
-    owner.heads.erase(*old_head);
-    owner.open_heads.erase(*old_head);
-  }
-  if (head) {
-    owner.heads.emplace(*head, &queue);
-    if (!queue.shape->blocked) owner.open_heads.emplace(*head, &queue);
-  }
+  if (old_head) owner.heads.erase(*old_head);
+  if (head) owner.heads.emplace(*head, &queue);
   list(owner);
 }
 
@@ -112,47 +106,51 @@ void FairQueue::refund(DeviceId id, std::uint32_t cores) {
 }
 
 std::optional<Head> FairQueue::first_open() const {
-  if (open_turns_.empty()) return std::nullopt;
-  const Owner& owner = owners_.at(open_turns_.begin()->second);
-  Queue* queue = owner.open_heads.begin()->second;
-  return Head{queue, queue->jobs.begin()->second};
+  std::optional<Head> first;
+  if (blocked_.size() == shapes_.size()) return first;
+  visit_heads([&](const Head& head) {
+    if (!head.queue->shape->blocked) first = head;
+    return !first;
+  });
+  return first;
+}
+
+void FairQueue::start_clock(Queue& queue, Time now) {
+  if (queue.alarm || queue.jobs.empty() || queue.reserved != nullptr) return;
+  set_alarm(queue, now + starvation_bound_);
 }
 
 void FairQueue::block(Shape& shape, Time now) {
   CHECK(!shape.blocked);
   shape.blocked = true;
   blocked_.emplace(shape.needs, &shape);
-  for (auto& [id, queue] : shape.queues) {
-    if (queue.jobs.empty()) continue;
-    unlist(*queue.owner);
-    queue.owner->open_heads.erase(*head_of(queue));
-    list(*queue.owner);
-    if (!queue.alarm && queue.reserved == nullptr) set_alarm(queue, now + starvation_bound_);
+  for (auto entry = shape.without_alarm.begin(); entry != shape.without_alarm.end();) {
+    Queue& queue = *(entry++)->second;
+    start_clock(queue, now);
   }
 }
 
 void FairQueue::unblock_fitting(const Resources& room) {
   for (auto entry = blocked_.begin(); entry != blocked_.end() && entry->first.cores <= room.cores;) {
     Shape& shape = *entry->second;
-    if (!shape.needs.fits_in(room)) {
+    if (shape.needs.fits_in(room)) {
+      shape.blocked = false;
+      entry = blocked_.erase(entry);
+    } else {
       ++entry;
-      continue;
     }
-    shape.blocked = false;
-    for (auto& [id, queue] : shape.queues) {
-      if (queue.jobs.empty()) continue;
-      unlist(*queue.owner);
-      queue.owner->open_heads.emplace(*head_of(queue), &queue);
-      list(*queue.owner);
-    }
-    entry = blocked_.erase(entry);
   }
 }
 
 void FairQueue::set_alarm(Queue& queue, std::optional<Time> at) {
   if (queue.alarm) alarms_.erase({*queue.alarm, queue.serial});
   queue.alarm = at;
-  if (at) alarms_.emplace(std::pair(*at, queue.serial), &queue);
+  if (at) {
+    alarms_.emplace(std::pair(*at, queue.serial), &queue);
+    queue.shape->without_alarm.erase(queue.serial);
+  } else {
+    queue.shape->without_alarm.emplace(queue.serial, &queue);
+  }
 }
 
 Queue* FairQueue::take_alarm(Time now) {

@@ -2,8 +2,8 @@
 // needs). The owner with the fewest cores leased goes first; within one, the oldest job.
 //
 // A shape that fits on no node now is blocked: its jobs step aside, so that nobody waits behind them, until room for
-// the shape appears. Cost: logarithmic in owners and jobs; freed room costs one look at each blocked shape that has no
-// more cores.
+// the shape appears. Cost: logarithmic in owners and jobs, plus one look at each owner and head before the first that
+// is not blocked; freed room costs one look at each blocked shape that has no more cores.
 #pragma once
 
 #include <cstdint>
@@ -35,16 +35,16 @@ struct Shape {
   Resources needs;
   bool blocked = false;
   std::map<DeviceId, Queue> queues;
-  std::uint64_t fits_version = 0;  // of NodeTable::version(), when `fits` was found
-  bool fits = false;               // some open node could take it when idle
+  std::map<std::uint64_t, Queue*> without_alarm;  // of `queues`, by serial: those whose clock starts at the next block
+  std::uint64_t fits_version = 0;                 // of NodeTable::version(), when `fits` was found
+  bool fits = false;                              // some open node could take it when idle
 };
 
 struct Owner {
   DeviceId id;
-  std::uint64_t cores = 0;             // leased
-  std::uint32_t queues = 0;            // that point here
-  std::map<JobId, Queue*> heads;       // each queue's oldest job
-  std::map<JobId, Queue*> open_heads;  // those whose shape is not blocked
+  std::uint64_t cores = 0;        // leased
+  std::uint32_t queues = 0;       // that point here
+  std::map<JobId, Queue*> heads;  // each queue's oldest job
 };
 
 struct Head {
@@ -96,6 +96,7 @@ class FairQueue {
   };
 
   void update_heads(Queue& queue, std::optional<JobId> old_head);
+  void start_clock(Queue& queue, Time now);
   void reorder(Owner& owner, std::uint64_t cores);
   void list(Owner& owner);
   void unlist(Owner& owner);
@@ -103,8 +104,7 @@ class FairQueue {
 
   Duration starvation_bound_;
   std::map<DeviceId, Owner> owners_;
-  std::set<std::pair<std::uint64_t, DeviceId>> turns_;       // owners with jobs
-  std::set<std::pair<std::uint64_t, DeviceId>> open_turns_;  // owners with jobs that are not blocked
+  std::set<std::pair<std::uint64_t, DeviceId>> turns_;  // owners with jobs
   std::map<Resources, Shape, BySize> shapes_;
   std::map<Resources, Shape*, BySize> blocked_;
   std::map<std::pair<Time, std::uint64_t>, Queue*> alarms_;
