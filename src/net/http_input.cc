@@ -12,7 +12,7 @@ constexpr std::size_t kSmallRead = 4 * 1024;  // below, a read straight into the
 
 Async<Result<bool>> HttpInput::wait_for_bytes(Time due) {
   if (!bytes_.empty()) co_return true;
-  bytes_ = std::string();
+  std::string().swap(bytes_);  // assigning an empty one would keep the memory
   Result<std::size_t> count = co_await stream_->read_append(bytes_, due);
   if (!count) co_return std::unexpected(count.error());
   co_return *count > 0;

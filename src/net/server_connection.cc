@@ -48,7 +48,7 @@ Async<bool> ServerConnection::serve_request() {
     co_await refuse(std::move(request.error()));
     co_return false;
   }
-  *head = std::string();
+  std::string().swap(*head);
   ServerExchange exchange(*this, std::move(*request));
   co_await server_->handler(exchange);
   co_return co_await exchange.settle();

@@ -46,7 +46,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
       co_return self->end({Code::kResourceExhausted, "more than 64 MiB wait for a peer that does not read"});
     }
     append_frame(self->queued_, self->role_, FrameKind::kBinary, message);
-    message = std::string();
+    std::string().swap(message);
     std::uint64_t ticket = ++self->messages_queued_;
     co_return co_await flush(std::move(self), ticket);
   }
@@ -68,7 +68,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
     auto item = decoder_.next(rest);
     used_ = input_.size() - rest.size();
     if (rest.empty()) {
-      input_ = std::string();  // nothing is held while the peer is silent
+      std::string().swap(input_);  // nothing is held while the peer is silent
       used_ = 0;
     }
     return item;
@@ -91,7 +91,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
     self.writing_ = true;
     std::string batch = std::exchange(self.pong_, std::string());
     batch += self.queued_;
-    self.queued_ = std::string();
+    std::string().swap(self.queued_);
     self.leaving_ = batch.size();
     std::uint64_t last = self.messages_queued_;
     Result<void> written = co_await self.stream_->write(batch, kWriteStall);
