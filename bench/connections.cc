@@ -22,11 +22,11 @@ void raise_descriptor_limit() {
 // Node sessions, one device each, that say hello and are silent then.
 class Crowd {
  public:
-  Crowd(const HubProcess& hub, net::Loop& loop, net::Workers& workers, std::size_t count) : loop_(loop), count_(count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      sessions_.push_back(std::make_unique<account::Session>(loop, workers, hub.node_account(i), hub.node_key(i)));
-    }
+  Crowd(const HubProcess& hub, net::Loop& loop, net::Workers& workers, std::size_t count)
+      : hub_(hub), loop_(loop), workers_(workers), count_(count) {
     sockets_.resize(count);
+    sessions_.resize(count);
+    make_sessions();
   }
 
   // Opens all sessions; gives the seconds it took.
@@ -43,10 +43,16 @@ class Crowd {
 
   void drop() {
     for (auto& socket : sockets_) socket.reset();
-    for (auto& session : sessions_) session->client().close();
+    make_sessions();
   }
 
  private:
+  void make_sessions() {
+    for (std::size_t i = 0; i < count_; ++i) {
+      sessions_[i] = std::make_unique<account::Session>(loop_, workers_, hub_.node_account(i), hub_.node_key(i));
+    }
+  }
+
   net::Async<void> open_some() {
     while (next_ < count_) {
       const std::size_t mine = next_++;
@@ -56,7 +62,9 @@ class Crowd {
     }
   }
 
+  const HubProcess& hub_;
   net::Loop& loop_;
+  net::Workers& workers_;
   std::size_t count_;
   std::vector<std::unique_ptr<account::Session>> sessions_;
   std::vector<std::unique_ptr<net::WebSocket>> sockets_;

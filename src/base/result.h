@@ -53,7 +53,7 @@ inline std::unexpected<Error> fail(Code code, std::string message) {
 }
 
 // The same error seen from further up: "CONTEXT: MESSAGE".
-inline std::unexpected<Error> fail(Error error, std::string_view context) {
+inline std::unexpected<Error> fail(const Error& error, std::string_view context) {
   return std::unexpected(Error{error.code, std::string(context) + ": " + error.message});
 }
 
