@@ -222,7 +222,7 @@ void Hub::take_order(StoredJob order) {
     for (const JobId after : order.request.after) {
       // An ended job that the pool has forgotten, or that was not needed at the last start.
       const StoredJob& job = store_.jobs.at(after);
-      if (job.has_ended() && !pool_->job(after, universe_.now())) store_.restore_one(*pool_, job, universe_.now());
+      if (job.has_ended() && !pool_->job(after, universe_.now())) Store::restore_one(*pool_, job, universe_.now());
     }
     order.request.id = JobId{last_id_.value + 1};
     if (pool_->on_submit(order.request, universe_.now())) {

@@ -66,6 +66,7 @@ void Network::cut(SessionId id) {
 
 void Network::cut_all() {
   std::vector<SessionId> ids;
+  ids.reserve(sessions_.size());
   for (const auto& [id, session] : sessions_) ids.push_back(id);
   for (const SessionId id : ids) cut(id);
 }

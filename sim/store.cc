@@ -53,6 +53,7 @@ void Store::restore(pool::Pool& pool, Time now) const {
 
 void Store::restore_one(pool::Pool& pool, const StoredJob& job, Time now) {
   std::vector<pool::RestoredTask> tasks;
+  tasks.reserve(job.tasks.size());
   for (const auto& [index, task] : job.tasks) {
     tasks.push_back({index, task.state, task.epoch, task.attempts, task.failures, task.node});
   }

@@ -8,13 +8,13 @@ namespace hearth::pool {
 namespace {
 
 template <class Nodes>
-const Nodes& nodes_of(const Nodes& nodes) {
-  return nodes;
+const Nodes* nodes_of(const Nodes& nodes) {
+  return &nodes;
 }
 
 template <class Nodes>
-const Nodes& nodes_of(const Nodes* nodes) {
-  return *nodes;
+const Nodes* nodes_of(const Nodes* nodes) {
+  return nodes;
 }
 
 }  // namespace
@@ -63,9 +63,9 @@ template <class Buckets>
 Node* RoomIndex::find_in(const Buckets& buckets, const Resources& needs) {
   for (const auto& [bucket, entry] : buckets) {
     if (bucket.free_cores < needs.cores || bucket.free_gpus < needs.gpus) continue;
-    const Nodes& nodes = nodes_of(entry);
-    const auto node = nodes.lower_bound({needs.memory_bytes, NodeId{}});
-    if (node != nodes.end()) return node->second;
+    const Nodes* nodes = nodes_of(entry);
+    const auto node = nodes->lower_bound({needs.memory_bytes, NodeId{}});
+    if (node != nodes->end()) return node->second;
   }
   return nullptr;
 }

@@ -1,5 +1,6 @@
 // Questions that people ask.
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <tuple>
 
@@ -16,7 +17,7 @@ std::int64_t seconds_left(const Job& job) {
   if (job.has_ended()) return 0;
   if (job.timed == 0 || job.in_room == 0) return -1;
   const double rounds = (job.pending() + (job.leased - job.in_room) + 0.5 * job.in_room) / job.in_room;
-  return static_cast<std::int64_t>(rounds * job.busy.mean().seconds() + 0.5);
+  return std::llround(rounds * job.busy.mean().seconds());
 }
 
 bool is_larger(const Resources& a, const Resources& b) {
