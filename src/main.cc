@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -106,7 +107,16 @@ class HubDaemon {
   bool stopping_ = false;
 };
 
+// Every connection is an open file, and most systems begin with 1024: takes as many as this process may have.
+void allow_many_files() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log_warning("the limit on open files cannot be raised");
+}
+
 int run_hub(const cli::HubStart& start) {
+  allow_many_files();
   const Result<void> done = HubDaemon(start).run();
   if (done) return 0;
   log_error("the hub cannot go on: " + done.error().message);

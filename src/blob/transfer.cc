@@ -134,14 +134,28 @@ struct Link {
   const std::function<std::string()>& bearer;
 };
 
+// The bytes were not what the blob's name says: the hub is asked to examine it. It sets a damaged one aside, so that it
+// is missing and the next upload mends it.
+net::Async<Error> doubt(Link link, const v1::Blob& blob) {
+  constexpr std::size_t kAnswerBytes = 4096;
+  net::Headers doubting = headers(link.bearer());
+  doubting.add("Hearth-Verify", "1");
+  doubting.add("Range", "bytes=0-0");
+  static_cast<void>(co_await link.client.request("GET", target(blob.sha256()), std::move(doubting), "", kAnswerBytes));
+  co_return fail_damaged(blob).error();
+}
+
 net::Async<Result<void>> download(Link link, const v1::Blob& blob, BytesSink write,
                                   std::function<void(std::uint64_t)> on_bytes) {
   Download body(link.workers, blob, std::move(write), std::move(on_bytes));
   const Result<net::Response> response = co_await link.client.fetch(
       target(blob.sha256()), headers(link.bearer()), [&body](std::string_view piece) { return body.take(piece); });
+  if (!response && response.error().code == Code::kDataLoss) co_return std::unexpected(co_await doubt(link, blob));
   if (!response) co_return fail(response, "fetching a blob");
   if (response->status != 200) co_return fail_status(*response, "fetching a blob");
-  co_return co_await body.finish();
+  Result<void> finished = co_await body.finish();
+  if (!finished && finished.error().code == Code::kDataLoss) co_return std::unexpected(co_await doubt(link, blob));
+  co_return finished;
 }
 
 net::Async<Result<void>> fetch_one(Link link, BlobStore& store, const v1::Blob& blob,
@@ -152,7 +166,7 @@ net::Async<Result<void>> fetch_one(Link link, BlobStore& store, const v1::Blob& 
       link, blob, [&writer](std::string_view bytes) { return writer->write(bytes); }, std::move(on_bytes));
   if (!received) co_return received;
   const Result<Digest> stored = co_await link.workers.run([&] { return writer->commit(&blob.sha256()); });
-  if (!stored && stored.error().code == Code::kInvalidArgument) co_return fail_damaged(blob);
+  if (!stored && stored.error().code == Code::kInvalidArgument) co_return std::unexpected(co_await doubt(link, blob));
   if (!stored) co_return std::unexpected(stored.error());
   co_return Result<void>();
 }
@@ -306,25 +320,27 @@ net::Async<Result<std::string>> Transfer::fetch_bytes(v1::Blob blob, std::uint64
     co_return fail(Code::kResourceExhausted, "the blob " + to_hex(blob.sha256()) + " has " + format_bytes(blob.size()) +
                                                  ", more than the " + format_bytes(limit) + " that are taken here");
   }
+  const Link link{client_, workers_, bearer_};
   // An error's text may be longer than a small blob.
   constexpr std::uint64_t kErrorBytes = 4096;
   Result<net::Response> response =
       co_await client_.request("GET", target(blob.sha256()), headers(bearer_()), "",
                                static_cast<std::size_t>(std::max(blob.size(), kErrorBytes)));
   if (!response) {
-    if (response.error().code == Code::kResourceExhausted) co_return fail_damaged(blob);  // longer than it may be
+    // Longer than it may be.
+    if (response.error().code == Code::kResourceExhausted) co_return std::unexpected(co_await doubt(link, blob));
     co_return fail(response, "fetching a blob");
   }
   if (response->status != 200) co_return fail_status(*response, "fetching a blob");
   const std::string& bytes = response->body;
-  if (bytes.size() != blob.size()) co_return fail_damaged(blob);
+  if (bytes.size() != blob.size()) co_return std::unexpected(co_await doubt(link, blob));
   std::string digest;
   if (bytes.size() <= kHashedOnLoopBytes) {
     digest = net::sha256(bytes);
   } else {
     digest = co_await workers_.run([&bytes] { return net::sha256(bytes); });
   }
-  if (digest != blob.sha256()) co_return fail_damaged(blob);
+  if (digest != blob.sha256()) co_return std::unexpected(co_await doubt(link, blob));
   co_return std::move(response->body);
 }
 
@@ -376,7 +392,9 @@ net::Async<Result<void>> Transfer::fetch_file(v1::Blob blob, fs::path destinatio
   };
   Result<void> received = co_await download({client_, workers_, bearer_}, blob, write, std::move(on_bytes));
   if (!received) co_return received;
-  if (hash.finish() != blob.sha256()) co_return fail_damaged(blob);
+  if (hash.finish() != blob.sha256()) {
+    co_return std::unexpected(co_await doubt({client_, workers_, bearer_}, blob));
+  }
   co_return co_await workers_.run([&] { return file->commit(); });
 }
 

@@ -13,6 +13,8 @@ namespace {
 // The largest tree of dependencies that one assignment carries.
 constexpr std::size_t kMaxDependencyTrees = 10'000;
 
+}  // namespace
+
 v1::Outcome outcome_of(Failure why) {
   v1::Outcome outcome;
   outcome.set_exit_code(-1);
@@ -32,8 +34,6 @@ v1::Outcome outcome_of(Failure why) {
   }
   return outcome;
 }
-
-}  // namespace
 
 struct Engine::Ticket {
   net::Event done;
@@ -240,28 +240,34 @@ NodeLink* Engine::link(NodeId node) const {
 
 // --- effects --------------------------------------------------------------------------------------------------------
 
-// `outcome`: what the event that was just fed in reported, for the record that settles it.
+// `outcome`: what the event that was just fed in reported, for the record that settles it. The pool places a bounded
+// number of tasks at a time; while more could be placed its deadline is already past.
 void Engine::drain(const v1::Outcome* outcome) {
-  for (int i = 0; i < 100; ++i) {
-    const std::optional<Time> deadline = pool_.next_deadline();
-    if (!deadline || *deadline > now()) break;
+  take_effects(outcome);
+  for (std::optional<Time> deadline = pool_.next_deadline(); deadline && *deadline <= now();
+       deadline = pool_.next_deadline()) {
     pool_.tick(now());
-  }
-  for (pool::Effect& effect : pool_.take_effects()) {
-    if (const auto* job = std::get_if<pool::JobRecord>(&effect))
-      apply(*job);
-    else if (const auto* lease = std::get_if<pool::LeaseRecord>(&effect))
-      apply(*lease);
-    else if (const auto* requeue = std::get_if<pool::RequeueRecord>(&effect))
-      apply(*requeue, outcome);
-    else if (const auto* end = std::get_if<pool::EndRecord>(&effect))
-      apply(*end, outcome);
-    else if (const auto* range = std::get_if<pool::EndRangeRecord>(&effect))
-      apply(*range);
-    else
-      pending_.sends.push_back(effect);
+    take_effects(nullptr);
   }
   if (!pending_.empty()) wake_.notify();
+}
+
+void Engine::take_effects(const v1::Outcome* outcome) {
+  for (pool::Effect& effect : pool_.take_effects()) {
+    if (const auto* job = std::get_if<pool::JobRecord>(&effect)) {
+      apply(*job);
+    } else if (const auto* lease = std::get_if<pool::LeaseRecord>(&effect)) {
+      apply(*lease);
+    } else if (const auto* requeue = std::get_if<pool::RequeueRecord>(&effect)) {
+      apply(*requeue, outcome);
+    } else if (const auto* end = std::get_if<pool::EndRecord>(&effect)) {
+      apply(*end, outcome);
+    } else if (const auto* range = std::get_if<pool::EndRangeRecord>(&effect)) {
+      apply(*range);
+    } else {
+      pending_.sends.push_back(effect);
+    }
+  }
 }
 
 void Engine::apply(const pool::JobRecord& record) {
@@ -320,23 +326,21 @@ void Engine::apply(const pool::EndRecord& record, const v1::Outcome* outcome) {
   row.epoch = record.attempt.epoch;
   row.ended = wall_now();
   row.outcome = ended.SerializeAsString();
-  if (record.state == pool::TaskState::kFailed) {
-    LiveJob& job = live_.at(task.job);
-    if (job.first_failure.reason() == v1::FAILURE_REASON_UNSPECIFIED) job.first_failure = ended;
-  }
+  if (record.state == pool::TaskState::kFailed) note_failure(task.job, ended);
   pending_.batch.tasks.push_back(std::move(row));
   pending_.changed_jobs.push_back(task.job);
   pending_.ended.push_back({record.attempt, ended});
 }
 
+void Engine::note_failure(JobId id, const v1::Outcome& failure) {
+  LiveJob& job = live_.at(id);
+  if (job.first_failure.reason() == v1::FAILURE_REASON_UNSPECIFIED) job.first_failure = failure;
+}
+
 void Engine::apply(const pool::EndRangeRecord& record) {
+  if (record.state == pool::TaskState::kFailed) note_failure(record.job, outcome_of(record.why));
   pending_.batch.range_ends.push_back({record.job, record.first, record.count, record.state, record.why});
   pending_.changed_jobs.push_back(record.job);
-  // Tasks of the range that waited for another attempt have rows of their own, which the range does not cover.
-  for (auto row = rows_.lower_bound({record.job, record.first}); row != rows_.end();) {
-    if (row->first.job != record.job || row->first.index - record.first >= record.count) break;
-    row = rows_.erase(row);
-  }
 }
 
 // --- committing -----------------------------------------------------------------------------------------------------

@@ -28,6 +28,9 @@ struct LiveJob {
   std::optional<std::vector<v1::Blob>> dependency_outputs;  // trees of the jobs it runs after, once loaded
 };
 
+// What is said of an end that no node reported.
+v1::Outcome outcome_of(Failure why);
+
 // What a node's session carries out.
 class NodeLink {
  public:
@@ -116,11 +119,13 @@ class Engine {
   void restore_job(const store::LiveJob& job);
   net::Async<Result<std::vector<JobId>>> live_dependencies(const v1::JobSpec& spec);
   void drain(const v1::Outcome* outcome = nullptr);
+  void take_effects(const v1::Outcome* outcome);
   void apply(const pool::JobRecord& record);
   void apply(const pool::LeaseRecord& record);
   void apply(const pool::RequeueRecord& record, const v1::Outcome* outcome);
   void apply(const pool::EndRecord& record, const v1::Outcome* outcome);
   void apply(const pool::EndRangeRecord& record);
+  void note_failure(JobId id, const v1::Outcome& failure);
   net::Async<Result<void>> committed();
   net::Async<void> commit_for_ever();
   net::Async<void> commit(Pending& pending);

@@ -114,6 +114,26 @@ net::Async<Result<v1::Job>> Views::job(JobId id) const {
   co_return std::move(one->front());
 }
 
+namespace {
+
+// Of a job that has failed: its first failed task's, else why tasks that never ran failed with it.
+v1::Outcome first_failure(store::Store& store, JobId id) {
+  v1::Outcome outcome;
+  const auto failed = store.load_tasks(id, 0, 1, true);
+  if (failed && !failed->empty()) {
+    outcome.ParseFromString(failed->front().outcome);
+    return outcome;
+  }
+  const auto ends = store.load_range_ends(id);
+  if (!ends) return outcome;
+  for (const store::RangeEnd& range : *ends) {
+    if (range.state == pool::TaskState::kFailed) return outcome_of(range.why);
+  }
+  return outcome;
+}
+
+}  // namespace
+
 net::Async<Result<std::vector<v1::Job>>> Views::jobs(JobId before, std::uint32_t limit) const {
   struct Stored {
     store::JobRow row;
@@ -131,10 +151,7 @@ net::Async<Result<std::vector<v1::Job>>> Views::jobs(JobId before, std::uint32_t
       if (one.row.state >= pool::JobState::kSucceeded) {
         if (auto counts = store.count_tasks(one.row.request.id)) one.counts = *counts;
       }
-      if (one.row.state == pool::JobState::kFailed) {
-        auto failed = store.load_tasks(one.row.request.id, 0, 1, true);
-        if (failed && !failed->empty()) one.failure.ParseFromString(failed->front().outcome);
-      }
+      if (one.row.state == pool::JobState::kFailed) one.failure = first_failure(store, one.row.request.id);
       found.push_back(std::move(one));
     }
     return found;
@@ -188,7 +205,7 @@ net::Async<Result<std::vector<v1::Task>>> Views::tasks(JobId id, std::uint32_t f
     for (const store::RangeEnd& range : stored->ends) {
       if (index < range.first || index - range.first >= range.count) continue;
       task.set_state(to_proto(range.state));
-      task.mutable_outcome()->set_reason(static_cast<v1::FailureReason>(range.why));
+      *task.mutable_outcome() = outcome_of(range.why);
     }
     views.push_back(std::move(task));
   }
