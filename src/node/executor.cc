@@ -16,6 +16,7 @@ namespace {
 
 constexpr Duration kFirstDelay = milliseconds(200);
 constexpr Duration kLongestDelay = seconds(5);
+constexpr Duration kRoomPatience = minutes(60);     // for a full hub: what a task has made is worth waiting
 constexpr std::uint64_t kCopiedBytes = 1ULL << 20;  // larger inputs are shown in place
 
 // The hub is away, or has restarted; not: it refuses.
@@ -133,6 +134,18 @@ net::Async<Result<void>> Executor::insist(AttemptPtr attempt, std::function<net:
     }
     if (attempt->wiped) co_return fail(Code::kCanceled, "nobody wants it any more");
     co_await net::sleep_for(delay);
+  }
+}
+
+net::Async<Result<void>> Executor::hand_over(AttemptPtr attempt,
+                                             std::function<net::Async<Result<void>>(HubLink&)> step) {
+  const Time until = world_.loop.now() + kRoomPatience;
+  while (true) {
+    Result<void> done = co_await insist(attempt, step);
+    const bool full = !done && done.error().code == Code::kResourceExhausted;
+    if (!full || attempt->wiped || world_.loop.now() >= until) co_return done;
+    log_warning("the hub has no room for a task's results, trying again: " + done.error().message);
+    co_await net::sleep_for(kLongestDelay);
   }
 }
 
@@ -329,7 +342,7 @@ net::Async<Result<void>> Executor::hand_over_outputs(AttemptPtr attempt) {
   for (const sandbox::Output& output : *outputs) {
     files.push_back({.tree_path = output.path, .source = attempt->box->directory() / output.path});
   }
-  Result<void> sent = co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
+  Result<void> sent = co_await hand_over(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
     Result<v1::Blob> tree = co_await link.transfer.send_tree(files, {});
     if (!tree) co_return std::unexpected(tree.error());
     *attempt->outcome->mutable_outputs() = *tree;
@@ -342,7 +355,7 @@ net::Async<Result<void>> Executor::hand_over_outputs(AttemptPtr attempt) {
 net::Async<void> Executor::hand_over_log(AttemptPtr attempt) {
   std::string bytes = attempt->log.whole();
   if (bytes.empty()) co_return;
-  Result<void> sent = co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
+  Result<void> sent = co_await hand_over(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
     Result<v1::Blob> log = co_await link.transfer.send_bytes(bytes);
     if (!log) co_return std::unexpected(log.error());
     *attempt->outcome->mutable_log() = *log;

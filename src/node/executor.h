@@ -77,6 +77,8 @@ class Executor {
 
   // Repeats a step while the hub is out of reach, until it answers or nobody wants the attempt any more.
   net::Async<Result<void>> insist(AttemptPtr attempt, std::function<net::Async<Result<void>>(HubLink&)> step);
+  // The same for what a task leaves: waits, for an hour at most, for room on a hub whose disk is full.
+  net::Async<Result<void>> hand_over(AttemptPtr attempt, std::function<net::Async<Result<void>>(HubLink&)> step);
 
   World world_;
   Reports reports_;
