@@ -8,7 +8,7 @@ namespace {
 constexpr const char* kPath = "/usr/local/bin:/usr/bin:/bin:/usr/games";
 constexpr const char* kCompileAndRun = "c++ -O2 -std=c++20 -pthread -o /tmp/program \"$0\" && exec /tmp/program \"$@\"";
 constexpr std::uint64_t kDefaultMemory = 1ULL << 30;
-constexpr std::int64_t kDefaultTimeLimitSeconds = 24 * 3600;
+constexpr std::int64_t kDefaultTimeLimitSeconds = 86'400;
 
 std::string with_index(std::string text, TaskId task) {
   std::string number = std::to_string(task.index);

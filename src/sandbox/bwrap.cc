@@ -20,7 +20,8 @@ std::string find_in_path(const std::string& name) {
   const char* path = ::getenv("PATH");
   std::istringstream directories(path != nullptr ? path : kDefaultPath);
   for (std::string directory; std::getline(directories, directory, ':');) {
-    std::string candidate = directory + "/" + name;
+    std::string candidate = directory;
+    candidate.append("/").append(name);
     if (directory.starts_with('/') && ::access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return "";

@@ -42,11 +42,16 @@ std::vector<std::string> children(const std::string& directory) {
   return names;
 }
 
+std::string inside(const std::string& directory, const std::string& name) {
+  std::string path = directory;
+  return path.append("/").append(name);
+}
+
 // Ends the processes of a leftover group and removes it with the groups in it. Three levels are more than was ever
 // made.
 void remove_group(const std::string& directory, int depth = 0) {
   if (depth < 3) {
-    for (const std::string& name : children(directory)) remove_group(directory + "/" + name, depth + 1);
+    for (const std::string& name : children(directory)) remove_group(inside(directory, name), depth + 1);
   }
   for (int round = 0; ::rmdir(directory.c_str()) != 0 && errno != ENOENT && round < 2'000; ++round) {
     std::istringstream pids(read_text(directory + "/cgroup.procs"));
@@ -161,6 +166,8 @@ bool CgroupTree::add_v2(const std::string& base, const std::string& tag) {
 }
 
 void CgroupTree::add_v1(Controller controller, const std::string& base, const std::string& tag) {
+  // A hierarchy may be mounted in several places; the first one seen is as good as any.
+  if (has(controller)) return;
   std::string group = base + "/hearth-" + tag;
   if (std::ranges::find(directories_, group) == directories_.end()) {
     remove_group(group);
@@ -220,7 +227,8 @@ Result<std::unique_ptr<Cgroup>> CgroupTree::create(const std::string& name, cons
   for (auto& place : places) {
     if (place) place->directory += "/" + name;
   }
-  for (const std::string& directory : directories_) made.push_back(directory + "/" + name);
+  made.reserve(directories_.size());
+  for (const std::string& directory : directories_) made.push_back(inside(directory, name));
   auto group = std::make_unique<Cgroup>(made, std::move(places));
   for (const std::string& directory : made) {
     if (::mkdir(directory.c_str(), 0755) != 0) return fail_errno(errno, "making the control group " + directory);

@@ -122,6 +122,7 @@ Result<Started> launch(Launch& plan) {
   std::vector<int> file_numbers = numbers(*files);
   std::vector<int> entry_numbers = numbers(*entries);
   std::vector<char*> argv;
+  argv.reserve(plan.argv.size() + 1);
   for (std::string& argument : plan.argv) argv.push_back(argument.data());
   argv.push_back(nullptr);
 

@@ -119,7 +119,7 @@ Result<void> fill_etc(const std::string& etc) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/etc", error)) {
     std::string name = entry.path().filename();
-    if (made && name.starts_with("python3.")) made = copy_entry(entry.path(), etc + "/" + name);
+    if (made && name.starts_with("python3.")) made = copy_entry(entry.path(), std::filesystem::path(etc) / name);
   }
   if (made) {
     made = make_file(etc + "/passwd", "root:x:0:0:root:/nonexistent:/bin/false\njob:x:65534:65534:job:/job:/bin/sh\n");

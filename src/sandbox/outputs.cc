@@ -196,6 +196,7 @@ Result<std::vector<Output>> Collection::run() {
     if (!pattern.matched && !asks_for_anything(pattern.text)) return not_matched(pattern);
   }
   std::vector<Output> outputs;
+  outputs.reserve(found_.size());
   for (auto& [path, output] : found_) outputs.push_back(std::move(output));
   return outputs;
 }
