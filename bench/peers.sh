@@ -3,7 +3,6 @@
 # bench/peers.sh NAME [COUNT]     run one peer once; prints key=value figures, or "SKIPPED NAME: why"
 # Servers are started by hand on loopback ports and ended with the script; nothing is left running.
 set -euo pipefail
-# shellcheck disable=SC2034
 export LC_ALL=C
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/hearth-peer.XXXXXX")
