@@ -151,6 +151,11 @@ Result<GuestUser> enter_private_namespace() {
   }
   // Mounts of the host still arrive here, and so does their end: nobody's stick stays busy because of us.
   if (::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) {
+    if (errno == EINVAL) {
+      return fail(Code::kFailedPrecondition,
+                  "the root directory is no mount point (a bare chroot), so tasks' mounts cannot be kept apart; "
+                  "outside of it, before entering: mount --bind ROOT ROOT");
+    }
     return fail_errno(errno, "separating this process's mounts from the host's");
   }
   return user;
