@@ -22,7 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-// A hub whose disk is 24 MiB large: a tmpfs that this test and its processes alone see.
+// A hub with a small disk: a tmpfs that this test and its processes alone see. 256 MiB of it the hub keeps free of
+// blobs.
 class FullDiskTest : public PoolFixture {
  protected:
   void SetUp() override {
@@ -34,7 +35,7 @@ class FullDiskTest : public PoolFixture {
     ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
     Pool& small = add_pool("main");
     fs::create_directories(small.home() / "hub");
-    ASSERT_EQ(::mount("small", (small.home() / "hub").c_str(), "tmpfs", 0, "size=24m"), 0);
+    ASSERT_EQ(::mount("small", (small.home() / "hub").c_str(), "tmpfs", 0, "size=300m"), 0);
     small.up();
     small.await_node();
   }
@@ -75,6 +76,9 @@ TEST_F(FullDiskTest, NothingIsLostAndTheHubGoesOn) {
   EXPECT_THAT(refused.message, testing::AnyOf(HasSubstr("disk"), HasSubstr("full"), HasSubstr("space")));
   const unsigned status = api.put_blob(net::sha256(std::string(1 << 20, 'b')), std::string(1 << 20, 'b'));
   EXPECT_EQ(status, 507U);
+  // The running task ends meanwhile: its log must wait for room.
+  EXPECT_TRUE(eventually(seconds(20), [&] { return children_of(pool().node_process()).empty(); }));
+  pause_for(seconds(2));
   // What needs no disk is answered.
   EXPECT_TRUE(api.call<v1::StatusReply>("hearth.v1.NodeService/Status", v1::StatusRequest()));
 

@@ -118,17 +118,7 @@ std::vector<v1::Tree> evil_trees(const v1::Blob& blob) {
           tree_of({"x"}, nameless)};
 }
 
-class EvilTest : public PoolFixture {
- protected:
-  void close_own_node() {
-    ASSERT_EQ(pool().cli({"limit", "--cores", "0"}).exit_code, 0);
-    Api api(pool());
-    ASSERT_TRUE(eventually(seconds(20), [&] {
-      const auto nodes = api.call<v1::ListNodesReply>("hearth.v1.NodeService/List", v1::ListNodesRequest());
-      return nodes && nodes->nodes_size() > 0 && (nodes->nodes(0).closed() || nodes->nodes(0).offered().cores() == 0);
-    }));
-  }
-};
+class EvilTest : public PoolFixture {};
 
 TEST_F(EvilTest, CraftedInputTreesLeadNowhere) {
   Api api(pool());
@@ -162,7 +152,7 @@ TEST_F(EvilTest, CraftedInputTreesLeadNowhere) {
 }
 
 TEST_F(EvilTest, CraftedResultTreesAreNotWritten) {
-  close_own_node();
+  close_own_node(pool());
   LyingNode node(pool(), "liar");
   ASSERT_TRUE(node.open());
   node.greet(4);
@@ -236,7 +226,7 @@ TEST_F(EvilTest, FramesThatAreNoneEndTheSession) {
 }
 
 TEST_F(EvilTest, BoundlessOffersAreBounded) {
-  close_own_node();
+  close_own_node(pool());
   LyingNode node(pool(), "liar");
   ASSERT_TRUE(node.open());
   v1::NodeFrame frame;

@@ -172,8 +172,7 @@ TEST_F(LifecycleTest, ASecondPcJoinsAndLeaves) {
   Pool& second = add_pool("second");
   join(second);
   EXPECT_EQ(nodes().nodes_size(), 2);
-  ASSERT_EQ(pool().cli({"limit", "--cores", "0"}).exit_code, 0);
-  ASSERT_TRUE(eventually(seconds(20), [&] { return own_node().closed() || own_node().offered().cores() == 0; }));
+  close_own_node(pool());
   Api api(pool());
   const auto running = api.submit(shell("sleep 5; echo finished"));
   ASSERT_TRUE(running);

@@ -97,7 +97,7 @@ TEST_F(UsageTest, OtherCommands) {
       {{"devices", "allow", "000000"}, 1, {"000000"}},
       {{"devices", "burn"}, 2, {"burn"}},
       {{"invite", "--role", "king"}, 2, {"king", "member or owner"}},
-      {{"pair", "not-a-link"}, 2, {"not-a-link"}},
+      {{"pair", "not-a-link"}, 1, {"belongs to its own pool"}},
       {{"up", "--port", "65536"}, 2, {"65536", "65535"}},
       {{"leave"}, 1, {"joined no other"}},
       {{"conquer"}, 2, {"conquer"}},
@@ -110,6 +110,9 @@ TEST_F(UsageTest, WithoutAPoolTheWayToOneIsTold) {
   const Ended ended = nobody.cli({"run", "--", "true"});
   EXPECT_EQ(ended.exit_code, 1);
   EXPECT_THAT(ended.err, HasSubstr("hearth up"));
+  const Ended wrong = nobody.cli({"pair", "not-a-link"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("link"));
   pool().down();
   const Ended down = pool().cli({"status"});
   EXPECT_EQ(down.exit_code, 1);

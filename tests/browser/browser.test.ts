@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, test as test_of_node } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { desktop, launch, phone } from "../../web/test/browser";
 import { Pool, until } from "../harness/pool";
 
 const pool = new Pool();
+const test = (name: string, body: () => Promise<void>) => test_of_node(name, { timeout: 100_000 }, body);
 const screenshots = process.env.HEARTH_SCREENSHOTS!;
 let browser: Browser;
 

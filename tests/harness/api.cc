@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "blob/transfer.h"
 
 namespace hearth::e2e {
 namespace {
@@ -61,7 +62,7 @@ v1::Job Api::wait(std::uint64_t id, milliseconds limit) {
   v1::Job found;
   const bool ended = eventually(limit, [&] {
     found = job(id);
-    return has_ended(found) || testing::Test::HasFailure();
+    return has_ended(found);
   });
   EXPECT_TRUE(ended) << found.DebugString();
   return found;
@@ -92,12 +93,9 @@ unsigned Api::put_blob(const std::string& digest, const std::string& bytes) {
 }
 
 v1::Blob Api::put(const std::string& bytes) {
-  v1::Blob blob;
-  blob.set_sha256(net::sha256(bytes));
-  blob.set_size(bytes.size());
-  const unsigned status = put_blob(blob.sha256(), bytes);
-  EXPECT_TRUE(status == 200 || status == 201) << status;
-  return blob;
+  const std::string bearer = token(false);
+  blob::Transfer transfer(session_->client(), workers_, [bearer] { return bearer; });
+  return must(loop_.run_until_done(transfer.send_bytes(bytes)));
 }
 
 Result<std::string> Api::get_blob(const std::string& digest) {
@@ -123,6 +121,21 @@ std::string Api::log_text(const v1::Outcome& outcome) {
   }
   EXPECT_TRUE(ended) << "the log is no sequence of LogRecords";
   return text;
+}
+
+void close_own_node(Pool& pool) {
+  const Ended limited = pool.cli({"limit", "--cores", "0"});
+  ASSERT_EQ(limited.exit_code, 0) << limited.err;
+  const std::uint64_t own = must(account::load_account(pool.home() / "node")).device.value;
+  Api api(pool);
+  EXPECT_TRUE(eventually(seconds(30), [&] {
+    const auto nodes = api.call<v1::ListNodesReply>("hearth.v1.NodeService/List", v1::ListNodesRequest());
+    if (!nodes) return false;
+    for (const v1::Node& node : nodes->nodes()) {
+      if (node.id() == own) return node.closed() || node.offered().cores() == 0;
+    }
+    return false;
+  }));
 }
 
 v1::JobSpec program(const std::vector<std::string>& argv) {

@@ -41,8 +41,9 @@ class Api {
   v1::Job wait_until_running(std::uint64_t id, milliseconds limit = seconds(30));
   Result<v1::CancelReply> cancel(std::uint64_t job);
 
-  // Stores bytes as they are; gives the HTTP status.
+  // Sends bytes under a name; gives the HTTP status.
   unsigned put_blob(const std::string& digest, const std::string& bytes);
+  // Uploads what the hub lacks, as the command line does.
   v1::Blob put(const std::string& bytes);
   Result<std::string> get_blob(const std::string& digest);
   std::string log_text(const v1::Outcome& outcome);  // stdout and stderr as they came
@@ -53,6 +54,9 @@ class Api {
   net::IdentityKey key_;
   std::unique_ptr<account::Session> session_;
 };
+
+// Lets the pool's own PC take nothing new, so that work goes to other nodes.
+void close_own_node(Pool& pool);
 
 v1::JobSpec program(const std::vector<std::string>& argv);
 v1::JobSpec shell(const std::string& script);

@@ -34,7 +34,7 @@ class PairingDevice {
   std::string name_;
   bool as_node_;
   std::promise<std::string> digits_;
-  std::future<std::string> shown_ = digits_.get_future();
+  std::shared_future<std::string> shown_ = digits_.get_future().share();
   Result<account::Account> account_ = fail(Code::kUnknown, "still pairing");
   std::thread thread_;
 };

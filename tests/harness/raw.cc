@@ -103,7 +103,10 @@ std::string RawConnection::receive(milliseconds limit, std::size_t enough) {
 }
 
 bool RawConnection::closed_within(milliseconds limit) {
-  receive(limit);
+  const auto end = Clock::now() + limit;
+  do {
+    state_->take(std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(end - Clock::now())));
+  } while (!state_->over && Clock::now() < end);
   return state_->over;
 }
 
