@@ -29,7 +29,7 @@ after(async () => {
 
 async function open(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(60_000);
   page.on("pageerror", (error) => assert.fail(`the page threw: ${error.stack ?? error.message}`));
   page.on("console", (message) => assert.ok(!/Content Security Policy/.test(message.text()), message.text()));
   await page.goto(url);
@@ -42,7 +42,7 @@ async function pair(context: BrowserContext, name: string, role = "member"): Pro
   const page = await open(context, links[0]!);
   await page.getByLabel("Name of this device").fill(name);
   await page.getByRole("button", { name: "Pair this device" }).click();
-  const { digits } = await until(20_000, () => pool.json<Devices>("devices").pending.find((pending) => pending.name === name));
+  const { digits } = await until(60_000, () => pool.json<Devices>("devices").pending.find((pending) => pending.name === name));
   await page.getByLabel(`Six digits: ${digits.split("").join(" ")}`).waitFor();
   await page.screenshot({ path: join(screenshots, `pair-${name}.png`) });
   pool.cli_now("devices", "allow", digits);

@@ -26,7 +26,7 @@ after(async () => {
 // A page that fails the test on errors of its own: exceptions, and what the Content-Security-Policy stopped.
 async function open(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   page.on("pageerror", (error) => assert.fail(`the page threw: ${error.stack ?? error.message}`));
   page.on("console", (message) => assert.ok(!/Content Security Policy/.test(message.text()), message.text()));
   await page.goto(url);
