@@ -1,5 +1,6 @@
 #include "net/server.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
@@ -179,9 +180,15 @@ TEST_F(ServerTest, WritesPartsOfFiles) {
     }
   });
   auto client = make_client();
-  Result<Response> response = get(*client, "/part");
-  ASSERT_TRUE(response) << response.error().message;
-  EXPECT_EQ(response->body, content.substr(1234, 2'000'000));
+  for (bool cached : {true, false}) {
+    if (!cached) {
+      ::fsync(::fileno(file));
+      ::posix_fadvise(::fileno(file), 0, 0, POSIX_FADV_DONTNEED);
+    }
+    Result<Response> response = get(*client, "/part");
+    ASSERT_TRUE(response) << response.error().message;
+    EXPECT_EQ(response->body, content.substr(1234, 2'000'000));
+  }
   EXPECT_FALSE(get(*client, "/short"));
   std::fclose(file);
 }
