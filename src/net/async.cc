@@ -218,7 +218,7 @@ Async<bool> Event::wait(Duration limit) {
   std::shared_ptr<State> state = state_;  // outlives the event
   State::Waiter waiter{asio::steady_timer(co_await asio::this_coro::executor), false};
   // Far enough for "never", and no overflow of the timer's clock.
-  waiter.timer.expires_after(std::chrono::microseconds(std::min(limit, minutes(60 * 24 * 365)).micros));
+  waiter.timer.expires_after(std::chrono::microseconds(std::min(limit, minutes(60L * 24 * 365)).micros));
   struct Entry {
     std::list<State::Waiter*>& list;
     State::Waiter* waiter;
@@ -233,7 +233,7 @@ Async<bool> Event::wait(Duration limit) {
 }
 
 Async<void> Event::wait() {
-  while (!co_await wait(minutes(60 * 24 * 365))) {
+  while (!co_await wait(minutes(60L * 24 * 365))) {
   }
 }
 

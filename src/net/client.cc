@@ -12,11 +12,11 @@ namespace {
 
 using Sink = std::function<Async<Result<void>>(std::string_view)>;
 
-constexpr std::size_t kMaxHeadBytes = 64 * 1024;
-constexpr std::size_t kMaxErrorBytes = 64 * 1024;  // of a refusal's text
-constexpr std::size_t kReadPiece = 256 * 1024;
-constexpr std::size_t kStreamPiece = 16 * 1024;  // held while a stream is silent
-constexpr Duration kForever = minutes(60 * 24 * 365);
+constexpr std::size_t kMaxHeadBytes = 64UL * 1024;
+constexpr std::size_t kMaxErrorBytes = 64UL * 1024;  // of a refusal's text
+constexpr std::size_t kReadPiece = 256UL * 1024;
+constexpr std::size_t kStreamPiece = 16UL * 1024;  // held while a stream is silent
+constexpr Duration kForever = minutes(60L * 24 * 365);
 
 // Gives the connection back when a request ends, however it ends.
 class Lease {

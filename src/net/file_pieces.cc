@@ -14,8 +14,8 @@
 namespace hearth::net {
 namespace {
 
-constexpr std::size_t kCachedPiece = 64 * 1024;
-constexpr std::size_t kWorkerPiece = 256 * 1024;
+constexpr std::size_t kCachedPiece = 64UL * 1024;
+constexpr std::size_t kWorkerPiece = 256UL * 1024;
 constexpr unsigned kMostInARow = 16;  // then other coroutines have their turn
 
 // Fills the buffer from the file.

@@ -6,7 +6,7 @@
 namespace hearth::net {
 namespace {
 
-constexpr std::size_t kSmallRead = 4 * 1024;  // below, a read straight into the caller's buffer does not pay
+constexpr std::size_t kSmallRead = 4UL * 1024;  // below, a read straight into the caller's buffer does not pay
 
 }  // namespace
 

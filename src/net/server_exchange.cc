@@ -11,9 +11,9 @@
 namespace hearth::net {
 namespace {
 
-constexpr std::uint64_t kMaxDrainedBytes = 1024 * 1024;
-constexpr std::size_t kCopiedBytes = 64 * 1024;  // up to here one copy is cheaper than one more record
-constexpr std::size_t kReadPiece = 64 * 1024;
+constexpr std::uint64_t kMaxDrainedBytes = 1024UL * 1024;
+constexpr std::size_t kCopiedBytes = 64UL * 1024;  // up to here one copy is cheaper than one more record
+constexpr std::size_t kReadPiece = 64UL * 1024;
 
 }  // namespace
 

@@ -26,7 +26,7 @@ constexpr std::string_view kSignatureContext = "hearth-tls/1";
 constexpr std::size_t kKeyBytes = 32;
 constexpr std::size_t kSignatureBytes = 64;
 constexpr std::size_t kFingerprintBytes = 10;
-constexpr long kDaySeconds = 24 * 60 * 60;
+constexpr long kDaySeconds = 24L * 60 * 60;
 
 using ObjectPtr = std::unique_ptr<ASN1_OBJECT, Freer<ASN1_OBJECT_free>>;
 using OctetsPtr = std::unique_ptr<ASN1_OCTET_STRING, Freer<ASN1_OCTET_STRING_free>>;
@@ -96,7 +96,7 @@ void set_serial_and_validity(X509* certificate) {
   CHECK(number != nullptr && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != nullptr);
   BN_free(number);
   X509_gmtime_adj(X509_getm_notBefore(certificate), -kDaySeconds);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 2 * 365 * kDaySeconds);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), 365L * 2 * kDaySeconds);
 }
 
 CertificatePtr make_certificate(EVP_PKEY* key, const IdentityKey& identity) {

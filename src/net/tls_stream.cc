@@ -21,8 +21,8 @@ namespace {
 
 using Tcp = asio::ip::tcp;
 
-constexpr std::size_t kRecordBytes = 16 * 1024;
-constexpr std::size_t kLingerBytes = 1024 * 1024;
+constexpr std::size_t kRecordBytes = 16UL * 1024;
+constexpr std::size_t kLingerBytes = 1024UL * 1024;
 constexpr Duration kLingerLimit = seconds(1);
 
 std::string address_text(const asio::ip::address& address) {
