@@ -215,6 +215,11 @@ net::Async<Result<void>> Executor::fetch_blobs(AttemptPtr attempt, const Layout&
   });
 }
 
+// What the attempt's sandbox stands on. On a worker.
+Result<sandbox::Setup> Executor::setup_of(const Attempt& /*attempt*/) {
+  return sandbox::Setup{.level = sandbox::Level::kFence};
+}
+
 // On a worker; nobody else is at the attempt's box.
 Result<void> Executor::fill_box(Attempt& attempt, const Layout& layout) {
   Resources needs = needs_of(attempt.job->spec);
@@ -225,7 +230,9 @@ Result<void> Executor::fill_box(Attempt& attempt, const Layout& layout) {
     if (file.blob().size() <= kCopiedBytes) limits.scratch_bytes += (file.blob().size() + kBlock - 1) / kBlock * kBlock;
   }
   attempt.command.bound_files.clear();
-  Result<std::unique_ptr<sandbox::Sandbox>> box = world_.host.prepare(box_name(attempt.id), limits);
+  Result<sandbox::Setup> setup = setup_of(attempt);
+  if (!setup) return std::unexpected(setup.error());
+  Result<std::unique_ptr<sandbox::Sandbox>> box = world_.host.prepare(box_name(attempt.id), limits, *setup);
   if (!box) return std::unexpected(box.error());
   attempt.box = std::move(*box);
   for (const auto& [path, file] : layout) {

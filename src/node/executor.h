@@ -61,6 +61,7 @@ class Executor {
   net::Async<Result<void>> lay_out_inputs(AttemptPtr attempt);
   net::Async<Result<Layout>> fetch_layout(AttemptPtr attempt);
   net::Async<Result<void>> fetch_blobs(AttemptPtr attempt, const Layout& layout);
+  static Result<sandbox::Setup> setup_of(const Attempt& attempt);
   Result<void> fill_box(Attempt& attempt, const Layout& layout);
   Result<void> place_file(Attempt& attempt, const v1::TreeFile& file);
 

@@ -1,55 +1,19 @@
 #include "sandbox/doctor.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <sstream>
 
-#include <time.h>
+#include "sandbox/trial.h"
 
 namespace hearth::sandbox {
 namespace {
 
-constexpr Duration kPatience = seconds(20);
-
-struct Ran {
-  Exit exit;
-  std::string output;
-};
-
-// Runs a shell script in a sandbox of its own, for at most 20 s.
-Ran run_script(Host& host, const std::string& name, const Limits& limits, const std::string& script) {
-  Ran ran;
-  Result<std::unique_ptr<Sandbox>> box = host.prepare(name, limits);
-  if (!box) {
-    ran.exit.message = box.error().message;
-    return ran;
-  }
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool ended = false;
-  Result<void> started = (*box)->start(
-      {.argv = {"/bin/sh", "-c", script}, .variables = {}, .bound_files = {}},
-      [&](Stream, std::string_view piece) {
-        if (ran.output.size() < 65536) ran.output += piece;
-      },
-      [&](const Exit& exit) {
-        std::lock_guard lock(mutex);
-        ran.exit = exit;
-        ended = true;
-        changed.notify_all();
-      });
-  if (!started) {
-    ran.exit.message = started.error().message;
-    return ran;
-  }
-  std::unique_lock lock(mutex);
-  if (!changed.wait_for(lock, std::chrono::microseconds(kPatience.micros), [&] { return ended; })) {
-    lock.unlock();
-    (*box)->kill();
-    lock.lock();
-    changed.wait(lock, [&] { return ended; });
-  }
-  return ran;
+// Runs a shell script in a sandbox of its own.
+Trial run_script(Host& host, const std::string& name, const Limits& limits, const std::string& script) {
+  Result<std::unique_ptr<Sandbox>> box = host.prepare(name, limits, {});
+  if (box) return run_trial(**box, script);
+  Trial failed;
+  failed.exit.message = box.error().message;
+  return failed;
 }
 
 std::string line_after(const std::string& text, const std::string& key) {
@@ -77,7 +41,7 @@ void check_fence(Host& host, std::vector<Check>& checks) {
       "unshare -U true 2>/dev/null && echo nested=yes || echo nested=no; touch /usr/x 2>/dev/null && echo usr=yes || "
       "echo usr=no";
   Limits limits{.cores = 1, .memory_bytes = 256ULL << 20, .scratch_bytes = 16ULL << 20};
-  Ran ran = run_script(host, "self-test-fence", limits, kLookAround);
+  Trial ran = run_script(host, "self-test-fence", limits, kLookAround);
   auto told = [&ran](const std::string& key) { return line_after(ran.output, key + "="); };
   checks.push_back(
       check("a sandbox starts", ran.exit.started && ran.exit.exit_code == 0,
@@ -103,7 +67,7 @@ void check_memory(Host& host, const Shared& shared, std::vector<Check>& checks) 
   bool kills = false;
   if (has) {
     Limits limits{.cores = 1, .memory_bytes = 48ULL << 20, .scratch_bytes = 256ULL << 20};
-    Ran ran = run_script(host, "self-test-memory", limits, "head -c 192M /dev/zero >/tmp/x; exit 0");
+    Trial ran = run_script(host, "self-test-memory", limits, "head -c 192M /dev/zero >/tmp/x; exit 0");
     kills = ran.exit.out_of_memory;
   }
   std::string detail = "a guest may use more than it was given: only its own data and files are bounded";

@@ -334,7 +334,7 @@ TEST(Leftovers, NoneAfterTheProcessWasKilled) {
   if (pid == 0) {
     auto host = Host::open({.state_directory = state, .cpu_weight = 100});
     if (!host) ::_exit(1);
-    auto box = (*host)->prepare("doomed", small_limits());
+    auto box = (*host)->prepare("doomed", small_limits(), {});
     if (!box) ::_exit(2);
     Running running(**box, {.argv = {"/bin/sh", "-c", "echo x > f; setsid sleep 876543 & echo up; sleep 876543"}});
     running.wait_for_output("up");
@@ -354,7 +354,7 @@ TEST(Leftovers, NoneAfterTheProcessWasKilled) {
               auto host = Host::open({.state_directory = state, .cpu_weight = 100});
               if (!host) return 1;
               if (someone_runs("876543")) return 2;
-              auto box = (*host)->prepare("doomed", small_limits());
+              auto box = (*host)->prepare("doomed", small_limits(), {});
               if (!box) return 3;
               return Running(**box, {.argv = {"/bin/sh", "-c", "test ! -e f"}}).wait().exit.exit_code;
             }),
@@ -375,7 +375,7 @@ TEST(OrdinaryUser, HasTheSameSandbox) {
       std::ofstream(report) << host.error().message;
       return 98;
     }
-    auto box = (*host)->prepare("mine", small_limits());
+    auto box = (*host)->prepare("mine", small_limits(), {});
     if (!box) {
       std::ofstream(report) << box.error().message;
       return 97;
@@ -396,7 +396,7 @@ TEST(OrdinaryUser, HasTheSameSandbox) {
                           << traces(directory.path() / "state");
     Limits tight = small_limits();
     tight.memory_bytes = 64ULL << 20;
-    auto small = (*host)->prepare("small", tight);
+    auto small = (*host)->prepare("small", tight, {});
     Ran greedy = Running(**small, {.argv = {"/usr/bin/python3", "-c", "x = bytearray(300 << 20)"}}).wait();
     return greedy.exit.exit_code != 0 ? 0 : 96;
   });

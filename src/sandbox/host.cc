@@ -1,5 +1,6 @@
 // Opening a Host: everything that must be there before the first sandbox.
 #include <cerrno>
+#include <mutex>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "sandbox/box.h"
 #include "sandbox/doctor.h"
+#include "sandbox/levels.h"
 #include "sandbox/seccomp.h"
 
 namespace hearth::sandbox {
@@ -37,13 +39,16 @@ class HostOfBoxes final : public Host {
   HostOfBoxes(Shared shared, Fd lock) : lock_(std::move(lock)), shared_(std::move(shared)) {}
   ~HostOfBoxes() override;
 
-  Result<std::unique_ptr<Sandbox>> prepare(const std::string& name, const Limits& limits) override;
+  Result<std::unique_ptr<Sandbox>> prepare(const std::string& name, const Limits& limits, const Setup& setup) override;
+  std::vector<LevelReport> levels() override;
   std::vector<Check> self_test() override { return run_self_test(*this, shared_); }
   std::string description() const override { return "fence (L1), " + shared_.cgroups->version(); }
 
  private:
   Fd lock_;
   Shared shared_;
+  std::once_flag levels_tried_;
+  std::vector<LevelReport> levels_;
 };
 
 HostOfBoxes::~HostOfBoxes() {
@@ -53,16 +58,26 @@ HostOfBoxes::~HostOfBoxes() {
   if (!shared_.user.drop) ::rmdir(shared_.place.c_str());
 }
 
-Result<std::unique_ptr<Sandbox>> HostOfBoxes::prepare(const std::string& name, const Limits& limits) {
+Result<std::unique_ptr<Sandbox>> HostOfBoxes::prepare(const std::string& name, const Limits& limits,
+                                                      const Setup& setup) {
   if (!is_name(name)) return fail(Code::kInvalidArgument, "'" + name + "' is no name of a sandbox");
   for (const std::string& device : limits.gpu_devices) {
     if (!device.starts_with("/dev/") || device.contains("..")) {
       return fail(Code::kInvalidArgument, "'" + device + "' is no device node");
     }
   }
+  if (setup.level != Level::kFence) {
+    return fail(Code::kFailedPrecondition,
+                "this node has nothing for the level '" + std::string(name_of(setup.level)) + "'");
+  }
   Result<std::unique_ptr<Box>> box = Box::make(shared_, name, limits);
   if (!box) return std::unexpected(box.error());
   return std::unique_ptr<Sandbox>(std::move(*box));
+}
+
+std::vector<LevelReport> HostOfBoxes::levels() {
+  std::call_once(levels_tried_, [this] { levels_ = try_levels(*this); });
+  return levels_;
 }
 
 Result<Fd> lock_state_directory(const std::filesystem::path& directory) {

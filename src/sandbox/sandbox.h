@@ -1,11 +1,10 @@
-// Runs one program isolated and leaves nothing behind. Level L1, the fence: bubblewrap with every namespace, an
-// allow-list of system calls (libseccomp), no capabilities, no network, the host's /usr read-only, a tmpfs of bounded
-// size as working directory and /tmp, cgroup limits where the machine gives them.
+// Runs one program isolated and leaves nothing behind, at a level of isolation that the owner chose.
 //
-//   Result<std::unique_ptr<Host>> host = Host::open({.state_directory = home / "sandbox"});    // once, before threads:
-//   enters a mount namespace of its own Result<std::unique_ptr<Sandbox>> box = (*host)->prepare("17-3-1", limits); //
-//   an empty working directory, box->directory()
-//   ... lay out inputs in box->directory() ...
+//   // Once, before there are threads: enters a mount namespace of its own.
+//   Result<std::unique_ptr<Host>> host = Host::open({.state_directory = home / "sandbox"});
+//   // An empty working directory, box->directory().
+//   Result<std::unique_ptr<Sandbox>> box = (*host)->prepare("17-3-1", limits, {.level = Level::kFence});
+//   ... lay out inputs with create_file() ...
 //   Result<void> started = box->start(command, on_output, on_exit);
 //   ... on_exit: read results with collect(), then destroy the Sandbox: every process, mount, cgroup and file of it is
 //   gone.
@@ -18,6 +17,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +26,22 @@
 #include "base/time.h"
 
 namespace hearth::sandbox {
+
+// Rungs of a ladder: the higher, the less of the owner's PC a hostile program could reach.
+//   kFence    bubblewrap with every namespace, an allow-list of system calls, no capabilities, cgroup limits
+//   kOci      an OCI runtime of the owner's choice (crun, runsc, kata, krun...)
+//   kMicroVm  a kernel of its own, in a virtual machine whose monitor runs in the fence
+enum class Level : std::uint8_t { kFence = 1, kOci = 2, kMicroVm = 3 };
+
+std::string_view name_of(Level level);  // "fence", "oci", "microvm"
+std::optional<Level> level_named(std::string_view name);
+
+// What a sandbox stands on. Chosen by the owner's policy, never by the guest.
+struct Setup {
+  Level level = Level::kFence;
+  std::filesystem::path root;   // the unpacked environment, shown read-only as /; empty: the host's own /usr
+  std::filesystem::path image;  // the same environment as a squashfs file, for a microVM
+};
 
 struct Options {
   std::filesystem::path state_directory;  // ours alone, mode 0700; what a crash left there is swept by open()
@@ -134,6 +150,13 @@ struct Check {
   std::string remedy;  // what to do about it; empty if ok
 };
 
+struct LevelReport {
+  Level level = Level::kFence;
+  bool passed = false;
+  std::string detail;
+  std::string remedy;  // empty if passed
+};
+
 class Host {
  public:
   // Call while the process has one thread: it enters a mount namespace of its own (and, for an ordinary user, a user
@@ -143,10 +166,16 @@ class Host {
   virtual ~Host() = default;
 
   // `name`: letters, digits and '-', unique among living sandboxes of this Host.
-  virtual Result<std::unique_ptr<Sandbox>> prepare(const std::string& name, const Limits& limits) = 0;
+  // Errors: kInvalidArgument; kFailedPrecondition with the remedy if this machine or setup cannot have the level.
+  virtual Result<std::unique_ptr<Sandbox>> prepare(const std::string& name, const Limits& limits,
+                                                   const Setup& setup) = 0;
 
   // Really starts one sandbox and looks around in it.
   virtual std::vector<Check> self_test() = 0;
+
+  // Really starts a sandbox at each level, from the lowest, once; later calls repeat what was found. A node offers what
+  // passed and nothing else.
+  virtual std::vector<LevelReport> levels() = 0;
 
   virtual std::string description() const = 0;  // "fence (L1), cgroup v2"
 };

@@ -66,9 +66,9 @@ TEST(Sandbox, RefusesCommandsThatMakeNoSense) {
   EXPECT_EQ(box->start({.argv = {"x", std::string(2 << 20, 'x')}}, nothing, nothing).error().code,
             Code::kResourceExhausted);
   EXPECT_EQ(box->collect({}, {}).error().code, Code::kFailedPrecondition);
-  EXPECT_EQ(host->prepare("../x", {}).error().code, Code::kInvalidArgument);
-  EXPECT_EQ(host->prepare("", {}).error().code, Code::kInvalidArgument);
-  EXPECT_FALSE(host->prepare("test-1", {})) << "the name is taken";
+  EXPECT_EQ(host->prepare("../x", {}, {}).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(host->prepare("", {}, {}).error().code, Code::kInvalidArgument);
+  EXPECT_FALSE(host->prepare("test-1", {}, {})) << "the name is taken";
 }
 
 TEST(Sandbox, GivesVariablesAndArguments) {

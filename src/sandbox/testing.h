@@ -113,7 +113,7 @@ class TestHost {
   void close() { host_.reset(); }
 
   std::unique_ptr<Sandbox> prepare(const Limits& limits = small_limits()) {
-    Result<std::unique_ptr<Sandbox>> box = host_->prepare("test-" + std::to_string(++count_), limits);
+    Result<std::unique_ptr<Sandbox>> box = host_->prepare("test-" + std::to_string(++count_), limits, setup_);
     if (!box) {
       ADD_FAILURE() << box.error().message;
       std::abort();
@@ -132,6 +132,7 @@ class TestHost {
  private:
   TemporaryDirectory directory_;
   std::unique_ptr<Host> host_;
+  Setup setup_;
   int count_ = 0;
 };
 
