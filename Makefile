@@ -42,7 +42,7 @@ check: tools
 	tools/check_test
 	cmake --preset dev >/dev/null
 	cmake --build build/dev -j $(JOBS) --target hearth_proto
-	tools/check --tidy
+	tools/check --tidy --jobs $(JOBS)
 
 demo: build
 	tools/demo
