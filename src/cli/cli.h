@@ -2,12 +2,15 @@
 //
 // Everything that the program keeps lives in one directory, HOME: --home DIR, else $HEARTH_HOME, else
 // $XDG_DATA_HOME/hearth, else ~/.local/share/hearth.
-//   HOME/config.json    what `hearth up` and `hearth join` decided: {"hub": true|false, "address": "0.0.0.0", "port":
-//   7443, "name": "kitchen-pc"} HOME/lock           held (flock) by the running supervisor; holds its process id
-//   HOME/log            what the daemons log
-//   HOME/hub/           identity.pem, pool.db, blobs/, endpoint.json ({"port": n, "identity": hex, "pid": n}, there
-//   while the hub listens) HOME/node/          identity.pem, account.json, policy.json, cache/, sandbox/, status.json
-//   HOME/cli/           identity.pem, account.json
+//   HOME/
+//     config.json    what `hearth up` and `hearth join` decided:
+//                    {"hub": true|false, "address": "0.0.0.0", "port": 7443, "name": "kitchen-pc"}
+//     lock           held (flock) by the running supervisor; holds its process id
+//     log            what the daemons log
+//     hub/           identity.pem, pool.db, blobs/; while the hub listens also
+//                    endpoint.json: {"port": n, "identity": hex, "pid": n}
+//     node/          identity.pem, account.json, policy.json, cache/, sandbox/, status.json
+//     cli/           identity.pem, account.json
 //
 // `hearth up` starts a supervisor, which runs `hearth daemon hub` and `hearth daemon node` as processes of their own
 // (so that one's death leaves the other alone) and starts again what dies, after 0.2 s at first, at most 5 s.

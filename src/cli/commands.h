@@ -73,9 +73,11 @@ struct JobOptions {
 // up.cc
 Result<int> up(const Context& context, const UpOptions& options);
 Result<int> down(const Context& context);
+Result<int> run_daemon(const Context& context, const std::string& which);
+
+// join.cc
 Result<int> join(const Context& context, const PairOptions& options);
 Result<int> leave(const Context& context);
-Result<int> run_daemon(const Context& context, const std::string& which);
 
 // devices.cc
 Result<int> invite(const Context& context, const InviteOptions& options);
