@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 #include "bench/benches.h"
 #include "bench/world.h"
 
@@ -42,10 +43,10 @@ struct BigFile {
 };
 BigFile make_big_file(std::uint64_t mebibytes) {
   std::string pattern = "/tmp/hearth-bench-file.XXXXXX";
-  BigFile big{.file = mkstemp(pattern.data()), .size = mebibytes << 20};
+  BigFile big{.file = mkstemp(pattern.data()), .size = mebibytes * kMiB};
   unlink(pattern.c_str());
   net::Sha256 hash;
-  const std::string block = net::random_bytes(1 << 20);
+  const std::string block = net::random_bytes(kMiB);
   for (std::uint64_t i = 0; i < mebibytes; ++i) {
     std::string piece = block;
     piece.replace(0, 8, std::string(reinterpret_cast<const char*>(&i), 8));

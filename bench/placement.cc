@@ -1,6 +1,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "base/sizes.h"
 #include "bench/benches.h"
 #include "core/pool/pool.h"
 
@@ -24,7 +25,7 @@ int placement(const Arguments& arguments) {
   pool::Pool pool{pool::Options{}};
   Time now = Time{} + seconds(1);
   for (std::uint32_t i = 1; i <= kJobs; ++i) {
-    pool::JobRequest job{.id = {i}, .owner = {i % 3 + 1}, .tasks = tasks / kJobs, .per_task = {1, 1ULL << 30, 0}};
+    pool::JobRequest job{.id = {i}, .owner = {i % 3 + 1}, .tasks = tasks / kJobs, .per_task = {1, kGiB, 0}};
     if (!pool.on_submit(job, now)) return 1;
   }
   pool.take_effects();
@@ -37,7 +38,7 @@ int placement(const Arguments& arguments) {
   };
   double before = seconds_now();
   for (std::uint32_t i = 1; i <= nodes; ++i) {
-    pool.on_node_hello({1000 + i}, {.offered = {kCores, std::uint64_t{kCores} << 30, 0}}, now);
+    pool.on_node_hello({1000 + i}, {.offered = {kCores, kCores * kGiB, 0}}, now);
     pool.tick(now);
   }
   take_assigned();

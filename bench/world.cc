@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/sizes.h"
 #include "hearth/v1/session.pb.h"
 
 namespace hearth::bench {
@@ -146,11 +147,11 @@ net::Async<std::unique_ptr<net::WebSocket>> open_node_session(account::Session& 
   if (!token) give_up(token.error().message);
   net::Headers headers;
   headers.add("Authorization", "Bearer " + *token);
-  auto socket = co_await session.client().websocket("/session", headers, "hearth-node.1", 1 << 20);
+  auto socket = co_await session.client().websocket("/session", headers, "hearth-node.1", kMiB);
   if (!socket) give_up(socket.error().message);
   v1::NodeFrame hello;
   hello.mutable_hello()->mutable_offered()->set_cores(cores);
-  hello.mutable_hello()->mutable_offered()->set_memory_bytes(std::uint64_t{cores} << 30);
+  hello.mutable_hello()->mutable_offered()->set_memory_bytes(cores * kGiB);
   if (Result<void> sent = co_await (*socket)->write(hello.SerializeAsString()); !sent) give_up(sent.error().message);
   co_return std::move(*socket);
 }

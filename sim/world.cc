@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/sizes.h"
 #include "sim/checker.h"
 #include "sim/hub.h"
 #include "sim/machine.h"
@@ -13,7 +14,6 @@
 namespace hearth::sim {
 namespace {
 
-constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
 constexpr std::uint32_t kLargeCores = 8;
 constexpr Duration kAllEndsWithin = minutes(240);
 constexpr Duration kQuiet = seconds(60);

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 #include "harness/pairing.h"
 #include "harness/raw.h"
 #include "hearth/v1/access.pb.h"
@@ -157,7 +158,7 @@ TEST_F(AuthTest, AMemberReachesNoOwnersMethods) {
         headers.add("Authorization", "Bearer " + member.token());
         return headers;
       }(),
-      "hearth-node.1", 1 << 20));
+      "hearth-node.1", kMiB));
   EXPECT_FALSE(socket) << "a member opened a node's session";
   EXPECT_TRUE(owner.cancel(*job));
 }
@@ -181,7 +182,7 @@ TEST_F(AuthTest, AnotherSitesPageCannotUseTheCookie) {
 TEST_F(AuthTest, RevocationCutsWhatIsOpen) {
   const fs::path phone = pair_device(pool(), "phone", v1::ROLE_MEMBER);
   Api api(phone);
-  const v1::Blob large = api.put(std::string(64 << 20, 'd'));
+  const v1::Blob large = api.put(std::string(64 * kMiB, 'd'));
   WatchStream watch(phone);
   ASSERT_TRUE(eventually(seconds(20), [&] { return watch.open(); }));
   // A download whose reader takes its time.

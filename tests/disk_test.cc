@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 #include "harness/api.h"
 #include "harness/clock.h"
 #include "harness/pool.h"
@@ -74,7 +75,7 @@ TEST_F(FullDiskTest, NothingIsLostAndTheHubGoesOn) {
     return !job;
   })) << "a full disk takes jobs for ever";
   EXPECT_THAT(refused.message, testing::AnyOf(HasSubstr("disk"), HasSubstr("full"), HasSubstr("space")));
-  const unsigned status = api.put_blob(net::sha256(std::string(1 << 20, 'b')), std::string(1 << 20, 'b'));
+  const unsigned status = api.put_blob(net::sha256(std::string(kMiB, 'b')), std::string(kMiB, 'b'));
   EXPECT_EQ(status, 507U);
   // The running task ends meanwhile: its log must wait for room.
   EXPECT_TRUE(eventually(seconds(20), [&] { return children_of(pool().node_process()).empty(); }));
@@ -165,7 +166,7 @@ class DamageTest : public PoolFixture {
 
 TEST_F(DamageTest, ASmallBlobIsNoticedAndMended) { expect_noticed_and_mended(std::string(5000, 's')); }
 
-TEST_F(DamageTest, ALargeBlobIsNoticedAndMended) { expect_noticed_and_mended(std::string(3 << 20, 'l')); }
+TEST_F(DamageTest, ALargeBlobIsNoticedAndMended) { expect_noticed_and_mended(std::string(3 * kMiB, 'l')); }
 
 TEST_F(DamageTest, ATruncatedBlobIsNoticedAndMended) {
   Api api(pool());

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 #include "harness/pairing.h"
 #include "harness/raw.h"
 #include "hearth/v1/session.pb.h"
@@ -26,7 +27,7 @@ class LyingNode {
     net::Headers headers;
     headers.add("Authorization", "Bearer " + api_.token());
     auto socket =
-        api_.loop().run_until_done(api_.session().client().websocket("/session", headers, "hearth-node.1", 1 << 20));
+        api_.loop().run_until_done(api_.session().client().websocket("/session", headers, "hearth-node.1", kMiB));
     EXPECT_TRUE(socket) << text_of(socket.error());
     if (socket) socket_ = std::move(*socket);
     return socket.has_value();
@@ -39,7 +40,7 @@ class LyingNode {
     v1::NodeFrame frame;
     v1::Hello& hello = *frame.mutable_hello();
     hello.mutable_offered()->set_cores(cores);
-    hello.mutable_offered()->set_memory_bytes(64ULL << 30);
+    hello.mutable_offered()->set_memory_bytes(64 * kGiB);
     *hello.mutable_total() = hello.offered();
     say(frame);
   }
@@ -218,7 +219,7 @@ TEST_F(EvilTest, FramesThatAreNoneEndTheSession) {
   odd.add_finished()->mutable_outcome()->set_reason(static_cast<v1::FailureReason>(77));
   LyingNode node(pool(), "liar");
   for (const std::string& bytes : {before_hello.SerializeAsString(), too_many.SerializeAsString(),
-                                   odd.SerializeAsString(), net::random_bytes(500), std::string((1 << 20) + 1, 'x')}) {
+                                   odd.SerializeAsString(), net::random_bytes(500), std::string(kMiB + 1, 'x')}) {
     ASSERT_TRUE(node.open());
     node.say(bytes);
     EXPECT_TRUE(node.cut_off()) << to_hex(bytes.substr(0, 20));

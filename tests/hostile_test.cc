@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 #include "harness/api.h"
 #include "harness/raw.h"
 
@@ -135,7 +136,7 @@ TEST_F(HostileTest, HugeClaimsCostNothing) {
     EXPECT_THAT(answer, testing::AnyOf(HasSubstr(" 401 "), HasSubstr(" 413 "), HasSubstr(" 429 "), HasSubstr(" 404 "),
                                        HasSubstr(" 415 ")));
   }
-  EXPECT_LT(resident_bytes(pool().hub_process()), before + (300ULL << 20));
+  EXPECT_LT(resident_bytes(pool().hub_process()), before + 300 * kMiB);
 }
 
 TEST_F(HostileTest, WrongJsonIsRefusedByName) {
@@ -152,7 +153,7 @@ TEST_F(HostileTest, WrongJsonIsRefusedByName) {
     EXPECT_EQ(answer.status, 400U) << body.substr(0, 60) << answer.head;
     EXPECT_THAT(answer.body, HasSubstr("invalid_argument"));
   }
-  const HttpAnswer large = https(port(), "POST", get, headers, std::string(9 << 20, ' '));
+  const HttpAnswer large = https(port(), "POST", get, headers, std::string(9 * kMiB, ' '));
   EXPECT_TRUE(large.status == 413 || large.status == 429 || large.status == 0) << large.head;
   const HttpAnswer unknown =
       https(port(), "POST", "/hearth.v1.JobService/List", headers, R"({"colour":"red","deep":{"x":[1,{"y":null}]}})");
@@ -206,7 +207,7 @@ TEST_F(HostileTest, BlobsAreWhatTheirNamesSay) {
   EXPECT_FALSE(api.get_blob(net::sha256("one"))) << "bytes of another digest were kept";
   EXPECT_EQ(api.put_blob("short", "x"), 400U);
   // A body that stops half way leaves nothing.
-  const std::string digest = net::sha256(std::string(1 << 20, 'h'));
+  const std::string digest = net::sha256(std::string(kMiB, 'h'));
   {
     RawConnection half(port(), Layer::kTls);
     half.send("PUT /blob/" + to_hex(digest) + " HTTP/1.1\r\nHost: x\r\n" + owner_header() +
@@ -267,7 +268,7 @@ TEST_F(SilenceTest, TenThousandSilentConnectionsAreBorneAndClosed) {
     const auto reply = api.call<v1::StatusReply>("hearth.v1.NodeService/Status", v1::StatusRequest());
     EXPECT_TRUE(reply) << text_of(reply.error());
   }
-  EXPECT_LT(resident_bytes(pool().hub_process()), before + (400ULL << 20)) << "more than 40 kB a connection";
+  EXPECT_LT(resident_bytes(pool().hub_process()), before + 400 * kMiB) << "more than 40 kB a connection";
   EXPECT_TRUE(eventually(seconds(40), [&] { return all_closed(silent); }))
       << silent.size() << " connections that said nothing are still open";
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <nlohmann/json.hpp>
 
+#include "base/sizes.h"
 #include "harness/pairing.h"
 #include "harness/pool.h"
 
@@ -139,7 +140,7 @@ TEST_F(LifecycleTest, ATakenPortIsNamed) {
 TEST_F(LifecycleTest, TheOwnersLimitsHold) {
   ASSERT_EQ(pool().cli({"limit", "--cores", "1", "--memory", "512M"}).exit_code, 0);
   ASSERT_TRUE(eventually(seconds(20), [&] { return own_node().offered().cores() == 1; }));
-  EXPECT_EQ(own_node().offered().memory_bytes(), 512ULL << 20);
+  EXPECT_EQ(own_node().offered().memory_bytes(), 512 * kMiB);
   Api api(pool());
   v1::JobSpec spec = shell("sleep 1");
   spec.set_tasks(4);

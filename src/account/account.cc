@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 
 namespace hearth::account {
 namespace {
@@ -18,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-constexpr std::size_t kMaxFileBytes = 64UL * 1024;
+constexpr std::size_t kMaxFileBytes = 64 * kKiB;
 constexpr std::size_t kMaxNameBytes = 256;
 
 fs::path file_in(const fs::path& directory) { return directory / "account.json"; }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sizes.h"
+
 namespace hearth {
 namespace {
 
@@ -27,9 +29,9 @@ TEST(Bytes, Base64AcceptsBothAlphabetsAndPadding) {
 }
 
 TEST(Bytes, SizesAreReadAsPeopleWriteThem) {
-  EXPECT_EQ(parse_bytes("2G"), 2ULL << 30);
+  EXPECT_EQ(parse_bytes("2G"), 2 * kGiB);
   EXPECT_EQ(parse_bytes("1.5GiB"), 3ULL << 29);
-  EXPECT_EQ(parse_bytes("640k"), 640ULL << 10);
+  EXPECT_EQ(parse_bytes("640k"), 640 * kKiB);
   EXPECT_EQ(parse_bytes("17"), 17U);
   for (const char* wrong : {"", "G", "-1G", "1X", "1GG", "99999999P", "nan"}) EXPECT_FALSE(parse_bytes(wrong)) << wrong;
   EXPECT_EQ(format_bytes(3ULL << 29), "1.5 GiB");

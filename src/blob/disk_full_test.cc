@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sizes.h"
 #include "blob/blob_store.h"
 #include "blob/local_file.h"
 #include "blob/temporary_directory.h"
@@ -58,27 +59,27 @@ int fill_disk(const fs::path& mount_point) {
   REQUIRE_IN_CHILD((*store)->put("small").has_value());
 
   // Asked beforehand, and by a writer that did not say how much is coming.
-  REQUIRE_IN_CHILD((*store)->create(4 << 20).error().code == Code::kResourceExhausted);
+  REQUIRE_IN_CHILD((*store)->create(4 * kMiB).error().code == Code::kResourceExhausted);
   {
     auto writer = (*store)->create(0);
     Result<void> written;
-    for (int i = 0; i < 64 && written; ++i) written = writer->write(std::string(64 << 10, 'x'));
+    for (int i = 0; i < 64 && written; ++i) written = writer->write(std::string(64 * kKiB, 'x'));
     REQUIRE_IN_CHILD(!written && written.error().code == Code::kResourceExhausted);
   }
   REQUIRE_IN_CHILD(fs::is_empty(mount_point / "blobs" / "incoming"));
 
   // The disk fills up behind the store's back, between the promise of room and the writing.
   {
-    auto writer = (*store)->create(256 << 10);
+    auto writer = (*store)->create(256 * kKiB);
     REQUIRE_IN_CHILD(writer.has_value());
-    std::ofstream(mount_point / "other") << std::string(1 << 20, 'x');
-    const auto written = writer->write(std::string(256 << 10, 'x'));
+    std::ofstream(mount_point / "other") << std::string(kMiB, 'x');
+    const auto written = writer->write(std::string(256 * kKiB, 'x'));
     REQUIRE_IN_CHILD(!written && written.error().code == Code::kResourceExhausted);
   }
   REQUIRE_IN_CHILD(fs::is_empty(mount_point / "blobs" / "incoming"));
   {
     auto file = NewFile::create(mount_point / "result", false);
-    REQUIRE_IN_CHILD(!file || !file->write(std::string(256 << 10, 'x')));
+    REQUIRE_IN_CHILD(!file || !file->write(std::string(256 * kKiB, 'x')));
   }
   REQUIRE_IN_CHILD(!fs::exists(mount_point / "result"));
   fs::remove(mount_point / "other");

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 #include "blob/local_file.h"
 #include "blob/parallel.h"
 #include "blob/temporary_directory.h"
@@ -73,7 +74,7 @@ class TransferTest : public testing::Test {
     if (!authorize(head)) {
       (void)co_await exchange.reply(net::text_response(401, "no session"));
     } else if (head.method == "PUT") {
-      (void)co_await exchange.reply(put(*from_hex(head.path.substr(6)), *co_await exchange.read_whole_body(1 << 30)));
+      (void)co_await exchange.reply(put(*from_hex(head.path.substr(6)), *co_await exchange.read_whole_body(kGiB)));
     } else {
       (void)co_await exchange.reply(get(*from_hex(head.path.substr(6))));
     }
@@ -243,7 +244,7 @@ TEST_F(TransferTest, TakesNoTreeThatTheRulesForbid) {
 TEST_F(TransferTest, FetchesIntoAStoreWhatItLacks) {
   auto store = open_store();
   ASSERT_TRUE(store->put("there"));
-  const std::string large(3 << 20, 'L');
+  const std::string large(3 * kMiB, 'L');
   Progress last;
   const std::vector<v1::Blob> wanted = {stored("there"), stored("a"), stored("a"), stored(""), stored(large)};
   const auto fetched = run(transfer.fetch_into(*store, wanted, [&](const Progress& now) { last = now; }));

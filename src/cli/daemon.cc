@@ -17,11 +17,12 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/sizes.h"
 
 namespace hearth::cli {
 namespace {
 
-constexpr std::uintmax_t kMostLogBytes = 4 << 20;
+constexpr std::uintmax_t kMostLogBytes = 4 * kMiB;
 constexpr Duration kStableAfter = seconds(10);  // a child that lived as long starts at the first delay again
 
 Time now() {
@@ -211,7 +212,7 @@ Result<void> start_detached(const std::filesystem::path& log, const std::functio
 }
 
 std::string last_lines(const std::filesystem::path& file, std::size_t count) {
-  constexpr std::int64_t kMostBytes = 16 << 10;
+  constexpr std::int64_t kMostBytes = 16 * kKiB;
   const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return "";
   const off_t size = ::lseek(descriptor, 0, SEEK_END);

@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sizes.h"
 #include "cli/temp_directory.h"
 
 namespace hearth::cli {
@@ -137,7 +138,7 @@ TEST(StartDetached, RunsAwayFromTheTerminalAndLogs) {
 
 TEST(StartDetached, ALargeLogIsSetAside) {
   const TempDirectory directory;
-  const std::filesystem::path log = directory.write("log", std::string((4 << 20) + 1, 'x'));
+  const std::filesystem::path log = directory.write("log", std::string(4 * kMiB + 1, 'x'));
   ASSERT_TRUE(start_detached(log, [] { return 0; }));
   EXPECT_TRUE(std::filesystem::exists(directory.path() / "log.1"));
   EXPECT_EQ(std::filesystem::file_size(log), 0U);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/documents.h"
@@ -17,7 +18,7 @@ namespace hearth::cli {
 namespace {
 
 Finding check_disk(const Home& home) {
-  constexpr std::uint64_t kLeast = 1ULL << 30;
+  constexpr std::uint64_t kLeast = kGiB;
   std::filesystem::path place = home.root;
   std::error_code failure;
   while (!std::filesystem::exists(place, failure) && place.has_relative_path()) place = place.parent_path();
@@ -61,7 +62,7 @@ std::vector<Finding> check_hub(const Home& home) {
   if (!client) return {{"hub", false, false, client.error().message, "hearth up"}};
   const std::string where = (*client)->session().account().endpoint.text();
   const Result<net::Response> page =
-      (*client)->loop().run_until_done((*client)->session().client().request("GET", "/", net::Headers(), "", 1 << 20));
+      (*client)->loop().run_until_done((*client)->session().client().request("GET", "/", net::Headers(), "", kMiB));
   if (!page) return {{"hub", false, false, (*client)->explain(page.error()).message, "hearth up"}};
   std::vector<Finding> findings = {{"hub", true, false, "answers at " + where, ""}};
   if (page->status == 200) {

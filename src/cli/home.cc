@@ -14,10 +14,12 @@
 
 #include <fmt/format.h>
 
+#include "base/sizes.h"
+
 namespace hearth::cli {
 namespace {
 
-constexpr std::size_t kMostSmallFile = 1 << 20;
+constexpr std::size_t kMostSmallFile = kMiB;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);

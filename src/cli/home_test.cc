@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sizes.h"
 #include "cli/documents.h"
 #include "cli/temp_directory.h"
 
@@ -57,7 +58,7 @@ TEST(Home, SmallFilesAreWrittenWholeAndRead) {
   const auto entries = std::filesystem::directory_iterator(file.parent_path());
   EXPECT_EQ(std::distance(begin(entries), end(entries)), 1);
   EXPECT_EQ(read_small_file(temporary.path() / "absent").error().code, Code::kNotFound);
-  temporary.write("large", std::string((1 << 20) + 1, 'x'));
+  temporary.write("large", std::string(kMiB + 1, 'x'));
   EXPECT_EQ(read_small_file(temporary.path() / "large").error().code, Code::kResourceExhausted);
 }
 
@@ -91,7 +92,7 @@ TEST(Documents, ConfigSurvivesItsFile) {
 }
 
 TEST(Documents, PolicySurvivesItsFile) {
-  const Policy policy = {.cores = 0, .memory_bytes = 8ULL << 30, .hours = Hours{1320, 420}, .draining = true};
+  const Policy policy = {.cores = 0, .memory_bytes = 8 * kGiB, .hours = Hours{1320, 420}, .draining = true};
   EXPECT_EQ(parse_policy(format_policy(policy)).value(), policy);
   EXPECT_EQ(parse_policy(format_policy(Policy{})).value(), Policy{});
   EXPECT_EQ(parse_policy(R"({"cores": null})").value(), Policy{});

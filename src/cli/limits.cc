@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 #include "cli/commands.h"
 #include "cli/documents.h"
 #include "cli/output.h"
@@ -11,7 +12,7 @@ namespace hearth::cli {
 namespace {
 
 constexpr Range kCores = {0, 1024};
-constexpr Range kMemory = {0, 4ULL << 40};
+constexpr Range kMemory = {0, 4 * kTiB};
 
 Result<Policy> changed(Policy policy, const LimitOptions& options) {
   if (options.none) policy = Policy{.cores = {}, .memory_bytes = {}, .hours = {}, .draining = policy.draining};

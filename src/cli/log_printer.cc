@@ -5,10 +5,12 @@
 #include <fmt/format.h>
 #include <google/protobuf/io/coded_stream.h>
 
+#include "base/sizes.h"
+
 namespace hearth::cli {
 namespace {
 
-constexpr std::size_t kMostPartialLine = 64 << 10;
+constexpr std::size_t kMostPartialLine = 64 * kKiB;
 
 // Of a record in a stored log: with its length before it.
 std::uint64_t stored_size(const v1::LogRecord& record) {

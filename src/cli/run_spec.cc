@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 #include "cli/values.h"
 
 namespace hearth::cli {
@@ -18,7 +19,7 @@ namespace {
 // The schema's limits, see hearth.v1.JobSpec.
 constexpr Range kTasks = {1, 1'000'000};
 constexpr Range kCores = {1, 1024};
-constexpr Range kMemory = {1 << 20, 4ULL << 40};
+constexpr Range kMemory = {kMiB, 4 * kTiB};
 constexpr Range kGpus = {0, 16};
 constexpr Range kRetries = {0, 100};
 constexpr std::size_t kMostOutputs = 64;
@@ -26,7 +27,7 @@ constexpr std::size_t kMostAfter = 64;
 constexpr std::size_t kMostVariables = 256;
 constexpr std::size_t kMostName = 128;
 constexpr std::size_t kMostArguments = 4096;
-constexpr std::size_t kMostArgumentBytes = 128 << 10;
+constexpr std::size_t kMostArgumentBytes = 128 * kKiB;
 
 std::unexpected<Error> wrong(std::string message) { return fail(Code::kInvalidArgument, std::move(message)); }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sizes.h"
 #include "cli/temp_directory.h"
 
 namespace hearth::cli {
@@ -115,7 +116,7 @@ TEST_F(RunSpec, ValuesReachTheSpec) {
   const v1::JobSpec& spec = plan->spec;
   EXPECT_EQ(spec.tasks(), 24U);
   EXPECT_EQ(spec.resources().cores(), 4U);
-  EXPECT_EQ(spec.resources().memory_bytes(), 2ULL << 30);
+  EXPECT_EQ(spec.resources().memory_bytes(), 2 * kGiB);
   EXPECT_EQ(spec.resources().gpus(), 1U);
   EXPECT_EQ(spec.time_limit_seconds(), 600);
   EXPECT_EQ(spec.retries(), 2U);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sizes.h"
+
 namespace hearth::cli {
 namespace {
 
@@ -16,11 +18,11 @@ TEST(Values, CountsAreWholeNumbersInRange) {
 }
 
 TEST(Values, SizesAreInRange) {
-  EXPECT_EQ(parse_size("--memory", "2G", {1 << 20, 4ULL << 40}).value(), 2ULL << 30);
+  EXPECT_EQ(parse_size("--memory", "2G", {kMiB, 4 * kTiB}).value(), 2 * kGiB);
   for (const char* wrong : {"", "1K", "5T", "two", "-1G"}) {
-    EXPECT_FALSE(parse_size("--memory", wrong, {1 << 20, 4ULL << 40})) << wrong;
+    EXPECT_FALSE(parse_size("--memory", wrong, {kMiB, 4 * kTiB})) << wrong;
   }
-  EXPECT_EQ(parse_size("--memory", "1K", {1 << 20, 4ULL << 40}).error().message,
+  EXPECT_EQ(parse_size("--memory", "1K", {kMiB, 4 * kTiB}).error().message,
             "--memory 1K: a size from 1 MiB to 4 TiB is needed, for example 512M or 2G");
 }
 

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "account/account.h"
+#include "base/sizes.h"
 #include "blob/transfer.h"
 #include "hearth/v1/devices.pb.h"
 #include "hearth/v1/jobs.pb.h"
@@ -80,11 +81,11 @@ class HubTest : public testing::Test {
           EXPECT_TRUE(token);
           net::Headers headers;
           headers.add("Authorization", "Bearer " + *token);
-          auto socket = co_await self.node_->client().websocket("/session", headers, "hearth-node.1", 1 << 20);
+          auto socket = co_await self.node_->client().websocket("/session", headers, "hearth-node.1", kMiB);
           EXPECT_TRUE(socket) << socket.error().message;
           v1::NodeFrame hello;
           hello.mutable_hello()->mutable_offered()->set_cores(4);
-          hello.mutable_hello()->mutable_offered()->set_memory_bytes(8ULL << 30);
+          hello.mutable_hello()->mutable_offered()->set_memory_bytes(8 * kGiB);
           for (const v1::AttemptId& attempt : holds) *hello.mutable_hello()->add_held() = attempt;
           EXPECT_TRUE(co_await (*socket)->write(hello.SerializeAsString()));
           co_return std::move(*socket);

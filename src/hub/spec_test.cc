@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sizes.h"
+
 namespace hearth::hub {
 namespace {
 
@@ -21,7 +23,7 @@ TEST(Spec, FillsInWhatIsUnset) {
   EXPECT_EQ(spec.name(), "true");
   EXPECT_EQ(spec.tasks(), 1U);
   EXPECT_EQ(spec.resources().cores(), 1U);
-  EXPECT_EQ(spec.resources().memory_bytes(), 1ULL << 30);
+  EXPECT_EQ(spec.resources().memory_bytes(), kGiB);
   EXPECT_EQ(spec.time_limit_seconds(), 86'400);
   EXPECT_EQ(spec.after_size(), 1);
 }
@@ -47,7 +49,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Wrong{"argv", [](auto& s) { s.clear_argv(); }}, Wrong{"argv", [](auto& s) { s.set_argv(0, ""); }},
         Wrong{"argv", [](auto& s) { s.add_argv(std::string("a\0b", 3)); }},
-        Wrong{"argv", [](auto& s) { s.add_argv(std::string(129 << 10, 'x')); }},
+        Wrong{"argv", [](auto& s) { s.add_argv(std::string(129 * kKiB, 'x')); }},
         Wrong{"argv",
               [](auto& s) {
                 for (int i = 0; i < 4096; ++i) s.add_argv("x");
@@ -63,7 +65,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"outputs", [](auto& s) { s.add_outputs("a/../b"); }},
         Wrong{"outputs", [](auto& s) { s.add_outputs(""); }}, Wrong{"outputs", [](auto& s) { s.add_outputs("a//b"); }},
         Wrong{"variables", [](auto& s) { (*s.mutable_variables())["A B"] = "x"; }},
-        Wrong{"variables", [](auto& s) { (*s.mutable_variables())["A"] = std::string(65 << 10, 'x'); }},
+        Wrong{"variables", [](auto& s) { (*s.mutable_variables())["A"] = std::string(65 * kKiB, 'x'); }},
         Wrong{"name", [](auto& s) { s.set_name("a\nb"); }},
         Wrong{"environment", [](auto& s) { s.set_environment("moon"); }},
         Wrong{"inputs.sha256", [](auto& s) { s.mutable_inputs()->set_sha256("short"); }},

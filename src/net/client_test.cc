@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "base/sizes.h"
 #include "net/crypto.h"
 #include "net/test_peer.h"
 
@@ -126,12 +127,12 @@ TEST_F(ClientTest, SendsAndFetchesFiles) {
 TEST_F(ClientTest, StopsSendingWhenTheServerRefuses) {
   std::FILE* file = std::tmpfile();
   ASSERT_NE(file, nullptr);
-  ASSERT_EQ(::ftruncate(::fileno(file), 256 << 20), 0);
+  ASSERT_EQ(::ftruncate(::fileno(file), 256 * kMiB), 0);
   listen([&](Exchange& exchange) -> Async<void> {
     static_cast<void>(co_await exchange.reply(text_response(507, "full")));
   });
   auto client = make_client();
-  Result<Response> sent = loop_.run_until_done(client->send_file("/f", {}, ::fileno(file), 256 << 20));
+  Result<Response> sent = loop_.run_until_done(client->send_file("/f", {}, ::fileno(file), 256 * kMiB));
   ASSERT_TRUE(sent) << sent.error().message;
   EXPECT_EQ(sent->status, 507U);
   std::fclose(file);

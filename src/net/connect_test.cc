@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/sizes.h"
 #include "hearth/v1/devices.pb.h"
 #include "hearth/v1/jobs.pb.h"
 #include "hearth/v1/pairing.pb.h"
@@ -15,7 +16,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr std::size_t kLimit = 256 * 1024;
+constexpr std::size_t kLimit = 256 * kKiB;
 
 // A dispatcher with one method of each kind. The bearer token names the caller: "node", "member", "fresh", "owner".
 class ConnectTest : public testing::Test {

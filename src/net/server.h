@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 
+#include "base/sizes.h"
 #include "net/async.h"
 #include "net/http.h"
 #include "net/tls.h"
@@ -25,7 +26,7 @@ struct ServerOptions {
   std::uint16_t port = 7443;                    // 0: the kernel chooses, see Server::port()
   std::size_t max_connections = 19'000;         // further ones are closed at once; lowered to what RLIMIT_NOFILE leaves
   std::size_t max_connections_per_address = 0;  // 0: no limit of its own; loopback never counts
-  std::size_t max_head_bytes = 32 * 1024;       // 431 above
+  std::size_t max_head_bytes = 32 * kKiB;       // 431 above
   Duration handshake_limit = seconds(10);       // from accept to the end of the TLS handshake
   Duration head_limit = seconds(10);            // from a request's first byte to its head's end
   Duration idle_limit = seconds(75);            // between requests of a kept connection

@@ -1,6 +1,7 @@
 // What bounds a server: every limit of ServerOptions, and requests that two readers could understand differently.
 #include <vector>
 
+#include "base/sizes.h"
 #include "net/test_peer.h"
 
 namespace hearth::net {
@@ -44,8 +45,8 @@ TEST_F(ServerLimits, AReaderThatStopsFailsTheWriter) {
   Code seen = Code::kUnknown;
   listen(
       [&](Exchange& exchange) -> Async<void> {
-        Result<void> sent = co_await exchange.start(200, {}, 1 << 30);
-        for (std::string piece(1 << 20, 'x'); sent;) sent = co_await exchange.write(piece);
+        Result<void> sent = co_await exchange.start(200, {}, kGiB);
+        for (std::string piece(kMiB, 'x'); sent;) sent = co_await exchange.write(piece);
         seen = sent.error().code;
         done = true;
       },

@@ -12,6 +12,7 @@
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 
+#include "base/sizes.h"
 #include "net/crypto.h"
 #include "net/openssl.h"
 #include "net/test_peer.h"
@@ -128,12 +129,12 @@ TEST_F(ServerTest, AnUnfinishedAnswerIsSeenAsCut) {
 }
 
 TEST_F(ServerTest, StreamsBothWaysExactly) {
-  constexpr std::size_t kTotal = 64 << 20;
+  constexpr std::size_t kTotal = 64 * kMiB;
   listen([](Exchange& exchange) -> Async<void> {
     bool chunked = exchange.head().path == "/chunked";
     Sha256 hash;
     std::uint64_t count = 0;
-    std::string buffer(64 * 1024, '\0');
+    std::string buffer(64 * kKiB, '\0');
     while (true) {
       Result<std::size_t> got = co_await exchange.read_body(buffer);
       EXPECT_TRUE(got);
@@ -152,7 +153,7 @@ TEST_F(ServerTest, StreamsBothWaysExactly) {
     EXPECT_TRUE(co_await exchange.finish());
   });
   auto client = make_client();
-  std::string body = random_bytes(1 << 20);
+  std::string body = random_bytes(kMiB);
   std::string big;
   for (std::size_t i = 0; i < kTotal >> 20; ++i) big += body;
   for (std::string target : {"/plain", "/chunked"}) {

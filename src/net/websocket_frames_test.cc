@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 
 namespace hearth::net {
 namespace {
@@ -29,7 +30,7 @@ struct Decoded {
   std::uint16_t fault = 0;
 };
 
-Decoded decode(WebSocketRole role, std::string_view bytes, std::size_t piece, std::size_t limit = 1 << 20) {
+Decoded decode(WebSocketRole role, std::string_view bytes, std::size_t piece, std::size_t limit = kMiB) {
   FrameDecoder decoder(role, limit);
   Decoded out;
   while (!bytes.empty()) {
@@ -55,7 +56,7 @@ TEST(WebSocketFrames, GoRoundInAnyPieces) {
       bytes += frame(from, FrameKind::kBinary, std::string(size, static_cast<char>(size)));
     }
     bytes += frame(from, FrameKind::kPing, "p");
-    for (std::size_t piece : {1UL, 7UL, 4096UL, 1UL << 20}) {
+    for (std::size_t piece : {1UL, 7UL, 4096UL, kMiB}) {
       Decoded out = decode(from == kServer ? kClient : kServer, bytes, piece);
       ASSERT_EQ(out.items.size(), 8U);
       EXPECT_EQ(out.items[6].payload, std::string(100'000, static_cast<char>(100'000)));

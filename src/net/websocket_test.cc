@@ -1,5 +1,6 @@
 #include "net/websocket.h"
 
+#include "base/sizes.h"
 #include "net/crypto.h"
 #include "net/test_peer.h"
 #include "net/websocket_frames.h"
@@ -7,7 +8,7 @@
 namespace hearth::net {
 namespace {
 
-constexpr std::size_t kLimit = 1 << 20;
+constexpr std::size_t kLimit = kMiB;
 
 Async<void> echo_messages(Exchange& exchange) {
   auto socket = co_await exchange.accept_websocket("test", kLimit);
@@ -180,7 +181,7 @@ TEST_F(WebSocketTest, APeerThatDoesNotReadIsCut) {
     EXPECT_TRUE(socket);
     int failed = 0;
     auto one = [](WebSocket& on, int& count, Code& code) -> Async<void> {
-      Result<void> written = co_await on.write(std::string(10 << 20, 'x'));
+      Result<void> written = co_await on.write(std::string(10 * kMiB, 'x'));
       if (written) co_return;
       ++count;
       if (written.error().code == Code::kResourceExhausted) code = written.error().code;

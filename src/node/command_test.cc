@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sizes.h"
+
 namespace hearth::node {
 namespace {
 
@@ -89,7 +91,7 @@ TEST(Command, KnowsItsEnvironments) {
 
 TEST(Command, FillsInDefaults) {
   v1::JobSpec spec;
-  EXPECT_EQ(needs_of(spec), (Resources{.cores = 1, .memory_bytes = 1ULL << 30, .gpus = 0}));
+  EXPECT_EQ(needs_of(spec), (Resources{.cores = 1, .memory_bytes = kGiB, .gpus = 0}));
   EXPECT_EQ(time_limit_of(spec), seconds(24 * 3600));
   spec.mutable_resources()->set_cores(4);
   spec.set_time_limit_seconds(7);

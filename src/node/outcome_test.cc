@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 
 namespace hearth::node {
 namespace {
@@ -20,7 +21,7 @@ sandbox::Exit exit_with(int code) {
 }
 
 v1::Outcome describe(const sandbox::Exit& exit, bool timed_out = false, Duration limit = seconds(5)) {
-  return describe_exit(exit, timed_out, limit, 512ULL << 20);
+  return describe_exit(exit, timed_out, limit, 512 * kMiB);
 }
 
 TEST(Outcome, OfSuccess) {

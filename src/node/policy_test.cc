@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sizes.h"
+
 namespace hearth::node {
 namespace {
 
-constexpr Resources kMachine{.cores = 8, .memory_bytes = 16ULL << 30, .gpus = 1};
+constexpr Resources kMachine{.cores = 8, .memory_bytes = 16 * kGiB, .gpus = 1};
 
 Result<Policy> parse(std::string_view json) { return parse_policy(json, default_offer(kMachine), kMachine); }
 
@@ -14,8 +16,8 @@ TEST(Policy, OffersByDefaultWhatLeavesTheOwnerRoom) {
   ASSERT_TRUE(policy);
   EXPECT_EQ(policy->limit.cores, 8U);
   EXPECT_EQ(policy->limit.gpus, 1U);
-  EXPECT_LT(policy->limit.memory_bytes, 13ULL << 30);
-  EXPECT_GT(policy->limit.memory_bytes, 12ULL << 30);
+  EXPECT_LT(policy->limit.memory_bytes, 13 * kGiB);
+  EXPECT_GT(policy->limit.memory_bytes, 12 * kGiB);
   EXPECT_FALSE(policy->has_hours);
   EXPECT_FALSE(policy->draining);
 }
@@ -24,7 +26,7 @@ TEST(Policy, TakesLimits) {
   auto policy = parse(R"({"cores": 2, "memory_bytes": 1073741824, "hours": "22:30-7", "draining": true, "more": 1})");
   ASSERT_TRUE(policy);
   EXPECT_EQ(policy->limit.cores, 2U);
-  EXPECT_EQ(policy->limit.memory_bytes, 1ULL << 30);
+  EXPECT_EQ(policy->limit.memory_bytes, kGiB);
   EXPECT_TRUE(policy->has_hours);
   EXPECT_EQ(policy->from_minute, 22 * 60 + 30);
   EXPECT_EQ(policy->to_minute, 7 * 60);

@@ -4,6 +4,8 @@
 #include <google/protobuf/util/delimited_message_util.h>
 #include <gtest/gtest.h>
 
+#include "base/sizes.h"
+
 namespace hearth::node {
 namespace {
 
@@ -95,7 +97,7 @@ TEST(TaskLog, SplitsLongText) {
   std::string text(200'000, 'x');
   log.append(v1::LOG_STREAM_STDOUT, text);
   auto records = records_of(log.whole());
-  for (const v1::LogRecord& record : records) EXPECT_LE(record.data().size(), 64U << 10);
+  for (const v1::LogRecord& record : records) EXPECT_LE(record.data().size(), 64 * kKiB);
   EXPECT_EQ(text_of(records), text);
 }
 

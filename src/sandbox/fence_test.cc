@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sizes.h"
 #include "sandbox/fd.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/testing.h"
@@ -139,7 +140,7 @@ TEST(Limits, OfMemoryEndTheProgram) {
   TestHost host;
   if (!host->description().contains("cgroup v")) FAIL() << "this machine gives no control groups";
   Limits limits = small_limits();
-  limits.memory_bytes = 64ULL << 20;
+  limits.memory_bytes = 64 * kMiB;
   Ran ran = host.run({"/usr/bin/python3", "-c", "x = bytearray(300 << 20); print('survived')"}, limits);
   EXPECT_TRUE(ran.exit.out_of_memory);
   EXPECT_NE(ran.exit.exit_code, 0);
@@ -152,7 +153,7 @@ TEST(Limits, OfMemoryEndTheProgram) {
 TEST(Limits, OfScratchSpace) {
   TestHost host;
   Limits limits = small_limits();
-  limits.scratch_bytes = 8ULL << 20;
+  limits.scratch_bytes = 8 * kMiB;
   Ran ran = host.shell(
       "for d in /job /tmp /dev/shm; do head -c 20M /dev/zero > $d/x && echo fits; done; ls -s --block-size=1M /job/x",
       limits);
@@ -161,9 +162,9 @@ TEST(Limits, OfScratchSpace) {
   std::unique_ptr<Sandbox> box = host.prepare(limits);
   Result<int> file = box->create_file("input", false);
   ASSERT_TRUE(file);
-  std::string piece(1 << 20, 'x');
+  std::string piece(kMiB, 'x');
   int written = 0;
-  while (written < 20 && ::write(*file, piece.data(), piece.size()) == 1 << 20) ++written;
+  while (written < 20 && ::write(*file, piece.data(), piece.size()) == ssize_t{kMiB}) ++written;
   ::close(*file);
   EXPECT_LE(written, 8);
 }
@@ -264,7 +265,7 @@ TEST(Outputs, AreBounded) {
 std::string traces(const std::filesystem::path& state_directory) {
   std::string found;
   for (const char* file : {"/proc/self/mountinfo", "/proc/1/mountinfo"}) {
-    std::istringstream lines(read_text(file, 16 << 20));
+    std::istringstream lines(read_text(file, 16 * kMiB));
     for (std::string line; std::getline(lines, line);) {
       if (line.contains("/boxes/") || line.contains(state_directory.string())) found += line + "\n";
     }
@@ -395,7 +396,7 @@ TEST(OrdinaryUser, HasTheSameSandbox) {
     std::ofstream(report) << ran.out << ran.err << ran.exit.message << (outputs ? outputs->size() : 0)
                           << traces(directory.path() / "state");
     Limits tight = small_limits();
-    tight.memory_bytes = 64ULL << 20;
+    tight.memory_bytes = 64 * kMiB;
     auto small = (*host)->prepare("small", tight, {});
     Ran greedy = Running(**small, {.argv = {"/usr/bin/python3", "-c", "x = bytearray(300 << 20)"}}).wait();
     return greedy.exit.exit_code != 0 ? 0 : 96;

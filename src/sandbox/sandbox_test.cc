@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sizes.h"
 #include "sandbox/testing.h"
 
 namespace hearth::sandbox {
@@ -63,7 +64,7 @@ TEST(Sandbox, RefusesCommandsThatMakeNoSense) {
   EXPECT_EQ(box->start({.argv = {std::string("a\0b", 3)}}, nothing, nothing).error().code, Code::kInvalidArgument);
   EXPECT_EQ(box->start({.argv = {"x"}, .variables = {{"A=B", "c"}}}, nothing, nothing).error().code,
             Code::kInvalidArgument);
-  EXPECT_EQ(box->start({.argv = {"x", std::string(2 << 20, 'x')}}, nothing, nothing).error().code,
+  EXPECT_EQ(box->start({.argv = {"x", std::string(2 * kMiB, 'x')}}, nothing, nothing).error().code,
             Code::kResourceExhausted);
   EXPECT_EQ(box->collect({}, {}).error().code, Code::kFailedPrecondition);
   EXPECT_EQ(host->prepare("../x", {}, {}).error().code, Code::kInvalidArgument);
@@ -118,7 +119,7 @@ TEST(Sandbox, TakesInputsAndGivesOutputs) {
 TEST(Sandbox, ShowsLargeInputsInPlaceAndReadOnly) {
   TestHost host;
   std::filesystem::path source = host.directory() / "blob";
-  std::string big(3 << 20, 'b');
+  std::string big(3 * kMiB, 'b');
   ASSERT_EQ(::system(("head -c 3145728 /dev/zero | tr '\\0' b > " + source.string()).c_str()), 0);
   ::chmod(source.c_str(), 0555);
   std::unique_ptr<Sandbox> box = host.prepare();
@@ -134,7 +135,7 @@ TEST(Sandbox, ShowsLargeInputsInPlaceAndReadOnly) {
   ASSERT_EQ(outputs->size(), 1U);
   EXPECT_EQ((*outputs)[0].path, "out");
   box.reset();
-  EXPECT_EQ(std::filesystem::file_size(source), 3U << 20);
+  EXPECT_EQ(std::filesystem::file_size(source), 3 * kMiB);
 }
 
 TEST(Sandbox, RefusesToShowWhatIsNoFile) {
@@ -305,7 +306,7 @@ TEST(Host, RefusesAProcessWithThreads) {
 TEST(Machine, IsRead) {
   Machine machine = read_machine();
   EXPECT_GE(machine.cores, 1U);
-  EXPECT_GT(machine.memory_bytes, 64U << 20);
+  EXPECT_GT(machine.memory_bytes, 64 * kMiB);
   EXPECT_NE(machine.system.find("Linux"), std::string::npos);
   LoadMeter meter;
   Load first = meter.read();

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/sizes.h"
 #include "blob/transfer.h"
 
 namespace hearth::e2e {
@@ -143,7 +144,7 @@ v1::JobSpec program(const std::vector<std::string>& argv) {
   spec.mutable_argv()->Assign(argv.begin(), argv.end());
   spec.set_tasks(1);
   spec.mutable_resources()->set_cores(1);
-  spec.mutable_resources()->set_memory_bytes(64 << 20);
+  spec.mutable_resources()->set_memory_bytes(64 * kMiB);
   return spec;
 }
 

@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "base/check.h"
+#include "base/sizes.h"
 
 namespace hearth::e2e {
 namespace {
@@ -84,7 +85,7 @@ RawConnection::~RawConnection() = default;
 
 bool RawConnection::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const std::size_t piece = std::min<std::size_t>(bytes.size(), 1 << 20);
+    const std::size_t piece = std::min<std::size_t>(bytes.size(), kMiB);
     const ssize_t count = state_->tls ? SSL_write(state_->tls.get(), bytes.data(), static_cast<int>(piece))
                                       : ::send(state_->socket, bytes.data(), piece, MSG_NOSIGNAL);
     if (count <= 0) return false;

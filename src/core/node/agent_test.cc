@@ -4,10 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sizes.h"
+
 namespace hearth::node {
 namespace {
-
-constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
 
 Resources cores(std::uint32_t count) { return {count, kGiB * count, 0}; }
 

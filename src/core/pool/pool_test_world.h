@@ -5,11 +5,11 @@
 #include <variant>
 #include <vector>
 
+#include "base/sizes.h"
 #include "core/pool/pool.h"
 
 namespace hearth::pool {
 
-inline constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
 inline constexpr DeviceId kAnn{101};
 inline constexpr DeviceId kBob{102};
 inline constexpr NodeId kFirst{1};

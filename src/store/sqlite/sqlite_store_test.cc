@@ -17,6 +17,7 @@
 #include <iterator>
 
 #include "base/check.h"
+#include "base/sizes.h"
 #include "store/store.h"
 
 namespace hearth::store {
@@ -228,7 +229,7 @@ std::uint64_t commit_until_full(Store& store) {
 [[noreturn]] void fill_a_disk_and_make_room(const fs::path& folder) {
   mount_small_disk(folder);
   const fs::path file = folder / "pool.db";
-  std::ofstream(folder / "ballast") << std::string(1 << 20, 'b');
+  std::ofstream(folder / "ballast") << std::string(kMiB, 'b');
   Result<std::unique_ptr<Store>> store = open_sqlite(file);
   CHECK(store);
   const std::uint64_t refused = commit_until_full(**store);
