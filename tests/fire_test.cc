@@ -14,8 +14,6 @@
 namespace hearth::e2e {
 namespace {
 
-using testing::HasSubstr;
-
 class FireTest : public PoolFixture {
  protected:
   void kill_hub() { ::kill(pool().hub_process(), SIGKILL); }

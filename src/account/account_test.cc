@@ -18,11 +18,10 @@ namespace hearth::account {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 class AccountFile : public testing::Test {
- protected:
+ public:
   AccountFile() {
     std::string name = (fs::temp_directory_path() / "hearth-account-XXXXXX").string();
     CHECK(::mkdtemp(name.data()) != nullptr);
@@ -30,6 +29,7 @@ class AccountFile : public testing::Test {
   }
   ~AccountFile() override { fs::remove_all(root); }
 
+ protected:
   Result<Account> loaded(const std::string& text) {
     fs::create_directory(root / "me");
     std::ofstream(root / "me" / "account.json") << text;

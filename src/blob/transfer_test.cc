@@ -23,7 +23,6 @@ namespace hearth::blob {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 v1::Blob blob_of(const std::string& bytes) {

@@ -10,7 +10,7 @@ namespace {
 
 // In a directory of its own, which holds an executable, a script and data.
 class RunSpec : public testing::Test {
- protected:
+ public:
   RunSpec() : before_(std::filesystem::current_path()) {
     std::filesystem::current_path(directory_.path());
     std::filesystem::permissions(directory_.write("tool", "#!/bin/sh\n"), std::filesystem::perms::owner_all);
@@ -19,6 +19,7 @@ class RunSpec : public testing::Test {
   }
   ~RunSpec() override { std::filesystem::current_path(before_); }
 
+ protected:
   static RunOptions program(std::vector<std::string> words) {
     RunOptions options;
     options.program = std::move(words);

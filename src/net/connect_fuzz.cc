@@ -10,7 +10,6 @@
 
 namespace {
 
-using hearth::net::Envelope;
 using hearth::net::EnvelopeReader;
 
 constexpr std::size_t kLimit = 1000;

@@ -120,7 +120,7 @@ TEST(Crypto, RefusesMalformedKeys) {
 }
 
 class IdentityFile : public ::testing::Test {
- protected:
+ public:
   IdentityFile() {
     std::string name = std::filesystem::temp_directory_path() / "hearth-crypto-XXXXXX";
     folder_ = ::mkdtemp(name.data());
@@ -128,6 +128,7 @@ class IdentityFile : public ::testing::Test {
   }
   ~IdentityFile() override { std::filesystem::remove_all(folder_); }
 
+ protected:
   std::filesystem::path folder_;
   std::filesystem::path file_;
 };
