@@ -271,7 +271,7 @@ void Executor::lend_gpus(Attempt& attempt) {
     if (gpu_lent_[i]) continue;
     gpu_lent_[i] = true;
     attempt.gpus.push_back(i);
-    attempt.command.gpu_devices.push_back(world_.gpus[i]);
+    attempt.command.gpus.push_back(world_.gpus[i]);
   }
 }
 

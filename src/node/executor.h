@@ -25,7 +25,7 @@ class Executor {
     net::Workers& workers;
     sandbox::Host& host;
     blob::BlobStore& cache;
-    std::vector<std::string> gpus;                   // device nodes
+    std::vector<sandbox::Gpu> gpus;
     std::function<std::shared_ptr<HubLink>()> link;  // nullptr while there is no account
   };
   struct Reports {

@@ -208,11 +208,8 @@ Result<void> Box::plan_files(const Command& command, Guest::Plan& plan) {
     if (ready) ready = own(pipe->write_end.get(), 0600);  // programs open /dev/stdout by name
     if (!ready) return ready;
   }
-  Limits limits = limits_;
-  limits.gpu_devices.insert(limits.gpu_devices.end(), command.gpu_devices.begin(), command.gpu_devices.end());
-  Result<Fd> options = memory_file(
-      bubblewrap_options(shared_.bubblewrap, {.root = shared_.place + "/root", .working_directory = directory_}, limits,
-                         command.variables));
+  Result<Fd> options = memory_file(bubblewrap_options(
+      shared_.bubblewrap, {.root = shared_.place + "/root", .working_directory = directory_}, limits_, command));
   if (!options) return std::unexpected(options.error());
   std::vector<Fd>& files = plan.launch.files;
   files.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));

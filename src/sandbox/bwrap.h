@@ -30,6 +30,6 @@ constexpr int kStatusFd = 5;
 
 // The options, each ended by a NUL, as --args reads them. All of them but the command itself.
 std::string bubblewrap_options(const Bubblewrap& bubblewrap, const Layout& layout, const Limits& limits,
-                               const std::vector<std::pair<std::string, std::string>>& variables);
+                               const Command& command);
 
 }  // namespace hearth::sandbox

@@ -40,23 +40,13 @@ std::uint32_t usable_cores() {
   return static_cast<std::uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
 }
 
-std::vector<std::string> nvidia_gpus() {
-  std::vector<std::string> found;
-  constexpr int kMostGpus = 16;
-  for (int i = 0; i < kMostGpus; ++i) {
-    std::string node = "/dev/nvidia" + std::to_string(i);
-    if (::access(node.c_str(), R_OK | W_OK) == 0) found.push_back(std::move(node));
-  }
-  return found;
-}
-
 }  // namespace
 
 Machine read_machine() {
   Machine machine;
   machine.cores = usable_cores();
   machine.memory_bytes = meminfo_bytes(read_text("/proc/meminfo"), "MemTotal");
-  machine.gpus = nvidia_gpus();
+  machine.gpus = find_gpus();
   machine.cpu_model = field(read_text("/proc/cpuinfo"), "model name", ':');
   machine.system = field(read_text("/etc/os-release"), "PRETTY_NAME", '=');
   utsname names{};

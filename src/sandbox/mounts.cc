@@ -196,7 +196,7 @@ Result<void> unmount(const std::string& where) {
 
 Result<void> build_root(const std::string& root) {
   Result<void> done = make_directory(root, 0755);
-  for (const char* name : {"/proc", "/dev", "/tmp", "/job", "/run", "/var"}) {
+  for (const char* name : {"/proc", "/dev", "/tmp", "/job", "/run", "/run/gpu", "/var"}) {
     if (done) done = make_directory(root + name, 0755);
   }
   if (done && ::symlink("../tmp", (root + "/var/tmp").c_str()) != 0) done = fail_errno(errno, "linking /var/tmp");

@@ -24,6 +24,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "sandbox/gpu.h"
 
 namespace hearth::sandbox {
 
@@ -58,7 +59,6 @@ struct Limits {
   std::uint64_t scratch_bytes = 1ULL << 30;  // the working directory; /tmp has as much again
   std::uint32_t max_processes = 1024;
   std::uint32_t max_open_files = 4096;
-  std::vector<std::string> gpu_devices;  // device nodes to pass through, e.g. /dev/nvidia0
 };
 
 struct BoundFile {  // a large input that is shown in place instead of being copied
@@ -71,7 +71,7 @@ struct Command {
       argv;  // argv[0]: with '/' relative to the working directory or absolute in the sandbox, else looked up in PATH
   std::vector<std::pair<std::string, std::string>> variables;
   std::vector<BoundFile> bound_files;
-  std::vector<std::string> gpu_devices;  // besides those of Limits: which ones are free may be known only now
+  std::vector<Gpu> gpus;  // lent to the program
 };
 
 enum class Stream : std::uint8_t { kStdout = 1, kStderr = 2 };
@@ -184,7 +184,7 @@ class Host {
 struct Machine {
   std::uint32_t cores = 0;
   std::uint64_t memory_bytes = 0;
-  std::vector<std::string> gpus;  // device nodes of usable GPUs, "/dev/nvidia0"
+  std::vector<Gpu> gpus;
   std::string cpu_model;
   std::string system;  // "Debian GNU/Linux 12 (bookworm), Linux 6.1.0"
 };
