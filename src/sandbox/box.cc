@@ -237,6 +237,9 @@ Result<Guest::Plan> Box::plan(const Command& command) {
   Result<std::vector<Fd>> entries = cgroup_->entries();
   if (!entries) return std::unexpected(entries.error());
   plan.launch.cgroup_entries = std::move(*entries);
+  Result<Fd> birthplace = cgroup_->birthplace();
+  if (!birthplace) return std::unexpected(birthplace.error());
+  plan.launch.birthplace = std::move(*birthplace);
   plan.cgroup = cgroup_.get();
   return plan;
 }

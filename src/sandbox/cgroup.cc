@@ -97,10 +97,21 @@ Result<void> Cgroup::limit(const CgroupLimits& limits) {
 Result<std::vector<Fd>> Cgroup::entries() const {
   std::vector<Fd> files;
   for (const std::string& directory : directories_) {
-    files.emplace_back(::open((directory + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
+    // A thread that moves itself, which only version 1 allows, need not wait until no process of the machine is being
+    // started or ended (a grace period of RCU, about 10 ms).
+    files.emplace_back(::open((directory + "/tasks").c_str(), O_WRONLY | O_CLOEXEC));
+    if (!files.back()) files.back().reset(::open((directory + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
     if (!files.back()) return fail_errno(errno, "entering " + directory);
   }
   return files;
+}
+
+Result<Fd> Cgroup::birthplace() const {
+  const std::optional<Place>& memory = place(Controller::kMemory);
+  if (!memory || !memory->v2) return Fd();
+  Fd directory(::open(memory->directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return fail_errno(errno, "opening " + memory->directory);
+  return directory;
 }
 
 Result<void> Cgroup::set_frozen(bool frozen) {

@@ -44,6 +44,8 @@ class Cgroup {
 
   // Descriptors to which a process writes "0" to enter; one per hierarchy.
   Result<std::vector<Fd>> entries() const;
+  // The group's directory, for a process to be made in it; nothing in version 1, which cannot do that.
+  Result<Fd> birthplace() const;
 
   // Errors: kUnimplemented without a freezer, kDeadlineExceeded if it does not freeze within 2 s.
   Result<void> freeze();

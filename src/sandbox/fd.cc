@@ -36,7 +36,11 @@ std::string read_text(const std::string& path, std::size_t limit) {
 Result<void> write_text(const std::string& path, std::string_view text) {
   Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!file) return fail_errno(errno, "opening " + path);
-  if (::write(file.get(), text.data(), text.size()) < 0) return fail_errno(errno, "writing " + path);
+  ssize_t count = 0;
+  do {
+    count = ::write(file.get(), text.data(), text.size());
+  } while (count < 0 && errno == EINTR);
+  if (count < 0) return fail_errno(errno, "writing " + path);
   return {};
 }
 

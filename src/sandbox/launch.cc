@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -24,6 +25,7 @@ struct Orders {
   std::size_t file_count = 0;
   const int* cgroup_entries = nullptr;
   std::size_t cgroup_count = 0;
+  bool born_in_cgroup = false;
   const std::pair<int, rlimit>* limits = nullptr;
   std::size_t limit_count = 0;
   GuestUser user;
@@ -51,7 +53,7 @@ HEARTH_CHILD_CODE void volunteer_for_the_oom_killer() {
 }
 
 HEARTH_CHILD_CODE bool enter_cgroups(const Orders& orders) {
-  for (std::size_t i = 0; i < orders.cgroup_count; ++i) {
+  for (std::size_t i = 0; i < orders.cgroup_count && !orders.born_in_cgroup; ++i) {
     if (::write(orders.cgroup_entries[i], "0", 1) != 1) return false;
   }
   return true;
@@ -87,6 +89,51 @@ HEARTH_CHILD_CODE int child_main(void* argument) {
   }
   orders.error = errno;
   ::_exit(127);
+}
+
+constexpr std::uint64_t kCloneFlags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
+
+// Starts the child in the control group, which only clone3() can do: a process that moves itself there waits until no
+// process of the machine is being started or ended (a grace period of RCU, about 10 ms). The C library has no clone3()
+// with a stack of the child's own. Gives the process's number, or a negative error number.
+long clone_into([[maybe_unused]] int cgroup, [[maybe_unused]] std::vector<char>& stack, [[maybe_unused]] Orders& orders,
+                [[maybe_unused]] int& pidfd) {
+#if defined(__x86_64__)
+  clone_args arguments{.flags = kCloneFlags | CLONE_INTO_CGROUP,
+                       .pidfd = reinterpret_cast<std::uintptr_t>(&pidfd),
+                       .exit_signal = SIGCHLD,
+                       .stack = reinterpret_cast<std::uintptr_t>(stack.data()),
+                       .stack_size = stack.size(),
+                       .cgroup = static_cast<std::uint64_t>(cgroup)};
+  long result = SYS_clone3;
+  asm volatile(
+      "syscall\n\t"
+      "test %%rax, %%rax\n\t"
+      "jnz 1f\n\t"
+      "mov %[orders], %%rdi\n\t"
+      "call *%[child]\n\t"
+      "ud2\n"
+      "1:"
+      : "+a"(result)
+      : "D"(&arguments), "S"(sizeof arguments), [child] "r"(&child_main), [orders] "r"(&orders)
+      : "rcx", "r11", "cc", "memory");
+  return result;
+#else
+  return -ENOSYS;
+#endif
+}
+
+// Gives the process's number, or a negative error number.
+long clone_child(int cgroup, std::vector<char>& stack, Orders& orders, int& pidfd) {
+  if (cgroup >= 0) {
+    orders.born_in_cgroup = true;
+    long pid = clone_into(cgroup, stack, orders, pidfd);
+    if (pid > 0) return pid;
+    orders.born_in_cgroup = false;
+  }
+  long pid =
+      ::clone(&child_main, stack.data() + stack.size(), static_cast<int>(kCloneFlags) | SIGCHLD, &orders, &pidfd);
+  return pid < 0 ? -errno : pid;
 }
 
 // A copy above all the numbers that the child's descriptors will have, so that placing one overwrites no other.
@@ -144,14 +191,12 @@ Result<Started> launch(Launch& plan) {
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   int pidfd = -1;
   // CLONE_VFORK: this thread sleeps until the child has left our memory, so the stack and the orders outlive its use.
-  int pid = ::clone(&child_main, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &orders,
-                    &pidfd);
-  int error = errno;
+  long pid = clone_child(plan.birthplace.get(), stack, orders, pidfd);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (pid < 0) return fail_errno(error, "starting a process");
-  Started started{.pidfd = Fd(pidfd), .pid = pid};
+  if (pid < 0) return fail_errno(static_cast<int>(-pid), "starting a process");
+  Started started{.pidfd = Fd(pidfd), .pid = static_cast<pid_t>(pid)};
   if (orders.error == 0) return started;
-  ::waitpid(pid, nullptr, 0);
+  ::waitpid(started.pid, nullptr, 0);
   return fail_errno(orders.error, "starting " + plan.program);
 }
 

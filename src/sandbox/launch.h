@@ -15,10 +15,11 @@
 namespace hearth::sandbox {
 
 struct Launch {
-  std::string program;            // absolute
-  std::vector<std::string> argv;  // with argv[0]
-  std::vector<Fd> files;          // become descriptors 0, 1, 2...; nothing else stays open
-  std::vector<Fd> cgroup_entries;
+  std::string program;             // absolute
+  std::vector<std::string> argv;   // with argv[0]
+  std::vector<Fd> files;           // become descriptors 0, 1, 2...; nothing else stays open
+  std::vector<Fd> cgroup_entries;  // written to by the process, unless it could be made in
+  Fd birthplace;                   // the directory of a group of version 2; may be none
   std::vector<std::pair<int, rlimit>> limits;
   GuestUser user;
 };
