@@ -160,7 +160,7 @@ void Agent::State::pump() {
     if (!held.at(attempt).assignment.needs.fits_in(offered() - used)) break;
     run(attempt);
   }
-  while (preparing < options.max_preparing && !assigned.empty()) {
+  while (preparing < options.max_preparing && preparing + ready.size() < options.max_ready && !assigned.empty()) {
     const AttemptId attempt = assigned.begin()->second;
     enter(attempt, held.at(attempt), Stage::kPreparing);
     effects.emplace_back(Prepare{attempt});

@@ -39,6 +39,7 @@ struct Assignment {
 
 struct Options {
   std::uint32_t max_preparing = 4;  // attempts whose inputs are fetched at once
+  std::uint32_t max_ready = 8;      // attempts that are prepared and wait for room: each is a box of memory and mounts
   std::uint32_t max_held =
       10'000;  // attempts of all stages; further assignments are reported back as lost (never happens with a sane hub)
   Duration heartbeat = seconds(3);

@@ -110,6 +110,19 @@ TEST(Agent, PreparesAheadUpToALimit) {
   EXPECT_EQ(world.take_indices<Prepare>(), Indices{2});
 }
 
+TEST(Agent, KeepsFewPreparedThatHaveNoRoom) {
+  World world(1, {.max_preparing = 2, .max_ready = 2});
+  for (std::uint32_t index = 0; index < 5; ++index) world.assign(task(index));
+  world.prepare_all();
+  EXPECT_EQ(world.take_indices<Start>(), Indices{0});
+  EXPECT_EQ(world.take_indices<Prepare>(), Indices{2}) << "1 is ready and waits";
+  world.agent.on_prepared(task(2), true, world.now);
+  EXPECT_TRUE(world.take<Prepare>().empty()) << "1 and 2 wait";
+  world.agent.on_exited(task(0), world.now);
+  EXPECT_EQ(world.take_indices<Start>(), Indices{1});
+  EXPECT_EQ(world.take_indices<Prepare>(), Indices{3});
+}
+
 TEST(Agent, FailedPreparationIsReported) {
   World world;
   world.assign(task(0));
