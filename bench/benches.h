@@ -17,6 +17,7 @@ struct Arguments {
 
 int dispatch(const Arguments& arguments);     // --tasks, --nodes: durable no-op tasks, submit to all complete
 int connections(const Arguments& arguments);  // --count: the hub's memory per idle node session
+int start(const Arguments& arguments);        // --jobs: submit to the program's start, a job at a time
 int storm(const Arguments& arguments);        // --count: all node sessions lost and opened again
 int blob(const Arguments& arguments);         // --mib, --files: one large blob and many small ones, up and down
 int placement(const Arguments& arguments);    // --tasks, --nodes: core/pool alone

@@ -3,7 +3,6 @@
 #include "bench/benches.h"
 #include "bench/world.h"
 #include "hearth/v1/jobs.pb.h"
-#include "hearth/v1/nodes.pb.h"
 #include "hearth/v1/session.pb.h"
 
 namespace hearth::bench {
@@ -26,15 +25,6 @@ void run_instant_node(const HubProcess& hub, std::size_t number) {
       if (answer.finished_size() > 0 && !co_await socket->write(answer.SerializeAsString())) co_return;
     }
   }(session));
-}
-
-net::Async<void> wait_for_nodes(account::Session& owner, std::size_t count) {
-  while (true) {
-    auto status = co_await owner.call<v1::StatusReply>("hearth.v1.NodeService/Status", v1::StatusRequest());
-    if (!status) give_up(status.error().message);
-    if (status->nodes_connected() >= count) co_return;
-    co_await net::sleep_for(milliseconds(10));
-  }
 }
 
 net::Async<void> run_job(account::Session& owner, std::uint32_t tasks) {

@@ -8,11 +8,10 @@
 
 int main(int argc, char** argv) {
   using hearth::bench::Arguments;
-  const std::map<std::string, int (*)(const Arguments&)> benches = {{"dispatch", hearth::bench::dispatch},
-                                                                    {"connections", hearth::bench::connections},
-                                                                    {"storm", hearth::bench::storm},
-                                                                    {"blob", hearth::bench::blob},
-                                                                    {"placement", hearth::bench::placement}};
+  const std::map<std::string, int (*)(const Arguments&)> benches = {
+      {"dispatch", hearth::bench::dispatch}, {"connections", hearth::bench::connections},
+      {"start", hearth::bench::start},       {"storm", hearth::bench::storm},
+      {"blob", hearth::bench::blob},         {"placement", hearth::bench::placement}};
   const auto found = argc < 2 ? benches.end() : benches.find(argv[1]);
   if (found == benches.end() || argc % 2 != 0) {
     std::fprintf(stderr, "usage: hearth-bench NAME [--option NUMBER]...\nbenches:");

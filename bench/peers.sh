@@ -7,9 +7,11 @@ export LC_ALL=C
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/hearth-peer.XXXXXX")
 started=()
+made_run_sshd=
 finish() {
   for process in "${started[@]}"; do kill "$process" 2>/dev/null || true; done
   for process in "${started[@]}"; do wait "$process" 2>/dev/null || true; done
+  [ -z "$made_run_sshd" ] || rmdir /run/sshd
   rm -rf "$work"
 }
 trap finish EXIT
@@ -36,7 +38,7 @@ cpu_of() {  # user and system seconds of the processes
 
 peer_install() {
   apt-get install -y --no-install-recommends parallel python3-distributed python3-celery python3-redis redis-server \
-    gearman-job-server libgearman-dev nginx-light wrk curl openssl
+    gearman-job-server libgearman-dev nginx-light wrk curl openssl openssh-client openssh-server
 }
 
 # --- processes ---
@@ -60,6 +62,54 @@ peer_parallel() {
 peer_slurm() {
   need slurm slurmctld slurmd munged sbatch
   skip slurm "it needs a munge key and a slurm.conf of this machine; set it up by hand and run: sbatch --array=1-500"
+}
+
+# --- submit to start: COUNT commands one after the other; each prints when it ran, on the clock of this machine ---
+
+percentiles() {  # PREFIX: of the milliseconds on stdin
+  sort -g | awk -v p="$1" '{ v[NR] = $1 } END {
+    printf "%s_p50_ms=%.2f %s_p99_ms=%.2f\n", p, v[int((NR - 1) * 0.5 + 1.5)], p, v[int((NR - 1) * 0.99 + 1.5)] }'
+}
+starts() {  # COUNT COMMAND...
+  local count=$1 before
+  shift
+  for _ in $(seq "$count"); do
+    before=$(date +%s%N)
+    "$@" date +%s%N | awk -v a="$before" '{ printf "%.3f\n", ($1 - a) / 1e6 }'
+  done
+}
+
+peer_ssh() {
+  local sshd port
+  sshd=$(command -v sshd || echo /usr/sbin/sshd)
+  need ssh ssh ssh-keygen "$sshd"
+  port=$(free_port)
+  ssh-keygen -q -t ed25519 -N '' -f "$work/host_key"
+  ssh-keygen -q -t ed25519 -N '' -f "$work/key"
+  cp "$work/key.pub" "$work/authorized_keys"
+  cat >"$work/sshd_config" <<CONF
+ListenAddress 127.0.0.1
+Port $port
+HostKey $work/host_key
+AuthorizedKeysFile $work/authorized_keys
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+PidFile none
+CONF
+  if [ "$(id -u)" -eq 0 ] && mkdir /run/sshd 2>/dev/null; then made_run_sshd=1; fi
+  "$sshd" -D -e -f "$work/sshd_config" 2>"$work/sshd.log" &
+  started+=($!)
+  wait_for_port "$port"
+  local command=(ssh -F none -p "$port" -i "$work/key" -o IdentitiesOnly=yes -o BatchMode=yes
+    -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile="$work/known_hosts" -o LogLevel=ERROR 127.0.0.1)
+  "${command[@]}" true 2>"$work/log" || skip ssh "$(tail -n 1 "$work/log")"
+  starts "${1:-100}" "${command[@]}" | percentiles ssh_start
+}
+
+peer_srun() {
+  need srun srun slurmctld slurmd munged
+  skip srun "it needs a munge key, a slurm.conf of this machine and root; set it up by hand and time: srun -n1 date +%s%N"
 }
 
 # --- no-op tasks ---
@@ -256,7 +306,7 @@ LUA
 name=${1:-}
 if ! declare -F "peer_$name" >/dev/null; then
   sed -n '2,4s/^# //p' "$0" >&2
-  echo "peers: xargs parallel slurm dask celery gearman nginx" >&2
+  echo "peers: xargs parallel slurm ssh srun dask celery gearman nginx" >&2
   exit 2
 fi
 shift

@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/sizes.h"
+#include "hearth/v1/nodes.pb.h"
 #include "hearth/v1/session.pb.h"
 
 namespace hearth::bench {
@@ -29,6 +30,12 @@ double cpu_of_usage(int who) {
   rusage usage{};
   getrusage(who, &usage);
   return seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
+}
+
+std::vector<net::IdentityKey> generate_keys(std::size_t count) {
+  std::vector<net::IdentityKey> keys;
+  for (std::size_t i = 0; i < count; ++i) keys.push_back(net::IdentityKey::generate());
+  return keys;
 }
 
 }  // namespace
@@ -80,11 +87,12 @@ void kill_and_wait(pid_t process) {
   waitpid(process, nullptr, 0);
 }
 
-HubProcess::HubProcess(std::size_t nodes) {
+HubProcess::HubProcess(std::size_t nodes) : HubProcess(generate_keys(nodes)) {}
+
+HubProcess::HubProcess(std::vector<net::IdentityKey> node_keys) : node_keys_(std::move(node_keys)) {
   std::string pattern = (std::filesystem::temp_directory_path() / "hearth-bench.XXXXXX").string();
   directory_ = mkdtemp(pattern.data());
   owner_key_ = std::make_unique<net::IdentityKey>(net::IdentityKey::generate());
-  for (std::size_t i = 0; i < nodes; ++i) node_keys_.push_back(net::IdentityKey::generate());
   int report[2];
   if (pipe(report) != 0) give_up("pipe failed");
   process_ = in_child([&] {
@@ -154,6 +162,15 @@ net::Async<std::unique_ptr<net::WebSocket>> open_node_session(account::Session& 
   hello.mutable_hello()->mutable_offered()->set_memory_bytes(cores * kGiB);
   if (Result<void> sent = co_await (*socket)->write(hello.SerializeAsString()); !sent) give_up(sent.error().message);
   co_return std::move(*socket);
+}
+
+net::Async<void> wait_for_nodes(account::Session& owner, std::size_t count) {
+  while (true) {
+    auto status = co_await owner.call<v1::StatusReply>("hearth.v1.NodeService/Status", v1::StatusRequest());
+    if (!status) give_up(status.error().message);
+    if (status->nodes_connected() >= count) co_return;
+    co_await net::sleep_for(milliseconds(10));
+  }
 }
 
 }  // namespace hearth::bench

@@ -29,6 +29,7 @@ class HubProcess {
  public:
   // `nodes`: how many node devices it knows from the start. Ends the program with a message if it cannot start.
   explicit HubProcess(std::size_t nodes);
+  explicit HubProcess(std::vector<net::IdentityKey> node_keys);
   ~HubProcess();
   HubProcess(const HubProcess&) = delete;
   HubProcess& operator=(const HubProcess&) = delete;
@@ -61,6 +62,9 @@ void kill_and_wait(pid_t process);
 
 // Opens a node's session and says hello with so many cores. Ends the program if refused.
 net::Async<std::unique_ptr<net::WebSocket>> open_node_session(account::Session& session, std::uint32_t cores);
+
+// Waits until the hub has so many sessions with nodes.
+net::Async<void> wait_for_nodes(account::Session& owner, std::size_t count);
 
 [[noreturn]] void give_up(const std::string& message);
 
