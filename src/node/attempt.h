@@ -33,6 +33,8 @@ struct Attempt {
   std::atomic<bool> watched = false;  // somebody wants to hear of the log's growth
 
   std::optional<sandbox::Exit> exit;
+  bool armed = false;     // its program waits for its turn in the box
+  bool begun = false;     // its turn has come
   bool starting = false;  // its start() runs on a worker
   bool kill_wanted = false;
   bool timed_out = false;

@@ -188,7 +188,8 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
   if (!command) co_return std::unexpected(command.error());
   attempt->command = std::move(*command);
   attempt->command.bound_files = std::move(bound);
-  co_return Result<void>();
+  if (attempt->wiped) co_return fail(Code::kCanceled, "nobody wants it any more");
+  co_return co_await arm_now(attempt);
 }
 
 // All trees as one; later ones win.
@@ -285,8 +286,10 @@ net::Async<void> Executor::start_now(AttemptPtr attempt) {
   if (attempt->wiped) co_return;
   CHECK(attempt->box);
   lend_gpus(*attempt);
+  attempt->begun = true;
   attempt->starting = true;
-  Result<void> started = co_await world_.workers.run([&] { return start_box(attempt); });
+  Result<void> started = co_await world_.workers.run(
+      [&] { return attempt->armed ? attempt->box->release() : start_box(attempt, &sandbox::Sandbox::start); });
   attempt->starting = false;
   if (attempt->wiped) co_return;
   if (!started) {
@@ -300,18 +303,28 @@ net::Async<void> Executor::start_now(AttemptPtr attempt) {
   }
 }
 
-Result<void> Executor::start_box(const AttemptPtr& attempt) {
+// Makes the program ready ahead of its turn where that can be done: which GPUs it gets is known only then.
+net::Async<Result<void>> Executor::arm_now(AttemptPtr attempt) {
+  if (attempt->job->spec.resources().gpus() > 0) co_return Result<void>();
+  Result<void> armed = co_await world_.workers.run([&] { return start_box(attempt, &sandbox::Sandbox::arm); });
+  attempt->armed = armed.has_value();
+  if (!armed && armed.error().code == Code::kUnimplemented) co_return Result<void>();
+  co_return armed;
+}
+
+Result<void> Executor::start_box(const AttemptPtr& attempt, decltype(&sandbox::Sandbox::start) how) {
   auto on_output = [this, attempt](sandbox::Stream stream, std::string_view text) {
     attempt->log.append(stream == sandbox::Stream::kStdout ? v1::LOG_STREAM_STDOUT : v1::LOG_STREAM_STDERR, text);
     if (attempt->watched) reports_.log_grew(attempt->id);
   };
   auto on_exit = [this, attempt](const sandbox::Exit& exit) {
     world_.loop.post([this, attempt, exit] {
+      if (attempt->exit) return;  // it could not be released, which has been told
       attempt->exit = exit;
-      if (!attempt->starting && !attempt->wiped) this->on_exit(attempt);
+      if (attempt->begun && !attempt->starting && !attempt->wiped) this->on_exit(attempt);
     });
   };
-  return attempt->box->start(attempt->command, std::move(on_output), std::move(on_exit));
+  return (*attempt->box.*how)(attempt->command, std::move(on_output), std::move(on_exit));
 }
 
 void Executor::on_exit(const AttemptPtr& attempt) {

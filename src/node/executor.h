@@ -66,7 +66,8 @@ class Executor {
   Result<void> place_file(Attempt& attempt, const v1::TreeFile& file);
 
   net::Async<void> start_now(AttemptPtr attempt);
-  Result<void> start_box(const AttemptPtr& attempt);
+  net::Async<Result<void>> arm_now(AttemptPtr attempt);
+  Result<void> start_box(const AttemptPtr& attempt, decltype(&sandbox::Sandbox::start) how);
   void on_exit(const AttemptPtr& attempt);
   void lend_gpus(Attempt& attempt);
   void return_gpus(Attempt& attempt);

@@ -20,6 +20,7 @@ constexpr std::uint64_t kMaxFilesOfBox = 500'000;
 constexpr std::size_t kMaxBoundFiles = 4'000;  // each is a mount, and a machine has 100,000 of them
 constexpr std::size_t kMaxVariables = 1'024;
 constexpr std::size_t kMaxCommandBytes = 1 << 20;
+constexpr std::uint32_t kProcessesOfBubblewrap = 2;  // while it makes ready: itself and process 1 of the sandbox
 
 Result<Fd> memory_file(const std::string& content) {
   Fd file(::memfd_create("hearth-arguments", MFD_CLOEXEC));
@@ -202,7 +203,9 @@ Result<void> Box::plan_files(const Command& command, Guest::Plan& plan) {
   Result<Pipe> output = make_pipe(O_CLOEXEC);
   Result<Pipe> errors = make_pipe(O_CLOEXEC);
   Result<Pipe> status = make_pipe(O_CLOEXEC);
-  if (!output || !errors || !status) return fail(Code::kResourceExhausted, "too many open files for another sandbox");
+  Result<Pipe> gate = make_pipe(O_CLOEXEC);
+  if (!output || !errors || !status || !gate)
+    return fail(Code::kResourceExhausted, "too many open files for another sandbox");
   for (Pipe* pipe : {&*output, &*errors, &*status}) {
     Result<void> ready = stop_blocking(pipe->read_end);
     if (ready) ready = own(pipe->write_end.get(), 0600);  // programs open /dev/stdout by name
@@ -218,10 +221,12 @@ Result<void> Box::plan_files(const Command& command, Guest::Plan& plan) {
   files.push_back(std::move(*options));
   files.emplace_back(::open((shared_.place + "/filter").c_str(), O_RDONLY | O_CLOEXEC));
   files.push_back(std::move(status->write_end));
+  files.push_back(std::move(gate->read_end));
   if (!files[0] || !files[kFilterFd]) return fail_errno(errno, "opening the program's files");
   plan.output = std::move(output->read_end);
   plan.errors = std::move(errors->read_end);
   plan.status = std::move(status->read_end);
+  plan.gate = std::move(gate->write_end);
   return {};
 }
 
@@ -244,8 +249,8 @@ Result<Guest::Plan> Box::plan(const Command& command) {
   return plan;
 }
 
-Result<void> Box::start(const Command& command, std::function<void(Stream, std::string_view)> on_output,
-                        std::function<void(const Exit&)> on_exit) {
+Result<void> Box::launch_guest(const Command& command, std::function<void(Stream, std::string_view)> on_output,
+                               std::function<void(const Exit&)> on_exit) {
   if (guest_) return fail(Code::kFailedPrecondition, "the program has been started already");
   Result<void> done = check_command(command);
   for (const BoundFile& bound : command.bound_files) {
@@ -259,6 +264,28 @@ Result<void> Box::start(const Command& command, std::function<void(Stream, std::
   prepared->on_exit = std::move(on_exit);
   guest_ = Guest::start(*shared_.reactor, std::move(*prepared));
   return {};
+}
+
+// Should this process die, the gate opens by itself; then bubblewrap finds no room for the program's process and ends.
+Result<void> Box::arm(const Command& command, std::function<void(Stream, std::string_view)> on_output,
+                      std::function<void(const Exit&)> on_exit) {
+  Result<void> closed = cgroup_->limit_processes(kProcessesOfBubblewrap);
+  if (!closed) return closed;
+  return launch_guest(command, std::move(on_output), std::move(on_exit));
+}
+
+Result<void> Box::release() {
+  if (!guest_) return fail(Code::kFailedPrecondition, "the program has not been made ready");
+  if (Result<void> opened = cgroup_->limit_processes(limits_.max_processes); !opened) return opened;
+  guest_->open_gate();
+  return {};
+}
+
+Result<void> Box::start(const Command& command, std::function<void(Stream, std::string_view)> on_output,
+                        std::function<void(const Exit&)> on_exit) {
+  Result<void> launched = launch_guest(command, std::move(on_output), std::move(on_exit));
+  if (launched) guest_->open_gate();
+  return launched;
 }
 
 void Box::kill() {

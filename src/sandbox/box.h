@@ -28,6 +28,9 @@ class Box final : public Sandbox {
 
   const std::filesystem::path& directory() const override { return directory_; }
   Result<int> create_file(std::string_view path, bool executable) override;
+  Result<void> arm(const Command& command, std::function<void(Stream, std::string_view)> on_output,
+                   std::function<void(const Exit&)> on_exit) override;
+  Result<void> release() override;
   Result<void> start(const Command& command, std::function<void(Stream, std::string_view)> on_output,
                      std::function<void(const Exit&)> on_exit) override;
   void kill() override;
@@ -42,6 +45,8 @@ class Box final : public Sandbox {
   Result<void> own(int file, unsigned mode) const;
   Result<void> bind(const BoundFile& bound);
   Result<void> note_inputs();
+  Result<void> launch_guest(const Command& command, std::function<void(Stream, std::string_view)> on_output,
+                            std::function<void(const Exit&)> on_exit);
   Result<Guest::Plan> plan(const Command& command);
   Result<void> plan_files(const Command& command, Guest::Plan& plan);
   void plan_limits(Launch& launch) const;

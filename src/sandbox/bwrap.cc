@@ -64,7 +64,7 @@ Result<Bubblewrap> find_bubblewrap(const std::string& name) {
   Bubblewrap found{.program = program, .version = *version, .disable_userns = help->contains("--disable-userns")};
   if (std::size_t space = found.version.rfind(' '); space != std::string::npos) found.version.erase(0, space + 1);
   while (found.version.ends_with('\n')) found.version.pop_back();
-  if (!help->contains("--json-status-fd") || !help->contains("--size")) {
+  if (!help->contains("--json-status-fd") || !help->contains("--block-fd") || !help->contains("--size")) {
     return fail(Code::kFailedPrecondition, "bubblewrap " + found.version + " is too old: 0.7 or newer is needed");
   }
   return found;
@@ -86,6 +86,7 @@ std::string bubblewrap_options(const Bubblewrap& bubblewrap, const Layout& layou
   set_variables(options, command);
   options.add({"--new-session", "--die-with-parent", "--cap-drop", "ALL"});
   options.add({"--seccomp", std::to_string(kFilterFd), "--json-status-fd", std::to_string(kStatusFd)});
+  options.add({"--block-fd", std::to_string(kGateFd)});
   return options.text();
 }
 

@@ -27,6 +27,7 @@ struct Layout {
 constexpr int kArgumentsFd = 3;
 constexpr int kFilterFd = 4;
 constexpr int kStatusFd = 5;
+constexpr int kGateFd = 6;  // the program starts once a byte can be read, or at its end
 
 // The options, each ended by a NUL, as --args reads them. All of them but the command itself.
 std::string bubblewrap_options(const Bubblewrap& bubblewrap, const Layout& layout, const Limits& limits,

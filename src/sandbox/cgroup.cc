@@ -78,13 +78,19 @@ Result<void> Cgroup::limit_cores(std::uint32_t cores) {
   return write_number(cpu.directory + "/cpu.cfs_quota_us", quota);  // its period is 100 ms from the start
 }
 
+Result<void> Cgroup::limit_processes(std::uint32_t count) {
+  const std::optional<Place>& pids = place(Controller::kPids);
+  if (!pids) return fail(Code::kUnimplemented, "this machine cannot count a sandbox's processes");
+  return write_number(pids->directory + "/pids.max", count);
+}
+
 Result<void> Cgroup::limit(const CgroupLimits& limits) {
   if (place(Controller::kMemory)) {
     Result<void> done = limit_memory(limits.memory_bytes);
     if (!done) return fail(done, "limiting memory");
   }
   if (place(Controller::kPids)) {
-    Result<void> done = write_number(place(Controller::kPids)->directory + "/pids.max", limits.max_processes);
+    Result<void> done = limit_processes(limits.max_processes);
     if (!done) return fail(done, "limiting processes");
   }
   if (place(Controller::kCpu) && limits.cores > 0) {

@@ -42,6 +42,9 @@ class Cgroup {
   // Errors: of the kernel's files.
   Result<void> limit(const CgroupLimits& limits);
 
+  // Replaces the number of processes that limit() allows. Errors: kUnimplemented without the controller.
+  Result<void> limit_processes(std::uint32_t count);
+
   // Descriptors to which a process writes "0" to enter; one per hierarchy.
   Result<std::vector<Fd>> entries() const;
   // The group's directory, for a process to be made in it; nothing in version 1, which cannot do that.

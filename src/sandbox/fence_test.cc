@@ -363,6 +363,47 @@ TEST(Leftovers, NoneAfterTheProcessWasKilled) {
   EXPECT_EQ(traces(state), "");
 }
 
+std::size_t count_of(const std::string& argument) {
+  std::size_t count = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    if (read_text(entry.path() / "cmdline").contains(argument)) ++count;
+  }
+  return count;
+}
+
+// Nobody sweeps here: an armed sandbox ends by itself, and its program never runs.
+TEST(Leftovers, NoneOfAnArmedProgramAfterTheProcessWasKilled) {
+  TemporaryDirectory directory;
+  std::filesystem::path state = directory.path() / "state";
+  pid_t pid = ::fork();
+  if (pid == 0) {
+    auto host = Host::open({.state_directory = state, .cpu_weight = 100});
+    if (!host) ::_exit(1);
+    auto box = (*host)->prepare("doomed", small_limits());
+    if (!box) ::_exit(1);
+    auto armed = (*box)->arm({.argv = {"/bin/sleep", "765432"}}, [](Stream, std::string_view) {}, [](const Exit&) {});
+    if (!armed) ::_exit(armed.error().code == Code::kUnimplemented ? 2 : 1);
+    ::pause();
+    ::_exit(3);
+  }
+  int status = 0;
+  // Bubblewrap and the sandbox's process 1, and no third: the program.
+  while (count_of("765432") < 2) {
+    if (::waitpid(pid, &status, WNOHANG) != 0) break;
+    ::usleep(10'000);
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 2) GTEST_SKIP() << "processes cannot be counted here";
+  ::usleep(100'000);  // let bubblewrap come to its gate
+  EXPECT_EQ(count_of("765432"), 2U);
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  for (int waited = 0; waited < 3'000 && count_of("765432") > 0; ++waited) ::usleep(10'000);
+  EXPECT_EQ(count_of("765432"), 0U);
+  EXPECT_EQ(in_child([&] { return Host::open({.state_directory = state, .cpu_weight = 100}) ? 0 : 1; }), 0);
+  EXPECT_EQ(traces(state), "");
+}
+
 TEST(OrdinaryUser, HasTheSameSandbox) {
   if (::geteuid() != 0) GTEST_SKIP() << "all tests of this run are an ordinary user's";
   TemporaryDirectory directory;

@@ -78,6 +78,14 @@ void Guest::begin() {
   outer_watch_ = reactor_.watch(outer_.get(), [self] { self->on_outer_end(); });
 }
 
+void Guest::open_gate() {
+  reactor_.post([self = shared_from_this()] {
+    self->start_micros_ = now_micros();
+    // The end of the pipe says the same as the byte: go on.
+    self->plan_.gate.reset();
+  });
+}
+
 void Guest::close_watch(std::uint64_t& watch, Fd& fd) {
   if (watch != 0) reactor_.unwatch(watch, fd.get());
   watch = 0;

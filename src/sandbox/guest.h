@@ -24,16 +24,19 @@ class Guest : public std::enable_shared_from_this<Guest> {
     Fd output;
     Fd errors;
     Fd status;  // bubblewrap's --json-status-fd
+    Fd gate;    // bubblewrap's --block-fd
     const Cgroup* cgroup = nullptr;
     std::function<void(Stream, std::string_view)> on_output;
     std::function<void(const Exit&)> on_exit;
   };
 
-  // Starts it on the reactor's thread. What goes wrong there is told by on_exit. Any thread.
+  // Starts bubblewrap on the reactor's thread, which makes everything ready and waits for open_gate(). What goes wrong
+  // there is told by on_exit. Any thread.
   static std::shared_ptr<Guest> start(Reactor& reactor, Plan plan);
 
   Guest(Reactor& reactor, Plan plan);
 
+  void open_gate();       // lets the program run; any thread
   void kill();            // any thread
   void wait();            // until on_exit has returned; not on the reactor's thread
   bool finished() const;  // on_exit has been called

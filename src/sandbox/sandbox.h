@@ -123,6 +123,14 @@ class Sandbox {
   virtual Result<void> start(const Command& command, std::function<void(Stream, std::string_view)> on_output,
                              std::function<void(const Exit&)> on_exit) = 0;
 
+  // start() in two steps, so that the slow one can be taken ahead of the program's turn: arm() does everything but let
+  // the program run, which release() does. No input can be made after arm(). An armed program that cannot be started
+  // ends before its release. Errors of arm(): also kUnimplemented, where nothing would hold back the program if this
+  // process died; start() does it all then.
+  virtual Result<void> arm(const Command& command, std::function<void(Stream, std::string_view)> on_output,
+                           std::function<void(const Exit&)> on_exit) = 0;
+  virtual Result<void> release() = 0;
+
   virtual void kill() = 0;  // ends every process; on_exit follows
 
   // Stops and continues every process, by the cgroup's freezer or signals. Errors: kUnimplemented where the machine has

@@ -1,6 +1,8 @@
 // Real programs in real sandboxes.
 #include "sandbox/sandbox.h"
 
+#include <fstream>
+#include <future>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -147,6 +149,59 @@ TEST(Sandbox, RefusesToShowWhatIsNoFile) {
         box->start({.argv = {"/bin/true"}, .bound_files = {{.source = source, .path = "x"}}}, nothing, nothing))
         << source;
   }
+}
+
+class Armed {
+ public:
+  Armed(Sandbox& box, const Command& command) {
+    Result<void> armed = box.arm(
+        command, [this](Stream, std::string_view piece) { out += piece; },
+        [this](const Exit& exit) { ended.set_value(exit); });
+    supported = armed || armed.error().code != Code::kUnimplemented;
+    if (!armed && supported) ADD_FAILURE() << armed.error().message;
+  }
+  std::promise<Exit> ended;
+  std::string out;
+  bool supported = false;
+};
+
+TEST(Sandbox, RunsAnArmedProgramWhenItIsReleased) {
+  TestHost host;
+  std::unique_ptr<Sandbox> box = host.prepare();
+  Armed armed(*box, {.argv = {"/bin/bash", "-c", "cat late; (true) & wait; exit 7"}});
+  if (!armed.supported) GTEST_SKIP() << "processes cannot be counted here";
+  EXPECT_FALSE(box->create_file("in", false)) << "inputs come first";
+  std::ofstream(box->directory() / "late") << "made before the release";
+  ASSERT_TRUE(box->release());
+  Exit exit = armed.ended.get_future().get();
+  EXPECT_EQ(armed.out, "made before the release");
+  EXPECT_EQ(exit.exit_code, 7);
+}
+
+TEST(Sandbox, EndsAnArmedProgramThatIsNeverReleased) {
+  TestHost host;
+  std::unique_ptr<Sandbox> box = host.prepare();
+  Armed armed(*box, {.argv = {"/bin/echo", "ran"}});
+  if (!armed.supported) GTEST_SKIP() << "processes cannot be counted here";
+  box.reset();
+  EXPECT_FALSE(armed.ended.get_future().get().started);
+  EXPECT_EQ(armed.out, "");
+}
+
+TEST(Sandbox, SaysWhatCouldNotBeStartedWhenItIsReleased) {
+  TestHost host;
+  std::unique_ptr<Sandbox> box = host.prepare();
+  Armed armed(*box, {.argv = {"/nonexistent"}});
+  if (!armed.supported) GTEST_SKIP() << "processes cannot be counted here";
+  ASSERT_TRUE(box->release());
+  Exit exit = armed.ended.get_future().get();
+  EXPECT_FALSE(exit.started);
+  EXPECT_TRUE(exit.message.contains("was not found")) << exit.message;
+}
+
+TEST(Sandbox, ReleasesNothingThatIsNotArmed) {
+  TestHost host;
+  EXPECT_EQ(host.prepare()->release().error().code, Code::kFailedPrecondition);
 }
 
 TEST(Sandbox, EndsWhenKilled) {

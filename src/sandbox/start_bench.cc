@@ -91,7 +91,7 @@ class Bare {
   void run() const {
     Launch launch_plan{.program = bubblewrap_.program,
                        .argv = {"bwrap", "--args", std::to_string(kArgumentsFd), "--", "/bin/true"}};
-    for (int i = 0; i < kStatusFd + 1; ++i) launch_plan.files.emplace_back(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    for (int i = 0; i < kGateFd + 1; ++i) launch_plan.files.emplace_back(::open("/dev/null", O_RDWR | O_CLOEXEC));
     Pipe arguments = expect(make_pipe(O_CLOEXEC));
     const std::string options =
         bubblewrap_options(bubblewrap_, {.root = place_ / "root", .working_directory = directory_}, kLimits, {});
