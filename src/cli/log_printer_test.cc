@@ -25,7 +25,7 @@ std::uint64_t stored_size(const v1::LogRecord& made) {
 }
 
 v1::LogsReply piece(std::uint32_t task, std::uint32_t attempt, std::uint64_t offset,
-                    std::vector<v1::LogRecord> records) {
+                    const std::vector<v1::LogRecord>& records) {
   v1::LogsReply reply;
   reply.set_task(task);
   reply.set_attempt(attempt);
