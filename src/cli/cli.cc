@@ -10,6 +10,8 @@
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/output.h"
+#include "cli/spelling.h"
+#include "cli/values.h"
 
 namespace hearth::cli {
 namespace {
@@ -49,6 +51,11 @@ class CommandLine {
     } catch (const CLI::CallForVersion& version) {
       print(std::string(version.what()) + "\n");
       return 0;
+    } catch (const CLI::ExtrasError&) {
+      return usage(unexpected(app_.remaining(true).front()));
+    } catch (const CLI::ArgumentMismatch& error) {
+      const std::string_view what = error.what();  // "--cores: 1 required N missing"
+      return usage(fmt::format("{}: a value is needed", what.substr(0, what.find(':'))));
     } catch (const CLI::ParseError& error) {
       return usage(error.what());
     }
@@ -75,7 +82,9 @@ class CommandLine {
 
   static void text_option(CLI::App& command, const std::string& name, std::string& place, const std::string& value,
                           const std::string& text) {
-    command.add_option(name, place, text)->type_name(value);
+    command.add_option(name, place, text)->type_name(value)->take_last()->check([](const std::string& typed) {
+      return std::string(typed.empty() ? "a value is needed" : "");
+    });
   }
 
   static void list_option(CLI::App& command, const std::string& name, std::vector<std::string>& place,
@@ -231,6 +240,34 @@ class CommandLine {
     return *app;
   }
 
+  // CLI11 would say that it was "not expected".
+  std::string unexpected(const std::string& word) const {
+    const CLI::App& command = parsed();
+    const bool is_option = word.starts_with('-');
+    if (!is_option && command.get_subcommands([](const CLI::App*) { return true; }).empty()) {
+      return fmt::format("{}: hearth {} takes no further argument", plain(word), path_of(command));
+    }
+    const std::optional<std::string> meant = nearest_word(word, is_option ? options_of(command) : commands_of(command));
+    return fmt::format("{}: there is no such {}{}", plain(word), is_option ? "option" : "command",
+                       meant ? fmt::format("; is {} meant?", *meant) : "");
+  }
+
+  static std::vector<std::string> options_of(const CLI::App& command) {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : command.get_options()) {
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+    return names;
+  }
+
+  static std::vector<std::string> commands_of(const CLI::App& app) {
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+      if (!command->get_group().empty()) names.push_back(command->get_name());
+    }
+    return names;
+  }
+
   int usage(const std::string& message) {
     const CLI::App& command = parsed();
     say(fmt::format("error: {}\nsee: hearth help{}", message,
@@ -281,7 +318,7 @@ class CommandLine {
       command = find(*command, word);
       if (command == nullptr) {
         return fail(Code::kInvalidArgument,
-                    fmt::format("{}: there is no such command; all of them: hearth help", word));
+                    fmt::format("{}: there is no such command; all of them: hearth help", plain(word)));
       }
     }
     print(help_of(*command));

@@ -1,6 +1,7 @@
 // The command line as a person meets it, as far as no hub is needed: what it prints, and its exit codes.
 #include "cli/cli.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <set>
@@ -41,8 +42,8 @@ class CommandLineTest : public testing::Test {
       ::setenv("HEARTH_HOME", (directory_.path() / "home").c_str(), 1);
       if (::chdir(directory_.path().c_str()) != 0) ::_exit(99);
       words.insert(words.begin(), "hearth");
-      std::vector<char*> arguments;
-      for (std::string& word : words) arguments.push_back(word.data());
+      std::vector<char*> arguments(words.size());
+      std::ranges::transform(words, arguments.begin(), [](std::string& word) { return word.data(); });
       ::_exit(cli::run(static_cast<int>(arguments.size()), arguments.data(), programs));
     }
     int status = 0;
@@ -83,6 +84,25 @@ TEST_F(CommandLineTest, WrongUsageIsTwo) {
     EXPECT_FALSE(outcome.err.empty());
     EXPECT_EQ(outcome.out, "");
   }
+}
+
+TEST_F(CommandLineTest, WrongWordsAreNamedWithWhatIsAllowed) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
+      {{"statsu"}, "error: statsu: there is no such command; is status meant?\nsee: hearth help\n"},
+      {{"fly"}, "error: fly: there is no such command\nsee: hearth help\n"},
+      {{"devices", "alow", "123456"},
+       "error: alow: there is no such command; is allow meant?\nsee: hearth help devices\n"},
+      {{"up", "--prot", "1"}, "error: --prot: there is no such option; is --port meant?\nsee: hearth help up\n"},
+      {{"run", "--corez", "3", "--", "true"},
+       "error: --corez: there is no such option; is --cores meant?\nsee: hearth help run\n"},
+      {{"job", "1", "2"}, "error: 2: hearth job takes no further argument\nsee: hearth help job\n"},
+      {{"run", "--cores"}, "error: --cores: a value is needed\nsee: hearth help run\n"},
+      {{"run", "--cores", "", "--", "true"}, "error: --cores: a value is needed\nsee: hearth help run\n"}};
+  for (const auto& [words, said] : wrong) EXPECT_EQ(run(words).err, said);
+}
+
+TEST_F(CommandLineTest, TheLastOfARepeatedOptionCounts) {
+  EXPECT_NE(run({"limit", "--cores", "2", "--cores", "3"}).out.find("cores   3\n"), std::string::npos);
 }
 
 TEST_F(CommandLineTest, HelpNamesEveryCommandButTheHiddenOne) {

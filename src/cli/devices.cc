@@ -84,8 +84,8 @@ void print_devices(const v1::ListDevicesReply& reply) {
   const WallTime now = wall_now();
   Table devices({{"NAME"}, {"ROLE"}, {"STATE"}, {"LAST SEEN"}, {"PAIRED"}});
   for (const v1::Device& device : reply.devices()) {
-    const std::string state = device.online() ? "online" : "away";
-    devices.add({device.name(), role_name(device.role()), device.is_this() ? state + " (this one)" : state,
+    const std::string state = device.is_this() ? "this one" : device.online() ? "online" : "away";
+    devices.add({device.name(), role_name(device.role()), state,
                  device.online() ? "now" : format_age({device.last_seen().unix_millis()}, now),
                  format_age({device.paired().unix_millis()}, now)});
   }

@@ -39,7 +39,8 @@ std::string describe(const Policy& policy) {
   text += fmt::format("  cores   {}\n", policy.cores ? fmt::format("{}", *policy.cores) : "all");
   text +=
       fmt::format("  memory  {}\n", policy.memory_bytes ? format_bytes(*policy.memory_bytes) : "80 % of what it has");
-  text += fmt::format("  hours   {}\n", policy.hours ? format_hours(*policy.hours) : "all day");
+  const bool always = !policy.hours || policy.hours->from_minute == policy.hours->to_minute;
+  text += fmt::format("  hours   {}\n", always ? "all day" : format_hours(*policy.hours));
   if (policy.draining) text += "It is leaving its pool: what runs is finished, nothing new is taken.\n";
   return text;
 }

@@ -254,7 +254,7 @@ Result<RunPlan> plan_run(const RunOptions& options) {
   }
   if (!options.inputs.empty()) {
     Result<std::vector<blob::LocalFile>> files = blob::scan_inputs(options.inputs);
-    if (!files) return fail(files, "--input");
+    if (!files) return std::unexpected(files.error());
     plan.files = std::move(*files);
   }
   if (Result<void> placed = place_program(options, plan); !placed) return std::unexpected(placed.error());

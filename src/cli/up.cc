@@ -137,6 +137,7 @@ Result<int> up(const Context& context, const UpOptions& options) {
   if (!lock->has_value()) {
     const Result<Config> running = load_config(context.home);
     if (!running) return std::unexpected(running.error());
+    if (*config != *running) say("note: address, port and name stay as they are until: hearth down");
     return say_it_is_up(context, *running);
   }
   if (config->hub) {
