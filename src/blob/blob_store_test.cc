@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
 #include <optional>
 #include <set>
@@ -298,8 +299,8 @@ TEST_F(BlobStoreTest, TakesManyBlobsFromManyThreads) {
     }
   };
   {
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < 4; ++i) threads.emplace_back(put_all);
+    std::array<std::jthread, 4> threads;
+    for (std::jthread& thread : threads) thread = std::jthread(put_all);
   }
   std::uint64_t bytes = 0;
   for (int i = 0; i < 200; ++i) bytes += ("blob " + std::to_string(i)).size();
@@ -320,8 +321,11 @@ TEST_F(BlobStoreTest, EvictsWhileManyWrite) {
     }
   };
   {
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < 4; ++i) threads.emplace_back(put_all, i * 100);
+    std::array<std::jthread, 4> threads;
+    for (int first = 0; std::jthread & thread : threads) {
+      thread = std::jthread(put_all, first);
+      first += 100;
+    }
   }
   EXPECT_LE(store().bytes(), 1000U);
   for (const Digest& digest : store().list()) EXPECT_TRUE(store().verify(digest));

@@ -23,7 +23,8 @@ constexpr int kNoNamespaces = 10;
 
 #define REQUIRE_IN_CHILD(expression)                     \
   do {                                                   \
-    if (!(expression)) {                                 \
+    const bool is_so = (expression);                     \
+    if (!is_so) {                                        \
       std::fprintf(stderr, "not so: %s\n", #expression); \
       return 1;                                          \
     }                                                    \

@@ -69,6 +69,7 @@ TEST(CheckTree, RefusesMalformedBlobs) {
 
 TEST(CheckTree, RefusesTooManyFiles) {
   std::vector<std::string> paths;
+  paths.reserve(100'001);
   for (int i = 0; i < 100'001; ++i) paths.push_back(std::to_string(1'000'000 + i));
   EXPECT_FALSE(check_tree(tree_of(paths)));
   paths.pop_back();

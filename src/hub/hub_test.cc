@@ -106,7 +106,7 @@ class HubTest : public testing::Test {
     }
     return found;
   }
-  void finish(net::WebSocket& socket, const std::vector<v1::AttemptId>& attempts, v1::Outcome outcome = {}) {
+  void finish(net::WebSocket& socket, const std::vector<v1::AttemptId>& attempts, const v1::Outcome& outcome = {}) {
     v1::NodeFrame frame;
     for (const v1::AttemptId& attempt : attempts) {
       v1::Finished& finished = *frame.add_finished();

@@ -92,12 +92,13 @@ class ConnectTest : public testing::Test {
   }
 
   FakeExchange post(const std::string& path, const std::string& type, std::string body,
-                    std::vector<std::pair<std::string, std::string>> fields = {{"authorization", "Bearer member"}}) {
+                    const std::vector<std::pair<std::string, std::string>>& fields = {
+                        {"authorization", "Bearer member"}}) {
     RequestHead head;
     head.method = "POST";
     head.path = path;
     if (!type.empty()) head.headers.add("Content-Type", type);
-    for (auto& [name, value] : fields) head.headers.add(name, value);
+    for (const auto& [name, value] : fields) head.headers.add(name, value);
     return {std::move(head), std::move(body)};
   }
 
@@ -428,7 +429,7 @@ class ConnectClientTest : public ConnectTest {
   }
 
   // A server that answers the same to everything.
-  FakeClient answering(Response response) {
+  FakeClient answering(const Response& response) {
     return FakeClient([response](Exchange& exchange) -> Async<void> { (void)co_await exchange.reply(response); });
   }
 

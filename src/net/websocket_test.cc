@@ -29,7 +29,7 @@ class WebSocketTest : public PeerTest {
   }
 
   // What the server says to raw frames after the upgrade: the frames' items until it closes.
-  std::vector<WebSocketItem> answers(std::string frames) {
+  std::vector<WebSocketItem> answers(const std::string& frames) {
     std::string text = answers_to(kUpgrade + frames);
     std::size_t head = text.find("\r\n\r\n");
     EXPECT_TRUE(text.starts_with("HTTP/1.1 101")) << text;
@@ -188,8 +188,7 @@ TEST_F(WebSocketTest, APeerThatDoesNotReadIsCut) {
     };
     Code code = Code::kUnknown;
     for (int i = 0; i < 12; ++i) loop_.spawn(one(**socket, failed, code));
-    while (code == Code::kUnknown) co_await sleep_for(milliseconds(1));
-    while (failed < 3) co_await sleep_for(milliseconds(1));
+    while (code == Code::kUnknown || failed < 3) co_await sleep_for(milliseconds(1));
     cut = true;
   });
   auto socket = open();
