@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 #include "net/crypto.h"
 
 namespace hearth::blob {
@@ -14,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kPieceBytes = 256UL * 1024;
+constexpr std::size_t kPieceBytes = 256 * kKiB;
 
 std::int64_t modified(const struct stat& status) {
   return status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;

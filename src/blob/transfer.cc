@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 #include "blob/local_file.h"
 #include "blob/parallel.h"
 #include "hearth/v1/blobs.pb.h"
@@ -22,10 +23,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxAskedAtOnce = 100'000;  // BlobService.Missing's limit
-constexpr std::uint64_t kMaxTreeBytes = 32ULL << 20;
-constexpr std::uint64_t kInMemoryBytes = 256ULL << 10;  // smaller files are read whole and sent in one piece
-constexpr std::size_t kBlockBytes = 1ULL << 20;         // written to the disk at once
-constexpr std::size_t kHashedOnLoopBytes = 16ULL << 10;
+constexpr std::uint64_t kMaxTreeBytes = 32 * kMiB;
+constexpr std::uint64_t kInMemoryBytes = 256 * kKiB;  // smaller files are read whole and sent in one piece
+constexpr std::size_t kBlockBytes = kMiB;             // written to the disk at once
+constexpr std::size_t kHashedOnLoopBytes = 16 * kKiB;
 
 std::string target(const std::string& sha256) { return "/blob/" + to_hex(sha256); }
 

@@ -3,13 +3,14 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 #include "blob/transfer.h"
 
 namespace hearth::blob {
 namespace {
 
 constexpr int kMaxFiles = 100'000;
-constexpr std::size_t kMaxTreeBytes = 32ULL << 20;
+constexpr std::size_t kMaxTreeBytes = 32 * kMiB;
 constexpr std::size_t kMaxPathBytes = 4096;
 constexpr std::size_t kMaxPartBytes = 255;
 

@@ -2,14 +2,15 @@
 
 #include <google/protobuf/io/coded_stream.h>
 
+#include "base/sizes.h"
 #include "hub/views.h"
 
 namespace hearth::hub {
 namespace {
 
-constexpr std::size_t kMaxQueuedBytes = 4 << 20;  // per viewer; beyond it pieces are dropped and asked for again
-constexpr std::uint64_t kMaxLogBytes = 24 << 20;
-constexpr std::size_t kReplyBytes = 256 << 10;
+constexpr std::size_t kMaxQueuedBytes = 4 * kMiB;  // per viewer; beyond it pieces are dropped and asked for again
+constexpr std::uint64_t kMaxLogBytes = 24 * kMiB;
+constexpr std::size_t kReplyBytes = 256 * kKiB;
 constexpr std::uint32_t kPage = 1000;
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/sizes.h"
 #include "net/async.h"
 #include "net/http.h"
 #include "net/tls.h"
@@ -43,7 +44,7 @@ class Client {
   // (the server has another key), kDeadlineExceeded, kResourceExhausted (reply too long). An HTTP error status is no
   // Error here.
   virtual Async<Result<Response>> request(std::string method, std::string target, Headers headers, std::string body,
-                                          std::size_t max_reply_bytes = 64 << 20) = 0;
+                                          std::size_t max_reply_bytes = 64 * kMiB) = 0;
 
   // PUT of a file's content from its start. The file must keep its `size` bytes meanwhile.
   virtual Async<Result<Response>> send_file(std::string target, Headers headers, int file, std::uint64_t size) = 0;

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/sizes.h"
 #include "hearth/v1/access.pb.h"
 #include "net/connect_codec.h"
 
@@ -19,8 +20,8 @@ namespace {
 namespace pb = google::protobuf;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr std::size_t kMaxOpenMessageBytes = 64UL * 1024;
-constexpr std::size_t kPieceBytes = 16UL * 1024;
+constexpr std::size_t kMaxOpenMessageBytes = 64 * kKiB;
+constexpr std::size_t kPieceBytes = 16 * kKiB;
 
 // How a call is encoded, as its Content-Type says.
 struct Format {

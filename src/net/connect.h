@@ -15,6 +15,7 @@
 #include <google/protobuf/message.h>
 
 #include "base/ids.h"
+#include "base/sizes.h"
 #include "net/async.h"
 #include "net/client.h"
 #include "net/server.h"
@@ -57,7 +58,7 @@ class Dispatcher {
  public:
   // `max_message_bytes` bounds requests; larger ones get resource_exhausted. What strangers may send, to open methods,
   // is at most 64 KiB.
-  Dispatcher(Authorizer authorizer, StreamRegistry registry, std::size_t max_message_bytes = 8 << 20);
+  Dispatcher(Authorizer authorizer, StreamRegistry registry, std::size_t max_message_bytes = 8 * kMiB);
   ~Dispatcher();
 
   // `method` is "hearth.v1.JobService.Submit"; its request and reply types must be the schema's (CHECKed), as must an

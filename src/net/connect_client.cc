@@ -1,14 +1,15 @@
 // The client's side of connect.h.
 #include <optional>
 
+#include "base/sizes.h"
 #include "net/connect.h"
 #include "net/connect_codec.h"
 
 namespace hearth::net {
 namespace {
 
-constexpr std::size_t kMaxReplyBytes = 64 << 20;
-constexpr std::size_t kMaxErrorBytes = 64 << 10;
+constexpr std::size_t kMaxReplyBytes = 64 * kMiB;
+constexpr std::size_t kMaxErrorBytes = 64 * kKiB;
 
 Headers call_headers(std::string_view content_type, std::string_view bearer) {
   Headers headers;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/sizes.h"
 #include "net/client.h"
 #include "net/server.h"
 
@@ -114,7 +115,7 @@ class FakeClient final : public Client {
     ++requests;
     if (!connection) co_return std::unexpected(connection.error());
     FakeExchange exchange(make_head(std::move(method), std::move(target), std::move(headers)), std::move(body));
-    exchange.piece_bytes = 1 << 20;
+    exchange.piece_bytes = kMiB;
     most_running = std::max(most_running, ++running);
     co_await sleep_for(Duration{});  // others get their turn
     co_await handler_(exchange);
@@ -127,21 +128,20 @@ class FakeClient final : public Client {
   Async<Result<Response>> send_file(std::string target, Headers headers, int file, std::uint64_t size) override {
     std::string body(size, '\0');
     CHECK(::pread(file, body.data(), size, 0) == static_cast<ssize_t>(size));
-    co_return co_await request("PUT", std::move(target), std::move(headers), std::move(body), 1 << 20);
+    co_return co_await request("PUT", std::move(target), std::move(headers), std::move(body), kMiB);
   }
 
   Async<Result<Response>> fetch(std::string target, Headers headers,
                                 std::function<Async<Result<void>>(std::string_view)> sink) override {
-    Result<Response> response =
-        co_await request("GET", std::move(target), std::move(headers), "", std::size_t{1} << 30);
+    Result<Response> response = co_await request("GET", std::move(target), std::move(headers), "", kGiB);
     if (!response || response->status != 200) co_return response;
     co_return co_await give(*std::move(response), std::move(sink));
   }
 
   Async<Result<Response>> stream(std::string method, std::string target, Headers headers, std::string body,
                                  std::function<Async<Result<void>>(std::string_view)> sink) override {
-    Result<Response> response = co_await request(std::move(method), std::move(target), std::move(headers),
-                                                 std::move(body), std::size_t{1} << 30);
+    Result<Response> response =
+        co_await request(std::move(method), std::move(target), std::move(headers), std::move(body), kGiB);
     if (!response) co_return response;
     co_return co_await give(*std::move(response), std::move(sink));
   }

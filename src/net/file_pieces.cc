@@ -11,11 +11,13 @@
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
 
+#include "base/sizes.h"
+
 namespace hearth::net {
 namespace {
 
-constexpr std::size_t kCachedPiece = 64UL * 1024;
-constexpr std::size_t kWorkerPiece = 256UL * 1024;
+constexpr std::size_t kCachedPiece = 64 * kKiB;
+constexpr std::size_t kWorkerPiece = 256 * kKiB;
 constexpr unsigned kMostInARow = 16;  // then other coroutines have their turn
 
 // Fills the buffer from the file.

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/sizes.h"
+
 namespace hearth::net {
 namespace {
 
-constexpr std::size_t kSmallRead = 4UL * 1024;  // below, a read straight into the caller's buffer does not pay
+constexpr std::size_t kSmallRead = 4 * kKiB;  // below, a read straight into the caller's buffer does not pay
 
 }  // namespace
 

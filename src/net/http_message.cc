@@ -6,12 +6,13 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/sizes.h"
 
 namespace hearth::net {
 namespace {
 
 constexpr std::size_t kMaxChunkLine = 256;  // a size and its extensions
-constexpr std::size_t kMaxTrailerBytes = 8UL * 1024;
+constexpr std::size_t kMaxTrailerBytes = 8 * kKiB;
 
 std::string single_line(std::string_view text) {
   std::string out(text);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/sizes.h"
 #include "net/client.h"
 #include "net/deadlines.h"
 #include "net/dial.h"
@@ -97,7 +98,7 @@ inline Async<void> echo_path(Exchange& exchange) {
 }
 
 inline Async<void> echo_body(Exchange& exchange) {
-  Result<std::string> body = co_await exchange.read_whole_body(1 << 20);
+  Result<std::string> body = co_await exchange.read_whole_body(kMiB);
   Response response =
       body ? Response{.status = 200, .headers = {}, .body = *body} : text_response(400, body.error().message);
   static_cast<void>(co_await exchange.reply(std::move(response)));

@@ -15,14 +15,15 @@
 #include <asio/use_awaitable.hpp>
 
 #include "base/check.h"
+#include "base/sizes.h"
 
 namespace hearth::net {
 namespace {
 
 using Tcp = asio::ip::tcp;
 
-constexpr std::size_t kRecordBytes = 16UL * 1024;
-constexpr std::size_t kLingerBytes = 1024UL * 1024;
+constexpr std::size_t kRecordBytes = 16 * kKiB;
+constexpr std::size_t kLingerBytes = kMiB;
 constexpr Duration kLingerLimit = seconds(1);
 
 std::string address_text(const asio::ip::address& address) {

@@ -6,13 +6,14 @@
 #include <asio/detached.hpp>
 #include <asio/this_coro.hpp>
 
+#include "base/sizes.h"
 #include "net/websocket_frames.h"
 #include "net/websocket_handshake.h"
 
 namespace hearth::net {
 namespace {
 
-constexpr std::size_t kMaxQueuedBytes = 64 << 20;
+constexpr std::size_t kMaxQueuedBytes = 64 * kMiB;
 constexpr Duration kWriteStall = seconds(60);
 
 // What the coroutines of one WebSocket share; it outlives the WebSocket while one of them waits.

@@ -5,16 +5,17 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/sizes.h"
 
 namespace hearth::node {
 namespace {
 
 constexpr Duration kFirstDelay = milliseconds(200);
 constexpr Duration kLongestDelay = seconds(5);
-constexpr Duration kSettled = seconds(10);         // a session that lasted as long was a good one
-constexpr Duration kSilence = seconds(30);         // after which the hub is asked whether it is there
-constexpr std::size_t kMaxMessageBytes = 1 << 20;  // of the session's protocol
-constexpr std::size_t kFullFrameBytes = 700 << 10;
+constexpr Duration kSettled = seconds(10);      // a session that lasted as long was a good one
+constexpr Duration kSilence = seconds(30);      // after which the hub is asked whether it is there
+constexpr std::size_t kMaxMessageBytes = kMiB;  // of the session's protocol
+constexpr std::size_t kFullFrameBytes = 700 * kKiB;
 
 }  // namespace
 

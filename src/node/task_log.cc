@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/sizes.h"
 
 namespace hearth::node {
 namespace {
 
-constexpr std::size_t kMaxRecordText = 64 << 10;
+constexpr std::size_t kMaxRecordText = 64 * kKiB;
 // Of records over their text; one of a single byte takes six.
 constexpr std::size_t kMaxOverhead = 2;
 

@@ -10,13 +10,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/sizes.h"
 #include "hearth/v1/jobs.pb.h"
 
 namespace hearth::node {
 
 class TaskLog {
  public:
-  explicit TaskLog(std::size_t max_text_bytes = 16 << 20) : max_text_bytes_(max_text_bytes) {}
+  explicit TaskLog(std::size_t max_text_bytes = 16 * kMiB) : max_text_bytes_(max_text_bytes) {}
 
   // Any thread.
   void append(v1::LogStream stream, std::string_view text);
