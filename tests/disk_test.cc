@@ -225,8 +225,8 @@ TEST_F(ClockTest, SessionsRunOut) {
   Api api(pool());
   const std::string token = api.token();
   net::Client& client = api.session().client();
-  const auto call = [&](std::string_view method, const auto& request, auto reply) {
-    return api.loop().run_until_done(net::call<decltype(reply)>(client, method, token, request));
+  const auto call = [&]<class Reply>(std::string_view method, const auto& request, const Reply&) {
+    return api.loop().run_until_done(net::call<Reply>(client, method, token, request));
   };
   v1::InviteRequest invitation;
   invitation.set_role(v1::ROLE_MEMBER);

@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -102,13 +103,12 @@ TEST_F(HostileTest, NoSecondRequestIsSmuggledIn) {
       "POST /hearth.v1.JobService/Submit HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + owner_header() +
       "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   // What a proxy in front may read in another way than the server behind it.
-  for (const std::string headers :
+  for (const std::string_view headers :
        {"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
         "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
-        "Transfer-Encoding:\x0b"
-        "chunked\r\n",
-        "Content-Length: 0\r\nContent-Length: 9\r\n", "Content-Length: 0, 0\r\n", "Content-Length: +0\r\n"}) {
-    answer_to("POST /blob/x HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n0\r\n\r\n" + hidden);
+        "Transfer-Encoding:\013chunked\r\n", "Content-Length: 0\r\nContent-Length: 9\r\n", "Content-Length: 0, 0\r\n",
+        "Content-Length: +0\r\n"}) {
+    answer_to(fmt::format("POST /blob/x HTTP/1.1\r\nHost: x\r\n{}\r\n0\r\n\r\n{}", headers, hidden));
   }
   Api api(pool());
   const auto jobs = api.call<v1::ListJobsReply>("hearth.v1.JobService/List", v1::ListJobsRequest());
@@ -178,7 +178,7 @@ TEST_F(HostileTest, BrokenEnvelopesEndTheStream) {
        {std::string("\0\xff\xff\xff\xff", 5), std::string("\1\0\0\0\0", 5), std::string("\x80\0\0\0\0", 5),
         std::string("\0\0\0", 3), std::string("\0\0\0\0\5ab", 7), std::string("\0\0\0\0\3\xff\xff\xff", 8),
         std::string()}) {
-    const std::string answer = answer_to(head + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    const std::string answer = answer_to(fmt::format("{}Content-Length: {}\r\n\r\n{}", head, body.size(), body));
     EXPECT_THAT(answer, Not(HasSubstr("snapshot"))) << to_hex(body);
     EXPECT_THAT(answer, HasSubstr("error")) << to_hex(body) << answer;
   }

@@ -1,6 +1,7 @@
 // `hearth run`: a program runs in the pool as if it ran here.
 #include <filesystem>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -65,9 +66,8 @@ TEST_F(JobsTest, TasksAreNumbered) {
                            "echo task {i} of $HEARTH_TASK_COUNT; echo {i}=$HEARTH_TASK_INDEX > out-{i}.txt"});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   for (int i = 0; i < 20; ++i) {
-    const std::string number = std::to_string(i);
-    EXPECT_THAT(ended.out, HasSubstr("task " + number + " of 20\n"));
-    EXPECT_EQ(read_text(here("out-" + number + ".txt")), number + "=" + number + "\n");
+    EXPECT_THAT(ended.out, HasSubstr(fmt::format("task {} of 20\n", i)));
+    EXPECT_EQ(read_text(here(fmt::format("out-{}.txt", i))), fmt::format("{0}={0}\n", i));
   }
 }
 

@@ -106,7 +106,7 @@ TEST_F(PairingTest, AnotherServerIsNoticed) {
   // Nothing was told to the wrong server: the invitation still works.
   PairingDevice honest(link_of(invite(owner)), place("honest"), "honest");
   EXPECT_FALSE(honest.digits().empty());
-  answer(owner, pending_with(owner, honest.digits()), false);
+  EXPECT_TRUE(answer(owner, pending_with(owner, honest.digits()), false));
 }
 
 TEST_F(PairingTest, APairedDeviceNoticesAnotherServer) {
