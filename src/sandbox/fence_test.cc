@@ -380,7 +380,7 @@ TEST(Leftovers, NoneOfAnArmedProgramAfterTheProcessWasKilled) {
   if (pid == 0) {
     auto host = Host::open({.state_directory = state, .cpu_weight = 100});
     if (!host) ::_exit(1);
-    auto box = (*host)->prepare("doomed", small_limits());
+    auto box = (*host)->prepare("doomed", small_limits(), {});
     if (!box) ::_exit(1);
     auto armed = (*box)->arm({.argv = {"/bin/sleep", "765432"}}, [](Stream, std::string_view) {}, [](const Exit&) {});
     if (!armed) ::_exit(armed.error().code == Code::kUnimplemented ? 2 : 1);

@@ -67,7 +67,7 @@ struct Steps {
 
 void run_sandboxed(Host& host, const std::string& name, Steps* steps = nullptr) {
   const double begin = seconds();
-  std::unique_ptr<Sandbox> box = expect(host.prepare(name, kLimits));
+  std::unique_ptr<Sandbox> box = expect(host.prepare(name, kLimits, {}));
   const double prepared = seconds();
   std::promise<Exit> ended;
   expect(box->start(
@@ -149,7 +149,7 @@ double rate(std::size_t count, std::size_t loops, const std::function<void(std::
 void measure(const std::filesystem::path& directory, std::size_t count, std::size_t loops) {
   const std::unique_ptr<Host> host = expect(Host::open({.state_directory = directory, .cpu_weight = 100}));
   const Bubblewrap bubblewrap = expect(find_bubblewrap("bwrap"));
-  const std::unique_ptr<Sandbox> place_holder = expect(host->prepare("bare", kLimits));
+  const std::unique_ptr<Sandbox> place_holder = expect(host->prepare("bare", kLimits, {}));
   const std::filesystem::path& shown = place_holder->directory();
   const Bare bare(bubblewrap, shown.parent_path().parent_path(), shown);
 
