@@ -116,6 +116,9 @@ class TlsClient : public Client {
   static Async<Result<Response>> piecewise(Pool pool, Workers& workers, Outgoing request, Sink sink);
   static Async<Result<std::unique_ptr<WebSocket>>> upgrade(Pool pool, Outgoing request, std::string protocol,
                                                            std::size_t max_message_bytes);
+  static Async<Result<ParsedResponse>> ask_upgrade(ClientPool& pool, HttpInput& input, const Outgoing& request);
+  static Async<std::unexpected<Error>> refused_upgrade(ClientPool& pool, HttpInput& input,
+                                                       const ParsedResponse& answer);
   static Async<Result<Answered>> transact(Pool pool, Workers& workers, Outgoing& request);
   static Async<Result<void>> send(ClientPool& pool, Workers& workers, TlsStream& stream, const Outgoing& request);
   static Async<Result<void>> send_pieces(ClientPool& pool, Workers& workers, TlsStream& stream, FileBody file);
@@ -253,28 +256,40 @@ Async<Result<Response>> TlsClient::piecewise(Pool pool, Workers& workers, Outgoi
   co_return response;
 }
 
+// Asks on the connection that has just served us, if there is one: another would cost both ends a TLS handshake.
 Async<Result<std::unique_ptr<WebSocket>>> TlsClient::upgrade(Pool pool, Outgoing request, std::string protocol,
                                                              std::size_t max_message_bytes) {
-  Result<std::unique_ptr<ClientConnection>> connection = co_await pool->connect();
-  if (!connection) co_return ended(*pool, connection.error());
-  HttpInput& input = (*connection)->input;
   std::string key = websocket_key();
   request.headers.set("Host", pool->endpoint().text());
   add_websocket_request(request.headers, protocol, key);
-  std::string head = format_request_head(request.method, request.target, request.headers);
-  Result<void> sent = co_await input.stream().write(head, pool->options().stall_limit);
-  if (!sent) co_return ended(*pool, sent.error());
-  Result<ParsedResponse> answer = co_await read_answer(*pool, input, request.method);
-  if (!answer) co_return ended(*pool, answer.error());
-  if (answer->status != 101) {
-    BodyDecoder body(answer->body);
-    Result<std::string> text = co_await read_all(input, body, kMaxErrorBytes, pool->options().stall_limit);
-    co_return fail(Code::kFailedPrecondition, "the server refused the connection with status " +
-                                                  std::to_string(answer->status) + ": " + text.value_or(""));
+  for (bool fresh = false;; fresh = true) {
+    Result<std::unique_ptr<ClientConnection>> connection = co_await pool->detach(fresh);
+    if (!connection) co_return ended(*pool, connection.error());
+    HttpInput& input = (*connection)->input;
+    Result<ParsedResponse> answer = co_await ask_upgrade(*pool, input, request);
+    bool stale = !answer && (*connection)->reused && !pool->closed() && answer.error().code == Code::kUnavailable;
+    if (stale) continue;
+    if (!answer) co_return ended(*pool, answer.error());
+    if (answer->status != 101) co_return co_await refused_upgrade(*pool, input, *answer);
+    Result<void> agreed = check_websocket_answer(*answer, protocol, key);
+    if (!agreed) co_return std::unexpected(agreed.error());
+    co_return make_websocket(input.shared_stream(), input.take_rest(), WebSocketRole::kClient, max_message_bytes);
   }
-  Result<void> agreed = check_websocket_answer(*answer, protocol, key);
-  if (!agreed) co_return std::unexpected(agreed.error());
-  co_return make_websocket(input.shared_stream(), input.take_rest(), WebSocketRole::kClient, max_message_bytes);
+}
+
+Async<Result<ParsedResponse>> TlsClient::ask_upgrade(ClientPool& pool, HttpInput& input, const Outgoing& request) {
+  std::string head = format_request_head(request.method, request.target, request.headers);
+  Result<void> sent = co_await input.stream().write(head, pool.options().stall_limit);
+  if (!sent) co_return std::unexpected(sent.error());
+  co_return co_await read_answer(pool, input, request.method);
+}
+
+Async<std::unexpected<Error>> TlsClient::refused_upgrade(ClientPool& pool, HttpInput& input,
+                                                         const ParsedResponse& answer) {
+  BodyDecoder body(answer.body);
+  Result<std::string> text = co_await read_all(input, body, kMaxErrorBytes, pool.options().stall_limit);
+  co_return fail(Code::kFailedPrecondition, "the server refused the connection with status " +
+                                                std::to_string(answer.status) + ": " + text.value_or(""));
 }
 
 std::unique_ptr<Client> Client::make(Loop& loop, Endpoint endpoint, ServerPin pin, Workers& workers,

@@ -58,7 +58,7 @@ class Client {
   virtual Async<Result<Response>> stream(std::string method, std::string target, Headers headers, std::string body,
                                          std::function<Async<Result<void>>(std::string_view)> sink) = 0;
 
-  // Errors as request(), and kFailedPrecondition if the server does not upgrade (its status and text in the message).
+  // On an idle connection, if there is one. Errors as request(), and kFailedPrecondition if it is refused (with why).
   virtual Async<Result<std::unique_ptr<WebSocket>>> websocket(std::string target, Headers headers,
                                                               std::string_view protocol,
                                                               std::size_t max_message_bytes) = 0;

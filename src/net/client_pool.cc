@@ -36,6 +36,13 @@ Async<Result<std::unique_ptr<ClientConnection>>> ClientPool::acquire(bool fresh)
   co_return connection;
 }
 
+Async<Result<std::unique_ptr<ClientConnection>>> ClientPool::detach(bool fresh) {
+  if (closed_) co_return canceled();
+  std::unique_ptr<ClientConnection> idle = fresh ? nullptr : take_idle();
+  if (idle) co_return std::move(idle);
+  co_return co_await connect();
+}
+
 Async<Result<std::unique_ptr<ClientConnection>>> ClientPool::connect() {
   Time due = steady_now() + options_.connect_limit;
   Result<asio::ip::tcp::socket> socket = co_await dial(endpoint_, due);

@@ -26,8 +26,8 @@ class ClientPool {
   // Gives a connection back. `reusable`: the message on it has ended cleanly.
   void release(std::unique_ptr<ClientConnection> connection, bool reusable);
 
-  // A connection of its own that counts against no limit (WebSockets). It is cut by close().
-  Async<Result<std::unique_ptr<ClientConnection>>> connect();
+  // As acquire(), but never given back: it counts against no limit (WebSockets). It is cut by close().
+  Async<Result<std::unique_ptr<ClientConnection>>> detach(bool fresh);
 
   void close();
   bool closed() const { return closed_; }
@@ -39,6 +39,7 @@ class ClientPool {
 
  private:
   std::unique_ptr<ClientConnection> take_idle();
+  Async<Result<std::unique_ptr<ClientConnection>>> connect();
   void remember(const std::shared_ptr<TlsStream>& stream);
 
   Loop& loop_;

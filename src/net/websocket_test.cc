@@ -226,6 +226,39 @@ TEST_F(WebSocketTest, ReadsAndWritesAtOnce) {
   run_until([&] { return read == kMessages && written == kMessages; });
 }
 
+TEST_F(WebSocketTest, TakesOverTheConnectionThatServedARequest) {
+  listen(
+      [](Exchange& exchange) { return exchange.head().path == "/" ? echo_messages(exchange) : echo_path(exchange); });
+  client_ = make_client();
+  ASSERT_TRUE(get(*client_, "/proof"));
+  auto socket = loop_.run_until_done(client_->websocket("/", {}, "test", kLimit));
+  ASSERT_TRUE(socket) << socket.error().message;
+  EXPECT_EQ(server_->connections(), 1U);
+  // It is the WebSocket's from now on.
+  ASSERT_TRUE(get(*client_, "/more"));
+  EXPECT_EQ(server_->connections(), 2U);
+  ASSERT_TRUE(loop_.run_until_done((*socket)->write("x")));
+  EXPECT_EQ(loop_.run_until_done((*socket)->read(seconds(20))).value_or("error"), "x");
+}
+
+TEST_F(WebSocketTest, ReplacesAStaleConnectionOnce) {
+  int upgrades = 0;
+  listen([&](Exchange& exchange) -> Async<void> {
+    if (exchange.head().path != "/") co_return co_await echo_path(exchange);
+    if (++upgrades != 2) co_return exchange.connection().cut();
+    co_await echo_messages(exchange);
+  });
+  client_ = make_client();
+  ASSERT_TRUE(get(*client_, "/proof"));
+  auto second = loop_.run_until_done(client_->websocket("/", {}, "test", kLimit));
+  EXPECT_TRUE(second) << second.error().message;
+  EXPECT_EQ(upgrades, 2);
+  auto third = loop_.run_until_done(client_->websocket("/", {}, "test", kLimit));
+  ASSERT_FALSE(third);
+  EXPECT_EQ(third.error().code, Code::kUnavailable);
+  EXPECT_EQ(upgrades, 3);
+}
+
 TEST_F(WebSocketTest, TheUpgradeIsChecked) {
   listen(echo_messages);
   auto client = make_client();
