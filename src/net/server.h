@@ -66,7 +66,7 @@ class Exchange {
   // Sends a part of a file after start(), in large pieces read on a worker.
   virtual Async<Result<void>> write_file(int file, std::uint64_t offset, std::uint64_t count, Workers& workers) = 0;
 
-  // RFC 6455. `protocol` is what the client must have offered. On failure the answer has been sent.
+  // RFC 6455. The client must have offered `protocol`. On failure the answer has been sent; else head() has no headers.
   virtual Async<Result<std::unique_ptr<WebSocket>>> accept_websocket(std::string_view protocol,
                                                                      std::size_t max_message_bytes) = 0;
 

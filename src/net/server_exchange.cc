@@ -161,6 +161,7 @@ Async<Result<std::unique_ptr<WebSocket>>> ServerExchange::accept_websocket(std::
     co_return fail(Code::kInvalidArgument, headers.error().message);
   }
   answer_ = Answer::kUpgraded;
+  request_.head.headers = {};  // a session lasts for days
   Result<void> sent = co_await send(format_response_head(101, *headers));
   if (!sent) co_return std::unexpected(sent.error());
   co_return make_websocket(connection_.input().shared_stream(), connection_.input().take_rest(), WebSocketRole::kServer,
