@@ -1,9 +1,12 @@
 #include "blob/blob_store.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,6 +56,39 @@ Result<void> read_all(int file, const fs::path& path, Sink sink) {
     sink(std::string_view(piece).substr(0, static_cast<std::size_t>(count)));
     offset += count;
   }
+}
+
+// The bytes of an open file of that size; fewer if it has become shorter.
+Result<void> read_whole(int file, const fs::path& path, std::uint64_t size, std::string& bytes) {
+  int error = 0;
+  bytes.resize_and_overwrite(size, [&](char* to, std::size_t room) {
+    std::size_t filled = 0;
+    while (filled < room) {
+      const ssize_t count = ::pread(file, to + filled, room - filled, static_cast<off_t>(filled));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) error = errno;
+      if (count <= 0) break;
+      filled += static_cast<std::size_t>(count);
+    }
+    return filled;
+  });
+  return error == 0 ? Result<void>() : fail_errno(error, "cannot read " + path.string());
+}
+
+// An invalid descriptor if the way to the file is not in memory.
+OpenFile open_cached(const fs::path& path) {
+  open_how how{.flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW, .mode = 0, .resolve = RESOLVE_CACHED};
+  return OpenFile(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
+}
+
+std::optional<std::string> read_cached(int file, std::size_t size) {
+  std::string bytes;
+  bytes.resize_and_overwrite(size, [file](char* to, std::size_t room) {
+    iovec part{.iov_base = to, .iov_len = room};
+    return static_cast<std::size_t>(std::max<ssize_t>(::preadv2(file, &part, 1, 0, RWF_NOWAIT), 0));
+  });
+  if (bytes.size() < size) return std::nullopt;
+  return bytes;
 }
 
 }  // namespace
@@ -231,14 +267,29 @@ Result<std::string> BlobStore::load(const Digest& digest, std::uint64_t limit) {
     return fail(Code::kResourceExhausted, "the blob " + to_hex(digest) + " has " + format_bytes(reader->size()) +
                                               ", more than the " + format_bytes(limit) + " that are taken here");
   }
+  return load(digest, *reader);
+}
+
+Result<std::string> BlobStore::load(const Digest& digest, const Reader& reader) {
   std::string bytes;
-  bytes.reserve(reader->size());
-  const Result<void> done =
-      read_all(reader->file(), reader->path(), [&bytes](std::string_view piece) { bytes.append(piece); });
+  const Result<void> done = read_whole(reader.file(), reader.path(), reader.size(), bytes);
   if (!done) return std::unexpected(done.error());
   if (net::sha256(bytes) == digest) return bytes;
   state_->set_aside(digest);
   return fail(Code::kDataLoss, "the stored blob " + to_hex(digest) + " is damaged");
+}
+
+std::optional<std::string> BlobStore::load_cached(const Digest& digest, std::uint64_t limit) {
+  std::unique_lock lock(state_->mutex, std::try_to_lock);
+  if (!lock.owns_lock() || !state_->index.touch(digest)) return std::nullopt;
+  const OpenFile file = open_cached(state_->path_of(digest));
+  lock.unlock();  // open, it can be read even if it is evicted now
+  struct stat status{};
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return std::nullopt;
+  if (static_cast<std::uint64_t>(status.st_size) > limit) return std::nullopt;
+  std::optional<std::string> bytes = read_cached(file.get(), static_cast<std::size_t>(status.st_size));
+  if (!bytes || net::sha256(*bytes) != digest) return std::nullopt;
+  return bytes;
 }
 
 Result<void> BlobStore::verify(const Digest& digest) {

@@ -2,7 +2,8 @@
 // until they are whole, checked and on disk (fsync of file and directory before a Writer's commit() returns: an
 // acknowledged blob survives a power cut).
 //
-// All functions block on the disk: call them on a worker. Any thread; a Writer belongs to one at a time.
+// All functions but has() and load_cached() block on the disk: call them on a worker. Any thread; a Writer belongs to
+// one at a time.
 #pragma once
 
 #include <atomic>
@@ -10,6 +11,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -68,6 +70,10 @@ class BlobStore {
   // The whole content of a small blob, verified. Errors: kNotFound; kResourceExhausted if larger than `limit`;
   // kDataLoss if damaged (it is set aside then).
   Result<std::string> load(const Digest& digest, std::uint64_t limit);
+  Result<std::string> load(const Digest& digest, const Reader& reader);
+
+  // What load() would give, if it is whole and in the page cache. Nothing else is told apart: then ask load().
+  std::optional<std::string> load_cached(const Digest& digest, std::uint64_t limit);
 
   // Errors: kResourceExhausted (limits; disk full). `expected_size` 0: unknown.
   Result<Writer> create(std::uint64_t expected_size);

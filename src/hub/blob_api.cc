@@ -68,6 +68,9 @@ net::Headers content_headers(const net::RequestHead& head, const std::string& di
   return headers;
 }
 
+// Up to this size that is done on the loop if no disk is needed: a worker's help would cost more than the work.
+constexpr std::uint64_t kLoopBytes = 64 << 10;
+
 // A blob as it was found: a small one's whole content, verified, or an open file.
 struct Found {
   std::string content;
@@ -80,7 +83,7 @@ Result<Found> find(blob::BlobStore& blobs, const std::string& digest, bool doubt
   Result<blob::Reader> reader = blobs.read(digest);
   if (!reader) return std::unexpected(reader.error());
   if (reader->size() <= kVerifiedBytes) {
-    Result<std::string> content = blobs.load(digest, kVerifiedBytes);
+    Result<std::string> content = blobs.load(digest, *reader);
     if (!content) return std::unexpected(content.error());
     return Found{std::move(*content), std::nullopt};
   }
@@ -88,6 +91,12 @@ Result<Found> find(blob::BlobStore& blobs, const std::string& digest, bool doubt
     if (Result<void> verified = blobs.verify(digest); !verified) return std::unexpected(verified.error());
   }
   return Found{{}, std::move(*reader)};
+}
+
+net::Async<Result<Found>> find_soon(Parts& parts, const std::string& digest, bool doubted) {
+  std::optional<std::string> cached = parts.blobs.load_cached(digest, kLoopBytes);
+  if (cached) co_return Found{std::move(*cached), std::nullopt};
+  co_return co_await parts.workers.run([&] { return find(parts.blobs, digest, doubted); });
 }
 
 net::Async<void> send(net::Exchange& exchange, Parts& parts, Found found, net::ByteRange part, unsigned status,
@@ -106,8 +115,7 @@ net::Async<void> send(net::Exchange& exchange, Parts& parts, Found found, net::B
 
 net::Async<void> get(net::Exchange& exchange, Parts& parts, const std::string& digest) {
   const net::RequestHead& head = exchange.head();
-  const bool doubted = head.headers.has("hearth-verify");
-  Result<Found> found = co_await parts.workers.run([&] { return find(parts.blobs, digest, doubted); });
+  Result<Found> found = co_await find_soon(parts, digest, head.headers.has("hearth-verify"));
   if (!found) co_return co_await refuse(exchange, found.error());
   net::Headers headers = content_headers(head, digest);
   bool unsatisfiable = false;
