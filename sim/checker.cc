@@ -1,5 +1,7 @@
 #include "sim/checker.h"
 
+#include <algorithm>
+
 namespace hearth::sim {
 namespace {
 
@@ -28,6 +30,7 @@ void Checker::check_record(const Store& store, const pool::Effect& record) {
 void Checker::check_send(const Store& store, const pool::Effect& send) { check_record(store, send); }
 
 void Checker::check(const Store& store, const pool::JobRecord& record) {
+  if (store.removed.contains(record.job)) return universe_.fail(record.job, "is removed, but goes on");
   const StoredJob& job = store.jobs.at(record.job);
   if (job.has_ended()) return universe_.fail(record.job, "ends twice");
   const std::uint32_t succeeded = job.count(TaskState::kSucceeded);
@@ -100,6 +103,16 @@ void Checker::check(const Store& store, const pool::EndRangeRecord& record) {
   if (overlaps || record.count == 0) universe_.fail(record.job, "ends tasks by range that have rows");
   if (job.rest && (job.rest->state != record.state || job.rest->why != record.why)) {
     universe_.fail(record.job, "ends in two ways");
+  }
+}
+
+void Checker::check(const Store& store, const pool::RemoveRecord& record) {
+  const auto job = store.jobs.find(record.job);
+  if (job == store.jobs.end()) return universe_.fail(record.job, "is removed, but is not there");
+  if (!job->second.has_ended()) universe_.fail(record.job, "is removed before it has ended");
+  for (const auto& [id, other] : store.jobs) {
+    if (other.has_ended() || std::ranges::find(other.request.after, record.job) == other.request.after.end()) continue;
+    universe_.fail(record.job, "is removed, but", id, "needs it");
   }
 }
 

@@ -39,6 +39,7 @@ class Checker {
   void check(const Store& store, const pool::RequeueRecord& record);
   void check(const Store& store, const pool::EndRecord& record);
   void check(const Store& store, const pool::EndRangeRecord& record);
+  void check(const Store& store, const pool::RemoveRecord& record);
   void check(const Store& store, const pool::AssignSend& send);
   void check(const Store& store, const pool::StopSend& send);
   void check(const Store& store, const pool::AcknowledgeSend& send);

@@ -78,6 +78,22 @@ TEST_F(CheckerTest, JobsEndWithTheirTasks) {
   EXPECT_FALSE(accepts(pool::JobRecord{kJob, JobState::kFailed})) << "twice";
 }
 
+TEST_F(CheckerTest, OnlyEndedJobsThatNobodyNeedsAreRemovedAndOnce) {
+  EXPECT_FALSE(accepts(pool::RemoveRecord{kJob})) << "it has not ended";
+  store_.jobs[kJob].state = JobState::kSucceeded;
+  StoredJob later;
+  later.request = {JobId{2}, DeviceId{9}, 1, {1, 0, 0}, 0, {kJob}};
+  store_.jobs[JobId{2}] = later;
+  EXPECT_FALSE(accepts(pool::RemoveRecord{kJob})) << "another needs it";
+  store_.jobs[JobId{2}].state = JobState::kCancelled;
+  EXPECT_TRUE(accepts(pool::RemoveRecord{kJob}));
+  store_.apply(pool::RemoveRecord{kJob});
+  EXPECT_FALSE(accepts(pool::RemoveRecord{kJob})) << "twice";
+  EXPECT_FALSE(accepts(pool::JobRecord{kJob, JobState::kFailed}));
+  store_.apply(pool::RemoveRecord{JobId{2}});
+  EXPECT_EQ(store_.last_id(), JobId{2}) << "no number is given again";
+}
+
 TEST_F(CheckerTest, NothingIsSaidThatIsNotCommitted) {
   EXPECT_TRUE(accepts(pool::AssignSend{kNode, attempt(0, 2)}));
   EXPECT_FALSE(accepts(pool::AssignSend{kNode, attempt(2, 1)}));

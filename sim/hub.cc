@@ -41,6 +41,7 @@ void Hub::crash() {
   sessions_.clear();
   greeted_.clear();
   known_.clear();
+  removing_.clear();
   wake_.reset();
   network_.set_hub_up(false);
   network_.cut_all();
@@ -125,6 +126,9 @@ void Hub::commit(const Batch& batch) {
                           static_cast<int>(it.why));
           } else if constexpr (std::is_same_v<Record, pool::EndRangeRecord>) {
             universe_.say("commit end of", it.job, "from", it.first, "count", it.count);
+          } else if constexpr (std::is_same_v<Record, pool::RemoveRecord>) {
+            universe_.say("commit removal of", it.job);
+            removing_.erase(it.job);
           }
         },
         record);
@@ -213,17 +217,27 @@ void Hub::on_session_lost(SessionId session, NodeId node) {
   });
 }
 
+// An ended job that the pool has forgotten, or that was not needed at the last start.
+void Hub::make_known(JobId id) {
+  const auto job = store_.jobs.find(id);
+  if (job == store_.jobs.end() || !job->second.has_ended() || removing_.contains(id)) return;
+  if (!pool_->job(id, universe_.now())) Store::restore_one(*pool_, job->second, universe_.now());
+}
+
+void Hub::take_removal(JobId job) {
+  make_known(job);
+  if (!pool_->on_remove(job, universe_.now())) return;
+  universe_.say("remove", job);
+  removing_.insert(job);
+}
+
 void Hub::take_order(StoredJob order) {
   std::optional<JobId> known = store_.find_order(order.order);
   for (const StoredJob& job : batch_.jobs) {
     if (job.order == order.order) known = job.request.id;
   }
   if (!known) {
-    for (const JobId after : order.request.after) {
-      // An ended job that the pool has forgotten, or that was not needed at the last start.
-      const StoredJob& job = store_.jobs.at(after);
-      if (job.has_ended() && !pool_->job(after, universe_.now())) Store::restore_one(*pool_, job, universe_.now());
-    }
+    for (const JobId after : order.request.after) make_known(after);
     order.request.id = JobId{last_id_.value + 1};
     if (pool_->on_submit(order.request, universe_.now())) {
       last_id_ = order.request.id;
@@ -245,6 +259,10 @@ void Hub::cancel(JobId job) {
     universe_.say("cancel", job);
     pool_->on_cancel(job, universe_.now());
   });
+}
+
+void Hub::remove(JobId job) {
+  feed([this, job] { take_removal(job); });
 }
 
 void Hub::remove_node(NodeId node) {

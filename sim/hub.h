@@ -36,6 +36,7 @@ class Hub {
   void on_session_lost(SessionId session, NodeId node);
   void submit(const StoredJob& order);  // its id is chosen here
   void cancel(JobId job);
+  void remove(JobId job);
   void remove_node(NodeId node);
   void forget_ended();
 
@@ -58,6 +59,8 @@ class Hub {
   bool dies();
   void hear(NodeId node, const NodeMessage& message);
   void take_order(StoredJob order);
+  void take_removal(JobId job);
+  void make_known(JobId job);
 
   Universe& universe_;
   Network& network_;
@@ -76,6 +79,7 @@ class Hub {
   std::map<NodeId, SessionId> sessions_;
   std::set<SessionId> greeted_;
   std::set<JobId> known_;
+  std::set<JobId> removing_;  // their removal is not committed yet
   JobId last_id_;
   std::optional<Time> wake_;
 };

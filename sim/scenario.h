@@ -33,6 +33,7 @@ struct Scenario {
   std::uint32_t removal = 0;       // of some node, for good; another one comes
   std::uint32_t hub_crash = 0;
   std::uint32_t cancel = 0;  // of some job
+  std::uint32_t remove = 0;  // of some job, if it has ended
 
   std::uint32_t hub_crash_at_step = 0;  // at each step of the hub: before a commit, after it, between two sends
 

@@ -1,5 +1,6 @@
 #include "sim/store.h"
 
+#include <algorithm>
 #include <set>
 #include <type_traits>
 
@@ -36,6 +37,9 @@ void Store::apply(const pool::Effect& effect) {
           StoredJob& job = jobs.at(record.job);
           job.rest = record;
           job.rest_tasks += record.count;
+        } else if constexpr (std::is_same_v<Record, pool::RemoveRecord>) {
+          jobs.erase(record.job);
+          removed.insert(record.job);
         }
       },
       effect);
@@ -65,6 +69,11 @@ const StoredTask* Store::find(TaskId task) const {
   if (job == jobs.end()) return nullptr;
   const auto entry = job->second.tasks.find(task.index);
   return entry == job->second.tasks.end() ? nullptr : &entry->second;
+}
+
+JobId Store::last_id() const {
+  const JobId last = jobs.empty() ? JobId{} : jobs.rbegin()->first;
+  return removed.empty() ? last : std::max(last, *removed.rbegin());
 }
 
 std::optional<JobId> Store::find_order(std::uint64_t order) const {

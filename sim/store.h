@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "core/pool/pool.h"
@@ -36,6 +37,7 @@ struct StoredJob {
 class Store {
  public:
   std::map<JobId, StoredJob> jobs;
+  std::set<JobId> removed;
 
   void apply(const pool::Effect& record);
   // Jobs that have not ended and those that they run after, handed to a pool that starts.
@@ -43,7 +45,7 @@ class Store {
   static void restore_one(pool::Pool& pool, const StoredJob& job, Time now);
   const StoredTask* find(TaskId task) const;
   std::optional<JobId> find_order(std::uint64_t order) const;
-  JobId last_id() const { return jobs.empty() ? JobId{} : jobs.rbegin()->first; }
+  JobId last_id() const;
 };
 
 }  // namespace hearth::sim

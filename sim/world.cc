@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/sizes.h"
 #include "sim/checker.h"
@@ -42,7 +43,8 @@ class World {
   struct Order {
     StoredJob job;
     bool settled = false;
-    JobId id;  // once acknowledged
+    JobId id;               // once acknowledged
+    bool unwanted = false;  // somebody asked for its removal
   };
 
   void wire();
@@ -52,6 +54,7 @@ class World {
   void submit(std::uint64_t number);
   void befall();
   void befall(Machine& machine);
+  void remove_some_job();
   node::Policy random_policy(const Machine& machine);
   void calm_down();
   bool all_has_ended() const;
@@ -176,10 +179,23 @@ void World::befall() {
   }
   if (universe_.strikes(scenario.hub_crash) && hub_.is_up()) hub_.crash();
   if (universe_.strikes(scenario.cancel) && !hub_.store().jobs.empty()) {
-    hub_.cancel(JobId{1 + universe_.random.below(static_cast<std::uint32_t>(hub_.store().jobs.size()))});
+    hub_.cancel(JobId{1 + universe_.random.below(static_cast<std::uint32_t>(hub_.store().last_id().value))});
   }
+  if (universe_.strikes(scenario.remove)) remove_some_job();
   if (universe_.random.chance(50)) hub_.forget_ended();
   universe_.scheduler.after(seconds(1), [this] { befall(); });
+}
+
+// Of those that people know of.
+void World::remove_some_job() {
+  std::vector<Order*> known;
+  for (auto& [number, order] : orders_) {
+    if (order.id.value != 0) known.push_back(&order);
+  }
+  if (known.empty()) return;
+  Order& order = *known[universe_.random.below(static_cast<std::uint32_t>(known.size()))];
+  order.unwanted = true;
+  hub_.remove(order.id);
 }
 
 // Whatever went wrong is mended; every session breaks once more, so that what single lost messages left behind is seen.
@@ -213,7 +229,8 @@ void World::step_until(Time end, bool until_all_has_ended) {
 void World::check_end() {
   for (const auto& [number, order] : orders_) {
     if (!order.settled) universe_.fail("order", number, "is never answered");
-    if (order.id.value != 0 && !hub_.store().jobs.contains(order.id)) universe_.fail(order.id, "is lost");
+    if (order.id.value == 0 || hub_.store().jobs.contains(order.id)) continue;
+    if (!order.unwanted || !hub_.store().removed.contains(order.id)) universe_.fail(order.id, "is lost");
   }
   for (const auto& [id, job] : hub_.store().jobs) {
     if (!job.has_ended()) universe_.fail(id, "never ends");

@@ -172,6 +172,24 @@ void Pool::on_cancel(JobId id, Time now) {
   if (job != nullptr && !job->has_ended()) state_->cancel(*job);
 }
 
+Result<void> Pool::on_remove(JobId id, Time now) {
+  state_->advance(now);
+  const Job* job = state_->find_job(id);
+  if (job == nullptr) return fail(Code::kNotFound, "there is no " + name(id));
+  if (!job->has_ended()) {
+    return fail(Code::kFailedPrecondition,
+                name(id) + " has not ended: cancel it first (hearth cancel " + std::to_string(id.value) + ")");
+  }
+  if (!job->dependants.empty()) {
+    return fail(Code::kFailedPrecondition, name(id) + " is needed by " + name(*job->dependants.begin()) +
+                                               ", which runs after it and has not ended: wait for that one, or "
+                                               "cancel it first");
+  }
+  state_->jobs.erase(id);
+  state_->effects.emplace_back(RemoveRecord{id});
+  return {};
+}
+
 void Pool::tick(Time now) {
   state_->advance(now);
   for (Node* node : state_->nodes.take_expired(state_->now)) {

@@ -101,6 +101,9 @@ struct EndRangeRecord {
   TaskState state = TaskState::kCancelled;
   Failure why = Failure::kCancelled;
 };
+struct RemoveRecord {  // nothing is to be known of the job any more
+  JobId job;
+};
 
 // Sends: to a node's session, if it still has one.
 struct AssignSend {
@@ -116,8 +119,8 @@ struct AcknowledgeSend {  // the attempt's outcome is settled (accepted, or fenc
   AttemptId attempt;
 };
 
-using Effect = std::variant<JobRecord, LeaseRecord, RequeueRecord, EndRecord, EndRangeRecord, AssignSend, StopSend,
-                            AcknowledgeSend>;
+using Effect = std::variant<JobRecord, LeaseRecord, RequeueRecord, EndRecord, EndRangeRecord, RemoveRecord, AssignSend,
+                            StopSend, AcknowledgeSend>;
 
 // --- questions
 // -------------------------------------------------------------------------------------------------------------------------------
@@ -176,7 +179,8 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   // Before any event, jobs in the order of their ids. Leases restored here run for one more lease from `now`, for their
-  // nodes to come back. A job that has ended may be restored at any time, so that another can run after it.
+  // nodes to come back. A job that has ended may be restored at any time, so that another can run after it or that it
+  // can be removed.
   void restore_job(const JobRequest& job, JobState state, const std::vector<RestoredTask>& tasks, Time now);
 
   // A JobRecord tells the new job's state. Errors: kResourceExhausted (too many live jobs), kNotFound /
@@ -184,6 +188,9 @@ class Pool {
   // tasks), kAlreadyExists.
   Result<void> on_submit(const JobRequest& job, Time now);
   void on_cancel(JobId job, Time now);
+  // Errors: kNotFound (unknown, or removed already); kFailedPrecondition (it has not ended, or one that has not ended
+  // runs after it and needs its results: the message names both).
+  Result<void> on_remove(JobId job, Time now);
 
   void on_node_hello(NodeId node, const NodeHello& hello, Time now);
   void on_node_gone(NodeId node, Time now);     // its session ended; its leases run on

@@ -298,5 +298,32 @@ TEST(Pool, ForgetsOnlyWhatHasEndedAndNobodyRunsAfter) {
   EXPECT_FALSE(world.pool.job(second, world.now));
 }
 
+TEST(Pool, RemovesOnlyWhatHasEndedAndNobodyNeeds) {
+  World world;
+  world.join(kFirst, 1);
+  const JobId first = world.submit(1);
+  const Result<void> live = world.pool.on_remove(first, world.now);
+  ASSERT_FALSE(live);
+  EXPECT_EQ(live.error().code, Code::kFailedPrecondition);
+  EXPECT_NE(live.error().message.find("hearth cancel 1"), std::string::npos) << live.error().message;
+  const JobId second = world.submit(2, cores(1), kAnn, {first});
+  world.finish({{first, 0}, 1});
+  world.finish({{second, 0}, 1});
+  const Result<void> needed = world.pool.on_remove(first, world.now);
+  ASSERT_FALSE(needed) << "its results are needed until the last task of the other has ended";
+  EXPECT_NE(needed.error().message.find("job 2"), std::string::npos) << needed.error().message;
+  world.finish({{second, 1}, 1});
+  world.all.clear();
+  EXPECT_TRUE(world.pool.on_remove(first, world.now));
+  world.settle();
+  ASSERT_EQ(world.of<RemoveRecord>().size(), 1U);
+  EXPECT_EQ(world.of<RemoveRecord>()[0].job, first);
+  EXPECT_FALSE(world.pool.job(first, world.now));
+  EXPECT_EQ(world.pool.on_remove(first, world.now).error().code, Code::kNotFound) << "twice";
+  world.submit(1, cores(1), kAnn, {first});
+  EXPECT_EQ(world.submitted.error().code, Code::kNotFound) << "nothing runs after what is gone";
+  EXPECT_TRUE(world.pool.on_remove(second, world.now));
+}
+
 }  // namespace
 }  // namespace hearth::pool

@@ -63,6 +63,20 @@ TEST(Restore, WaitingJobsWaitOnAndEndedOnesStayEnded) {
   EXPECT_EQ(world.pool.pending_tasks(), 0u);
 }
 
+TEST(Restore, AnEndedJobIsRestoredToBeRunAfterOrRemoved) {
+  World world;
+  world.last_job = 2;
+  for (const JobId id : {JobId{1}, JobId{2}}) {
+    world.pool.restore_job({id, kAnn, 2, cores(1), 0, {}}, JobState::kSucceeded, {}, world.now);
+  }
+  const JobId later = world.submit(1, cores(1), kAnn, {{1}});
+  ASSERT_TRUE(world.submitted);
+  EXPECT_EQ(world.view(later).state, JobState::kQueued);
+  EXPECT_FALSE(world.pool.on_remove({1}, world.now)) << "its results are needed";
+  EXPECT_TRUE(world.pool.on_remove({2}, world.now));
+  EXPECT_EQ(world.pool.pending_tasks(), 1U);
+}
+
 TEST(Restore, MendsAJobThatNeedNotWaitOrCannotRun) {
   World world;
   world.pool.restore_job({{1}, kAnn, 1, cores(1), 0, {}}, JobState::kFailed, {}, world.now);
