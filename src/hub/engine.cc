@@ -13,6 +13,8 @@ namespace {
 // The largest tree of dependencies that one assignment carries.
 constexpr std::size_t kMaxDependencyTrees = 10'000;
 
+constexpr const char* kFailed = "the hub's disk has failed, and the hub starts again from what is there: ask again";
+
 }  // namespace
 
 v1::Outcome outcome_of(Failure why) {
@@ -64,7 +66,9 @@ Result<void> Engine::restore() {
   last_job_id_ = last->value;
   Result<std::vector<store::LiveJob>> jobs = store_.load_live_jobs();
   if (!jobs) return fail(jobs, "reading the pool's database");
-  for (const store::LiveJob& job : *jobs) restore_job(job);
+  for (const store::LiveJob& job : *jobs) {
+    if (Result<void> restored = restore_job(job); !restored) return fail(restored, "reading the pool's database");
+  }
   running_ = 2;
   loop_.spawn(commit_for_ever());
   loop_.spawn(tick_for_ever());
@@ -72,7 +76,21 @@ Result<void> Engine::restore() {
   return {};
 }
 
-void Engine::restore_job(const store::LiveJob& job) {
+// The one that failed for good before all others. None: an outcome without a reason.
+Result<v1::Outcome> Engine::stored_first_failure(const store::LiveJob& job) {
+  const store::TaskRow* first = nullptr;
+  for (const store::TaskRow& row : job.tasks) {
+    if (row.state == pool::TaskState::kFailed && (first == nullptr || row.ended < first->ended)) first = &row;
+  }
+  v1::Outcome outcome;
+  if (first == nullptr) return outcome;
+  Result<std::vector<store::TaskRow>> rows = store_.load_tasks(first->task.job, first->task.index, 1, false);
+  if (!rows) return std::unexpected(rows.error());
+  CHECK(rows->size() == 1 && outcome.ParseFromString(rows->front().outcome));
+  return outcome;
+}
+
+Result<void> Engine::restore_job(const store::LiveJob& job) {
   std::vector<pool::RestoredTask> tasks;
   const bool live = job.row.state <= pool::JobState::kRunning;
   for (const store::TaskRow& row : job.tasks) {
@@ -80,11 +98,15 @@ void Engine::restore_job(const store::LiveJob& job) {
     if (live && row.state <= pool::TaskState::kLeased) rows_[row.task] = row;
   }
   pool_.restore_job(job.row.request, job.row.state, tasks, now());
-  if (!live) return;
+  if (!live) return {};
   LiveJob& restored = live_[job.row.request.id];
   restored.row = job.row;
   CHECK(restored.spec.ParseFromString(job.row.spec));
-  requests_[job.row.request_id] = job.row.request.id;
+  Result<v1::Outcome> failure = stored_first_failure(job);
+  if (!failure) return std::unexpected(failure.error());
+  restored.first_failure = std::move(*failure);
+  if (!job.row.request_id.empty()) requests_[{job.row.request.owner, job.row.request_id}] = job.row.request.id;
+  return {};
 }
 
 net::Async<void> Engine::stop() {
@@ -95,74 +117,117 @@ net::Async<void> Engine::stop() {
 
 // --- jobs -----------------------------------------------------------------------------------------------------------
 
-net::Async<Result<JobId>> Engine::submit(DeviceId owner, v1::JobSpec spec, std::string request_id) {
-  const auto known = requests_.find(request_id);
-  if (known != requests_.end()) {
-    const JobId id = known->second;
-    Result<void> done = co_await committed();
-    if (!done) co_return std::unexpected(done.error());
-    co_return id;
-  }
+// On disk, or given up.
+net::Async<Result<JobId>> Engine::wait_for(const Request& request, JobId job) {
+  if (Result<void> done = co_await committed(); !done) co_return std::unexpected(done.error());
+  if (const auto still = requests_.find(request); still != requests_.end() && still->second == job) co_return job;
   Result<std::optional<JobId>> stored =
-      co_await ask([&](store::Store& store) { return store.find_request(request_id); });
+      co_await ask([&](store::Store& store) { return store.find_request(request.first, request.second); });
   if (!stored) co_return std::unexpected(stored.error());
   if (*stored) co_return **stored;
-  Result<std::vector<JobId>> dependencies = co_await live_dependencies(spec);
-  if (!dependencies) co_return std::unexpected(dependencies.error());
-  if (disk_trouble_) co_return fail(*disk_trouble_, "no new job is taken while the hub cannot write");
-  if (requests_.contains(request_id)) co_return fail(Code::kAborted, "the same request is being answered; ask again");
+  co_return fail(Code::kAborted, "the same request was refused meanwhile; ask again");
+}
 
-  LiveJob job;
-  const JobId id{last_job_id_ + 1};
-  const v1::Resources& needs = spec.resources();
-  job.row.request = {.id = id,
-                     .owner = owner,
-                     .tasks = spec.tasks(),
-                     .per_task = {needs.cores(), needs.memory_bytes(), needs.gpus()},
-                     .retries = spec.retries(),
-                     .after = *dependencies};
-  job.row.spec = spec.SerializeAsString();
-  job.row.request_id = request_id;
-  job.row.submitted = wall_now();
-  job.row.state = dependencies->empty() ? pool::JobState::kQueued : pool::JobState::kWaiting;
-  job.spec = std::move(spec);
-  const pool::JobRequest request = job.row.request;
-  if (Result<void> taken = pool_.on_submit(request, now()); !taken) co_return std::unexpected(taken.error());
-  last_job_id_ = id.value;
-  pending_.batch.jobs.push_back(job.row);
-  pending_.changed_jobs.push_back(id);
-  live_.emplace(id, std::move(job));
-  requests_.emplace(std::move(request_id), id);
-  drain();
+net::Async<Result<JobId>> Engine::submit(DeviceId owner, v1::JobSpec spec, std::string request_id) {
+  const Request request{owner, std::move(request_id)};
+  if (const auto known = requests_.find(request); known != requests_.end()) {
+    co_return co_await wait_for(request, known->second);
+  }
+  Result<std::optional<JobId>> stored =
+      co_await ask([&](store::Store& store) { return store.find_request(owner, request.second); });
+  if (!stored) co_return std::unexpected(stored.error());
+  if (*stored) co_return **stored;
+  std::vector<JobId> after;
+  for (const std::uint64_t id : spec.after()) after.push_back({id});
+  Result<std::vector<JobId>> added = co_await make_known(after);
+  if (!added) co_return std::unexpected(added.error());
+  Result<JobId> id = take_job(request, std::move(spec), after);
+  if (!id) {
+    forget(*added);
+    co_return id;
+  }
   Result<void> done = co_await committed();
   if (!done) co_return fail(done, "the job was not accepted");
   co_return id;
 }
 
-// Those of `after` that have not ended. One that ended must have succeeded; its outputs are looked up when a task is
-// assigned.
-net::Async<Result<std::vector<JobId>>> Engine::live_dependencies(const v1::JobSpec& spec) {
-  for (const std::uint64_t id : spec.after()) {
-    if (live_.contains({id})) continue;
-    Result<std::optional<store::JobRow>> row = co_await ask([&](store::Store& store) { return store.load_job({id}); });
-    if (!row) co_return std::unexpected(row.error());
-    if (!*row) co_return fail(Code::kNotFound, fmt::format("after: there is no job {}", id));
-    if ((*row)->state != pool::JobState::kSucceeded) {
-      co_return fail(Code::kFailedPrecondition,
-                     fmt::format("after: job {} did not succeed, so a job after it would never start", id));
+Result<JobId> Engine::take_job(const Request& request, v1::JobSpec spec, const std::vector<JobId>& after) {
+  if (disk_trouble_) return fail(*disk_trouble_, "no new job is taken while the hub cannot write");
+  if (requests_.contains(request)) return fail(Code::kAborted, "the same request is being answered; ask again");
+  LiveJob job;
+  const JobId id{last_job_id_ + 1};
+  const v1::Resources& needs = spec.resources();
+  job.row.request = {.id = id,
+                     .owner = request.first,
+                     .tasks = spec.tasks(),
+                     .per_task = {needs.cores(), needs.memory_bytes(), needs.gpus()},
+                     .retries = spec.retries(),
+                     .after = after};
+  job.row.spec = spec.SerializeAsString();
+  job.row.request_id = request.second;
+  job.row.submitted = wall_now();
+  job.spec = std::move(spec);
+  if (Result<void> taken = pool_.on_submit(job.row.request, now()); !taken) return std::unexpected(taken.error());
+  last_job_id_ = id.value;
+  pending_.batch.jobs.push_back(job.row);
+  pending_.changed_jobs.push_back(id);
+  live_.emplace(id, std::move(job));
+  requests_.emplace(request, id);
+  drain();
+  return id;
+}
+
+// The pool forgets jobs that have ended. Lets it know those that something is to be decided of; gives those that it had
+// not known. The store's worker answers in order, so a removal that these rows do not show is still in removing_.
+net::Async<Result<std::vector<JobId>>> Engine::make_known(const std::vector<JobId>& jobs) {
+  std::vector<JobId> unknown;
+  for (const JobId id : jobs) {
+    if (!pool_.job(id, now())) unknown.push_back(id);
+  }
+  std::vector<JobId> added;
+  if (unknown.empty()) co_return added;
+  using Rows = Result<std::vector<store::JobRow>>;
+  Rows rows = co_await ask([&](store::Store& store) -> Rows {
+    std::vector<store::JobRow> found;
+    for (const JobId id : unknown) {
+      Result<std::optional<store::JobRow>> row = store.load_job(id);
+      if (!row) return std::unexpected(row.error());
+      if (*row) found.push_back(std::move(**row));
     }
+    return found;
+  });
+  if (!rows) co_return std::unexpected(rows.error());
+  for (const store::JobRow& row : *rows) {
+    const JobId id = row.request.id;
+    if (row.state < pool::JobState::kSucceeded || removing_.contains(id) || pool_.job(id, now())) continue;
+    pool_.restore_job(row.request, row.state, {}, now());
+    added.push_back(id);
   }
-  std::vector<JobId> found;
-  for (const std::uint64_t id : spec.after()) {
-    if (live_.contains({id})) found.push_back({id});
+  co_return added;
+}
+
+// Those that have ended and that nobody needs.
+void Engine::forget(const std::vector<JobId>& jobs) {
+  for (const JobId id : jobs) {
+    if (!live_.contains(id)) pool_.forget(id);
   }
-  co_return found;
 }
 
 net::Async<Result<void>> Engine::cancel(JobId job) {
   pool_.on_cancel(job, now());
   drain();
   co_return co_await committed();
+}
+
+net::Async<Result<void>> Engine::remove(JobId job) {
+  if (disk_trouble_) co_return fail(*disk_trouble_, "no job is removed while the hub cannot write");
+  Result<std::vector<JobId>> added = co_await make_known({job});
+  if (!added) co_return std::unexpected(added.error());
+  if (Result<void> taken = pool_.on_remove(job, now()); !taken) co_return taken;
+  drain();
+  Result<void> done = co_await committed();
+  if (!done) co_return fail(done, "the job is removed as soon as the hub can write");
+  co_return done;
 }
 
 // --- nodes ----------------------------------------------------------------------------------------------------------
@@ -264,6 +329,8 @@ void Engine::take_effects(const v1::Outcome* outcome) {
       apply(*end, outcome);
     } else if (const auto* range = std::get_if<pool::EndRangeRecord>(&effect)) {
       apply(*range);
+    } else if (const auto* removal = std::get_if<pool::RemoveRecord>(&effect)) {
+      apply(*removal);
     } else {
       pending_.sends.push_back(effect);
     }
@@ -343,9 +410,16 @@ void Engine::apply(const pool::EndRangeRecord& record) {
   pending_.changed_jobs.push_back(record.job);
 }
 
+void Engine::apply(const pool::RemoveRecord& record) {
+  removing_.insert(record.job);
+  pending_.batch.removed.push_back(record.job);
+  pending_.removed_jobs.push_back(record.job);
+}
+
 // --- committing -----------------------------------------------------------------------------------------------------
 
 net::Async<Result<void>> Engine::committed() {
+  if (failed_) co_return fail(Code::kUnavailable, kFailed);
   const std::shared_ptr<Ticket> ticket = pending_.ticket;
   wake_.notify();
   while (!ticket->result) co_await ticket->done.wait();
@@ -361,16 +435,20 @@ net::Async<void> Engine::commit_for_ever() {
     }
     Pending now = std::exchange(pending_, Pending{});
     pending_.ticket = std::make_shared<Ticket>();
-    if (!now.batch.empty()) co_await commit(now);
+    if (!now.batch.empty() && !co_await commit(now)) break;
     co_await speak(now);
   }
   if (--running_ == 0) stopped_.notify();
 }
 
-net::Async<void> Engine::commit(Pending& pending) {
+net::Async<bool> Engine::commit(Pending& pending) {
   for (bool first = true;; first = false) {
     Result<void> done = co_await ask([&](store::Store& store) { return store.commit(pending.batch); });
     if (done) break;
+    if (done.error().code != Code::kResourceExhausted) {
+      fail_for_good(pending, done.error());
+      co_return false;
+    }
     disk_trouble_ = done.error();
     if (first) {
       log_error(fmt::format("could not write the pool's database, trying again every second error=\"{}\"",
@@ -379,17 +457,35 @@ net::Async<void> Engine::commit(Pending& pending) {
       pending.ticket->result = done;
       pending.ticket->done.notify();
     }
-    if (stopping_) co_return;
+    if (stopping_) co_return false;
     co_await net::sleep_for(seconds(1));
   }
   if (disk_trouble_) log_info("the pool's database can be written again");
   disk_trouble_.reset();
+  co_return true;
 }
 
-// Their callers are about to hear that they were not accepted; so they must not run once the disk has room.
-void Engine::give_up_submissions(const Pending& pending) {
-  for (const store::JobRow& row : pending.batch.jobs) pool_.on_cancel(row.request.id, now());
+// Their callers are about to hear that they were not accepted. So they must not run once the disk has room, and the
+// same request, repeated, is a new one.
+void Engine::give_up_submissions(Pending& pending) {
+  for (store::JobRow& row : pending.batch.jobs) {
+    requests_.erase({row.request.owner, row.request_id});
+    row.request_id.clear();
+    if (const auto live = live_.find(row.request.id); live != live_.end()) live->second.row.request_id.clear();
+    pool_.on_cancel(row.request.id, now());
+  }
   drain();
+}
+
+void Engine::fail_for_good(const Pending& pending, const Error& error) {
+  log_error(
+      fmt::format("the pool's database has failed: nothing is written or said any more error=\"{}\"", error.message));
+  failed_ = true;
+  for (const std::shared_ptr<Ticket>& ticket : {pending.ticket, pending_.ticket}) {
+    if (!ticket->result) ticket->result = fail(Code::kUnavailable, kFailed);
+    ticket->done.notify();
+  }
+  if (on_failure_) on_failure_(error);
 }
 
 net::Async<void> Engine::speak(Pending& pending) {
@@ -409,13 +505,22 @@ net::Async<void> Engine::speak(Pending& pending) {
     for (const JobId job : pending.changed_jobs) observer->job_changed(job);
     for (const NodeId node : pending.changed_nodes) observer->node_changed(node);
     for (const JobId job : pending.ended_jobs) observer->job_ended(job);
+    for (const JobId job : pending.removed_jobs) observer->job_removed(job);
   }
+  let_go(pending);
+}
+
+// What is on disk, has ended or is removed, and was told need not be remembered.
+void Engine::let_go(const Pending& pending) {
+  for (const JobId job : pending.removed_jobs) removing_.erase(job);
   for (const JobId job : pending.ended_jobs) {
     const auto ended = live_.find(job);
     if (ended == live_.end()) continue;
-    requests_.erase(ended->second.row.request_id);
+    const pool::JobRequest request = ended->second.row.request;
+    requests_.erase({request.owner, ended->second.row.request_id});
     live_.erase(ended);
     pool_.forget(job);
+    forget(request.after);
   }
 }
 

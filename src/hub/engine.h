@@ -2,15 +2,19 @@
 // committed in one transaction on the store's worker (while it runs, the next batch gathers), and only then sent to
 // nodes, told to callers and shown to watchers.
 //
-// A commit that fails (disk full) is tried again every second. Until it succeeds nothing is said to anybody, no new job
-// is taken, and the jobs whose submission was in it are cancelled: their callers were told that they are not accepted.
+// A commit that finds the disk full is tried again every second. Until it succeeds nothing is said to anybody, no new
+// job is taken, and the jobs whose submission was in it are cancelled and lose their request ids: their callers were
+// told that they are not accepted. After any other failure nothing that was committed may be relied on: the engine
+// commits and says nothing any more, and the process has to end and take up what is on the disk.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/pool/pool.h"
@@ -49,6 +53,7 @@ class Observer {
   virtual void attempt_assigned(AttemptId attempt, NodeId node) = 0;
   virtual void attempt_ended(AttemptId attempt, const v1::Outcome& outcome) = 0;  // for good, or to be tried again
   virtual void job_ended(JobId job) = 0;
+  virtual void job_removed(JobId) {}
 };
 
 class Engine {
@@ -61,13 +66,19 @@ class Engine {
   // Takes up where the store's last commit left off, then starts committing. Blocks; call before the loop runs.
   Result<void> restore();
 
+  // Called once, on the loop, after a failure for good. Set before the loop runs.
+  void on_failure(std::function<void(const Error&)> handler) { on_failure_ = std::move(handler); }
+
   // Commits what is pending and stops.
   net::Async<void> stop();
 
-  // --- jobs. The spec has been checked. Errors: those of pool::Pool::on_submit, kResourceExhausted (disk),
-  // kFailedPrecondition (a job of `after` failed).
+  // --- jobs. Errors: kResourceExhausted (disk full), kUnavailable (failed for good: what becomes of the request is
+  // known after a restart), and those that are named. The spec has been checked. A request_id counts for its owner
+  // alone. Errors: those of pool::Pool::on_submit; kAborted (an equal request was refused at the same moment: ask
+  // again).
   net::Async<Result<JobId>> submit(DeviceId owner, v1::JobSpec spec, std::string request_id);
   net::Async<Result<void>> cancel(JobId job);
+  net::Async<Result<void>> remove(JobId job);  // errors: those of pool::Pool::on_remove
 
   // --- nodes
   void node_joined(NodeId node, NodeLink& link, const pool::NodeHello& hello);
@@ -110,14 +121,21 @@ class Engine {
     std::vector<Ended> ended;
     std::vector<JobId> changed_jobs;
     std::vector<JobId> ended_jobs;
+    std::vector<JobId> removed_jobs;
     std::vector<NodeId> changed_nodes;
     std::shared_ptr<Ticket> ticket;
     bool empty() const;
   };
 
+  using Request = std::pair<DeviceId, std::string>;
+
   Time now() const { return loop_.now(); }
-  void restore_job(const store::LiveJob& job);
-  net::Async<Result<std::vector<JobId>>> live_dependencies(const v1::JobSpec& spec);
+  Result<void> restore_job(const store::LiveJob& job);
+  Result<v1::Outcome> stored_first_failure(const store::LiveJob& job);
+  net::Async<Result<JobId>> wait_for(const Request& request, JobId job);
+  Result<JobId> take_job(const Request& request, v1::JobSpec spec, const std::vector<JobId>& after);
+  net::Async<Result<std::vector<JobId>>> make_known(const std::vector<JobId>& jobs);
+  void forget(const std::vector<JobId>& jobs);
   void drain(const v1::Outcome* outcome = nullptr);
   void take_effects(const v1::Outcome* outcome);
   void apply(const pool::JobRecord& record);
@@ -125,12 +143,15 @@ class Engine {
   void apply(const pool::RequeueRecord& record, const v1::Outcome* outcome);
   void apply(const pool::EndRecord& record, const v1::Outcome* outcome);
   void apply(const pool::EndRangeRecord& record);
+  void apply(const pool::RemoveRecord& record);
   void note_failure(JobId id, const v1::Outcome& failure);
   net::Async<Result<void>> committed();
   net::Async<void> commit_for_ever();
-  net::Async<void> commit(Pending& pending);
-  void give_up_submissions(const Pending& pending);
+  net::Async<bool> commit(Pending& pending);  // false: never
+  void give_up_submissions(Pending& pending);
+  void fail_for_good(const Pending& pending, const Error& error);
   net::Async<void> speak(Pending& pending);
+  void let_go(const Pending& pending);
   net::Async<void> send_assign(const pool::AssignSend& send);
   net::Async<void> tick_for_ever();
 
@@ -142,7 +163,8 @@ class Engine {
   std::map<NodeId, NodeLink*> links_;
   std::map<JobId, LiveJob> live_;
   std::map<TaskId, store::TaskRow> rows_;  // of tasks that are leased or wait for another attempt
-  std::map<std::string, JobId> requests_;  // of live jobs
+  std::map<Request, JobId> requests_;      // of live jobs
+  std::set<JobId> removing_;               // their removal is not committed yet
   std::uint64_t last_job_id_ = 0;
   Pending pending_;
   net::Event wake_;
@@ -150,6 +172,8 @@ class Engine {
   int running_ = 0;  // coroutines of ours
   net::Event stopped_;
   std::optional<Error> disk_trouble_;
+  std::function<void(const Error&)> on_failure_;
+  bool failed_ = false;
 };
 
 // Now, for people.

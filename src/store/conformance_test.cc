@@ -114,7 +114,7 @@ TEST_P(StoreConformance, BeginsEmpty) {
   EXPECT_TRUE(store_->load_live_jobs()->empty());
   EXPECT_EQ(store_->last_job_id()->value, 0U);
   EXPECT_FALSE(store_->load_job({1})->has_value());
-  EXPECT_FALSE(store_->find_request("r")->has_value());
+  EXPECT_FALSE(store_->find_request({3}, "r")->has_value());
   EXPECT_TRUE(store_->load_jobs({0}, 10)->empty());
   EXPECT_TRUE(store_->load_tasks({1}, 0, 10, false)->empty());
   EXPECT_TRUE(store_->load_range_ends({1})->empty());
@@ -139,7 +139,7 @@ TEST_P(StoreConformance, KeepsAJobWordForWordAndAcrossAReopen) {
   open();
   expect_same(**store_->load_job({3}), job);
   EXPECT_EQ(store_->last_job_id()->value, 3U);
-  EXPECT_EQ((*store_->find_request("request-2"))->value, 2U);
+  EXPECT_EQ((*store_->find_request({3}, "request-2"))->value, 2U);
 }
 
 TEST_P(StoreConformance, AKnownRequestIdIsRefusedAndTheWholeBatchWithIt) {
@@ -152,6 +152,74 @@ TEST_P(StoreConformance, AKnownRequestIdIsRefusedAndTheWholeBatchWithIt) {
   EXPECT_FALSE(store_->load_job({2})->has_value());
   EXPECT_TRUE(store_->load_devices()->empty());
   commit(job_batch(2));
+}
+
+TEST_P(StoreConformance, ARequestIdIsItsDevicesOwn) {
+  commit(job_batch(1));
+  Batch batch = job_batch(2);
+  batch.jobs[0].request.owner = {4};
+  batch.jobs[0].request_id = "request-1";
+  commit(batch);
+  EXPECT_EQ((*store_->find_request({3}, "request-1"))->value, 1U);
+  EXPECT_EQ((*store_->find_request({4}, "request-1"))->value, 2U);
+  EXPECT_FALSE(store_->find_request({5}, "request-1")->has_value());
+}
+
+TEST_P(StoreConformance, JobsWithoutARequestIdAreNotFoundByIt) {
+  Batch batch;
+  batch.jobs = {job_row(1), job_row(2)};
+  for (JobRow& job : batch.jobs) job.request_id.clear();
+  commit(batch);
+  EXPECT_FALSE(store_->find_request({3}, "")->has_value());
+}
+
+// Everything that a job leaves in a store.
+Batch full_job_batch(std::uint64_t id) {
+  Batch batch = job_batch(id);
+  batch.jobs[0].state = pool::JobState::kSucceeded;
+  batch.jobs[0].request.after = {{1}};
+  for (const std::uint32_t index : {0U, 3U, 5U}) {
+    batch.tasks.push_back(task_row(id, index, pool::TaskState::kSucceeded));
+  }
+  batch.range_ends = {{{id}, 10, 20, pool::TaskState::kCancelled, Failure::kCancelled}};
+  return batch;
+}
+
+TEST_P(StoreConformance, NothingOfARemovedJobIsLeftOnceItIsPurged) {
+  commit(job_batch(1));
+  commit(full_job_batch(2));
+  commit(full_job_batch(3));
+  Batch removal;
+  removal.removed = {{2}};
+  EXPECT_FALSE(removal.empty());
+  commit(removal);
+  open();
+  EXPECT_FALSE(store_->load_job({2})->has_value());
+  EXPECT_FALSE(store_->find_request({3}, "request-2")->has_value());
+  EXPECT_EQ(store_->load_jobs({0}, 10)->size(), 2U);
+  EXPECT_TRUE(store_->load_range_ends({2})->empty());
+  EXPECT_TRUE(*store_->purge(2)) << "two of three rows: there is one more";
+  EXPECT_EQ(store_->load_tasks({2}, 0, 100, false)->size(), 1U);
+  EXPECT_FALSE(*store_->purge(2));
+  EXPECT_TRUE(store_->load_tasks({2}, 0, 100, false)->empty());
+  EXPECT_EQ(store_->load_tasks({3}, 0, 100, false)->size(), 3U) << "another job's rows stay";
+  EXPECT_EQ(store_->load_range_ends({3})->size(), 1U);
+  EXPECT_EQ(refused(removal), Code::kInternal) << "it is gone already";
+}
+
+TEST_P(StoreConformance, ARemovedJobsNumberIsNeverGivenAgain) {
+  for (std::uint64_t id = 1; id <= 3; ++id) commit(full_job_batch(id));
+  Batch removal;
+  removal.removed = {{2}, {3}};
+  commit(removal);
+  for (int time = 0; time < 2; ++time) {
+    EXPECT_FALSE(*store_->purge(100));
+    open();
+    EXPECT_EQ(store_->last_job_id()->value, 3U);
+  }
+  commit(job_batch(4));
+  EXPECT_FALSE(*store_->purge(100));
+  EXPECT_EQ(store_->last_job_id()->value, 4U);
 }
 
 TEST_P(StoreConformance, AJobNumberIsGivenOnce) {

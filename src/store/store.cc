@@ -3,7 +3,7 @@
 namespace hearth::store {
 
 bool Batch::empty() const {
-  return devices.empty() && jobs.empty() && changes.empty() && tasks.empty() && range_ends.empty();
+  return devices.empty() && jobs.empty() && changes.empty() && tasks.empty() && range_ends.empty() && removed.empty();
 }
 
 }  // namespace hearth::store

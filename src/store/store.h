@@ -23,7 +23,7 @@ namespace hearth::store {
 struct JobRow {
   pool::JobRequest request;  // what decisions need
   std::string spec;          // a serialized hearth.v1.JobSpec, opaque here; at most 1 MiB
-  std::string request_id;    // unique: the client's 16 bytes
+  std::string request_id;    // the client's 16 bytes, which no other job of this owner has; empty: none
   WallTime submitted;
   WallTime started;
   WallTime ended;
@@ -76,6 +76,7 @@ struct Batch {
   std::vector<JobChange> changes;
   std::vector<TaskRow> tasks;  // inserted or replaced by (job, index); the last one of a task in a batch wins
   std::vector<RangeEnd> range_ends;
+  std::vector<JobId> removed;  // jobs that have ended: nothing of them is found any more
   bool empty() const;
 };
 
@@ -90,16 +91,22 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // Errors: kResourceExhausted (disk full), kDataLoss (the file is damaged), kInternal. kAlreadyExists if a job's
-  // request_id is known.
+  // Errors: kResourceExhausted (disk full, may be tried again), kAlreadyExists (a job of the same owner has the
+  // request_id), kInvalidArgument, kInternal; kDataLoss: the file is damaged, or the disk failed. After a failed fsync
+  // a later one proves nothing of what was written before, so from then on every commit fails: end the process and open
+  // the file again.
   virtual Result<void> commit(const Batch& batch) = 0;
+
+  // A removed job's tasks may be many, so their rows go afterwards and step by step: at most `limit` (at least 1) now.
+  // True: there are more. Errors as commit()'s.
+  virtual Result<bool> purge(std::uint32_t limit) = 0;
 
   virtual Result<std::vector<DeviceRow>> load_devices() = 0;  // revoked ones included, by id
   virtual Result<std::vector<LiveJob>>
   load_live_jobs() = 0;                     // jobs that have not ended, and those they run after, by id
-  virtual Result<JobId> last_job_id() = 0;  // 0: none
+  virtual Result<JobId> last_job_id() = 0;  // the highest ever given, removed ones included; 0: none
   virtual Result<std::optional<JobRow>> load_job(JobId id) = 0;
-  virtual Result<std::optional<JobId>> find_request(const std::string& request_id) = 0;
+  virtual Result<std::optional<JobId>> find_request(DeviceId owner, const std::string& request_id) = 0;
   virtual Result<std::vector<JobRow>> load_jobs(JobId before,
                                                 std::uint32_t limit) = 0;  // ids below `before` (0: all), newest first
   // Tasks with rows among [first, first + limit), by index, with outcomes; or, if only_failed, the first `limit` from

@@ -26,14 +26,18 @@ Result<void> make_file(const std::filesystem::path& file) {
   return {};
 }
 
-bool disk_is_full(int result, int system_error) {
+// A failed fsync is none of these, whatever it says: the kernel may have dropped what it could not write, and the next
+// fsync would not tell.
+bool disk_is_full(int extended, int system_error) {
+  const int result = extended & 0xff;
   if (result == SQLITE_FULL) return true;
+  if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC) return false;
   return result == SQLITE_IOERR && (system_error == ENOSPC || system_error == EDQUOT);
 }
 
 Error io_error(const std::filesystem::path& file, int system_error, std::string_view detail) {
   const std::string cause = system_error == 0 ? std::string(detail) : std::strerror(system_error);
-  return {Code::kInternal,
+  return {Code::kDataLoss,
           fmt::format("reading or writing the database {} failed ({}): check the disk", file.string(), cause)};
 }
 
@@ -101,6 +105,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
   }
   if (const Result<void> ready = database->configure(); !ready) return std::unexpected(ready.error());
   if (const Result<void> sound = database->verify(); !sound) return std::unexpected(sound.error());
+  if (const Result<void> done = database->empty_log(); !done) return std::unexpected(done.error());
   return database;
 }
 
@@ -120,6 +125,15 @@ Result<void> Database::configure() {
                   "PRAGMA journal_size_limit = {};"
                   "BEGIN EXCLUSIVE; COMMIT;",
                   kCheckpointPages, kCheckpointPages * 4096));
+}
+
+// If an earlier process met a failed fsync, the end of its WAL may be in the page cache and not on the disk, and no
+// fsync of the WAL would tell. A checkpoint writes it afresh, into the database, and its fsync is of what it wrote. A
+// full disk is no reason to stay down.
+Result<void> Database::empty_log() {
+  const Result<void> done = execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  if (!done && done.error().code == Code::kResourceExhausted) return {};
+  return done;
 }
 
 Result<void> Database::verify() {
@@ -178,7 +192,7 @@ Error Database::last_error() const {
   const std::string name = file_.string();
   if (extended == SQLITE_CONSTRAINT_UNIQUE) return {Code::kAlreadyExists, fmt::format("{} ({})", detail, name)};
   const int result = extended & 0xff;
-  if (disk_is_full(result, system_error)) {
+  if (disk_is_full(extended, system_error)) {
     return {Code::kResourceExhausted, fmt::format("the disk that holds the database {} is full: make room", name)};
   }
   switch (result) {

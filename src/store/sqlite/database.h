@@ -118,6 +118,7 @@ class Database {
   Database(std::filesystem::path file, sqlite3* connection);
   Result<void> configure();
   Result<void> verify();
+  Result<void> empty_log();
 
   std::filesystem::path file_;
   std::unique_ptr<sqlite3, Close> connection_;

@@ -35,6 +35,19 @@ std::string writing_sql(Query query) {
       return "REPLACE INTO tasks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     case Query::kPutRangeEnd:
       return "REPLACE INTO range_ends VALUES (?1, ?2, ?3, ?4, ?5)";
+    case Query::kRemoveJob:
+      return "DELETE FROM jobs WHERE id = ?1";
+    case Query::kRemoveAfter:
+      return "DELETE FROM job_after WHERE job = ?1";
+    case Query::kRemoveRangeEnds:
+      return "DELETE FROM range_ends WHERE job = ?1";
+    case Query::kNoteRemoved:
+      return "INSERT INTO removed_jobs VALUES (?1)";
+    case Query::kPurgeTasks:
+      return "DELETE FROM tasks WHERE (job, task) IN (SELECT job, task FROM removed_jobs JOIN tasks ON job = id "
+             "LIMIT ?1)";
+    case Query::kForgetRemoved:  // all but those whose numbers no newer job keeps from being given again
+      return "DELETE FROM removed_jobs WHERE id < (SELECT coalesce(max(id), 0) FROM jobs)";
     default:
       return {};
   }
@@ -50,7 +63,8 @@ std::string reading_sql(Query query) {
           "job_after ON job = id WHERE state < 4) ORDER BY id",
           kJobColumns);
     case Query::kLastJobId:
-      return "SELECT coalesce(max(id), 0) FROM jobs";
+      return "SELECT coalesce(max(id), 0) FROM (SELECT max(id) AS id FROM jobs UNION ALL SELECT max(id) FROM "
+             "removed_jobs)";
     case Query::kJob:
       return fmt::format("SELECT {} FROM jobs WHERE id = ?1", kJobColumns);
     case Query::kJobsBefore:
@@ -58,7 +72,7 @@ std::string reading_sql(Query query) {
     case Query::kAfter:
       return "SELECT after FROM job_after WHERE job = ?1 ORDER BY position";
     case Query::kRequest:
-      return "SELECT id FROM jobs WHERE request_id = ?1";
+      return "SELECT id FROM jobs WHERE owner = ?1 AND request_id = ?2 AND request_id <> x''";
     case Query::kTasksOfLiveJob:
       return fmt::format("SELECT {} FROM tasks WHERE job = ?1 ORDER BY task", kTaskColumns);
     case Query::kTasks:
@@ -86,7 +100,7 @@ Result<Queries> Queries::prepare(Database& database) {
   Queries queries;
   for (int number = 0; number <= static_cast<int>(Query::kCountRangeEnds); ++number) {
     const auto query = static_cast<Query>(number);
-    const std::string sql = query <= Query::kPutRangeEnd ? writing_sql(query) : reading_sql(query);
+    const std::string sql = query <= Query::kForgetRemoved ? writing_sql(query) : reading_sql(query);
     Result<Statement> statement = database.prepare(sql);
     if (!statement) return std::unexpected(statement.error());
     queries.statements_.push_back(std::move(*statement));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -11,8 +12,8 @@ namespace {
 
 constexpr std::int64_t kApplicationId = 0x48727468;  // "Hrth", in the file's header: what file(1) and we know it by
 
-// Large columns come last, so that a scan for the small ones does not read them. Rows of finished jobs stay for ever;
-// the partial indices hold only what the queries at start and in lists of failures look for.
+// Large columns come last, so that a scan for the small ones does not read them. Rows of finished jobs stay until they
+// are removed; the partial indices hold only what the queries at start and in lists of failures look for.
 constexpr const char* kFirstVersion = R"sql(
   CREATE TABLE devices (
     id INTEGER PRIMARY KEY,
@@ -76,7 +77,35 @@ constexpr const char* kFirstVersion = R"sql(
   ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion};
+// A request's id is its device's own: no device is answered with another's job. Jobs can be removed: the rows of their
+// tasks go step by step, and their numbers are never given again.
+constexpr const char* kSecondVersion = R"sql(
+  CREATE TABLE new_jobs (
+    id INTEGER PRIMARY KEY,
+    state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 6),
+    owner INTEGER NOT NULL,
+    tasks INTEGER NOT NULL,
+    cores INTEGER NOT NULL,
+    memory_bytes INTEGER NOT NULL,
+    gpus INTEGER NOT NULL,
+    retries INTEGER NOT NULL,
+    submitted INTEGER NOT NULL,
+    started INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    request_id BLOB NOT NULL,
+    spec BLOB NOT NULL
+  ) STRICT;
+  INSERT INTO new_jobs SELECT id, state, owner, tasks, cores, memory_bytes, gpus, retries, submitted, started, ended,
+    request_id, spec FROM jobs;
+  DROP TABLE jobs;
+  ALTER TABLE new_jobs RENAME TO jobs;
+  CREATE INDEX live_jobs ON jobs (id) WHERE state < 4;
+  CREATE UNIQUE INDEX job_requests ON jobs (owner, request_id) WHERE request_id <> x'';
+
+  CREATE TABLE removed_jobs (id INTEGER PRIMARY KEY) STRICT;
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion, kSecondVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
@@ -101,7 +130,7 @@ Result<void> refuse_foreign_file(Database& database) {
 
 }  // namespace
 
-Result<void> migrate(Database& database) {
+Result<void> migrate(Database& database, std::size_t to) {
   if (const Result<void> ours = refuse_foreign_file(database); !ours) return ours;
   const Result<std::int64_t> version = database.integer("PRAGMA user_version");
   if (!version) return std::unexpected(version.error());
@@ -112,7 +141,7 @@ Result<void> migrate(Database& database) {
                     ": start that version, or upgrade this one",
                     database.file().string(), *version, kMigrations.size()));
   }
-  for (auto step = static_cast<std::size_t>(*version); step < kMigrations.size(); ++step) {
+  for (auto step = static_cast<std::size_t>(*version); step < std::min(to, kMigrations.size()); ++step) {
     if (const Result<void> taken = take_step(database, step); !taken) return taken;
   }
   return {};

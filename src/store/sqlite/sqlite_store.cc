@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -22,11 +23,12 @@ class SqliteStore : public Store {
       : database_(std::move(database)), queries_(std::move(queries)) {}
 
   Result<void> commit(const Batch& batch) override;
+  Result<bool> purge(std::uint32_t limit) override;
   Result<std::vector<DeviceRow>> load_devices() override;
   Result<std::vector<LiveJob>> load_live_jobs() override;
   Result<JobId> last_job_id() override;
   Result<std::optional<JobRow>> load_job(JobId id) override;
-  Result<std::optional<JobId>> find_request(const std::string& request_id) override;
+  Result<std::optional<JobId>> find_request(DeviceId owner, const std::string& request_id) override;
   Result<std::vector<JobRow>> load_jobs(JobId before, std::uint32_t limit) override;
   Result<std::vector<TaskRow>> load_tasks(JobId job, std::uint32_t first, std::uint32_t limit,
                                           bool only_failed) override;
@@ -34,18 +36,22 @@ class SqliteStore : public Store {
   Result<std::array<std::uint32_t, 6>> count_tasks(JobId job) override;
 
  private:
+  // Runs `work` as one transaction, unless an earlier one met a disk that failed.
+  Result<void> in_transaction(const std::function<Result<void>()>& work);
   Result<void> write(const Batch& batch);
   Result<void> put(const DeviceRow& device);
   Result<void> insert(const JobRow& job);
   Result<void> apply(const JobChange& change);
   Result<void> put(const TaskRow& task);
   Result<void> put(const RangeEnd& range);
+  Result<void> remove(JobId job);
   Result<void> read_after(JobRow& job);
   Result<std::vector<JobRow>> read_jobs(Rows& rows);
   Result<void> add_counts(Query query, JobId job, std::array<std::uint32_t, 6>& counts);
 
   std::unique_ptr<Database> database_;
   Queries queries_;
+  std::optional<Error> failure_;  // of the disk: nothing is written any more
 };
 
 // Calls read(rows) for each row.
@@ -110,11 +116,29 @@ RangeEnd read_range_end(JobId job, const Rows& rows) {
 
 Result<void> SqliteStore::commit(const Batch& batch) {
   if (batch.empty()) return {};
+  return in_transaction([&] { return write(batch); });
+}
+
+Result<void> SqliteStore::in_transaction(const std::function<Result<void>()>& work) {
+  if (failure_) return std::unexpected(*failure_);
   Result<void> done = queries_[Query::kBegin].run();
-  if (done) done = write(batch);
+  if (done) done = work();
   if (done) done = queries_[Query::kCommit].run();
-  if (!done) database_->roll_back();
+  if (done) return done;
+  if (done.error().code == Code::kDataLoss) failure_ = done.error();
+  database_->roll_back();
   return done;
+}
+
+Result<bool> SqliteStore::purge(std::uint32_t limit) {
+  bool more = false;
+  const Result<void> done = in_transaction([&]() -> Result<void> {
+    if (const Result<void> purged = queries_[Query::kPurgeTasks].run(limit); !purged) return purged;
+    more = database_->changed_rows() == limit;
+    return more ? Result<void>() : queries_[Query::kForgetRemoved].run();
+  });
+  if (!done) return std::unexpected(done.error());
+  return more;
 }
 
 Result<void> SqliteStore::write(const Batch& batch) {
@@ -134,6 +158,9 @@ Result<void> SqliteStore::write(const Batch& batch) {
   }
   for (const RangeEnd& range : batch.range_ends) {
     if (const Result<void> done = put(range); !done) return fail(done, fmt::format("job {}", range.job.value));
+  }
+  for (const JobId job : batch.removed) {
+    if (const Result<void> done = remove(job); !done) return fail(done, fmt::format("job {}", job.value));
   }
   return {};
 }
@@ -183,6 +210,15 @@ Result<void> SqliteStore::put(const TaskRow& task) {
 Result<void> SqliteStore::put(const RangeEnd& range) {
   return queries_[Query::kPutRangeEnd].run(range.job.value, range.first, range.count, static_cast<int>(range.state),
                                            static_cast<int>(range.why));
+}
+
+Result<void> SqliteStore::remove(JobId job) {
+  if (const Result<void> done = queries_[Query::kRemoveJob].run(job.value); !done) return done;
+  if (database_->changed_rows() != 1) return fail(Code::kInternal, "it is removed, but it is not in the store");
+  for (const Query query : {Query::kRemoveAfter, Query::kRemoveRangeEnds, Query::kNoteRemoved}) {
+    if (const Result<void> done = queries_[query].run(job.value); !done) return done;
+  }
+  return {};
 }
 
 Result<std::vector<DeviceRow>> SqliteStore::load_devices() {
@@ -242,8 +278,8 @@ Result<std::optional<JobRow>> SqliteStore::load_job(JobId id) {
   return std::move(jobs->front());
 }
 
-Result<std::optional<JobId>> SqliteStore::find_request(const std::string& request_id) {
-  Rows rows = queries_[Query::kRequest].rows(request_id);
+Result<std::optional<JobId>> SqliteStore::find_request(DeviceId owner, const std::string& request_id) {
+  Rows rows = queries_[Query::kRequest].rows(owner.value, request_id);
   std::optional<JobId> found;
   const Result<void> done = each(rows, [&](const Rows& row) { found = {row.integer<std::uint64_t>(0)}; });
   if (!done) return std::unexpected(done.error());

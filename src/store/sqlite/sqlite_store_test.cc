@@ -5,9 +5,11 @@
 #include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -18,7 +20,28 @@
 
 #include "base/check.h"
 #include "base/sizes.h"
+#include "store/sqlite/database.h"
+#include "store/sqlite/schema.h"
 #include "store/store.h"
+
+namespace {
+
+// The error of every fsync of this program; 0: they are real.
+std::atomic<int> fsync_error = 0;
+
+int sync_unless_told(int file, long number) {
+  if (const int error = fsync_error; error != 0) {
+    errno = error;
+    return -1;
+  }
+  return static_cast<int>(::syscall(number, file));
+}
+
+}  // namespace
+
+// In place of the C library's, for SQLite too.
+extern "C" int fsync(int file) { return sync_unless_told(file, SYS_fsync); }
+extern "C" int fdatasync(int file) { return sync_unless_told(file, SYS_fdatasync); }
 
 namespace hearth::store {
 namespace {
@@ -126,6 +149,76 @@ TEST_F(SqliteStore, RefusesANewerVersionsFileAndLeavesItAlone) {
   EXPECT_EQ(error.code, Code::kFailedPrecondition);
   EXPECT_NE(error.message.find("newer version of Hearth"), std::string::npos) << error.message;
   EXPECT_EQ(read_whole(file_), before);
+}
+
+TEST_F(SqliteStore, BringsAFileOfTheFirstVersionToThisOneAndKeepsItsJobs) {
+  {
+    const Result<std::unique_ptr<Database>> old = Database::open(file_);
+    ASSERT_TRUE(old);
+    ASSERT_TRUE(migrate(**old, 1));
+    ASSERT_EQ(*(*old)->integer("PRAGMA user_version"), 1);
+    ASSERT_TRUE(
+        (*old)->execute("INSERT INTO jobs (id, state, owner, tasks, cores, memory_bytes, gpus, retries, "
+                        "submitted, started, ended, request_id, spec) VALUES (7, 2, 3, 10, 2, 4096, 1, 4, 11, "
+                        "12, 13, x'6964', x'73706563');"
+                        "INSERT INTO job_after VALUES (7, 0, 5)"));
+  }
+  const std::unique_ptr<Store> store = open();
+  const JobRow job = **store->load_job({7});
+  EXPECT_EQ(job.state, pool::JobState::kQueued);
+  EXPECT_EQ(job.request.owner.value, 3U);
+  EXPECT_EQ(job.request.tasks, 10U);
+  EXPECT_EQ(job.request.per_task, (Resources{2, 4096, 1}));
+  EXPECT_EQ(job.request.retries, 4U);
+  EXPECT_EQ(job.request.after, std::vector<JobId>{{5}});
+  EXPECT_EQ(job.submitted.unix_millis, 11);
+  EXPECT_EQ(job.started.unix_millis, 12);
+  EXPECT_EQ(job.ended.unix_millis, 13);
+  EXPECT_EQ(job.request_id, "id");
+  EXPECT_EQ(job.spec, "spec");
+  EXPECT_EQ((*store->find_request({3}, "id"))->value, 7U);
+  EXPECT_EQ(store->load_live_jobs()->size(), 1U);
+}
+
+// After one, the kernel may have dropped what it could not write: a later fsync that succeeds proves nothing.
+TEST_F(SqliteStore, AFailedFsyncIsFinalEvenIfTheNextOneWouldSucceed) {
+  std::unique_ptr<Store> store = open();
+  ASSERT_TRUE(store->commit(big_job(1)));
+  for (const int error : {EIO, ENOSPC}) {
+    fsync_error = error;
+    const Result<void> failed = store->commit(big_job(2));
+    fsync_error = 0;
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code, Code::kDataLoss) << failed.error().message;
+    EXPECT_NE(failed.error().message.find(file_.string()), std::string::npos) << failed.error().message;
+    const Result<void> later = store->commit(big_job(3));
+    ASSERT_FALSE(later);
+    EXPECT_EQ(later.error().code, Code::kDataLoss);
+    EXPECT_EQ(store->purge(1).error().code, Code::kDataLoss);
+    EXPECT_FALSE(store->load_job({2})->has_value());
+    EXPECT_FALSE(store->load_job({3})->has_value());
+    store.reset();
+    store = open();
+    EXPECT_TRUE(store->load_job({1})->has_value());
+  }
+  EXPECT_TRUE(store->commit(big_job(4)));
+}
+
+// What lies in the log may be in memory only, so it is written once more, and that must reach the disk.
+TEST_F(SqliteStore, OpeningAfterACrashWaitsForTheDisk) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const std::unique_ptr<Store> store = open();
+    CHECK(store->commit(big_job(1)));
+    std::_Exit(0);  // without closing it
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_GT(fs::file_size(scratch_ / "pool.db-wal"), 0U);
+  fsync_error = EIO;
+  EXPECT_EQ(refusal().code, Code::kDataLoss);
+  fsync_error = 0;
+  EXPECT_TRUE(open()->load_job({1})->has_value());
 }
 
 TEST_F(SqliteStore, RefusesAnotherProgramsDatabase) {

@@ -1,0 +1,269 @@
+// The engine over a store that fails on demand.
+#include "hub/engine.h"
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include <gtest/gtest.h>
+
+namespace hearth::hub {
+namespace {
+
+using net::Async;
+
+constexpr DeviceId kAnn{11};
+constexpr DeviceId kBob{12};
+constexpr NodeId kNode{13};
+
+// A real store whose commits fail as long as it is told so.
+class FaultyStore : public store::Store {
+ public:
+  explicit FaultyStore(std::unique_ptr<store::Store> real) : real_(std::move(real)) {}
+
+  std::atomic<Code> failure = Code{};  // of every commit; none: they are real
+
+  Result<void> commit(const store::Batch& batch) override {
+    const Code code = failure;
+    if (code != Code{}) return fail(code, "the test's disk");
+    return real_->commit(batch);
+  }
+  Result<bool> purge(std::uint32_t limit) override { return real_->purge(limit); }
+  Result<std::vector<store::DeviceRow>> load_devices() override { return real_->load_devices(); }
+  Result<std::vector<store::LiveJob>> load_live_jobs() override { return real_->load_live_jobs(); }
+  Result<JobId> last_job_id() override { return real_->last_job_id(); }
+  Result<std::optional<store::JobRow>> load_job(JobId id) override { return real_->load_job(id); }
+  Result<std::optional<JobId>> find_request(DeviceId owner, const std::string& request_id) override {
+    return real_->find_request(owner, request_id);
+  }
+  Result<std::vector<store::JobRow>> load_jobs(JobId before, std::uint32_t limit) override {
+    return real_->load_jobs(before, limit);
+  }
+  Result<std::vector<store::TaskRow>> load_tasks(JobId job, std::uint32_t first, std::uint32_t limit,
+                                                 bool only_failed) override {
+    return real_->load_tasks(job, first, limit, only_failed);
+  }
+  Result<std::vector<store::RangeEnd>> load_range_ends(JobId job) override { return real_->load_range_ends(job); }
+  Result<std::array<std::uint32_t, 6>> count_tasks(JobId job) override { return real_->count_tasks(job); }
+
+ private:
+  std::unique_ptr<store::Store> real_;
+};
+
+class Link : public NodeLink {
+ public:
+  void assign(AttemptId attempt, const LiveJob&) override { assigned.push_back(attempt); }
+  void stop(AttemptId) override {}
+  void acknowledge(AttemptId) override {}
+  std::vector<AttemptId> assigned;
+};
+
+class EngineTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "engine_test.XXXXXX";
+    directory_ = mkdtemp(pattern.data());
+    start();
+  }
+  void TearDown() override {
+    store_->failure = Code{};
+    stop();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void start() {
+    Result<std::unique_ptr<store::Store>> opened = store::open_sqlite(directory_ / "pool.db");
+    ASSERT_TRUE(opened) << opened.error().message;
+    store_ = std::make_unique<FaultyStore>(std::move(*opened));
+    engine_ = std::make_unique<Engine>(loop_, store_worker_, *store_);
+    engine_->on_failure([this](const Error& error) { failures_.push_back(error); });
+    ASSERT_TRUE(engine_->restore());
+  }
+  void stop() {
+    loop_.run_until_done(engine_->stop());
+    engine_.reset();
+    store_.reset();
+  }
+
+  static v1::JobSpec spec(std::uint32_t tasks = 1) {
+    v1::JobSpec made;
+    made.add_argv("/bin/true");
+    made.set_tasks(tasks);
+    made.mutable_resources()->set_cores(1);
+    return made;
+  }
+  Result<JobId> submit(const std::string& request_id, DeviceId owner = kAnn, v1::JobSpec wanted = spec()) {
+    return loop_.run_until_done(engine_->submit(owner, std::move(wanted), request_id));
+  }
+  // Asks again until the hub takes jobs, as a client does whose job was refused.
+  Result<JobId> submit_patiently(const std::string& request_id) {
+    Result<JobId> job = submit(request_id);
+    for (int i = 0; i < 500 && !job; ++i) {
+      loop_.run_until_done(net::sleep_for(milliseconds(20)));
+      job = submit(request_id);
+    }
+    return job;
+  }
+  pool::JobState state_of(JobId id) {
+    const auto view = engine_->pool().job(id, loop_.now());
+    return view ? view->state : pool::JobState{};
+  }
+  void finish(Link& link, Failure failure = Failure::kNone) {
+    for (int i = 0; i < 500 && link.assigned.empty(); ++i) {
+      loop_.run_until_done(net::sleep_for(milliseconds(10)));
+    }
+    ASSERT_FALSE(link.assigned.empty());
+    v1::Outcome outcome;
+    outcome.set_reason(static_cast<v1::FailureReason>(failure));
+    engine_->finished(kNode, link.assigned.front(), outcome);
+    link.assigned.erase(link.assigned.begin());
+    loop_.run_until_done(engine_->save_device({.id = {99}, .name = "settled", .key = "key"}));
+  }
+
+  std::filesystem::path directory_;
+  net::Loop loop_;
+  net::Workers store_worker_{1};
+  std::unique_ptr<FaultyStore> store_;
+  std::unique_ptr<Engine> engine_;
+  std::vector<Error> failures_;
+};
+
+TEST_F(EngineTest, ARefusedSubmissionThatIsRepeatedIsANewJob) {
+  store_->failure = Code::kResourceExhausted;
+  const Result<JobId> refused = submit("request");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+  const Result<JobId> still = submit("request");
+  EXPECT_EQ(still.error().code, Code::kResourceExhausted) << "the disk is full as before";
+  store_->failure = Code{};
+  const Result<JobId> accepted = submit_patiently("request");
+  ASSERT_TRUE(accepted) << accepted.error().message;
+  EXPECT_EQ(state_of(*accepted), pool::JobState::kQueued) << "the number of the cancelled job was given";
+  EXPECT_EQ(*submit("request"), *accepted) << "from now on a repetition";
+  stop();
+  start();
+  EXPECT_EQ(*submit("request"), *accepted) << "after a restart too";
+  EXPECT_EQ(state_of(*accepted), pool::JobState::kQueued);
+}
+
+// Repeated before it is known that the first one fails.
+TEST_F(EngineTest, ARepetitionThatWaitsForARefusedSubmissionIsNotAnsweredWithIt) {
+  store_->failure = Code::kResourceExhausted;
+  std::optional<Result<JobId>> first;
+  std::optional<Result<JobId>> second;
+  const auto ask = [this](std::optional<Result<JobId>>& answer) -> Async<void> {
+    answer = co_await engine_->submit(kAnn, spec(), "request");
+  };
+  loop_.spawn(ask(first));
+  while (engine_->live_jobs().empty()) loop_.run_until_done(net::sleep_for(Duration{}));
+  loop_.spawn(ask(second));
+  while (!first) loop_.run_until_done(net::sleep_for(milliseconds(5)));
+  EXPECT_FALSE(*first);
+  store_->failure = Code{};
+  while (!second) loop_.run_until_done(net::sleep_for(milliseconds(5)));
+  if (second->has_value()) EXPECT_EQ(state_of(**second), pool::JobState::kQueued);
+}
+
+TEST_F(EngineTest, RequestIdsAreTheirDevicesOwn) {
+  const Result<JobId> first = submit("request", kAnn);
+  const Result<JobId> other = submit("request", kBob);
+  ASSERT_TRUE(first && other);
+  EXPECT_NE(*first, *other);
+  EXPECT_EQ(*submit("request", kAnn), *first);
+  stop();
+  start();
+  EXPECT_EQ(*submit("request", kBob), *other);
+}
+
+TEST_F(EngineTest, AFirstFailureIsRememberedAcrossARestart) {
+  Link link;
+  engine_->node_joined(kNode, link, {.offered = {1, std::uint64_t{1} << 40, 0}});
+  const Result<JobId> job = submit("request", kAnn, spec(3));
+  ASSERT_TRUE(job);
+  finish(link, Failure::kTimeLimit);
+  finish(link, Failure::kSignal);
+  engine_->node_gone(kNode, link);
+  EXPECT_EQ(engine_->live_job(*job)->first_failure.reason(), v1::FAILURE_REASON_TIME_LIMIT);
+  stop();
+  start();
+  ASSERT_NE(engine_->live_job(*job), nullptr);
+  EXPECT_EQ(engine_->live_job(*job)->first_failure.reason(), v1::FAILURE_REASON_TIME_LIMIT);
+}
+
+TEST_F(EngineTest, AfterAFailedDiskNothingIsSaidAndTheFailureIsTold) {
+  Link link;
+  engine_->node_joined(kNode, link, {.offered = {1, std::uint64_t{1} << 40, 0}});
+  store_->failure = Code::kDataLoss;
+  const Result<JobId> lost = submit("request");
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().code, Code::kUnavailable) << "whether it is on the disk is not known";
+  ASSERT_EQ(failures_.size(), 1U);
+  EXPECT_EQ(failures_[0].code, Code::kDataLoss);
+  store_->failure = Code{};  // the next commit would succeed, and prove nothing
+  EXPECT_EQ(submit("another").error().code, Code::kUnavailable);
+  loop_.run_until_done(net::sleep_for(milliseconds(300)));
+  EXPECT_TRUE(link.assigned.empty());
+  EXPECT_EQ(failures_.size(), 1U) << "told once";
+  EXPECT_EQ(store_->last_job_id()->value, 0U) << "something was committed afterwards";
+  engine_->node_gone(kNode, link);
+  stop();
+  start();
+  EXPECT_TRUE(submit("request")) << "a new process goes on";
+}
+
+TEST_F(EngineTest, AJobThatAnotherNeedsStaysUntilThatOneHasEnded) {
+  Link link;
+  engine_->node_joined(kNode, link, {.offered = {1, std::uint64_t{1} << 40, 0}});
+  const JobId first = *submit("first");
+  EXPECT_EQ(loop_.run_until_done(engine_->remove(first)).error().code, Code::kFailedPrecondition) << "it runs";
+  finish(link);
+  v1::JobSpec after = spec();
+  after.add_after(first.value);
+  const JobId second = *submit("second", kAnn, after);
+  for (int restart = 0; restart < 2; ++restart) {
+    const Result<void> refused = loop_.run_until_done(engine_->remove(first));
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("job " + std::to_string(second.value)), std::string::npos);
+    engine_->node_gone(kNode, link);
+    stop();
+    start();
+  }
+  ASSERT_TRUE(loop_.run_until_done(engine_->cancel(second)));
+  EXPECT_TRUE(loop_.run_until_done(engine_->remove(first)));
+  EXPECT_TRUE(loop_.run_until_done(engine_->remove(second)));
+  EXPECT_EQ(loop_.run_until_done(engine_->remove(first)).error().code, Code::kNotFound);
+  stop();
+  start();
+  EXPECT_FALSE(store_->load_job(first)->has_value());
+  EXPECT_EQ(submit("after a removed one", kAnn, after).error().code, Code::kNotFound);
+  EXPECT_GT(submit("another")->value, second.value) << "a number was given again";
+}
+
+// A submission that read the job's record before it was removed, and is decided on afterwards.
+TEST_F(EngineTest, NothingRunsAfterAJobThatIsBeingRemoved) {
+  for (int round = 0; round < 20; ++round) {
+    Link link;
+    const JobId base = *submit("base " + std::to_string(round));
+    engine_->node_joined(kNode, link, {.offered = {1, std::uint64_t{1} << 40, 0}});
+    finish(link);
+    engine_->node_gone(kNode, link);
+    v1::JobSpec after = spec();
+    after.add_after(base.value);
+    std::optional<Result<JobId>> later;
+    std::optional<Result<void>> removed;
+    const auto submit_later = [&]() -> Async<void> {
+      later = co_await engine_->submit(kAnn, after, "later " + std::to_string(round));
+    };
+    const auto remove = [&]() -> Async<void> { removed = co_await engine_->remove(base); };
+    if (round % 2 == 0) loop_.spawn(submit_later());
+    loop_.spawn(remove());
+    if (round % 2 == 1) loop_.spawn(submit_later());
+    while (!later || !removed) loop_.run_until_done(net::sleep_for(Duration{}));
+    EXPECT_NE(later->has_value(), removed->has_value()) << "round " << round;
+    if (later->has_value()) EXPECT_TRUE(loop_.run_until_done(engine_->cancel(**later)));
+  }
+}
+
+}  // namespace
+}  // namespace hearth::hub
