@@ -11,13 +11,13 @@ void BlobIndex::load(std::vector<Found> found) {
   entries_.clear();
   bytes_ = 0;
   std::ranges::sort(found, {}, [](const Found& blob) { return std::tie(blob.last_used, blob.digest); });
-  for (const Found& blob : found) add(blob.digest, blob.size);
+  for (const Found& blob : found) add(blob.digest, blob.size, blob.wanted);
 }
 
-void BlobIndex::add(const std::string& digest, std::uint64_t size) {
+void BlobIndex::add(const std::string& digest, std::uint64_t size, Time wanted) {
   erase(digest);
   by_use_.push_back(digest);
-  entries_.emplace(digest, Entry{size, std::prev(by_use_.end())});
+  entries_.emplace(digest, Entry{size, wanted, std::prev(by_use_.end())});
   bytes_ += size;
 }
 
@@ -26,6 +26,25 @@ bool BlobIndex::touch(const std::string& digest) {
   if (found == entries_.end()) return false;
   by_use_.splice(by_use_.end(), by_use_, found->second.position);
   return true;
+}
+
+bool BlobIndex::want(const std::string& digest, Time now) {
+  if (!touch(digest)) return false;
+  entries_.at(digest).wanted = now;
+  return true;
+}
+
+bool BlobIndex::is_unwanted(const std::string& digest, Time since) const {
+  const auto found = entries_.find(digest);
+  return found != entries_.end() && found->second.wanted <= since;
+}
+
+std::vector<std::string> BlobIndex::unwanted(Time since) const {
+  std::vector<std::string> digests;
+  for (const auto& [digest, entry] : entries_) {
+    if (entry.wanted <= since) digests.push_back(digest);
+  }
+  return digests;
 }
 
 bool BlobIndex::erase(const std::string& digest) {

@@ -1,4 +1,5 @@
-// Which blobs a store holds, in the order of their last use. No I/O; the store guards it with its mutex.
+// Which blobs a store holds, in the order of their last use, and when each was last wanted: stored, or asked for by
+// somebody who relies on the answer. No I/O; the store guards it with its mutex.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/time.h"
+
 namespace hearth::blob {
 
 class BlobIndex {
@@ -16,13 +19,16 @@ class BlobIndex {
     std::string digest;
     std::uint64_t size = 0;
     std::int64_t last_used = 0;  // any unit that grows
+    Time wanted;
   };
 
   // Replaces everything.
   void load(std::vector<Found> found);
 
-  void add(const std::string& digest, std::uint64_t size);  // the most recently used; replaces an entry of that name
-  bool touch(const std::string& digest);                    // false if it is not there
+  // The most recently used; replaces an entry of that name.
+  void add(const std::string& digest, std::uint64_t size, Time wanted);
+  bool touch(const std::string& digest);           // false if it is not there
+  bool want(const std::string& digest, Time now);  // a touch as well
   bool erase(const std::string& digest);
 
   // The least recently used, and from one to the next.
@@ -31,10 +37,13 @@ class BlobIndex {
 
   std::uint64_t bytes() const { return bytes_; }
   std::vector<std::string> list() const;  // sorted
+  bool is_unwanted(const std::string& digest, Time since) const;
+  std::vector<std::string> unwanted(Time since) const;  // in no order
 
  private:
   struct Entry {
     std::uint64_t size = 0;
+    Time wanted;
     std::list<std::string>::iterator position;
   };
   std::list<std::string> by_use_;  // the least recently used first

@@ -11,7 +11,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <ctime>
 #include <system_error>
 
 #include "base/bytes.h"
@@ -28,6 +30,11 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kPieceBytes = 256UL * 1024;
 constexpr std::size_t kMaxDamagedKept = 64;
+
+Time steady_now() {
+  const auto since_some_start = std::chrono::steady_clock::now().time_since_epoch();
+  return {std::chrono::duration_cast<std::chrono::microseconds>(since_some_start).count()};
+}
 
 Result<void> sync_directory(const fs::path& directory) {
   const OpenFile file(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -114,7 +121,8 @@ struct BlobStore::State {
   Result<void> reserve(std::uint64_t bytes);
   Result<void> check_room(std::uint64_t bytes) const;  // under mutex
   bool evict_one();                                    // under mutex
-  bool touch(const Digest& digest);
+  bool want(const Digest& digest);
+  static bool is_open(const fs::path& path);  // under mutex
   Result<Reader> open_blob(const Digest& digest);
   void set_aside(const Digest& digest);
   void forget(const Digest& digest);
@@ -133,6 +141,7 @@ Result<void> BlobStore::State::prepare_directories() {
 
 Result<void> BlobStore::State::count_blobs() {
   std::vector<BlobIndex::Found> found;
+  const std::int64_t calendar = std::time(nullptr);
   for (int first = 0; first < 256; ++first) {
     const fs::path folder = directory / to_hex(std::string(1, static_cast<char>(first)));
     std::error_code error;
@@ -141,8 +150,9 @@ Result<void> BlobStore::State::count_blobs() {
       struct stat status{};
       const std::string name = entry->path().filename();
       if (!is_hex_digest(name) || ::lstat(entry->path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+      const Duration age = seconds(std::max<std::int64_t>(0, calendar - status.st_mtim.tv_sec));
       found.push_back({*from_hex(name), static_cast<std::uint64_t>(status.st_size),
-                       std::max(status.st_atim.tv_sec, status.st_mtim.tv_sec)});
+                       std::max(status.st_atim.tv_sec, status.st_mtim.tv_sec), steady_now() - age});
     }
     if (error) return fail_errno(error.value(), "cannot read " + folder.string());
   }
@@ -171,13 +181,16 @@ Result<void> BlobStore::State::check_room(std::uint64_t bytes) const {
   return {};
 }
 
+// A Reader holds a shared lock; so does a process that got the descriptor from one.
+bool BlobStore::State::is_open(const fs::path& path) {
+  const OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  return file.get() >= 0 && ::flock(file.get(), LOCK_EX | LOCK_NB) != 0;
+}
+
 bool BlobStore::State::evict_one() {
   for (auto digest = index.oldest(); digest; digest = index.newer_than(*digest)) {
     const fs::path path = path_of(*digest);
-    const OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    // A Reader holds a shared lock; so does a process that got the descriptor from one.
-    if (file.get() >= 0 && ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT) continue;
+    if (is_open(path) || (::unlink(path.c_str()) != 0 && errno != ENOENT)) continue;
     index.erase(*digest);
     return true;
   }
@@ -194,9 +207,9 @@ Result<void> BlobStore::State::reserve(std::uint64_t bytes) {
   return {};
 }
 
-bool BlobStore::State::touch(const Digest& digest) {
+bool BlobStore::State::want(const Digest& digest) {
   const std::lock_guard lock_guard(mutex);
-  return index.touch(digest);
+  return index.want(digest, steady_now());
 }
 
 Result<Reader> BlobStore::State::open_blob(const Digest& digest) {
@@ -256,7 +269,7 @@ Result<std::unique_ptr<BlobStore>> BlobStore::open(const fs::path& directory, co
   return std::unique_ptr<BlobStore>(new BlobStore(std::move(state)));
 }
 
-bool BlobStore::has(const Digest& digest) const { return state_->touch(digest); }
+bool BlobStore::has(const Digest& digest) const { return state_->want(digest); }
 
 Result<Reader> BlobStore::read(const Digest& digest) { return state_->open_blob(digest); }
 
@@ -302,6 +315,26 @@ Result<void> BlobStore::verify(const Digest& digest) {
   if (hash.finish() == digest) return {};
   state_->set_aside(digest);
   return fail(Code::kDataLoss, "the stored blob " + to_hex(digest) + " is damaged");
+}
+
+std::vector<Digest> BlobStore::unwanted(Duration span) const {
+  const std::lock_guard lock_guard(state_->mutex);
+  return state_->index.unwanted(steady_now() - span);
+}
+
+// A large file takes a while to be deleted: not under the mutex, which has() waits for. What a crash leaves there is
+// removed with the incoming ones.
+bool BlobStore::remove_unwanted(const Digest& digest, Duration span) {
+  const fs::path path = state_->path_of(digest);
+  const fs::path doomed = state_->directory / "incoming" / to_hex(digest);
+  {
+    const std::lock_guard lock_guard(state_->mutex);
+    if (!state_->index.is_unwanted(digest, steady_now() - span) || State::is_open(path)) return false;
+    if (::rename(path.c_str(), doomed.c_str()) != 0 && errno != ENOENT) return false;
+    state_->index.erase(digest);
+  }
+  ::unlink(doomed.c_str());
+  return true;
 }
 
 void BlobStore::remove(const Digest& digest) { state_->forget(digest); }
@@ -364,7 +397,7 @@ Result<void> Writer::Progress::move_to(const fs::path& destination) {
 // Each blob has its own two fsync calls. Sharing one syncfs() among concurrent writers was measured to be no faster
 // (ext4, 1 to 16 threads), and it waits for whatever else the machine is writing.
 Result<void> Writer::Progress::store_as(const Digest& digest) {
-  if (store->touch(digest)) return {};
+  if (store->want(digest)) return {};
   const std::string context = "cannot store a blob in " + store->directory.string();
   if (store->options.durable && ::fsync(file.get()) != 0) return fail_errno(errno, context);
   const fs::path destination = store->path_of(digest);
@@ -378,7 +411,7 @@ Result<void> Writer::Progress::store_as(const Digest& digest) {
     return durable;
   }
   if (::access(destination.c_str(), F_OK) != 0) return fail(Code::kAborted, context + ": it was removed meanwhile");
-  store->index.add(digest, size);
+  store->index.add(digest, size, steady_now());
   release_room();
   return {};
 }

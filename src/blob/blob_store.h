@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 
 namespace hearth::blob {
 
@@ -62,6 +63,7 @@ class BlobStore {
   BlobStore(const BlobStore&) = delete;
   BlobStore& operator=(const BlobStore&) = delete;
 
+  // The answer may be relied on: the blob is wanted from now on, see remove_unwanted().
   bool has(const Digest& digest) const;
 
   // Errors: kNotFound. Bytes are not verified here; see verify().
@@ -84,6 +86,13 @@ class BlobStore {
   Result<void> verify(const Digest& digest);
 
   void remove(const Digest& digest);
+
+  // A blob is unwanted for `span` if for so long it was neither stored, nor uploaded again, nor asked for with has().
+  // It outlives a restart of the process to the second (by the calendar, which is asked at open() only).
+  std::vector<Digest> unwanted(Duration span) const;
+  // False: it is not there, wanted after all, or open.
+  bool remove_unwanted(const Digest& digest, Duration span);
+
   std::vector<Digest> list() const;
   std::uint64_t bytes() const;
 

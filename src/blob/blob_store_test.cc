@@ -200,6 +200,41 @@ TEST_F(BlobStoreTest, RemovesABlob) {
   EXPECT_EQ(store().bytes(), 0U);
 }
 
+TEST_F(BlobStoreTest, RemovesOnlyWhatIsUnwanted) {
+  const Digest digest = *store().put("content");
+  EXPECT_TRUE(store().unwanted(minutes(1)).empty());
+  EXPECT_FALSE(store().remove_unwanted(digest, minutes(1)));
+  EXPECT_THAT(store().unwanted(Duration{}), ElementsAre(digest));
+  EXPECT_TRUE(store().remove_unwanted(digest, Duration{}));
+  EXPECT_FALSE(store().has(digest));
+  EXPECT_FALSE(fs::exists(path_of(digest)));
+  EXPECT_FALSE(store().remove_unwanted(digest, Duration{})) << "twice";
+}
+
+TEST_F(BlobStoreTest, RemovesNothingUnwantedThatIsOpen) {
+  const Digest digest = *store().put("content");
+  std::optional<Result<Reader>> reader(store().read(digest));
+  EXPECT_FALSE(store().remove_unwanted(digest, Duration{}));
+  reader.reset();
+  EXPECT_TRUE(store().remove_unwanted(digest, Duration{}));
+}
+
+TEST_F(BlobStoreTest, KnowsAfterARestartHowLongABlobWasUnwanted) {
+  const Digest old = *store().put("old");
+  const Digest asked_for = *store().put("old, and asked for");
+  const Digest fresh = *store().put("fresh");
+  for (const Digest& digest : {old, asked_for}) {
+    fs::last_write_time(path_of(digest), fs::file_time_type::clock::now() - std::chrono::hours(2));
+  }
+  open();
+  EXPECT_TRUE(store().has(asked_for));
+  EXPECT_TRUE(store().load(old, 100).has_value()) << "to read a blob is not to want it";
+  EXPECT_THAT(store().unwanted(minutes(60)), ElementsAre(old));
+  EXPECT_TRUE(store().unwanted(minutes(180)).empty());
+  EXPECT_EQ(*store().put("old"), old);
+  EXPECT_TRUE(store().unwanted(minutes(60)).empty()) << "it was uploaded again";
+}
+
 TEST_F(BlobStoreTest, RefusesWhatIsOverTheLimits) {
   options.max_bytes = 10;
   options.max_blob_bytes = 8;
@@ -340,7 +375,7 @@ TEST_F(BlobStoreTest, SaysThatItsDirectoryIsAFile) {
 
 TEST(BlobIndex, KeepsTheOrderOfUse) {
   BlobIndex index;
-  index.load({{"b", 2, 20}, {"a", 1, 10}, {"c", 3, 30}});
+  index.load({{"b", 2, 20, {}}, {"a", 1, 10, {}}, {"c", 3, 30, {}}});
   EXPECT_EQ(index.oldest(), "a");
   EXPECT_TRUE(index.touch("a"));
   EXPECT_FALSE(index.touch("x"));
@@ -348,7 +383,7 @@ TEST(BlobIndex, KeepsTheOrderOfUse) {
   EXPECT_EQ(index.newer_than("b"), "c");
   EXPECT_EQ(index.newer_than("a"), std::nullopt);
   EXPECT_EQ(index.bytes(), 6U);
-  index.add("b", 5);
+  index.add("b", 5, {});
   EXPECT_EQ(index.bytes(), 9U);
   EXPECT_TRUE(index.erase("c"));
   EXPECT_FALSE(index.erase("c"));
