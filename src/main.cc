@@ -54,15 +54,20 @@ class HubDaemon {
                                                                     .port = start_.port,
                                                                     .pool_name = start_.name,
                                                                     .local_devices = {*command_line, *node},
-                                                                    .page = page_of_this_program()});
+                                                                    .page = page_of_this_program(),
+                                                                    .on_failure = [this](const Error& error) {
+                                                                      failure_ = std::unexpected(error);
+                                                                      stop();
+                                                                    }});
     if (!hub) return std::unexpected(hub.error());
+    hub_ = std::move(*hub);
     for (const auto& [directory, device] : {std::pair(home_.cli(), *command_line), std::pair(home_.node(), *node)}) {
-      if (Result<void> saved = save_account(**hub, directory, device); !saved) return saved;
+      if (Result<void> saved = save_account(*hub_, directory, device); !saved) return saved;
     }
-    const std::unique_ptr<net::Announcement> announcement = announce(**hub);
-    loop_.on_signal({SIGTERM, SIGINT}, [this, &hub](int) { stop(**hub); });
+    const std::unique_ptr<net::Announcement> announcement = announce(*hub_);
+    loop_.on_signal({SIGTERM, SIGINT}, [this](int) { stop(); });
     loop_.run();
-    return {};
+    return failure_;
   }
 
  private:
@@ -93,18 +98,20 @@ class HubDaemon {
     return nullptr;
   }
 
-  void stop(hub::Hub& hub) {
+  void stop() {
     if (std::exchange(stopping_, true)) return;
-    loop_.spawn([](HubDaemon& daemon, hub::Hub& stopped) -> net::Async<void> {
-      co_await stopped.stop();
+    loop_.spawn([](HubDaemon& daemon) -> net::Async<void> {
+      co_await daemon.hub_->stop();
       daemon.loop_.stop();
-    }(*this, hub));
+    }(*this));
   }
 
   const cli::HubStart& start_;
   cli::Home home_;
   net::Loop loop_;
+  std::unique_ptr<hub::Hub> hub_;
   bool stopping_ = false;
+  Result<void> failure_;
 };
 
 // Every connection is an open file, and most systems begin with 1024: takes as many as this process may have.

@@ -151,6 +151,11 @@ TEST_F(AuthTest, AMemberReachesNoOwnersMethods) {
   const auto cancelled = member.cancel(*job);
   ASSERT_FALSE(cancelled);
   EXPECT_EQ(cancelled.error().code, Code::kPermissionDenied);
+  v1::RemoveRequest removal;
+  removal.set_job_id(*job);
+  const auto removed = member.call<v1::RemoveReply>("hearth.v1.JobService/Remove", removal);
+  ASSERT_FALSE(removed);
+  EXPECT_EQ(removed.error().code, Code::kPermissionDenied);
   const auto socket = member.loop().run_until_done(member.session().client().websocket(
       "/session",
       [&] {
@@ -161,6 +166,15 @@ TEST_F(AuthTest, AMemberReachesNoOwnersMethods) {
       "hearth-node.1", kMiB));
   EXPECT_FALSE(socket) << "a member opened a node's session";
   EXPECT_TRUE(owner.cancel(*job));
+  EXPECT_EQ(member.call<v1::RemoveReply>("hearth.v1.JobService/Remove", removal).error().code, Code::kPermissionDenied)
+      << "nor when it has ended";
+  const auto own = member.submit(shell("true"));
+  ASSERT_TRUE(own);
+  member.wait(*own);
+  removal.set_job_id(*own);
+  EXPECT_TRUE(member.call<v1::RemoveReply>("hearth.v1.JobService/Remove", removal));
+  removal.set_job_id(*job);
+  EXPECT_TRUE(owner.call<v1::RemoveReply>("hearth.v1.JobService/Remove", removal));
 }
 
 TEST_F(AuthTest, UnknownMethodsReachNothing) {

@@ -107,6 +107,48 @@ TEST_F(FullDiskTest, AHubThatDiesOnAFullDiskComesBackWithItsJobs) {
   EXPECT_EQ(kept.state(), v1::JOB_STATE_SUCCEEDED) << kept.DebugString();
 }
 
+// A hub whose disk can be told to fail: what is written does not get there.
+class FailedDiskTest : public PoolFixture {
+ protected:
+  void SetUp() override {
+    Pool& failing = add_pool("main");
+    failing.set_env("LD_PRELOAD", HEARTH_DISK_SHIM);
+    failing.set_env("HEARTH_TEST_DISK", sign());
+    failing.up();
+    failing.await_node();
+  }
+  fs::path sign() const { return scratch().path() / "disk-fails"; }
+};
+
+TEST_F(FailedDiskTest, TheHubSaysSoEndsAndGoesOnFromWhatIsOnTheDisk) {
+  Api api(pool());
+  const auto before = api.submit(shell("sleep 3; echo kept"));
+  ASSERT_TRUE(before) << text_of(before.error());
+  api.wait_until_running(*before);
+  const pid_t hub = pool().hub_process();
+  const std::string request_id = net::random_bytes(16);
+  write_text(sign(), "");
+  EXPECT_FALSE(api.submit(shell("echo once"), request_id)) << "a job was acknowledged that is not on the disk";
+  EXPECT_TRUE(eventually(seconds(30), [&] { return !alive(hub); })) << "the hub goes on";
+  EXPECT_TRUE(eventually(
+      seconds(30), [&] { return read_text(pool().home() / "log").find("the hub cannot go on") != std::string::npos; }));
+  EXPECT_THAT(read_text(pool().home() / "log"), HasSubstr("check the disk"));
+
+  fs::remove(sign());
+  Result<std::uint64_t> again = fail(Code::kUnknown, "");
+  EXPECT_TRUE(eventually(seconds(60), [&] {
+    again = api.submit(shell("echo once"), request_id);
+    return again.has_value();
+  })) << text_of(again.error());
+  const v1::Job kept = api.wait(*before);
+  EXPECT_EQ(kept.state(), v1::JOB_STATE_SUCCEEDED) << kept.DebugString();
+  EXPECT_EQ(api.log_text(api.get(*before, 1).tasks(0).outcome()), "kept\n");
+  if (again) EXPECT_EQ(api.wait(*again).state(), v1::JOB_STATE_SUCCEEDED);
+  const auto jobs = api.call<v1::ListJobsReply>("hearth.v1.JobService/List", v1::ListJobsRequest());
+  ASSERT_TRUE(jobs);
+  EXPECT_EQ(jobs->jobs_size(), 2) << jobs->DebugString();
+}
+
 class DamageTest : public PoolFixture {
  protected:
   fs::path file_of(const std::string& digest) {

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "hub/node_session.h"
 #include "hub/parts.h"
+#include "hub/sweeper.h"
 
 namespace hearth::hub {
 namespace {
@@ -73,6 +74,7 @@ class HubImpl : public Hub {
   std::unique_ptr<Views> views_;
   std::unique_ptr<Watchers> watchers_;
   std::unique_ptr<LogRelay> logs_;
+  std::unique_ptr<Sweeper> sweeper_;
   std::unique_ptr<Parts> parts_;
   std::unique_ptr<net::Dispatcher> dispatcher_;
   std::unique_ptr<net::Server> server_;
@@ -125,6 +127,9 @@ Result<void> HubImpl::listen() {
   logs_ = std::make_unique<LogRelay>(*engine_, *blobs_, workers_);
   engine_->observe(*watchers_);
   engine_->observe(*logs_);
+  sweeper_ = std::make_unique<Sweeper>(loop_, workers_, *engine_, *blobs_, options_.sweeps);
+  engine_->observe(*sweeper_);
+  engine_->on_failure(options_.on_failure);
   if (Result<void> restored = engine_->restore(); !restored) return restored;
   parts_ = std::unique_ptr<Parts>(new Parts{loop_, workers_, options_, *identity_, *engine_, *devices_, sessions_,
                                             invitations_, *views_, *watchers_, *logs_, *blobs_, pairing_answered_,
@@ -156,6 +161,7 @@ Result<void> HubImpl::listen() {
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
   parts_->port = server_->port();
+  sweeper_->start();
   log_info(fmt::format("hub listens address={} port={} identity={}", options_.address, parts_->port,
                        to_hex(identity_->public_key())));
   return write_whole(endpoint, fmt::format("{{\"port\": {}, \"identity\": \"{}\", \"pid\": {}}}\n", parts_->port,
@@ -197,6 +203,7 @@ net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller&
 
 net::Async<void> HubImpl::stop() {
   server_.reset();
+  co_await sweeper_->stop();
   co_await engine_->stop();
 }
 

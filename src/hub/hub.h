@@ -15,6 +15,7 @@
 
 #include "base/ids.h"
 #include "base/result.h"
+#include "base/time.h"
 #include "net/async.h"
 
 namespace hearth::hub {
@@ -33,6 +34,15 @@ struct PageFile {
   std::string_view content;
 };
 
+// When blobs that no job needs are removed.
+struct SweepOptions {
+  Duration grace = minutes(24 * 60);     // a client may be between upload and submit: a blob uploaded or asked for
+                                         // within this time stays
+  Duration first_after = minutes(60);    // once the hub has started: for clients that it interrupted
+  Duration gather = seconds(10);         // after a job was removed, for others to follow
+  Duration interval = minutes(24 * 60);  // if none is removed
+};
+
 struct Options {
   std::filesystem::path directory;  // identity.pem, pool.db, blobs/, endpoint.json
   std::string address = "0.0.0.0";
@@ -41,6 +51,10 @@ struct Options {
   std::vector<LocalDevice> local_devices;
   std::vector<PageFile> page;
   std::uint64_t max_blob_bytes = 0;  // of all blobs on the hub; 0: what the disk has
+  SweepOptions sweeps;
+  // Called once, on the loop, if the disk failed: nothing that the hub says can be relied on any more, so it says
+  // nothing. stop() it and end the process; a new one takes up what is on the disk.
+  std::function<void(const Error&)> on_failure;
 };
 
 class Hub {

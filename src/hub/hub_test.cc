@@ -34,6 +34,7 @@ class HubTest : public testing::Test {
 
   void start() {
     Options options{.directory = directory_, .address = "127.0.0.1", .port = 0, .pool_name = "test"};
+    options.sweeps = sweeps_;
     options.local_devices = {{"laptop", false, owner_key_.public_key_spki()},
                              {"pc", true, node_key_.public_key_spki()}};
     Result<std::unique_ptr<Hub>> started = Hub::start(loop_, options);
@@ -59,12 +60,19 @@ class HubTest : public testing::Test {
   Result<Reply> call(std::string_view method, const google::protobuf::Message& request) {
     return loop_.run_until_done(owner_->call<Reply>(method, request));
   }
-  Result<v1::SubmitReply> submit(std::uint32_t tasks, std::string request_id = std::string(16, 'r')) {
+  Result<v1::SubmitReply> submit(std::uint32_t tasks, std::string request_id = std::string(16, 'r'),
+                                 v1::JobSpec spec = {}) {
     v1::SubmitRequest request;
-    request.mutable_spec()->add_argv("/usr/bin/true");
-    request.mutable_spec()->set_tasks(tasks);
+    spec.add_argv("/usr/bin/true");
+    spec.set_tasks(tasks);
+    *request.mutable_spec() = std::move(spec);
     request.set_request_id(std::move(request_id));
     return call<v1::SubmitReply>("hearth.v1.JobService/Submit", request);
+  }
+  Result<v1::RemoveReply> remove(std::uint64_t id) {
+    v1::RemoveRequest request;
+    request.set_job_id(id);
+    return call<v1::RemoveReply>("hearth.v1.JobService/Remove", request);
   }
   v1::Job job(std::uint64_t id) {
     v1::GetJobRequest request;
@@ -72,6 +80,46 @@ class HubTest : public testing::Test {
     Result<v1::GetJobReply> reply = call<v1::GetJobReply>("hearth.v1.JobService/Get", request);
     EXPECT_TRUE(reply) << reply.error().message;
     return reply ? reply->job() : v1::Job();
+  }
+
+  // Uploads as clients and nodes do.
+  v1::Blob put(const std::string& bytes) {
+    const std::string bearer = loop_.run_until_done(owner_->token()).value_or("");
+    blob::Transfer transfer(owner_->client(), workers_, [bearer] { return bearer; });
+    Result<v1::Blob> blob = loop_.run_until_done(transfer.send_bytes(bytes));
+    EXPECT_TRUE(blob) << blob.error().message;
+    return blob ? *blob : v1::Blob();
+  }
+  v1::Blob put_tree(const std::vector<v1::Blob>& files) {
+    v1::Tree tree;
+    for (const v1::Blob& file : files) {
+      v1::TreeFile& entry = *tree.add_files();
+      entry.set_path("file" + std::to_string(tree.files_size()));
+      *entry.mutable_blob() = file;
+    }
+    return put(tree.SerializeAsString());
+  }
+  bool has(const v1::Blob& blob) {
+    const std::string bearer = loop_.run_until_done(owner_->token()).value_or("");
+    blob::Transfer transfer(owner_->client(), workers_, [bearer] { return bearer; });
+    return loop_.run_until_done(transfer.fetch_bytes(blob, 1 << 20)).has_value();
+  }
+  bool goes(const v1::Blob& blob) {
+    for (int i = 0; i < 1000 && has(blob); ++i) loop_.run_until_done(net::sleep_for(milliseconds(10)));
+    return !has(blob);
+  }
+  // One task that ends with these results.
+  std::uint64_t run_job(net::WebSocket& node, const std::string& request_id, const v1::Blob& inputs,
+                        const v1::Blob& outputs, const v1::Blob& log) {
+    v1::JobSpec spec;
+    *spec.mutable_inputs() = inputs;
+    const auto submitted = submit(1, request_id, spec);
+    EXPECT_TRUE(submitted) << submitted.error().message;
+    v1::Outcome outcome;
+    *outcome.mutable_outputs() = outputs;
+    *outcome.mutable_log() = log;
+    finish(node, read_assignments(node, 1), outcome);
+    return submitted ? submitted->job_id() : 0;
   }
 
   std::unique_ptr<net::WebSocket> open_node(const std::vector<v1::AttemptId>& held = {}) {
@@ -120,6 +168,7 @@ class HubTest : public testing::Test {
   }
 
   std::filesystem::path directory_;
+  SweepOptions sweeps_;
   net::Loop loop_;
   net::Workers workers_{2};
   net::IdentityKey owner_key_ = net::IdentityKey::generate();
@@ -181,6 +230,110 @@ TEST_F(HubTest, TheReasonOfAFailureIsKept) {
   EXPECT_EQ(done.state(), v1::JOB_STATE_FAILED);
   EXPECT_EQ(done.first_failure().reason(), v1::FAILURE_REASON_OUT_OF_MEMORY);
   EXPECT_EQ(done.first_failure().exit_code(), 137);
+}
+
+TEST_F(HubTest, AFirstFailureIsShownAfterARestartToo) {
+  auto socket = open_node();
+  const auto submitted = submit(2);
+  ASSERT_TRUE(submitted);
+  const auto attempts = read_assignments(*socket, 2);
+  ASSERT_EQ(attempts.size(), 2U);
+  v1::Outcome outcome;
+  outcome.set_reason(v1::FAILURE_REASON_OUT_OF_MEMORY);
+  finish(*socket, {attempts[1]}, outcome);
+  EXPECT_EQ(job(submitted->job_id()).first_failure().reason(), v1::FAILURE_REASON_OUT_OF_MEMORY);
+  socket.reset();
+  stop();
+  start();
+  const v1::Job live = job(submitted->job_id());
+  EXPECT_EQ(live.running(), 1U);
+  EXPECT_EQ(live.first_failure().reason(), v1::FAILURE_REASON_OUT_OF_MEMORY);
+}
+
+TEST_F(HubTest, ARemovedJobIsGoneForGoodAndWatchersAreTold) {
+  auto socket = open_node();
+  const auto submitted = submit(1);
+  ASSERT_TRUE(submitted);
+  const std::uint64_t id = submitted->job_id();
+  const auto live = remove(id);
+  ASSERT_FALSE(live);
+  EXPECT_EQ(live.error().code, Code::kFailedPrecondition);
+  EXPECT_NE(live.error().message.find("hearth cancel"), std::string::npos) << live.error().message;
+  finish(*socket, read_assignments(*socket, 1));
+
+  std::vector<std::uint64_t> told;
+  bool watching = false;
+  loop_.spawn([](HubTest& self, std::vector<std::uint64_t>& removed, bool& open) -> Async<void> {
+    Result<std::string> token = co_await self.owner_->token();
+    co_await net::call_stream<v1::WatchReply>(
+        self.owner_->client(), "hearth.v1.NodeService/Watch", token.value_or(""), v1::WatchRequest(),
+        [&](const v1::WatchReply& reply) -> Async<Result<void>> {
+          open = true;
+          removed.insert(removed.end(), reply.removed_jobs().begin(), reply.removed_jobs().end());
+          if (removed.empty()) co_return Result<void>();
+          co_return fail(Code::kCanceled, "enough");
+        });
+    open = false;
+  }(*this, told, watching));
+  while (!watching) loop_.run_until_done(net::sleep_for(milliseconds(10)));
+  const auto removed = remove(id);
+  ASSERT_TRUE(removed) << removed.error().message;
+  while (watching) loop_.run_until_done(net::sleep_for(milliseconds(10)));
+  EXPECT_EQ(told, std::vector<std::uint64_t>{id});
+  for (int time = 0; time < 2; ++time) {
+    v1::GetJobRequest request;
+    request.set_job_id(id);
+    EXPECT_EQ(call<v1::GetJobReply>("hearth.v1.JobService/Get", request).error().code, Code::kNotFound);
+    EXPECT_EQ(call<v1::ListJobsReply>("hearth.v1.JobService/List", v1::ListJobsRequest())->jobs_size(), 0);
+    EXPECT_EQ(remove(id).error().code, Code::kNotFound);
+    socket.reset();
+    stop();
+    start();
+  }
+  EXPECT_GT(submit(1)->job_id(), id) << "its number was given again";
+}
+
+TEST_F(HubTest, BlobsThatNoJobNeedsGoAndAllOthersStay) {
+  auto socket = open_node();
+  const v1::Blob shared = put("read by both");
+  const v1::Blob own = put("read by the first");
+  const v1::Blob result = put("the first's result");
+  const v1::Blob log = put("the first's log");
+  const v1::Blob inputs = put_tree({own, shared});
+  const v1::Blob outputs = put_tree({result});
+  const std::uint64_t first = run_job(*socket, std::string(16, '1'), inputs, outputs, log);
+  const v1::Blob other_inputs = put_tree({shared});
+  const v1::Blob other_result = put("the second's result");
+  const v1::Blob other_outputs = put_tree({other_result});
+  const v1::Blob other_log = put("the second's log");
+  run_job(*socket, std::string(16, '2'), other_inputs, other_outputs, other_log);
+  const v1::Blob orphan = put("no job's");
+  socket.reset();
+  stop();
+
+  sweeps_ = {.grace = {}, .first_after = {}, .gather = {}, .interval = minutes(60)};
+  start();
+  EXPECT_TRUE(goes(orphan));
+  for (const v1::Blob& needed : {shared, own, result, log, inputs, outputs}) EXPECT_TRUE(has(needed));
+  ASSERT_TRUE(remove(first));
+  for (const v1::Blob& left : {own, result, log, inputs, outputs}) EXPECT_TRUE(goes(left));
+  for (const v1::Blob& needed : {shared, other_inputs, other_result, other_outputs, other_log}) {
+    EXPECT_TRUE(has(needed));
+  }
+}
+
+TEST_F(HubTest, ABlobIsLeftToAClientThatHasNotSubmittedYet) {
+  sweeps_ = {.grace = minutes(60), .first_after = {}, .gather = {}, .interval = milliseconds(20)};
+  stop();
+  start();
+  const v1::Blob uploaded = put("to be submitted soon");
+  loop_.run_until_done(net::sleep_for(milliseconds(300)));
+  EXPECT_TRUE(has(uploaded));
+  EXPECT_TRUE(submit(1, std::string(16, 'r'), [&] {
+    v1::JobSpec spec;
+    *spec.mutable_inputs() = put_tree({uploaded});
+    return spec;
+  }()));
 }
 
 TEST_F(HubTest, ACancelledJobStopsItsTasksAndEndsTheRest) {

@@ -16,6 +16,7 @@ constexpr std::uint64_t kMaxTreeBytes = 32 << 20;
 
 // Every input is here, so that a task never starts only to find that something is missing. Blocks.
 Result<void> check_inputs(blob::BlobStore& blobs, const v1::Blob& inputs) {
+  blobs.has(inputs.sha256());  // so that it stays until the job refers to it
   Result<std::string> bytes = blobs.load(inputs.sha256(), kMaxTreeBytes);
   if (!bytes) {
     return fail(bytes.error().code == Code::kNotFound ? Code::kFailedPrecondition : bytes.error().code,
@@ -75,6 +76,28 @@ net::Async<Result<v1::CancelReply>> cancel(Parts& parts, const v1::CancelRequest
   v1::CancelReply reply;
   reply.set_state(job->state());
   co_return reply;
+}
+
+// Who asked for the job. Errors: kNotFound.
+net::Async<Result<DeviceId>> owner_of(Parts& parts, JobId id) {
+  if (const LiveJob* live = parts.engine.live_job(id)) co_return live->row.request.owner;
+  Result<std::optional<store::JobRow>> row =
+      co_await parts.engine.ask([&](store::Store& store) { return store.load_job(id); });
+  if (!row) co_return std::unexpected(row.error());
+  if (!*row) co_return fail(Code::kNotFound, fmt::format("there is no job {}", id.value));
+  co_return (*row)->request.owner;
+}
+
+net::Async<Result<v1::RemoveReply>> remove(Parts& parts, const v1::RemoveRequest& request, const net::Caller& caller) {
+  const JobId id{request.job_id()};
+  Result<DeviceId> owner = co_await owner_of(parts, id);
+  if (!owner) co_return std::unexpected(owner.error());
+  if (*owner != caller.device && caller.level != net::AccessLevel::kOwner) {
+    co_return fail(Code::kPermissionDenied, fmt::format("job {} is {}'s; only that device or an owner's may remove it",
+                                                        id.value, parts.devices.name(*owner)));
+  }
+  if (Result<void> done = co_await parts.engine.remove(id); !done) co_return std::unexpected(done.error());
+  co_return v1::RemoveReply();
 }
 
 std::string plural(std::uint32_t count, std::string_view noun) {
@@ -157,6 +180,9 @@ void add_job_methods(net::Dispatcher& dispatcher, Parts& parts) {
   dispatcher.unary<v1::CancelRequest, v1::CancelReply>(
       "hearth.v1.JobService.Cancel",
       [&parts](const v1::CancelRequest& request, net::Caller& caller) { return cancel(parts, request, caller); });
+  dispatcher.unary<v1::RemoveRequest, v1::RemoveReply>(
+      "hearth.v1.JobService.Remove",
+      [&parts](const v1::RemoveRequest& request, net::Caller& caller) { return remove(parts, request, caller); });
   dispatcher.unary<v1::WhyRequest, v1::WhyReply>(
       "hearth.v1.JobService.Why",
       [&parts](const v1::WhyRequest& request, net::Caller&) { return why(parts, request); });

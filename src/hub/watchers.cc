@@ -110,7 +110,9 @@ net::Async<v1::WatchReply> Watchers::changes(Watcher& watcher, const net::Caller
   while (!watcher.jobs.empty() && count++ < kMostJobsAtOnce) {
     const JobId id = *watcher.jobs.begin();
     watcher.jobs.erase(watcher.jobs.begin());
-    if (Result<v1::Job> job = co_await views_.job(id)) *reply.add_jobs() = std::move(*job);
+    Result<v1::Job> job = co_await views_.job(id);
+    if (job) *reply.add_jobs() = std::move(*job);
+    if (!job && job.error().code == Code::kNotFound) reply.add_removed_jobs(id.value);
   }
   co_return reply;
 }

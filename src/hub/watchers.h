@@ -19,6 +19,7 @@ class Watchers : public Observer {
   void attempt_assigned(AttemptId, NodeId) override {}
   void attempt_ended(AttemptId, const v1::Outcome&) override {}
   void job_ended(JobId) override {}
+  void job_removed(JobId job) override { job_changed(job); }
   void device_changed(DeviceId device);
   void pending_changed();
 

@@ -158,6 +158,11 @@ function job_routes(router: ConnectRouter, state: State) {
       }
       return { state: job.state };
     },
+    remove: ({ jobId }) => {
+      if (!has_ended(find(jobId).job)) throw new ConnectError(`job ${jobId} has not ended: cancel it first`, Code.FailedPrecondition);
+      state.remove_job(jobId);
+      return {};
+    },
     why: ({ jobId }) => ({ cause: 7, sentence: `Job ${find(jobId).job.id} waits because attic-pc and kitchen-pc are busy with other tasks.`, jobIds: [] }),
     logs: async function* ({ jobId, tasks, follow, cursors }, context) {
       const job = find(jobId);

@@ -146,6 +146,11 @@ export class State {
     return made;
   }
 
+  remove_job(id: bigint): void {
+    this.jobs.delete(id);
+    this.tell({ removedJobs: [id] });
+  }
+
   log(job: MockJob, task: number, stream: LogStream, text: string): void {
     const before = job.logs.filter((log) => log.task === task);
     const last = before.at(-1);
