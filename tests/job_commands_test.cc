@@ -87,6 +87,31 @@ TEST_F(JobCommandsTest, CancelEndsAJob) {
   EXPECT_THAT(again.out + again.err, HasSubstr("cancelled"));
 }
 
+TEST_F(JobCommandsTest, RmTakesEndedJobsOut) {
+  Api api(pool());
+  const std::string first = submit(shell("echo first"));
+  const std::string second = submit(shell("echo second"));
+  for (const std::string& job : {first, second}) api.wait(std::stoull(job));
+  v1::JobSpec holding = shell("sleep 300");
+  holding.add_after(std::stoull(first));
+  const std::string later = submit(holding);
+
+  const Ended live = pool().cli({"rm", later});
+  EXPECT_EQ(live.exit_code, 1);
+  EXPECT_THAT(live.err, HasSubstr("hearth cancel " + later));
+  const Ended some = pool().cli({"rm", first, second});
+  EXPECT_EQ(some.exit_code, 1) << "its results are needed";
+  EXPECT_THAT(some.err, testing::AllOf(HasSubstr("job " + later), HasSubstr("job " + second + " is removed")));
+  EXPECT_EQ(pool().cli({"job", first}).exit_code, 0);
+  EXPECT_EQ(pool().cli({"job", second}).exit_code, 1);
+
+  EXPECT_EQ(pool().cli({"cancel", later}).exit_code, 0);
+  const json removed = json_of({"rm", first, later});
+  EXPECT_EQ(removed["removed"], json::array({first, later}));
+  EXPECT_TRUE(json_of({"jobs"}).value("jobs", json::array()).empty());
+  EXPECT_GT(std::stoull(submit(shell("true"))), std::stoull(later)) << "a number was given again";
+}
+
 TEST_F(JobCommandsTest, WhyIsAnsweredForEveryCause) {
   const auto why = [this](const std::string& job) {
     const Ended ended = pool().cli({"why", job});

@@ -190,6 +190,9 @@ class CommandLine {
     text_option(logs, "--task", job_.task, "I", "only this task's");
     logs.add_flag("--follow", job_.follow, "go on until the job has ended");
     add_job_command("cancel", "End a job.", &cancel_job);
+    CLI::App& remove = add(app_, "rm", "Remove jobs that have ended, with their logs and results.",
+                           [this] { return remove_jobs(context_, job_); });
+    remove.add_option("JOB", job_.jobs, "the jobs' numbers")->required()->type_name(" ");
     CLI::App& get = add_job_command("get", "Fetch a job's results.", &get_results);
     text_option(get, "--task", job_.task, "I", "only this task's");
     text_option(get, "--to", job_.to, "DIR", "write them there (default: the current directory)");

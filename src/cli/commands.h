@@ -64,6 +64,7 @@ struct RunOptions {
 
 struct JobOptions {
   std::string job;
+  std::vector<std::string> jobs;
   std::string task;
   std::string limit;
   std::string to;
@@ -94,6 +95,7 @@ Result<int> list_jobs(const Context& context, const JobOptions& options);
 Result<int> show_job(const Context& context, const JobOptions& options);
 Result<int> show_logs(const Context& context, const JobOptions& options);
 Result<int> cancel_job(const Context& context, const JobOptions& options);
+Result<int> remove_jobs(const Context& context, const JobOptions& options);
 Result<int> get_results(const Context& context, const JobOptions& options);
 Result<int> why(const Context& context, const JobOptions& options);
 

@@ -101,6 +101,11 @@ Result<std::uint32_t> task_limit(const JobOptions& options) {
   return static_cast<std::uint32_t>(*limit);
 }
 
+// The others may well be removed.
+bool concerns_this_job(Code refusal) {
+  return refusal == Code::kNotFound || refusal == Code::kPermissionDenied || refusal == Code::kFailedPrecondition;
+}
+
 Result<std::optional<std::uint32_t>> one_task(const JobOptions& options) {
   if (options.task.empty()) return std::optional<std::uint32_t>();
   const Result<std::uint64_t> task = parse_count("--task", options.task, kTaskIndex);
@@ -223,6 +228,35 @@ Result<int> cancel_job(const Context& context, const JobOptions& options) {
   const std::string state = state_word(v1::JobState_Name(reply->state()), "JOB_STATE_");
   say(fmt::format("job {} {}", *job, reply->state() == v1::JOB_STATE_CANCELLED ? "is cancelled" : "is " + state));
   return 0;
+}
+
+Result<int> remove_jobs(const Context& context, const JobOptions& options) {
+  std::vector<std::uint64_t> jobs;
+  for (const std::string& typed : options.jobs) {
+    const Result<std::uint64_t> job = parse_job(typed);
+    if (!job) return std::unexpected(job.error());
+    jobs.push_back(*job);
+  }
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  std::vector<std::string> removed;
+  std::size_t refused = 0;
+  for (const std::uint64_t job : jobs) {
+    v1::RemoveRequest request;
+    request.set_job_id(job);
+    const Result<v1::RemoveReply> reply = (*client)->call<v1::RemoveReply>("hearth.v1.JobService/Remove", request);
+    if (reply) {
+      removed.push_back(std::to_string(job));
+      say(fmt::format("job {} is removed", job));
+    } else if (concerns_this_job(reply.error().code)) {
+      ++refused;
+      say("error: " + reply.error().message);
+    } else {
+      return std::unexpected(reply.error());
+    }
+  }
+  if (context.json) print(object_json({{"removed", removed}}));
+  return refused == 0 ? 0 : 1;
 }
 
 Result<int> get_results(const Context& context, const JobOptions& options) {
