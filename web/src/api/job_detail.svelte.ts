@@ -1,4 +1,5 @@
 // One job with its tasks and the files they left, brought up to date whenever the stream says that the job changed.
+import { Code } from "@connectrpc/connect";
 import type { Job, Task } from "../gen/hearth/v1/jobs_pb";
 import type { Blob as BlobName } from "../gen/hearth/v1/types_pb";
 import { hex } from "../lib/bytes";
@@ -6,7 +7,7 @@ import { natural_order } from "../lib/files";
 import { has_ended } from "../lib/states";
 import { decode_tree } from "../lib/tree";
 import { live } from "./live.svelte";
-import { clients, fetch_signed_in, sentence } from "./session";
+import { clients, fetch_signed_in, is_code, sentence } from "./session";
 
 export interface ResultFile {
   key: string;
@@ -24,7 +25,7 @@ export class JobDetail {
   tasks = $state.raw<Task[]>([]);
   files = $state.raw<ResultFile[]>([]);
   problem = $state("");
-  missing = $state(false); // there is no such job
+  private missing_ = $state(false);
   why = $state("");
   shown = $state(kTaskPage);
   private own_ = $state.raw<Job | undefined>();
@@ -37,7 +38,12 @@ export class JobDetail {
   constructor(readonly id: bigint) {}
 
   get job(): Job | undefined {
-    return live.jobs.get(this.id) ?? this.own_;
+    return this.missing ? undefined : (live.jobs.get(this.id) ?? this.own_);
+  }
+
+  // There is no such job, or no longer.
+  get missing(): boolean {
+    return this.missing_ || live.removed.has(this.id);
   }
 
   // Nothing of it runs although something of it waits.
@@ -77,7 +83,9 @@ export class JobDetail {
       await this.fetch_tasks_();
       await this.fetch_trees_();
       this.problem = "";
+      this.missing_ = false;
     } catch (error) {
+      this.missing_ = is_code(error, Code.NotFound);
       if (!this.stop_.signal.aborted) this.problem = sentence(error);
     } finally {
       this.running_ = false;

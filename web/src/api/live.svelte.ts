@@ -14,6 +14,7 @@ class Live {
   connected = $state(false);
   ready = $state(false); // the first snapshot is here
   jobs = $state.raw<ReadonlyMap<bigint, Job>>(new Map());
+  removed = $state.raw<ReadonlySet<bigint>>(new Set()); // jobs; their numbers are never given again
   nodes = $state.raw<ReadonlyMap<bigint, Node>>(new Map());
   devices = $state.raw<ReadonlyMap<bigint, Device>>(new Map());
   pending = $state.raw<readonly PendingPairing[]>([]);
@@ -42,13 +43,14 @@ class Live {
     this.stop_ = undefined;
     this.connected = this.ready = false;
     this.jobs = this.nodes = this.devices = this.cpu_history = new Map();
+    this.removed = new Set();
     this.pending = [];
     this.status = undefined;
   }
 
   // A job that somebody fetched by itself; words of the stream are newer than it.
   remember(job: Job): void {
-    if (!this.jobs.has(job.id)) this.jobs = new Map(this.jobs).set(job.id, job);
+    if (!this.jobs.has(job.id) && !this.removed.has(job.id)) this.jobs = new Map(this.jobs).set(job.id, job);
   }
 
   private async run_(signal: AbortSignal): Promise<void> {
@@ -78,6 +80,10 @@ class Live {
 
   private apply_(event: WatchReply): void {
     this.jobs = merged(this.jobs, event.jobs, event.snapshot);
+    if (event.removedJobs.length > 0) {
+      this.removed = new Set([...this.removed, ...event.removedJobs]);
+      this.jobs = without(this.jobs, event.removedJobs);
+    }
     this.nodes = merged(this.nodes, event.nodes, event.snapshot);
     this.devices = merged(this.devices, event.devices, event.snapshot);
     if (event.removedDevices.length > 0) {

@@ -176,6 +176,32 @@ test("a waiting job says why, and is cancelled after a question", async () => {
   await context.close();
 });
 
+test("an ended job is removed after a question, and every open page drops it", async () => {
+  const [own, other] = [await phone(browser), await desktop(browser)];
+  const [page, watching] = [await pair(own, "remover"), await pair(other, "onlooker")];
+  await page.goto(`${mock.origin}/#/run`);
+  await page.getByText("More", { exact: true }).click();
+  await page.getByLabel("Name of the job").fill("short lived");
+  await page.getByRole("button", { name: "Run it" }).click();
+  await page.getByText("Done", { exact: true }).first().waitFor();
+  await watching.goto(new URL(page.url()).href);
+  await watching.getByRole("heading", { name: "short lived" }).waitFor();
+  await page.getByRole("button", { name: "Remove the job" }).click();
+  const question = page.getByRole("dialog", { name: "Remove this job?" });
+  await question.getByRole("button", { name: "Keep it" }).click();
+  await question.waitFor({ state: "hidden" });
+  await page.getByRole("button", { name: "Remove the job" }).click();
+  await question.getByRole("button", { name: "Remove the job" }).click();
+  await page.getByRole("heading", { name: "Jobs" }).waitFor();
+  assert.equal(await page.getByText("short lived").count(), 0);
+  await watching.getByText("This job was removed").waitFor();
+  await watching.getByRole("link", { name: "Jobs", exact: true }).first().click();
+  await watching.getByRole("heading", { name: "Jobs" }).waitFor();
+  assert.equal(await watching.getByText("short lived").count(), 0);
+  await own.close();
+  await other.close();
+});
+
 test("an owner invites, compares, allows and revokes; the other is out", async () => {
   const [own, other] = [await desktop(browser), await phone(browser)];
   const owner = await pair(own, "owner laptop");
