@@ -80,9 +80,10 @@ Result<void> stop_blocking(const Fd& fd) {
 
 }  // namespace
 
-Result<std::unique_ptr<Box>> Box::make(Shared& shared, const std::string& name, const Limits& limits) {
+Result<std::unique_ptr<Box>> Box::make(Shared& shared, const std::string& name, const Limits& limits,
+                                       const Setup& setup) {
   auto box = std::make_unique<Box>(shared, name, limits);
-  Result<void> done = box->set_up();
+  Result<void> done = box->set_up(setup);
   if (!done) return fail(done, "preparing the sandbox " + name);
   return box;
 }
@@ -90,7 +91,7 @@ Result<std::unique_ptr<Box>> Box::make(Shared& shared, const std::string& name, 
 Box::Box(Shared& shared, std::string name, const Limits& limits)
     : shared_(shared), name_(std::move(name)), limits_(limits), directory_(shared.place + "/boxes/" + name_) {}
 
-Result<void> Box::set_up() {
+Result<void> Box::set_up(const Setup& setup) {
   if (::mkdir(directory_.c_str(), 0700) != 0) return fail_errno(errno, "making " + directory_.string());
   Result<void> done = mount_tmpfs(
       directory_, {.bytes = limits_.scratch_bytes, .files = kMaxFilesOfBox, .mode = 0700, .owner = shared_.user});
@@ -105,6 +106,9 @@ Result<void> Box::set_up() {
       name_, {.memory_bytes = limits_.memory_bytes, .max_processes = limits_.max_processes, .cores = limits_.cores});
   if (!group) return std::unexpected(group.error());
   cgroup_ = std::move(*group);
+  auto network = GuestNetwork::make(setup.network, shared_.place + "/networks/" + name_);
+  if (!network) return std::unexpected(network.error());
+  network_ = std::move(*network);
   return {};
 }
 
@@ -208,8 +212,12 @@ Result<void> Box::plan_files(const Command& command, Guest::Plan& plan) {
     if (ready) ready = own(pipe->write_end.get(), 0600);  // programs open /dev/stdout by name
     if (!ready) return ready;
   }
-  Result<Fd> options = memory_file(bubblewrap_options(
-      shared_.bubblewrap, {.root = shared_.place + "/root", .working_directory = directory_}, limits_, command));
+  Layout layout{.root = shared_.place + "/root", .working_directory = directory_};
+  if (network_) {
+    layout.network_directory = network_->directory();
+    layout.variables = GuestNetwork::variables_beside(command.variables);
+  }
+  Result<Fd> options = memory_file(bubblewrap_options(shared_.bubblewrap, layout, limits_, command));
   if (!options) return std::unexpected(options.error());
   std::vector<Fd>& files = plan.launch.files;
   files.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -218,6 +226,13 @@ Result<void> Box::plan_files(const Command& command, Guest::Plan& plan) {
   files.push_back(std::move(*options));
   files.emplace_back(::open((shared_.place + "/filter").c_str(), O_RDONLY | O_CLOEXEC));
   files.push_back(std::move(status->write_end));
+  if (network_) {
+    Result<Pipe> gate = make_pipe(O_CLOEXEC);
+    if (!gate) return std::unexpected(gate.error());
+    files.push_back(std::move(gate->read_end));
+    plan.gate = std::move(gate->write_end);
+    plan.network = network_;
+  }
   if (!files[0] || !files[kFilterFd]) return fail_errno(errno, "opening the program's files");
   plan.output = std::move(output->read_end);
   plan.errors = std::move(errors->read_end);

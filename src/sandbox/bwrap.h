@@ -21,12 +21,15 @@ Result<Bubblewrap> find_bubblewrap(const std::string& name);
 struct Layout {
   std::string root;               // of the guest
   std::string working_directory;  // shown at /job
+  std::string network_directory;  // shown at /run/hearth; empty: none. Then the program waits for kGateFd
+  std::vector<std::pair<std::string, std::string>> variables = {};  // beside the command's
 };
 
 // Where launch() puts the files that these arguments name.
 constexpr int kArgumentsFd = 3;
 constexpr int kFilterFd = 4;
 constexpr int kStatusFd = 5;
+constexpr int kGateFd = 6;  // --block-fd
 
 // The options, each ended by a NUL, as --args reads them. All of them but the command itself.
 std::string bubblewrap_options(const Bubblewrap& bubblewrap, const Layout& layout, const Limits& limits,

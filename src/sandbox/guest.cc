@@ -139,7 +139,19 @@ void Guest::adopt_init(pid_t pid) {
   pid_t parent = parent_of(pid);
   if (!init || (parent != outer_pid_ && parent != ::getpid())) return;
   init_ = std::move(init);
+  if (plan_.network) open_gate();
   if (kill_wanted_) kill_now();
+}
+
+// A gate that is closed lets the program pass as well, so what may not start is ended first.
+void Guest::open_gate() {
+  Result<void> entered = plan_.network->enter(init_.get());
+  if (!entered) {
+    exit_.message = "its network could not be made: " + entered.error().message;
+    kill_now();
+  }
+  static_cast<void>(::write(plan_.gate.get(), "1", 1));
+  plan_.gate.reset();
 }
 
 void Guest::kill() {
@@ -232,7 +244,7 @@ void Guest::finish() {
   }
   if (start_micros_ != 0) exit_.wall_micros = now_micros() - start_micros_;
   if (exit_code_ < 0 && outer_killed_ && init_) exit_code_ = 128 + SIGKILL;
-  exit_.started = exit_code_ >= 0;
+  exit_.started = exit_code_ >= 0 && exit_.message.empty();
   if (exit_.started) {
     exit_.exit_code = exit_code_;
     exit_.signalled = exit_code_ > 128 && exit_code_ <= 128 + kLastSignal;

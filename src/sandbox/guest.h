@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "sandbox/cgroup.h"
+#include "sandbox/guest_network.h"
 #include "sandbox/launch.h"
 #include "sandbox/reactor.h"
 #include "sandbox/sandbox.h"
@@ -25,6 +26,9 @@ class Guest : public std::enable_shared_from_this<Guest> {
     Fd errors;
     Fd status;  // bubblewrap's --json-status-fd
     const Cgroup* cgroup = nullptr;
+    // With a network: the program waits until something is written to the gate, after enter().
+    std::shared_ptr<GuestNetwork> network;
+    Fd gate;
     std::function<void(Stream, std::string_view)> on_output;
     std::function<void(const Exit&)> on_exit;
   };
@@ -46,6 +50,7 @@ class Guest : public std::enable_shared_from_this<Guest> {
   void deliver(Stream stream, std::string_view piece);
   void read_status();
   void adopt_init(pid_t pid);
+  void open_gate();
   void on_outer_end();
   void on_init_end();
   void kill_now();

@@ -65,7 +65,7 @@ Result<std::unique_ptr<Sandbox>> HostOfBoxes::prepare(const std::string& name, c
     return fail(Code::kFailedPrecondition,
                 "this node has nothing for the level '" + std::string(name_of(setup.level)) + "'");
   }
-  Result<std::unique_ptr<Box>> box = Box::make(shared_, name, limits);
+  Result<std::unique_ptr<Box>> box = Box::make(shared_, name, limits, setup);
   if (!box) return std::unexpected(box.error());
   return std::unique_ptr<Sandbox>(std::move(*box));
 }
@@ -96,9 +96,11 @@ Result<void> fill_place(const std::string& place, const GuestUser& user) {
   if (!done) return done;
   done = build_root(place + "/root");
   if (done) done = write_filter(place + "/filter");
-  std::string boxes = place + "/boxes";
-  if (done && (::mkdir(boxes.c_str(), 0711) != 0 || ::chmod(boxes.c_str(), 0711) != 0)) {
-    done = fail_errno(errno, "making " + boxes);
+  for (const char* name : {"/boxes", "/networks"}) {
+    std::string directory = place + name;
+    if (done && (::mkdir(directory.c_str(), 0711) != 0 || ::chmod(directory.c_str(), 0711) != 0)) {
+      done = fail_errno(errno, "making " + directory);
+    }
   }
   if (!done) static_cast<void>(unmount(place));
   static_cast<void>(user);

@@ -37,11 +37,23 @@ enum class Level : std::uint8_t { kFence = 1, kOci = 2, kMicroVm = 3 };
 std::string_view name_of(Level level);  // "fence", "oci", "microvm"
 std::optional<Level> level_named(std::string_view name);
 
+// What a guest reaches of the network.
+struct Network {
+  enum class Kind : std::uint8_t {
+    kNone,   // nothing
+    kProxy,  // what the proxy does that the caller serves behind sockets in the sandbox, see guest_network.h
+  };
+  Kind kind = Kind::kNone;
+  // kProxy: given each listening socket (non-blocking, the callee's to close) before the program starts; any thread.
+  std::function<void(int listener)> on_listener;
+};
+
 // What a sandbox stands on. Chosen by the owner's policy, never by the guest.
 struct Setup {
   Level level = Level::kFence;
   std::filesystem::path root;   // the unpacked environment, shown read-only as /; empty: the host's own /usr
   std::filesystem::path image;  // the same environment as a squashfs file, for a microVM
+  Network network;
 };
 
 struct Options {
