@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "hub/spec.h"
 
 namespace hearth::hub {
 namespace {
@@ -79,11 +80,15 @@ void Engine::restore_job(const store::LiveJob& job) {
     tasks.push_back({row.task.index, row.state, row.epoch, row.attempts, row.failures, row.node});
     if (live && row.state <= pool::TaskState::kLeased) rows_[row.task] = row;
   }
-  pool_.restore_job(job.row.request, job.row.state, tasks, now());
+  v1::JobSpec spec;
+  CHECK(spec.ParseFromString(job.row.spec));
+  pool::JobRequest request = job.row.request;
+  request.admission = admission_of(spec);
+  pool_.restore_job(request, job.row.state, tasks, now());
   if (!live) return;
   LiveJob& restored = live_[job.row.request.id];
   restored.row = job.row;
-  CHECK(restored.spec.ParseFromString(job.row.spec));
+  restored.spec = std::move(spec);
   requests_[job.row.request_id] = job.row.request.id;
 }
 
@@ -120,7 +125,8 @@ net::Async<Result<JobId>> Engine::submit(DeviceId owner, v1::JobSpec spec, std::
                      .tasks = spec.tasks(),
                      .per_task = {needs.cores(), needs.memory_bytes(), needs.gpus()},
                      .retries = spec.retries(),
-                     .after = *dependencies};
+                     .after = *dependencies,
+                     .admission = admission_of(spec)};
   job.row.spec = spec.SerializeAsString();
   job.row.request_id = request_id;
   job.row.submitted = wall_now();
@@ -196,7 +202,7 @@ void Engine::note_change(NodeId node) {
   wake_.notify();
 }
 
-void Engine::offer(NodeId node, const Resources& offered, bool closed) {
+void Engine::offer(NodeId node, const Terms& offered, bool closed) {
   pool_.on_offer(node, offered, closed, now());
   pending_.changed_nodes.push_back(node);
   drain();
