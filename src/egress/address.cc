@@ -108,6 +108,18 @@ void add_v6(const ifaddrs& interface, std::vector<AddressRange>& ranges) {
 
 }  // namespace
 
+std::string AddressRange::network() const {
+  auto masked = [this](auto bytes) {
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      std::size_t kept = std::min<std::size_t>(prefix > i * 8 ? prefix - i * 8 : 0, 8);
+      bytes[i] = static_cast<unsigned char>(bytes[i] & (0xff00U >> kept));
+    }
+    return bytes;
+  };
+  if (base.is_v4()) return asio::ip::address_v4(masked(base.to_v4().to_bytes())).to_string();
+  return asio::ip::address_v6(masked(base.to_v6().to_bytes())).to_string();
+}
+
 bool AddressRange::contains(const asio::ip::address& address) const {
   if (address.is_v4() != base.is_v4()) return false;
   if (address.is_v4()) return shares_prefix(address.to_v4().to_bytes(), base.to_v4().to_bytes(), prefix);
@@ -120,6 +132,25 @@ std::string_view refusal_of(const asio::ip::address& address, const std::vector<
   if (!special.empty()) return special;
   bool near = std::ranges::any_of(own, [&](const AddressRange& range) { return range.contains(address); });
   return near ? "an address of this PC's own network" : "";
+}
+
+std::vector<std::string> refused_ranges(const std::vector<AddressRange>& own) {
+  std::vector<std::string> texts;
+  for (const SpecialV4& special : kSpecialV4) {
+    texts.push_back(asio::ip::address_v4(special.base).to_string() + "/" + std::to_string(special.prefix));
+  }
+  for (const SpecialV6& special : kSpecialV6) {
+    asio::ip::address_v6::bytes_type bytes{};
+    bytes[0] = static_cast<unsigned char>(special.first >> 8);
+    bytes[1] = static_cast<unsigned char>(special.first & 0xff);
+    bytes[2] = static_cast<unsigned char>(special.second >> 8);
+    bytes[3] = static_cast<unsigned char>(special.second & 0xff);
+    texts.push_back(asio::ip::address_v6(bytes).to_string() + "/" + std::to_string(special.prefix));
+  }
+  for (const AddressRange& range : own) {
+    if (refusal_of(range.base, {}).empty()) texts.push_back(range.network() + "/" + std::to_string(range.prefix));
+  }
+  return texts;
 }
 
 std::vector<AddressRange> own_ranges() {

@@ -48,6 +48,18 @@ TEST(Address, OfTheOwnersNetworkIsRefusedThoughPublic) {
   EXPECT_EQ(refusal_of(address("2a00:1:0:1::"), own), "");
 }
 
+TEST(Address, RefusedRangesAreTheSameAsText) {
+  const std::vector<std::string> texts = refused_ranges(
+      {{address("8.8.9.1"), 23}, {address("192.168.7.1"), 24}, {address("2a00:1::5"), 64}, {address("fe80::1"), 64}});
+  for (const char* wanted :
+       {"10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "2002::/16", "2001:db8::/32", "8.8.8.0/23", "2a00:1::/64"}) {
+    EXPECT_TRUE(std::ranges::find(texts, wanted) != texts.end()) << wanted;
+  }
+  EXPECT_TRUE(std::ranges::none_of(texts, [](const std::string& text) {
+    return text.starts_with("fe80") || text == "192.168.7.0/24";
+  })) << "nothing twice";
+}
+
 TEST(Address, OwnRangesKnowTheLoopback) {
   const std::vector<AddressRange> own = own_ranges();
   EXPECT_TRUE(std::ranges::any_of(own, [](const AddressRange& range) { return range.contains(address("127.0.0.1")); }));

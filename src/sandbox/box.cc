@@ -106,7 +106,8 @@ Result<void> Box::set_up(const Setup& setup) {
       name_, {.memory_bytes = limits_.memory_bytes, .max_processes = limits_.max_processes, .cores = limits_.cores});
   if (!group) return std::unexpected(group.error());
   cgroup_ = std::move(*group);
-  auto network = GuestNetwork::make(setup.network, shared_.place + "/networks/" + name_);
+  auto network = GuestNetwork::make(setup.network, shared_.place + "/networks/" + name_, *shared_.reactor,
+                                    shared_.network_tools, shared_.user);
   if (!network) return std::unexpected(network.error());
   network_ = std::move(*network);
   return {};
@@ -214,8 +215,9 @@ Result<void> Box::plan_files(const Command& command, Guest::Plan& plan) {
   }
   Layout layout{.root = shared_.place + "/root", .working_directory = directory_};
   if (network_) {
+    layout.waits = true;
     layout.network_directory = network_->directory();
-    layout.variables = GuestNetwork::variables_beside(command.variables);
+    if (!layout.network_directory.empty()) layout.variables = GuestNetwork::variables_beside(command.variables);
   }
   Result<Fd> options = memory_file(bubblewrap_options(shared_.bubblewrap, layout, limits_, command));
   if (!options) return std::unexpected(options.error());

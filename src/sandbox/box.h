@@ -19,6 +19,7 @@ struct Shared {
   std::string place;  // see mounts.h
   std::unique_ptr<CgroupTree> cgroups;
   std::unique_ptr<Reactor> reactor;
+  NetworkTools network_tools;
 };
 
 class Box final : public Sandbox {

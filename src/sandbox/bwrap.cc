@@ -85,8 +85,9 @@ std::string bubblewrap_options(const Bubblewrap& bubblewrap, const Layout& layou
   options.add({"--size", scratch, "--tmpfs", "/tmp", "--bind", layout.working_directory, "/job", "--chdir", "/job"});
   if (!layout.network_directory.empty()) {
     options.add({"--size", "65536", "--tmpfs", "/run", "--ro-bind", layout.network_directory, "/run/hearth"});
-    options.add({"--remount-ro", "/run", "--block-fd", std::to_string(kGateFd)});
+    options.add({"--remount-ro", "/run"});
   }
+  if (layout.waits) options.add({"--block-fd", std::to_string(kGateFd)});
   set_variables(options, command);
   for (const auto& [name, value] : layout.variables) options.add({"--setenv", name, value});
   options.add({"--new-session", "--die-with-parent", "--cap-drop", "ALL"});

@@ -19,9 +19,10 @@ struct Bubblewrap {
 Result<Bubblewrap> find_bubblewrap(const std::string& name);
 
 struct Layout {
-  std::string root;               // of the guest
-  std::string working_directory;  // shown at /job
-  std::string network_directory;  // shown at /run/hearth; empty: none. Then the program waits for kGateFd
+  std::string root;                                                 // of the guest
+  std::string working_directory;                                    // shown at /job
+  std::string network_directory;                                    // shown at /run/hearth; empty: none
+  bool waits = false;                                               // the program, until something comes from kGateFd
   std::vector<std::pair<std::string, std::string>> variables = {};  // beside the command's
 };
 

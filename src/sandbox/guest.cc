@@ -139,15 +139,21 @@ void Guest::adopt_init(pid_t pid) {
   pid_t parent = parent_of(pid);
   if (!init || (parent != outer_pid_ && parent != ::getpid())) return;
   init_ = std::move(init);
-  if (plan_.network) open_gate();
+  if (plan_.network) open_network(pid);
   if (kill_wanted_) kill_now();
 }
 
+void Guest::open_network(pid_t init) {
+  Result<std::vector<Fd>> entries = plan_.cgroup->entries();
+  if (!entries) return open_gate(std::unexpected(entries.error()));
+  // The network goes before the guest does, see finish().
+  plan_.network->open(init, init_.get(), std::move(*entries), [this](const Result<void>& done) { open_gate(done); });
+}
+
 // A gate that is closed lets the program pass as well, so what may not start is ended first.
-void Guest::open_gate() {
-  Result<void> entered = plan_.network->enter(init_.get());
-  if (!entered) {
-    exit_.message = "its network could not be made: " + entered.error().message;
+void Guest::open_gate(const Result<void>& network) {
+  if (!network) {
+    exit_.message = "its network could not be made: " + network.error().message;
     kill_now();
   }
   static_cast<void>(::write(plan_.gate.get(), "1", 1));
@@ -231,6 +237,7 @@ void Guest::describe_failure(Exit& exit) const {
 // Every process is gone, so what the pipes hold now is all there will be.
 void Guest::finish() {
   auto self = shared_from_this();
+  if (plan_.network) plan_.network->close();
   while (output_watch_ != 0 && read_piece(Stream::kStdout) == Read::kMore) {
   }
   while (errors_watch_ != 0 && read_piece(Stream::kStderr) == Read::kMore) {

@@ -26,7 +26,7 @@ class Guest : public std::enable_shared_from_this<Guest> {
     Fd errors;
     Fd status;  // bubblewrap's --json-status-fd
     const Cgroup* cgroup = nullptr;
-    // With a network: the program waits until something is written to the gate, after enter().
+    // With a network: the program waits until something is written to the gate.
     std::shared_ptr<GuestNetwork> network;
     Fd gate;
     std::function<void(Stream, std::string_view)> on_output;
@@ -50,7 +50,8 @@ class Guest : public std::enable_shared_from_this<Guest> {
   void deliver(Stream stream, std::string_view piece);
   void read_status();
   void adopt_init(pid_t pid);
-  void open_gate();
+  void open_network(pid_t init);
+  void open_gate(const Result<void>& network);
   void on_outer_end();
   void on_init_end();
   void kill_now();

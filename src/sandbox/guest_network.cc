@@ -65,12 +65,19 @@ auto in_network_of(int pidfd, Function function) -> decltype(function()) {
 
 }  // namespace
 
-Result<std::unique_ptr<GuestNetwork>> GuestNetwork::make(const Network& network, const std::string& directory) {
+Result<std::unique_ptr<GuestNetwork>> GuestNetwork::make(const Network& network, const std::string& directory,
+                                                         Reactor& reactor, const NetworkTools& tools,
+                                                         const GuestUser& user) {
   if (network.kind == Network::Kind::kNone) return nullptr;
-  std::unique_ptr<GuestNetwork> made(new GuestNetwork(network, directory));
-  bool done = ::mkdir(directory.c_str(), 0755) == 0;
-  made->made_ = done;
-  if (!done || ::chmod(directory.c_str(), 0755) != 0) return fail_errno(errno, "making " + directory);
+  std::unique_ptr<GuestNetwork> made(new GuestNetwork(network));
+  if (network.kind == Network::Kind::kFull) {
+    if (std::string lack = tools.missing(); !lack.empty()) return fail(Code::kFailedPrecondition, lack);
+    made->full_ = std::make_unique<FullNetwork>(reactor, tools, user, network.refused);
+    return made;
+  }
+  if (::mkdir(directory.c_str(), 0755) != 0) return fail_errno(errno, "making " + directory);
+  made->directory_ = directory;
+  if (::chmod(directory.c_str(), 0755) != 0) return fail_errno(errno, "making " + directory);
   Result<Fd> listener = listen_on_unix(directory);
   if (!listener) return std::unexpected(listener.error());
   network.on_listener(listener->release());
@@ -78,7 +85,7 @@ Result<std::unique_ptr<GuestNetwork>> GuestNetwork::make(const Network& network,
 }
 
 GuestNetwork::~GuestNetwork() {
-  if (!made_) return;
+  if (directory_.empty()) return;
   ::unlink((directory_ + "/" + kSocketName).c_str());
   if (::rmdir(directory_.c_str()) != 0) log_error("a sandbox's directory remains: " + directory_);
 }
@@ -97,11 +104,15 @@ GuestNetwork::Variables GuestNetwork::variables_beside(const Variables& of_job) 
   return ours;
 }
 
-Result<void> GuestNetwork::enter(int init_pidfd) {
+void GuestNetwork::open(pid_t init, int init_pidfd, std::vector<Fd> cgroup,
+                        std::function<void(const Result<void>&)> done) {
+  if (full_) return full_->open(init, std::move(cgroup), std::move(done));
   Result<Fd> listener = in_network_of(init_pidfd, &listen_on_loopback);
-  if (!listener) return std::unexpected(listener.error());
+  if (!listener) return done(std::unexpected(listener.error()));
   network_.on_listener(listener->release());
-  return {};
+  done({});
 }
+
+void GuestNetwork::close() { full_.reset(); }
 
 }  // namespace hearth::sandbox

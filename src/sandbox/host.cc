@@ -42,6 +42,7 @@ class HostOfBoxes final : public Host {
   Result<std::unique_ptr<Sandbox>> prepare(const std::string& name, const Limits& limits, const Setup& setup) override;
   std::vector<LevelReport> levels() override;
   std::vector<Check> self_test() override { return run_self_test(*this, shared_); }
+  std::string full_network_lack() const override { return shared_.network_tools.missing(); }
   std::string description() const override { return "fence (L1), " + shared_.cgroups->version(); }
 
  private:
@@ -118,6 +119,7 @@ Result<std::unique_ptr<Host>> Host::open(const Options& options) {
 
   Shared shared;
   shared.bubblewrap = std::move(*bubblewrap);
+  shared.network_tools = find_network_tools();
   // Groups first: they end what an earlier process left running.
   shared.cgroups = CgroupTree::open(tag_of(state_directory), options.cpu_weight);
   Result<GuestUser> user = enter_private_namespace();

@@ -21,6 +21,7 @@ struct Launch {
   std::vector<Fd> cgroup_entries;
   std::vector<std::pair<int, rlimit>> limits;
   GuestUser user;
+  int network = -1;  // a network namespace to enter first, with the right to administer it; -1: stay
 };
 
 struct Started {

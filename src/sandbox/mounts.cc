@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "sandbox/fd.h"
+#include "sandbox/full_network.h"
 
 namespace hearth::sandbox {
 namespace {
@@ -126,7 +127,8 @@ Result<void> fill_etc(const std::string& etc) {
   }
   if (made) made = make_file(etc + "/group", "root:x:0:\njob:x:65534:\n");
   if (made) made = make_file(etc + "/hosts", "127.0.0.1 localhost job\n::1 localhost job\n");
-  if (made) made = make_file(etc + "/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n");
+  if (made) made = make_file(etc + "/resolv.conf", std::string("nameserver ") + kNameServer + "\n");
+  if (made) made = make_file(etc + "/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n");
   return made;
 }
 
