@@ -117,6 +117,8 @@ class CommandLine {
     text_option(limit, "--cores", limit_.cores, "N", "at most this many cores; 0: none, nothing new is taken");
     text_option(limit, "--memory", limit_.memory, "SIZE", "at most this much memory, for example 8G");
     text_option(limit, "--hours", limit_.hours, "FROM-TO", "only at these hours, for example 22-7 or 8:00-18:30");
+    text_option(limit, "--net", limit_.net, "WHAT",
+                "what tasks reach of the network: none; listed: the hosts that their job lists; full: the Internet");
     limit.add_flag("--none", limit_.none, "take all limits away first");
     add(app_, "doctor", "Tell what works on this PC, what does not, and how to mend it.",
         [this] { return doctor(context_); });
@@ -169,6 +171,10 @@ class CommandLine {
                 "the environment to run in (default: host, the node's own /usr)");
     list_option(run, "--var", run_.variables, "NAME=VALUE", "an environment variable; may be repeated");
     list_option(run, "--after", run_.after, "JOB", "run after this job, on its results; may be repeated");
+    text_option(
+        run, "--net", run_.net, "WHAT",
+        "hosts that the program reaches through the node's proxy, for example hosts=a.example:443,b.example:80; or "
+        "full: the Internet");
     text_option(run, "--retries", run_.retries, "N", "try a failed task again so many times (default: 0)");
     text_option(run, "--name", run_.name, "NAME", "what the job is called (default: the program's name)");
     run.add_flag("--detach", run_.detach, "print the job's number and return at once");

@@ -42,6 +42,7 @@ struct LimitOptions {
   std::string cores;
   std::string memory;
   std::string hours;
+  std::string net;
   bool none = false;
 };
 
@@ -56,6 +57,7 @@ struct RunOptions {
   std::string environment;
   std::vector<std::string> variables;  // NAME=VALUE
   std::vector<std::string> after;
+  std::string net;
   std::string retries;
   std::string name;
   bool detach = false;

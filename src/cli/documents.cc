@@ -121,6 +121,14 @@ Result<Policy> parse_policy(std::string_view text) {
   if (!read) return std::unexpected(read.error());
   if (!absent(*object, "cores")) policy.cores = cores;
   if (!absent(*object, "memory_bytes")) policy.memory_bytes = memory;
+  if (!absent(*object, "net")) {
+    const json& net = (*object)["net"];
+    if (!net.is_object()) return std::unexpected(wrong_field("net", "an object"));
+    if (const Result<void> got = get_text(net, "guests", policy.net); !got) return std::unexpected(got.error());
+    if (policy.net != "none" && policy.net != "listed" && policy.net != "full") {
+      return std::unexpected(wrong_field("net", "{\"guests\": ...} with \"none\", \"listed\" or \"full\""));
+    }
+  }
   if (hours.empty()) return policy;
   const Result<Hours> parsed = parse_hours("\"hours\"", hours);
   if (!parsed) return fail(Code::kDataLoss, parsed.error().message);
@@ -133,6 +141,7 @@ std::string format_policy(const Policy& policy) {
   if (policy.cores) object["cores"] = *policy.cores;
   if (policy.memory_bytes) object["memory_bytes"] = *policy.memory_bytes;
   if (policy.hours) object["hours"] = format_hours(*policy.hours);
+  object["net"] = {{"guests", policy.net}};
   object["draining"] = policy.draining;
   return dump(object) + "\n";
 }

@@ -15,7 +15,8 @@ constexpr Range kCores = {0, 1024};
 constexpr Range kMemory = {0, 4 * kTiB};
 
 Result<Policy> changed(Policy policy, const LimitOptions& options) {
-  if (options.none) policy = Policy{.cores = {}, .memory_bytes = {}, .hours = {}, .draining = policy.draining};
+  if (options.none)
+    policy = Policy{.cores = {}, .memory_bytes = {}, .hours = {}, .net = policy.net, .draining = policy.draining};
   if (!options.cores.empty()) {
     const Result<std::uint64_t> cores = parse_count("--cores", options.cores, kCores);
     if (!cores) return std::unexpected(cores.error());
@@ -31,6 +32,15 @@ Result<Policy> changed(Policy policy, const LimitOptions& options) {
     if (!hours) return std::unexpected(hours.error());
     policy.hours = *hours;
   }
+  if (options.net.empty()) return policy;
+  if (options.net != "none" && options.net != "listed" && options.net != "full") {
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format(
+            "--net {}: \"none\" of the network, the hosts that their job has \"listed\", or \"full\": the Internet",
+            plain(options.net)));
+  }
+  policy.net = options.net;
   return policy;
 }
 
@@ -41,6 +51,9 @@ std::string describe(const Policy& policy) {
       fmt::format("  memory  {}\n", policy.memory_bytes ? format_bytes(*policy.memory_bytes) : "80 % of what it has");
   const bool always = !policy.hours || policy.hours->from_minute == policy.hours->to_minute;
   text += fmt::format("  hours   {}\n", always ? "all day" : format_hours(*policy.hours));
+  text += fmt::format("  network {}\n", policy.net == "full"     ? "the Internet"
+                                        : policy.net == "listed" ? "the hosts that a job lists"
+                                                                 : "none");
   if (policy.draining) text += "It is leaving its pool: what runs is finished, nothing new is taken.\n";
   return text;
 }

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/sizes.h"
 #include "cli/values.h"
+#include "net/destination.h"
 
 namespace hearth::cli {
 namespace {
@@ -123,6 +124,34 @@ Result<void> set_after(const RunOptions& options, v1::JobSpec& spec) {
     const Result<std::uint64_t> job = parse_job(text);
     if (!job) return fail(job, "--after");
     spec.add_after(*job);
+  }
+  return {};
+}
+
+Result<void> set_network(const RunOptions& options, v1::JobSpec& spec) {
+  if (options.net.empty()) return {};
+  if (options.net == "full") {
+    spec.set_net_full(true);
+    return {};
+  }
+  constexpr std::string_view kHosts = "hosts=";
+  if (!options.net.starts_with(kHosts)) {
+    return wrong(fmt::format(
+        "--net {}: write hosts=NAME:PORT,..., for example hosts=a.example:443,b.example:80, or full; without "
+        "--net a program reaches nothing",
+        plain(options.net)));
+  }
+  std::string_view list = std::string_view(options.net).substr(kHosts.size());
+  for (std::size_t start = 0; start <= list.size();) {
+    const std::size_t end = std::min(list.find(',', start), list.size());
+    const Result<net::Endpoint> host = net::parse_destination(list.substr(start, end - start));
+    if (!host) return fail(host, "--net hosts");
+    spec.add_net_hosts(host->text());
+    start = end + 1;
+  }
+  if (spec.net_hosts_size() > static_cast<int>(net::kMaxDestinations)) {
+    return wrong(
+        fmt::format("--net lists {} hosts; at most {} are allowed", spec.net_hosts_size(), net::kMaxDestinations));
   }
   return {};
 }
@@ -249,7 +278,8 @@ std::vector<std::string> forgotten_inputs(const RunOptions& options, const RunPl
 
 Result<RunPlan> plan_run(const RunOptions& options) {
   RunPlan plan;
-  for (const auto& set : {set_program, set_numbers, set_resources, set_outputs, set_variables, set_after}) {
+  for (const auto& set :
+       {set_program, set_numbers, set_resources, set_outputs, set_variables, set_after, set_network}) {
     if (Result<void> done = set(options, plan.spec); !done) return std::unexpected(done.error());
   }
   if (!options.inputs.empty()) {

@@ -112,6 +112,7 @@ TEST_F(RunSpec, ValuesReachTheSpec) {
   options.after = {"7", "8"};
   options.outputs = {"*.png", "out/"};
   options.variables = {"A=1", "B=x=y", "C="};
+  options.net = "hosts=A.example:443,b.example:80";
   const Result<RunPlan> plan = plan_run(options);
   ASSERT_TRUE(plan) << plan.error().message;
   const v1::JobSpec& spec = plan->spec;
@@ -127,6 +128,8 @@ TEST_F(RunSpec, ValuesReachTheSpec) {
   EXPECT_EQ(spec.outputs(1), "out/**");
   EXPECT_EQ(spec.variables().at("B"), "x=y");
   EXPECT_EQ(spec.variables().at("C"), "");
+  ASSERT_EQ(spec.net_hosts_size(), 2);
+  EXPECT_EQ(spec.net_hosts(0), "a.example:443");
 }
 
 TEST_F(RunSpec, WrongValuesAreNamedWithWhatIsAllowed) {
@@ -142,6 +145,10 @@ TEST_F(RunSpec, WrongValuesAreNamedWithWhatIsAllowed) {
                         {&RunOptions::gpus, "17", "--gpu 17"},
                         {&RunOptions::time, "soon", "--time soon"},
                         {&RunOptions::retries, "101", "--retries 101"},
+                        {&RunOptions::net, "all", "--net all: write hosts=NAME:PORT"},
+                        {&RunOptions::net, "hosts=", "--net hosts"},
+                        {&RunOptions::net, "hosts=a.example", "--net hosts"},
+                        {&RunOptions::net, "hosts=a.example:443,", "--net hosts"},
                         {&RunOptions::name, "a\nb", "--name a?b"}};
   for (const Case& one : cases) {
     RunOptions options = program({"echo"});

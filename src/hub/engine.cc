@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "hub/spec.h"
 
 namespace hearth::hub {
 namespace {
@@ -97,11 +98,15 @@ Result<void> Engine::restore_job(const store::LiveJob& job) {
     tasks.push_back({row.task.index, row.state, row.epoch, row.attempts, row.failures, row.node});
     if (live && row.state <= pool::TaskState::kLeased) rows_[row.task] = row;
   }
-  pool_.restore_job(job.row.request, job.row.state, tasks, now());
+  v1::JobSpec spec;
+  CHECK(spec.ParseFromString(job.row.spec));
+  pool::JobRequest request = job.row.request;
+  request.admission = admission_of(spec);
+  pool_.restore_job(request, job.row.state, tasks, now());
   if (!live) return {};
   LiveJob& restored = live_[job.row.request.id];
   restored.row = job.row;
-  CHECK(restored.spec.ParseFromString(job.row.spec));
+  restored.spec = std::move(spec);
   Result<v1::Outcome> failure = stored_first_failure(job);
   if (!failure) return std::unexpected(failure.error());
   restored.first_failure = std::move(*failure);
@@ -162,7 +167,8 @@ Result<JobId> Engine::take_job(const Request& request, v1::JobSpec spec, const s
                      .tasks = spec.tasks(),
                      .per_task = {needs.cores(), needs.memory_bytes(), needs.gpus()},
                      .retries = spec.retries(),
-                     .after = after};
+                     .after = after,
+                     .admission = admission_of(spec)};
   job.row.spec = spec.SerializeAsString();
   job.row.request_id = request.second;
   job.row.submitted = wall_now();
@@ -261,7 +267,7 @@ void Engine::note_change(NodeId node) {
   wake_.notify();
 }
 
-void Engine::offer(NodeId node, const Resources& offered, bool closed) {
+void Engine::offer(NodeId node, const Terms& offered, bool closed) {
   pool_.on_offer(node, offered, closed, now());
   pending_.changed_nodes.push_back(node);
   drain();

@@ -86,7 +86,7 @@ class Engine {
   void node_removed(NodeId node);
   void heartbeat(NodeId node);
   void note_change(NodeId node);  // what the node says of itself has changed: watchers want to know
-  void offer(NodeId node, const Resources& offered, bool closed);
+  void offer(NodeId node, const Terms& offered, bool closed);
   void started(NodeId node, AttemptId attempt);
   void finished(NodeId node, AttemptId attempt, v1::Outcome outcome);
 

@@ -133,6 +133,11 @@ std::string sentence(const pool::Why& why, const v1::Resources& needs) {
       return why.jobs.empty() ? fmt::format("{} could take it, all busy now", plural(why.nodes, "node"))
                               : fmt::format("{} could take it, all busy now with job {}", plural(why.nodes, "node"),
                                             job_list(why.jobs));
+    case pool::Cause::kNotAdmitted:
+      return fmt::format(
+          "it asks for the network, and none of the {} large enough admits that; their owners may, on that PC: "
+          "hearth limit --net listed, or for hearth run --net full: hearth limit --net full",
+          plural(why.nodes, "node"));
     case pool::Cause::kBackoff:
       return fmt::format("its last attempt failed; the next starts in {:.0f} s", why.wait.seconds());
   }

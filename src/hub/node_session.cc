@@ -58,7 +58,9 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame) {
     *hello.mutable_offered() = frame.offer().offered();
     hello.set_closed(frame.offer().closed());
     hello.set_closed_reason(frame.offer().closed_reason());
-    engine_.offer(node_, from_proto(frame.offer().offered()), frame.offer().closed());
+    *hello.mutable_admits() = frame.offer().admits();
+    engine_.offer(node_, {from_proto(frame.offer().offered()), from_proto(frame.offer().admits())},
+                  frame.offer().closed());
   }
   for (const v1::Started& started : frame.started()) engine_.started(node_, from_proto(started.attempt()));
   for (const v1::LogPiece& piece : frame.logs()) logs_.on_piece(piece);
@@ -74,7 +76,10 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame) {
 
 void NodeSession::on_hello(const v1::Hello& hello) {
   views_.facts(node_).hello = hello;
-  pool::NodeHello greeting{.offered = from_proto(hello.offered()), .closed = hello.closed(), .held = {}};
+  pool::NodeHello greeting{.offered = from_proto(hello.offered()),
+                           .closed = hello.closed(),
+                           .held = {},
+                           .admits = from_proto(hello.admits())};
   for (const v1::AttemptId& attempt : hello.held()) greeting.held.push_back(from_proto(attempt));
   outgoing_.mutable_welcome()->set_node_id(node_.value);
   outgoing_.mutable_welcome()->set_name(name_);

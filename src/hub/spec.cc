@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "net/destination.h"
 
 namespace hearth::hub {
 namespace {
@@ -97,6 +98,22 @@ Result<void> check_variables(const v1::JobSpec& spec) {
   return {};
 }
 
+// Written in one form, so that what the node's proxy compares is what the job's owner meant.
+Result<void> complete_hosts(v1::JobSpec& spec) {
+  if (spec.net_hosts_size() > static_cast<int>(net::kMaxDestinations)) {
+    return wrong("net_hosts", fmt::format("{}: at most {}", spec.net_hosts_size(), net::kMaxDestinations));
+  }
+  if (spec.net_full() && spec.net_hosts_size() > 0) return wrong("net_hosts", "a job with net_full lists none");
+  std::set<std::string> hosts;
+  for (const std::string& host : spec.net_hosts()) {
+    Result<net::Endpoint> parsed = net::parse_destination(host);
+    if (!parsed) return wrong("net_hosts", parsed.error().message);
+    hosts.insert(parsed->text());
+  }
+  spec.mutable_net_hosts()->Assign(hosts.begin(), hosts.end());
+  return {};
+}
+
 Result<void> check_counts(const v1::JobSpec& spec) {
   if (spec.tasks() > kMaxTasks) return wrong("tasks", fmt::format("{}: a job has 1 to {}", spec.tasks(), kMaxTasks));
   if (spec.retries() > kMaxRetries) return wrong("retries", fmt::format("{}: 0 to {}", spec.retries(), kMaxRetries));
@@ -139,8 +156,13 @@ Result<void> complete_spec(v1::JobSpec& spec) {
     if (Result<void> done = check(spec); !done) return done;
   }
   if (Result<void> done = check_resources(needs); !done) return done;
+  if (Result<void> done = complete_hosts(spec); !done) return done;
   if (spec.name().empty()) spec.set_name(default_name(spec));
   return {};
+}
+
+Admission admission_of(const v1::JobSpec& spec) {
+  return {.listed_hosts = spec.net_hosts_size() > 0, .full_network = spec.net_full()};
 }
 
 }  // namespace hearth::hub

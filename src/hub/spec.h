@@ -2,11 +2,15 @@
 #pragma once
 
 #include "base/result.h"
+#include "core/admission.h"
 #include "hearth/v1/jobs.pb.h"
 
 namespace hearth::hub {
 
 // Fills in what is unset and checks the rest. Errors: kInvalidArgument: "FIELD: what is wrong: what is allowed".
 Result<void> complete_spec(v1::JobSpec& spec);
+
+// What the job's tasks do only where it is admitted.
+Admission admission_of(const v1::JobSpec& spec);
 
 }  // namespace hearth::hub

@@ -28,6 +28,17 @@ TEST(Spec, FillsInWhatIsUnset) {
   EXPECT_EQ(spec.after_size(), 1);
 }
 
+TEST(Spec, WritesHostsInOneForm) {
+  v1::JobSpec spec = valid();
+  for (const char* host : {"B.example:80", "a.example.:443", "b.example:80"}) spec.add_net_hosts(host);
+  ASSERT_TRUE(complete_spec(spec));
+  ASSERT_EQ(spec.net_hosts_size(), 2);
+  EXPECT_EQ(spec.net_hosts(0), "a.example:443");
+  EXPECT_EQ(spec.net_hosts(1), "b.example:80");
+  EXPECT_EQ(admission_of(spec), Admission{.listed_hosts = true});
+  EXPECT_EQ(admission_of(valid()), Admission{});
+}
+
 struct Wrong {
   const char* field;
   std::function<void(v1::JobSpec&)> spoil;
@@ -47,6 +58,17 @@ TEST_P(SpecRefuses, AndNamesTheField) {
 INSTANTIATE_TEST_SUITE_P(
     EveryLimit, SpecRefuses,
     testing::Values(
+        Wrong{"net_hosts", [](auto& s) { s.add_net_hosts("a.example"); }},
+        Wrong{"net_hosts", [](auto& s) { s.add_net_hosts("*.example:443"); }},
+        Wrong{"net_hosts",
+              [](auto& s) {
+                s.add_net_hosts("a.example:443");
+                s.set_net_full(true);
+              }},
+        Wrong{"net_hosts",
+              [](auto& s) {
+                for (int i = 0; i < 65; ++i) s.add_net_hosts("a.example:443");
+              }},
         Wrong{"argv", [](auto& s) { s.clear_argv(); }}, Wrong{"argv", [](auto& s) { s.set_argv(0, ""); }},
         Wrong{"argv", [](auto& s) { s.add_argv(std::string("a\0b", 3)); }},
         Wrong{"argv", [](auto& s) { s.add_argv(std::string(129 * kKiB, 'x')); }},

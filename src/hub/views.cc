@@ -59,6 +59,10 @@ v1::Resources to_proto(const Resources& resources) {
   return made;
 }
 
+Admission from_proto(const v1::Admission& admission) {
+  return {.listed_hosts = admission.listed_hosts(), .full_network = admission.full_network()};
+}
+
 Resources from_proto(const v1::Resources& resources) {
   return {resources.cores(), resources.memory_bytes(), resources.gpus()};
 }
@@ -225,6 +229,7 @@ v1::Node Views::node(const store::DeviceRow& device) const {
     node.set_cpu_model(hello.cpu_model());
     node.set_system(hello.system());
     node.set_isolation(hello.isolation());
+    *node.mutable_admits() = hello.admits();
     node.set_cpu_load(known->second.heartbeat.cpu_load());
     node.set_memory_used_bytes(known->second.heartbeat.memory_used_bytes());
   }

@@ -52,6 +52,7 @@ class Views {
 v1::Moment moment(WallTime time);
 v1::Resources to_proto(const Resources& resources);
 Resources from_proto(const v1::Resources& resources);
+Admission from_proto(const v1::Admission& admission);
 v1::AttemptId to_proto(const AttemptId& attempt);
 AttemptId from_proto(const v1::AttemptId& attempt);
 

@@ -10,6 +10,7 @@
 #include "base/ids.h"
 #include "blob/blob_store.h"
 #include "hearth/v1/session.pb.h"
+#include "node/guest_proxy.h"
 #include "node/task_log.h"
 #include "sandbox/sandbox.h"
 
@@ -25,6 +26,7 @@ struct Attempt {
   AttemptId id;
   std::shared_ptr<const JobOrder> job;
 
+  GuestProxy proxy;  // nullptr: no network
   std::unique_ptr<sandbox::Sandbox> box;
   sandbox::Command command;
   std::vector<blob::Reader> pins;     // large inputs, shown in place from the cache

@@ -101,6 +101,13 @@ v1::AttemptId to_proto(AttemptId attempt) {
   return message;
 }
 
+v1::Admission to_proto(const Admission& admission) {
+  v1::Admission message;
+  message.set_listed_hosts(admission.listed_hosts);
+  message.set_full_network(admission.full_network);
+  return message;
+}
+
 v1::Resources to_proto(const Resources& resources) {
   v1::Resources message;
   message.set_cores(resources.cores);

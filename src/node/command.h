@@ -34,5 +34,6 @@ Duration time_limit_of(const v1::JobSpec& spec);
 AttemptId from_proto(const v1::AttemptId& attempt);
 v1::AttemptId to_proto(AttemptId attempt);
 v1::Resources to_proto(const Resources& resources);
+v1::Admission to_proto(const Admission& admission);
 
 }  // namespace hearth::node

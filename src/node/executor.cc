@@ -165,6 +165,9 @@ net::Async<void> Executor::prepare_now(AttemptPtr attempt) {
 
 net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
   if (Result<void> known = check_environment(attempt->job->spec); !known) co_return known;
+  Result<GuestProxy> proxy = make_proxy(attempt->job->spec, world_.admits(), world_.loop, resolver_);
+  if (!proxy) co_return std::unexpected(proxy.error());
+  attempt->proxy = std::move(*proxy);
   Result<Layout> layout = co_await fetch_layout(attempt);
   if (!layout) co_return fail(layout, "its inputs cannot be had");
   for (const auto& [path, file] : *layout) {
@@ -217,8 +220,9 @@ net::Async<Result<void>> Executor::fetch_blobs(AttemptPtr attempt, const Layout&
 }
 
 // What the attempt's sandbox stands on. On a worker.
-Result<sandbox::Setup> Executor::setup_of(const Attempt& /*attempt*/) {
-  return sandbox::Setup{.level = sandbox::Level::kFence};
+Result<sandbox::Setup> Executor::setup_of(const Attempt& attempt) {
+  return sandbox::Setup{.level = sandbox::Level::kFence,
+                        .network = network_of(attempt.job->spec, attempt.proxy, world_.loop)};
 }
 
 // On a worker; nobody else is at the attempt's box.
@@ -332,6 +336,7 @@ void Executor::on_exit(const AttemptPtr& attempt) {
   const v1::JobSpec& spec = attempt->job->spec;
   attempt->outcome =
       describe_exit(*attempt->exit, attempt->timed_out, time_limit_of(spec), needs_of(spec).memory_bytes);
+  close_proxy(attempt->proxy, attempt->id, *attempt->outcome);
   reports_.exited(attempt->id);
 }
 

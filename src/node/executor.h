@@ -27,6 +27,7 @@ class Executor {
     blob::BlobStore& cache;
     std::vector<sandbox::Gpu> gpus;
     std::function<std::shared_ptr<HubLink>()> link;  // nullptr while there is no account
+    std::function<Admission()> admits;               // what the owner does now
   };
   struct Reports {
     std::function<void(AttemptId, bool succeeded)> prepared;
@@ -61,7 +62,7 @@ class Executor {
   net::Async<Result<void>> lay_out_inputs(AttemptPtr attempt);
   net::Async<Result<Layout>> fetch_layout(AttemptPtr attempt);
   net::Async<Result<void>> fetch_blobs(AttemptPtr attempt, const Layout& layout);
-  static Result<sandbox::Setup> setup_of(const Attempt& attempt);
+  Result<sandbox::Setup> setup_of(const Attempt& attempt);
   Result<void> fill_box(Attempt& attempt, const Layout& layout);
   Result<void> place_file(Attempt& attempt, const v1::TreeFile& file);
 
@@ -87,6 +88,7 @@ class Executor {
   std::map<AttemptId, AttemptPtr> attempts_;
   std::set<AttemptPtr> leaving_;  // wiped, but something of them may still be there
   std::vector<bool> gpu_lent_;
+  egress::Resolver resolver_;
 };
 
 }  // namespace hearth::node

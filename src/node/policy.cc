@@ -63,6 +63,18 @@ Result<void> read_hours(const Json& object, Policy& policy) {
   return {};
 }
 
+Result<void> read_net(const Json& object, Policy& policy) {
+  constexpr std::string_view kAllowed = "an object like {\"guests\": \"listed\"}, or \"none\", or \"full\"";
+  auto found = object.find("net");
+  if (found == object.end() || found->is_null()) return {};
+  if (!found->is_object() || !found->contains("guests") || !(*found)["guests"].is_string())
+    return refuse("net", kAllowed);
+  std::string guests = (*found)["guests"].get<std::string>();
+  if (guests != "none" && guests != "listed" && guests != "full") return refuse("net", kAllowed);
+  policy.admits = {.listed_hosts = guests != "none", .full_network = guests == "full"};
+  return {};
+}
+
 }  // namespace
 
 Resources default_offer(const Resources& machine) {
@@ -84,6 +96,7 @@ Result<Policy> parse_policy(std::string_view json, const Resources& offered, con
   policy.limit.memory_bytes = std::min(*memory, machine.memory_bytes);
   policy.draining = *draining;
   if (Result<void> read = read_hours(object, policy); !read) return std::unexpected(read.error());
+  if (Result<void> read = read_net(object, policy); !read) return std::unexpected(read.error());
   return policy;
 }
 

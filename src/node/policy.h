@@ -1,8 +1,11 @@
 // policy.json, what the owner allows: written by the command line, read by the node.
 //
-//   {"cores": 4, "memory_bytes": 8589934592, "hours": "22:30-7:00", "draining": false}
+//   {"cores": 4, "memory_bytes": 8589934592, "hours": "22:30-7:00", "draining": false,
+//    "net": {"guests": "listed"}}
 //
-// A field that is absent or null limits nothing; "hours" may be "22-7".
+// A field that is absent or null limits nothing, but for "net", which then admits nothing; "hours" may be "22-7". What
+// guests reach of the network: "none"; "listed": the hosts that their job
+// lists; "full": the Internet too.
 #pragma once
 
 #include <string_view>

@@ -39,6 +39,14 @@ TEST(Policy, TakesLimits) {
   EXPECT_EQ(parse(R"({"hours": "0-24"})")->to_minute, 0) << "the day's end is its beginning";
 }
 
+TEST(Policy, AdmitsToTheNetworkOnlyWhatItSays) {
+  EXPECT_EQ(parse("{}")->admits, Admission{});
+  EXPECT_EQ(parse(R"({"net": null})")->admits, Admission{});
+  EXPECT_EQ(parse(R"({"net": {"guests": "none"}})")->admits, Admission{});
+  EXPECT_EQ(parse(R"({"net": {"guests": "listed"}})")->admits, Admission{.listed_hosts = true});
+  EXPECT_EQ(parse(R"({"net": {"guests": "full"}})")->admits, (Admission{.listed_hosts = true, .full_network = true}));
+}
+
 TEST(Policy, RefusesNonsense) {
   for (const char* json : {"",
                            "x",
@@ -50,6 +58,10 @@ TEST(Policy, RefusesNonsense) {
                            R"({"cores": "2"})",
                            R"({"memory_bytes": -5})",
                            R"({"draining": "yes"})",
+                           R"({"net": "listed"})",
+                           R"({"net": {}})",
+                           R"({"net": {"guests": "all"}})",
+                           R"({"net": {"guests": true}})",
                            R"({"hours": 22})",
                            R"({"hours": "22"})",
                            R"({"hours": "25-7"})",

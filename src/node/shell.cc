@@ -62,7 +62,8 @@ Shell::Shell(World world, std::function<void()> on_revoked)
                  .host = world_.host,
                  .cache = world_.cache,
                  .gpus = world_.machine.gpus,
-                 .link = [this] { return connection_.link(); }},
+                 .link = [this] { return connection_.link(); },
+                 .admits = [this] { return agent_.admits(); }},
                 {.prepared =
                      [this](AttemptId attempt, bool succeeded) {
                        agent_.on_prepared(attempt, succeeded, world_.loop.now());
@@ -138,6 +139,10 @@ net::Async<void> Shell::read_policy() {
     log_warning("the limits are left as they were: " + policy.error().message);
     co_return;
   }
+  if (std::string lack = world_.host.full_network_lack(); policy->admits.full_network && !lack.empty()) {
+    log_warning("what the owner allows is not to be had: " + lack);
+    policy->admits.full_network = false;
+  }
   agent_.on_policy(*policy, world_.loop.now());
   pump();
 }
@@ -170,6 +175,7 @@ v1::Hello Shell::make_hello() {
   hello.set_system(world_.machine.system);
   hello.set_isolation(world_.host.description());
   hello.set_version(HEARTH_VERSION);
+  *hello.mutable_admits() = to_proto(agent_.admits());
   hello.set_closed(agent_.closed());
   hello.set_closed_reason(agent_.closed_reason());
   for (AttemptId attempt : agent_.held()) *hello.add_held() = to_proto(attempt);
@@ -209,6 +215,7 @@ void Shell::carry_out(const SendOffer& order) {
   *offer.mutable_offered() = to_proto(order.offered);
   offer.set_closed(order.closed);
   offer.set_closed_reason(order.closed_reason);
+  *offer.mutable_admits() = to_proto(order.admits);
 }
 
 void Shell::carry_out(const SendHeartbeat& /*order*/) {

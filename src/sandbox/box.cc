@@ -81,9 +81,10 @@ Result<void> stop_blocking(const Fd& fd) {
 
 }  // namespace
 
-Result<std::unique_ptr<Box>> Box::make(Shared& shared, const std::string& name, const Limits& limits) {
+Result<std::unique_ptr<Box>> Box::make(Shared& shared, const std::string& name, const Limits& limits,
+                                       const Setup& setup) {
   auto box = std::make_unique<Box>(shared, name, limits);
-  Result<void> done = box->set_up();
+  Result<void> done = box->set_up(setup);
   if (!done) return fail(done, "preparing the sandbox " + name);
   return box;
 }
@@ -91,7 +92,7 @@ Result<std::unique_ptr<Box>> Box::make(Shared& shared, const std::string& name, 
 Box::Box(Shared& shared, std::string name, const Limits& limits)
     : shared_(shared), name_(std::move(name)), limits_(limits), directory_(shared.place + "/boxes/" + name_) {}
 
-Result<void> Box::set_up() {
+Result<void> Box::set_up(const Setup& setup) {
   if (::mkdir(directory_.c_str(), 0700) != 0) return fail_errno(errno, "making " + directory_.string());
   Result<void> done = mount_tmpfs(
       directory_, {.bytes = limits_.scratch_bytes, .files = kMaxFilesOfBox, .mode = 0700, .owner = shared_.user});
@@ -106,6 +107,10 @@ Result<void> Box::set_up() {
       name_, {.memory_bytes = limits_.memory_bytes, .max_processes = limits_.max_processes, .cores = limits_.cores});
   if (!group) return std::unexpected(group.error());
   cgroup_ = std::move(*group);
+  auto network = GuestNetwork::make(setup.network, shared_.place + "/networks/" + name_, *shared_.reactor,
+                                    shared_.network_tools, shared_.user);
+  if (!network) return std::unexpected(network.error());
+  network_ = std::move(*network);
   return {};
 }
 
@@ -211,8 +216,12 @@ Result<void> Box::plan_files(const Command& command, Guest::Plan& plan) {
     if (ready) ready = own(pipe->write_end.get(), 0600);  // programs open /dev/stdout by name
     if (!ready) return ready;
   }
-  Result<Fd> options = memory_file(bubblewrap_options(
-      shared_.bubblewrap, {.root = shared_.place + "/root", .working_directory = directory_}, limits_, command));
+  Layout layout{.root = shared_.place + "/root", .working_directory = directory_};
+  if (network_) {
+    layout.network_directory = network_->directory();
+    if (!layout.network_directory.empty()) layout.variables = GuestNetwork::variables_beside(command.variables);
+  }
+  Result<Fd> options = memory_file(bubblewrap_options(shared_.bubblewrap, layout, limits_, command));
   if (!options) return std::unexpected(options.error());
   std::vector<Fd>& files = plan.launch.files;
   files.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -227,6 +236,7 @@ Result<void> Box::plan_files(const Command& command, Guest::Plan& plan) {
   plan.errors = std::move(errors->read_end);
   plan.status = std::move(status->read_end);
   plan.gate = std::move(gate->write_end);
+  plan.network = network_;
   return {};
 }
 
@@ -269,6 +279,7 @@ Result<void> Box::launch_guest(const Command& command, std::function<void(Stream
 // Should this process die, the gate opens by itself; then bubblewrap finds no room for the program's process and ends.
 Result<void> Box::arm(const Command& command, std::function<void(Stream, std::string_view)> on_output,
                       std::function<void(const Exit&)> on_exit) {
+  if (network_) return fail(Code::kUnimplemented, "a guest's network has processes of its own");
   Result<void> closed = cgroup_->limit_processes(kProcessesOfBubblewrap);
   if (!closed) return closed;
   return launch_guest(command, std::move(on_output), std::move(on_exit));

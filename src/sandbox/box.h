@@ -7,6 +7,7 @@
 #include "sandbox/bwrap.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/guest.h"
+#include "sandbox/guest_network.h"
 #include "sandbox/outputs.h"
 
 namespace hearth::sandbox {
@@ -18,11 +19,13 @@ struct Shared {
   std::string place;  // see mounts.h
   std::unique_ptr<CgroupTree> cgroups;
   std::unique_ptr<Reactor> reactor;
+  NetworkTools network_tools;
 };
 
 class Box final : public Sandbox {
  public:
-  static Result<std::unique_ptr<Box>> make(Shared& shared, const std::string& name, const Limits& limits);
+  static Result<std::unique_ptr<Box>> make(Shared& shared, const std::string& name, const Limits& limits,
+                                           const Setup& setup);
   Box(Shared& shared, std::string name, const Limits& limits);
   ~Box() override;
 
@@ -40,7 +43,7 @@ class Box final : public Sandbox {
   Result<int> open_output(std::string_view path) override;
 
  private:
-  Result<void> set_up();
+  Result<void> set_up(const Setup& setup);
   Result<Fd> make_parents(const std::string& path);
   Result<void> own(int file, unsigned mode) const;
   Result<void> bind(const BoundFile& bound);
@@ -60,6 +63,7 @@ class Box final : public Sandbox {
   bool mounted_ = false;
   std::unique_ptr<Cgroup> cgroup_;
   Inputs inputs_;
+  std::shared_ptr<GuestNetwork> network_;  // nullptr: none
   std::shared_ptr<Guest> guest_;
   bool frozen_ = false;
 };

@@ -83,7 +83,11 @@ std::string bubblewrap_options(const Bubblewrap& bubblewrap, const Layout& layou
   // /dev itself is a tmpfs that nothing bounds.
   options.add({"--size", scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"});
   options.add({"--size", scratch, "--tmpfs", "/tmp", "--bind", layout.working_directory, "/job", "--chdir", "/job"});
+  if (!layout.network_directory.empty()) {
+    options.add({"--ro-bind", layout.network_directory, "/run/hearth"});
+  }
   set_variables(options, command);
+  for (const auto& [name, value] : layout.variables) options.add({"--setenv", name, value});
   options.add({"--new-session", "--die-with-parent", "--cap-drop", "ALL"});
   options.add({"--seccomp", std::to_string(kFilterFd), "--json-status-fd", std::to_string(kStatusFd)});
   options.add({"--block-fd", std::to_string(kGateFd)});

@@ -19,8 +19,10 @@ struct Bubblewrap {
 Result<Bubblewrap> find_bubblewrap(const std::string& name);
 
 struct Layout {
-  std::string root;               // of the guest
-  std::string working_directory;  // shown at /job
+  std::string root;                                                 // of the guest
+  std::string working_directory;                                    // shown at /job
+  std::string network_directory;                                    // shown at /run/hearth; empty: none
+  std::vector<std::pair<std::string, std::string>> variables = {};  // beside the command's
 };
 
 // Where launch() puts the files that these arguments name.

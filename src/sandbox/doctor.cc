@@ -99,6 +99,12 @@ void check_controllers(const Shared& shared, std::vector<Check>& checks) {
 std::vector<Check> run_self_test(Host& host, const Shared& shared) {
   std::vector<Check> checks;
   checks.push_back(check("bubblewrap", true, shared.bubblewrap.program + " " + shared.bubblewrap.version));
+  const std::string lack = shared.network_tools.missing();
+  checks.push_back({.name = "full network",
+                    .ok = lack.empty(),
+                    .required = false,
+                    .detail = lack.empty() ? "pasta and nft are there" : "guests can reach listed hosts at most",
+                    .remedy = lack});
   checks.push_back({.name = "user namespaces",
                     .ok = true,
                     .required = true,

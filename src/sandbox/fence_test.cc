@@ -26,7 +26,7 @@ TEST(Fence, HidesTheHost) {
   std::ofstream(secret) << "x";
   Ran ran = host.shell("ls -d /home /root /opt /boot /mnt /srv /media /sys /etc/shadow /etc/ssh /var/lib " + secret +
                        " 2>/dev/null; ls /run /tmp");
-  EXPECT_EQ(ran.out, "/run:\ngpu\n\n/tmp:\n");
+  EXPECT_EQ(ran.out, "/run:\ngpu\nhearth\n\n/tmp:\n");
   Ran self = host.shell("hostname; id -un; ls /proc | grep -c '^[0-9]'");
   EXPECT_EQ(self.out, "job\njob\n4\n") << "sees its own processes alone";
 }

@@ -81,9 +81,14 @@ void Guest::begin() {
 void Guest::open_gate() {
   reactor_.post([self = shared_from_this()] {
     self->start_micros_ = now_micros();
-    // The end of the pipe says the same as the byte: go on.
-    self->plan_.gate.reset();
+    self->released_ = true;
+    self->pass_gate();
   });
+}
+
+// The end of the pipe lets bubblewrap go on.
+void Guest::pass_gate() {
+  if (released_ && (has_network_ || !plan_.network)) plan_.gate.reset();
 }
 
 void Guest::close_watch(std::uint64_t& watch, Fd& fd) {
@@ -147,7 +152,25 @@ void Guest::adopt_init(pid_t pid) {
   pid_t parent = parent_of(pid);
   if (!init || (parent != outer_pid_ && parent != ::getpid())) return;
   init_ = std::move(init);
+  if (plan_.network) open_network(pid);
   if (kill_wanted_) kill_now();
+}
+
+void Guest::open_network(pid_t init) {
+  Result<std::vector<Fd>> entries = plan_.cgroup->entries();
+  if (!entries) return on_network(std::unexpected(entries.error()));
+  // The network goes before the guest does, see finish().
+  plan_.network->open(init, init_.get(), std::move(*entries), [this](const Result<void>& made) { on_network(made); });
+}
+
+// A gate that is closed lets the program pass as well, so what may not start is ended first.
+void Guest::on_network(const Result<void>& made) {
+  if (!made) {
+    exit_.message = "its network could not be made: " + made.error().message;
+    kill_now();
+  }
+  has_network_ = true;
+  pass_gate();
 }
 
 void Guest::kill() {
@@ -227,6 +250,7 @@ void Guest::describe_failure(Exit& exit) const {
 // Every process is gone, so what the pipes hold now is all there will be.
 void Guest::finish() {
   auto self = shared_from_this();
+  if (plan_.network) plan_.network->close();
   while (output_watch_ != 0 && read_piece(Stream::kStdout) == Read::kMore) {
   }
   while (errors_watch_ != 0 && read_piece(Stream::kStderr) == Read::kMore) {
@@ -240,7 +264,7 @@ void Guest::finish() {
   }
   if (start_micros_ != 0) exit_.wall_micros = now_micros() - start_micros_;
   if (exit_code_ < 0 && outer_killed_ && init_) exit_code_ = 128 + SIGKILL;
-  exit_.started = exit_code_ >= 0;
+  exit_.started = exit_code_ >= 0 && exit_.message.empty();
   if (exit_.started) {
     exit_.exit_code = exit_code_;
     exit_.signalled = exit_code_ > 128 && exit_code_ <= 128 + kLastSignal;

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "sandbox/cgroup.h"
+#include "sandbox/guest_network.h"
 #include "sandbox/launch.h"
 #include "sandbox/reactor.h"
 #include "sandbox/sandbox.h"
@@ -26,6 +27,7 @@ class Guest : public std::enable_shared_from_this<Guest> {
     Fd status;  // bubblewrap's --json-status-fd
     Fd gate;    // bubblewrap's --block-fd
     const Cgroup* cgroup = nullptr;
+    std::shared_ptr<GuestNetwork> network;  // nullptr: none. The program waits for it too
     std::function<void(Stream, std::string_view)> on_output;
     std::function<void(const Exit&)> on_exit;
   };
@@ -49,6 +51,9 @@ class Guest : public std::enable_shared_from_this<Guest> {
   void deliver(Stream stream, std::string_view piece);
   void read_status();
   void adopt_init(pid_t pid);
+  void open_network(pid_t init);
+  void on_network(const Result<void>& made);
+  void pass_gate();
   void on_outer_end();
   void on_init_end();
   void kill_now();
@@ -64,6 +69,8 @@ class Guest : public std::enable_shared_from_this<Guest> {
   Fd outer_;  // bubblewrap itself
   Fd init_;   // process 1 of the sandbox
   pid_t outer_pid_ = 0;
+  bool released_ = false;
+  bool has_network_ = false;
   std::uint64_t output_watch_ = 0;
   std::uint64_t errors_watch_ = 0;
   std::uint64_t status_watch_ = 0;

@@ -42,6 +42,7 @@ class HostOfBoxes final : public Host {
   Result<std::unique_ptr<Sandbox>> prepare(const std::string& name, const Limits& limits, const Setup& setup) override;
   std::vector<LevelReport> levels() override;
   std::vector<Check> self_test() override { return run_self_test(*this, shared_); }
+  std::string full_network_lack() const override { return shared_.network_tools.missing(); }
   std::string description() const override { return "fence (L1), " + shared_.cgroups->version(); }
 
  private:
@@ -65,7 +66,7 @@ Result<std::unique_ptr<Sandbox>> HostOfBoxes::prepare(const std::string& name, c
     return fail(Code::kFailedPrecondition,
                 "this node has nothing for the level '" + std::string(name_of(setup.level)) + "'");
   }
-  Result<std::unique_ptr<Box>> box = Box::make(shared_, name, limits);
+  Result<std::unique_ptr<Box>> box = Box::make(shared_, name, limits, setup);
   if (!box) return std::unexpected(box.error());
   return std::unique_ptr<Sandbox>(std::move(*box));
 }
@@ -96,9 +97,11 @@ Result<void> fill_place(const std::string& place, const GuestUser& user) {
   if (!done) return done;
   done = build_root(place + "/root");
   if (done) done = write_filter(place + "/filter");
-  std::string boxes = place + "/boxes";
-  if (done && (::mkdir(boxes.c_str(), 0711) != 0 || ::chmod(boxes.c_str(), 0711) != 0)) {
-    done = fail_errno(errno, "making " + boxes);
+  for (const char* name : {"/boxes", "/networks"}) {
+    std::string directory = place + name;
+    if (done && (::mkdir(directory.c_str(), 0711) != 0 || ::chmod(directory.c_str(), 0711) != 0)) {
+      done = fail_errno(errno, "making " + directory);
+    }
   }
   if (!done) static_cast<void>(unmount(place));
   static_cast<void>(user);
@@ -116,6 +119,7 @@ Result<std::unique_ptr<Host>> Host::open(const Options& options) {
 
   Shared shared;
   shared.bubblewrap = std::move(*bubblewrap);
+  shared.network_tools = find_network_tools();
   // Groups first: they end what an earlier process left running.
   shared.cgroups = CgroupTree::open(tag_of(state_directory), options.cpu_weight);
   Result<GuestUser> user = enter_private_namespace();

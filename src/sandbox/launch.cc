@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -29,6 +30,7 @@ struct Orders {
   const std::pair<int, rlimit>* limits = nullptr;
   std::size_t limit_count = 0;
   GuestUser user;
+  int network = -1;
   pid_t parent = 0;
   int error = 0;  // set by the child if it could not exec
 };
@@ -65,6 +67,18 @@ HEARTH_CHILD_CODE bool become_guest(const GuestUser& user) {
          ::syscall(SYS_setresuid, user.uid, user.uid, user.uid) == 0;
 }
 
+// An ordinary user's node has its rights in a user namespace of its own, and would lose them by exec.
+HEARTH_CHILD_CODE bool administer(int network) {
+  if (network < 0) return true;
+  if (::setns(network, CLONE_NEWNET) != 0) return false;
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct data[2];
+  if (::syscall(SYS_capget, &header, data) != 0) return false;
+  data[0].inheritable |= 1U << CAP_NET_ADMIN;
+  return ::syscall(SYS_capset, &header, data) == 0 &&
+         ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0) == 0;
+}
+
 HEARTH_CHILD_CODE bool place_files(const Orders& orders) {
   for (std::size_t i = 0; i < orders.file_count; ++i) {
     if (::dup2(orders.files[i], static_cast<int>(i)) < 0) return false;
@@ -82,7 +96,7 @@ HEARTH_CHILD_CODE int child_main(void* argument) {
     done = ::setrlimit(resource, &orders.limits[i].second) == 0;
   }
   // The signal is asked for after the change of user, which forgets it.
-  done = done && become_guest(orders.user) && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+  done = done && administer(orders.network) && become_guest(orders.user) && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
   if (done && ::getppid() == orders.parent && place_files(orders)) {
     char* const no_variables[] = {nullptr};
     ::execve(orders.program, orders.argv, no_variables);
@@ -182,6 +196,7 @@ Result<Started> launch(Launch& plan) {
                 .limits = plan.limits.data(),
                 .limit_count = plan.limits.size(),
                 .user = plan.user,
+                .network = plan.network,
                 .parent = ::getpid(),
                 .error = 0};
   std::vector<char> stack(kStackBytes);

@@ -22,6 +22,7 @@ struct Launch {
   Fd birthplace;                   // the directory of a group of version 2; may be none
   std::vector<std::pair<int, rlimit>> limits;
   GuestUser user;
+  int network = -1;  // a network namespace to enter first, with the right to administer it; -1: stay
 };
 
 struct Started {

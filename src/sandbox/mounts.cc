@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "sandbox/fd.h"
+#include "sandbox/full_network.h"
 
 namespace hearth::sandbox {
 namespace {
@@ -126,7 +127,8 @@ Result<void> fill_etc(const std::string& etc) {
   }
   if (made) made = make_file(etc + "/group", "root:x:0:\njob:x:65534:\n");
   if (made) made = make_file(etc + "/hosts", "127.0.0.1 localhost job\n::1 localhost job\n");
-  if (made) made = make_file(etc + "/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n");
+  if (made) made = make_file(etc + "/resolv.conf", std::string("nameserver ") + kNameServer + "\n");
+  if (made) made = make_file(etc + "/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n");
   return made;
 }
 
@@ -196,7 +198,7 @@ Result<void> unmount(const std::string& where) {
 
 Result<void> build_root(const std::string& root) {
   Result<void> done = make_directory(root, 0755);
-  for (const char* name : {"/proc", "/dev", "/tmp", "/job", "/run", "/run/gpu", "/var"}) {
+  for (const char* name : {"/proc", "/dev", "/tmp", "/job", "/run", "/run/gpu", "/run/hearth", "/var"}) {
     if (done) done = make_directory(root + name, 0755);
   }
   if (done && ::symlink("../tmp", (root + "/var/tmp").c_str()) != 0) done = fail_errno(errno, "linking /var/tmp");

@@ -3,6 +3,7 @@
 //   PLACE                 a tmpfs that only this process sees; it vanishes with the process
 //   PLACE/root            what a guest sees as /: the host's /usr, a few files of /etc, mount points
 //   PLACE/filter          the system call filter
+//   PLACE/networks/NAME   the UNIX socket of one sandbox's proxy, see guest_network.h
 //   PLACE/boxes/NAME      a tmpfs of its own: one sandbox's working directory
 #pragma once
 

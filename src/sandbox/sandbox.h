@@ -37,11 +37,25 @@ enum class Level : std::uint8_t { kFence = 1, kOci = 2, kMicroVm = 3 };
 std::string_view name_of(Level level);  // "fence", "oci", "microvm"
 std::optional<Level> level_named(std::string_view name);
 
+// What a guest reaches of the network.
+struct Network {
+  enum class Kind : std::uint8_t {
+    kNone,   // nothing
+    kProxy,  // what the proxy does that the caller serves behind sockets in the sandbox, see guest_network.h
+    kFull,   // the Internet, but for `refused`; see full_network.h
+  };
+  Kind kind = Kind::kNone;
+  // kProxy: given each listening socket (non-blocking, the callee's to close) before the program starts; any thread.
+  std::function<void(int listener)> on_listener;
+  std::vector<std::string> refused;  // kFull: ranges, "10.0.0.0/8", "fc00::/7"
+};
+
 // What a sandbox stands on. Chosen by the owner's policy, never by the guest.
 struct Setup {
   Level level = Level::kFence;
   std::filesystem::path root;   // the unpacked environment, shown read-only as /; empty: the host's own /usr
   std::filesystem::path image;  // the same environment as a squashfs file, for a microVM
+  Network network;
 };
 
 struct Options {
@@ -184,6 +198,9 @@ class Host {
   // Really starts a sandbox at each level, from the lowest, once; later calls repeat what was found. A node offers what
   // passed and nothing else.
   virtual std::vector<LevelReport> levels() = 0;
+
+  // Why no guest can have Network::Kind::kFull here, with the remedy; empty if it can.
+  virtual std::string full_network_lack() const = 0;
 
   virtual std::string description() const = 0;  // "fence (L1), cgroup v2"
 };

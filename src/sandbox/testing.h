@@ -112,8 +112,10 @@ class TestHost {
   const std::filesystem::path& directory() const { return directory_.path(); }
   void close() { host_.reset(); }
 
-  std::unique_ptr<Sandbox> prepare(const Limits& limits = small_limits()) {
-    Result<std::unique_ptr<Sandbox>> box = host_->prepare("test-" + std::to_string(++count_), limits, setup_);
+  std::unique_ptr<Sandbox> prepare(const Limits& limits = small_limits(), const Network& network = {}) {
+    Setup setup = setup_;
+    setup.network = network;
+    Result<std::unique_ptr<Sandbox>> box = host_->prepare("test-" + std::to_string(++count_), limits, setup);
     if (!box) {
       ADD_FAILURE() << box.error().message;
       std::abort();

@@ -75,7 +75,8 @@ struct Agent::State {
   void drop_unstarted_if_leaving();
   void end_overdue();
   void send_heartbeat();
-  void say_offer_if_changed(const Resources& offered_before, bool closed_before, const std::string& reason_before);
+  SendOffer offer() const { return {offered(), closed(), closed_reason(), policy.admits}; }
+  void say_offer_if_changed(const SendOffer& before);
 };
 
 Resources Agent::State::offered() const {
@@ -207,10 +208,8 @@ void Agent::State::send_heartbeat() {
   }
 }
 
-void Agent::State::say_offer_if_changed(const Resources& offered_before, bool closed_before,
-                                        const std::string& reason_before) {
-  const bool is_same = offered() == offered_before && closed() == closed_before && closed_reason() == reason_before;
-  if (!is_same && session_open) effects.emplace_back(SendOffer{offered(), closed(), closed_reason()});
+void Agent::State::say_offer_if_changed(const SendOffer& before) {
+  if (offer() != before && session_open) effects.emplace_back(offer());
 }
 
 Agent::Agent(const Options& options, const Resources& machine) : state_(std::make_unique<State>(options, machine)) {}
@@ -302,21 +301,18 @@ void Agent::on_collected(AttemptId attempt, Time now) {
 
 void Agent::on_policy(const Policy& policy, Time now) {
   state_->advance(now);
-  const Resources offered_before = offered();
-  const bool closed_before = closed();
-  const std::string reason_before = closed_reason();
+  const SendOffer before = state_->offer();
   state_->policy = policy;
-  state_->say_offer_if_changed(offered_before, closed_before, reason_before);
+  state_->say_offer_if_changed(before);
   state_->drop_unstarted_if_leaving();
   state_->pump();
 }
 
 void Agent::on_local_time(std::uint16_t minute_of_day, Time now) {
   state_->advance(now);
-  const bool closed_before = closed();
-  const std::string reason_before = closed_reason();
+  const SendOffer before = state_->offer();
   state_->minute = static_cast<std::uint16_t>(minute_of_day % kMinutesPerDay);
-  state_->say_offer_if_changed(offered(), closed_before, reason_before);
+  state_->say_offer_if_changed(before);
   state_->pump();
 }
 
@@ -336,6 +332,8 @@ std::optional<Time> Agent::next_deadline() const {
 std::vector<Effect> Agent::take_effects() { return std::exchange(state_->effects, {}); }
 
 Resources Agent::offered() const { return state_->offered(); }
+
+Admission Agent::admits() const { return state_->policy.admits; }
 
 bool Agent::closed() const { return state_->closed(); }
 

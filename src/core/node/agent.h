@@ -16,7 +16,7 @@
 
 #include "base/ids.h"
 #include "base/time.h"
-#include "core/resources.h"
+#include "core/admission.h"
 
 namespace hearth::node {
 
@@ -28,6 +28,7 @@ struct Policy {
   std::uint16_t from_minute = 0;  // 0 to 1439
   std::uint16_t to_minute = 0;
   bool draining = false;  // `hearth leave`: finish what runs, take nothing new
+  Admission admits;
   bool operator==(const Policy&) const = default;
 };
 
@@ -75,6 +76,8 @@ struct SendOffer {
   Resources offered;
   bool closed = false;
   std::string closed_reason;
+  Admission admits;
+  bool operator==(const SendOffer&) const = default;
 };
 struct SendHeartbeat {};
 
@@ -109,6 +112,7 @@ class Agent {
   std::vector<Effect> take_effects();
 
   Resources offered() const;          // by policy; all of it even when closed
+  Admission admits() const;           // by policy
   bool closed() const;                // takes nothing new now
   std::string closed_reason() const;  // "open again at 22:00", "leaving"; empty if open
   std::vector<AttemptId> held() const;

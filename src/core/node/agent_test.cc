@@ -264,6 +264,16 @@ TEST(Agent, ASmallerLimitKillsNothingAndStartsNothingUntilItFits) {
   EXPECT_EQ(world.take<SendOffer>().size(), 1u) << "the same is not said again";
 }
 
+TEST(Agent, SaysWhatTheOwnerAdmits) {
+  World world;
+  EXPECT_EQ(world.agent.admits(), Admission{}) << "nothing unless the owner says so";
+  world.agent.on_policy({.limit = cores(4), .admits = {.listed_hosts = true}}, world.now);
+  const auto offers = world.take<SendOffer>();
+  ASSERT_EQ(offers.size(), 1u);
+  EXPECT_TRUE(offers[0].admits.listed_hosts);
+  EXPECT_TRUE(world.agent.admits().listed_hosts);
+}
+
 TEST(Agent, HoursWrapPastMidnight) {
   World world;
   const Policy night{.limit = cores(4), .has_hours = true, .from_minute = 22 * 60, .to_minute = 7 * 60};

@@ -14,13 +14,16 @@ std::optional<JobId> head_of(const Queue& queue) {
 
 }  // namespace
 
-bool FairQueue::BySize::operator()(const Resources& a, const Resources& b) const {
-  return std::tie(a.cores, a.memory_bytes, a.gpus) < std::tie(b.cores, b.memory_bytes, b.gpus);
+bool FairQueue::BySize::operator()(const Terms& a, const Terms& b) const {
+  const Resources& x = a.resources;
+  const Resources& y = b.resources;
+  return std::tie(x.cores, x.memory_bytes, x.gpus, a.admission) <
+         std::tie(y.cores, y.memory_bytes, y.gpus, b.admission);
 }
 
 void FairQueue::add(Job& job, Time now) {
-  Shape& shape = shapes_[job.request.per_task];
-  shape.needs = job.request.per_task;
+  Shape& shape = shapes_[job.request.needs()];
+  shape.needs = job.request.needs();
   Owner& owner = owners_[job.request.owner];
   owner.id = job.request.owner;
   const auto [entry, is_new] = shape.queues.try_emplace(owner.id);
@@ -39,7 +42,7 @@ void FairQueue::add(Job& job, Time now) {
 }
 
 void FairQueue::remove(Job& job) {
-  const auto shape = shapes_.find(job.request.per_task);
+  const auto shape = shapes_.find(job.request.needs());
   if (shape == shapes_.end()) return;
   const auto entry = shape->second.queues.find(job.request.owner);
   if (entry == shape->second.queues.end()) return;
@@ -61,7 +64,7 @@ void FairQueue::drop_if_empty(Queue& queue) {
   drop_if_idle(owner);
   if (!shape.queues.empty()) return;
   blocked_.erase(shape.needs);
-  shapes_.erase(Resources{shape.needs});
+  shapes_.erase(Terms{shape.needs});
 }
 
 void FairQueue::drop_if_idle(Owner& owner) {
@@ -130,8 +133,9 @@ void FairQueue::block(Shape& shape, Time now) {
   }
 }
 
-void FairQueue::unblock_fitting(const Resources& room) {
-  for (auto entry = blocked_.begin(); entry != blocked_.end() && entry->first.cores <= room.cores;) {
+void FairQueue::unblock_fitting(const Terms& room) {
+  for (auto entry = blocked_.begin();
+       entry != blocked_.end() && entry->first.resources.cores <= room.resources.cores;) {
     Shape& shape = *entry->second;
     if (shape.needs.fits_in(room)) {
       shape.blocked = false;

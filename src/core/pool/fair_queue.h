@@ -32,7 +32,7 @@ struct Queue {
 };
 
 struct Shape {
-  Resources needs;
+  Terms needs;
   bool blocked = false;
   std::map<DeviceId, Queue> queues;
   std::map<std::uint64_t, Queue*> without_alarm;  // of `queues`, by serial: those whose clock starts at the next block
@@ -79,7 +79,7 @@ class FairQueue {
 
   // The shape fits nowhere now. Its queues' clocks start, if they do not run.
   void block(Shape& shape, Time now);
-  void unblock_fitting(const Resources& room);
+  void unblock_fitting(const Terms& room);
 
   // A task of the queue was placed: its clock stops.
   void placed(Queue& queue) { set_alarm(queue, std::nullopt); }
@@ -92,7 +92,7 @@ class FairQueue {
 
  private:
   struct BySize {
-    bool operator()(const Resources& a, const Resources& b) const;
+    bool operator()(const Terms& a, const Terms& b) const;
   };
 
   void update_heads(Queue& queue, std::optional<JobId> old_head);
@@ -105,8 +105,8 @@ class FairQueue {
   Duration starvation_bound_;
   std::map<DeviceId, Owner> owners_;
   std::set<std::pair<std::uint64_t, DeviceId>> turns_;  // owners with jobs
-  std::map<Resources, Shape, BySize> shapes_;
-  std::map<Resources, Shape*, BySize> blocked_;
+  std::map<Terms, Shape, BySize> shapes_;
+  std::map<Terms, Shape*, BySize> blocked_;
   std::map<std::pair<Time, std::uint64_t>, Queue*> alarms_;
   std::uint64_t last_serial_ = 0;
 };

@@ -50,9 +50,9 @@ TEST_F(FairQueueTest, ABlockedShapeStepsAsideUntilItFits) {
   EXPECT_EQ(first(), 3u);
   job(4, 9, 4);
   EXPECT_EQ(first(), 3u) << "the newcomer has the same shape";
-  queue_.unblock_fitting({3, 0, 0});
+  queue_.unblock_fitting({{3, 0, 0}, {}});
   EXPECT_EQ(first(), 3u);
-  queue_.unblock_fitting({4, 0, 0});
+  queue_.unblock_fitting({{4, 0, 0}, {}});
   EXPECT_EQ(first(), 1u);
 }
 
@@ -75,7 +75,7 @@ TEST_F(FairQueueTest, TheClockOfABlockedQueueRunsUntilItIsPlaced) {
   EXPECT_FALSE(queue_.next_alarm());
   queue_.block(*queue.shape, kNow);
   EXPECT_EQ(queue_.next_alarm(), kNow + seconds(60));
-  queue_.unblock_fitting({1, 0, 0});
+  queue_.unblock_fitting({{1, 0, 0}, {}});
   queue_.block(*queue.shape, kNow + seconds(30));
   EXPECT_EQ(queue_.next_alarm(), kNow + seconds(60)) << "blocked again, but never placed";
   EXPECT_EQ(queue_.take_alarm(kNow + seconds(59)), nullptr);

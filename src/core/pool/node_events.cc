@@ -21,7 +21,7 @@ Node* Pool::State::heard_from(NodeId id) {
 void Pool::State::fill_room(Node& node) {
   if (!node.connected) return;
   while (Lease* lease = node.ahead.front()) {
-    if (!lease->job->request.per_task.fits_in(node.room())) return;
+    if (!node.has_room_for(lease->job->request.needs())) return;
     move_into_room(*lease);
   }
 }
@@ -45,16 +45,16 @@ void Pool::State::review(Node& node) {
   }
   for (Lease* lease : node.in_room.all()) {
     if (lease->started) continue;
-    const Resources& needs = lease->job->request.per_task;
-    if (node.closed || !needs.fits_in(node.offered - used)) {
+    const Terms needs = lease->job->request.needs();
+    if (node.closed || !needs.fits_in({node.offered - used, node.admits})) {
       take_back(*lease);
     } else {
-      used = used + needs;
+      used = used + needs.resources;
     }
   }
   for (Lease* lease : node.ahead.all()) {
     const bool has_waited = lease->leased_at + kPatienceAhead <= now;
-    const bool can_start = !node.closed && lease->job->request.per_task.fits_in(node.offered);
+    const bool can_start = !node.closed && node.could_take(lease->job->request.needs());
     if (!lease->started && (has_waited || !can_start)) take_back(*lease);
   }
   if (!node.ahead.empty()) review_later(node, std::max(node.ahead.front()->leased_at, now) + kPatienceAhead);
@@ -72,6 +72,7 @@ void Pool::on_node_hello(NodeId id, const NodeHello& hello, Time now) {
   node.connected = true;
   node.silent = false;
   node.offered = hello.offered;
+  node.admits = hello.admits;
   node.closed = hello.closed;
   state.nodes.changed_offers();
   state.nodes.heard(node, state.now);
@@ -115,12 +116,13 @@ void Pool::on_heartbeat(NodeId id, Time now) {
   state_->heard_from(id);
 }
 
-void Pool::on_offer(NodeId id, const Resources& offered, bool closed, Time now) {
+void Pool::on_offer(NodeId id, const Terms& offered, bool closed, Time now) {
   state_->advance(now);
   Node* node = state_->heard_from(id);
   if (node == nullptr) return;
-  const bool is_less = closed || !node->offered.fits_in(offered);
-  node->offered = offered;
+  const bool is_less = closed || !Terms{node->offered, node->admits}.fits_in(offered);
+  node->offered = offered.resources;
+  node->admits = offered.admission;
   node->closed = closed;
   state_->nodes.changed_offers();
   // Words of a session arrive in order: what is not known as started has not started, and will not.

@@ -52,23 +52,23 @@ void NodeTable::refresh(Node& node) {
   if (time_ahead) aheads_.emplace(std::pair(*time_ahead, node.id), &node);
 }
 
-Node* NodeTable::find_room(const Resources& needs) const {
-  return rooms_.is_large(needs) ? rooms_.find_tightest(needs) : rooms_.find_emptiest(needs);
+Node* NodeTable::find_room(const Terms& needs) const {
+  return rooms_.is_large(needs.resources) ? rooms_.find_tightest(needs) : rooms_.find_emptiest(needs);
 }
 
-Node* NodeTable::find_ahead(const Resources& needs, std::int64_t core_micros) const {
+Node* NodeTable::find_ahead(const Terms& needs, std::int64_t core_micros) const {
   int tries = 0;
   for (const auto& [key, node] : aheads_) {
     if (key.first > options_.prefetch_span.micros || ++tries > kMaxTries) return nullptr;
     const std::int64_t then = (node->ahead_core_micros + core_micros) / static_cast<std::int64_t>(node->brief_cores);
-    if (then <= options_.prefetch_span.micros && needs.fits_in(node->offered)) return node;
+    if (then <= options_.prefetch_span.micros && node->could_take(needs)) return node;
   }
   return nullptr;
 }
 
-bool NodeTable::any_open_fits(const Resources& needs) const {
+bool NodeTable::any_open_fits(const Terms& needs) const {
   return std::ranges::any_of(
-      nodes_, [&](const auto& entry) { return entry.second.is_open() && needs.fits_in(entry.second.offered); });
+      nodes_, [&](const auto& entry) { return entry.second.is_open() && entry.second.could_take(needs); });
 }
 
 void NodeTable::watch(Node& node) {

@@ -25,6 +25,7 @@ struct Node {
   bool silent = false;  // connected, but not heard of for a lease
   bool closed = false;
   Resources offered;
+  Admission admits;
   Resources used;  // by leases in room; may exceed an offer that has shrunk
   LeaseList in_room;
   LeaseList ahead;                     // prefetched
@@ -42,6 +43,8 @@ struct Node {
 
   bool is_open() const { return connected && !silent && !closed; }
   Resources room() const { return offered - used; }
+  bool has_room_for(const Terms& needs) const { return needs.fits_in({room(), admits}); }
+  bool could_take(const Terms& needs) const { return needs.fits_in({offered, admits}); }  // when idle
   std::uint32_t leases() const { return in_room.size() + ahead.size(); }
 };
 
@@ -61,13 +64,13 @@ class NodeTable {
 
   // A node with room for `needs`, or null: for small tasks the relatively emptiest one, so that every node takes its
   // share; for large ones the one with the least room, so that big gaps stay whole.
-  Node* find_room(const Resources& needs) const;
+  Node* find_room(const Terms& needs) const;
 
   // A node whose turn-over leaves place for `core_micros` more work ahead, or null.
-  Node* find_ahead(const Resources& needs, std::int64_t core_micros) const;
+  Node* find_ahead(const Terms& needs, std::int64_t core_micros) const;
 
   // Whether an open node could take it when idle. Remembered by the caller for as long as version() stays.
-  bool any_open_fits(const Resources& needs) const;
+  bool any_open_fits(const Terms& needs) const;
   std::uint64_t version() const { return version_; }
   void changed_offers() { ++version_; }  // a node came, went, opened, closed or offers something else
 

@@ -37,7 +37,7 @@ void Placement::placed(const Choice& choice) {
 void Placement::freed(Node& node) {
   nodes_.refresh(node);
   const bool takes_more = node.is_open() && node.reserved_for == nullptr && node.leases() < kMaxLeasesPerNode;
-  if (takes_more) queue_.unblock_fitting(node.room());
+  if (takes_more) queue_.unblock_fitting({node.room(), node.admits});
 }
 
 void Placement::unreserve(Queue& queue) {
@@ -56,13 +56,13 @@ void Placement::release(Node& node, Time now) {
   queue_.drop_if_empty(*queue);
 }
 
-Node* Placement::best_to_drain(const Resources& needs) {
+Node* Placement::best_to_drain(const Terms& needs) {
   std::size_t open = 0;
   Node* best = nullptr;
   for (auto& [id, node] : nodes_.all()) {
     if (!node.is_open()) continue;
     ++open;
-    if (node.reserved_for != nullptr || !needs.fits_in(node.offered)) continue;
+    if (node.reserved_for != nullptr || !node.could_take(needs)) continue;
     if (best == nullptr || node.room().cores > best->room().cores) best = &node;
   }
   return reservations_.size() < std::max<std::size_t>(1, open / kReservedPart) ? best : nullptr;
@@ -84,10 +84,10 @@ std::optional<Choice> Placement::next_reserved(Time now) {
   for (auto entry = reservations_.begin(); entry != reservations_.end();) {
     Queue& queue = *entry->second;
     Node& node = *(entry++)->second->reserved;
-    const Resources& needs = queue.shape->needs;
-    if (queue.jobs.empty() || !node.is_open() || !needs.fits_in(node.offered)) {
+    const Terms& needs = queue.shape->needs;
+    if (queue.jobs.empty() || !node.is_open() || !node.could_take(needs)) {
       release(node, now);
-    } else if (needs.fits_in(node.room()) && node.leases() < kMaxLeasesPerNode) {
+    } else if (node.has_room_for(needs) && node.leases() < kMaxLeasesPerNode) {
       return Choice{&queue, queue.jobs.begin()->second, &node};
     }
   }
@@ -110,8 +110,8 @@ std::optional<Choice> Placement::next_ahead() {
     // Whoever is next in turn decides: leasing ahead for those behind would fill the room that the next one waits for.
     Job& job = *head.job;
     if (job.fresh.empty() || !job.is_brief(options_.prefetch_span)) return false;
-    const Resources& needs = job.request.per_task;
-    const std::int64_t work = std::max(job.busy.mean(), kLeastTaskTime).micros * std::int64_t{needs.cores};
+    const Terms needs = job.request.needs();
+    const std::int64_t work = std::max(job.busy.mean(), kLeastTaskTime).micros * std::int64_t{needs.resources.cores};
     if (Node* node = nodes_.find_ahead(needs, work)) choice = Choice{head.queue, &job, node, true, work};
     return false;
   });

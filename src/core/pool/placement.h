@@ -41,7 +41,7 @@ class Placement {
 
  private:
   void reserve(Queue& queue, Time now);
-  Node* best_to_drain(const Resources& needs);
+  Node* best_to_drain(const Terms& needs);
   void unreserve(Queue& queue);
   std::optional<Choice> next_reserved(Time now);
   std::optional<Choice> next_ahead();

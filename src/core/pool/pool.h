@@ -21,6 +21,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "core/admission.h"
 #include "core/outcome.h"
 #include "core/resources.h"
 
@@ -61,12 +62,16 @@ struct JobRequest {
   Resources per_task;
   std::uint32_t retries = 0;
   std::vector<JobId> after;  // known jobs
+  Admission admission = {};  // follows from the job's specification, so no store keeps it
+
+  Terms needs() const { return {per_task, admission}; }  // of one task
 };
 
 struct NodeHello {
   Resources offered;
   bool closed = false;
   std::vector<AttemptId> held;  // running there, or finished and not yet acknowledged
+  Admission admits = {};
 };
 
 // --- effects
@@ -148,15 +153,17 @@ enum class Cause : std::uint8_t {
   kTooLarge,
   kNodesClosed,
   kBusy,
-  kBackoff
+  kBackoff,
+  kNotAdmitted
 };  // as hearth.v1.WhyReply.Cause
 
 struct Why {
   Cause cause = Cause::kEnded;
   std::vector<JobId> jobs;  // at most 10
   Resources largest_offer;  // with kTooLarge: the largest node's
-  std::uint32_t nodes = 0;  // with kBusy and kNodesClosed: how many could take it
-  Duration wait;            // with kBackoff
+  std::uint32_t nodes =
+      0;          // with kBusy and kNodesClosed: how many could take it; with kNotAdmitted: how many are large enough
+  Duration wait;  // with kBackoff
 };
 
 // --- restoring
@@ -196,7 +203,7 @@ class Pool {
   void on_node_gone(NodeId node, Time now);     // its session ended; its leases run on
   void on_node_removed(NodeId node, Time now);  // its device was revoked or left: its leases end now
   void on_heartbeat(NodeId node, Time now);     // any word from the node counts as one
-  void on_offer(NodeId node, const Resources& offered, bool closed, Time now);
+  void on_offer(NodeId node, const Terms& offered, bool closed, Time now);
   void on_started(NodeId node, AttemptId attempt, Time now);
   void on_finished(NodeId node, AttemptId attempt, Failure failure, Time now);
 

@@ -23,12 +23,14 @@ bool RoomIndex::ByShare::operator()(const Bucket& a, const Bucket& b) const {
   const std::uint64_t share_a = std::uint64_t{a.free_cores} * b.cores;
   const std::uint64_t share_b = std::uint64_t{b.free_cores} * a.cores;
   if (share_a != share_b) return share_a > share_b;
-  // Nodes with GPUs last: they are to be free for those who need one.
-  return std::tie(a.free_gpus, b.free_cores, b.cores) < std::tie(b.free_gpus, a.free_cores, a.cores);
+  // Nodes with GPUs last, and those that admit more: they are to be free for those who need that.
+  return std::tie(a.free_gpus, a.admits, b.free_cores, b.cores) <
+         std::tie(b.free_gpus, b.admits, a.free_cores, a.cores);
 }
 
 bool RoomIndex::ByCores::operator()(const Bucket& a, const Bucket& b) const {
-  return std::tie(a.free_gpus, a.free_cores, a.cores) < std::tie(b.free_gpus, b.free_cores, b.cores);
+  return std::tie(a.free_gpus, a.admits, a.free_cores, a.cores) <
+         std::tie(b.free_gpus, b.admits, b.free_cores, b.cores);
 }
 
 void RoomIndex::insert(Node& node, const Place& place) {
@@ -52,7 +54,8 @@ void RoomIndex::erase(const Node& node, const Place& place) {
 void RoomIndex::update(Node& node, bool is_found) {
   const Resources room = node.room();
   std::optional<Place> place;
-  if (is_found && room.cores > 0) place = Place{{room.cores, node.offered.cores, room.gpus}, room.memory_bytes};
+  if (is_found && room.cores > 0)
+    place = Place{{room.cores, node.offered.cores, room.gpus, node.admits}, room.memory_bytes};
   if (node.place == place) return;
   if (node.place) erase(node, *node.place);
   node.place = place;
@@ -60,19 +63,21 @@ void RoomIndex::update(Node& node, bool is_found) {
 }
 
 template <class Buckets>
-Node* RoomIndex::find_in(const Buckets& buckets, const Resources& needs) {
+Node* RoomIndex::find_in(const Buckets& buckets, const Terms& needs) {
   for (const auto& [bucket, entry] : buckets) {
-    if (bucket.free_cores < needs.cores || bucket.free_gpus < needs.gpus) continue;
+    const bool suits = bucket.free_cores >= needs.resources.cores && bucket.free_gpus >= needs.resources.gpus &&
+                       needs.admission.is_granted_by(bucket.admits);
+    if (!suits) continue;
     const Nodes* nodes = nodes_of(entry);
-    const auto node = nodes->lower_bound({needs.memory_bytes, NodeId{}});
+    const auto node = nodes->lower_bound({needs.resources.memory_bytes, NodeId{}});
     if (node != nodes->end()) return node->second;
   }
   return nullptr;
 }
 
-Node* RoomIndex::find_emptiest(const Resources& needs) const { return find_in(by_share_, needs); }
+Node* RoomIndex::find_emptiest(const Terms& needs) const { return find_in(by_share_, needs); }
 
-Node* RoomIndex::find_tightest(const Resources& needs) const { return find_in(by_cores_, needs); }
+Node* RoomIndex::find_tightest(const Terms& needs) const { return find_in(by_cores_, needs); }
 
 bool RoomIndex::is_large(const Resources& needs) const {
   if (needs.gpus > 0) return true;

@@ -1,5 +1,6 @@
-// Nodes by their free room. Nodes that offer and have free the same cores and GPUs share a bucket, ordered by memory; a
-// search visits buckets, of which there are as many as there are distinct (free cores, cores, GPUs), never nodes.
+// Nodes by their free room. Nodes that offer and have free the same cores and GPUs and admit the same share a bucket,
+// ordered by memory; a search visits buckets, of which there are as many as there are distinct (free cores, cores,
+// GPUs, admissions), never nodes.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,7 @@
 #include <utility>
 
 #include "base/ids.h"
-#include "core/resources.h"
+#include "core/admission.h"
 
 namespace hearth::pool {
 
@@ -20,6 +21,7 @@ class RoomIndex {
     std::uint32_t free_cores = 0;
     std::uint32_t cores = 0;
     std::uint32_t free_gpus = 0;
+    Admission admits;
     bool operator==(const Bucket&) const = default;
   };
   struct Place {
@@ -32,10 +34,10 @@ class RoomIndex {
   void update(Node& node, bool is_found);
 
   // The node with the largest share of its cores free that fits, or null; of those the one with the least memory.
-  Node* find_emptiest(const Resources& needs) const;
+  Node* find_emptiest(const Terms& needs) const;
 
   // The node with the fewest free cores that fits, or null.
-  Node* find_tightest(const Resources& needs) const;
+  Node* find_tightest(const Terms& needs) const;
 
   // Whether tasks of this size are to be placed tightly: a GPU, or more than half of the largest node in the index.
   bool is_large(const Resources& needs) const;
@@ -50,7 +52,7 @@ class RoomIndex {
   using Nodes = std::map<std::pair<std::uint64_t, NodeId>, Node*>;  // by memory
 
   template <class Buckets>
-  static Node* find_in(const Buckets& buckets, const Resources& needs);
+  static Node* find_in(const Buckets& buckets, const Terms& needs);
   void insert(Node& node, const Place& place);
   void erase(const Node& node, const Place& place);
 

@@ -27,36 +27,47 @@ class RoomIndexTest : public testing::Test {
 TEST_F(RoomIndexTest, FindsTheEmptiestInProportionAndTheTightest) {
   Node& large = node(1, {16, 100, 0}, {8, 0, 0});  // half free, 8 cores
   Node& small = node(2, {4, 100, 0}, {1, 0, 0});   // three quarters free, 3 cores
-  EXPECT_EQ(index_.find_emptiest({1, 0, 0}), &small);
-  EXPECT_EQ(index_.find_emptiest({4, 0, 0}), &large);
-  EXPECT_EQ(index_.find_tightest({3, 0, 0}), &small);
-  EXPECT_EQ(index_.find_emptiest({9, 0, 0}), nullptr);
+  EXPECT_EQ(index_.find_emptiest({{1, 0, 0}, {}}), &small);
+  EXPECT_EQ(index_.find_emptiest({{4, 0, 0}, {}}), &large);
+  EXPECT_EQ(index_.find_tightest({{3, 0, 0}, {}}), &small);
+  EXPECT_EQ(index_.find_emptiest({{9, 0, 0}, {}}), nullptr);
 }
 
 TEST_F(RoomIndexTest, MemoryAndGpusDecideToo) {
   Node& plain = node(1, {4, 50, 0});
   Node& roomy = node(2, {4, 100, 0});
   Node& gpu = node(3, {4, 100, 1});
-  EXPECT_EQ(index_.find_emptiest({1, 10, 0}), &plain);
-  EXPECT_EQ(index_.find_emptiest({1, 51, 0}), &roomy);
-  EXPECT_EQ(index_.find_emptiest({1, 10, 1}), &gpu);
-  EXPECT_EQ(index_.find_tightest({1, 101, 0}), nullptr);
+  EXPECT_EQ(index_.find_emptiest({{1, 10, 0}, {}}), &plain);
+  EXPECT_EQ(index_.find_emptiest({{1, 51, 0}, {}}), &roomy);
+  EXPECT_EQ(index_.find_emptiest({{1, 10, 1}, {}}), &gpu);
+  EXPECT_EQ(index_.find_tightest({{1, 101, 0}, {}}), nullptr);
+}
+
+TEST_F(RoomIndexTest, NodesThatAdmitMoreAreKeptForThoseWhoNeedIt) {
+  Node& open = node(1, {4, 100, 0});
+  open.admits = {.listed_hosts = true};
+  index_.update(open, true);
+  Node& plain = node(2, {4, 100, 0});
+  EXPECT_EQ(index_.find_emptiest({{1, 10, 0}, {}}), &plain);
+  EXPECT_EQ(index_.find_emptiest({{1, 10, 0}, {.listed_hosts = true}}), &open);
+  EXPECT_EQ(index_.find_tightest({{1, 10, 0}, {.listed_hosts = true}}), &open);
+  EXPECT_EQ(index_.find_emptiest({{1, 10, 0}, {.full_network = true}}), nullptr);
 }
 
 TEST_F(RoomIndexTest, FollowsItsNodes) {
   Node& only = node(1, {4, 100, 0});
   only.used = {3, 90, 0};
   index_.update(only, true);
-  EXPECT_EQ(index_.find_emptiest({2, 0, 0}), nullptr);
-  EXPECT_EQ(index_.find_emptiest({1, 10, 0}), &only);
+  EXPECT_EQ(index_.find_emptiest({{2, 0, 0}, {}}), nullptr);
+  EXPECT_EQ(index_.find_emptiest({{1, 10, 0}, {}}), &only);
   only.used = {5, 0, 0};  // more than it offers now
   index_.update(only, true);
-  EXPECT_EQ(index_.find_emptiest({1, 0, 0}), nullptr);
+  EXPECT_EQ(index_.find_emptiest({{1, 0, 0}, {}}), nullptr);
   only.used = {};
   index_.update(only, false);
-  EXPECT_EQ(index_.find_emptiest({1, 0, 0}), nullptr);
+  EXPECT_EQ(index_.find_emptiest({{1, 0, 0}, {}}), nullptr);
   index_.update(only, true);
-  EXPECT_EQ(index_.find_tightest({4, 100, 0}), &only);
+  EXPECT_EQ(index_.find_tightest({{4, 100, 0}, {}}), &only);
 }
 
 TEST_F(RoomIndexTest, LargeIsMoreThanHalfOfTheLargestNode) {

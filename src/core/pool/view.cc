@@ -25,11 +25,11 @@ bool is_larger(const Resources& a, const Resources& b) {
 }
 
 // The jobs whose leases are in the room of the open nodes that could take `needs`.
-std::vector<JobId> jobs_on(const NodeTable& nodes, const Resources& needs, JobId except) {
+std::vector<JobId> jobs_on(const NodeTable& nodes, const Terms& needs, JobId except) {
   std::set<JobId> found;
   std::uint32_t looked = 0;
   for (const auto& [id, node] : nodes.all()) {
-    if (!node.is_open() || !needs.fits_in(node.offered)) continue;
+    if (!node.is_open() || !node.could_take(needs)) continue;
     for (const Lease* lease = node.in_room.front(); lease != nullptr; lease = lease->after) {
       if (found.size() == kMaxNamed || ++looked > kMaxLooked) return {found.begin(), found.end()};
       if (lease->attempt.task.job != except) found.insert(lease->attempt.task.job);
@@ -42,18 +42,21 @@ std::vector<JobId> jobs_on(const NodeTable& nodes, const Resources& needs, JobId
 struct Survey {
   std::uint32_t connected = 0;
   std::uint32_t large_enough = 0;
-  std::uint32_t open = 0;  // and large enough
+  std::uint32_t admitting = 0;  // and large enough
+  std::uint32_t open = 0;       // and all that
   Resources largest;
 };
 
-Survey survey(const NodeTable& nodes, const Resources& needs) {
+Survey survey(const NodeTable& nodes, const Terms& needs) {
   Survey found;
   for (const auto& [id, node] : nodes.all()) {
     if (!node.connected || node.silent) continue;
     ++found.connected;
     if (is_larger(node.offered, found.largest)) found.largest = node.offered;
-    if (!needs.fits_in(node.offered)) continue;
+    if (!needs.resources.fits_in(node.offered)) continue;
     ++found.large_enough;
+    if (!node.could_take(needs)) continue;
+    ++found.admitting;
     if (!node.closed) ++found.open;
   }
   return found;
@@ -94,7 +97,7 @@ std::optional<Why> Pool::why(JobId id, Time now) const {
     }
     return why;
   }
-  const Resources& needs = job->request.per_task;
+  const Terms needs = job->request.needs();
   const Survey found = survey(state_->nodes, needs);
   if (job->pending() == 0) {
     why.cause = Cause::kRunning;
@@ -103,9 +106,12 @@ std::optional<Why> Pool::why(JobId id, Time now) const {
   } else if (found.large_enough == 0) {
     why.cause = Cause::kTooLarge;
     why.largest_offer = found.largest;
+  } else if (found.admitting == 0) {
+    why.cause = Cause::kNotAdmitted;
+    why.nodes = found.large_enough;
   } else if (found.open == 0) {
     why.cause = Cause::kNodesClosed;
-    why.nodes = found.large_enough;
+    why.nodes = found.admitting;
   } else if (!job->has_ready()) {
     why.cause = Cause::kBackoff;
     why.wait = state_->wait_of(*job, std::max(now, state_->now));
