@@ -139,11 +139,13 @@ class Sandbox {
 
   // start() in two steps, so that the slow one can be taken ahead of the program's turn: arm() does everything but let
   // the program run, which release() does. No input can be made after arm(). An armed program that cannot be started
-  // ends before its release. Errors of arm(): also kUnimplemented, where nothing would hold back the program if this
-  // process died; start() does it all then.
-  virtual Result<void> arm(const Command& command, std::function<void(Stream, std::string_view)> on_output,
-                           std::function<void(const Exit&)> on_exit) = 0;
-  virtual Result<void> release() = 0;
+  // may end before its release. Errors of arm(): also kUnimplemented, where this level cannot, or nothing would hold
+  // back the program if this process died; start() does it all then.
+  virtual Result<void> arm(const Command& /*command*/, std::function<void(Stream, std::string_view)> /*on_output*/,
+                           std::function<void(const Exit&)> /*on_exit*/) {
+    return fail(Code::kUnimplemented, "this level of isolation starts programs in one step");
+  }
+  virtual Result<void> release() { return fail(Code::kFailedPrecondition, "the program has not been made ready"); }
 
   virtual void kill() = 0;  // ends every process; on_exit follows
 
