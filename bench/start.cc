@@ -102,7 +102,7 @@ net::Async<JobTimes> run_job(account::Session& owner) {
 
 double start_in_own_sandbox(sandbox::Host& host, std::size_t number) {
   const std::int64_t begin = clock_nanos();
-  auto box = host.prepare(std::to_string(number), {.memory_bytes = kMemory, .scratch_bytes = kMemory});
+  auto box = host.prepare(std::to_string(number), {.memory_bytes = kMemory, .scratch_bytes = kMemory}, {});
   if (!box) give_up(box.error().message);
   std::string text;
   std::promise<void> ended;
