@@ -230,7 +230,7 @@ std::string last_lines(const std::filesystem::path& file, std::size_t count) {
 
 std::filesystem::path this_program() {
   std::error_code failure;
-  const std::filesystem::path file = std::filesystem::read_symlink("/proc/self/exe", failure);
+  std::filesystem::path file = std::filesystem::read_symlink("/proc/self/exe", failure);
   // A replaced program has no name any more; its daemons go on with what runs.
   if (failure || !std::filesystem::exists(file, failure)) return "/proc/self/exe";
   return file;
