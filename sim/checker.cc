@@ -10,7 +10,9 @@ using pool::TaskState;
 
 constexpr std::uint32_t kMaxLosses = 20;
 
-bool is_own_doing(Failure why) { return why != Failure::kNodeLost && why != Failure::kCancelled; }
+bool is_own_doing(Failure why) {
+  return why != Failure::kNodeLost && why != Failure::kCancelled && why != Failure::kOwner;
+}
 
 bool is_leased(const StoredTask* task, AttemptId attempt) {
   return task != nullptr && task->state == TaskState::kLeased && task->epoch == attempt.epoch;
@@ -63,7 +65,8 @@ void Checker::check(const Store& store, const pool::RequeueRecord& record) {
   const StoredTask* row = store.find(record.attempt.task);
   if (!is_leased(row, record.attempt)) return universe_.fail(record.attempt, "is requeued but not leased");
   const std::uint32_t failures = row->failures + (is_own_doing(record.why) ? 1 : 0);
-  if (record.failures != failures || record.attempts != row->attempts) {
+  const std::uint32_t attempts = row->attempts - (record.why == Failure::kOwner ? 1 : 0);
+  if (record.failures != failures || record.attempts != attempts) {
     universe_.fail(record.attempt, "is requeued with", record.failures, "failures, not", failures);
   }
   if (is_own_doing(record.why) && !ended_so(record.attempt, record.why)) {
@@ -187,6 +190,7 @@ void Checker::check_nobody_idles(const pool::Pool& pool, const std::set<JobId>& 
 void Checker::check_start(NodeId node, const node::Agent& agent, const Resources& running) {
   if (!running.fits_in(agent.offered())) universe_.fail("node", node, "runs more than it offers");
   if (agent.closed()) universe_.fail("node", node, "starts something while it is closed");
+  if (agent.frozen()) universe_.fail("node", node, "starts something while its owner is at it");
 }
 
 }  // namespace hearth::sim

@@ -20,8 +20,35 @@ void Machine::boot() {
   agent_ = std::make_unique<node::Agent>(options, size_);
   agent_->on_local_time(minute_, universe_.now());
   agent_->on_policy(policy_, universe_.now());
-  flush();
+  agent_->on_stopped(stopped_, universe_.now());
+  look_for_ever();
   dial();
+}
+
+void Machine::look_around() {
+  agent_->on_surroundings({.has_seat = true, .idle = owner_present_ ? Duration{} : minutes(60)}, universe_.now());
+  flush();
+}
+
+void Machine::look_for_ever() {
+  look_around();
+  universe_.scheduler.after(seconds(3), [this, life = life_] {
+    if (life == life_) look_for_ever();
+  });
+}
+
+void Machine::set_owner_present(bool present) {
+  owner_present_ = present;
+  universe_.say("node", id_, present ? "is used by its owner" : "is left by its owner");
+  if (is_up()) look_around();
+}
+
+void Machine::stop_everything(bool stopped) {
+  stopped_ = stopped;
+  if (!is_up()) return;
+  universe_.say("node", id_, stopped ? "is stopped" : "is resumed");
+  agent_->on_stopped(stopped, universe_.now());
+  flush();
 }
 
 void Machine::crash() {
@@ -82,7 +109,10 @@ void Machine::on_message(SessionId session, const HubMessage& message) {
     const AttemptId attempt = assign->assignment.attempt;
     universe_.say("node", id_, "is assigned", attempt);
     const auto [program, is_new] = programs_.try_emplace(attempt);
-    if (is_new) program->second = {assign->assignment, assign->behaviour};
+    if (is_new) {
+      program->second.assignment = assign->assignment;
+      program->second.behaviour = assign->behaviour;
+    }
     agent_->on_assign(assign->assignment, now);
     const auto held = agent_->held();
     if (is_new && !std::ranges::binary_search(held, attempt)) programs_.erase(program);  // refused
@@ -121,6 +151,9 @@ void Machine::later(AttemptId attempt, Stage stage, Duration span, std::function
   Program& program = programs_.at(attempt);
   program.stage = stage;
   program.token = ++last_token_;
+  program.due = universe_.now() + span;
+  program.then = then;
+  program.frozen_with.reset();
   universe_.scheduler.after(span, [this, attempt, token = program.token, life = life_, then = std::move(then)] {
     if (life != life_) return;
     const auto entry = programs_.find(attempt);
@@ -161,8 +194,30 @@ void Machine::act(const node::Run& order) {
   });
 }
 
+void Machine::act(const node::Freeze& order) {
+  Program& program = programs_.at(order.attempt);
+  if (program.stage != Stage::kRunning || program.frozen_with) return universe_.fail(order.attempt, "freezes twice");
+  program.frozen_with = program.due - universe_.now();
+  program.token = 0;
+  universe_.say("node", id_, "freezes", order.attempt);
+  universe_.scheduler.after(universe_.random.between(Duration{}, milliseconds(50)),
+                            [this, attempt = order.attempt, life = life_] {
+                              if (life != life_) return;
+                              agent_->on_frozen(attempt, !universe_.random.chance(30), universe_.now());
+                              flush();
+                            });
+}
+
+void Machine::act(const node::Thaw& order) {
+  Program& program = programs_.at(order.attempt);
+  if (!program.frozen_with) return universe_.fail(order.attempt, "thaws but is not frozen");
+  if (agent_->frozen()) universe_.fail("node", id_, "thaws something while its owner is at it");
+  later(order.attempt, Stage::kRunning, *program.frozen_with, program.then);
+}
+
 void Machine::act(const node::Kill& order) {
-  programs_.at(order.attempt).outcome = Failure::kTimeLimit;
+  const bool is_owner = order.reason == node::KillReason::kOwner;
+  programs_.at(order.attempt).outcome = is_owner ? Failure::kOwner : Failure::kTimeLimit;
   later(order.attempt, Stage::kRunning, milliseconds(10), [this, attempt = order.attempt](Program& ended) {
     used_ = used_ - ended.assignment.needs;
     ended.stage = Stage::kCollecting;

@@ -29,6 +29,8 @@ class Machine {
 
   void set_policy(const node::Policy& policy);  // outlives crashes, as a file does
   void set_time_of_day(std::uint16_t minute);
+  void set_owner_present(bool present);  // outlives crashes, as a person does
+  void stop_everything(bool stopped);
   void on_message(SessionId session, const HubMessage& message);
   void on_session_lost(SessionId session);
   SessionId session() const { return session_; }
@@ -42,17 +44,24 @@ class Machine {
     Stage stage = Stage::kAssigned;
     Failure outcome = Failure::kNone;
     std::uint64_t token = 0;  // of the event that it waits for
+    Time due;                 // when that event comes
+    std::function<void(Program&)> then;
+    std::optional<Duration> frozen_with;  // what was left until then
   };
 
   void dial();
   void flush();
   void plan_wake();
+  void look_around();
+  void look_for_ever();
   void say(const NodeMessage& message);
   void later(AttemptId attempt, Stage stage, Duration span, std::function<void(Program&)> then);
 
   void act(const node::Prepare& order);
   void act(const node::Run& order);
   void act(const node::Kill& order);
+  void act(const node::Freeze& order);
+  void act(const node::Thaw& order);
   void act(const node::Collect& order);
   void act(const node::Wipe& order);
   void act(const node::SendStarted& order);
@@ -67,6 +76,8 @@ class Machine {
   Resources size_;
   node::Policy policy_;
   std::uint16_t minute_ = 0;
+  bool owner_present_ = false;
+  bool stopped_ = false;
   bool retired_ = false;
 
   // Lost in a crash.

@@ -140,6 +140,9 @@ node::Policy World::random_policy(const Machine& machine) {
   policy.from_minute = static_cast<std::uint16_t>(random.below(kMinutesPerDay));
   policy.to_minute = static_cast<std::uint16_t>(random.below(kMinutesPerDay));
   policy.draining = random.chance(100);
+  policy.owner_first.quiet = random.between(seconds(1), seconds(20));
+  policy.owner_first.patience = random.between(seconds(1), seconds(60));
+  policy.owner_first.grace = random.between(Duration{}, seconds(5));
   return policy;
 }
 
@@ -161,6 +164,15 @@ void World::befall(Machine& machine) {
   if (universe_.strikes(scenario.offer_change)) {
     machine.set_time_of_day(static_cast<std::uint16_t>(random.below(kMinutesPerDay)));
     machine.set_policy(random_policy(machine));
+  }
+  if (universe_.strikes(scenario.owner_return)) {
+    machine.set_owner_present(true);
+    universe_.scheduler.after(random.between(seconds(1), seconds(60)),
+                              [&machine] { machine.set_owner_present(false); });
+  }
+  if (universe_.strikes(scenario.owner_return / 6)) {
+    machine.stop_everything(true);
+    universe_.scheduler.after(random.between(seconds(1), seconds(20)), [&machine] { machine.stop_everything(false); });
   }
 }
 
@@ -206,6 +218,8 @@ void World::calm_down() {
   for (const auto& [id, machine] : machines_) {
     network_.isolate(id, false);
     machine->boot();
+    machine->set_owner_present(false);
+    machine->stop_everything(false);
     if (!machine->is_retired()) machine->set_policy({.limit = machine->size()});
   }
 }

@@ -21,6 +21,7 @@
 #include "net/crypto.h"
 #include "net/mdns.h"
 #include "node/node.h"
+#include "presence/presence.h"
 #include "sandbox/sandbox.h"
 #ifdef HEARTH_WITH_PAGE
 #include "web/page.h"
@@ -151,10 +152,27 @@ std::vector<cli::Finding> test_sandbox(const std::filesystem::path&) {
   return findings;
 }
 
+// By which this PC sees that its owner is here. None is required: what nothing can tell counts as the owner's presence.
+std::vector<cli::Finding> look_for_owner_sources() {
+  std::vector<cli::Finding> findings;
+  for (const presence::SourceState& source : presence::Watcher::start({}, [](const presence::Sight&) {})->sources()) {
+    findings.push_back({"owner: " + source.name, source.ok, false, source.detail,
+                        source.ok ? "" : "nothing on a PC where nobody sits; else see hearth limit --owner-first"});
+  }
+  return findings;
+}
+
+// The sandbox first: its test needs a process of one thread.
+std::vector<cli::Finding> test_this_pc(const std::filesystem::path& home) {
+  std::vector<cli::Finding> findings = test_sandbox(home);
+  for (cli::Finding& finding : look_for_owner_sources()) findings.push_back(std::move(finding));
+  return findings;
+}
+
 }  // namespace
 }  // namespace hearth
 
 int main(int argc, char** argv) {
   return hearth::cli::run(argc, argv,
-                          {.hub = hearth::run_hub, .node = hearth::run_node, .self_test = hearth::test_sandbox});
+                          {.hub = hearth::run_hub, .node = hearth::run_node, .self_test = hearth::test_this_pc});
 }

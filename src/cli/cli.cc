@@ -120,11 +120,35 @@ class CommandLine {
     text_option(limit, "--net", limit_.net, "WHAT",
                 "what tasks reach of the network: none; listed: the hosts that their job lists; full: the Internet");
     limit.add_flag("--none", limit_.none, "take all limits away first");
+    add_owner_options(limit);
+    add(app_, "stop-everything", "End all that others run on this PC, at once; nothing starts until \"hearth resume\".",
+        [this] { return cli::stop_everything(context_); });
+    add(app_, "resume", "Let others use this PC again after \"hearth stop-everything\".",
+        [this] { return cli::resume(context_); });
     add(app_, "doctor", "Tell what works on this PC, what does not, and how to mend it.",
         [this] { return doctor(context_); });
     CLI::App& daemon = add(app_, "daemon", "", [this] { return run_daemon(context_, daemon_); });
     daemon.group("");  // hidden: the supervisor's
     daemon.add_option("which", daemon_)->required()->check(CLI::IsMember({"hub", "node"}));
+  }
+
+  void add_owner_options(CLI::App& limit) {
+    text_option(limit, "--owner-first", limit_.owner_first, "MODE",
+                "freeze guests while you use this PC: auto (on a PC with a screen; the default), on or off");
+    text_option(limit, "--quiet", limit_.quiet, "SPAN", "without a sign of you, before they go on (default: 5m)");
+    text_option(limit, "--patience", limit_.patience, "SPAN",
+                "a task that is frozen longer goes back to the queue (default: 30m)");
+    text_option(limit, "--gpu-grace", limit_.gpu_grace, "SPAN",
+                "a frozen task that holds a GPU is ended after this (default: 30s)");
+    text_option(limit, "--battery", limit_.battery, "YES_NO", "whether guests run on battery (default: no)");
+    text_option(limit, "--metered", limit_.metered, "YES_NO",
+                "whether anything new starts on a metered link (default: no)");
+    text_option(limit, "--max-temperature", limit_.max_temperature, "CELSIUS",
+                "freeze guests at this heat until it is 10 less (default: 85; 0: never)");
+    text_option(limit, "--max-price", limit_.max_price, "PRICE",
+                "freeze guests while electricity costs more than this, by the tariff");
+    text_option(limit, "--tariff", limit_.tariff, "FILE",
+                "what electricity costs, a line for each span of the day: 22:00-06:00 0.21; read now, not later");
   }
 
   void add_device_commands() {

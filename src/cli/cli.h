@@ -50,7 +50,8 @@ struct Finding {
 struct Programs {
   std::function<int(const HubStart&)> hub;
   std::function<int(const NodeStart&)> node;
-  std::function<std::vector<Finding>(const std::filesystem::path& home)> self_test;  // of the sandbox
+  std::function<std::vector<Finding>(const std::filesystem::path& home)>
+      self_test;  // of the sandbox, and of what sees the owner
 };
 
 // Exit codes: 0 done, 1 failed, 2 usage; `run`: the program's own.

@@ -108,8 +108,9 @@ TEST_F(CommandLineTest, TheLastOfARepeatedOptionCounts) {
 TEST_F(CommandLineTest, HelpNamesEveryCommandButTheHiddenOne) {
   const Outcome outcome = run({"help"});
   EXPECT_EQ(outcome.code, 0);
-  for (const char* command : {"up", "down", "join", "leave", "limit", "doctor", "invite", "pair", "devices", "run",
-                              "jobs", "job", "logs", "cancel", "get", "why", "nodes", "status"}) {
+  for (const char* command :
+       {"up",   "down", "join", "leave",  "limit", "doctor", "invite", "pair",   "devices",         "run",
+        "jobs", "job",  "logs", "cancel", "get",   "why",    "nodes",  "status", "stop-everything", "resume"}) {
     EXPECT_NE(outcome.out.find(std::string("  ") + command + " "), std::string::npos) << command;
   }
   EXPECT_EQ(outcome.out.find("daemon "), std::string::npos);
@@ -147,10 +148,29 @@ TEST_F(CommandLineTest, TheManPageHasEveryCommandAndOption) {
   std::string unescaped = man.out;
   for (std::size_t at = unescaped.find("\\-"); at != std::string::npos; at = unescaped.find("\\-"))
     unescaped.erase(at, 1);
-  for (const char* command :
-       {"up",   "down",    "join",  "leave",  "limit",         "doctor",         "invite",
-        "pair", "devices", "run",   "jobs",   "job",           "logs",           "cancel",
-        "get",  "why",     "nodes", "status", "devices allow", "devices refuse", "devices revoke"}) {
+  for (const char* command : {"up",
+                              "down",
+                              "join",
+                              "leave",
+                              "limit",
+                              "doctor",
+                              "invite",
+                              "pair",
+                              "devices",
+                              "run",
+                              "jobs",
+                              "job",
+                              "logs",
+                              "cancel",
+                              "get",
+                              "why",
+                              "nodes",
+                              "status",
+                              "stop-everything",
+                              "resume",
+                              "devices allow",
+                              "devices refuse",
+                              "devices revoke"}) {
     EXPECT_NE(unescaped.find(std::string(".SS ") + command + "\n"), std::string::npos) << command;
     std::vector<std::string> words = {"help"};
     std::istringstream parts(command);

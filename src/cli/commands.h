@@ -43,6 +43,15 @@ struct LimitOptions {
   std::string memory;
   std::string hours;
   std::string net;
+  std::string owner_first;
+  std::string quiet;
+  std::string patience;
+  std::string gpu_grace;
+  std::string battery;
+  std::string metered;
+  std::string max_temperature;
+  std::string max_price;
+  std::string tariff;
   bool none = false;
 };
 
@@ -107,6 +116,10 @@ Result<int> status(const Context& context);
 
 // limits.cc
 Result<int> limit(const Context& context, const LimitOptions& options);
+
+// owner.cc
+Result<int> stop_everything(const Context& context);
+Result<int> resume(const Context& context);
 
 // doctor.cc
 Result<int> doctor(const Context& context);

@@ -108,6 +108,85 @@ Result<HubEndpoint> parse_endpoint_file(std::string_view text) {
   return HubEndpoint{static_cast<std::uint16_t>(port), static_cast<int>(process)};
 }
 
+namespace {
+
+constexpr std::uint64_t kMostSeconds = 30ULL * 86'400;
+
+// The getters for what may be absent.
+Result<void> get_optional(const json& object, const char* name, std::uint64_t most, std::optional<std::uint64_t>& out) {
+  std::uint64_t value = 0;
+  const Result<void> read = get_count(object, name, most, value);
+  if (read && !absent(object, name)) out = value;
+  return read;
+}
+
+Result<void> get_optional(const json& object, const char* name, std::optional<bool>& out) {
+  bool value = false;
+  const Result<void> read = get_bool(object, name, value);
+  if (read && !absent(object, name)) out = value;
+  return read;
+}
+
+Result<void> get_optional(const json& object, const char* name, std::optional<std::string>& out) {
+  std::string value;
+  const Result<void> read = get_text(object, name, value);
+  if (read && !absent(object, name)) out = value;
+  return read;
+}
+
+Result<void> get_owner_first(const json& policy, OwnerFirst& out) {
+  if (absent(policy, "owner_first")) return {};
+  const json& object = policy["owner_first"];
+  if (!object.is_object()) return std::unexpected(wrong_field("owner_first", "an object"));
+  return all({get_optional(object, "mode", out.mode),
+              get_optional(object, "quiet_seconds", kMostSeconds, out.quiet_seconds),
+              get_optional(object, "patience_seconds", kMostSeconds, out.patience_seconds),
+              get_optional(object, "grace_seconds", kMostSeconds, out.grace_seconds),
+              get_optional(object, "on_battery", out.on_battery), get_optional(object, "on_metered", out.on_metered),
+              get_optional(object, "max_celsius", 150, out.max_celsius),
+              get_optional(object, "max_price", out.max_price), get_optional(object, "tariff", out.tariff)});
+}
+
+nlohmann::ordered_json owner_first_json(const OwnerFirst& owner) {
+  nlohmann::ordered_json object = nlohmann::ordered_json::object();
+  const auto put = [&object](const char* name, const auto& value) {
+    if (value) object[name] = *value;
+  };
+  put("mode", owner.mode);
+  put("quiet_seconds", owner.quiet_seconds);
+  put("patience_seconds", owner.patience_seconds);
+  put("grace_seconds", owner.grace_seconds);
+  put("on_battery", owner.on_battery);
+  put("on_metered", owner.on_metered);
+  put("max_celsius", owner.max_celsius);
+  put("max_price", owner.max_price);
+  put("tariff", owner.tariff);
+  return object;
+}
+
+Result<void> get_tasks(const json& status, std::vector<RunningHere>& out) {
+  if (absent(status, "tasks")) return {};
+  constexpr std::size_t kMostTasks = 1'000;
+  const json& list = status["tasks"];
+  if (!list.is_array() || list.size() > kMostTasks) return std::unexpected(wrong_field("tasks", "a list"));
+  for (const json& one : list) {
+    if (!one.is_object()) return std::unexpected(wrong_field("tasks", "a list of objects"));
+    RunningHere task;
+    std::uint64_t since = 0;
+    constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    const Result<void> read =
+        all({get_count(one, "job", kMost, task.job), get_count(one, "task", kMost, task.task),
+             get_text(one, "name", task.name), get_text(one, "owner", task.owner),
+             get_count(one, "since_unix_millis", kMost, since), get_bool(one, "frozen", task.frozen)});
+    if (!read) return read;
+    task.since.unix_millis = static_cast<std::int64_t>(since);
+    out.push_back(std::move(task));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<Policy> parse_policy(std::string_view text) {
   const Result<json> object = parse_object(text);
   if (!object) return std::unexpected(object.error());
@@ -117,7 +196,8 @@ Result<Policy> parse_policy(std::string_view text) {
   std::string hours;
   const Result<void> read = all({get_count(*object, "cores", 1'000'000, cores),
                                  get_count(*object, "memory_bytes", std::numeric_limits<std::int64_t>::max(), memory),
-                                 get_text(*object, "hours", hours), get_bool(*object, "draining", policy.draining)});
+                                 get_text(*object, "hours", hours), get_bool(*object, "draining", policy.draining),
+                                 get_owner_first(*object, policy.owner_first)});
   if (!read) return std::unexpected(read.error());
   if (!absent(*object, "cores")) policy.cores = cores;
   if (!absent(*object, "memory_bytes")) policy.memory_bytes = memory;
@@ -143,6 +223,7 @@ std::string format_policy(const Policy& policy) {
   if (policy.hours) object["hours"] = format_hours(*policy.hours);
   object["net"] = {{"guests", policy.net}};
   object["draining"] = policy.draining;
+  if (policy.owner_first != OwnerFirst{}) object["owner_first"] = owner_first_json(policy.owner_first);
   return dump(object) + "\n";
 }
 
@@ -155,8 +236,13 @@ Result<NodeStatus> parse_node_status(std::string_view text) {
   constexpr std::uint64_t kMost = 1'000'000;
   const Result<void> read =
       all({get_bool(*object, "connected", status.connected), get_count(*object, "held", kMost, status.held),
-           get_count(*object, "running", kMost, status.running), get_bool(*object, "drained", status.drained)});
+           get_count(*object, "running", kMost, status.running), get_bool(*object, "drained", status.drained),
+           get_bool(*object, "heeds_owner", status.heeds_owner), get_bool(*object, "frozen", status.frozen),
+           get_bool(*object, "stopped", status.stopped), get_text(*object, "closed_reason", status.closed_reason),
+           get_tasks(*object, status.tasks)});
   if (!read) return std::unexpected(read.error());
+  const auto freeze = object->find("freeze_millis");
+  if (freeze != object->end() && freeze->is_number_unsigned()) status.freeze_millis = freeze->get<std::uint64_t>();
   return status;
 }
 

@@ -39,6 +39,21 @@ struct HubEndpoint {
 };
 Result<HubEndpoint> parse_endpoint_file(std::string_view text);
 
+// When the owner of this PC needs it: the "owner_first" of policy.json (node/policy.h); what is absent is as the node
+// has it by default.
+struct OwnerFirst {
+  std::optional<std::string> mode;  // "auto", "on", "off"
+  std::optional<std::uint64_t> quiet_seconds;
+  std::optional<std::uint64_t> patience_seconds;
+  std::optional<std::uint64_t> grace_seconds;
+  std::optional<bool> on_battery;
+  std::optional<bool> on_metered;
+  std::optional<std::uint64_t> max_celsius;
+  std::optional<std::string> max_price;
+  std::optional<std::string> tariff;  // the file's text
+  bool operator==(const OwnerFirst&) const = default;
+};
+
 // HOME/node/policy.json: {"cores": 4, "memory_bytes": 8589934592, "hours": "22:00-07:00", "draining": false,
 // "net": {"guests": "listed"}}; what is
 // absent or null is not limited.
@@ -48,11 +63,22 @@ struct Policy {
   std::optional<Hours> hours;
   std::string net = "none";  // what tasks reach of the network: "none", "listed", "full"
   bool draining = false;
+  OwnerFirst owner_first;
   bool operator==(const Policy&) const = default;
 };
 Result<Policy> parse_policy(std::string_view text);
 std::string format_policy(const Policy& policy);
 Result<Policy> load_policy(const Home& home);  // no limits if there is none
+
+// A task that runs on this PC, and for whom.
+struct RunningHere {
+  std::uint64_t job = 0;
+  std::uint64_t task = 0;
+  std::string name;
+  std::string owner;
+  WallTime since;
+  bool frozen = false;
+};
 
 // HOME/node/status.json, as far as it is of interest here.
 struct NodeStatus {
@@ -60,6 +86,12 @@ struct NodeStatus {
   std::uint64_t held = 0;  // attempts that the node has not handed over yet
   std::uint64_t running = 0;
   bool drained = false;
+  bool heeds_owner = false;
+  bool frozen = false;
+  bool stopped = false;
+  std::string closed_reason;
+  std::optional<std::uint64_t> freeze_millis;
+  std::vector<RunningHere> tasks;
 };
 Result<NodeStatus> parse_node_status(std::string_view text);
 

@@ -7,6 +7,7 @@
 #include "cli/documents.h"
 #include "cli/output.h"
 #include "cli/values.h"
+#include "presence/tariff.h"
 
 namespace hearth::cli {
 namespace {
@@ -14,9 +15,82 @@ namespace {
 constexpr Range kCores = {0, 1024};
 constexpr Range kMemory = {0, 4 * kTiB};
 
+constexpr Range kCelsius = {0, 150};
+
+Result<void> take_span(std::string_view option, const std::string& text, std::optional<std::uint64_t>& out) {
+  if (text.empty()) return {};
+  const Result<std::int64_t> span = parse_time_limit(option, text);
+  if (!span) return std::unexpected(span.error());
+  out = static_cast<std::uint64_t>(*span);
+  return {};
+}
+
+Result<void> take_yes_no(std::string_view option, const std::string& text, std::optional<bool>& out) {
+  if (text.empty()) return {};
+  if (text != "yes" && text != "no") {
+    return fail(Code::kInvalidArgument, fmt::format("{} {}: yes or no is needed", option, text));
+  }
+  out = text == "yes";
+  return {};
+}
+
+// The file's text, once every line of it has been understood.
+Result<std::string> read_tariff(const std::string& file) {
+  Result<std::string> text = read_small_file(file);
+  if (!text) return fail(text, fmt::format("--tariff {}", file));
+  const Result<presence::Tariff> tariff = presence::Tariff::parse(*text);
+  if (!tariff) return fail(Code::kInvalidArgument, fmt::format("--tariff {}: {}", file, tariff.error().message));
+  return text;
+}
+
+Result<void> take_price(const LimitOptions& options, OwnerFirst& owner) {
+  if (!options.tariff.empty()) {
+    Result<std::string> text = read_tariff(options.tariff);
+    if (!text) return std::unexpected(text.error());
+    owner.tariff = std::move(*text);
+  }
+  if (options.max_price.empty()) return {};
+  const Result<std::uint64_t> price = presence::parse_price(options.max_price);
+  if (!price) return fail(price, fmt::format("--max-price {}", options.max_price));
+  if (!owner.tariff) {
+    return fail(Code::kInvalidArgument, "--max-price: what electricity costs is not known; say --tariff FILE as well");
+  }
+  owner.max_price = options.max_price;
+  return {};
+}
+
+Result<void> take_owner_options(const LimitOptions& options, OwnerFirst& owner) {
+  const std::string& mode = options.owner_first;
+  if (!mode.empty() && mode != "auto" && mode != "on" && mode != "off") {
+    return fail(Code::kInvalidArgument, fmt::format("--owner-first {}: auto, on or off is needed", mode));
+  }
+  if (!mode.empty()) owner.mode = mode;
+  Result<void> taken = take_span("--quiet", options.quiet, owner.quiet_seconds);
+  if (taken) taken = take_span("--patience", options.patience, owner.patience_seconds);
+  if (taken) taken = take_span("--gpu-grace", options.gpu_grace, owner.grace_seconds);
+  if (taken) taken = take_yes_no("--battery", options.battery, owner.on_battery);
+  if (taken) taken = take_yes_no("--metered", options.metered, owner.on_metered);
+  if (taken && !options.max_temperature.empty()) {
+    const Result<std::uint64_t> celsius = parse_count("--max-temperature", options.max_temperature, kCelsius);
+    if (!celsius) return std::unexpected(celsius.error());
+    owner.max_celsius = *celsius;
+  }
+  if (taken) taken = take_price(options, owner);
+  return taken;
+}
+
 Result<Policy> changed(Policy policy, const LimitOptions& options) {
-  if (options.none)
-    policy = Policy{.cores = {}, .memory_bytes = {}, .hours = {}, .net = policy.net, .draining = policy.draining};
+  if (options.none) {
+    policy = Policy{.cores = {},
+                    .memory_bytes = {},
+                    .hours = {},
+                    .net = policy.net,
+                    .draining = policy.draining,
+                    .owner_first = {}};
+  }
+  if (Result<void> taken = take_owner_options(options, policy.owner_first); !taken) {
+    return std::unexpected(taken.error());
+  }
   if (!options.cores.empty()) {
     const Result<std::uint64_t> cores = parse_count("--cores", options.cores, kCores);
     if (!cores) return std::unexpected(cores.error());
@@ -44,6 +118,31 @@ Result<Policy> changed(Policy policy, const LimitOptions& options) {
   return policy;
 }
 
+std::string span_text(const std::optional<std::uint64_t>& given, std::uint64_t standard) {
+  return format_duration(seconds(static_cast<std::int64_t>(given.value_or(standard))));
+}
+
+std::string describe(const OwnerFirst& owner) {
+  std::string text = "You come first:\n";
+  const std::string mode = owner.mode.value_or("auto");
+  text +=
+      fmt::format("  while you are here  {}\n",
+                  mode == "off" ? "guests go on (off)"
+                                : "guests are frozen" + std::string(mode == "on" ? "" : ", if this PC has a screen"));
+  text += fmt::format("  they go on          after {} without a sign of you\n", span_text(owner.quiet_seconds, 300));
+  text += fmt::format("  they are given up   after {}, after {} with a GPU\n", span_text(owner.patience_seconds, 1800),
+                      span_text(owner.grace_seconds, 30));
+  text +=
+      fmt::format("  on battery          {}\n", owner.on_battery.value_or(false) ? "they go on" : "they are frozen");
+  text +=
+      fmt::format("  on a metered link   {}\n", owner.on_metered.value_or(false) ? "they go on" : "nothing new starts");
+  const std::uint64_t celsius = owner.max_celsius.value_or(85);
+  text += fmt::format("  heat                {}\n",
+                      celsius == 0 ? "is not looked at" : fmt::format("they are frozen at {} °C", celsius));
+  if (owner.max_price) text += fmt::format("  electricity         they are frozen above {}\n", plain(*owner.max_price));
+  return text;
+}
+
 std::string describe(const Policy& policy) {
   std::string text = "Others may use of this PC:\n";
   text += fmt::format("  cores   {}\n", policy.cores ? fmt::format("{}", *policy.cores) : "all");
@@ -54,6 +153,7 @@ std::string describe(const Policy& policy) {
   text += fmt::format("  network {}\n", policy.net == "full"     ? "the Internet"
                                         : policy.net == "listed" ? "the hosts that a job lists"
                                                                  : "none");
+  text += describe(policy.owner_first);
   if (policy.draining) text += "It is leaving its pool: what runs is finished, nothing new is taken.\n";
   return text;
 }

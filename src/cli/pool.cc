@@ -23,6 +23,36 @@ std::string memory_of(const v1::Node& node) {
   return fmt::format("{} of {}", format_bytes(node.used().memory_bytes()), format_bytes(node.offered().memory_bytes()));
 }
 
+std::string sentence_of(const NodeStatus& status) {
+  if (status.stopped) return "stopped; others may use it again after: hearth resume";
+  if (!status.closed_reason.empty()) {
+    return (status.frozen ? "guests are frozen: " : "nothing new starts: ") + plain(status.closed_reason);
+  }
+  return status.tasks.empty() ? "nothing runs for others" : "works for others";
+}
+
+// What runs on this PC and for whom, by its node's own file, so with or without a hub. Empty if no node runs here.
+std::string describe_this_pc(const Context& context) {
+  const Result<std::string> file = read_small_file(context.home.node_status());
+  if (!file || !Lock::holder(context.home)) return "";
+  const Result<NodeStatus> status = parse_node_status(*file);
+  if (!status) return "";
+  std::string text = fmt::format("This PC: {}\n", sentence_of(*status));
+  for (const RunningHere& task : status->tasks) {
+    text += fmt::format("  job {}, task {}: {} for {}, since {}{}\n", task.job, task.task, plain(task.name),
+                        task.owner.empty() ? "an unnamed device" : plain(task.owner),
+                        format_age(task.since, wall_now()), task.frozen ? ", frozen" : "");
+  }
+  if (!status->heeds_owner) {
+    text += "  you come first  not watched: nobody sits at this PC, or you said --owner-first off (hearth doctor)\n";
+  } else if (status->freeze_millis) {
+    text += fmt::format("  you come first  guests stood still at most {} ms after your last return\n",
+                        *status->freeze_millis);
+  }
+  if (!status->tasks.empty()) text += "  end it all with: hearth stop-everything\n";
+  return text;
+}
+
 }  // namespace
 
 Result<int> list_nodes(const Context& context) {
@@ -55,11 +85,18 @@ Result<int> list_nodes(const Context& context) {
 }
 
 Result<int> status(const Context& context) {
+  const std::string here = describe_this_pc(context);
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
-  if (!client) return std::unexpected(client.error());
+  if (!client) {
+    if (!context.json) print(here);
+    return std::unexpected(client.error());
+  }
   const Result<v1::StatusReply> reply =
       (*client)->call<v1::StatusReply>("hearth.v1.NodeService/Status", v1::StatusRequest());
-  if (!reply) return std::unexpected(reply.error());
+  if (!reply) {
+    if (!context.json) print(here);
+    return std::unexpected(reply.error());
+  }
   if (context.json) {
     print(message_json(*reply));
     return 0;
@@ -75,7 +112,7 @@ Result<int> status(const Context& context) {
                       format_count(reply->tasks_pending()));
   text += fmt::format("  files     {} on the hub's disk\n", format_bytes(reply->blob_bytes()));
   text += fmt::format("  you are   {}\n", plain(reply->device_name()));
-  print(text);
+  print(text + here);
   return 0;
 }
 

@@ -333,6 +333,8 @@ std::string failure_text(const v1::Outcome& outcome) {
       return with_message("it ran longer than its limit (--time)");
     case v1::FAILURE_REASON_NODE_LOST:
       return with_message("its node was lost");
+    case v1::FAILURE_REASON_OWNER:
+      return with_message("its PC's owner needed the PC");
     case v1::FAILURE_REASON_START:
       return with_message("it could not be started");
     case v1::FAILURE_REASON_OUTPUT:

@@ -16,6 +16,7 @@ enum class Failure : std::uint8_t {
   kOutput = 7,
   kDependency = 8,
   kCancelled = 9,
+  kOwner = 10,
 };
 
 }  // namespace hearth

@@ -26,6 +26,9 @@ v1::Outcome outcome_of(Failure why) {
     case Failure::kNodeLost:
       outcome.set_message("its node died, or was out of reach for longer than its lease");
       break;
+    case Failure::kOwner:
+      outcome.set_message("its PC's owner needed it");
+      break;
     case Failure::kDependency:
       outcome.set_message("a job that it runs after did not succeed");
       break;

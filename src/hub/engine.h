@@ -42,6 +42,7 @@ class NodeLink {
   virtual void assign(AttemptId attempt, const LiveJob& job) = 0;
   virtual void stop(AttemptId attempt) = 0;
   virtual void acknowledge(AttemptId attempt) = 0;
+  virtual void stop_everything(bool stop) = 0;  // false: resume
 };
 
 // Told after the commit.

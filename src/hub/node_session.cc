@@ -59,6 +59,8 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame) {
     hello.set_closed(frame.offer().closed());
     hello.set_closed_reason(frame.offer().closed_reason());
     *hello.mutable_admits() = frame.offer().admits();
+    hello.set_frozen(frame.offer().frozen());
+    hello.set_stopped(frame.offer().stopped());
     engine_.offer(node_, {from_proto(frame.offer().offered()), from_proto(frame.offer().admits())},
                   frame.offer().closed());
   }
@@ -100,6 +102,7 @@ void NodeSession::assign(AttemptId attempt, const LiveJob& job) {
   if (specs_.insert(attempt.task.job).second) {
     *assign.mutable_spec() = job.spec;
     for (const v1::Blob& tree : *job.dependency_outputs) *assign.add_dependency_outputs() = tree;
+    assign.set_owner(views_.device_name(job.row.request.owner));
     outgoing_bytes_ += assign.ByteSizeLong();
   }
   flush_soon();
@@ -114,6 +117,11 @@ void NodeSession::stop(AttemptId attempt) {
 void NodeSession::acknowledge(AttemptId attempt) {
   *outgoing_.add_acknowledged() = to_proto(attempt);
   outgoing_bytes_ += 32;
+  flush_soon();
+}
+
+void NodeSession::stop_everything(bool stop) {
+  outgoing_.set_stop_everything(stop);
   flush_soon();
 }
 

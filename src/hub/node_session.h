@@ -28,6 +28,7 @@ class NodeSession : public NodeLink, public LogSource {
   void assign(AttemptId attempt, const LiveJob& job) override;
   void stop(AttemptId attempt) override;
   void acknowledge(AttemptId attempt) override;
+  void stop_everything(bool stop) override;
   void watch_log(AttemptId attempt, std::uint64_t offset) override;
   void stop_log(AttemptId attempt) override;
 

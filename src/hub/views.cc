@@ -8,6 +8,7 @@ namespace hearth::hub {
 namespace {
 
 constexpr int kListedArguments = 16;
+constexpr std::size_t kListedRunning = 20;  // tasks of a node
 
 v1::JobSpec listed(v1::JobSpec spec) {
   if (spec.argv_size() > kListedArguments) {
@@ -232,13 +233,30 @@ v1::Node Views::node(const store::DeviceRow& device) const {
     *node.mutable_admits() = hello.admits();
     node.set_cpu_load(known->second.heartbeat.cpu_load());
     node.set_memory_used_bytes(known->second.heartbeat.memory_used_bytes());
+    node.set_frozen(hello.frozen());
+    node.set_stopped(hello.stopped());
   }
   node.set_connected(engine_.connected(device.id));
   if (const auto view = engine_.pool().node(device.id)) {
     *node.mutable_used() = to_proto(view->used);
     node.set_running_tasks(view->leased);
   }
+  add_running(node);
   return node;
+}
+
+void Views::add_running(v1::Node& node) const {
+  for (const AttemptId attempt : engine_.pool().started_on({node.id()}, kListedRunning)) {
+    const LiveJob* job = engine_.live_job(attempt.task.job);
+    const auto row = engine_.live_task(attempt.task);
+    if (job == nullptr || !row) continue;
+    v1::RunningTask& task = *node.add_running();
+    task.set_job_id(attempt.task.job.value);
+    task.set_task(attempt.task.index);
+    task.set_owner(devices_.name(job->row.request.owner));
+    task.set_name(job->spec.name().empty() ? job->spec.argv(0) : job->spec.name());
+    *task.mutable_since() = moment(row->started);
+  }
 }
 
 std::vector<v1::Node> Views::nodes() const {

@@ -36,11 +36,14 @@ class Views {
   std::vector<v1::Node> nodes() const;
   v1::Device device(const store::DeviceRow& device, DeviceId asking) const;
 
+  std::string device_name(DeviceId device) const { return devices_.name(device); }
   NodeFacts& facts(NodeId node) { return facts_[node]; }
 
  private:
   v1::Job ended_job(const store::JobRow& row, const std::array<std::uint32_t, 6>& counts,
                     const v1::Outcome& failure) const;
+
+  void add_running(v1::Node& node) const;
 
   net::Loop& loop_;
   Engine& engine_;

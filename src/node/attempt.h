@@ -19,6 +19,7 @@ namespace hearth::node {
 // What the tasks of a job share.
 struct JobOrder {
   v1::JobSpec spec;
+  std::string owner;            // the name of the device that asked
   std::vector<v1::Blob> trees;  // laid out in this order: outputs of earlier jobs, then the inputs
 };
 
@@ -40,6 +41,11 @@ struct Attempt {
   bool starting = false;  // its start() runs on a worker
   bool kill_wanted = false;
   bool timed_out = false;
+  bool returned = false;       // it was ended because its PC's owner needs the PC
+  bool freeze_wanted = false;  // its program is to stand still
+  bool frozen = false;         // it does
+  bool braking = false;        // a worker is at its freeze() or thaw()
+  std::int64_t started_unix_millis = 0;
   bool wiped = false;  // of no more interest: whoever is at it cleans up
   int users = 0;       // coroutines that are at it
 

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <set>
 
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -23,6 +24,12 @@ constexpr std::uint64_t kCopiedBytes = 1ULL << 20;  // larger inputs are shown i
 bool is_passing(Code code) {
   return code == Code::kUnavailable || code == Code::kDeadlineExceeded || code == Code::kCanceled ||
          code == Code::kUnauthenticated;
+}
+
+std::int64_t unix_millis() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
 }
 
 std::string box_name(AttemptId attempt) {
@@ -92,12 +99,44 @@ void Executor::collect(AttemptId attempt) {
   if (AttemptPtr found = find(attempt)) world_.loop.spawn(collect_now(found));
 }
 
-void Executor::kill(AttemptId attempt, bool timed_out) {
+void Executor::kill(AttemptId attempt, KillReason reason) {
   AttemptPtr found = find(attempt);
   if (!found || found->exit) return;
   found->kill_wanted = true;
-  found->timed_out = timed_out;
-  if (!found->starting && found->box) found->box->kill();
+  found->timed_out = reason == KillReason::kTimeLimit;
+  found->returned = reason == KillReason::kOwner;
+  if (!found->starting && !found->braking && found->box) found->box->kill();
+}
+
+void Executor::set_frozen(AttemptId attempt, bool frozen) {
+  AttemptPtr found = find(attempt);
+  if (!found || found->exit) return;
+  found->freeze_wanted = frozen;
+  if (found->starting || found->braking || !found->box) return;
+  found->braking = true;
+  world_.loop.spawn(brake_now(found));
+}
+
+// One worker at a time is at a box, so what was ordered meanwhile, and an exit, come after. `braking` is set.
+net::Async<void> Executor::brake_now(AttemptPtr attempt) {
+  Use use(*this, attempt);
+  while (!attempt->wiped && !attempt->exit && !attempt->kill_wanted && attempt->freeze_wanted != attempt->frozen) {
+    const bool wanted = attempt->freeze_wanted;
+    Result<void> done =
+        co_await world_.brakes.run([&] { return wanted ? attempt->box->freeze() : attempt->box->thaw(); });
+    if (!done)
+      log_warning("a guest could not be " + std::string(wanted ? "frozen: " : "thawed: ") + done.error().message);
+    attempt->frozen = wanted && done;
+    if (!done) attempt->freeze_wanted = false;
+    if (wanted && !attempt->wiped && !attempt->exit) reports_.frozen(attempt->id, done.has_value());
+  }
+  attempt->braking = false;
+  if (attempt->wiped) co_return;
+  if (attempt->exit) {
+    on_exit(attempt);
+  } else if (attempt->kill_wanted) {
+    attempt->box->kill();
+  }
 }
 
 void Executor::wipe(AttemptId attempt) {
@@ -292,6 +331,7 @@ net::Async<void> Executor::start_now(AttemptPtr attempt) {
   lend_gpus(*attempt);
   attempt->begun = true;
   attempt->starting = true;
+  attempt->started_unix_millis = unix_millis();
   Result<void> started = co_await world_.workers.run(
       [&] { return attempt->armed ? attempt->box->release() : start_box(attempt, &sandbox::Sandbox::start); });
   attempt->starting = false;
@@ -304,6 +344,9 @@ net::Async<void> Executor::start_now(AttemptPtr attempt) {
     on_exit(attempt);
   } else if (attempt->kill_wanted) {
     attempt->box->kill();
+  } else if (attempt->freeze_wanted) {
+    attempt->braking = true;
+    co_await brake_now(attempt);
   }
 }
 
@@ -325,7 +368,7 @@ Result<void> Executor::start_box(const AttemptPtr& attempt, decltype(&sandbox::S
     world_.loop.post([this, attempt, exit] {
       if (attempt->exit) return;  // it could not be released, which has been told
       attempt->exit = exit;
-      if (attempt->begun && !attempt->starting && !attempt->wiped) this->on_exit(attempt);
+      if (attempt->begun && !attempt->starting && !attempt->braking && !attempt->wiped) this->on_exit(attempt);
     });
   };
   return (*attempt->box.*how)(attempt->command, std::move(on_output), std::move(on_exit));
@@ -337,6 +380,9 @@ void Executor::on_exit(const AttemptPtr& attempt) {
   attempt->outcome =
       describe_exit(*attempt->exit, attempt->timed_out, time_limit_of(spec), needs_of(spec).memory_bytes);
   close_proxy(attempt->proxy, attempt->id, *attempt->outcome);
+  if (attempt->returned && attempt->exit->exit_code != 0) {
+    attempt->outcome = failed_outcome(v1::FAILURE_REASON_OWNER, "its PC's owner needed it");
+  }
   reports_.exited(attempt->id);
 }
 
@@ -350,7 +396,8 @@ net::Async<void> Executor::collect_now(AttemptPtr attempt) {
     if (!handed) set_failure(*attempt->outcome, v1::FAILURE_REASON_OUTPUT, handed.error().message);
   }
   if (attempt->wiped) co_return;
-  co_await hand_over_log(attempt);
+  // What an owner ends leaves the PC at once, whether or not the hub is there to take a log.
+  if (attempt->outcome->reason() != v1::FAILURE_REASON_OWNER) co_await hand_over_log(attempt);
   if (attempt->wiped) co_return;
   // Nothing of the guest is left by the time the hub is told.
   co_await drop_box(attempt);

@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "blob/blob_store.h"
+#include "core/node/agent.h"
 #include "net/async.h"
 #include "node/attempt.h"
 #include "node/hub_link.h"
@@ -23,6 +24,7 @@ class Executor {
   struct World {
     net::Loop& loop;
     net::Workers& workers;
+    net::Workers& brakes;  // for freezing, which must not wait for the others' work
     sandbox::Host& host;
     blob::BlobStore& cache;
     std::vector<sandbox::Gpu> gpus;
@@ -33,6 +35,7 @@ class Executor {
     std::function<void(AttemptId, bool succeeded)> prepared;
     std::function<void(AttemptId)> exited;
     std::function<void(AttemptId)> collected;
+    std::function<void(AttemptId, bool succeeded)> frozen;
     std::function<void(AttemptId)> log_grew;  // any thread; only for attempts that are watched
   };
 
@@ -44,7 +47,9 @@ class Executor {
 
   void prepare(AttemptId attempt);
   void run(AttemptId attempt);
-  void kill(AttemptId attempt, bool timed_out);
+  void kill(AttemptId attempt, KillReason reason);
+  void freeze(AttemptId attempt) { set_frozen(attempt, true); }
+  void thaw(AttemptId attempt) { set_frozen(attempt, false); }
   void collect(AttemptId attempt);
   void wipe(AttemptId attempt);
 
@@ -70,6 +75,8 @@ class Executor {
   net::Async<Result<void>> arm_now(AttemptPtr attempt);
   Result<void> start_box(const AttemptPtr& attempt, decltype(&sandbox::Sandbox::start) how);
   void on_exit(const AttemptPtr& attempt);
+  void set_frozen(AttemptId attempt, bool frozen);
+  net::Async<void> brake_now(AttemptPtr attempt);
   void lend_gpus(Attempt& attempt);
   void return_gpus(Attempt& attempt);
 

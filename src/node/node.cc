@@ -10,6 +10,7 @@ namespace hearth::node {
 namespace {
 
 constexpr unsigned kWorkers = 6;
+constexpr unsigned kBrakes = 4;  // each freezes one guest at a time
 constexpr std::uint64_t kKeepFreeBytes = 1ULL << 30;
 
 int give_up(const Error& error) {
@@ -25,8 +26,10 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
   int code = kExitStopped;
   net::Loop loop;
   net::Workers workers(kWorkers);
+  net::Workers brakes(kBrakes);
   Shell shell({.loop = loop,
                .workers = workers,
+               .brakes = brakes,
                .host = host,
                .cache = **cache,
                .key = key,

@@ -5,7 +5,8 @@
 // leave goes back as blobs. What a guest makes lives in memory only.
 //
 // In RunOptions::directory: identity.pem, account.json (account/account.h), policy.json (the owner's limits, see
-// policy.h), status.json (what the node says of itself, see status.h), cache/ (inputs, by their hash), sandbox/.
+// policy.h), status.json (what the node says of itself, see status.h), stopped (see owner_watch.h), cache/ (inputs, by
+// their hash), sandbox/.
 #pragma once
 
 #include <cstdint>

@@ -75,7 +75,70 @@ Result<void> read_net(const Json& object, Policy& policy) {
   return {};
 }
 
+Result<OwnerFirstMode> mode_of(const Json& object) {
+  auto found = object.find("mode");
+  if (found == object.end() || found->is_null() || *found == "auto") return OwnerFirstMode::kAuto;
+  if (*found == "on") return OwnerFirstMode::kOn;
+  if (*found == "off") return OwnerFirstMode::kOff;
+  return refuse("owner_first.mode", "\"auto\", \"on\" or \"off\"");
+}
+
+Result<void> read_duration(const Json& object, const char* field, Duration& out) {
+  constexpr std::uint64_t kMost = 30ULL * 86'400;
+  Result<std::uint64_t> value = number(object, field, static_cast<std::uint64_t>(out.micros / 1'000'000));
+  if (!value) return std::unexpected(value.error());
+  if (*value > kMost) return refuse(field, "at most 2592000 seconds, 30 days");
+  out = seconds(static_cast<std::int64_t>(*value));
+  return {};
+}
+
+Result<void> read_price(const Json& object, OwnerFirst& owner) {
+  auto found = object.find("max_price");
+  if (found == object.end() || found->is_null()) return {};
+  if (!found->is_string()) return refuse("owner_first.max_price", "a text like \"0.3\"");
+  Result<std::uint64_t> price = presence::parse_price(found->get<std::string>());
+  if (!price) return fail(price, "policy.json: \"owner_first.max_price\"");
+  owner.max_price = *price;
+  return {};
+}
+
+Result<void> read_owner_first(const Json& policy_object, OwnerFirst& owner) {
+  auto found = policy_object.find("owner_first");
+  if (found == policy_object.end() || found->is_null()) return {};
+  if (!found->is_object()) return refuse("owner_first", "an object");
+  Result<OwnerFirstMode> mode = mode_of(*found);
+  Result<bool> on_battery = flag(*found, "on_battery");
+  Result<bool> on_metered = flag(*found, "on_metered");
+  Result<std::uint64_t> celsius = number(*found, "max_celsius", owner.max_celsius);
+  if (!mode) return std::unexpected(mode.error());
+  if (!on_battery) return std::unexpected(on_battery.error());
+  if (!on_metered) return std::unexpected(on_metered.error());
+  if (!celsius) return std::unexpected(celsius.error());
+  if (*celsius > 150) return refuse("owner_first.max_celsius", "at most 150");
+  owner.mode = *mode;
+  owner.on_battery = *on_battery;
+  owner.on_metered = *on_metered;
+  owner.max_celsius = static_cast<std::uint32_t>(*celsius);
+  Result<void> read = read_duration(*found, "quiet_seconds", owner.quiet);
+  if (read) read = read_duration(*found, "patience_seconds", owner.patience);
+  if (read) read = read_duration(*found, "grace_seconds", owner.grace);
+  if (read) read = read_price(*found, owner);
+  return read;
+}
+
 }  // namespace
+
+Result<std::optional<presence::Tariff>> parse_tariff(std::string_view json) {
+  Json object = Json::parse(json, nullptr, false);
+  const auto owner = object.is_object() ? object.find("owner_first") : object.end();
+  if (owner == object.end() || !owner->is_object()) return std::nullopt;
+  const auto text = owner->find("tariff");
+  if (text == owner->end() || text->is_null()) return std::nullopt;
+  if (!text->is_string()) return refuse("owner_first.tariff", "text with a line like \"22:00-06:00 0.21\"");
+  Result<presence::Tariff> tariff = presence::Tariff::parse(text->get<std::string>());
+  if (!tariff) return fail(tariff, "policy.json: \"owner_first.tariff\"");
+  return std::optional<presence::Tariff>(std::move(*tariff));
+}
 
 Resources default_offer(const Resources& machine) {
   return {.cores = machine.cores, .memory_bytes = machine.memory_bytes / 5 * 4, .gpus = machine.gpus};
@@ -97,6 +160,7 @@ Result<Policy> parse_policy(std::string_view json, const Resources& offered, con
   policy.draining = *draining;
   if (Result<void> read = read_hours(object, policy); !read) return std::unexpected(read.error());
   if (Result<void> read = read_net(object, policy); !read) return std::unexpected(read.error());
+  if (Result<void> read = read_owner_first(object, policy.owner_first); !read) return std::unexpected(read.error());
   return policy;
 }
 

@@ -79,5 +79,36 @@ TEST(Policy, RefusesNonsense) {
   }
 }
 
+TEST(Policy, TellsWhenTheOwnerComesFirst) {
+  EXPECT_EQ(parse("{}")->owner_first, OwnerFirst{});
+  EXPECT_EQ(parse(R"({"owner_first": null})")->owner_first, OwnerFirst{});
+  const auto policy = parse(R"({"owner_first": {"mode": "on", "quiet_seconds": 2, "patience_seconds": 3,
+    "grace_seconds": 4, "on_battery": true, "on_metered": true, "max_celsius": 70, "max_price": "0.35"}})");
+  ASSERT_TRUE(policy) << policy.error().message;
+  EXPECT_EQ(policy->owner_first, (OwnerFirst{.mode = OwnerFirstMode::kOn,
+                                             .quiet = seconds(2),
+                                             .patience = seconds(3),
+                                             .grace = seconds(4),
+                                             .on_battery = true,
+                                             .on_metered = true,
+                                             .max_celsius = 70,
+                                             .max_price = 350}));
+  for (const char* owner : {R"(1)", R"({"mode": "maybe"})", R"({"mode": 1})", R"({"quiet_seconds": -1})",
+                            R"({"quiet_seconds": 99999999999})", R"({"on_battery": "no"})", R"({"max_celsius": 151})",
+                            R"({"max_price": 0.3})", R"({"max_price": "x"})"}) {
+    EXPECT_FALSE(parse(std::string(R"({"owner_first": )") + owner + "}")) << owner;
+  }
+}
+
+TEST(Policy, HoldsTheTariff) {
+  EXPECT_FALSE(parse_tariff("{}")->has_value());
+  EXPECT_FALSE(parse_tariff("no json")->has_value());
+  const auto tariff = parse_tariff(R"({"owner_first": {"tariff": "00:00-24:00 0.3\n"}})");
+  ASSERT_TRUE(tariff && *tariff);
+  EXPECT_EQ((*tariff)->price_at(600), 300U);
+  EXPECT_FALSE(parse_tariff(R"({"owner_first": {"tariff": "cheap"}})"));
+  EXPECT_FALSE(parse_tariff(R"({"owner_first": {"tariff": 1}})"));
+}
+
 }  // namespace
 }  // namespace hearth::node

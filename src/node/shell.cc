@@ -16,8 +16,9 @@ constexpr std::size_t kMaxPieceBytes = 256 << 10;
 constexpr std::size_t kMaxQueuedLogBytes = 4 << 20;  // of log pieces that the hub has not taken yet
 constexpr Duration kLogDelay = milliseconds(20);     // so that small writes share a frame
 constexpr Duration kLookAround = seconds(1);
-constexpr std::size_t kMaxPolicyBytes = 64 << 10;
+constexpr std::size_t kMaxPolicyBytes = 256 << 10;
 constexpr std::size_t kAttemptBytes = 32;
+constexpr std::size_t kShownTasks = 100;  // in status.json
 
 // The file's text; empty if there is none.
 std::string read_small_file(const std::filesystem::path& file) {
@@ -59,6 +60,7 @@ Shell::Shell(World world, std::function<void()> on_revoked)
                        }}),
       executor_({.loop = world_.loop,
                  .workers = world_.workers,
+                 .brakes = world_.brakes,
                  .host = world_.host,
                  .cache = world_.cache,
                  .gpus = world_.machine.gpus,
@@ -79,8 +81,23 @@ Shell::Shell(World world, std::function<void()> on_revoked)
                        agent_.on_collected(attempt, world_.loop.now());
                        pump();
                      },
-                 .log_grew = [this](AttemptId attempt) { world_.loop.post([this, attempt] { log_grew(attempt); }); }}) {
-}
+                 .frozen =
+                     [this](AttemptId attempt, bool succeeded) {
+                       agent_.on_frozen(attempt, succeeded, world_.loop.now());
+                       pump();
+                     },
+                 .log_grew = [this](AttemptId attempt) { world_.loop.post([this, attempt] { log_grew(attempt); }); }}),
+      owner_(world_.loop, world_.workers, world_.directory,
+             {.seen =
+                  [this](const Surroundings& seen) {
+                    agent_.on_surroundings(seen, world_.loop.now());
+                    pump();
+                  },
+              .stopped =
+                  [this](bool stopped) {
+                    agent_.on_stopped(stopped, world_.loop.now());
+                    pump();
+                  }}) {}
 
 Shell::~Shell() = default;
 
@@ -88,8 +105,10 @@ void Shell::start() {
   agent_.on_policy({.limit = default_offer(machine_)}, world_.loop.now());
   agent_.on_local_time(minute_of_day(), world_.loop.now());
   world_.loop.spawn([](Shell& shell) -> net::Async<void> {
-    // The owner's limits are known before the hub hears of this node.
+    // The owner's limits, and whether the owner is here, are known before the hub hears of this node.
     co_await shell.read_policy();
+    co_await shell.owner_.start();
+    co_await shell.owner_.read_stopped();
     shell.world_.loop.spawn(shell.connection_.run());
     shell.world_.loop.spawn(shell.tick_for_ever());
     shell.world_.loop.spawn(shell.look_around_for_ever());
@@ -121,7 +140,9 @@ net::Async<void> Shell::tick_for_ever() {
 net::Async<void> Shell::look_around_for_ever() {
   for (;;) {
     co_await read_policy();
+    co_await owner_.read_stopped();
     agent_.on_local_time(minute_of_day(), world_.loop.now());
+    owner_.set_minute(minute_of_day());
     pump();
     co_await tell_status();
     co_await net::sleep_for(kLookAround);
@@ -144,17 +165,40 @@ net::Async<void> Shell::read_policy() {
     policy->admits.full_network = false;
   }
   agent_.on_policy(*policy, world_.loop.now());
+  Result<std::optional<presence::Tariff>> tariff = parse_tariff(text.empty() ? "{}" : text);
+  if (!tariff) log_warning("no price of electricity is known: " + tariff.error().message);
+  owner_.set_tariff(tariff ? *tariff : std::nullopt);
   pump();
 }
 
-net::Async<void> Shell::tell_status() {
+Status Shell::make_status() const {
   Status status{.connected = connection_.is_open(),
                 .hub = connection_.hub(),
                 .running = agent_.running(),
                 .held = agent_.held().size(),
                 .closed_reason = agent_.closed_reason(),
                 .drained = agent_.drained(),
-                .revoked = revoked_};
+                .revoked = revoked_,
+                .heeds_owner = agent_.heeds_owner(),
+                .frozen = agent_.frozen(),
+                .stopped = agent_.stopped(),
+                .freeze_millis = agent_.last_freeze() ? agent_.last_freeze()->micros / 1000 : -1};
+  for (AttemptId attempt : agent_.running_attempts(kShownTasks)) {
+    std::shared_ptr<Attempt> found = executor_.find(attempt);
+    if (!found) continue;
+    const v1::JobSpec& spec = found->job->spec;
+    status.tasks.push_back({.job = attempt.task.job.value,
+                            .task = attempt.task.index,
+                            .name = spec.name().empty() ? spec.argv(0) : spec.name(),
+                            .owner = found->job->owner,
+                            .since_unix_millis = found->started_unix_millis,
+                            .frozen = found->frozen});
+  }
+  return status;
+}
+
+net::Async<void> Shell::tell_status() {
+  Status status = make_status();
   if (told_ == status) co_return;
   std::filesystem::path file = world_.directory / "status.json";
   Result<void> written = co_await world_.workers.run([&] { return write_status(file, status); });
@@ -178,6 +222,8 @@ v1::Hello Shell::make_hello() {
   *hello.mutable_admits() = to_proto(agent_.admits());
   hello.set_closed(agent_.closed());
   hello.set_closed_reason(agent_.closed_reason());
+  hello.set_frozen(agent_.frozen());
+  hello.set_stopped(agent_.stopped());
   for (AttemptId attempt : agent_.held()) *hello.add_held() = to_proto(attempt);
   return hello;
 }
@@ -216,6 +262,8 @@ void Shell::carry_out(const SendOffer& order) {
   offer.set_closed(order.closed);
   offer.set_closed_reason(order.closed_reason);
   *offer.mutable_admits() = to_proto(order.admits);
+  offer.set_frozen(order.frozen);
+  offer.set_stopped(order.stopped);
 }
 
 void Shell::carry_out(const SendHeartbeat& /*order*/) {
@@ -230,6 +278,7 @@ void Shell::carry_out(const SendHeartbeat& /*order*/) {
 
 void Shell::on_frame(const v1::HubFrame& frame) {
   Time now = world_.loop.now();
+  if (frame.has_stop_everything()) world_.loop.spawn(owner_.set_stopped(frame.stop_everything()));
   // Ends first: they make room.
   for (const v1::AttemptId& attempt : frame.acknowledged()) agent_.on_acknowledged(from_proto(attempt), now);
   for (const v1::AttemptId& attempt : frame.stop()) agent_.on_stop(from_proto(attempt), now);
@@ -246,6 +295,7 @@ void Shell::on_assign(const v1::HubFrame& frame) {
     if (assign.has_spec()) {
       auto order = std::make_shared<JobOrder>();
       order->spec = assign.spec();
+      order->owner = assign.owner();
       order->trees.assign(assign.dependency_outputs().begin(), assign.dependency_outputs().end());
       if (assign.spec().has_inputs()) order->trees.push_back(assign.spec().inputs());
       job = std::move(order);

@@ -12,6 +12,7 @@
 #include "core/node/agent.h"
 #include "node/connection.h"
 #include "node/executor.h"
+#include "node/owner_watch.h"
 #include "node/status.h"
 
 namespace hearth::node {
@@ -21,6 +22,7 @@ class Shell {
   struct World {
     net::Loop& loop;
     net::Workers& workers;
+    net::Workers& brakes;
     sandbox::Host& host;
     blob::BlobStore& cache;
     const net::IdentityKey& key;
@@ -39,7 +41,9 @@ class Shell {
   void perform(const Effect& effect);
   void carry_out(const Prepare& order) { executor_.prepare(order.attempt); }
   void carry_out(const Run& order) { executor_.run(order.attempt); }
-  void carry_out(const Kill& order) { executor_.kill(order.attempt, order.time_limit); }
+  void carry_out(const Kill& order) { executor_.kill(order.attempt, order.reason); }
+  void carry_out(const Freeze& order) { executor_.freeze(order.attempt); }
+  void carry_out(const Thaw& order) { executor_.thaw(order.attempt); }
   void carry_out(const Collect& order) { executor_.collect(order.attempt); }
   void carry_out(const Wipe& order);
   void carry_out(const SendStarted& order);
@@ -53,6 +57,7 @@ class Shell {
   net::Async<void> look_around_for_ever();
   net::Async<void> read_policy();
   net::Async<void> tell_status();
+  Status make_status() const;
 
   v1::Hello make_hello();
   void on_frame(const v1::HubFrame& frame);
@@ -71,6 +76,7 @@ class Shell {
   Agent agent_;
   Connection connection_;
   Executor executor_;
+  OwnerWatch owner_;
   sandbox::LoadMeter load_;
   net::Event deadline_changed_;
   Time sleeping_until_;

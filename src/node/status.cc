@@ -9,13 +9,27 @@
 namespace hearth::node {
 
 std::string format_status(const Status& status) {
+  nlohmann::ordered_json tasks = nlohmann::ordered_json::array();
+  for (const RunningTask& task : status.tasks) {
+    tasks.push_back({{"job", task.job},
+                     {"task", task.task},
+                     {"name", task.name},
+                     {"owner", task.owner},
+                     {"since_unix_millis", task.since_unix_millis},
+                     {"frozen", task.frozen}});
+  }
   const nlohmann::ordered_json object = {{"connected", status.connected},
                                          {"hub", status.hub},
                                          {"running", status.running},
                                          {"held", status.held},
                                          {"closed_reason", status.closed_reason},
                                          {"drained", status.drained},
-                                         {"revoked", status.revoked}};
+                                         {"revoked", status.revoked},
+                                         {"heeds_owner", status.heeds_owner},
+                                         {"frozen", status.frozen},
+                                         {"stopped", status.stopped},
+                                         {"freeze_millis", status.freeze_millis},
+                                         {"tasks", tasks}};
   return object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 

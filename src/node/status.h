@@ -1,7 +1,9 @@
 // status.json, what the node says of itself, for `hearth status` when the hub is away:
 //
-//   {"connected": true, "hub": "host:7443", "running": 2, "held": 5, "closed_reason": "", "drained": false, "revoked":
-//   false}
+//   {"connected": true, "hub": "host:7443", "running": 2, "held": 5, "closed_reason": "", "drained": false,
+//    "revoked": false, "heeds_owner": true, "frozen": false, "stopped": false, "freeze_millis": 262,
+//    "tasks": [{"job": 7, "task": 0, "name": "povray", "owner": "phone", "since_unix_millis": 1764100000000,
+//               "frozen": false}]}
 #pragma once
 
 #include <cstddef>
@@ -9,9 +11,21 @@
 #include <filesystem>
 #include <string>
 
+#include <vector>
+
 #include "base/result.h"
 
 namespace hearth::node {
+
+struct RunningTask {
+  std::uint64_t job = 0;
+  std::uint32_t task = 0;
+  std::string name;   // the job's
+  std::string owner;  // the name of the device that asked
+  std::int64_t since_unix_millis = 0;
+  bool frozen = false;
+  bool operator==(const RunningTask&) const = default;
+};
 
 struct Status {
   bool connected = false;
@@ -21,6 +35,11 @@ struct Status {
   std::string closed_reason;
   bool drained = false;
   bool revoked = false;
+  bool heeds_owner = false;         // the owner's presence counts here
+  bool frozen = false;              // what runs is frozen; closed_reason says why
+  bool stopped = false;             // by the owner's word
+  std::int64_t freeze_millis = -1;  // see Agent::last_freeze(); -1: nothing was frozen yet
+  std::vector<RunningTask> tasks;
   bool operator==(const Status&) const = default;
 };
 

@@ -91,7 +91,16 @@ Pool::Pool(const Scratch& scratch, const std::string& name)
     : root_(scratch.path()), home_(root_ / name / "home"), directory_(root_ / name / "work") {
   fs::create_directories(directory_);
   fs::create_directories(root_ / name / "tmp");
-  env_ = {{"HEARTH_HOME", home_.string()}, {kMark, root_.string()}, {"TMPDIR", (root_ / name / "tmp").string()}};
+  env_ = {{"HEARTH_HOME", home_.string()},
+          {kMark, root_.string()},
+          {"TMPDIR", (root_ / name / "tmp").string()},
+          {"DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent"},
+          {"DISPLAY", ""}};
+}
+
+void Pool::set_env(const std::string& name, const std::string& value) {
+  std::erase_if(env_, [&name](const auto& variable) { return variable.first == name; });
+  env_.emplace_back(name, value);
 }
 
 Pool::~Pool() {

@@ -45,7 +45,8 @@ struct Endpoint {
 
 class Pool {
  public:
-  // Nothing is started or written yet.
+  // Nothing is started or written yet. Its daemons see neither this PC's system bus nor its display: whether somebody
+  // sits at it is no matter of a test.
   Pool(const Scratch& scratch, const std::string& name);
   ~Pool();
   Pool(const Pool&) = delete;
@@ -59,7 +60,7 @@ class Pool {
   Process start_cli(const std::vector<std::string>& arguments, RunOptions options = {}) const;
 
   // Added to the environment of all commands and daemons started from now on.
-  void set_env(const std::string& name, const std::string& value) { env_.emplace_back(name, value); }
+  void set_env(const std::string& name, const std::string& value);
 
   void up();
   void down();

@@ -17,7 +17,7 @@ export class Pool {
   private readonly root = mkdtempSync(join(tmpdir(), "hearth-e2e-"));
   readonly home = join(this.root, "home");
   readonly work = join(this.root, "work");
-  private readonly env = { ...process.env, HEARTH_HOME: this.home };
+  private readonly env = { ...process.env, HEARTH_HOME: this.home, DBUS_SYSTEM_BUS_ADDRESS: "unix:path=/nonexistent", DISPLAY: "" };
 
   up(): void {
     mkdirSync(this.work);

@@ -22,6 +22,11 @@ struct Held {
   Stage stage = Stage::kAssigned;
   Time since;  // of its stage
   bool killed = false;
+  std::optional<Time> frozen_at;
+  Duration frozen_for;  // in earlier freezes, while it ran
+
+  // When the running program has had its time.
+  Time limit_at() const { return since + assignment.time_limit + frozen_for; }
 };
 
 bool is_within_hours(const Policy& policy, std::uint16_t minute) {
@@ -46,6 +51,11 @@ struct Agent::State {
   Options options;
   Resources machine;
   Policy policy;
+  Presence presence;
+  bool stopped = false;
+  std::set<AttemptId> freezing;  // ordered, and not done yet
+  bool froze_something = false;
+  std::optional<Duration> last_freeze;
   std::optional<std::uint16_t> minute;  // of the day, local
   Time now;
   bool session_open = false;
@@ -74,10 +84,31 @@ struct Agent::State {
   void supersede(AttemptId newest);
   void drop_unstarted_if_leaving();
   void end_overdue();
+  void kill(AttemptId attempt, Held& it, KillReason reason);
+  void follow_owner();
+  void freeze(AttemptId attempt, Held& it);
+  void thaw(AttemptId attempt, Held& it);
+  void note_freeze_done();
+  std::optional<Time> patience_ends(const Held& it) const;
+  void end_impatient();
   void send_heartbeat();
-  SendOffer offer() const { return {offered(), closed(), closed_reason(), policy.admits}; }
+  SendOffer offer() const { return {offered(), closed(), closed_reason(), policy.admits, frozen(), stopped}; }
+  bool frozen() const { return presence.verdict() == Verdict::kFrozen; }
   void say_offer_if_changed(const SendOffer& before);
+  // Makes a change to what the owner allows, and does what follows from it.
+  template <class Change>
+  void change(Time at, Change make);
 };
+
+template <class Change>
+void Agent::State::change(Time at, Change make) {
+  advance(at);
+  const SendOffer before = offer();
+  make(*this);
+  say_offer_if_changed(before);
+  follow_owner();
+  pump();
+}
 
 Resources Agent::State::offered() const {
   return {std::min(policy.limit.cores, machine.cores), std::min(policy.limit.memory_bytes, machine.memory_bytes),
@@ -86,11 +117,14 @@ Resources Agent::State::offered() const {
 
 // An unknown time of day counts as the owner's.
 bool Agent::State::closed() const {
-  return policy.draining || (policy.has_hours && (!minute || !is_within_hours(policy, *minute)));
+  return policy.draining || stopped || presence.verdict() != Verdict::kOpen ||
+         (policy.has_hours && (!minute || !is_within_hours(policy, *minute)));
 }
 
 std::string Agent::State::closed_reason() const {
   if (policy.draining) return "leaving";
+  if (stopped) return "stopped by its owner";
+  if (presence.verdict() != Verdict::kOpen) return presence.reason();
   return closed() ? "open again at " + clock_text(policy.from_minute) : "";
 }
 
@@ -113,7 +147,8 @@ void Agent::State::leave_stage(AttemptId attempt, const Held& it) {
     case Stage::kRunning:
       --running;
       used = used - it.assignment.needs;
-      limits.erase({it.since + it.assignment.time_limit, attempt});
+      limits.erase({it.limit_at(), attempt});
+      if (freezing.erase(attempt) > 0) note_freeze_done();
       break;
     case Stage::kCollecting:
     case Stage::kFinished:
@@ -186,13 +221,66 @@ void Agent::State::drop_unstarted_if_leaving() {
   }
 }
 
+void Agent::State::kill(AttemptId attempt, Held& it, KillReason reason) {
+  if (!std::exchange(it.killed, true)) effects.emplace_back(Kill{attempt, reason});
+}
+
 void Agent::State::end_overdue() {
   while (!limits.empty() && limits.begin()->first <= now) {
     const AttemptId attempt = limits.begin()->second;
     limits.erase(limits.begin());
-    Held& it = held.at(attempt);
-    if (std::exchange(it.killed, true)) continue;
-    effects.emplace_back(Kill{attempt, true});
+    kill(attempt, held.at(attempt), KillReason::kTimeLimit);
+  }
+}
+
+void Agent::State::freeze(AttemptId attempt, Held& it) {
+  if (it.frozen_at || it.killed) return;
+  limits.erase({it.limit_at(), attempt});
+  it.frozen_at = now;
+  freezing.insert(attempt);
+  froze_something = true;
+  effects.emplace_back(Freeze{attempt});
+}
+
+void Agent::State::thaw(AttemptId attempt, Held& it) {
+  if (!it.frozen_at) return;
+  it.frozen_for = it.frozen_for + (now - *it.frozen_at);
+  it.frozen_at.reset();
+  freezing.erase(attempt);
+  if (it.killed) return;
+  if (it.assignment.time_limit.micros > 0) limits.emplace(it.limit_at(), attempt);
+  effects.emplace_back(Thaw{attempt});
+}
+
+// Whatever runs is frozen or goes on as the owner needs; after everything that may change that.
+void Agent::State::follow_owner() {
+  for (auto& [attempt, it] : held) {
+    if (it.stage != Stage::kRunning) continue;
+    if (stopped) {
+      kill(attempt, it, KillReason::kOwner);
+    } else if (frozen()) {
+      freeze(attempt, it);
+    } else {
+      thaw(attempt, it);
+    }
+  }
+  end_impatient();
+}
+
+void Agent::State::note_freeze_done() {
+  if (!freezing.empty() || !std::exchange(froze_something, false) || !frozen()) return;
+  last_freeze = now - presence.frozen_since();
+}
+
+std::optional<Time> Agent::State::patience_ends(const Held& it) const {
+  if (!it.frozen_at || it.killed || it.stage != Stage::kRunning) return std::nullopt;
+  const OwnerFirst& owner = policy.owner_first;
+  return *it.frozen_at + (it.assignment.needs.gpus > 0 ? std::min(owner.grace, owner.patience) : owner.patience);
+}
+
+void Agent::State::end_impatient() {
+  for (auto& [attempt, it] : held) {
+    if (const auto end = patience_ends(it); end && *end <= now) kill(attempt, it, KillReason::kOwner);
   }
 }
 
@@ -209,7 +297,8 @@ void Agent::State::send_heartbeat() {
 }
 
 void Agent::State::say_offer_if_changed(const SendOffer& before) {
-  if (offer() != before && session_open) effects.emplace_back(offer());
+  SendOffer after = offer();
+  if (after != before && session_open) effects.emplace_back(std::move(after));
 }
 
 Agent::Agent(const Options& options, const Resources& machine) : state_(std::make_unique<State>(options, machine)) {}
@@ -299,33 +388,52 @@ void Agent::on_collected(AttemptId attempt, Time now) {
   if (it != nullptr) state_->finish(attempt, *it);
 }
 
-void Agent::on_policy(const Policy& policy, Time now) {
+void Agent::on_frozen(AttemptId attempt, bool succeeded, Time now) {
   state_->advance(now);
-  const SendOffer before = state_->offer();
-  state_->policy = policy;
-  state_->say_offer_if_changed(before);
-  state_->drop_unstarted_if_leaving();
-  state_->pump();
+  Held* it = state_->find(attempt, Stage::kRunning);
+  if (it == nullptr || !it->frozen_at) return;
+  if (!succeeded) {
+    state_->kill(attempt, *it, KillReason::kOwner);  // it is frozen once it has ended
+  } else if (state_->freezing.erase(attempt) > 0) {
+    state_->note_freeze_done();
+  }
+}
+
+void Agent::on_policy(const Policy& policy, Time now) {
+  state_->change(now, [&](State& state) {
+    state.policy = policy;
+    state.presence.on_policy(policy.owner_first, state.now);
+    state.drop_unstarted_if_leaving();
+  });
 }
 
 void Agent::on_local_time(std::uint16_t minute_of_day, Time now) {
-  state_->advance(now);
-  const SendOffer before = state_->offer();
-  state_->minute = static_cast<std::uint16_t>(minute_of_day % kMinutesPerDay);
-  state_->say_offer_if_changed(before);
-  state_->pump();
+  state_->change(now, [&](State& state) { state.minute = static_cast<std::uint16_t>(minute_of_day % kMinutesPerDay); });
+}
+
+void Agent::on_surroundings(const Surroundings& seen, Time now) {
+  state_->change(now, [&](State& state) { state.presence.on_surroundings(seen, state.now); });
+}
+
+void Agent::on_stopped(bool stopped, Time now) {
+  state_->change(now, [&](State& state) { state.stopped = stopped; });
 }
 
 void Agent::tick(Time now) {
-  state_->advance(now);
+  state_->change(now, [](State& state) { state.presence.tick(state.now); });
   state_->end_overdue();
   state_->send_heartbeat();
 }
 
 std::optional<Time> Agent::next_deadline() const {
-  std::optional<Time> next;
-  if (!state_->limits.empty()) next = state_->limits.begin()->first;
-  if (state_->session_open && (!next || state_->next_heartbeat < *next)) next = state_->next_heartbeat;
+  std::optional<Time> next = state_->presence.next_deadline();
+  const auto consider = [&next](Time at) { next = next ? std::min(*next, at) : at; };
+  if (!state_->limits.empty()) consider(state_->limits.begin()->first);
+  if (state_->session_open) consider(state_->next_heartbeat);
+  if (!state_->frozen()) return next;
+  for (const auto& [attempt, it] : state_->held) {
+    if (const auto end = state_->patience_ends(it)) consider(*end);
+  }
   return next;
 }
 
@@ -338,6 +446,22 @@ Admission Agent::admits() const { return state_->policy.admits; }
 bool Agent::closed() const { return state_->closed(); }
 
 std::string Agent::closed_reason() const { return state_->closed_reason(); }
+
+bool Agent::frozen() const { return state_->frozen(); }
+
+bool Agent::stopped() const { return state_->stopped; }
+
+bool Agent::heeds_owner() const { return state_->presence.heeds_owner(); }
+
+std::optional<Duration> Agent::last_freeze() const { return state_->last_freeze; }
+
+std::vector<AttemptId> Agent::running_attempts(std::size_t limit) const {
+  std::vector<AttemptId> found;
+  for (const auto& [attempt, it] : state_->held) {
+    if (it.stage == Stage::kRunning && found.size() < limit) found.push_back(attempt);
+  }
+  return found;
+}
 
 std::vector<AttemptId> Agent::held() const {
   std::vector<AttemptId> found;

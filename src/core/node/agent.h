@@ -5,6 +5,10 @@
 // running -> collecting (outputs are gathered and handed over) -> finished (reported until the hub acknowledges) ->
 // forgotten. A stop ends it from any stage. A broken session changes nothing of that: the node computes on and reports
 // when it is back.
+//
+// While the PC's owner needs it (core/node/presence.h) what runs is frozen and nothing starts. A task that is frozen
+// longer than the owner's patience, or holds a GPU longer than the grace time, is ended and goes back to the queue; so
+// does everything that runs when the owner says stop.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +21,8 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "core/admission.h"
+#include "core/node/presence.h"
+#include "core/resources.h"
 
 namespace hearth::node {
 
@@ -29,6 +35,7 @@ struct Policy {
   std::uint16_t to_minute = 0;
   bool draining = false;  // `hearth leave`: finish what runs, take nothing new
   Admission admits;
+  OwnerFirst owner_first;
   bool operator==(const Policy&) const = default;
 };
 
@@ -55,10 +62,17 @@ struct Prepare {
 struct Run {
   AttemptId attempt;
 };  // start the program; answer on_exited() once it has ended, or could not start
+enum class KillReason : std::uint8_t { kTimeLimit, kOwner };
 struct Kill {
   AttemptId attempt;
-  bool time_limit = false;
+  KillReason reason = KillReason::kTimeLimit;
 };  // end the running program now; on_exited() still comes
+struct Freeze {
+  AttemptId attempt;
+};  // stop all its processes where they are; answer on_frozen()
+struct Thaw {
+  AttemptId attempt;
+};  // let them go on
 struct Collect {
   AttemptId attempt;
 };  // gather outputs and log, store them on the hub; answer on_collected()
@@ -77,11 +91,14 @@ struct SendOffer {
   bool closed = false;
   std::string closed_reason;
   Admission admits;
+  bool frozen = false;   // what runs is frozen
+  bool stopped = false;  // by its owner's word
   bool operator==(const SendOffer&) const = default;
 };
 struct SendHeartbeat {};
 
-using Effect = std::variant<Prepare, Run, Kill, Collect, Wipe, SendStarted, SendFinished, SendOffer, SendHeartbeat>;
+using Effect =
+    std::variant<Prepare, Run, Kill, Freeze, Thaw, Collect, Wipe, SendStarted, SendFinished, SendOffer, SendHeartbeat>;
 
 class Agent {
  public:
@@ -103,9 +120,14 @@ class Agent {
                    Time now);  // failed: it is finished, with the failure that the shell kept
   void on_exited(AttemptId attempt, Time now);
   void on_collected(AttemptId attempt, Time now);
+  // What Freeze ordered is done, or cannot be: then the program is ended instead.
+  void on_frozen(AttemptId attempt, bool succeeded, Time now);
 
   void on_policy(const Policy& policy, Time now);
   void on_local_time(std::uint16_t minute_of_day, Time now);  // at least once a minute; until the first, hours are over
+  void on_surroundings(const Surroundings& seen, Time now);   // several times a second
+  // The owner's "stop everything now": what runs is ended at once and nothing starts until it is taken back.
+  void on_stopped(bool stopped, Time now);
 
   void tick(Time now);
   std::optional<Time> next_deadline() const;
@@ -117,6 +139,14 @@ class Agent {
   std::string closed_reason() const;  // "open again at 22:00", "leaving"; empty if open
   std::vector<AttemptId> held() const;
   std::uint32_t running() const;
+  bool frozen() const;   // what runs is frozen
+  bool stopped() const;  // see on_stopped()
+  bool heeds_owner() const;
+  // Running attempts, at most `limit`.
+  std::vector<AttemptId> running_attempts(std::size_t limit) const;
+  // From the owner's return until every guest was frozen, at most: the last look before it counts as the return. Of the
+  // last time that something ran.
+  std::optional<Duration> last_freeze() const;
   bool drained() const;  // draining, and nothing is held any more
 
  private:

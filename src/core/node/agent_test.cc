@@ -15,11 +15,17 @@ AttemptId task(std::uint32_t index, std::uint32_t epoch = 1) { return {{JobId{1}
 
 class World {
  public:
-  explicit World(std::uint32_t machine_cores = 4, const Options& options = {}) : agent(options, cores(machine_cores)) {
+  explicit World(std::uint32_t machine_cores = 4, const Options& options = {})
+      : agent(options, {machine_cores, kGiB * machine_cores, 1}) {
     agent.on_session_open(now);
   }
   void assign(AttemptId attempt, std::uint32_t needs = 1, Duration limit = {}) {
     agent.on_assign({attempt, cores(needs), limit}, now);
+    settle();
+  }
+  void assign_with_gpu(std::uint32_t index) {
+    agent.on_assign({task(index), {1, kGiB, 1}, {}}, now);
+    agent.on_prepared(task(index), true, now);
     settle();
   }
   void prepare_all() {
@@ -140,7 +146,7 @@ TEST(Agent, KillsOnceWhenTheTimeIsUp) {
   world.pass(seconds(1));
   const auto kills = world.take<Kill>();
   ASSERT_EQ(kills.size(), 1u);
-  EXPECT_TRUE(kills[0].time_limit);
+  EXPECT_EQ(kills[0].reason, KillReason::kTimeLimit);
   world.pass(seconds(600));
   EXPECT_TRUE(world.take<Kill>().empty());
   EXPECT_EQ(world.agent.running(), 1u) << "until it has exited";
@@ -348,6 +354,179 @@ TEST(Agent, LeavingWithoutAHubDropsWhatHasNotStarted) {
   world.agent.on_session_lost(world.now);
   EXPECT_EQ(world.agent.held(), std::vector{task(0)});
   EXPECT_EQ(world.take_indices<Wipe>(), (Indices{1, 2}));
+}
+
+// --- the owner
+
+class OwnerWorld : public World {
+ public:
+  explicit OwnerWorld(std::uint32_t machine_cores = 4, const OwnerFirst& owner = {}) : World(machine_cores) {
+    policy.limit = cores(machine_cores);
+    policy.limit.gpus = 1;
+    policy.owner_first = owner;
+    agent.on_policy(policy, now);
+    leave();
+  }
+  void come() { agent.on_surroundings({.has_seat = true, .idle = Duration{}}, now); }
+  void leave() { agent.on_surroundings({.has_seat = true, .idle = minutes(600)}, now); }
+  // A span with looks that show that nobody is there.
+  void pass_alone(Duration span) {
+    for (const Time end = now + span; now < end;) {
+      pass(std::min(seconds(5), end - now));
+      leave();
+    }
+  }
+  void run(std::uint32_t index, Duration limit = {}) {
+    assign(task(index), 1, limit);
+    agent.on_prepared(task(index), true, now);
+    settle();
+  }
+
+  Policy policy;
+};
+
+TEST(AgentAndOwner, TheReturnFreezesWhatRunsAndClosesTheNode) {
+  OwnerWorld world;
+  world.run(0);
+  world.run(1);
+  world.assign(task(2));
+  world.take<SendOffer>();
+  world.come();
+  EXPECT_EQ(world.take_indices<Freeze>(), (Indices{0, 1}));
+  const auto offers = world.take<SendOffer>();
+  ASSERT_EQ(offers.size(), 1U);
+  EXPECT_TRUE(offers[0].closed);
+  EXPECT_TRUE(offers[0].frozen);
+  EXPECT_EQ(offers[0].closed_reason, "its owner is at the PC");
+  EXPECT_TRUE(world.agent.frozen());
+  world.agent.on_prepared(task(2), true, world.now);
+  world.assign(task(3));
+  EXPECT_EQ(world.take_indices<Start>(), (Indices{0, 1})) << "from before";
+  world.come();
+  EXPECT_TRUE(world.take<Freeze>().empty()) << "once";
+}
+
+TEST(AgentAndOwner, AQuietSpellThawsAndNewWorkStarts) {
+  OwnerWorld world;
+  world.run(0);
+  world.come();
+  world.assign(task(1));
+  world.take<Prepare>();
+  world.pass_alone(minutes(5) - seconds(1));
+  EXPECT_TRUE(world.take<Thaw>().empty());
+  world.pass_alone(seconds(1));
+  EXPECT_EQ(world.take_indices<Thaw>(), Indices{0});
+  EXPECT_EQ(world.take_indices<Prepare>(), Indices{1});
+  EXPECT_FALSE(world.agent.closed());
+}
+
+TEST(AgentAndOwner, ImpatienceGivesAFrozenTaskBack) {
+  OwnerWorld world(4, {.patience = minutes(30)});
+  world.run(0);
+  for (int i = 0; i < 30 * 12; ++i) {
+    world.come();
+    EXPECT_TRUE(world.take<Kill>().empty());
+    world.pass(seconds(5));
+  }
+  const auto kills = world.take<Kill>();
+  ASSERT_EQ(kills.size(), 1U);
+  EXPECT_EQ(kills[0].reason, KillReason::kOwner);
+  EXPECT_TRUE(world.take<Thaw>().empty()) << "it dies where it is";
+  world.agent.on_exited(task(0), world.now);
+  EXPECT_EQ(world.take_indices<Collect>(), Indices{0});
+}
+
+TEST(AgentAndOwner, ATaskWithAGpuIsEndedAfterTheGraceTime) {
+  OwnerWorld world(4, {.grace = seconds(30)});
+  world.assign_with_gpu(0);
+  world.run(1);
+  world.come();
+  world.pass(seconds(9));
+  world.come();
+  EXPECT_TRUE(world.take<Kill>().empty());
+  for (int i = 0; i < 3; ++i) {
+    world.pass(seconds(7));
+    world.come();
+  }
+  EXPECT_EQ(world.take_indices<Kill>(), Indices{0}) << "its memory on the GPU is the owner's again";
+}
+
+TEST(AgentAndOwner, FrozenTimeIsNotTheTasks) {
+  OwnerWorld world(4, {.quiet = seconds(60)});
+  world.run(0, seconds(100));
+  world.pass_alone(seconds(50));
+  world.come();
+  world.pass_alone(seconds(60));
+  EXPECT_EQ(world.take_indices<Thaw>(), Indices{0});
+  world.pass_alone(seconds(49));
+  EXPECT_TRUE(world.take<Kill>().empty());
+  world.pass_alone(seconds(1));
+  EXPECT_EQ(world.take_indices<Kill>(), Indices{0});
+}
+
+TEST(AgentAndOwner, WhatCannotBeFrozenIsEnded) {
+  OwnerWorld world;
+  world.run(0);
+  world.come();
+  world.agent.on_frozen(task(0), false, world.now);
+  const auto kills = world.take<Kill>();
+  ASSERT_EQ(kills.size(), 1U);
+  EXPECT_EQ(kills[0].reason, KillReason::kOwner);
+}
+
+TEST(AgentAndOwner, TheTimeToFreezeIsMeasuredFromTheLastLookWithoutTheOwner) {
+  OwnerWorld world;
+  world.run(0);
+  world.run(1);
+  EXPECT_FALSE(world.agent.last_freeze());
+  world.now = world.now + milliseconds(250);
+  world.come();
+  world.now = world.now + milliseconds(10);
+  world.agent.on_frozen(task(0), true, world.now);
+  EXPECT_FALSE(world.agent.last_freeze()) << "not all of them";
+  world.now = world.now + milliseconds(5);
+  world.agent.on_frozen(task(1), true, world.now);
+  EXPECT_EQ(world.agent.last_freeze(), milliseconds(265));
+}
+
+TEST(AgentAndOwner, AProgramThatEndsWhileItIsFrozenIsCollected) {
+  OwnerWorld world;
+  world.run(0);
+  world.come();
+  world.agent.on_exited(task(0), world.now);
+  EXPECT_EQ(world.take_indices<Collect>(), Indices{0});
+  EXPECT_TRUE(world.agent.last_freeze());
+  world.pass_alone(minutes(10));
+  EXPECT_TRUE(world.take<Thaw>().empty());
+}
+
+TEST(AgentAndOwner, StopEndsEverythingUntilItIsTakenBack) {
+  OwnerWorld world(1);
+  world.run(0);
+  world.assign(task(1));
+  world.take<Prepare>();
+  world.agent.on_session_lost(world.now);
+  world.agent.on_stopped(true, world.now);
+  const auto kills = world.take<Kill>();
+  ASSERT_EQ(kills.size(), 1U) << "with or without a hub";
+  EXPECT_EQ(kills[0].reason, KillReason::kOwner);
+  EXPECT_EQ(world.agent.closed_reason(), "stopped by its owner");
+  world.agent.on_exited(task(0), world.now);
+  world.agent.on_prepared(task(1), true, world.now);
+  world.take<Start>();
+  world.pass_alone(minutes(60));
+  EXPECT_TRUE(world.take<Start>().empty());
+  world.agent.on_stopped(false, world.now);
+  EXPECT_EQ(world.take_indices<Start>(), Indices{1});
+  EXPECT_FALSE(world.agent.closed());
+}
+
+TEST(AgentAndOwner, StopEndsWhatIsFrozenToo) {
+  OwnerWorld world;
+  world.run(0);
+  world.come();
+  world.agent.on_stopped(true, world.now);
+  EXPECT_EQ(world.take_indices<Kill>(), Indices{0});
 }
 
 }  // namespace

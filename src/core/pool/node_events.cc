@@ -26,19 +26,20 @@ void Pool::State::fill_room(Node& node) {
   }
 }
 
-void Pool::State::take_back(Lease& lease) {
+void Pool::State::take_back(Lease& lease, Failure why) {
   if (lease.node->connected) effects.emplace_back(StopSend{lease.node->id, lease.attempt});
-  lose(lease, Failure::kNodeLost);
+  lose(lease, why);
 }
 
 void Pool::State::lose_all(Node& node) {
-  for (Lease* lease : node.in_room.all()) take_back(*lease);
-  for (Lease* lease : node.ahead.all()) take_back(*lease);
+  for (Lease* lease : node.in_room.all()) take_back(*lease, Failure::kNodeLost);
+  for (Lease* lease : node.ahead.all()) take_back(*lease, Failure::kNodeLost);
   placement.freed(node);
 }
 
 void Pool::State::review(Node& node) {
   if (!node.connected) return;  // its leases end by themselves
+  const Failure why = node.closed ? Failure::kOwner : Failure::kNodeLost;
   Resources used;
   for (const Lease* lease : node.in_room.all()) {
     if (lease->started) used = used + lease->job->request.per_task;
@@ -47,7 +48,7 @@ void Pool::State::review(Node& node) {
     if (lease->started) continue;
     const Terms needs = lease->job->request.needs();
     if (node.closed || !needs.fits_in({node.offered - used, node.admits})) {
-      take_back(*lease);
+      take_back(*lease, why);
     } else {
       used = used + needs.resources;
     }
@@ -55,7 +56,7 @@ void Pool::State::review(Node& node) {
   for (Lease* lease : node.ahead.all()) {
     const bool has_waited = lease->leased_at + kPatienceAhead <= now;
     const bool can_start = !node.closed && node.could_take(lease->job->request.needs());
-    if (!lease->started && (has_waited || !can_start)) take_back(*lease);
+    if (!lease->started && (has_waited || !can_start)) take_back(*lease, why);
   }
   if (!node.ahead.empty()) review_later(node, std::max(node.ahead.front()->leased_at, now) + kPatienceAhead);
   placement.freed(node);

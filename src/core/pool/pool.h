@@ -89,7 +89,7 @@ struct LeaseRecord {  // the task is leased; attempts counts placements so far, 
 };
 struct RequeueRecord {  // the attempt is lost or failed and the task waits for another; epoch and counts stay known
   AttemptId attempt;
-  std::uint32_t attempts = 0;
+  std::uint32_t attempts = 0;  // without this one if its PC's owner needed the PC
   std::uint32_t failures = 0;  // those by its own doing, counted against retries
   Failure why = Failure::kNodeLost;
 };
@@ -220,8 +220,9 @@ class Pool {
   std::optional<JobView> job(JobId id, Time now) const;
   std::optional<Why> why(JobId id, Time now) const;
   std::optional<NodeView> node(NodeId id) const;
-  std::optional<NodeId> node_of(TaskId task) const;     // of its current lease
-  std::vector<AttemptId> leased_tasks(JobId id) const;  // current attempts, by index
+  std::optional<NodeId> node_of(TaskId task) const;                         // of its current lease
+  std::vector<AttemptId> leased_tasks(JobId id) const;                      // current attempts, by index
+  std::vector<AttemptId> started_on(NodeId node, std::size_t limit) const;  // attempts that run there
   std::uint64_t pending_tasks() const;
   std::uint64_t leased_tasks() const;
 

@@ -60,7 +60,7 @@ struct Pool::State {
   // node_events.cc
   Node* heard_from(NodeId id);  // null if it has no session
   void fill_room(Node& node);   // prefetched leases move up into free room
-  void take_back(Lease& lease);
+  void take_back(Lease& lease, Failure why);
   void review(Node& node);  // takes back what the node has not started and will not start soon
   void lose_all(Node& node);
   void review_later(Node& node, Time at);

@@ -11,7 +11,9 @@ namespace {
 constexpr std::uint32_t kMaxLosses = 20;  // a task that lost its node more often than that may be what kills nodes
 constexpr Duration kMaxBackoff = seconds(60);
 
-bool is_own_doing(Failure why) { return why != Failure::kNodeLost && why != Failure::kCancelled; }
+bool is_own_doing(Failure why) {
+  return why != Failure::kNodeLost && why != Failure::kCancelled && why != Failure::kOwner;
+}
 
 }  // namespace
 
@@ -39,9 +41,11 @@ void Pool::State::drop_lease(Lease& lease) {
 void Pool::State::requeue(const Lease& lease, std::uint32_t failures, Failure why, Duration wait) {
   Job& job = *lease.job;
   const AttemptId attempt = lease.attempt;
-  job.retries[attempt.task.index] = Retry{attempt.epoch, lease.attempts, failures};
+  // A PC whose owner needed it says nothing about the task, however often that happens.
+  const std::uint32_t attempts = lease.attempts - (why == Failure::kOwner ? 1 : 0);
+  job.retries[attempt.task.index] = Retry{attempt.epoch, attempts, failures};
   ++pending;
-  effects.emplace_back(RequeueRecord{attempt, lease.attempts, failures, why});
+  effects.emplace_back(RequeueRecord{attempt, attempts, failures, why});
   if (wait.micros > 0) {
     backoffs.emplace(now + wait, attempt.task);
   } else {
@@ -52,7 +56,7 @@ void Pool::State::requeue(const Lease& lease, std::uint32_t failures, Failure wh
 
 void Pool::State::lose(Lease& lease, Failure why) {
   Job& job = *lease.job;
-  if (lease.attempts - lease.failures > kMaxLosses) {
+  if (why == Failure::kNodeLost && lease.attempts - lease.failures > kMaxLosses) {
     effects.emplace_back(EndRecord{lease.attempt, TaskState::kFailed, Failure::kNodeLost});
     ++job.failed;
   } else {
@@ -64,6 +68,11 @@ void Pool::State::lose(Lease& lease, Failure why) {
 
 bool Pool::State::fail_attempt(Lease& lease, Failure why) {
   Job& job = *lease.job;
+  if (why == Failure::kOwner) {
+    // Not at once: a node that says so of everything shall not keep the hub busy.
+    requeue(lease, lease.failures, why, options.retry_backoff);
+    return false;
+  }
   const bool counts = is_own_doing(why);
   const std::uint32_t failures = lease.failures + (counts ? 1 : 0);
   const std::uint32_t losses = lease.attempts - failures;

@@ -194,5 +194,35 @@ TEST(TaskEnds, ACancelledJobFailsItsDependants) {
   EXPECT_EQ(world.view(second).state, JobState::kFailed);
 }
 
+TEST(TaskEnds, AnOwnersReturnCountsAsNothingHoweverOften) {
+  World world;
+  world.join(kFirst, 1);
+  const JobId job = world.submit(1);
+  for (int returns = 0; returns < 100; ++returns) {
+    world.finish(world.first_of(job), Failure::kOwner);
+    EXPECT_EQ(world.of<RequeueRecord>().back().failures, 0U);
+    EXPECT_EQ(world.of<RequeueRecord>().back().attempts, 0U);
+    EXPECT_EQ(world.cause(job), Cause::kBackoff) << "a node that says so of everything keeps nobody busy";
+    world.pass(seconds(2), {kFirst});
+  }
+  world.finish(world.first_of(job));
+  EXPECT_EQ(world.view(job).state, JobState::kSucceeded);
+}
+
+TEST(TaskEnds, WhatAClosedNodeGivesBackUnstartedCountsAsNothing) {
+  World world;
+  world.join(kFirst, 1);
+  const JobId job = world.submit(1);
+  for (int returns = 0; returns < 100; ++returns) {
+    world.pool.on_offer(kFirst, {cores(1), {}}, true, world.now);
+    world.settle();
+    EXPECT_EQ(world.view(job).pending, 1U);
+    world.pool.on_offer(kFirst, {cores(1), {}}, false, world.now);
+    world.settle();
+    ASSERT_EQ(world.leased(kFirst), 1U);
+  }
+  EXPECT_EQ(world.of<RequeueRecord>().back().attempts, 0U);
+}
+
 }  // namespace
 }  // namespace hearth::pool

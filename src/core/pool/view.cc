@@ -144,6 +144,16 @@ std::optional<NodeId> Pool::node_of(TaskId task) const {
 
 std::vector<AttemptId> Pool::leased_tasks(JobId id) const { return state_->leases.attempts_of_job(id); }
 
+std::vector<AttemptId> Pool::started_on(NodeId id, std::size_t limit) const {
+  std::vector<AttemptId> found;
+  const Node* node = state_->nodes.find(id);
+  if (node == nullptr) return found;
+  for (const Lease* lease = node->in_room.front(); lease != nullptr && found.size() < limit; lease = lease->after) {
+    if (lease->started) found.push_back(lease->attempt);
+  }
+  return found;
+}
+
 std::uint64_t Pool::pending_tasks() const { return state_->pending; }
 
 std::uint64_t Pool::leased_tasks() const { return state_->leases.size(); }
