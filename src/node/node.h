@@ -5,7 +5,8 @@
 // leave goes back as blobs. What a guest makes lives in memory only.
 //
 // In RunOptions::directory: identity.pem, account.json (account/account.h), policy.json (the owner's limits, see
-// policy.h), status.json (what the node says of itself, see status.h), cache/ (inputs, by their hash), sandbox/.
+// policy.h), status.json (what the node says of itself, see status.h), cache/ (inputs, by their hash), environments/
+// (see environments.h), sandbox/.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@ namespace hearth::node {
 struct RunOptions {
   std::filesystem::path directory;
   std::string bwrap = "bwrap";
-  std::uint64_t cache_bytes = 20ULL << 30;
-  std::uint32_t cpu_weight = 10;  // see sandbox::Options
+  std::uint64_t disk_bytes = 20ULL << 30;  // for cache and environments, unless the owner sets another limit
+  std::uint32_t cpu_weight = 10;           // see sandbox::Options
 };
 
 constexpr int kExitStopped = 0;  // by SIGTERM or SIGINT
