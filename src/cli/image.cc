@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 constexpr const char* kFirstTime = "1735689600";  // 2025-01-01
 constexpr const char* kDateVariable = "SOURCE_DATE_EPOCH";
 constexpr const char* kMountPoints =
-    "proc sys dev tmp job workspace run run/gpu";  // what a sandbox mounts something on
+    "proc sys dev tmp job workspace run run/gpu run/hearth";  // what a sandbox mounts something on
 constexpr const char* kSquashfsTools = "squashfs-tools";
 constexpr const char* kMergedUsr = "/usr/share/mmdebstrap/hooks/merged-usr";
 constexpr std::uint64_t kLeastIds = 65536;

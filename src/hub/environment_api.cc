@@ -33,10 +33,9 @@ Result<void> check_put(const v1::PutEnvironmentRequest& request, const Environme
 
 // The image's size, as it is stored. Blocks.
 Result<std::uint64_t> look_at_image(blob::BlobStore& blobs, const std::string& digest) {
+  // Asked for, so that it is wanted until the name keeps it.
+  if (!blobs.has(digest)) return fail(Code::kFailedPrecondition, "image: it was not uploaded (PUT /blob/SHA256 first)");
   Result<blob::Reader> image = blobs.read(digest);
-  if (!image && image.error().code == Code::kNotFound) {
-    return fail(Code::kFailedPrecondition, "image: it was not uploaded (PUT /blob/SHA256 first)");
-  }
   if (!image) return std::unexpected(image.error());
   std::array<char, kSquashfsMagic.size()> head{};
   const ssize_t count = ::pread(image->file(), head.data(), head.size(), 0);

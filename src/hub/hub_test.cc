@@ -168,13 +168,6 @@ class HubTest : public testing::Test {
     }
   }
 
-  v1::Blob upload(const std::string& bytes) {
-    blob::Transfer transfer(owner_->client(), workers_, [this] { return owner_->last_token(); });
-    EXPECT_TRUE(loop_.run_until_done(owner_->token()));
-    Result<v1::Blob> sent = loop_.run_until_done(transfer.send_bytes(bytes));
-    EXPECT_TRUE(sent) << sent.error().message;
-    return sent ? *sent : v1::Blob();
-  }
   Result<v1::PutEnvironmentReply> put_environment(const std::string& name, const v1::Blob& image) {
     v1::PutEnvironmentRequest request;
     request.set_name(name);
@@ -246,15 +239,15 @@ TEST_F(HubTest, AfterARestartAHeldAttemptGoesOnAndItsResultIsAcceptedOnce) {
 }
 
 TEST_F(HubTest, EnvironmentsArePutListedReplacedAndRemoved) {
-  EXPECT_EQ(put_environment("python", upload("no squashfs")).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(put_environment("python", put("no squashfs")).error().code, Code::kInvalidArgument);
   v1::Blob absent;
   absent.set_sha256(std::string(32, 'x'));
   EXPECT_EQ(put_environment("python", absent).error().code, Code::kFailedPrecondition);
-  const v1::Blob image = upload("hsqs, as it were");
+  const v1::Blob image = put("hsqs, as it were");
   for (const char* name : {"", "host", "Python", "../x", ".x", "a b"}) {
     EXPECT_EQ(put_environment(name, image).error().code, Code::kInvalidArgument) << name;
   }
-  ASSERT_TRUE(put_environment("python", upload("hsqs before")));
+  ASSERT_TRUE(put_environment("python", put("hsqs before")));
   ASSERT_TRUE(put_environment("python", image));
   ASSERT_TRUE(put_environment("base", image));
   stop();
@@ -273,11 +266,11 @@ TEST_F(HubTest, EnvironmentsArePutListedReplacedAndRemoved) {
 }
 
 TEST_F(HubTest, AJobKeepsTheImageThatItsEnvironmentStoodFor) {
-  const v1::Blob first = upload("hsqs 1");
+  const v1::Blob first = put("hsqs 1");
   ASSERT_TRUE(put_environment("python", first));
   const auto submitted = submit_in("python");
   ASSERT_TRUE(submitted) << submitted.error().message;
-  ASSERT_TRUE(put_environment("python", upload("hsqs 2")));
+  ASSERT_TRUE(put_environment("python", put("hsqs 2")));
   ASSERT_TRUE(remove_environment("python"));
   const auto unknown = submit_in("py");
   ASSERT_FALSE(unknown);
@@ -396,6 +389,28 @@ TEST_F(HubTest, BlobsThatNoJobNeedsGoAndAllOthersStay) {
   for (const v1::Blob& needed : {shared, other_inputs, other_result, other_outputs, other_log}) {
     EXPECT_TRUE(has(needed));
   }
+}
+
+TEST_F(HubTest, ImagesGoWhenNeitherANameNorALivingJobNeedsThem) {
+  const v1::Blob of_a_name = put("hsqs of a name");
+  const v1::Blob of_a_job = put("hsqs of a job");
+  const v1::Blob of_nobody = put("hsqs of nobody");
+  ASSERT_TRUE(put_environment("kept", of_a_name));
+  ASSERT_TRUE(put_environment("gone", of_a_job));
+  const auto job = submit_in("gone");
+  ASSERT_TRUE(job) << job.error().message;
+  ASSERT_TRUE(remove_environment("gone"));
+  stop();
+  sweeps_ = {.grace = {}, .first_after = {}, .gather = {}, .interval = milliseconds(20)};
+  start();
+  EXPECT_TRUE(goes(of_nobody));
+  EXPECT_TRUE(has(of_a_name));
+  EXPECT_TRUE(has(of_a_job));
+  v1::CancelRequest request;
+  request.set_job_id(job->job_id());
+  ASSERT_TRUE(call<v1::CancelReply>("hearth.v1.JobService/Cancel", request));
+  EXPECT_TRUE(goes(of_a_job));
+  EXPECT_TRUE(has(of_a_name));
 }
 
 TEST_F(HubTest, ABlobIsLeftToAClientThatHasNotSubmittedYet) {

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 constexpr std::chrono::milliseconds kLook{500};
 constexpr std::size_t kMaxSaid = 512;
 // Each after what it lies in, so that none is made through a link.
-constexpr std::array kMountPoints = {"proc", "sys", "dev", "tmp", "job", "workspace", "run", "run/gpu"};
+constexpr std::array kMountPoints = {"proc", "sys", "dev", "tmp", "job", "workspace", "run", "run/gpu", "run/hearth"};
 // unsquashfs's exit code for what it could not make but went on after: devices, as it is no superuser.
 constexpr int kSomeLeftOut = 2;
 
