@@ -12,6 +12,7 @@
 #include "harness/raw.h"
 #include "hearth/v1/access.pb.h"
 #include "hearth/v1/blobs.pb.h"
+#include "hearth/v1/environments.pb.h"
 #include "hearth/v1/session.pb.h"
 
 namespace hearth::e2e {
@@ -26,6 +27,7 @@ using testing::HasSubstr;
 std::vector<const MethodDescriptor*> all_methods() {
   v1::MissingRequest::descriptor();
   v1::NodeFrame::descriptor();
+  v1::Environment::descriptor();
   std::vector<const MethodDescriptor*> methods;
   for (const fs::directory_entry& entry : fs::directory_iterator(HEARTH_PROTO_DIRECTORY)) {
     const std::string name = "hearth/v1/" + entry.path().filename().string();

@@ -105,7 +105,7 @@ struct BlobStore::State {
       : directory(std::move(directory_in)), options(options_in), lock(std::move(lock_in)) {}
 
   const fs::path directory;
-  const Options options;
+  Options options;      // max_bytes under mutex
   const OpenFile lock;  // of the directory: two processes on one store would remove each other's incoming files
   mutable std::mutex mutex;
   BlobIndex index;                                 // under mutex
@@ -335,6 +335,13 @@ bool BlobStore::remove_unwanted(const Digest& digest, Duration span) {
   }
   ::unlink(doomed.c_str());
   return true;
+}
+
+void BlobStore::set_max_bytes(std::uint64_t bytes) {
+  const std::lock_guard lock_guard(state_->mutex);
+  state_->options.max_bytes = bytes;
+  while (state_->options.evict && bytes != 0 && state_->index.bytes() > bytes && state_->evict_one()) {
+  }
 }
 
 void BlobStore::remove(const Digest& digest) { state_->forget(digest); }

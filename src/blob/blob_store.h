@@ -85,6 +85,9 @@ class BlobStore {
   // kNotFound, kDataLoss.
   Result<void> verify(const Digest& digest);
 
+  // A new Options::max_bytes. A store that evicts makes room at once, as far as nobody reads what is in the way.
+  void set_max_bytes(std::uint64_t bytes);
+
   void remove(const Digest& digest);
 
   // A blob is unwanted for `span` if for so long it was neither stored, nor uploaded again, nor asked for with has().

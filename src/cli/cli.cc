@@ -39,6 +39,7 @@ class CommandLine {
     add_run_command();
     add_job_commands();
     add_pool_commands();
+    add_environment_commands();
     add_help_command();
   }
 
@@ -116,6 +117,8 @@ class CommandLine {
                           [this] { return cli::limit(context_, limit_); });
     text_option(limit, "--cores", limit_.cores, "N", "at most this many cores; 0: none, nothing new is taken");
     text_option(limit, "--memory", limit_.memory, "SIZE", "at most this much memory, for example 8G");
+    text_option(limit, "--disk", limit_.disk, "SIZE",
+                "at most this much disk for others' inputs and environments, for example 20G (the default)");
     text_option(limit, "--hours", limit_.hours, "FROM-TO", "only at these hours, for example 22-7 or 8:00-18:30");
     text_option(limit, "--net", limit_.net, "WHAT",
                 "what tasks reach of the network: none; listed: the hosts that their job lists; full: the Internet");
@@ -232,6 +235,30 @@ class CommandLine {
   void add_pool_commands() {
     add(app_, "nodes", "List the PCs that work for the pool.", [this] { return list_nodes(context_); });
     add(app_, "status", "Tell how the pool is.", [this] { return status(context_); });
+  }
+
+  void add_environment_commands() {
+    CLI::App& env = add(app_, "env", "List the environments that programs can run in.",
+                        [this] { return list_environments(context_); });
+    env.require_subcommand(0, 1);
+    add(env, "list", "List the environments that programs can run in.", [this] { return list_environments(context_); });
+    CLI::App& build = add(env, "build",
+                          "Make an environment on this PC and give it to the pool by a name. One of the sources must "
+                          "be given; root is not needed.",
+                          [this] { return build_environment(context_, environment_); });
+    argument(build, "NAME", environment_.name, "what it is called; a name that exists gets the new content");
+    list_option(build, "--packages", environment_.packages, "LIST",
+                "Debian packages, for example python3,python3-numpy; what they need comes along");
+    text_option(build, "--recipe", environment_.recipe, "NAME", "one of those shipped: base, python, cpp, media");
+    text_option(build, "--from-dir", environment_.directory, "DIR", "a directory that holds a root file system");
+    text_option(build, "--from-oci", environment_.archive, "FILE", "a container image: an OCI or docker archive");
+    CLI::App& rm = add(env, "rm", "Take a name away. Jobs that were submitted with it go on.",
+                       [this] { return remove_environment(context_, environment_); });
+    argument(rm, "NAME", environment_.name, "the environment's name");
+    CLI::App& out = add(env, "export", "Write an environment as a container image.",
+                        [this] { return export_environment(context_, environment_); });
+    argument(out, "NAME", environment_.name, "the environment's name");
+    text_option(out, "--to-oci", environment_.to_oci, "FILE", "an OCI archive, as podman, skopeo and docker take it");
   }
 
   void add_help_command() {
@@ -407,6 +434,7 @@ class CommandLine {
   LimitOptions limit_;
   RunOptions run_;
   JobOptions job_;
+  EnvironmentOptions environment_;
   std::string device_;
   std::string daemon_;
   std::vector<std::string> help_topic_;

@@ -41,6 +41,7 @@ struct PairOptions {
 struct LimitOptions {
   std::string cores;
   std::string memory;
+  std::string disk;
   std::string hours;
   std::string net;
   std::string owner_first;
@@ -71,6 +72,15 @@ struct RunOptions {
   std::string name;
   bool detach = false;
   std::vector<std::string> program;
+};
+
+struct EnvironmentOptions {
+  std::string name;
+  std::vector<std::string> packages;  // lists with commas
+  std::string recipe;
+  std::string directory;
+  std::string archive;
+  std::string to_oci;
 };
 
 struct JobOptions {
@@ -113,6 +123,12 @@ Result<int> why(const Context& context, const JobOptions& options);
 // pool.cc
 Result<int> list_nodes(const Context& context);
 Result<int> status(const Context& context);
+
+// environments.cc
+Result<int> build_environment(const Context& context, const EnvironmentOptions& options);
+Result<int> list_environments(const Context& context);
+Result<int> remove_environment(const Context& context, const EnvironmentOptions& options);
+Result<int> export_environment(const Context& context, const EnvironmentOptions& options);
 
 // limits.cc
 Result<int> limit(const Context& context, const LimitOptions& options);

@@ -193,14 +193,17 @@ Result<Policy> parse_policy(std::string_view text) {
   Policy policy;
   std::uint64_t cores = 0;
   std::uint64_t memory = 0;
+  std::uint64_t disk = 0;
   std::string hours;
   const Result<void> read = all({get_count(*object, "cores", 1'000'000, cores),
                                  get_count(*object, "memory_bytes", std::numeric_limits<std::int64_t>::max(), memory),
+                                 get_count(*object, "disk_bytes", std::numeric_limits<std::int64_t>::max(), disk),
                                  get_text(*object, "hours", hours), get_bool(*object, "draining", policy.draining),
                                  get_owner_first(*object, policy.owner_first)});
   if (!read) return std::unexpected(read.error());
   if (!absent(*object, "cores")) policy.cores = cores;
   if (!absent(*object, "memory_bytes")) policy.memory_bytes = memory;
+  if (!absent(*object, "disk_bytes")) policy.disk_bytes = disk;
   if (!absent(*object, "net")) {
     const json& net = (*object)["net"];
     if (!net.is_object()) return std::unexpected(wrong_field("net", "an object"));
@@ -220,6 +223,7 @@ std::string format_policy(const Policy& policy) {
   nlohmann::ordered_json object = nlohmann::ordered_json::object();
   if (policy.cores) object["cores"] = *policy.cores;
   if (policy.memory_bytes) object["memory_bytes"] = *policy.memory_bytes;
+  if (policy.disk_bytes) object["disk_bytes"] = *policy.disk_bytes;
   if (policy.hours) object["hours"] = format_hours(*policy.hours);
   object["net"] = {{"guests", policy.net}};
   object["draining"] = policy.draining;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr Range kCores = {0, 1024};
 constexpr Range kMemory = {0, 4 * kTiB};
+constexpr Range kDisk = {64 * kMiB, 1024 * kTiB};
 
 constexpr Range kCelsius = {0, 150};
 
@@ -83,6 +84,7 @@ Result<Policy> changed(Policy policy, const LimitOptions& options) {
   if (options.none) {
     policy = Policy{.cores = {},
                     .memory_bytes = {},
+                    .disk_bytes = {},
                     .hours = {},
                     .net = policy.net,
                     .draining = policy.draining,
@@ -100,6 +102,11 @@ Result<Policy> changed(Policy policy, const LimitOptions& options) {
     const Result<std::uint64_t> memory = parse_size("--memory", options.memory, kMemory);
     if (!memory) return std::unexpected(memory.error());
     policy.memory_bytes = *memory;
+  }
+  if (!options.disk.empty()) {
+    const Result<std::uint64_t> disk = parse_size("--disk", options.disk, kDisk);
+    if (!disk) return std::unexpected(disk.error());
+    policy.disk_bytes = *disk;
   }
   if (!options.hours.empty()) {
     const Result<Hours> hours = parse_hours("--hours", options.hours);
@@ -148,6 +155,7 @@ std::string describe(const Policy& policy) {
   text += fmt::format("  cores   {}\n", policy.cores ? fmt::format("{}", *policy.cores) : "all");
   text +=
       fmt::format("  memory  {}\n", policy.memory_bytes ? format_bytes(*policy.memory_bytes) : "80 % of what it has");
+  text += fmt::format("  disk    {}\n", policy.disk_bytes ? format_bytes(*policy.disk_bytes) : "20 GiB");
   const bool always = !policy.hours || policy.hours->from_minute == policy.hours->to_minute;
   text += fmt::format("  hours   {}\n", always ? "all day" : format_hours(*policy.hours));
   text += fmt::format("  network {}\n", policy.net == "full"     ? "the Internet"

@@ -110,6 +110,7 @@ Result<void> Engine::restore_job(const store::LiveJob& job) {
   LiveJob& restored = live_[job.row.request.id];
   restored.row = job.row;
   restored.spec = std::move(spec);
+  if (!job.row.environment.empty()) CHECK(restored.environment.emplace().ParseFromString(job.row.environment));
   Result<v1::Outcome> failure = stored_first_failure(job);
   if (!failure) return std::unexpected(failure.error());
   restored.first_failure = std::move(*failure);
@@ -136,7 +137,8 @@ net::Async<Result<JobId>> Engine::wait_for(const Request& request, JobId job) {
   co_return fail(Code::kAborted, "the same request was refused meanwhile; ask again");
 }
 
-net::Async<Result<JobId>> Engine::submit(DeviceId owner, v1::JobSpec spec, std::string request_id) {
+net::Async<Result<JobId>> Engine::submit(DeviceId owner, v1::JobSpec spec, std::string request_id,
+                                         std::optional<v1::Blob> environment) {
   const Request request{owner, std::move(request_id)};
   if (const auto known = requests_.find(request); known != requests_.end()) {
     co_return co_await wait_for(request, known->second);
@@ -149,7 +151,7 @@ net::Async<Result<JobId>> Engine::submit(DeviceId owner, v1::JobSpec spec, std::
   for (const std::uint64_t id : spec.after()) after.push_back({id});
   Result<std::vector<JobId>> added = co_await make_known(after);
   if (!added) co_return std::unexpected(added.error());
-  Result<JobId> id = take_job(request, std::move(spec), after);
+  Result<JobId> id = take_job(request, std::move(spec), after, std::move(environment));
   if (!id) {
     forget(*added);
     co_return id;
@@ -159,7 +161,8 @@ net::Async<Result<JobId>> Engine::submit(DeviceId owner, v1::JobSpec spec, std::
   co_return id;
 }
 
-Result<JobId> Engine::take_job(const Request& request, v1::JobSpec spec, const std::vector<JobId>& after) {
+Result<JobId> Engine::take_job(const Request& request, v1::JobSpec spec, const std::vector<JobId>& after,
+                               std::optional<v1::Blob> environment) {
   if (disk_trouble_) return fail(*disk_trouble_, "no new job is taken while the hub cannot write");
   if (requests_.contains(request)) return fail(Code::kAborted, "the same request is being answered; ask again");
   LiveJob job;
@@ -173,9 +176,11 @@ Result<JobId> Engine::take_job(const Request& request, v1::JobSpec spec, const s
                      .after = after,
                      .admission = admission_of(spec)};
   job.row.spec = spec.SerializeAsString();
+  if (environment) job.row.environment = environment->SerializeAsString();
   job.row.request_id = request.second;
   job.row.submitted = wall_now();
   job.spec = std::move(spec);
+  job.environment = std::move(environment);
   if (Result<void> taken = pool_.on_submit(job.row.request, now()); !taken) return std::unexpected(taken.error());
   last_job_id_ = id.value;
   pending_.batch.jobs.push_back(job.row);
@@ -292,6 +297,16 @@ void Engine::finished(NodeId node, AttemptId attempt, v1::Outcome outcome) {
 
 net::Async<Result<void>> Engine::save_device(const store::DeviceRow& row) {
   pending_.batch.devices.push_back(row);
+  co_return co_await committed();
+}
+
+net::Async<Result<void>> Engine::save_environment(const store::EnvironmentRow& row) {
+  pending_.batch.environments.push_back(row);
+  co_return co_await committed();
+}
+
+net::Async<Result<void>> Engine::remove_environment(std::string name) {
+  pending_.batch.environments.push_back({.name = std::move(name), .sha256 = {}, .description = {}});
   co_return co_await committed();
 }
 

@@ -28,6 +28,7 @@ namespace hearth::hub {
 struct LiveJob {
   store::JobRow row;
   v1::JobSpec spec;
+  std::optional<v1::Blob> environment;  // the image that it runs in; none: the node's own /usr
   v1::Outcome first_failure;
   std::optional<std::vector<v1::Blob>> dependency_outputs;  // trees of the jobs it runs after, once loaded
 };
@@ -77,7 +78,8 @@ class Engine {
   // known after a restart), and those that are named. The spec has been checked. A request_id counts for its owner
   // alone. Errors: those of pool::Pool::on_submit; kAborted (an equal request was refused at the same moment: ask
   // again).
-  net::Async<Result<JobId>> submit(DeviceId owner, v1::JobSpec spec, std::string request_id);
+  net::Async<Result<JobId>> submit(DeviceId owner, v1::JobSpec spec, std::string request_id,
+                                   std::optional<v1::Blob> environment);
   net::Async<Result<void>> cancel(JobId job);
   net::Async<Result<void>> remove(JobId job);  // errors: those of pool::Pool::on_remove
 
@@ -91,8 +93,10 @@ class Engine {
   void started(NodeId node, AttemptId attempt);
   void finished(NodeId node, AttemptId attempt, v1::Outcome outcome);
 
-  // --- devices
+  // --- rows that the engine only commits, along with its own
   net::Async<Result<void>> save_device(const store::DeviceRow& row);
+  net::Async<Result<void>> save_environment(const store::EnvironmentRow& row);
+  net::Async<Result<void>> remove_environment(std::string name);
 
   // --- questions
   const LiveJob* live_job(JobId id) const;
@@ -134,7 +138,8 @@ class Engine {
   Result<void> restore_job(const store::LiveJob& job);
   Result<v1::Outcome> stored_first_failure(const store::LiveJob& job);
   net::Async<Result<JobId>> wait_for(const Request& request, JobId job);
-  Result<JobId> take_job(const Request& request, v1::JobSpec spec, const std::vector<JobId>& after);
+  Result<JobId> take_job(const Request& request, v1::JobSpec spec, const std::vector<JobId>& after,
+                         std::optional<v1::Blob> environment);
   net::Async<Result<std::vector<JobId>>> make_known(const std::vector<JobId>& jobs);
   void forget(const std::vector<JobId>& jobs);
   void drain(const v1::Outcome* outcome = nullptr);

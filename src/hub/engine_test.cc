@@ -31,6 +31,7 @@ class FaultyStore : public store::Store {
   }
   Result<bool> purge(std::uint32_t limit) override { return real_->purge(limit); }
   Result<std::vector<store::DeviceRow>> load_devices() override { return real_->load_devices(); }
+  Result<std::vector<store::EnvironmentRow>> load_environments() override { return real_->load_environments(); }
   Result<std::vector<store::LiveJob>> load_live_jobs() override { return real_->load_live_jobs(); }
   Result<JobId> last_job_id() override { return real_->last_job_id(); }
   Result<std::optional<store::JobRow>> load_job(JobId id) override { return real_->load_job(id); }
@@ -94,7 +95,7 @@ class EngineTest : public testing::Test {
     return made;
   }
   Result<JobId> submit(const std::string& request_id, DeviceId owner = kAnn, v1::JobSpec wanted = spec()) {
-    return loop_.run_until_done(engine_->submit(owner, std::move(wanted), request_id));
+    return loop_.run_until_done(engine_->submit(owner, std::move(wanted), request_id, std::nullopt));
   }
   // Asks again until the hub takes jobs, as a client does whose job was refused.
   Result<JobId> submit_patiently(const std::string& request_id) {
@@ -153,7 +154,7 @@ TEST_F(EngineTest, ARepetitionThatWaitsForARefusedSubmissionIsNotAnsweredWithIt)
   std::optional<Result<JobId>> first;
   std::optional<Result<JobId>> second;
   const auto ask = [this](std::optional<Result<JobId>>& answer) -> Async<void> {
-    answer = co_await engine_->submit(kAnn, spec(), "request");
+    answer = co_await engine_->submit(kAnn, spec(), "request", std::nullopt);
   };
   loop_.spawn(ask(first));
   while (engine_->live_jobs().empty()) loop_.run_until_done(net::sleep_for(Duration{}));
@@ -253,7 +254,7 @@ TEST_F(EngineTest, NothingRunsAfterAJobThatIsBeingRemoved) {
     std::optional<Result<JobId>> later;
     std::optional<Result<void>> removed;
     const auto submit_later = [&]() -> Async<void> {
-      later = co_await engine_->submit(kAnn, after, "later " + std::to_string(round));
+      later = co_await engine_->submit(kAnn, after, "later " + std::to_string(round), std::nullopt);
     };
     const auto remove = [&]() -> Async<void> { removed = co_await engine_->remove(base); };
     if (round % 2 == 0) loop_.spawn(submit_later());

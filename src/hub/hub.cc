@@ -67,6 +67,7 @@ class HubImpl : public Hub {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<blob::BlobStore> blobs_;
   std::unique_ptr<Devices> devices_;
+  std::unique_ptr<Environments> environments_;
   Sessions sessions_;
   Invitations invitations_;
   net::Event pairing_answered_;
@@ -106,6 +107,9 @@ Result<void> HubImpl::open_state() {
   Result<std::vector<store::DeviceRow>> devices = store_->load_devices();
   if (!devices) return fail(devices, "reading the pool's devices");
   devices_ = std::make_unique<Devices>(std::move(*devices));
+  Result<std::vector<store::EnvironmentRow>> environments = store_->load_environments();
+  if (!environments) return fail(environments, "reading the pool's environments");
+  environments_ = std::make_unique<Environments>(std::move(*environments));
   return {};
 }
 
@@ -131,9 +135,9 @@ Result<void> HubImpl::listen() {
   engine_->observe(*sweeper_);
   engine_->on_failure(options_.on_failure);
   if (Result<void> restored = engine_->restore(); !restored) return restored;
-  parts_ = std::unique_ptr<Parts>(new Parts{loop_, workers_, options_, *identity_, *engine_, *devices_, sessions_,
-                                            invitations_, *views_, *watchers_, *logs_, *blobs_, pairing_answered_,
-                                            loop_.now()});
+  parts_ = std::unique_ptr<Parts>(new Parts{loop_, workers_, options_, *identity_, *engine_, *devices_, *environments_,
+                                            sessions_, invitations_, *views_, *watchers_, *logs_, *blobs_,
+                                            pairing_answered_, loop_.now()});
   dispatcher_ = std::make_unique<net::Dispatcher>(
       [this](const net::RequestHead& head, const std::string& address) { return authorize(*parts_, head, address); },
       [this](const net::Caller& caller, net::Cuttable& connection, bool begins) {
@@ -143,8 +147,8 @@ Result<void> HubImpl::listen() {
           sessions_.leave(caller.device, connection);
         watchers_->device_changed(caller.device);
       });
-  for (const auto add :
-       {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods}) {
+  for (const auto add : {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods,
+                         add_environment_methods}) {
     add(*dispatcher_, *parts_);
   }
   const std::filesystem::path endpoint = options_.directory / "endpoint.json";

@@ -11,6 +11,7 @@
 #include "base/sizes.h"
 #include "blob/transfer.h"
 #include "hearth/v1/devices.pb.h"
+#include "hearth/v1/environments.pb.h"
 #include "hearth/v1/jobs.pb.h"
 #include "hearth/v1/nodes.pb.h"
 #include "hearth/v1/session.pb.h"
@@ -167,6 +168,26 @@ class HubTest : public testing::Test {
     }
   }
 
+  Result<v1::PutEnvironmentReply> put_environment(const std::string& name, const v1::Blob& image) {
+    v1::PutEnvironmentRequest request;
+    request.set_name(name);
+    *request.mutable_image() = image;
+    request.set_description("for a test");
+    return call<v1::PutEnvironmentReply>("hearth.v1.EnvironmentService/Put", request);
+  }
+  Result<v1::RemoveEnvironmentReply> remove_environment(const std::string& name) {
+    v1::RemoveEnvironmentRequest request;
+    request.set_name(name);
+    return call<v1::RemoveEnvironmentReply>("hearth.v1.EnvironmentService/Remove", request);
+  }
+  Result<v1::SubmitReply> submit_in(const std::string& environment) {
+    v1::SubmitRequest request;
+    request.mutable_spec()->add_argv("/bin/true");
+    request.mutable_spec()->set_environment(environment);
+    request.set_request_id("in " + environment + std::string(13 - environment.size(), 'r'));
+    return call<v1::SubmitReply>("hearth.v1.JobService/Submit", request);
+  }
+
   std::filesystem::path directory_;
   SweepOptions sweeps_;
   net::Loop loop_;
@@ -215,6 +236,54 @@ TEST_F(HubTest, AfterARestartAHeldAttemptGoesOnAndItsResultIsAcceptedOnce) {
   const v1::Job done = job(submitted->job_id());
   EXPECT_EQ(done.state(), v1::JOB_STATE_SUCCEEDED);
   EXPECT_EQ(done.succeeded(), 1U);
+}
+
+TEST_F(HubTest, EnvironmentsArePutListedReplacedAndRemoved) {
+  EXPECT_EQ(put_environment("python", put("no squashfs")).error().code, Code::kInvalidArgument);
+  v1::Blob absent;
+  absent.set_sha256(std::string(32, 'x'));
+  EXPECT_EQ(put_environment("python", absent).error().code, Code::kFailedPrecondition);
+  const v1::Blob image = put("hsqs, as it were");
+  for (const char* name : {"", "host", "Python", "../x", ".x", "a b"}) {
+    EXPECT_EQ(put_environment(name, image).error().code, Code::kInvalidArgument) << name;
+  }
+  ASSERT_TRUE(put_environment("python", put("hsqs before")));
+  ASSERT_TRUE(put_environment("python", image));
+  ASSERT_TRUE(put_environment("base", image));
+  stop();
+  start();
+  const auto list = [this] {
+    return *call<v1::ListEnvironmentsReply>("hearth.v1.EnvironmentService/List", v1::ListEnvironmentsRequest());
+  };
+  ASSERT_EQ(list().environments_size(), 2);
+  EXPECT_EQ(list().environments(0).name(), "base");
+  EXPECT_EQ(list().environments(1).name(), "python");
+  EXPECT_EQ(list().environments(1).image().sha256(), image.sha256());
+  EXPECT_EQ(list().environments(1).image().size(), 16U);
+  EXPECT_EQ(remove_environment("perl").error().code, Code::kNotFound);
+  EXPECT_TRUE(remove_environment("python"));
+  ASSERT_EQ(list().environments_size(), 1);
+}
+
+TEST_F(HubTest, AJobKeepsTheImageThatItsEnvironmentStoodFor) {
+  const v1::Blob first = put("hsqs 1");
+  ASSERT_TRUE(put_environment("python", first));
+  const auto submitted = submit_in("python");
+  ASSERT_TRUE(submitted) << submitted.error().message;
+  ASSERT_TRUE(put_environment("python", put("hsqs 2")));
+  ASSERT_TRUE(remove_environment("python"));
+  const auto unknown = submit_in("py");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, Code::kNotFound);
+  EXPECT_NE(unknown.error().message.find("there is no 'py'; there are: host"), std::string::npos);
+  stop();
+  start();
+  auto socket = open_node();
+  v1::HubFrame frame;
+  while (frame.assign_size() == 0 && !HasFailure()) frame = read_frame(*socket);
+  ASSERT_EQ(frame.assign_size(), 1);
+  EXPECT_EQ(frame.assign(0).environment().sha256(), first.sha256());
+  EXPECT_EQ(frame.assign(0).environment().size(), 6U);
 }
 
 TEST_F(HubTest, TheReasonOfAFailureIsKept) {
@@ -320,6 +389,28 @@ TEST_F(HubTest, BlobsThatNoJobNeedsGoAndAllOthersStay) {
   for (const v1::Blob& needed : {shared, other_inputs, other_result, other_outputs, other_log}) {
     EXPECT_TRUE(has(needed));
   }
+}
+
+TEST_F(HubTest, ImagesGoWhenNeitherANameNorALivingJobNeedsThem) {
+  const v1::Blob of_a_name = put("hsqs of a name");
+  const v1::Blob of_a_job = put("hsqs of a job");
+  const v1::Blob of_nobody = put("hsqs of nobody");
+  ASSERT_TRUE(put_environment("kept", of_a_name));
+  ASSERT_TRUE(put_environment("gone", of_a_job));
+  const auto job = submit_in("gone");
+  ASSERT_TRUE(job) << job.error().message;
+  ASSERT_TRUE(remove_environment("gone"));
+  stop();
+  sweeps_ = {.grace = {}, .first_after = {}, .gather = {}, .interval = milliseconds(20)};
+  start();
+  EXPECT_TRUE(goes(of_nobody));
+  EXPECT_TRUE(has(of_a_name));
+  EXPECT_TRUE(has(of_a_job));
+  v1::CancelRequest request;
+  request.set_job_id(job->job_id());
+  ASSERT_TRUE(call<v1::CancelReply>("hearth.v1.JobService/Cancel", request));
+  EXPECT_TRUE(goes(of_a_job));
+  EXPECT_TRUE(has(of_a_name));
 }
 
 TEST_F(HubTest, ABlobIsLeftToAClientThatHasNotSubmittedYet) {

@@ -41,7 +41,16 @@ net::Async<Result<v1::SubmitReply>> submit(Parts& parts, const v1::SubmitRequest
     Result<void> checked = co_await parts.workers.run([&] { return check_inputs(parts.blobs, spec.inputs()); });
     if (!checked) co_return std::unexpected(checked.error());
   }
-  Result<JobId> id = co_await parts.engine.submit(caller.device, std::move(spec), request.request_id());
+  Result<std::optional<v1::Blob>> environment = parts.environments.resolve(spec);
+  if (!environment) co_return std::unexpected(environment.error());
+  // Asked for, so that it is wanted: from here on the job keeps it, whatever becomes of the name.
+  if (*environment && !parts.blobs.has((*environment)->sha256())) {
+    co_return fail(Code::kFailedPrecondition,
+                   fmt::format("environment: the image of '{}' is gone; make it again: hearth env build {}",
+                               spec.environment(), spec.environment()));
+  }
+  Result<JobId> id =
+      co_await parts.engine.submit(caller.device, std::move(spec), request.request_id(), std::move(*environment));
   if (!id) co_return std::unexpected(id.error());
   v1::SubmitReply reply;
   reply.set_job_id(id->value);

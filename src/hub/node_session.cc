@@ -101,6 +101,7 @@ void NodeSession::assign(AttemptId attempt, const LiveJob& job) {
   outgoing_bytes_ += 32;
   if (specs_.insert(attempt.task.job).second) {
     *assign.mutable_spec() = job.spec;
+    if (job.environment) *assign.mutable_environment() = *job.environment;
     for (const v1::Blob& tree : *job.dependency_outputs) *assign.add_dependency_outputs() = tree;
     assign.set_owner(views_.device_name(job.row.request.owner));
     outgoing_bytes_ += assign.ByteSizeLong();

@@ -4,6 +4,7 @@
 #include "blob/blob_store.h"
 #include "hub/devices.h"
 #include "hub/engine.h"
+#include "hub/environments.h"
 #include "hub/hub.h"
 #include "hub/invitations.h"
 #include "hub/log_relay.h"
@@ -23,6 +24,7 @@ struct Parts {
   const net::IdentityKey& identity;
   Engine& engine;
   Devices& devices;
+  Environments& environments;
   Sessions& sessions;
   Invitations& invitations;
   Views& views;
@@ -40,6 +42,7 @@ void add_device_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_job_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_node_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_blob_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_environment_methods(net::Dispatcher& dispatcher, Parts& parts);
 
 // PUT, GET and HEAD of /blob/<hex>. The caller has at least a node's level.
 net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Caller& caller);

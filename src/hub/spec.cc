@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "hub/environments.h"
 #include "net/destination.h"
 
 namespace hearth::hub {
@@ -128,8 +129,9 @@ Result<void> check_counts(const v1::JobSpec& spec) {
 Result<void> check_names(const v1::JobSpec& spec) {
   if (spec.name().size() > 128 || !is_plain_utf8(spec.name()))
     return wrong("name", "at most 128 bytes of UTF-8 without control characters");
-  if (!spec.environment().empty() && spec.environment() != "host") {
-    return wrong("environment", fmt::format("'{}': this pool has only \"host\"", spec.environment()));
+  if (!spec.environment().empty() && spec.environment() != kHostEnvironment &&
+      !is_environment_name(spec.environment())) {
+    return wrong("environment", "\"host\", or 1 to 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first");
   }
   if (spec.has_inputs() && spec.inputs().sha256().size() != 32) return wrong("inputs.sha256", "a SHA-256 has 32 bytes");
   return {};

@@ -89,7 +89,9 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"variables", [](auto& s) { (*s.mutable_variables())["A B"] = "x"; }},
         Wrong{"variables", [](auto& s) { (*s.mutable_variables())["A"] = std::string(65 * kKiB, 'x'); }},
         Wrong{"name", [](auto& s) { s.set_name("a\nb"); }},
-        Wrong{"environment", [](auto& s) { s.set_environment("moon"); }},
+        Wrong{"environment", [](auto& s) { s.set_environment("Moon"); }},
+        Wrong{"environment", [](auto& s) { s.set_environment("../moon"); }},
+        Wrong{"environment", [](auto& s) { s.set_environment(std::string(65, 'm')); }},
         Wrong{"inputs.sha256", [](auto& s) { s.mutable_inputs()->set_sha256("short"); }},
         Wrong{"after",
               [](auto& s) {

@@ -83,8 +83,18 @@ net::Async<Result<void>> Sweeper::purge_rows() {
   co_return Result<void>();
 }
 
+// One that is just being put is wanted: its image was uploaded or asked for.
+net::Async<Result<void>> Sweeper::spare_environments(Search& search) {
+  Result<std::vector<store::EnvironmentRow>> rows =
+      co_await engine_.ask([](store::Store& store) { return store.load_environments(); });
+  if (!rows) co_return std::unexpected(rows.error());
+  for (const store::EnvironmentRow& row : *rows) search.doomed.erase(row.sha256);
+  co_return Result<void>();
+}
+
 // From the newest job to the oldest. Jobs that come meanwhile have higher numbers; what they need is wanted.
 net::Async<Result<void>> Sweeper::spare_needed(Search& search) {
+  if (Result<void> spared = co_await spare_environments(search); !spared) co_return spared;
   for (JobId before; !stopping_ && !search.doomed.empty();) {
     Result<std::vector<store::JobRow>> jobs =
         co_await engine_.ask([&](store::Store& store) { return store.load_jobs(before, kJobsAtOnce); });
@@ -101,9 +111,12 @@ net::Async<Result<void>> Sweeper::spare_needed(Search& search) {
 
 net::Async<Result<void>> Sweeper::spare(const store::JobRow& job, Search& search) {
   v1::JobSpec spec;
-  if (!spec.ParseFromString(job.spec)) {
+  v1::Blob environment;
+  if (!spec.ParseFromString(job.spec) || !environment.ParseFromString(job.environment)) {
     co_return fail(Code::kDataLoss, fmt::format("the record of job {} cannot be read", job.request.id.value));
   }
+  // One that has ended will not run again.
+  if (job.state < pool::JobState::kSucceeded) search.doomed.erase(environment.sha256());
   if (spec.has_inputs()) {
     if (Result<void> spared = co_await spare_tree(spec.inputs(), search); !spared) co_return spared;
   }

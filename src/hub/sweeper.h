@@ -2,10 +2,10 @@
 // tasks, then the blobs that no job refers to any more.
 //
 // What is needed is found out anew each time, from the jobs' records on disk: the trees of their inputs and outputs,
-// the files of those trees, and logs. A job's record goes first and for good before any of its blobs goes, so a crash
-// at any moment leaves blobs without a job, never a job without its blobs. What a job is about to refer to is safe
-// because it is wanted: a client has just uploaded it or asked whether it is here, see
-// blob::BlobStore::remove_unwanted().
+// the files of those trees, and logs; and the images of environments and of jobs that have not ended. A job's record
+// goes first and for good before any of its blobs goes, so a crash at any moment leaves blobs without a job, never a
+// job without its blobs. What a job is about to refer to is safe because it is wanted: a client has just uploaded it or
+// asked whether it is here, see blob::BlobStore::remove_unwanted().
 #pragma once
 
 #include <string>
@@ -44,6 +44,7 @@ class Sweeper : public Observer {
   net::Async<void> rest(Duration span);  // less if stop() comes
   net::Async<Result<void>> sweep();
   net::Async<Result<void>> purge_rows();
+  net::Async<Result<void>> spare_environments(Search& search);
   net::Async<Result<void>> spare_needed(Search& search);
   net::Async<Result<void>> spare(const store::JobRow& job, Search& search);
   net::Async<Result<void>> spare_outcomes(const store::JobRow& job, Search& search);

@@ -10,6 +10,7 @@
 #include "base/ids.h"
 #include "blob/blob_store.h"
 #include "hearth/v1/session.pb.h"
+#include "node/environments.h"
 #include "node/guest_proxy.h"
 #include "node/task_log.h"
 #include "sandbox/sandbox.h"
@@ -20,7 +21,8 @@ namespace hearth::node {
 struct JobOrder {
   v1::JobSpec spec;
   std::string owner;            // the name of the device that asked
-  std::vector<v1::Blob> trees;  // laid out in this order: outputs of earlier jobs, then the inputs
+  std::vector<v1::Blob> trees;          // laid out in this order: outputs of earlier jobs, then the inputs
+  std::optional<v1::Blob> environment;  // the image that it runs in; none: the node's own /usr
 };
 
 struct Attempt {
@@ -30,10 +32,11 @@ struct Attempt {
   GuestProxy proxy;  // nullptr: no network
   std::unique_ptr<sandbox::Sandbox> box;
   sandbox::Command command;
-  std::vector<blob::Reader> pins;     // large inputs, shown in place from the cache
-  std::vector<std::size_t> gpus;      // lent to it, by index
-  TaskLog log;                        // any thread
-  std::atomic<bool> watched = false;  // somebody wants to hear of the log's growth
+  std::vector<blob::Reader> pins;                  // large inputs, shown in place from the cache
+  std::shared_ptr<const Environment> environment;  // kept while it runs in it
+  std::vector<std::size_t> gpus;                   // lent to it, by index
+  TaskLog log;                                     // any thread
+  std::atomic<bool> watched = false;               // somebody wants to hear of the log's growth
 
   std::optional<sandbox::Exit> exit;
   bool armed = false;     // its program waits for its turn in the box

@@ -153,6 +153,7 @@ void Executor::wipe(AttemptId attempt) {
 net::Async<void> Executor::drop_box(AttemptPtr attempt) {
   std::shared_ptr<sandbox::Sandbox> box = std::move(attempt->box);
   std::vector<blob::Reader> pins = std::move(attempt->pins);
+  const std::shared_ptr<const Environment> environment = std::move(attempt->environment);
   if (box) co_await world_.workers.run([&box] { box.reset(); });
   leaving_.erase(attempt);
 }
@@ -203,7 +204,6 @@ net::Async<void> Executor::prepare_now(AttemptPtr attempt) {
 }
 
 net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
-  if (Result<void> known = check_environment(attempt->job->spec); !known) co_return known;
   Result<GuestProxy> proxy = make_proxy(attempt->job->spec, world_.admits(), world_.loop, resolver_);
   if (!proxy) co_return std::unexpected(proxy.error());
   attempt->proxy = std::move(*proxy);
@@ -217,6 +217,7 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
   for (int attempt_number = 1;; ++attempt_number) {
     Result<void> fetched = co_await fetch_blobs(attempt, *layout);
     if (!fetched) co_return fail(fetched, "its inputs cannot be had");
+    if (Result<void> taken = co_await take_environment(attempt); !taken) co_return taken;
     if (attempt->wiped) co_return fail(Code::kCanceled, "nobody wants it any more");
     Result<void> filled = co_await world_.workers.run([&] { return fill_box(*attempt, *layout); });
     if (filled) break;
@@ -232,6 +233,20 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
   attempt->command.bound_files = std::move(bound);
   if (attempt->wiped) co_return fail(Code::kCanceled, "nobody wants it any more");
   co_return co_await arm_now(attempt);
+}
+
+net::Async<Result<void>> Executor::take_environment(AttemptPtr attempt) {
+  const std::optional<v1::Blob>& image = attempt->job->environment;
+  if (!image) co_return check_environment(attempt->job->spec);
+  Result<std::shared_ptr<const Environment>> taken =
+      co_await world_.environments.get(*image, [&]() -> net::Async<Result<void>> {
+        co_return co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
+          co_return co_await link.transfer.fetch_into(world_.cache, {*image}, {});
+        });
+      });
+  if (!taken) co_return fail(taken, "its environment '" + attempt->job->spec.environment() + "' cannot be had");
+  attempt->environment = std::move(*taken);
+  co_return Result<void>();
 }
 
 // All trees as one; later ones win.
@@ -260,8 +275,10 @@ net::Async<Result<void>> Executor::fetch_blobs(AttemptPtr attempt, const Layout&
 
 // What the attempt's sandbox stands on. On a worker.
 Result<sandbox::Setup> Executor::setup_of(const Attempt& attempt) {
-  return sandbox::Setup{.level = sandbox::Level::kFence,
-                        .network = network_of(attempt.job->spec, attempt.proxy, world_.loop)};
+  sandbox::Setup setup{.level = sandbox::Level::kFence,
+                       .network = network_of(attempt.job->spec, attempt.proxy, world_.loop)};
+  if (attempt.environment) setup.root = attempt.environment->root;
+  return setup;
 }
 
 // On a worker; nobody else is at the attempt's box.

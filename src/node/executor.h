@@ -14,6 +14,7 @@
 #include "core/node/agent.h"
 #include "net/async.h"
 #include "node/attempt.h"
+#include "node/environments.h"
 #include "node/hub_link.h"
 #include "sandbox/sandbox.h"
 
@@ -27,6 +28,7 @@ class Executor {
     net::Workers& brakes;  // for freezing, which must not wait for the others' work
     sandbox::Host& host;
     blob::BlobStore& cache;
+    Environments& environments;
     std::vector<sandbox::Gpu> gpus;
     std::function<std::shared_ptr<HubLink>()> link;  // nullptr while there is no account
     std::function<Admission()> admits;               // what the owner does now
@@ -65,6 +67,7 @@ class Executor {
 
   net::Async<void> prepare_now(AttemptPtr attempt);
   net::Async<Result<void>> lay_out_inputs(AttemptPtr attempt);
+  net::Async<Result<void>> take_environment(AttemptPtr attempt);
   net::Async<Result<Layout>> fetch_layout(AttemptPtr attempt);
   net::Async<Result<void>> fetch_blobs(AttemptPtr attempt, const Layout& layout);
   Result<sandbox::Setup> setup_of(const Attempt& attempt);

@@ -21,17 +21,25 @@ int give_up(const Error& error) {
 int run_shell(const RunOptions& options, sandbox::Host& host, const net::IdentityKey& key) {
   Result<std::unique_ptr<blob::BlobStore>> cache = blob::BlobStore::open(
       options.directory / "cache",
-      {.max_bytes = options.cache_bytes, .keep_free_bytes = kKeepFreeBytes, .evict = true, .durable = false});
+      {.max_bytes = options.disk_bytes, .keep_free_bytes = kKeepFreeBytes, .evict = true, .durable = false});
   if (!cache) return give_up(cache.error());
   int code = kExitStopped;
   net::Loop loop;
   net::Workers workers(kWorkers);
   net::Workers brakes(kBrakes);
+  Environments environments({.loop = loop,
+                             .workers = workers,
+                             .host = host,
+                             .cache = **cache,
+                             .directory = options.directory / "environments"});
+  if (Result<void> opened = environments.open(); !opened) return give_up(opened.error());
   Shell shell({.loop = loop,
                .workers = workers,
                .brakes = brakes,
                .host = host,
                .cache = **cache,
+               .environments = environments,
+               .disk_bytes = options.disk_bytes,
                .key = key,
                .directory = options.directory,
                .machine = sandbox::read_machine()},

@@ -6,7 +6,7 @@
 //
 // In RunOptions::directory: identity.pem, account.json (account/account.h), policy.json (the owner's limits, see
 // policy.h), status.json (what the node says of itself, see status.h), stopped (see owner_watch.h), cache/ (inputs, by
-// their hash), sandbox/.
+// their hash), environments/ (see environments.h), sandbox/.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ namespace hearth::node {
 struct RunOptions {
   std::filesystem::path directory;
   std::string bwrap = "bwrap";
-  std::uint64_t cache_bytes = 20ULL << 30;
-  std::uint32_t cpu_weight = 10;  // see sandbox::Options
+  std::uint64_t disk_bytes = 20ULL << 30;  // for cache and environments, unless the owner sets another limit
+  std::uint32_t cpu_weight = 10;           // see sandbox::Options
 };
 
 constexpr int kExitStopped = 0;  // by SIGTERM or SIGINT

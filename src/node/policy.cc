@@ -144,6 +144,15 @@ Resources default_offer(const Resources& machine) {
   return {.cores = machine.cores, .memory_bytes = machine.memory_bytes / 5 * 4, .gpus = machine.gpus};
 }
 
+Result<std::uint64_t> parse_disk_limit(std::string_view json, std::uint64_t absent) {
+  constexpr std::uint64_t kLeast = 64ULL << 20;
+  Json object = Json::parse(json, nullptr, false);
+  if (!object.is_object()) return fail(Code::kInvalidArgument, "policy.json is no JSON object");
+  Result<std::uint64_t> bytes = number(object, "disk_bytes", absent);
+  if (bytes && *bytes < kLeast) return refuse("disk_bytes", "at least 67108864 (64 MiB)");
+  return bytes;
+}
+
 Result<Policy> parse_policy(std::string_view json, const Resources& offered, const Resources& machine) {
   Json object = Json::parse(json, nullptr, false);
   if (!object.is_object()) return fail(Code::kInvalidArgument, "policy.json is no JSON object");

@@ -1,7 +1,7 @@
 // policy.json, what the owner allows: written by the command line, read by the node.
 //
 //   {"cores": 4, "memory_bytes": 8589934592, "hours": "22:30-7:00", "draining": false,
-//    "net": {"guests": "listed"}}
+//    "disk_bytes": 21474836480, "net": {"guests": "listed"}}
 //
 // A field that is absent or null limits nothing, but for "net", which then admits nothing; "hours" may be "22-7". What
 // guests reach of the network: "none"; "listed": the hosts that their job
@@ -31,6 +31,8 @@ Result<Policy> parse_policy(std::string_view json, const Resources& offered, con
 
 // The tariff of the policy that the JSON is, if there is one. Errors: kInvalidArgument.
 Result<std::optional<presence::Tariff>> parse_tariff(std::string_view json);
+// The "disk_bytes" of the same text: of cache and environments together; `absent` if it says nothing. At least 64 MiB.
+Result<std::uint64_t> parse_disk_limit(std::string_view json, std::uint64_t absent);
 
 // What a node offers by default: every core and GPU, and 80 % of the memory.
 Resources default_offer(const Resources& machine);

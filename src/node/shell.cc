@@ -63,6 +63,7 @@ Shell::Shell(World world, std::function<void()> on_revoked)
                  .brakes = world_.brakes,
                  .host = world_.host,
                  .cache = world_.cache,
+                 .environments = world_.environments,
                  .gpus = world_.machine.gpus,
                  .link = [this] { return connection_.link(); },
                  .admits = [this] { return agent_.admits(); }},
@@ -156,7 +157,10 @@ net::Async<void> Shell::read_policy() {
   policy_read_ = true;
   policy_text_ = text;
   Result<Policy> policy = parse_policy(text.empty() ? "{}" : text, default_offer(machine_), machine_);
-  if (!policy) {
+  const Result<std::uint64_t> disk = parse_disk_limit(text.empty() ? "{}" : text, world_.disk_bytes);
+  if (disk) world_.environments.set_limit(*disk);
+  if (!policy || !disk) {
+    if (policy) policy = std::unexpected(disk.error());
     log_warning("the limits are left as they were: " + policy.error().message);
     co_return;
   }
@@ -297,6 +301,7 @@ void Shell::on_assign(const v1::HubFrame& frame) {
       order->spec = assign.spec();
       order->owner = assign.owner();
       order->trees.assign(assign.dependency_outputs().begin(), assign.dependency_outputs().end());
+      if (assign.has_environment()) order->environment = assign.environment();
       if (assign.spec().has_inputs()) order->trees.push_back(assign.spec().inputs());
       job = std::move(order);
     }

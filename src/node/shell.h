@@ -25,6 +25,8 @@ class Shell {
     net::Workers& brakes;
     sandbox::Host& host;
     blob::BlobStore& cache;
+    Environments& environments;
+    std::uint64_t disk_bytes = 0;  // of cache and environments, where the owner set no limit
     const net::IdentityKey& key;
     std::filesystem::path directory;
     sandbox::Machine machine;

@@ -85,12 +85,17 @@ Result<std::unique_ptr<Box>> Box::make(Shared& shared, const std::string& name, 
                                        const Setup& setup) {
   auto box = std::make_unique<Box>(shared, name, limits);
   Result<void> done = box->set_up(setup);
+  if (done) done = box->show(setup);
   if (!done) return fail(done, "preparing the sandbox " + name);
   return box;
 }
 
 Box::Box(Shared& shared, std::string name, const Limits& limits)
-    : shared_(shared), name_(std::move(name)), limits_(limits), directory_(shared.place + "/boxes/" + name_) {}
+    : shared_(shared),
+      name_(std::move(name)),
+      limits_(limits),
+      directory_(shared.place + "/boxes/" + name_),
+      root_(shared.place + "/root") {}
 
 Result<void> Box::set_up(const Setup& setup) {
   if (::mkdir(directory_.c_str(), 0700) != 0) return fail_errno(errno, "making " + directory_.string());
@@ -114,6 +119,21 @@ Result<void> Box::set_up(const Setup& setup) {
   return {};
 }
 
+// By mounts of our own: the guests' user may not walk to where the node keeps them.
+Result<void> Box::show(const Setup& setup) {
+  const std::string where = shared_.place + "/shown/" + name_;
+  if (!setup.root.empty()) {
+    root_ = where + "-root";
+    if (Result<void> shown = show_directory(setup.root, root_, nullptr); !shown) return shown;
+    shown_.push_back(root_);
+  }
+  if (setup.workspace.empty()) return {};
+  workspace_ = where + "-workspace";
+  if (Result<void> shown = show_directory(setup.workspace, workspace_, &shared_.user); !shown) return shown;
+  shown_.push_back(workspace_);
+  return {};
+}
+
 Box::~Box() {
   if (guest_) {
     bool ended = guest_->finished();
@@ -122,6 +142,10 @@ Box::~Box() {
       kill();
     }
     if (!shared_.reactor->on_thread()) guest_->wait();
+  }
+  for (const std::string& where : shown_) {
+    if (Result<void> gone = unshow_directory(where); !gone)
+      log_error("a sandbox's mount remains: " + gone.error().message);
   }
   directory_fd_.reset();
   if (mounted_) {
@@ -216,7 +240,7 @@ Result<void> Box::plan_files(const Command& command, Guest::Plan& plan) {
     if (ready) ready = own(pipe->write_end.get(), 0600);  // programs open /dev/stdout by name
     if (!ready) return ready;
   }
-  Layout layout{.root = shared_.place + "/root", .working_directory = directory_};
+  Layout layout{.root = root_, .working_directory = directory_, .workspace = workspace_, .network_directory = {}};
   if (network_) {
     layout.network_directory = network_->directory();
     if (!layout.network_directory.empty()) layout.variables = GuestNetwork::variables_beside(command.variables);

@@ -44,6 +44,7 @@ class Box final : public Sandbox {
 
  private:
   Result<void> set_up(const Setup& setup);
+  Result<void> show(const Setup& setup);
   Result<Fd> make_parents(const std::string& path);
   Result<void> own(int file, unsigned mode) const;
   Result<void> bind(const BoundFile& bound);
@@ -61,6 +62,9 @@ class Box final : public Sandbox {
   std::filesystem::path directory_;
   Fd directory_fd_;
   bool mounted_ = false;
+  std::string root_;                // what the guest sees as /
+  std::string workspace_;           // empty: none
+  std::vector<std::string> shown_;  // directories of the node's, to be taken away
   std::unique_ptr<Cgroup> cgroup_;
   Inputs inputs_;
   std::shared_ptr<GuestNetwork> network_;  // nullptr: none

@@ -83,6 +83,7 @@ std::string bubblewrap_options(const Bubblewrap& bubblewrap, const Layout& layou
   // /dev itself is a tmpfs that nothing bounds.
   options.add({"--size", scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"});
   options.add({"--size", scratch, "--tmpfs", "/tmp", "--bind", layout.working_directory, "/job", "--chdir", "/job"});
+  if (!layout.workspace.empty()) options.add({"--bind", layout.workspace, "/workspace"});
   if (!layout.network_directory.empty()) {
     options.add({"--ro-bind", layout.network_directory, "/run/hearth"});
   }

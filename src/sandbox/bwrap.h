@@ -21,6 +21,7 @@ Result<Bubblewrap> find_bubblewrap(const std::string& name);
 struct Layout {
   std::string root;                                                 // of the guest
   std::string working_directory;                                    // shown at /job
+  std::string workspace;                                            // shown at /workspace; empty: none
   std::string network_directory;                                    // shown at /run/hearth; empty: none
   std::vector<std::pair<std::string, std::string>> variables = {};  // beside the command's
 };

@@ -97,7 +97,7 @@ Result<void> fill_place(const std::string& place, const GuestUser& user) {
   if (!done) return done;
   done = build_root(place + "/root");
   if (done) done = write_filter(place + "/filter");
-  for (const char* name : {"/boxes", "/networks"}) {
+  for (const char* name : {"/boxes", "/networks", "/shown"}) {
     std::string directory = place + name;
     if (done && (::mkdir(directory.c_str(), 0711) != 0 || ::chmod(directory.c_str(), 0711) != 0)) {
       done = fail_errno(errno, "making " + directory);

@@ -198,7 +198,7 @@ Result<void> unmount(const std::string& where) {
 
 Result<void> build_root(const std::string& root) {
   Result<void> done = make_directory(root, 0755);
-  for (const char* name : {"/proc", "/dev", "/tmp", "/job", "/run", "/run/gpu", "/run/hearth", "/var"}) {
+  for (const char* name : {"/proc", "/dev", "/tmp", "/job", "/workspace", "/run", "/run/gpu", "/run/hearth", "/var"}) {
     if (done) done = make_directory(root + name, 0755);
   }
   if (done && ::symlink("../tmp", (root + "/var/tmp").c_str()) != 0) done = fail_errno(errno, "linking /var/tmp");
@@ -207,6 +207,35 @@ Result<void> build_root(const std::string& root) {
   }
   if (done) done = fill_etc(root + "/etc");
   return done;
+}
+
+Result<void> show_directory(const std::filesystem::path& source, const std::string& where, const GuestUser* owner) {
+  const std::string what = "showing " + source.string();
+  Fd directory(::open(source.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory && (errno == ENOTDIR || errno == ELOOP)) return fail(Code::kInvalidArgument, what + ": no directory");
+  if (!directory) return fail_errno(errno, what);
+  if (owner != nullptr && owner->drop && ::fchown(directory.get(), owner->uid, owner->gid) != 0) {
+    return fail_errno(errno, what);
+  }
+  Fd tree(static_cast<int>(
+      ::syscall(SYS_open_tree, directory.get(), "", OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE)));
+  if (!tree) return fail_errno(errno, what);
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (owner == nullptr ? MOUNT_ATTR_RDONLY : 0U);
+  if (::syscall(SYS_mount_setattr, tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0) {
+    return fail_errno(errno, what);
+  }
+  if (Result<void> made = make_directory(where, 0700); !made) return made;
+  if (::syscall(SYS_move_mount, tree.get(), "", AT_FDCWD, where.c_str(), MOVE_MOUNT_F_EMPTY_PATH) == 0) return {};
+  const int error = errno;
+  ::rmdir(where.c_str());
+  return fail_errno(error, what);
+}
+
+Result<void> unshow_directory(const std::string& where) {
+  Result<void> gone = unmount(where);
+  if (gone && ::rmdir(where.c_str()) != 0) gone = fail_errno(errno, "removing " + where);
+  return gone;
 }
 
 Result<void> bind_file(const std::filesystem::path& source, int destination) {

@@ -5,6 +5,7 @@
 //   PLACE/filter          the system call filter
 //   PLACE/networks/NAME   the UNIX socket of one sandbox's proxy, see guest_network.h
 //   PLACE/boxes/NAME      a tmpfs of its own: one sandbox's working directory
+//   PLACE/shown/NAME-*    a directory of the node's that this sandbox is shown: its environment, its workspace
 #pragma once
 
 #include <sys/types.h>
@@ -45,6 +46,13 @@ Result<void> unmount(const std::string& where);
 
 // Fills PLACE/root.
 Result<void> build_root(const std::string& root);
+
+// Shows the directory `source` at `where`, which is made for it: read-only with all that is mounted below, or writable
+// and handed to `owner`. Errors: kInvalidArgument if it is no directory, those of mount().
+Result<void> show_directory(const std::filesystem::path& source, const std::string& where, const GuestUser* owner);
+
+// Takes it away again.
+Result<void> unshow_directory(const std::string& where);
 
 // Shows the regular file `source` at the file `destination` (an open descriptor of it), read-only.
 Result<void> bind_file(const std::filesystem::path& source, int destination);

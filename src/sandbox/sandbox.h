@@ -53,8 +53,10 @@ struct Network {
 // What a sandbox stands on. Chosen by the owner's policy, never by the guest.
 struct Setup {
   Level level = Level::kFence;
-  std::filesystem::path root;   // the unpacked environment, shown read-only as /; empty: the host's own /usr
-  std::filesystem::path image;  // the same environment as a squashfs file, for a microVM
+  std::filesystem::path root;       // the unpacked environment, shown read-only as /; empty: the host's own /usr
+  std::filesystem::path image;      // the same environment as a squashfs file, for a microVM
+  std::filesystem::path workspace;  // a directory that outlives the job, shown writable at /workspace; it is handed to
+                                    // the guests' user. Empty: none
   Network network;
 };
 

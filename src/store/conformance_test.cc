@@ -30,6 +30,7 @@ JobRow job_row(std::uint64_t id) {
   JobRow job;
   job.request = {{id}, {3}, 10, {2, std::uint64_t{1} << 33U, 1}, 4, {}};
   job.spec = std::string("\0spec", 5);
+  job.environment = std::string("\0image", 6);
   job.request_id = "request-" + std::to_string(id);
   job.submitted = {1'700'000'000'123};
   return job;
@@ -69,6 +70,7 @@ void expect_same(const JobRow& got, const JobRow& want) {
   EXPECT_EQ(got.request.retries, want.request.retries);
   EXPECT_EQ(got.request.after, want.request.after);
   EXPECT_EQ(got.spec, want.spec);
+  EXPECT_EQ(got.environment, want.environment);
   EXPECT_EQ(got.request_id, want.request_id);
   EXPECT_EQ(got.submitted, want.submitted);
   EXPECT_EQ(got.started, want.started);
@@ -111,6 +113,7 @@ class StoreConformance : public testing::TestWithParam<Backend> {
 
 TEST_P(StoreConformance, BeginsEmpty) {
   EXPECT_TRUE(store_->load_devices()->empty());
+  EXPECT_TRUE(store_->load_environments()->empty());
   EXPECT_TRUE(store_->load_live_jobs()->empty());
   EXPECT_EQ(store_->last_job_id()->value, 0U);
   EXPECT_FALSE(store_->load_job({1})->has_value());
@@ -125,6 +128,23 @@ TEST_P(StoreConformance, AnEmptyBatchIsEmptyAndCommits) {
   EXPECT_TRUE(Batch{}.empty());
   EXPECT_FALSE(job_batch(1).empty());
   commit({});
+}
+
+TEST_P(StoreConformance, KeepsReplacesAndRemovesEnvironmentsInTheOrderGiven) {
+  const EnvironmentRow python{"python", std::string(32, '\0'), 1ULL << 33U, "made of packages", {7}};
+  const EnvironmentRow newer{"python", std::string(32, 'n'), 5, "", {8}};
+  Batch batch;
+  batch.environments = {python, {"base", std::string(32, 'b'), 1, "b", {9}}};
+  commit(batch);
+  open();
+  ASSERT_EQ(store_->load_environments()->size(), 2U);
+  const EnvironmentRow kept = store_->load_environments()->at(1);
+  EXPECT_EQ(std::tie(kept.name, kept.sha256, kept.size, kept.description, kept.made),
+            std::tie(python.name, python.sha256, python.size, python.description, python.made));
+  batch.environments = {{"base", "", 0, "", {}}, {"python", "", 0, "", {}}, newer};
+  commit(batch);
+  ASSERT_EQ(store_->load_environments()->size(), 1U);
+  EXPECT_EQ(store_->load_environments()->front().sha256, newer.sha256);
 }
 
 TEST_P(StoreConformance, KeepsAJobWordForWordAndAcrossAReopen) {

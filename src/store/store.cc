@@ -3,7 +3,8 @@
 namespace hearth::store {
 
 bool Batch::empty() const {
-  return devices.empty() && jobs.empty() && changes.empty() && tasks.empty() && range_ends.empty() && removed.empty();
+  return devices.empty() && jobs.empty() && changes.empty() && tasks.empty() && range_ends.empty() && removed.empty() &&
+         environments.empty();
 }
 
 }  // namespace hearth::store

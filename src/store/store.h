@@ -23,6 +23,7 @@ namespace hearth::store {
 struct JobRow {
   pool::JobRequest request;  // what decisions need
   std::string spec;          // a serialized hearth.v1.JobSpec, opaque here; at most 1 MiB
+  std::string environment;   // a serialized hearth.v1.Blob, opaque here: the image that it runs in; empty: "host"
   std::string request_id;    // the client's 16 bytes, which no other job of this owner has; empty: none
   WallTime submitted;
   WallTime started;
@@ -53,6 +54,14 @@ struct DeviceRow {
   bool revoked = false;  // the row stays: its number is never given again and old jobs name it
 };
 
+struct EnvironmentRow {
+  std::string name;    // unique
+  std::string sha256;  // of its image, 32 bytes
+  std::uint64_t size = 0;
+  std::string description;
+  WallTime made;
+};
+
 struct JobChange {
   JobId job;
   pool::JobState state = pool::JobState::kQueued;
@@ -76,7 +85,8 @@ struct Batch {
   std::vector<JobChange> changes;
   std::vector<TaskRow> tasks;  // inserted or replaced by (job, index); the last one of a task in a batch wins
   std::vector<RangeEnd> range_ends;
-  std::vector<JobId> removed;  // jobs that have ended: nothing of them is found any more
+  std::vector<JobId> removed;                // jobs that have ended: nothing of them is found any more
+  std::vector<EnvironmentRow> environments;  // inserted or replaced by name; one without an image is removed
   bool empty() const;
 };
 
@@ -101,7 +111,8 @@ class Store {
   // True: there are more. Errors as commit()'s.
   virtual Result<bool> purge(std::uint32_t limit) = 0;
 
-  virtual Result<std::vector<DeviceRow>> load_devices() = 0;  // revoked ones included, by id
+  virtual Result<std::vector<DeviceRow>> load_devices() = 0;            // revoked ones included, by id
+  virtual Result<std::vector<EnvironmentRow>> load_environments() = 0;  // by name
   virtual Result<std::vector<LiveJob>>
   load_live_jobs() = 0;                     // jobs that have not ended, and those they run after, by id
   virtual Result<JobId> last_job_id() = 0;  // the highest ever given, removed ones included; 0: none

@@ -11,7 +11,8 @@ namespace {
 
 // What SqliteStore reads into a JobRow and a TaskRow, in its order.
 constexpr std::string_view kJobColumns =
-    "id, state, owner, tasks, cores, memory_bytes, gpus, retries, submitted, started, ended, request_id, spec";
+    "id, state, owner, tasks, cores, memory_bytes, gpus, retries, submitted, started, ended, request_id, spec, "
+    "environment";
 constexpr std::string_view kTaskColumns = "task, state, epoch, attempts, failures, node, started, ended";
 
 std::string writing_sql(Query query) {
@@ -24,7 +25,7 @@ std::string writing_sql(Query query) {
       return "INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET "
              "name = ?2, role = ?3, key_kind = ?4, key = ?5, paired = ?6, last_seen = ?7, revoked = ?8";
     case Query::kInsertJob:
-      return fmt::format("INSERT INTO jobs ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+      return fmt::format("INSERT INTO jobs ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
                          kJobColumns);
     case Query::kInsertAfter:
       return "INSERT INTO job_after VALUES (?1, ?2, ?3)";
@@ -48,6 +49,10 @@ std::string writing_sql(Query query) {
              "LIMIT ?1)";
     case Query::kForgetRemoved:  // all but those whose numbers no newer job keeps from being given again
       return "DELETE FROM removed_jobs WHERE id < (SELECT coalesce(max(id), 0) FROM jobs)";
+    case Query::kPutEnvironment:
+      return "REPLACE INTO environments VALUES (?1, ?2, ?3, ?4, ?5)";
+    case Query::kRemoveEnvironment:
+      return "DELETE FROM environments WHERE name = ?1";
     default:
       return {};
   }
@@ -57,6 +62,8 @@ std::string reading_sql(Query query) {
   switch (query) {
     case Query::kDevices:
       return "SELECT id, name, role, key_kind, key, paired, last_seen, revoked FROM devices ORDER BY id";
+    case Query::kEnvironments:
+      return "SELECT name, sha256, size, description, made FROM environments ORDER BY name";
     case Query::kLiveJobs:
       return fmt::format(
           "SELECT {} FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state < 4 UNION SELECT after FROM jobs JOIN "
@@ -100,7 +107,7 @@ Result<Queries> Queries::prepare(Database& database) {
   Queries queries;
   for (int number = 0; number <= static_cast<int>(Query::kCountRangeEnds); ++number) {
     const auto query = static_cast<Query>(number);
-    const std::string sql = query <= Query::kForgetRemoved ? writing_sql(query) : reading_sql(query);
+    const std::string sql = query <= Query::kRemoveEnvironment ? writing_sql(query) : reading_sql(query);
     Result<Statement> statement = database.prepare(sql);
     if (!statement) return std::unexpected(statement.error());
     queries.statements_.push_back(std::move(*statement));

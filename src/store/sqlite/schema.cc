@@ -105,7 +105,19 @@ constexpr const char* kSecondVersion = R"sql(
   CREATE TABLE removed_jobs (id INTEGER PRIMARY KEY) STRICT;
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion, kSecondVersion};
+// Environments by name. A job keeps the image that its environment stood for when it was submitted.
+constexpr const char* kThirdVersion = R"sql(
+  CREATE TABLE environments (
+    name TEXT PRIMARY KEY,
+    sha256 BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    description TEXT NOT NULL,
+    made INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE jobs ADD COLUMN environment BLOB NOT NULL DEFAULT x'';
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

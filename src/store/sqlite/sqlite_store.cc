@@ -25,6 +25,7 @@ class SqliteStore : public Store {
   Result<void> commit(const Batch& batch) override;
   Result<bool> purge(std::uint32_t limit) override;
   Result<std::vector<DeviceRow>> load_devices() override;
+  Result<std::vector<EnvironmentRow>> load_environments() override;
   Result<std::vector<LiveJob>> load_live_jobs() override;
   Result<JobId> last_job_id() override;
   Result<std::optional<JobRow>> load_job(JobId id) override;
@@ -45,6 +46,7 @@ class SqliteStore : public Store {
   Result<void> put(const TaskRow& task);
   Result<void> put(const RangeEnd& range);
   Result<void> remove(JobId job);
+  Result<void> put(const EnvironmentRow& environment);
   Result<void> read_after(JobRow& job);
   Result<std::vector<JobRow>> read_jobs(Rows& rows);
   Result<void> add_counts(Query query, JobId job, std::array<std::uint32_t, 6>& counts);
@@ -80,6 +82,7 @@ JobRow read_job(const Rows& rows) {
   job.ended = {rows.integer(10)};
   job.request_id = rows.bytes(11);
   job.spec = rows.bytes(12);
+  job.environment = rows.bytes(13);
   return job;
 }
 
@@ -107,6 +110,10 @@ DeviceRow read_device(const Rows& rows) {
   device.last_seen = {rows.integer(6)};
   device.revoked = rows.integer(7) != 0;
   return device;
+}
+
+EnvironmentRow read_environment(const Rows& rows) {
+  return {rows.bytes(0), rows.bytes(1), rows.integer<std::uint64_t>(2), rows.bytes(3), {rows.integer(4)}};
 }
 
 RangeEnd read_range_end(JobId job, const Rows& rows) {
@@ -162,6 +169,9 @@ Result<void> SqliteStore::write(const Batch& batch) {
   for (const JobId job : batch.removed) {
     if (const Result<void> done = remove(job); !done) return fail(done, fmt::format("job {}", job.value));
   }
+  for (const EnvironmentRow& environment : batch.environments) {
+    if (const Result<void> done = put(environment); !done) return fail(done, "environment " + environment.name);
+  }
   return {};
 }
 
@@ -179,7 +189,7 @@ Result<void> SqliteStore::insert(const JobRow& job) {
   const Result<void> inserted = queries_[Query::kInsertJob].run(
       request.id.value, static_cast<int>(job.state), request.owner.value, request.tasks, request.per_task.cores,
       request.per_task.memory_bytes, request.per_task.gpus, request.retries, job.submitted.unix_millis,
-      job.started.unix_millis, job.ended.unix_millis, job.request_id, job.spec);
+      job.started.unix_millis, job.ended.unix_millis, job.request_id, job.spec, job.environment);
   if (!inserted) return inserted;
   int position = 0;
   for (const JobId after : request.after) {
@@ -219,6 +229,20 @@ Result<void> SqliteStore::remove(JobId job) {
     if (const Result<void> done = queries_[query].run(job.value); !done) return done;
   }
   return {};
+}
+
+Result<void> SqliteStore::put(const EnvironmentRow& environment) {
+  if (environment.sha256.empty()) return queries_[Query::kRemoveEnvironment].run(Text{environment.name});
+  return queries_[Query::kPutEnvironment].run(Text{environment.name}, environment.sha256, environment.size,
+                                              Text{environment.description}, environment.made.unix_millis);
+}
+
+Result<std::vector<EnvironmentRow>> SqliteStore::load_environments() {
+  std::vector<EnvironmentRow> environments;
+  Rows rows = queries_[Query::kEnvironments].rows();
+  const Result<void> done = each(rows, [&](const Rows& row) { environments.push_back(read_environment(row)); });
+  if (!done) return std::unexpected(done.error());
+  return environments;
 }
 
 Result<std::vector<DeviceRow>> SqliteStore::load_devices() {

@@ -4,6 +4,7 @@ import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { BlobService } from "../gen/hearth/v1/blobs_pb";
 import { DeviceService } from "../gen/hearth/v1/devices_pb";
+import { EnvironmentService } from "../gen/hearth/v1/environments_pb";
 import { JobService } from "../gen/hearth/v1/jobs_pb";
 import { NodeService } from "../gen/hearth/v1/nodes_pb";
 import { PairingService, type Role } from "../gen/hearth/v1/pairing_pb";
@@ -96,6 +97,7 @@ const transport = createConnectTransport({ ...transport_options, interceptors: [
 export const clients = {
   blobs: createClient(BlobService, transport),
   devices: createClient(DeviceService, transport),
+  environments: createClient(EnvironmentService, transport),
   jobs: createClient(JobService, transport),
   nodes: createClient(NodeService, transport),
 };

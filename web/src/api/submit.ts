@@ -22,6 +22,7 @@ export async function submit(form: typeof run_form, on_stage: (stage: Stage) => 
       timeLimitSeconds: BigInt(form.time_limit),
       inputs: { sha256: inputs.sha256, size: BigInt(inputs.size) },
       outputs: form.patterns(),
+      environment: form.environment,
       retries: form.retries,
       after: form.after === "" ? [] : form.after.split(",").map(BigInt),
       variables: form.variables,

@@ -41,6 +41,7 @@ class RunForm {
   memory = $state(kGiB);
   time_limit = $state(3600);
   outputs = $state("*");
+  environment = $state("host");
   retries = $state(0);
   after = $state(""); // numbers of jobs, with commas between them
   variables: Record<string, string> = {}; // an earlier job's
@@ -104,6 +105,7 @@ class RunForm {
     this.memory = Number(spec.resources?.memoryBytes ?? 0n) || kGiB;
     this.time_limit = Number(spec.timeLimitSeconds) || 86_400;
     this.outputs = spec.outputs.join(" ");
+    this.environment = spec.environment || "host";
     this.retries = spec.retries;
     this.after = spec.after.join(",");
     this.variables = spec.variables;

@@ -3,6 +3,7 @@ import { Code, ConnectError, createContextKey, type ConnectRouter, type HandlerC
 import { createHmac, createPublicKey, generateKeyPairSync, randomBytes, sign, verify } from "node:crypto";
 import { BlobService } from "../../src/gen/hearth/v1/blobs_pb";
 import { DeviceService, type Device } from "../../src/gen/hearth/v1/devices_pb";
+import { EnvironmentService } from "../../src/gen/hearth/v1/environments_pb";
 import { JobService, LogStream } from "../../src/gen/hearth/v1/jobs_pb";
 import { NodeService } from "../../src/gen/hearth/v1/nodes_pb";
 import { KeyKind, PairingService, PairStatusReply_State, Role } from "../../src/gen/hearth/v1/pairing_pb";
@@ -49,6 +50,7 @@ export function routes(state: State, origin: () => string) {
     device_routes(router, state, origin);
     job_routes(router, state);
     node_routes(router, state);
+    environment_routes(router, state);
     router.service(BlobService, {
       missing: ({ sha256: hashes }) => ({ sha256: hashes.filter((hash) => !state.blobs.has(Buffer.from(hash).toString("hex"))) }),
     });
@@ -176,6 +178,17 @@ function job_routes(router: ConnectRouter, state: State) {
         if (!follow || has_ended(job.job)) return;
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
+    },
+  });
+}
+
+function environment_routes(router: ConnectRouter, state: State) {
+  router.service(EnvironmentService, {
+    put: ({ name, image, description }) => ({ environment: state.put_environment(name, Number(image?.size ?? 0n), description) }),
+    list: () => ({ environments: Array.from(state.environments.values()).sort((a, b) => a.name.localeCompare(b.name)) }),
+    remove: ({ name }) => {
+      if (!state.environments.delete(name)) throw new ConnectError(`there is no environment '${name}'`, Code.NotFound);
+      return {};
     },
   });
 }

@@ -3,6 +3,7 @@
 import { create } from "@bufbuild/protobuf";
 import { createHash, randomBytes } from "node:crypto";
 import { DeviceSchema, PendingPairingSchema, type Device, type PendingPairing } from "../../src/gen/hearth/v1/devices_pb";
+import { EnvironmentSchema, type Environment } from "../../src/gen/hearth/v1/environments_pb";
 import { JobSchema, LogStream, type Job, type JobSpec, type Task } from "../../src/gen/hearth/v1/jobs_pb";
 import { NodeSchema, WatchReplySchema, type Node, type WatchReply } from "../../src/gen/hearth/v1/nodes_pb";
 import { KeyKind, Role } from "../../src/gen/hearth/v1/pairing_pb";
@@ -59,6 +60,7 @@ export class State {
   readonly jobs = new Map<bigint, MockJob>();
   readonly requests = new Map<string, bigint>(); // request_id to job
   readonly nodes = new Map<bigint, Node>();
+  readonly environments = new Map<string, Environment>();
   readonly invitations: { secret: Buffer; code: string; role: Role; expires: number }[] = [];
   private listeners_ = new Set<(event: WatchReply) => void>();
   private next_id_ = 1n;
@@ -70,6 +72,12 @@ export class State {
   invite(role: Role): { secret: Buffer; code: string } {
     const made = { secret: randomBytes(16), code: String(randomBytes(4).readUInt32BE() % 100_000_000).padStart(8, "0"), role, expires: Date.now() + 120_000 };
     this.invitations.push(made);
+    return made;
+  }
+
+  put_environment(name: string, size: number, description: string): Environment {
+    const made = create(EnvironmentSchema, { name, image: { sha256: sha256(Buffer.from(name)), size: BigInt(size) }, description, made: now() });
+    this.environments.set(name, made);
     return made;
   }
 

@@ -151,6 +151,24 @@ test("a program runs: progress, output, pictures, text, and the same again", asy
   await context.close();
 });
 
+test("a program runs in the environment that was chosen", async () => {
+  mock.state.put_environment("python", 180 << 20, "Python with numpy, scipy and pillow");
+  const context = await phone(browser);
+  const page = await pair(context, "chooser");
+  await page.getByRole("list", { name: "Environments" }).getByText("Python with numpy").waitFor();
+  await page.getByRole("link", { name: "Run", exact: true }).click();
+  await page.getByLabel("Environment").selectOption("python");
+  await page.getByText("Python with numpy, scipy and pillow").waitFor();
+  await page.getByRole("button", { name: "Run it" }).click();
+  await page.getByRole("heading", { name: "main.py" }).waitFor();
+  assert.equal([...mock.state.jobs.values()].at(-1)!.job.spec!.environment, "python");
+  await page.getByText("; in python").waitFor();
+  mock.state.environments.clear();
+  await page.getByRole("button", { name: "Run again" }).click();
+  assert.equal(await page.getByLabel("Environment").inputValue(), "python");
+  await context.close();
+});
+
 test("a failure names its reason, and its error output is told apart", async () => {
   const context = await phone(browser);
   const page = await pair(context, "failing");

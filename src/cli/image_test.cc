@@ -1,0 +1,124 @@
+#include "cli/image.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/recipes.h"
+#include "cli/temp_directory.h"
+
+namespace hearth::cli {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Image, PackageNamesAreDebians) {
+  for (const char* good : {"python3", "g++", "libc6", "python3.11-minimal", "0ad"})
+    EXPECT_TRUE(is_package_name(good)) << good;
+  for (const char* bad : {"", "x", "-y", "--include", "a b", "Python", "?essential", "/etc/passwd", "a;b", "a_b"}) {
+    EXPECT_FALSE(is_package_name(bad)) << bad;
+  }
+}
+
+TEST(Image, EveryRecipeIsMadeOfPackages) {
+  for (const Recipe& recipe : recipes()) {
+    EXPECT_FALSE(recipe.packages.empty());
+    for (const std::string_view package : recipe.packages) EXPECT_TRUE(is_package_name(package)) << package;
+    EXPECT_EQ(find_recipe(recipe.name), &recipe);
+  }
+  EXPECT_EQ(find_recipe("nothing"), nullptr);
+}
+
+TEST(Image, TheReleaseIsReadOffTheSystem) {
+  EXPECT_EQ(codename_of("NAME=\"Debian\"\nVERSION_CODENAME=bookworm\n"), "bookworm");
+  EXPECT_EQ(codename_of("VERSION_CODENAME=\"noble\""), "noble");
+  EXPECT_EQ(codename_of("NAME=Arch\n"), "");
+  EXPECT_EQ(codename_of("VERSION_CODENAME=a; rm -rf /\n"), "");
+}
+
+TEST(Image, OnlySourcesOfTheReleaseItselfAreTaken) {
+  EXPECT_TRUE(is_source_of("deb http://deb.debian.org/debian bookworm main\n", "bookworm"));
+  EXPECT_TRUE(is_source_of("Types: deb\nURIs: http://x\nSuites: bookworm bookworm-updates\n", "bookworm"));
+  EXPECT_FALSE(is_source_of("# deb http://deb.debian.org/debian bookworm main\n", "bookworm"));
+  EXPECT_FALSE(is_source_of("deb https://example.org/apt tool-bookworm main\n", "bookworm"));
+}
+
+TEST(Image, SubordinateIdsAreFoundByNameAndNumber) {
+  EXPECT_TRUE(has_subordinate_ids("ann:100000:65536\n", "ann", 1000));
+  EXPECT_TRUE(has_subordinate_ids("bob:1:2\n1000:100000:65536\n", "ann", 1000));
+  EXPECT_FALSE(has_subordinate_ids("ann:100000:1000\n", "ann", 1000));
+  EXPECT_FALSE(has_subordinate_ids("annabel:100000:65536\n", "ann", 1000));
+  EXPECT_FALSE(has_subordinate_ids("ann\nann:\n::\n", "ann", 1000));
+}
+
+TEST(Workshop, ShowsTheLastWordsOfWhatFailed) {
+  const TempDirectory directory;
+  const Result<Workshop> workshop = Workshop::open(directory.path());
+  ASSERT_TRUE(workshop);
+  const Result<void> failed = workshop->run("trying", {{{"sh", "-c", "echo one; echo two >&2; exit 3"}, "dash"}});
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(failed.error().message, HasSubstr("sh failed with exit code 3"));
+  EXPECT_THAT(failed.error().message, HasSubstr("\n  one\n  two"));
+  const Result<void> missing = workshop->run("trying", {{{"hearth-no-such-tool"}, "some-package"}});
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().message, HasSubstr("apt install some-package"));
+}
+
+TEST(Workshop, RunsToolsInARowAndEndsThemTogether) {
+  const TempDirectory directory;
+  const Result<Workshop> workshop = Workshop::open(directory.path());
+  ASSERT_TRUE(workshop);
+  const std::string out = (directory.path() / "out").string();
+  EXPECT_TRUE(
+      workshop->run("piping", {{{"sh", "-c", "echo through"}, "dash"}, {{"sh", "-c", "cat > " + out}, "dash"}}));
+  EXPECT_EQ(directory.read("out"), "through\n");
+  // The second would wait for ever.
+  const Result<void> failed =
+      workshop->run("piping", {{{"sh", "-c", "exit 7"}, "dash"}, {{"sleep", "3600"}, "coreutils"}});
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(failed.error().message, HasSubstr("sh failed with exit code 7"));
+  EXPECT_EQ(workshop->lines_of({{"printf", "a\\nb\\n"}, "coreutils"}), (std::vector<std::string>{"a", "b"}));
+}
+
+TEST(Workshop, IsGoneAfterwardsWhateverWasPutThere) {
+  const TempDirectory directory;
+  {
+    const Result<Workshop> workshop = Workshop::open(directory.path() / "parent");
+    ASSERT_TRUE(workshop);
+    std::filesystem::create_directories(workshop->directory() / "a" / "b");
+    std::ofstream(workshop->directory() / "a" / "b" / "c") << "x";
+    std::filesystem::permissions(workshop->directory() / "a" / "b", std::filesystem::perms::none);
+    std::filesystem::permissions(workshop->directory() / "a", std::filesystem::perms::none);
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path() / "parent"));
+}
+
+TEST(Image, ADirectoryGivesTheSameBytesWheneverAndWhereverItIs) {
+  const TempDirectory directory;
+  const Result<Workshop> workshop = Workshop::open(directory.path() / "work");
+  ASSERT_TRUE(workshop);
+  std::vector<std::string> images;
+  for (const char* name : {"first", "second"}) {
+    const std::filesystem::path tree = directory.path() / name;
+    for (const char* file :
+         images.empty() ? std::initializer_list<const char*>{"a", "b"} : std::initializer_list<const char*>{"b", "a"}) {
+      directory.write(std::string(name) + "/etc/" + file, file);
+    }
+    std::filesystem::last_write_time(tree / "etc" / "a", std::filesystem::file_time_type::clock::now() -
+                                                             std::chrono::hours(images.empty() ? 1 : 100));
+    const Result<std::filesystem::path> image = image_of_directory(*workshop, tree);
+    ASSERT_TRUE(image) << image.error().message;
+    std::ifstream in(*image, std::ios::binary);
+    images.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  }
+  EXPECT_TRUE(images[0].starts_with("hsqs"));
+  EXPECT_TRUE(images[0] == images[1]);
+  directory.write("third/tmp", "a file, not a directory");
+  const Result<std::filesystem::path> wrong = image_of_directory(*workshop, directory.path() / "third");
+  ASSERT_FALSE(wrong);
+  EXPECT_THAT(wrong.error().message, HasSubstr("/tmp must be a directory"));
+}
+
+}  // namespace
+}  // namespace hearth::cli

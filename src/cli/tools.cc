@@ -1,0 +1,245 @@
+#include "cli/tools.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "cli/home.h"
+#include "cli/output.h"
+#include "cli/values.h"
+
+namespace hearth::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::milliseconds kLook{50};
+constexpr std::size_t kLastLines = 8;
+constexpr std::streamoff kTailBytes = 16 << 10;
+constexpr std::size_t kMaxLineBytes = 300;
+constexpr std::array kSystemPath = {"/usr/sbin", "/usr/bin", "/sbin", "/bin"};
+
+volatile std::sig_atomic_t interrupted = 0;
+
+// While it lives, Ctrl-C is noted instead of ending this process: what was begun is cleared away first.
+class NotedInterrupts {
+ public:
+  NotedInterrupts() {
+    interrupted = 0;
+    struct sigaction noted{};
+    noted.sa_handler = [](int) { interrupted = 1; };
+    ::sigaction(SIGINT, &noted, &before_[0]);
+    ::sigaction(SIGTERM, &noted, &before_[1]);
+  }
+  ~NotedInterrupts() {
+    ::sigaction(SIGINT, &before_[0], nullptr);
+    ::sigaction(SIGTERM, &before_[1], nullptr);
+  }
+  NotedInterrupts(const NotedInterrupts&) = delete;
+  NotedInterrupts& operator=(const NotedInterrupts&) = delete;
+
+ private:
+  std::array<struct sigaction, 2> before_{};
+};
+
+// A descriptor for the tools alone.
+class File {
+ public:
+  explicit File(int file = -1) : file_(file) {}
+  File(File&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+  File& operator=(File&& other) noexcept {
+    std::swap(file_, other.file_);
+    return *this;
+  }
+  ~File() {
+    if (file_ >= 0) ::close(file_);
+  }
+  int get() const { return file_; }
+
+ private:
+  int file_;
+};
+
+std::string find_program(const std::string& name) {
+  if (name.contains('/')) return ::access(name.c_str(), X_OK) == 0 ? name : "";
+  const char* path = ::getenv("PATH");
+  std::vector<std::string> directories;
+  std::istringstream words(path == nullptr ? "" : path);
+  for (std::string word; std::getline(words, word, ':');) directories.push_back(word);
+  directories.insert(directories.end(), kSystemPath.begin(), kSystemPath.end());
+  for (const std::string& directory : directories) {
+    const std::string candidate = fmt::format("{}/{}", directory, name);
+    if (directory.starts_with('/') && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return "";
+}
+
+// The last lines of what was said, control characters replaced.
+std::vector<std::string> last_lines(const fs::path& file, std::size_t most) {
+  std::ifstream in(file, std::ios::binary | std::ios::ate);
+  const std::streamoff size = in ? std::streamoff(in.tellg()) : 0;
+  in.seekg(std::max<std::streamoff>(0, size - kTailBytes));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) {
+    if (!line.empty()) lines.push_back(plain(line.substr(0, kMaxLineBytes)));
+  }
+  if (lines.size() > most) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(most));
+  return lines;
+}
+
+struct Running {
+  pid_t process = -1;
+  std::string name;
+  int status = -1;
+  bool ended = false;
+};
+
+Result<Running> spawn(const Tool& tool, int input, int output, int errors) {
+  const std::string program = find_program(tool.argv.front());
+  if (program.empty()) {
+    return fail(Code::kFailedPrecondition,
+                fmt::format("{} was not found; install it with: apt install {}", tool.argv.front(), tool.package));
+  }
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
+  std::vector<std::string> words = tool.argv;
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  Running running{.process = -1, .name = tool.argv.front()};
+  const int error = ::posix_spawn(&running.process, program.c_str(), &actions, nullptr, argv.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return fail_errno(error, "starting " + program);
+  return running;
+}
+
+void end_all(std::vector<Running>& tools) {
+  for (const Running& tool : tools) {
+    if (!tool.ended) ::kill(tool.process, SIGTERM);
+  }
+}
+
+bool look_after(std::vector<Running>& tools) {
+  for (Running& tool : tools) {
+    if (!tool.ended && ::waitpid(tool.process, &tool.status, WNOHANG) == tool.process) tool.ended = true;
+  }
+  return std::ranges::all_of(tools, &Running::ended);
+}
+
+// Until all have ended. A failure of one ends those that would wait for it.
+void wait_for_all(std::vector<Running>& tools, const std::string& what, const fs::path& said) {
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
+  bool told = false;
+  for (ProgressLine progress; !look_after(tools); std::this_thread::sleep_for(kLook)) {
+    const bool failed = std::ranges::any_of(tools, [](const Running& tool) { return tool.ended && tool.status != 0; });
+    if ((failed || interrupted != 0) && !told) end_all(tools);
+    told = told || failed || interrupted != 0;
+    const std::vector<std::string> line = last_lines(said, 1);
+    const auto elapsed = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begin).count();
+    progress.show(fmt::format("{}, {} s{}", what, elapsed, line.empty() ? "" : ": " + line.front()));
+  }
+}
+
+Result<void> judge(const std::vector<Running>& tools, const fs::path& said) {
+  if (interrupted != 0) return fail(Code::kCanceled, "interrupted; nothing was changed");
+  for (const Running& tool : tools) {
+    // Ended because another failed; that one tells more.
+    if (tool.status == 0 || (WIFSIGNALED(tool.status) && WTERMSIG(tool.status) != SIGKILL)) continue;
+    std::string text = WIFEXITED(tool.status)
+                           ? fmt::format("{} failed with exit code {}", tool.name, WEXITSTATUS(tool.status))
+                           : fmt::format("{} was ended by signal {}", tool.name, WTERMSIG(tool.status));
+    const std::vector<std::string> lines = last_lines(said, kLastLines);
+    text += lines.empty() ? " and said nothing" : "; its last words:";
+    for (const std::string& line : lines) text += "\n  " + line;
+    return fail(Code::kInternal, text);
+  }
+  for (const Running& tool : tools) {
+    if (tool.status != 0) return fail(Code::kInternal, tool.name + " was ended before it was done");
+  }
+  return {};
+}
+
+// Trees that a tool unpacked may hold directories which even their owner may not change.
+void remove_tree(const fs::path& directory) {
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->is_directory(error) && !entry->is_symlink(error)) {
+      fs::permissions(entry->path(), fs::perms::owner_all, fs::perm_options::add, error);
+    }
+  }
+  fs::remove_all(directory, error);
+}
+
+}  // namespace
+
+bool has_program(const std::string& name) { return !find_program(name).empty(); }
+
+Result<Workshop> Workshop::open(const fs::path& parent) {
+  if (Result<void> made = make_directory(parent); !made) return std::unexpected(made.error());
+  std::string directory = (parent / "work-XXXXXX").string();
+  if (::mkdtemp(directory.data()) == nullptr) return fail_errno(errno, "making a directory in " + parent.string());
+  return Workshop(directory);
+}
+
+Workshop::~Workshop() {
+  if (!directory_.empty()) remove_tree(directory_);
+}
+
+Result<void> Workshop::run(const std::string& what, const std::vector<Tool>& pipeline) const {
+  const fs::path said = directory_ / "said";
+  const File errors(::open(said.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
+  File input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (errors.get() < 0 || input.get() < 0) return fail_errno(errno, "writing " + said.string());
+  const NotedInterrupts noted;
+  std::vector<Running> tools;
+  Result<void> started;
+  for (std::size_t i = 0; i < pipeline.size() && started; ++i) {
+    std::array<int, 2> ends = {-1, -1};
+    const bool last = i + 1 == pipeline.size();
+    if (!last && ::pipe2(ends.data(), O_CLOEXEC) != 0) started = fail_errno(errno, "making a pipe");
+    File next(ends[0]);
+    const File output(ends[1]);
+    if (!started) break;
+    const Result<Running> tool = spawn(pipeline[i], input.get(), last ? errors.get() : output.get(), errors.get());
+    if (tool) tools.push_back(*tool);
+    if (!tool) started = std::unexpected(tool.error());
+    input = std::move(next);
+  }
+  input = File();
+  if (!started) end_all(tools);
+  wait_for_all(tools, what, said);
+  return started ? judge(tools, said) : started;
+}
+
+std::vector<std::string> Workshop::lines_of(const Tool& tool) const {
+  const fs::path file = directory_ / "printed";
+  const File output(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  const File nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  Result<Running> running = spawn(tool, nothing.get(), output.get(), nothing.get());
+  if (!running) return {};
+  while (::waitpid(running->process, &running->status, 0) < 0 && errno == EINTR) {
+  }
+  std::vector<std::string> lines;
+  std::ifstream in(file);
+  for (std::string line; running->status == 0 && std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+}  // namespace hearth::cli
