@@ -5,7 +5,8 @@
 // leave goes back as blobs. What a guest makes lives in memory only.
 //
 // In RunOptions::directory: identity.pem, account.json (account/account.h), policy.json (the owner's limits, see
-// policy.h), status.json (what the node says of itself, see status.h), cache/ (inputs, by their hash), sandbox/.
+// policy.h), status.json (what the node says of itself, see status.h), cache/ (inputs, by their hash), sandbox/,
+// microvm/ (a kernel package unpacked, tools/fetch_kernel).
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,7 @@ struct RunOptions {
   std::string bwrap = "bwrap";
   std::uint64_t cache_bytes = 20ULL << 30;
   std::uint32_t cpu_weight = 10;  // see sandbox::Options
+  bool insecure_tcg_for_tests = false;
 };
 
 constexpr int kExitStopped = 0;  // by SIGTERM or SIGINT

@@ -4,13 +4,17 @@
 //   PLACE/root            what a guest sees as /: the host's /usr, a few files of /etc, mount points
 //   PLACE/filter          the system call filter
 //   PLACE/networks/NAME   the UNIX socket of one sandbox's proxy, see guest_network.h
+//   PLACE/roots/NAME      the same for one sandbox that shows an environment instead
 //   PLACE/boxes/NAME      a tmpfs of its own: one sandbox's working directory
 #pragma once
 
-#include <sys/types.h>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <utility>
+
+#include <sys/types.h>
 
 #include "base/result.h"
 
@@ -43,8 +47,31 @@ Result<void> mount_tmpfs(const std::string& where, const Tmpfs& what);
 // Takes a mount away, with those beneath it, whoever still uses it.
 Result<void> unmount(const std::string& where);
 
-// Fills PLACE/root.
+// A tmpfs on a directory of its own; both go with the object.
+class Mount {
+ public:
+  // `where` must not exist yet. Errors: of mkdir and mount.
+  static Result<std::unique_ptr<Mount>> make(const std::filesystem::path& where, const Tmpfs& what);
+  explicit Mount(std::filesystem::path where) : where_(std::move(where)) {}
+  struct Borrowed {};
+  Mount(std::filesystem::path where, Borrowed /*tag*/) : where_(std::move(where)), owned_(false) {}  // stays as it is
+  ~Mount();
+  Mount(const Mount&) = delete;
+  Mount& operator=(const Mount&) = delete;
+
+  const std::filesystem::path& where() const { return where_; }
+
+ private:
+  std::filesystem::path where_;
+  bool owned_ = true;
+};
+
+// Fills PLACE/root: what a guest sees of the host.
 Result<void> build_root(const std::string& root);
+
+// The same from an unpacked environment, in the empty directory `root`: its top directories read-only, its links, and
+// the mount points that it may lack. Errors: kFailedPrecondition if `environment` is no environment.
+Result<void> build_root_from(const std::filesystem::path& environment, const std::string& root);
 
 // Shows the regular file `source` at the file `destination` (an open descriptor of it), read-only.
 Result<void> bind_file(const std::filesystem::path& source, int destination);
