@@ -131,20 +131,36 @@ int run_hub(const cli::HubStart& start) {
   return 1;
 }
 
-int run_node(const cli::NodeStart& start) { return node::run({.directory = cli::Home{start.home}.node()}); }
+// MicroVMs by emulation isolate nobody: the tests of this program alone set this.
+bool insecure_tcg_for_tests() { return std::getenv("HEARTH_INSECURE_TCG_FOR_TESTS") != nullptr; }
+
+int run_node(const cli::NodeStart& start) {
+  return node::run({.directory = cli::Home{start.home}.node(), .insecure_tcg_for_tests = insecure_tcg_for_tests()});
+}
+
+cli::Finding finding_of(const sandbox::LevelReport& report) {
+  return {"level " + std::string(sandbox::name_of(report.level)), report.passed, report.level == sandbox::Level::kFence,
+          report.detail, report.remedy};
+}
 
 // In a directory of its own: the node's may be in use.
-std::vector<cli::Finding> test_sandbox(const std::filesystem::path&) {
+std::vector<cli::Finding> test_sandbox(const std::filesystem::path& home) {
   std::string directory = (std::filesystem::temp_directory_path() / "hearth-doctor-XXXXXX").string();
   if (::mkdtemp(directory.data()) == nullptr) {
     return {{"sandbox", false, true, directory + " cannot be made", "make room in the directory for temporary files"}};
   }
   std::vector<cli::Finding> findings;
   {
-    const Result<std::unique_ptr<sandbox::Host>> host = sandbox::Host::open({.state_directory = directory});
+    const Result<std::unique_ptr<sandbox::Host>> host =
+        sandbox::Host::open({.state_directory = directory,
+                             .microvm = {.directory = cli::Home{home}.node() / "microvm",
+                                         .insecure_tcg_for_tests = insecure_tcg_for_tests()}});
     if (!host) findings.push_back({"sandbox", false, true, host.error().message, ""});
     for (const sandbox::Check& check : host ? (*host)->self_test() : std::vector<sandbox::Check>()) {
       findings.push_back({check.name, check.ok, check.required, check.detail, check.remedy});
+    }
+    for (const sandbox::LevelReport& report : host ? (*host)->levels() : std::vector<sandbox::LevelReport>()) {
+      findings.push_back(finding_of(report));
     }
   }
   std::error_code failure;

@@ -57,8 +57,12 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
 
 int run(const RunOptions& options) {
   // First, while there is one thread.
-  Result<std::unique_ptr<sandbox::Host>> host = sandbox::Host::open(
-      {.state_directory = options.directory / "sandbox", .bwrap = options.bwrap, .cpu_weight = options.cpu_weight});
+  Result<std::unique_ptr<sandbox::Host>> host =
+      sandbox::Host::open({.state_directory = options.directory / "sandbox",
+                           .bwrap = options.bwrap,
+                           .cpu_weight = options.cpu_weight,
+                           .microvm = {.directory = options.directory / "microvm",
+                                       .insecure_tcg_for_tests = options.insecure_tcg_for_tests}});
   if (!host) return give_up(host.error());
   Result<net::IdentityKey> key = net::IdentityKey::load_or_create(options.directory / "identity.pem");
   if (!key) return give_up(key.error());

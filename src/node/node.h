@@ -6,7 +6,7 @@
 //
 // In RunOptions::directory: identity.pem, account.json (account/account.h), policy.json (the owner's limits, see
 // policy.h), status.json (what the node says of itself, see status.h), stopped (see owner_watch.h), cache/ (inputs, by
-// their hash), environments/ (see environments.h), sandbox/.
+// their hash), environments/ (see environments.h), sandbox/, microvm/ (a kernel package unpacked, tools/fetch_kernel).
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,7 @@ struct RunOptions {
   std::string bwrap = "bwrap";
   std::uint64_t disk_bytes = 20ULL << 30;  // for cache and environments, unless the owner sets another limit
   std::uint32_t cpu_weight = 10;           // see sandbox::Options
+  bool insecure_tcg_for_tests = false;
 };
 
 constexpr int kExitStopped = 0;  // by SIGTERM or SIGINT

@@ -16,7 +16,6 @@
 namespace hearth::sandbox {
 namespace {
 
-constexpr std::uint64_t kMaxFilesOfBox = 500'000;
 constexpr std::size_t kMaxBoundFiles = 4'000;  // each is a mount, and a machine has 100,000 of them
 constexpr std::size_t kMaxVariables = 1'024;
 constexpr std::size_t kMaxCommandBytes = 1 << 20;
@@ -83,36 +82,37 @@ Result<void> stop_blocking(const Fd& fd) {
 
 Result<std::unique_ptr<Box>> Box::make(Shared& shared, const std::string& name, const Limits& limits,
                                        const Setup& setup) {
-  auto box = std::make_unique<Box>(shared, name, limits);
-  Result<void> done = box->set_up(setup);
-  if (done) done = box->show(setup);
+  auto launcher = shared.launchers.find(setup.level);
+  CHECK(launcher != shared.launchers.end());
+  Result<void> done = launcher->second->check(setup);
+  if (!done) return std::unexpected(done.error());
+  auto box = std::make_unique<Box>(shared, *launcher->second, name, limits, setup);
+  done = box->set_up();
+  if (done) done = box->show();
   if (!done) return fail(done, "preparing the sandbox " + name);
   return box;
 }
 
-Box::Box(Shared& shared, std::string name, const Limits& limits)
+Box::Box(Shared& shared, const Launcher& launcher, std::string name, const Limits& limits, Setup setup)
     : shared_(shared),
+      launcher_(launcher),
       name_(std::move(name)),
       limits_(limits),
-      directory_(shared.place + "/boxes/" + name_),
+      setup_(std::move(setup)),
       root_(shared.place + "/root") {}
 
-Result<void> Box::set_up(const Setup& setup) {
-  if (::mkdir(directory_.c_str(), 0700) != 0) return fail_errno(errno, "making " + directory_.string());
-  Result<void> done = mount_tmpfs(
-      directory_, {.bytes = limits_.scratch_bytes, .files = kMaxFilesOfBox, .mode = 0700, .owner = shared_.user});
-  if (!done) {
-    ::rmdir(directory_.c_str());
-    return done;
-  }
-  mounted_ = true;
-  directory_fd_.reset(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory_fd_) return fail_errno(errno, "opening " + directory_.string());
-  Result<std::unique_ptr<Cgroup>> group = shared_.cgroups->create(
-      name_, {.memory_bytes = limits_.memory_bytes, .max_processes = limits_.max_processes, .cores = limits_.cores});
+Result<void> Box::set_up() {
+  Result<std::unique_ptr<WorkingDirectory>> directory =
+      WorkingDirectory::make(shared_.place + "/boxes/" + name_, limits_.scratch_bytes, shared_.user);
+  if (!directory) return std::unexpected(directory.error());
+  directory_ = std::move(*directory);
+  Result<std::unique_ptr<Cgroup>> group =
+      shared_.cgroups->create(name_, {.memory_bytes = limits_.memory_bytes + launcher_.overhead_bytes(),
+                                      .max_processes = limits_.max_processes,
+                                      .cores = limits_.cores});
   if (!group) return std::unexpected(group.error());
   cgroup_ = std::move(*group);
-  auto network = GuestNetwork::make(setup.network, shared_.place + "/networks/" + name_, *shared_.reactor,
+  auto network = GuestNetwork::make(setup_.network, shared_.place + "/networks/" + name_, *shared_.reactor,
                                     shared_.network_tools, shared_.user);
   if (!network) return std::unexpected(network.error());
   network_ = std::move(*network);
@@ -120,97 +120,38 @@ Result<void> Box::set_up(const Setup& setup) {
 }
 
 // By mounts of our own: the guests' user may not walk to where the node keeps them.
-Result<void> Box::show(const Setup& setup) {
+Result<void> Box::show() {
   const std::string where = shared_.place + "/shown/" + name_;
-  if (!setup.root.empty()) {
+  if (!setup_.root.empty()) {
     root_ = where + "-root";
-    if (Result<void> shown = show_directory(setup.root, root_, nullptr); !shown) return shown;
+    if (Result<void> shown = show_directory(setup_.root, root_, nullptr); !shown) return shown;
     shown_.push_back(root_);
   }
-  if (setup.workspace.empty()) return {};
+  if (setup_.workspace.empty()) return {};
   workspace_ = where + "-workspace";
-  if (Result<void> shown = show_directory(setup.workspace, workspace_, &shared_.user); !shown) return shown;
+  if (Result<void> shown = show_directory(setup_.workspace, workspace_, &shared_.user); !shown) return shown;
   shown_.push_back(workspace_);
   return {};
 }
 
 Box::~Box() {
   if (guest_) {
-    bool ended = guest_->finished();
-    if (!ended) {
+    if (!guest_->finished()) {
       CHECK(!shared_.reactor->on_thread());
       kill();
     }
     if (!shared_.reactor->on_thread()) guest_->wait();
   }
   for (const std::string& where : shown_) {
-    if (Result<void> gone = unshow_directory(where); !gone)
+    if (Result<void> gone = unshow_directory(where); !gone) {
       log_error("a sandbox's mount remains: " + gone.error().message);
-  }
-  directory_fd_.reset();
-  if (mounted_) {
-    if (Result<void> gone = unmount(directory_); !gone) log_error("a sandbox's files remain: " + gone.error().message);
-    if (::rmdir(directory_.c_str()) != 0) log_error("a sandbox's directory remains: " + directory_.string());
-  }
-}
-
-// What is made for the guest belongs to it.
-Result<void> Box::own(int file, unsigned mode) const {
-  bool done = !shared_.user.drop || ::fchown(file, shared_.user.uid, shared_.user.gid) == 0;
-  if (!done || ::fchmod(file, mode) != 0) return fail_errno(errno, "handing a file to the sandbox");
-  return {};
-}
-
-// The directory that is to hold the last part of the path.
-Result<Fd> Box::make_parents(const std::string& path) {
-  Fd at(::dup(directory_fd_.get()));
-  std::size_t from = 0;
-  for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', from)) {
-    std::string part = path.substr(from, slash - from);
-    from = slash + 1;
-    bool made = ::mkdirat(at.get(), part.c_str(), 0755) == 0;
-    if (!made && errno != EEXIST) return fail_errno(errno, "making the folder of " + path);
-    Fd next(open_beneath(at.get(), part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    if (!next) return fail_errno(errno, "making the folder of " + path);
-    if (made) {
-      Result<void> owned = own(next.get(), 0755);
-      if (!owned) return std::unexpected(owned.error());
     }
-    at = std::move(next);
   }
-  return at;
 }
 
 Result<int> Box::create_file(std::string_view path, bool executable) {
-  if (!is_safe_relative_path(path)) return fail(Code::kInvalidArgument, "an input has a name that is not allowed");
   if (guest_) return fail(Code::kFailedPrecondition, "the program has been started");
-  std::string name(path);
-  Result<Fd> parent = make_parents(name);
-  if (!parent) return std::unexpected(parent.error());
-  std::string last = name.substr(name.rfind('/') + 1);
-  Fd file(::openat(parent->get(), last.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file) return fail_errno(errno, "making the input " + name);
-  Result<void> owned = own(file.get(), executable ? 0755 : 0644);
-  if (!owned) return std::unexpected(owned.error());
-  inputs_.emplace(std::move(name), InputState{});
-  return file.release();
-}
-
-Result<void> Box::bind(const BoundFile& bound) {
-  Result<int> mount_point = create_file(bound.path, false);
-  if (!mount_point) return std::unexpected(mount_point.error());
-  Fd file(*mount_point);
-  return bind_file(bound.source, file.get());
-}
-
-Result<void> Box::note_inputs() {
-  for (auto& [path, state] : inputs_) {
-    Fd file(open_beneath(directory_fd_.get(), path, O_PATH | O_NOFOLLOW));
-    struct stat info{};
-    if (!file || ::fstat(file.get(), &info) != 0) return fail_errno(errno, "looking at the input " + path);
-    state = state_of(info);
-  }
-  return {};
+  return directory_->create_file(path, executable);
 }
 
 void Box::plan_limits(Launch& launch) const {
@@ -221,14 +162,16 @@ void Box::plan_limits(Launch& launch) const {
     launch.limits.emplace_back(resource, rlimit{.rlim_cur = bounded, .rlim_max = bounded});
   };
   add(RLIMIT_NOFILE, limits_.max_open_files);
-  add(RLIMIT_CORE, 0);
+  // Of one byte: the kernel takes it for none, also where dumps go to a program, which no limit of zero stops.
+  add(RLIMIT_CORE, 1);
+  if (limits_.cpu_seconds > 0) add(RLIMIT_CPU, limits_.cpu_seconds);
   if (!shared_.cgroups->has(Controller::kPids)) {
     add(RLIMIT_NPROC, limits_.max_processes + threads_of_user(shared_.user.uid));
   }
   if (!shared_.cgroups->has(Controller::kMemory)) add(RLIMIT_DATA, limits_.memory_bytes);
 }
 
-Result<void> Box::plan_files(const Command& command, Guest::Plan& plan) {
+Result<void> Box::plan_files(Bubble bubble, Guest::Plan& plan) {
   Result<Pipe> output = make_pipe(O_CLOEXEC);
   Result<Pipe> errors = make_pipe(O_CLOEXEC);
   Result<Pipe> status = make_pipe(O_CLOEXEC);
@@ -237,15 +180,10 @@ Result<void> Box::plan_files(const Command& command, Guest::Plan& plan) {
     return fail(Code::kResourceExhausted, "too many open files for another sandbox");
   for (Pipe* pipe : {&*output, &*errors, &*status}) {
     Result<void> ready = stop_blocking(pipe->read_end);
-    if (ready) ready = own(pipe->write_end.get(), 0600);  // programs open /dev/stdout by name
+    if (ready) ready = directory_->own(pipe->write_end.get(), 0600);  // programs open /dev/stdout by name
     if (!ready) return ready;
   }
-  Layout layout{.root = root_, .working_directory = directory_, .workspace = workspace_, .network_directory = {}};
-  if (network_) {
-    layout.network_directory = network_->directory();
-    if (!layout.network_directory.empty()) layout.variables = GuestNetwork::variables_beside(command.variables);
-  }
-  Result<Fd> options = memory_file(bubblewrap_options(shared_.bubblewrap, layout, limits_, command));
+  Result<Fd> options = memory_file(bubble.options);
   if (!options) return std::unexpected(options.error());
   std::vector<Fd>& files = plan.launch.files;
   files.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -256,6 +194,7 @@ Result<void> Box::plan_files(const Command& command, Guest::Plan& plan) {
   files.push_back(std::move(status->write_end));
   files.push_back(std::move(gate->read_end));
   if (!files[0] || !files[kFilterFd]) return fail_errno(errno, "opening the program's files");
+  for (Fd& file : bubble.files) files.push_back(std::move(file));
   plan.output = std::move(output->read_end);
   plan.errors = std::move(errors->read_end);
   plan.status = std::move(status->read_end);
@@ -265,12 +204,22 @@ Result<void> Box::plan_files(const Command& command, Guest::Plan& plan) {
 }
 
 Result<Guest::Plan> Box::plan(const Command& command) {
+  Result<Bubble> bubble = launcher_.enclose({.command = command,
+                                             .limits = limits_,
+                                             .setup = setup_,
+                                             .root = root_,
+                                             .workspace = workspace_,
+                                             .directory = *directory_,
+                                             .network_directory = network_ ? network_->directory() : std::string()});
+  if (!bubble) return std::unexpected(bubble.error());
   Guest::Plan plan;
   plan.launch.program = shared_.bubblewrap.program;
   plan.launch.argv = {"bwrap", "--args", std::to_string(kArgumentsFd), "--"};
-  plan.launch.argv.insert(plan.launch.argv.end(), command.argv.begin(), command.argv.end());
+  plan.launch.argv.insert(plan.launch.argv.end(), bubble->argv.begin(), bubble->argv.end());
   plan.launch.user = shared_.user;
-  Result<void> done = plan_files(command, plan);
+  plan.launch.group = bubble->group;
+  plan.listener = std::move(bubble->listener);
+  Result<void> done = plan_files(std::move(*bubble), plan);
   if (!done) return std::unexpected(done.error());
   plan_limits(plan.launch);
   Result<std::vector<Fd>> entries = cgroup_->entries();
@@ -288,9 +237,9 @@ Result<void> Box::launch_guest(const Command& command, std::function<void(Stream
   if (guest_) return fail(Code::kFailedPrecondition, "the program has been started already");
   Result<void> done = check_command(command);
   for (const BoundFile& bound : command.bound_files) {
-    if (done) done = bind(bound);
+    if (done) done = directory_->show_file(bound);
   }
-  if (done) done = note_inputs();
+  if (done) done = directory_->note_inputs();
   if (!done) return done;
   Result<Guest::Plan> prepared = plan(command);
   if (!prepared) return std::unexpected(prepared.error());
@@ -349,12 +298,12 @@ Result<void> Box::require_ended() const {
 
 Result<std::vector<Output>> Box::collect(const std::vector<std::string>& patterns, const CollectLimits& limits) {
   if (Result<void> ended = require_ended(); !ended) return std::unexpected(ended.error());
-  return collect_outputs(directory_fd_.get(), patterns, limits, inputs_);
+  return directory_->collect(patterns, limits);
 }
 
 Result<int> Box::open_output(std::string_view path) {
   if (Result<void> ended = require_ended(); !ended) return std::unexpected(ended.error());
-  return open_output_beneath(directory_fd_.get(), path);
+  return directory_->open_file(path);
 }
 
 }  // namespace hearth::sandbox

@@ -1,14 +1,18 @@
 // A Sandbox: its tmpfs, its control group, its program.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "sandbox/bwrap.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/guest.h"
 #include "sandbox/guest_network.h"
-#include "sandbox/outputs.h"
+#include "sandbox/launcher.h"
+#include "sandbox/mounts.h"
+#include "sandbox/working_directory.h"
 
 namespace hearth::sandbox {
 
@@ -20,16 +24,17 @@ struct Shared {
   std::unique_ptr<CgroupTree> cgroups;
   std::unique_ptr<Reactor> reactor;
   NetworkTools network_tools;
+  std::map<Level, std::unique_ptr<Launcher>> launchers;
 };
 
 class Box final : public Sandbox {
  public:
   static Result<std::unique_ptr<Box>> make(Shared& shared, const std::string& name, const Limits& limits,
                                            const Setup& setup);
-  Box(Shared& shared, std::string name, const Limits& limits);
+  Box(Shared& shared, const Launcher& launcher, std::string name, const Limits& limits, Setup setup);
   ~Box() override;
 
-  const std::filesystem::path& directory() const override { return directory_; }
+  const std::filesystem::path& directory() const override { return directory_->path(); }
   Result<int> create_file(std::string_view path, bool executable) override;
   Result<void> arm(const Command& command, std::function<void(Stream, std::string_view)> on_output,
                    std::function<void(const Exit&)> on_exit) override;
@@ -43,30 +48,25 @@ class Box final : public Sandbox {
   Result<int> open_output(std::string_view path) override;
 
  private:
-  Result<void> set_up(const Setup& setup);
-  Result<void> show(const Setup& setup);
-  Result<Fd> make_parents(const std::string& path);
-  Result<void> own(int file, unsigned mode) const;
-  Result<void> bind(const BoundFile& bound);
-  Result<void> note_inputs();
+  Result<void> show();
   Result<void> launch_guest(const Command& command, std::function<void(Stream, std::string_view)> on_output,
                             std::function<void(const Exit&)> on_exit);
+  Result<void> set_up();
   Result<Guest::Plan> plan(const Command& command);
-  Result<void> plan_files(const Command& command, Guest::Plan& plan);
+  Result<void> plan_files(Bubble bubble, Guest::Plan& plan);
   void plan_limits(Launch& launch) const;
   Result<void> require_ended() const;
 
   Shared& shared_;
+  const Launcher& launcher_;
   std::string name_;
   Limits limits_;
-  std::filesystem::path directory_;
-  Fd directory_fd_;
-  bool mounted_ = false;
+  Setup setup_;
   std::string root_;                // what the guest sees as /
   std::string workspace_;           // empty: none
   std::vector<std::string> shown_;  // directories of the node's, to be taken away
+  std::unique_ptr<WorkingDirectory> directory_;
   std::unique_ptr<Cgroup> cgroup_;
-  Inputs inputs_;
   std::shared_ptr<GuestNetwork> network_;  // nullptr: none
   std::shared_ptr<Guest> guest_;
   bool frozen_ = false;

@@ -52,6 +52,18 @@ void set_variables(OptionList& options, const Command& command) {
 
 }  // namespace
 
+std::string find_program(const std::string& name) {
+  if (name.contains('/')) return ::access(name.c_str(), X_OK) == 0 ? name : "";
+  const char* path = ::getenv("PATH");
+  std::istringstream directories(path != nullptr ? path : kDefaultPath);
+  for (std::string directory; std::getline(directories, directory, ':');) {
+    std::string candidate = directory;
+    candidate.append("/").append(name);
+    if (directory.starts_with('/') && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return "";
+}
+
 Result<Bubblewrap> find_bubblewrap(const std::string& name) {
   constexpr std::string_view kRemedy = "; install it with: apt install bubblewrap";
   std::string program = find_program(name);
@@ -79,6 +91,7 @@ std::string bubblewrap_options(const Bubblewrap& bubblewrap, const Layout& layou
   if (bubblewrap.disable_userns) options.add({"--disable-userns"});
   options.add({"--uid", "65534", "--gid", "65534", "--hostname", "job"});
   options.add({"--ro-bind", layout.root, "/", "--proc", "/proc", "--dev", "/dev"});
+  for (const std::string& device : layout.devices) options.add({"--dev-bind", device, device});
   show_gpus(options, command.gpus);
   // /dev itself is a tmpfs that nothing bounds.
   options.add({"--size", scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"});

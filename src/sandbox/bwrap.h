@@ -15,6 +15,9 @@ struct Bubblewrap {
   bool disable_userns = false;
 };
 
+// The absolute path of a program, by PATH if its name has no '/'; empty if there is none.
+std::string find_program(const std::string& name);
+
 // Errors: kFailedPrecondition with the remedy.
 Result<Bubblewrap> find_bubblewrap(const std::string& name);
 
@@ -24,6 +27,7 @@ struct Layout {
   std::string workspace;                                            // shown at /workspace; empty: none
   std::string network_directory;                                    // shown at /run/hearth; empty: none
   std::vector<std::pair<std::string, std::string>> variables = {};  // beside the command's
+  std::vector<std::string> devices = {};                            // device nodes, shown where they are
 };
 
 // Where launch() puts the files that these arguments name.
@@ -31,6 +35,7 @@ constexpr int kArgumentsFd = 3;
 constexpr int kFilterFd = 4;
 constexpr int kStatusFd = 5;
 constexpr int kGateFd = 6;  // the program starts once a byte can be read, or at its end
+constexpr int kFirstFreeFd = 7;
 
 // The options, each ended by a NUL, as --args reads them. All of them but the command itself.
 std::string bubblewrap_options(const Bubblewrap& bubblewrap, const Layout& layout, const Limits& limits,

@@ -17,8 +17,8 @@
 
 namespace hearth::sandbox {
 
-enum class Controller : std::uint8_t { kMemory, kPids, kCpu, kFreezer };
-constexpr std::size_t kControllers = 4;
+enum class Controller : std::uint8_t { kMemory, kPids, kCpu, kFreezer, kDisk };
+constexpr std::size_t kControllers = 5;
 
 struct CgroupLimits {
   std::uint64_t memory_bytes = 0;
@@ -92,6 +92,7 @@ class CgroupTree {
   bool add_v2(const std::string& base, const std::string& tag);
   void add_v1(Controller controller, const std::string& base, const std::string& tag);
   void set_weight(std::uint32_t weight);
+  void set_disk_weight(std::uint32_t weight);
 
   std::vector<std::string> directories_;  // the Host's own group in every hierarchy
   std::array<std::optional<Cgroup::Place>, kControllers> places_;

@@ -87,7 +87,10 @@ bool may_make_groups(const std::string& group) {
 bool pass_on_controllers(const std::string& group) {
   std::string offered = read_text(group + "/cgroup.controllers");
   if (!may_make_groups(group) || !lists(offered, "memory") || !lists(offered, "pids")) return false;
-  std::string wanted = lists(offered, "cpu") ? "+memory +pids +cpu" : "+memory +pids";
+  std::string wanted = "+memory +pids";
+  for (const char* controller : {"cpu", "io"}) {
+    if (lists(offered, controller)) wanted.append(" +").append(controller);
+  }
   if (write_text(group + "/cgroup.subtree_control", wanted)) return true;
   std::string leaf = group + "/hearth-main";
   if (::mkdir(leaf.c_str(), 0755) != 0 && errno != EEXIST) return false;
@@ -114,6 +117,7 @@ std::optional<Controller> controller_named(const std::string& name) {
   if (name == "pids") return Controller::kPids;
   if (name == "cpu") return Controller::kCpu;
   if (name == "freezer") return Controller::kFreezer;
+  if (name == "blkio") return Controller::kDisk;
   return std::nullopt;
 }
 
@@ -161,6 +165,7 @@ bool CgroupTree::add_v2(const std::string& base, const std::string& tag) {
   places_[static_cast<std::size_t>(Controller::kMemory)] = place;
   places_[static_cast<std::size_t>(Controller::kPids)] = place;
   if (lists(offered, "cpu")) places_[static_cast<std::size_t>(Controller::kCpu)] = place;
+  if (lists(offered, "io")) places_[static_cast<std::size_t>(Controller::kDisk)] = place;
   places_[static_cast<std::size_t>(Controller::kFreezer)] = place;
   return true;
 }
@@ -186,6 +191,17 @@ void CgroupTree::set_weight(std::uint32_t weight) {
   } else {
     static_cast<void>(write_text(cpu->directory + "/cpu.shares", std::to_string(std::max(2U, 1024 * weight / 100))));
   }
+  // Guests that yield at all yield altogether: they run when nobody else would. Since Linux 5.15, both versions.
+  if (weight < 100) static_cast<void>(write_text(cpu->directory + "/cpu.idle", "1"));
+}
+
+void CgroupTree::set_disk_weight(std::uint32_t weight) {
+  const auto& disk = places_[static_cast<std::size_t>(Controller::kDisk)];
+  if (!disk) return;
+  // Best effort: which file is there depends on the scheduler of each disk.
+  for (const char* file : {"/io.weight", "/io.bfq.weight", "/blkio.weight", "/blkio.bfq.weight"}) {
+    static_cast<void>(write_text(disk->directory + file, std::to_string(std::max(10U, weight))));
+  }
 }
 
 std::unique_ptr<CgroupTree> CgroupTree::open(const std::string& tag, std::uint32_t weight) {
@@ -197,6 +213,7 @@ std::unique_ptr<CgroupTree> CgroupTree::open(const std::string& tag, std::uint32
     std::string base = find_v2_base(hierarchy);
     if (!base.empty() && tree->add_v2(base, tag)) {
       tree->set_weight(weight);
+      tree->set_disk_weight(weight);
       return tree;
     }
   }
@@ -207,6 +224,7 @@ std::unique_ptr<CgroupTree> CgroupTree::open(const std::string& tag, std::uint32
     }
   }
   tree->set_weight(weight);
+  tree->set_disk_weight(weight);
   return tree;
 }
 

@@ -20,6 +20,17 @@
 namespace hearth::sandbox {
 namespace {
 
+std::set<std::string> hearth_groups() {
+  std::set<std::string> found;
+  std::error_code error;
+  using Walk = std::filesystem::recursive_directory_iterator;
+  for (Walk at("/sys/fs/cgroup", std::filesystem::directory_options::skip_permission_denied, error), end; at != end;
+       at.increment(error)) {
+    if (at->path().filename().string().starts_with("hearth-")) found.insert(at->path());
+  }
+  return found;
+}
+
 TEST(Fence, HidesTheHost) {
   TestHost host;
   std::string secret = host.directory() / "secret";
@@ -196,6 +207,42 @@ TEST(Limits, OfOpenFiles) {
   EXPECT_EQ(ran.out, "64\n0\n");
 }
 
+TEST(Limits, OfProcessorTime) {
+  TestHost host;
+  Limits limits = small_limits();
+  limits.cpu_seconds = 1;
+  Ran ran = host.shell("while :; do :; done", limits);
+  EXPECT_TRUE(ran.exit.signalled);
+  EXPECT_TRUE(ran.exit.exit_code == 128 + SIGXCPU || ran.exit.exit_code == 128 + SIGKILL) << ran.exit.exit_code;
+}
+
+// A limit of zero would not stop dumps that go to a program, so the guest must not be able to set it.
+TEST(Limits, OfCoreDumpsCannotBeChanged) {
+  TestHost host;
+  Ran ran = host.run({"/usr/bin/python3", "-c",
+                      "import resource, ctypes\n"
+                      "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+                      "buffer = (ctypes.c_uint64 * 2)(0, 0)\n"
+                      "libc = ctypes.CDLL(None)\n"
+                      "libc.syscall(ctypes.c_long(160), ctypes.c_long(4), buffer)\n"
+                      "libc.syscall(ctypes.c_long(302), ctypes.c_long(0), ctypes.c_long(0x100000004), buffer, None)\n"
+                      "resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))\n"
+                      "print(resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_NOFILE))\n"});
+  EXPECT_EQ(ran.out, "(1, 1) (32, 32)\n") << ran.err;
+}
+
+TEST(Limits, LetGuestsYieldToTheOwner) {
+  TemporaryDirectory directory;
+  auto host = Host::open({.state_directory = directory.path() / "state", .cpu_weight = 10});
+  ASSERT_TRUE(host) << host.error().message;
+  if (!(*host)->description().contains("cgroup v")) GTEST_SKIP() << "this machine gives no control groups";
+  std::size_t idle = 0;
+  for (const std::string& group : hearth_groups()) {
+    if (read_text(group + "/cpu.idle") == "1\n") ++idle;
+  }
+  EXPECT_GE(idle, 1U);
+}
+
 std::string error_of(const Result<std::vector<Output>>& outputs) { return outputs ? "" : outputs.error().message; }
 
 TEST(Outputs, APatternOfWildcardsAloneMayMatchNothing) {
@@ -274,17 +321,6 @@ std::string traces(const std::filesystem::path& state_directory) {
   for (const auto& entry : std::filesystem::directory_iterator(state_directory, error)) {
     if (entry.path().filename() != "lock" && !std::filesystem::is_empty(entry.path(), error))
       found += entry.path().string() + "\n";
-  }
-  return found;
-}
-
-std::set<std::string> hearth_groups() {
-  std::set<std::string> found;
-  std::error_code error;
-  using Walk = std::filesystem::recursive_directory_iterator;
-  for (Walk at("/sys/fs/cgroup", std::filesystem::directory_options::skip_permission_denied, error), end; at != end;
-       at.increment(error)) {
-    if (at->path().filename().string().starts_with("hearth-")) found.insert(at->path());
   }
   return found;
 }

@@ -19,9 +19,6 @@ namespace {
 
 constexpr std::size_t kPieceBytes = 64 << 10;
 constexpr std::size_t kMaxStatusBytes = 64 << 10;
-constexpr std::size_t kMaxComplaintBytes = 4096;
-constexpr std::string_view kComplaint = "bwrap: ";
-constexpr int kLastSignal = 64;
 
 std::uint64_t now_micros() {
   timespec now{};
@@ -106,27 +103,9 @@ void Guest::read_output(Stream stream) {
 Guest::Read Guest::read_piece(Stream stream) {
   std::array<char, kPieceBytes> piece;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read()
   ssize_t count = ::read((stream == Stream::kStdout ? plan_.output : plan_.errors).get(), piece.data(), piece.size());
-  if (count > 0) deliver(stream, {piece.data(), static_cast<std::size_t>(count)});
+  if (count > 0) plan_.listener->hear(stream, {piece.data(), static_cast<std::size_t>(count)}, plan_.on_output);
   if (count > 0 || (count < 0 && errno == EINTR)) return Read::kMore;
   return count < 0 && errno == EAGAIN ? Read::kNothingNow : Read::kEnd;
-}
-
-// What bubblewrap itself says on stderr, when it cannot start the program, is for Exit::message and not for the log.
-void Guest::deliver(Stream stream, std::string_view piece) {
-  if (stream == Stream::kStderr && holds_back_) {
-    held_back_ += piece;
-    std::size_t common = std::min(held_back_.size(), kComplaint.size());
-    if (held_back_.compare(0, common, kComplaint.substr(0, common)) == 0 && held_back_.size() < kMaxComplaintBytes) {
-      return;
-    }
-    holds_back_ = false;
-    for (std::string_view rest = held_back_; !rest.empty(); rest.remove_prefix(std::min(rest.size(), kPieceBytes))) {
-      plan_.on_output(stream, rest.substr(0, kPieceBytes));
-    }
-    held_back_.clear();
-    return;
-  }
-  plan_.on_output(stream, piece);
 }
 
 void Guest::read_status() {
@@ -224,29 +203,6 @@ void Guest::on_init_end() {
   finish();
 }
 
-void Guest::describe_failure(Exit& exit) const {
-  std::string_view said = held_back_;
-  if (said.starts_with(kComplaint)) said.remove_prefix(kComplaint.size());
-  while (said.ends_with('\n')) said.remove_suffix(1);
-  constexpr std::string_view kExec = "execvp ";
-  constexpr std::string_view kAbsent = ": No such file or directory";
-  constexpr std::string_view kForbidden = ": Permission denied";
-  if (said.starts_with(kExec) && said.ends_with(kAbsent)) {
-    std::string name(said.substr(kExec.size(), said.size() - kExec.size() - kAbsent.size()));
-    exit.message = "the program '" + name + "' was not found " +
-                   (name.contains('/') ? "in the sandbox, or its interpreter was not" : "in PATH");
-  } else if (said.starts_with(kExec) && said.ends_with(kForbidden)) {
-    std::string name(said.substr(kExec.size(), said.size() - kExec.size() - kForbidden.size()));
-    exit.message = "the program '" + name + "' is not executable";
-  } else if (said.starts_with(kExec)) {
-    exit.message = "the program could not be started: " + std::string(said.substr(kExec.size()));
-  } else if (!said.empty()) {
-    exit.message = "bubblewrap could not set up the sandbox: " + std::string(said);
-  } else {
-    exit.message = kill_wanted_ ? "ended before the program was started" : "bubblewrap ended without a word";
-  }
-}
-
 // Every process is gone, so what the pipes hold now is all there will be.
 void Guest::finish() {
   auto self = shared_from_this();
@@ -264,14 +220,8 @@ void Guest::finish() {
   }
   if (start_micros_ != 0) exit_.wall_micros = now_micros() - start_micros_;
   if (exit_code_ < 0 && outer_killed_ && init_) exit_code_ = 128 + SIGKILL;
-  exit_.started = exit_code_ >= 0 && exit_.message.empty();
-  if (exit_.started) {
-    exit_.exit_code = exit_code_;
-    exit_.signalled = exit_code_ > 128 && exit_code_ <= 128 + kLastSignal;
-    holds_back_ = false;
-    if (!held_back_.empty()) plan_.on_output(Stream::kStderr, held_back_);
-  } else if (exit_.message.empty()) {
-    describe_failure(exit_);
+  if (exit_.message.empty()) {
+    plan_.listener->conclude({.exit_code = exit_code_, .kill_wanted = kill_wanted_}, plan_.on_output, exit_);
   }
   std::function<void(const Exit&)> on_exit = std::move(plan_.on_exit);
   plan_ = {};

@@ -12,6 +12,7 @@
 #include "sandbox/cgroup.h"
 #include "sandbox/guest_network.h"
 #include "sandbox/launch.h"
+#include "sandbox/listener.h"
 #include "sandbox/reactor.h"
 #include "sandbox/sandbox.h"
 
@@ -26,6 +27,7 @@ class Guest : public std::enable_shared_from_this<Guest> {
     Fd errors;
     Fd status;  // bubblewrap's --json-status-fd
     Fd gate;    // bubblewrap's --block-fd
+    std::unique_ptr<Listener> listener;
     const Cgroup* cgroup = nullptr;
     std::shared_ptr<GuestNetwork> network;  // nullptr: none. The program waits for it too
     std::function<void(Stream, std::string_view)> on_output;
@@ -48,7 +50,6 @@ class Guest : public std::enable_shared_from_this<Guest> {
   void read_output(Stream stream);
   enum class Read : std::uint8_t { kMore, kNothingNow, kEnd };
   Read read_piece(Stream stream);
-  void deliver(Stream stream, std::string_view piece);
   void read_status();
   void adopt_init(pid_t pid);
   void open_network(pid_t init);
@@ -58,7 +59,6 @@ class Guest : public std::enable_shared_from_this<Guest> {
   void on_init_end();
   void kill_now();
   void finish();
-  void describe_failure(Exit& exit) const;
   void close_watch(std::uint64_t& watch, Fd& fd);
   void count_usage(int pidfd, int& how, int& value);
 
@@ -77,8 +77,6 @@ class Guest : public std::enable_shared_from_this<Guest> {
   std::uint64_t outer_watch_ = 0;
   std::uint64_t init_watch_ = 0;
   std::string status_text_;
-  std::string held_back_;  // the beginning of stderr while it may be bubblewrap's own complaint
-  bool holds_back_ = true;
   bool kill_wanted_ = false;
   bool outer_killed_ = false;
   int exit_code_ = -1;

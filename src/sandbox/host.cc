@@ -11,7 +11,9 @@
 #include "base/log.h"
 #include "sandbox/box.h"
 #include "sandbox/doctor.h"
+#include "sandbox/fence/fence.h"
 #include "sandbox/levels.h"
+#include "sandbox/microvm/microvm.h"
 #include "sandbox/seccomp.h"
 
 namespace hearth::sandbox {
@@ -62,7 +64,7 @@ HostOfBoxes::~HostOfBoxes() {
 Result<std::unique_ptr<Sandbox>> HostOfBoxes::prepare(const std::string& name, const Limits& limits,
                                                       const Setup& setup) {
   if (!is_name(name)) return fail(Code::kInvalidArgument, "'" + name + "' is no name of a sandbox");
-  if (setup.level != Level::kFence) {
+  if (!shared_.launchers.contains(setup.level)) {
     return fail(Code::kFailedPrecondition,
                 "this node has nothing for the level '" + std::string(name_of(setup.level)) + "'");
   }
@@ -72,7 +74,7 @@ Result<std::unique_ptr<Sandbox>> HostOfBoxes::prepare(const std::string& name, c
 }
 
 std::vector<LevelReport> HostOfBoxes::levels() {
-  std::call_once(levels_tried_, [this] { levels_ = try_levels(*this); });
+  std::call_once(levels_tried_, [this] { levels_ = try_levels(*this, shared_); });
   return levels_;
 }
 
@@ -132,6 +134,11 @@ Result<std::unique_ptr<Host>> Host::open(const Options& options) {
   if (!filled) return fail(Code::kFailedPrecondition, "setting up the sandbox: " + filled.error().message);
   // Process 1 of a sandbox outlives bubblewrap by a moment; as our child it stays known until it is waited for.
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return fail_errno(errno, "becoming a subreaper");
+  shared.launchers.emplace(Level::kFence, std::make_unique<Fence>(shared.bubblewrap));
+  shared.launchers.emplace(Level::kMicroVm, std::make_unique<MicroVm>(MicroVm::World{.bubblewrap = shared.bubblewrap,
+                                                                                     .place = shared.place,
+                                                                                     .state_directory = state_directory,
+                                                                                     .options = options.microvm}));
   shared.reactor = std::make_unique<Reactor>();
   return std::make_unique<HostOfBoxes>(std::move(shared), std::move(*lock));
 }

@@ -31,6 +31,7 @@ struct Orders {
   std::size_t limit_count = 0;
   GuestUser user;
   int network = -1;
+  gid_t group = 0;
   pid_t parent = 0;
   int error = 0;  // set by the child if it could not exec
 };
@@ -61,9 +62,10 @@ HEARTH_CHILD_CODE bool enter_cgroups(const Orders& orders) {
   return true;
 }
 
-HEARTH_CHILD_CODE bool become_guest(const GuestUser& user) {
+HEARTH_CHILD_CODE bool become_guest(const GuestUser& user, const gid_t& group) {
   if (!user.drop) return true;
-  return ::syscall(SYS_setgroups, 0, nullptr) == 0 && ::syscall(SYS_setresgid, user.gid, user.gid, user.gid) == 0 &&
+  return ::syscall(SYS_setgroups, group != 0 ? 1 : 0, &group) == 0 &&
+         ::syscall(SYS_setresgid, user.gid, user.gid, user.gid) == 0 &&
          ::syscall(SYS_setresuid, user.uid, user.uid, user.uid) == 0;
 }
 
@@ -96,7 +98,8 @@ HEARTH_CHILD_CODE int child_main(void* argument) {
     done = ::setrlimit(resource, &orders.limits[i].second) == 0;
   }
   // The signal is asked for after the change of user, which forgets it.
-  done = done && administer(orders.network) && become_guest(orders.user) && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+  done = done && administer(orders.network) && become_guest(orders.user, orders.group) &&
+         ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
   if (done && ::getppid() == orders.parent && place_files(orders)) {
     char* const no_variables[] = {nullptr};
     ::execve(orders.program, orders.argv, no_variables);
@@ -197,6 +200,7 @@ Result<Started> launch(Launch& plan) {
                 .limit_count = plan.limits.size(),
                 .user = plan.user,
                 .network = plan.network,
+                .group = plan.group,
                 .parent = ::getpid(),
                 .error = 0};
   std::vector<char> stack(kStackBytes);

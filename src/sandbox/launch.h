@@ -23,6 +23,7 @@ struct Launch {
   std::vector<std::pair<int, rlimit>> limits;
   GuestUser user;
   int network = -1;  // a network namespace to enter first, with the right to administer it; -1: stay
+  gid_t group = 0;   // kept or taken besides the user's own; 0: none
 };
 
 struct Started {

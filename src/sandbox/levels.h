@@ -3,11 +3,11 @@
 
 #include <vector>
 
-#include "sandbox/sandbox.h"
+#include "sandbox/box.h"
 
 namespace hearth::sandbox {
 
-// One report for each Level, in ascending order. Milliseconds for the levels without a kernel of their own.
-std::vector<LevelReport> try_levels(Host& host);
+// One report for each Level, in ascending order. Milliseconds each, but seconds for a microVM that is set up.
+std::vector<LevelReport> try_levels(Host& host, const Shared& shared);
 
 }  // namespace hearth::sandbox

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "sandbox/fd.h"
 #include "sandbox/full_network.h"
 
@@ -19,6 +20,7 @@ namespace hearth::sandbox {
 namespace {
 
 constexpr uid_t kNobody = 65534;
+constexpr std::array kMountPoints = {"/proc", "/dev", "/tmp", "/job", "/run", "/run/gpu", "/run/hearth", "/workspace"};
 
 int count_threads() {
   std::string status = read_text("/proc/self/status");
@@ -105,6 +107,21 @@ Result<void> show_host_directory(const std::string& root, const std::string& nam
   if (!made) return made;
   if (::mount(name.c_str(), (root + name).c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) {
     return fail_errno(errno, "showing " + name);
+  }
+  return {};
+}
+
+// Shows a directory and what is mounted beneath it, read-only.
+Result<void> show_directory(const std::filesystem::path& source, const std::filesystem::path& where) {
+  std::string what = "showing " + source.string();
+  Fd tree(static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, source.c_str(),
+                                     OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW)));
+  if (!tree) return fail_errno(errno, what);
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  if (::syscall(SYS_mount_setattr, tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0 ||
+      ::syscall(SYS_move_mount, tree.get(), "", AT_FDCWD, where.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0) {
+    return fail_errno(errno, what);
   }
   return {};
 }
@@ -196,11 +213,26 @@ Result<void> unmount(const std::string& where) {
   return {};
 }
 
+Result<std::unique_ptr<Mount>> Mount::make(const std::filesystem::path& where, const Tmpfs& what) {
+  if (::mkdir(where.c_str(), 0700) != 0) return fail_errno(errno, "making " + where.string());
+  Result<void> mounted = mount_tmpfs(where, what);
+  if (mounted) return std::make_unique<Mount>(where);
+  ::rmdir(where.c_str());
+  return std::unexpected(mounted.error());
+}
+
+Mount::~Mount() {
+  if (!owned_) return;
+  if (Result<void> gone = unmount(where_); !gone) log_error("a sandbox's files remain: " + gone.error().message);
+  if (::rmdir(where_.c_str()) != 0) log_error("a sandbox's directory remains: " + where_.string());
+}
+
 Result<void> build_root(const std::string& root) {
   Result<void> done = make_directory(root, 0755);
-  for (const char* name : {"/proc", "/dev", "/tmp", "/job", "/workspace", "/run", "/run/gpu", "/run/hearth", "/var"}) {
+  for (const char* name : kMountPoints) {
     if (done) done = make_directory(root + name, 0755);
   }
+  if (done) done = make_directory(root + "/var", 0755);
   if (done && ::symlink("../tmp", (root + "/var/tmp").c_str()) != 0) done = fail_errno(errno, "linking /var/tmp");
   for (const char* name : {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"}) {
     if (done) done = show_host_directory(root, name);

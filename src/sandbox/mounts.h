@@ -8,10 +8,13 @@
 //   PLACE/shown/NAME-*    a directory of the node's that this sandbox is shown: its environment, its workspace
 #pragma once
 
-#include <sys/types.h>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <utility>
+
+#include <sys/types.h>
 
 #include "base/result.h"
 
@@ -44,7 +47,26 @@ Result<void> mount_tmpfs(const std::string& where, const Tmpfs& what);
 // Takes a mount away, with those beneath it, whoever still uses it.
 Result<void> unmount(const std::string& where);
 
-// Fills PLACE/root.
+// A tmpfs on a directory of its own; both go with the object.
+class Mount {
+ public:
+  // `where` must not exist yet. Errors: of mkdir and mount.
+  static Result<std::unique_ptr<Mount>> make(const std::filesystem::path& where, const Tmpfs& what);
+  explicit Mount(std::filesystem::path where) : where_(std::move(where)) {}
+  struct Borrowed {};
+  Mount(std::filesystem::path where, Borrowed /*tag*/) : where_(std::move(where)), owned_(false) {}  // stays as it is
+  ~Mount();
+  Mount(const Mount&) = delete;
+  Mount& operator=(const Mount&) = delete;
+
+  const std::filesystem::path& where() const { return where_; }
+
+ private:
+  std::filesystem::path where_;
+  bool owned_ = true;
+};
+
+// Fills PLACE/root: what a guest sees of the host.
 Result<void> build_root(const std::string& root);
 
 // Shows the directory `source` at `where`, which is made for it: read-only with all that is mounted below, or writable

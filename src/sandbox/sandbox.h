@@ -60,12 +60,20 @@ struct Setup {
   Network network;
 };
 
+struct MicroVmOptions {
+  std::filesystem::path directory;  // a Debian kernel package unpacked (tools/fetch_kernel); empty: no microVMs
+  std::string qemu = "qemu-system-x86_64";
+  // Without the processor's help. QEMU's authors promise no isolation for that, so it is for tests and nothing else.
+  bool insecure_tcg_for_tests = false;
+};
+
 struct Options {
   std::filesystem::path state_directory;  // ours alone, mode 0700; what a crash left there is swept by open()
   std::string bwrap = "bwrap";
   // Of a contended processor, in percent of an ordinary group's share: guests yield to the owner's own programs. Where
   // cgroups allow it.
   std::uint32_t cpu_weight = 10;
+  MicroVmOptions microvm;
 };
 
 struct Limits {
@@ -75,6 +83,7 @@ struct Limits {
   std::uint64_t scratch_bytes = 1ULL << 30;  // the working directory; /tmp has as much again
   std::uint32_t max_processes = 1024;
   std::uint32_t max_open_files = 4096;
+  std::uint64_t cpu_seconds = 0;  // of each process; 0: no limit
 };
 
 struct BoundFile {  // a large input that is shown in place instead of being copied

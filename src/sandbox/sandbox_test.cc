@@ -331,6 +331,23 @@ TEST(Host, ExaminesItself) {
   EXPECT_NE(host->description().find("fence (L1), "), std::string::npos);
 }
 
+TEST(Host, TriesEachLevel) {
+  TestHost host;
+  std::vector<LevelReport> reports = host->levels();
+  ASSERT_FALSE(reports.empty());
+  EXPECT_EQ(reports[0].level, Level::kFence);
+  EXPECT_TRUE(reports[0].passed) << reports[0].detail;
+  for (const LevelReport& report : reports) {
+    EXPECT_NE(report.passed, !report.remedy.empty()) << name_of(report.level);
+    EXPECT_EQ(level_named(name_of(report.level)), report.level);
+    if (report.passed) continue;
+    Result<std::unique_ptr<Sandbox>> box = host->prepare("refused", small_limits(), {.level = report.level});
+    ASSERT_FALSE(box);
+    EXPECT_EQ(box.error().code, Code::kFailedPrecondition);
+  }
+  EXPECT_EQ(level_named("none"), std::nullopt);
+}
+
 TEST(Host, SaysThatBubblewrapIsMissing) {
   TemporaryDirectory directory;
   auto host = Host::open({.state_directory = directory.path(), .bwrap = "/no/such/bwrap"});

@@ -3,12 +3,14 @@
 #include <cerrno>
 #include <memory>
 #include <set>
+#include <string_view>
 
 #include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 namespace hearth::sandbox {
@@ -42,14 +44,14 @@ constexpr const char* kAllowed[] = {
     "getgroups32", "getpgid", "getpgrp", "getpid", "getppid", "getpriority", "getresgid", "getresgid32", "getresuid",
     "getresuid32", "getrlimit", "get_robust_list", "getrusage", "getsid", "get_thread_area", "gettid", "getuid",
     "getuid32", "ioprio_get", "ioprio_set", "kill", "landlock_add_rule", "landlock_create_ruleset",
-    "landlock_restrict_self", "pause", "pidfd_open", "pidfd_send_signal", "prctl", "prlimit64", "restart_syscall",
-    "rseq", "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigqueueinfo", "rt_sigreturn", "rt_sigsuspend",
+    "landlock_restrict_self", "pause", "pidfd_open", "pidfd_send_signal", "prctl", "restart_syscall", "rseq",
+    "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigqueueinfo", "rt_sigreturn", "rt_sigsuspend",
     "rt_sigtimedwait", "rt_sigtimedwait_time64", "rt_tgsigqueueinfo", "sched_getaffinity", "sched_getattr",
     "sched_getparam", "sched_get_priority_max", "sched_get_priority_min", "sched_getscheduler", "sched_rr_get_interval",
     "sched_rr_get_interval_time64", "sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler",
     "sched_yield", "seccomp", "setfsgid", "setfsgid32", "setfsuid", "setfsuid32", "setgid", "setgid32", "setgroups",
     "setgroups32", "setitimer", "setpgid", "setpriority", "setregid", "setregid32", "setresgid", "setresgid32",
-    "setresuid", "setresuid32", "setreuid", "setreuid32", "setrlimit", "set_robust_list", "setsid", "set_thread_area",
+    "setresuid", "setresuid32", "setreuid", "setreuid32", "set_robust_list", "setsid", "set_thread_area",
     "set_tid_address", "setuid", "setuid32", "sigaltstack", "signalfd", "signalfd4", "sigprocmask", "sigreturn",
     "tgkill", "tkill", "ugetrlimit", "vfork", "wait4", "waitid", "waitpid",
     // Waiting and time.
@@ -64,7 +66,7 @@ constexpr const char* kAllowed[] = {
     "mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedreceive_time64", "mq_timedsend",
     "mq_timedsend_time64", "mq_unlink", "msgctl", "msgget", "msgrcv", "msgsnd", "recv", "recvfrom", "recvmmsg",
     "recvmmsg_time64", "recvmsg", "semctl", "semget", "semop", "semtimedop", "semtimedop_time64", "send", "sendmmsg",
-    "sendmsg", "sendto", "setsockopt", "shutdown", "socketcall", "socketpair",
+    "sendmsg", "sendto", "setsockopt", "shutdown", "socketcall",
     // The machine.
     "getcpu", "getrandom", "sysinfo", "uname", "io_cancel", "io_destroy", "io_getevents", "io_pgetevents",
     "io_pgetevents_time64", "io_setup", "io_submit"};
@@ -116,6 +118,10 @@ scmp_arg_cmp equals(unsigned argument, std::uint64_t value) {
   return {.arg = argument, .op = SCMP_CMP_EQ, .datum_a = value, .datum_b = 0};
 }
 
+scmp_arg_cmp differs(unsigned argument, std::uint64_t value) {
+  return {.arg = argument, .op = SCMP_CMP_NE, .datum_a = value, .datum_b = 0};
+}
+
 scmp_arg_cmp masked(unsigned argument, std::uint64_t mask, std::uint64_t value) {
   return {.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
 }
@@ -126,6 +132,22 @@ void add_conditional_rules(Filter& filter) {
 
   for (int family : {AF_UNIX, AF_INET, AF_INET6}) {
     filter.rule(SCMP_ACT_ALLOW, "socket", equals(0, static_cast<std::uint64_t>(family)));
+  }
+
+  filter.rule(SCMP_ACT_ALLOW, "socketpair", equals(0, AF_UNIX));
+
+  // The limit on core dumps stays as it is, see Box: a guest that set it to zero would feed dumps to the host's handler
+  // again. To lower it seems to succeed, for programs that insist.
+  for (const char* name : {"setrlimit", "prlimit64"}) {
+    unsigned resource = std::string_view(name) == "setrlimit" ? 0 : 1;
+    unsigned value = resource + 1;
+    // The kernel looks at the low half of the number only.
+    for (std::uint64_t number = 0; number < RLIM_NLIMITS; ++number) {
+      if (number != RLIMIT_CORE) filter.rule(SCMP_ACT_ALLOW, name, masked(resource, 0xFFFFFFFFULL, number));
+    }
+    scmp_arg_cmp is_core = masked(resource, 0xFFFFFFFFULL, RLIMIT_CORE);
+    filter.rule(SCMP_ACT_ERRNO(0), name, is_core, differs(value, 0));
+    if (resource == 1) filter.rule(SCMP_ACT_ALLOW, name, is_core, equals(value, 0));
   }
 
   // The values that Linux programs ask for; not READ_IMPLIES_EXEC, not compatibility with other systems. The last one

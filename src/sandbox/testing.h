@@ -98,9 +98,10 @@ inline Limits small_limits() {
 
 class TestHost {
  public:
-  TestHost() {
-    Result<std::unique_ptr<Host>> opened =
-        Host::open({.state_directory = directory_.path() / "state", .cpu_weight = 100});
+  explicit TestHost(Options options = {}) {
+    options.state_directory = directory_.path() / "state";
+    options.cpu_weight = 100;
+    Result<std::unique_ptr<Host>> opened = Host::open(options);
     if (!opened) {
       std::cerr << "no sandbox: " << opened.error().message << std::endl;
       std::abort();
@@ -111,6 +112,7 @@ class TestHost {
   Host* operator->() { return host_.get(); }
   const std::filesystem::path& directory() const { return directory_.path(); }
   void close() { host_.reset(); }
+  void set_up(Setup setup) { setup_ = std::move(setup); }  // what prepare() uses from now on
 
   std::unique_ptr<Sandbox> prepare(const Limits& limits = small_limits(), const Network& network = {}) {
     Setup setup = setup_;

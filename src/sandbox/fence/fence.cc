@@ -1,0 +1,85 @@
+#include "sandbox/fence/fence.h"
+
+#include <algorithm>
+
+#include "sandbox/guest_network.h"
+
+namespace hearth::sandbox {
+namespace {
+
+constexpr std::size_t kPieceBytes = 64 << 10;
+constexpr std::size_t kMaxComplaintBytes = 4096;
+constexpr std::string_view kComplaint = "bwrap: ";
+constexpr int kLastSignal = 64;
+
+}  // namespace
+
+void fill_exit(int exit_code, Exit& exit) {
+  exit.started = true;
+  exit.exit_code = exit_code;
+  exit.signalled = exit_code > 128 && exit_code <= 128 + kLastSignal;
+}
+
+std::string explain_complaint(std::string_view said, bool kill_wanted) {
+  if (said.starts_with(kComplaint)) said.remove_prefix(kComplaint.size());
+  while (said.ends_with('\n')) said.remove_suffix(1);
+  constexpr std::string_view kExec = "execvp ";
+  constexpr std::string_view kAbsent = ": No such file or directory";
+  constexpr std::string_view kForbidden = ": Permission denied";
+  if (said.starts_with(kExec) && said.ends_with(kAbsent)) {
+    std::string name(said.substr(kExec.size(), said.size() - kExec.size() - kAbsent.size()));
+    return "the program '" + name + "' was not found " +
+           (name.contains('/') ? "in the sandbox, or its interpreter was not" : "in PATH");
+  }
+  if (said.starts_with(kExec) && said.ends_with(kForbidden)) {
+    std::string name(said.substr(kExec.size(), said.size() - kExec.size() - kForbidden.size()));
+    return "the program '" + name + "' is not executable";
+  }
+  if (said.starts_with(kExec)) return "the program could not be started: " + std::string(said.substr(kExec.size()));
+  if (!said.empty()) return "bubblewrap could not set up the sandbox: " + std::string(said);
+  return kill_wanted ? "ended before the program was started" : "bubblewrap ended without a word";
+}
+
+// What bubblewrap itself says on stderr, when it cannot start the program, is for Exit::message and not for the log.
+void FenceListener::hear(Stream pipe, std::string_view piece, const Print& print) {
+  if (pipe == Stream::kStdout || !holds_back_) {
+    print(pipe, piece);
+    return;
+  }
+  held_back_ += piece;
+  std::size_t common = std::min(held_back_.size(), kComplaint.size());
+  if (held_back_.compare(0, common, kComplaint.substr(0, common)) == 0 && held_back_.size() < kMaxComplaintBytes) {
+    return;
+  }
+  holds_back_ = false;
+  for (std::string_view rest = held_back_; !rest.empty(); rest.remove_prefix(std::min(rest.size(), kPieceBytes))) {
+    print(pipe, rest.substr(0, kPieceBytes));
+  }
+  held_back_.clear();
+}
+
+void FenceListener::conclude(const Ending& ending, const Print& print, Exit& exit) {
+  if (ending.exit_code < 0) {
+    exit.message = explain_complaint(held_back_, ending.kill_wanted);
+    return;
+  }
+  fill_exit(ending.exit_code, exit);
+  if (holds_back_ && !held_back_.empty()) print(Stream::kStderr, held_back_);
+}
+
+Result<void> Fence::check(const Setup& /*setup*/) const { return {}; }
+
+Result<Bubble> Fence::enclose(const LaunchOrder& order) const {
+  Bubble bubble;
+  Layout layout{.root = order.root,
+                .working_directory = order.directory.path(),
+                .workspace = order.workspace,
+                .network_directory = order.network_directory};
+  if (!layout.network_directory.empty()) layout.variables = GuestNetwork::variables_beside(order.command.variables);
+  bubble.options = bubblewrap_options(bubblewrap_, layout, order.limits, order.command);
+  bubble.argv = order.command.argv;
+  bubble.listener = std::make_unique<FenceListener>();
+  return bubble;
+}
+
+}  // namespace hearth::sandbox
