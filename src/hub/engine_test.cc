@@ -57,6 +57,7 @@ class Link : public NodeLink {
   void assign(AttemptId attempt, const LiveJob&) override { assigned.push_back(attempt); }
   void stop(AttemptId) override {}
   void acknowledge(AttemptId) override {}
+  void stop_everything(bool) override {}
   std::vector<AttemptId> assigned;
 };
 

@@ -20,7 +20,7 @@ namespace hearth::node {
 // What the tasks of a job share.
 struct JobOrder {
   v1::JobSpec spec;
-  std::string owner;            // the name of the device that asked
+  std::string owner;                    // the name of the device that asked
   std::vector<v1::Blob> trees;          // laid out in this order: outputs of earlier jobs, then the inputs
   std::optional<v1::Blob> environment;  // the image that it runs in; none: the node's own /usr
 };

@@ -21,7 +21,7 @@ Ran run_on(TestHost& host, const std::string& name, const Setup& setup, const st
 
 Setup with_workspace(const fs::path& directory) { return {.root = {}, .image = {}, .workspace = directory}; }
 
-TEST(Setup, AWorkspaceIsWritableAndOutlivesTheSandbox) {
+TEST(SandboxSetup, AWorkspaceIsWritableAndOutlivesTheSandbox) {
   TestHost host;
   const fs::path work = host.directory() / "work";
   fs::create_directory(work);
@@ -32,7 +32,7 @@ TEST(Setup, AWorkspaceIsWritableAndOutlivesTheSandbox) {
   EXPECT_EQ(run_on(host, "third", {}, "ls /workspace; touch /workspace/x 2>/dev/null && echo written").out, "");
 }
 
-TEST(Setup, AWorkspaceGivesNoPrivileges) {
+TEST(SandboxSetup, AWorkspaceGivesNoPrivileges) {
   TestHost host;
   const fs::path work = host.directory() / "work";
   fs::create_directory(work);
@@ -43,7 +43,7 @@ TEST(Setup, AWorkspaceGivesNoPrivileges) {
   EXPECT_NE(ran.out.find("nodev"), std::string::npos) << ran.out;
 }
 
-TEST(Setup, ALinkOrAFileIsNoDirectoryToShow) {
+TEST(SandboxSetup, ALinkOrAFileIsNoDirectoryToShow) {
   TestHost host;
   std::ofstream(host.directory() / "file") << "x";
   fs::create_symlink("/etc", host.directory() / "link");
