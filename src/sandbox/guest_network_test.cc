@@ -98,7 +98,8 @@ TEST(GuestNetwork, IsSeenByNoOtherGuest) {
   running.wait_for_output("up");
   EXPECT_EQ(answerer.listeners(), 2U);
   Ran ran = host.shell(
-      "ls -A /run; (: </dev/tcp/127.0.0.1/3128) 2>&1 | grep -o refused | head -1; ls /networks 2>/dev/null; env | grep "
+      "ls -A /run/hearth; (: </dev/tcp/127.0.0.1/3128) 2>&1 | grep -o refused | head -1; ls /networks 2>/dev/null; env "
+      "| grep "
       "-ci "
       "proxy");
   EXPECT_EQ(ran.out, "refused\n0\n");

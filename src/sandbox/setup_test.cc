@@ -25,7 +25,7 @@ TEST(SandboxSetup, AWorkspaceIsWritableAndOutlivesTheSandbox) {
   TestHost host;
   const fs::path work = host.directory() / "work";
   fs::create_directory(work);
-  const Setup setup = with_workspace(work);
+  const auto setup = with_workspace(work);
   EXPECT_EQ(run_on(host, "first", setup, "cat /workspace/x; echo kept > /workspace/x").out, "");
   EXPECT_EQ(run_on(host, "second", setup, "cat /workspace/x").out, "kept\n");
   EXPECT_TRUE(fs::exists(work / "x"));
