@@ -111,21 +111,6 @@ Result<void> show_host_directory(const std::string& root, const std::string& nam
   return {};
 }
 
-// Shows a directory and what is mounted beneath it, read-only.
-Result<void> show_directory(const std::filesystem::path& source, const std::filesystem::path& where) {
-  std::string what = "showing " + source.string();
-  Fd tree(static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, source.c_str(),
-                                     OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW)));
-  if (!tree) return fail_errno(errno, what);
-  mount_attr attributes{};
-  attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-  if (::syscall(SYS_mount_setattr, tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0 ||
-      ::syscall(SYS_move_mount, tree.get(), "", AT_FDCWD, where.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0) {
-    return fail_errno(errno, what);
-  }
-  return {};
-}
-
 Result<void> fill_etc(const std::string& etc) {
   constexpr std::array kShown = {"ld.so.cache", "alternatives", "fonts",         "ssl/certs",     "localtime",
                                  "mime.types",  "povray",       "ImageMagick-6", "ImageMagick-7", "python3"};
