@@ -131,7 +131,9 @@ int run_hub(const cli::HubStart& start) {
   return 1;
 }
 
-int run_node(const cli::NodeStart& start) { return node::run({.directory = cli::Home{start.home}.node()}); }
+int run_node(const cli::NodeStart& start) {
+  return node::run({.directory = cli::Home{start.home}.node(), .own_pool = start.own_pool});
+}
 
 // In a directory of its own: the node's may be in use.
 std::vector<cli::Finding> test_sandbox(const std::filesystem::path&) {
