@@ -135,7 +135,9 @@ int run_hub(const cli::HubStart& start) {
 bool insecure_tcg_for_tests() { return std::getenv("HEARTH_INSECURE_TCG_FOR_TESTS") != nullptr; }
 
 int run_node(const cli::NodeStart& start) {
-  return node::run({.directory = cli::Home{start.home}.node(), .insecure_tcg_for_tests = insecure_tcg_for_tests()});
+  return node::run({.directory = cli::Home{start.home}.node(),
+                    .own_pool = start.own_pool,
+                    .insecure_tcg_for_tests = insecure_tcg_for_tests()});
 }
 
 cli::Finding finding_of(const sandbox::LevelReport& report) {

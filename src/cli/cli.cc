@@ -137,7 +137,8 @@ class CommandLine {
 
   void add_owner_options(CLI::App& limit) {
     text_option(limit, "--owner-first", limit_.owner_first, "MODE",
-                "freeze guests while you use this PC: auto (on a PC with a screen; the default), on or off");
+                "freeze guests while you use this PC: auto (on a PC with a screen), on or off; the default: auto on a "
+                "PC that joined another's pool, else off");
     text_option(limit, "--quiet", limit_.quiet, "SPAN", "without a sign of you, before they go on (default: 5m)");
     text_option(limit, "--patience", limit_.patience, "SPAN",
                 "a task that is frozen longer goes back to the queue (default: 30m)");

@@ -34,6 +34,7 @@ struct HubStart {
 
 struct NodeStart {
   std::filesystem::path home;
+  bool own_pool = true;  // the hub is on this PC too
 };
 
 // One line of `hearth doctor`.

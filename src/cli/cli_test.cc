@@ -229,13 +229,16 @@ TEST_F(CommandLineTest, LimitsAreKeptAndShown) {
   EXPECT_NE(run({"limit"}).out.find("cores   all"), std::string::npos);
   EXPECT_EQ(run({"limit", "--cores", "4", "--memory", "8G"}).code, 0);
   const Outcome outcome = run({"limit", "--hours", "22-7"});
-  EXPECT_NE(outcome.out.find("cores   4\n  memory  8 GiB\n  hours   22:00-07:00\n"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("cores   4\n  memory  8 GiB\n  disk    20 GiB\n  hours   22:00-07:00\n"),
+            std::string::npos)
+      << outcome.out;
   EXPECT_NE(directory_.read("home/node/policy.json").find("\"memory_bytes\": 8589934592"), std::string::npos);
   EXPECT_EQ(run({"limit", "--cores", "x"}).code, 2);
   EXPECT_NE(run({"limit"}).out.find("cores   4"), std::string::npos) << "a refused value must change nothing";
   EXPECT_NE(run({"limit", "--none", "--cores", "0"}).out.find("cores   0\n  memory  80 % of what it has"),
             std::string::npos);
-  EXPECT_EQ(run({"limit", "--none", "--json"}).out, "{\n  \"draining\": false\n}\n");
+  EXPECT_EQ(run({"limit", "--none", "--json"}).out,
+            "{\n  \"net\": {\n    \"guests\": \"none\"\n  },\n  \"draining\": false\n}\n");
 }
 
 TEST_F(CommandLineTest, HomeIsWhatTheOptionSays) {

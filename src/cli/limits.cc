@@ -129,9 +129,9 @@ std::string span_text(const std::optional<std::uint64_t>& given, std::uint64_t s
   return format_duration(seconds(static_cast<std::int64_t>(given.value_or(standard))));
 }
 
-std::string describe(const OwnerFirst& owner) {
+std::string describe(const OwnerFirst& owner, bool own_pool) {
   std::string text = "You come first:\n";
-  const std::string mode = owner.mode.value_or("auto");
+  const std::string mode = owner.mode.value_or(own_pool ? "off" : "auto");
   text +=
       fmt::format("  while you are here  {}\n",
                   mode == "off" ? "guests go on (off)"
@@ -140,9 +140,9 @@ std::string describe(const OwnerFirst& owner) {
   text += fmt::format("  they are given up   after {}, after {} with a GPU\n", span_text(owner.patience_seconds, 1800),
                       span_text(owner.grace_seconds, 30));
   text +=
-      fmt::format("  on battery          {}\n", owner.on_battery.value_or(false) ? "they go on" : "they are frozen");
-  text +=
-      fmt::format("  on a metered link   {}\n", owner.on_metered.value_or(false) ? "they go on" : "nothing new starts");
+      fmt::format("  on battery          {}\n", owner.on_battery.value_or(own_pool) ? "they go on" : "they are frozen");
+  text += fmt::format("  on a metered link   {}\n",
+                      owner.on_metered.value_or(own_pool) ? "they go on" : "nothing new starts");
   const std::uint64_t celsius = owner.max_celsius.value_or(85);
   text += fmt::format("  heat                {}\n",
                       celsius == 0 ? "is not looked at" : fmt::format("they are frozen at {} °C", celsius));
@@ -150,7 +150,7 @@ std::string describe(const OwnerFirst& owner) {
   return text;
 }
 
-std::string describe(const Policy& policy) {
+std::string describe(const Policy& policy, bool own_pool) {
   std::string text = "Others may use of this PC:\n";
   text += fmt::format("  cores   {}\n", policy.cores ? fmt::format("{}", *policy.cores) : "all");
   text +=
@@ -161,7 +161,7 @@ std::string describe(const Policy& policy) {
   text += fmt::format("  network {}\n", policy.net == "full"     ? "the Internet"
                                         : policy.net == "listed" ? "the hosts that a job lists"
                                                                  : "none");
-  text += describe(policy.owner_first);
+  text += describe(policy.owner_first, own_pool);
   if (policy.draining) text += "It is leaving its pool: what runs is finished, nothing new is taken.\n";
   return text;
 }
@@ -169,6 +169,8 @@ std::string describe(const Policy& policy) {
 }  // namespace
 
 Result<int> limit(const Context& context, const LimitOptions& options) {
+  const Result<Config> config = load_config(context.home);
+  if (!config) return std::unexpected(config.error());
   const Result<Policy> before = load_policy(context.home);
   if (!before) return std::unexpected(before.error());
   const Result<Policy> after = changed(*before, options);
@@ -177,7 +179,7 @@ Result<int> limit(const Context& context, const LimitOptions& options) {
     const Result<void> written = write_file_atomically(context.home.policy(), format_policy(*after));
     if (!written) return std::unexpected(written.error());
   }
-  print(context.json ? format_policy(*after) : describe(*after));
+  print(context.json ? format_policy(*after) : describe(*after, config->hub));
   return 0;
 }
 

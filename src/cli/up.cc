@@ -171,9 +171,11 @@ Result<int> down(const Context& context) {
 }
 
 Result<int> run_daemon(const Context& context, const std::string& which) {
-  if (which == "node") return context.programs->node(NodeStart{.home = context.home.root});
   const Result<Config> config = load_config(context.home);
   if (!config) return std::unexpected(config.error());
+  if (which == "node") {
+    return context.programs->node(NodeStart{.home = context.home.root, .own_pool = config->hub});
+  }
   return context.programs->hub(
       HubStart{.home = context.home.root, .address = config->address, .port = config->port, .name = config->name});
 }

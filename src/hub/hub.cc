@@ -207,6 +207,7 @@ net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller&
 
 net::Async<void> HubImpl::stop() {
   server_.reset();
+  co_await watchers_->stop();
   co_await sweeper_->stop();
   co_await engine_->stop();
 }

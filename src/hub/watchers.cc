@@ -56,16 +56,19 @@ void Watchers::pending_changed() {
 net::Async<Result<void>> Watchers::watch(const net::Caller& caller, net::ReplyStream& stream) {
   Watcher watcher;
   struct Registration {
-    std::set<Watcher*>& all;
+    Watchers& all;
     Watcher* one;
-    ~Registration() { all.erase(one); }
+    ~Registration() {
+      all.watchers_.erase(one);
+      all.one_less_.notify();
+    }
   };
   watchers_.insert(&watcher);
-  const Registration registration{watchers_, &watcher};
+  const Registration registration{*this, &watcher};
   Result<v1::WatchReply> first = co_await snapshot(caller);
   if (!first) co_return std::unexpected(first.error());
   Result<void> sent = co_await stream.send(*first);
-  while (sent && !stream.gone()) {
+  while (sent && !stopping_ && !stream.gone()) {
     if (watcher.empty()) {
       const bool woken = co_await watcher.woken.wait(kKeepAlive);
       if (!woken && watcher.empty()) {
@@ -78,6 +81,12 @@ net::Async<Result<void>> Watchers::watch(const net::Caller& caller, net::ReplySt
     if (sent) co_await net::sleep_for(kLeastInterval);
   }
   co_return sent;
+}
+
+net::Async<void> Watchers::stop() {
+  stopping_ = true;
+  for (Watcher* watcher : watchers_) watcher->woken.notify();
+  while (!watchers_.empty()) co_await one_less_.wait();
 }
 
 net::Async<Result<v1::WatchReply>> Watchers::snapshot(const net::Caller& caller) {

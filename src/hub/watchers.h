@@ -26,6 +26,9 @@ class Watchers : public Observer {
   // Serves one watcher until it is gone.
   net::Async<Result<void>> watch(const net::Caller& caller, net::ReplyStream& stream);
 
+  // Returns once nobody is served any more; their connections must have been closed.
+  net::Async<void> stop();
+
  private:
   struct Watcher {
     std::set<JobId> jobs;
@@ -44,6 +47,8 @@ class Watchers : public Observer {
   const Devices& devices_;
   Invitations& invitations_;
   std::set<Watcher*> watchers_;
+  bool stopping_ = false;
+  net::Event one_less_;
 };
 
 v1::PendingPairing pending_view(const WaitingDevice& device, Time now);

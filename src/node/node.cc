@@ -42,6 +42,7 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
                .disk_bytes = options.disk_bytes,
                .key = key,
                .directory = options.directory,
+               .own_pool = options.own_pool,
                .machine = sandbox::read_machine()},
               [&loop, &code] {
                 code = kExitRevoked;

@@ -21,9 +21,9 @@ Result<std::uint64_t> number(const Json& object, const char* field, std::uint64_
   return found->get<std::uint64_t>();
 }
 
-Result<bool> flag(const Json& object, const char* field) {
+Result<bool> flag(const Json& object, const char* field, bool absent) {
   auto found = object.find(field);
-  if (found == object.end() || found->is_null()) return false;
+  if (found == object.end() || found->is_null()) return absent;
   if (!found->is_boolean()) return refuse(field, "true or false");
   return found->get<bool>();
 }
@@ -75,9 +75,10 @@ Result<void> read_net(const Json& object, Policy& policy) {
   return {};
 }
 
-Result<OwnerFirstMode> mode_of(const Json& object) {
+Result<OwnerFirstMode> mode_of(const Json& object, OwnerFirstMode absent) {
   auto found = object.find("mode");
-  if (found == object.end() || found->is_null() || *found == "auto") return OwnerFirstMode::kAuto;
+  if (found == object.end() || found->is_null()) return absent;
+  if (*found == "auto") return OwnerFirstMode::kAuto;
   if (*found == "on") return OwnerFirstMode::kOn;
   if (*found == "off") return OwnerFirstMode::kOff;
   return refuse("owner_first.mode", "\"auto\", \"on\" or \"off\"");
@@ -106,9 +107,9 @@ Result<void> read_owner_first(const Json& policy_object, OwnerFirst& owner) {
   auto found = policy_object.find("owner_first");
   if (found == policy_object.end() || found->is_null()) return {};
   if (!found->is_object()) return refuse("owner_first", "an object");
-  Result<OwnerFirstMode> mode = mode_of(*found);
-  Result<bool> on_battery = flag(*found, "on_battery");
-  Result<bool> on_metered = flag(*found, "on_metered");
+  Result<OwnerFirstMode> mode = mode_of(*found, owner.mode);
+  Result<bool> on_battery = flag(*found, "on_battery", owner.on_battery);
+  Result<bool> on_metered = flag(*found, "on_metered", owner.on_metered);
   Result<std::uint64_t> celsius = number(*found, "max_celsius", owner.max_celsius);
   if (!mode) return std::unexpected(mode.error());
   if (!on_battery) return std::unexpected(on_battery.error());
@@ -140,8 +141,15 @@ Result<std::optional<presence::Tariff>> parse_tariff(std::string_view json) {
   return std::optional<presence::Tariff>(std::move(*tariff));
 }
 
-Resources default_offer(const Resources& machine) {
-  return {.cores = machine.cores, .memory_bytes = machine.memory_bytes / 5 * 4, .gpus = machine.gpus};
+Policy silent_policy(const Resources& machine, bool own_pool) {
+  Policy policy;
+  policy.limit = {.cores = machine.cores, .memory_bytes = machine.memory_bytes / 5 * 4, .gpus = machine.gpus};
+  if (own_pool) {
+    policy.owner_first.mode = OwnerFirstMode::kOff;
+    policy.owner_first.on_battery = true;
+    policy.owner_first.on_metered = true;
+  }
+  return policy;
 }
 
 Result<std::uint64_t> parse_disk_limit(std::string_view json, std::uint64_t absent) {
@@ -153,14 +161,13 @@ Result<std::uint64_t> parse_disk_limit(std::string_view json, std::uint64_t abse
   return bytes;
 }
 
-Result<Policy> parse_policy(std::string_view json, const Resources& offered, const Resources& machine) {
+Result<Policy> parse_policy(std::string_view json, const Policy& silent, const Resources& machine) {
   Json object = Json::parse(json, nullptr, false);
   if (!object.is_object()) return fail(Code::kInvalidArgument, "policy.json is no JSON object");
-  Policy policy;
-  policy.limit = offered;
-  Result<std::uint64_t> cores = number(object, "cores", offered.cores);
-  Result<std::uint64_t> memory = number(object, "memory_bytes", offered.memory_bytes);
-  Result<bool> draining = flag(object, "draining");
+  Policy policy = silent;
+  Result<std::uint64_t> cores = number(object, "cores", silent.limit.cores);
+  Result<std::uint64_t> memory = number(object, "memory_bytes", silent.limit.memory_bytes);
+  Result<bool> draining = flag(object, "draining", false);
   if (!cores) return std::unexpected(cores.error());
   if (!memory) return std::unexpected(memory.error());
   if (!draining) return std::unexpected(draining.error());

@@ -13,7 +13,7 @@
 //                    "on_battery": false, "on_metered": false, "max_celsius": 85, "max_price": "0.3",
 //                    "tariff": "22:00-06:00 0.21\n06:00-22:00 0.34\n"}}
 //
-// its fields, absent or null, are as core/node/presence.h has them; the tariff is text as presence/tariff.h wants it.
+// its fields, absent or null, are as silent_policy() has them; the tariff is text as presence/tariff.h wants it.
 #pragma once
 
 #include <optional>
@@ -25,16 +25,18 @@
 
 namespace hearth::node {
 
-// `offered` is what a node offers whose owner said nothing; `machine` what it has at most. Errors: kInvalidArgument
-// (which field, what is allowed).
-Result<Policy> parse_policy(std::string_view json, const Resources& offered, const Resources& machine);
+// `silent` is what holds where the text says nothing; `machine` what there is at most. Errors: kInvalidArgument (which
+// field, what is allowed).
+Result<Policy> parse_policy(std::string_view json, const Policy& silent, const Resources& machine);
 
 // The tariff of the policy that the JSON is, if there is one. Errors: kInvalidArgument.
 Result<std::optional<presence::Tariff>> parse_tariff(std::string_view json);
 // The "disk_bytes" of the same text: of cache and environments together; `absent` if it says nothing. At least 64 MiB.
 Result<std::uint64_t> parse_disk_limit(std::string_view json, std::uint64_t absent);
 
-// What a node offers by default: every core and GPU, and 80 % of the memory.
-Resources default_offer(const Resources& machine);
+// What holds for a node whose owner said nothing: every core and GPU, and 80 % of the memory. Where the pool is this
+// PC's own, what runs is its owner's: it goes on while they are here, and on battery. On a PC that works for another's
+// pool the owner comes first.
+Policy silent_policy(const Resources& machine, bool own_pool);
 
 }  // namespace hearth::node

@@ -9,7 +9,16 @@ namespace {
 
 constexpr Resources kMachine{.cores = 8, .memory_bytes = 16 * kGiB, .gpus = 1};
 
-Result<Policy> parse(std::string_view json) { return parse_policy(json, default_offer(kMachine), kMachine); }
+Result<Policy> parse(std::string_view json) { return parse_policy(json, silent_policy(kMachine, false), kMachine); }
+
+TEST(Policy, OnesOwnPoolRunsWhileOneIsHere) {
+  const OwnerFirst own = silent_policy(kMachine, true).owner_first;
+  EXPECT_EQ(own.mode, OwnerFirstMode::kOff);
+  EXPECT_TRUE(own.on_battery);
+  EXPECT_EQ(silent_policy(kMachine, false).owner_first, OwnerFirst{}) << "others' pools wait";
+  const auto asked = parse_policy(R"({"owner_first": {"mode": "auto"}})", silent_policy(kMachine, true), kMachine);
+  EXPECT_EQ(asked->owner_first.mode, OwnerFirstMode::kAuto);
+}
 
 TEST(Policy, OffersByDefaultWhatLeavesTheOwnerRoom) {
   auto policy = parse("{}");

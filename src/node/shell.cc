@@ -103,7 +103,7 @@ Shell::Shell(World world, std::function<void()> on_revoked)
 Shell::~Shell() = default;
 
 void Shell::start() {
-  agent_.on_policy({.limit = default_offer(machine_)}, world_.loop.now());
+  agent_.on_policy(silent_policy(machine_, world_.own_pool), world_.loop.now());
   agent_.on_local_time(minute_of_day(), world_.loop.now());
   world_.loop.spawn([](Shell& shell) -> net::Async<void> {
     // The owner's limits, and whether the owner is here, are known before the hub hears of this node.
@@ -156,7 +156,7 @@ net::Async<void> Shell::read_policy() {
   if (policy_read_ && text == policy_text_) co_return;
   policy_read_ = true;
   policy_text_ = text;
-  Result<Policy> policy = parse_policy(text.empty() ? "{}" : text, default_offer(machine_), machine_);
+  Result<Policy> policy = parse_policy(text.empty() ? "{}" : text, silent_policy(machine_, world_.own_pool), machine_);
   const Result<std::uint64_t> disk = parse_disk_limit(text.empty() ? "{}" : text, world_.disk_bytes);
   if (disk) world_.environments.set_limit(*disk);
   if (!policy || !disk) {

@@ -29,6 +29,7 @@ class Shell {
     std::uint64_t disk_bytes = 0;  // of cache and environments, where the owner set no limit
     const net::IdentityKey& key;
     std::filesystem::path directory;
+    bool own_pool = true;  // see RunOptions
     sandbox::Machine machine;
   };
 

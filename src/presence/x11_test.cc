@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,7 +22,8 @@ class XServer {
     process_ = ::fork();
     if (process_ == 0) {
       ::close(pipe[0]);
-      ::close(2);
+      // Not closed: the server would take the number for a file of its own and then write errors there.
+      ::dup2(::open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
       const std::string to = std::to_string(pipe[1]);
       ::execlp("Xvfb", "Xvfb", "-displayfd", to.c_str(), "-screen", "0", "64x64x8", "-nolisten", "tcp", nullptr);
       ::_exit(127);

@@ -52,18 +52,6 @@ void set_variables(OptionList& options, const Command& command) {
 
 }  // namespace
 
-std::string find_program(const std::string& name) {
-  if (name.contains('/')) return ::access(name.c_str(), X_OK) == 0 ? name : "";
-  const char* path = ::getenv("PATH");
-  std::istringstream directories(path != nullptr ? path : kDefaultPath);
-  for (std::string directory; std::getline(directories, directory, ':');) {
-    std::string candidate = directory;
-    candidate.append("/").append(name);
-    if (directory.starts_with('/') && ::access(candidate.c_str(), X_OK) == 0) return candidate;
-  }
-  return "";
-}
-
 Result<Bubblewrap> find_bubblewrap(const std::string& name) {
   constexpr std::string_view kRemedy = "; install it with: apt install bubblewrap";
   std::string program = find_program(name);

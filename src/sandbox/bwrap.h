@@ -15,9 +15,6 @@ struct Bubblewrap {
   bool disable_userns = false;
 };
 
-// The absolute path of a program, by PATH if its name has no '/'; empty if there is none.
-std::string find_program(const std::string& name);
-
 // Errors: kFailedPrecondition with the remedy.
 Result<Bubblewrap> find_bubblewrap(const std::string& name);
 

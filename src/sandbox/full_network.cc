@@ -20,14 +20,6 @@ constexpr int kReadyFd = 1;
 constexpr int kNetworkFd = 3;
 constexpr int kOwnerFd = 4;
 
-std::string find_program(const std::string& name) {
-  for (const char* directory : {"/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/"}) {
-    std::string path = directory + name;
-    if (::access(path.c_str(), X_OK) == 0) return path;
-  }
-  return "";
-}
-
 std::string at_fd(int number) { return "/proc/self/fd/" + std::to_string(number); }
 
 Result<Fd> file_with(const std::string& text) {

@@ -10,6 +10,8 @@ namespace hearth::sandbox {
 
 // Where guests and, without a PATH of its own, this process look for programs.
 constexpr const char* kDefaultPath = "/usr/local/bin:/usr/bin:/bin:/usr/games";
+// Where what only root has in its PATH lies: nft is such a program.
+constexpr const char* kSystemPath = ":/usr/sbin:/sbin";
 
 // The absolute path of an executable of that name in PATH, or the name itself if it holds a '/'. Empty if there is
 // none.
