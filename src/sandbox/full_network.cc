@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sandbox/program.h"
+
 namespace hearth::sandbox {
 namespace {
 

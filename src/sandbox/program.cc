@@ -15,7 +15,7 @@ namespace hearth::sandbox {
 std::string find_program(const std::string& name) {
   if (name.contains('/')) return ::access(name.c_str(), X_OK) == 0 ? name : "";
   const char* path = ::getenv("PATH");
-  std::istringstream directories(path != nullptr ? path : kDefaultPath);
+  std::istringstream directories(std::string(path != nullptr ? path : kDefaultPath) + ":/usr/sbin:/sbin");
   for (std::string directory; std::getline(directories, directory, ':');) {
     std::string candidate = directory;
     candidate.append("/").append(name);

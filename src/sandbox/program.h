@@ -10,11 +10,9 @@ namespace hearth::sandbox {
 
 // Where guests and, without a PATH of its own, this process look for programs.
 constexpr const char* kDefaultPath = "/usr/local/bin:/usr/bin:/bin:/usr/games";
-// Where what only root has in its PATH lies: nft is such a program.
-constexpr const char* kSystemPath = ":/usr/sbin:/sbin";
 
-// The absolute path of an executable of that name in PATH, or the name itself if it holds a '/'. Empty if there is
-// none.
+// The absolute path of an executable of that name in PATH or, where not everybody looks, in /usr/sbin and /sbin; or the
+// name itself if it holds a '/'. Empty if there is none.
 std::string find_program(const std::string& name);
 
 // What the program prints on stdout, up to 1 MiB. Blocks until its end. Errors: kFailedPrecondition if it fails, with

@@ -11,6 +11,7 @@
 #include "sandbox/microvm/machine_listener.h"
 #include "sandbox/microvm/parcel.h"
 #include "sandbox/microvm/wire.h"
+#include "sandbox/program.h"
 
 namespace hearth::sandbox {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include "sandbox/bwrap.h"
 #include "sandbox/microvm/initramfs.h"
+#include "sandbox/program.h"
 #include "sandbox/testing.h"
 
 namespace hearth::sandbox {
