@@ -43,6 +43,7 @@ struct LimitOptions {
   std::string memory;
   std::string disk;
   std::string hours;
+  std::string isolation;
   std::string net;
   std::string owner_first;
   std::string quiet;

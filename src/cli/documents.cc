@@ -204,6 +204,13 @@ Result<Policy> parse_policy(std::string_view text) {
   if (!absent(*object, "cores")) policy.cores = cores;
   if (!absent(*object, "memory_bytes")) policy.memory_bytes = memory;
   if (!absent(*object, "disk_bytes")) policy.disk_bytes = disk;
+  if (const Result<void> got = get_text(*object, "isolation", policy.isolation); !got) {
+    return std::unexpected(got.error());
+  }
+  if (policy.isolation.empty()) policy.isolation = "fence";
+  if (policy.isolation != "fence" && policy.isolation != "microvm") {
+    return std::unexpected(wrong_field("isolation", "\"fence\" or \"microvm\""));
+  }
   if (!absent(*object, "net")) {
     const json& net = (*object)["net"];
     if (!net.is_object()) return std::unexpected(wrong_field("net", "an object"));
@@ -225,6 +232,7 @@ std::string format_policy(const Policy& policy) {
   if (policy.memory_bytes) object["memory_bytes"] = *policy.memory_bytes;
   if (policy.disk_bytes) object["disk_bytes"] = *policy.disk_bytes;
   if (policy.hours) object["hours"] = format_hours(*policy.hours);
+  if (policy.isolation != "fence") object["isolation"] = policy.isolation;
   object["net"] = {{"guests", policy.net}};
   object["draining"] = policy.draining;
   if (policy.owner_first != OwnerFirst{}) object["owner_first"] = owner_first_json(policy.owner_first);

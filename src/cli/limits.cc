@@ -86,6 +86,7 @@ Result<Policy> changed(Policy policy, const LimitOptions& options) {
                     .memory_bytes = {},
                     .disk_bytes = {},
                     .hours = {},
+                    .isolation = policy.isolation,
                     .net = policy.net,
                     .draining = policy.draining,
                     .owner_first = {}};
@@ -113,6 +114,11 @@ Result<Policy> changed(Policy policy, const LimitOptions& options) {
     if (!hours) return std::unexpected(hours.error());
     policy.hours = *hours;
   }
+  if (!options.isolation.empty() && options.isolation != "fence" && options.isolation != "microvm") {
+    return fail(Code::kInvalidArgument,
+                fmt::format("--isolation {}: fence or microvm is needed", plain(options.isolation)));
+  }
+  if (!options.isolation.empty()) policy.isolation = options.isolation;
   if (options.net.empty()) return policy;
   if (options.net != "none" && options.net != "listed" && options.net != "full") {
     return fail(
@@ -161,6 +167,8 @@ std::string describe(const Policy& policy, bool own_pool) {
   text += fmt::format("  network {}\n", policy.net == "full"     ? "the Internet"
                                         : policy.net == "listed" ? "the hosts that a job lists"
                                                                  : "none");
+  text +=
+      fmt::format("  behind  {}\n", policy.isolation == "microvm" ? "a virtual machine for each task" : "the fence");
   text += describe(policy.owner_first, own_pool);
   if (policy.draining) text += "It is leaving its pool: what runs is finished, nothing new is taken.\n";
   return text;

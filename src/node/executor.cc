@@ -39,6 +39,12 @@ std::string box_name(AttemptId attempt) {
 
 }  // namespace
 
+std::vector<v1::Blob> blobs_of(const std::map<std::string, v1::TreeFile>& layout) {
+  std::vector<v1::Blob> blobs;
+  for (const auto& [path, file] : layout) blobs.push_back(file.blob());
+  return blobs;
+}
+
 // A coroutine that is at an attempt. The last one to leave a wiped attempt cleans up.
 class Executor::Use {
  public:
@@ -215,7 +221,7 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
   // A cached blob may turn out damaged, or be evicted before it is opened: then it is fetched again.
   constexpr int kTries = 3;
   for (int attempt_number = 1;; ++attempt_number) {
-    Result<void> fetched = co_await fetch_blobs(attempt, *layout);
+    Result<void> fetched = co_await fetch_blobs(attempt, blobs_of(*layout));
     if (!fetched) co_return fail(fetched, "its inputs cannot be had");
     if (Result<void> taken = co_await take_environment(attempt); !taken) co_return taken;
     if (attempt->wiped) co_return fail(Code::kCanceled, "nobody wants it any more");
@@ -237,6 +243,14 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
 
 net::Async<Result<void>> Executor::take_environment(AttemptPtr attempt) {
   const std::optional<v1::Blob>& image = attempt->job->environment;
+  attempt->level = world_.level();
+  if (attempt->level == sandbox::Level::kMicroVm) {
+    if (image) co_return co_await fetch_blobs(attempt, {*image});
+    co_return fail(
+        Code::kFailedPrecondition,
+        "its PC's owner wants tasks in microVMs, which see nothing of the PC, so the job needs an environment "
+        "of its own: hearth run --env NAME (see: hearth env list)");
+  }
   if (!image) co_return check_environment(attempt->job->spec);
   Result<std::shared_ptr<const Environment>> taken =
       co_await world_.environments.get(*image, [&]() -> net::Async<Result<void>> {
@@ -264,20 +278,25 @@ net::Async<Result<Executor::Layout>> Executor::fetch_layout(AttemptPtr attempt) 
   co_return layout;
 }
 
-net::Async<Result<void>> Executor::fetch_blobs(AttemptPtr attempt, const Layout& layout) {
-  if (layout.empty()) co_return Result<void>();
-  std::vector<v1::Blob> blobs;
-  for (const auto& [path, file] : layout) blobs.push_back(file.blob());
+net::Async<Result<void>> Executor::fetch_blobs(AttemptPtr attempt, std::vector<v1::Blob> blobs) {
+  if (blobs.empty()) co_return Result<void>();
   co_return co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
     co_return co_await link.transfer.fetch_into(world_.cache, blobs, {});
   });
 }
 
 // What the attempt's sandbox stands on. On a worker.
-Result<sandbox::Setup> Executor::setup_of(const Attempt& attempt) {
-  sandbox::Setup setup{.level = sandbox::Level::kFence,
-                       .network = network_of(attempt.job->spec, attempt.proxy, world_.loop)};
-  if (attempt.environment) setup.root = attempt.environment->root;
+// On a worker.
+Result<sandbox::Setup> Executor::setup_of(Attempt& attempt) {
+  sandbox::Setup setup{.level = attempt.level, .network = network_of(attempt.job->spec, attempt.proxy, world_.loop)};
+  if (attempt.level == sandbox::Level::kMicroVm) {
+    Result<blob::Reader> image = world_.cache.read(attempt.job->environment->sha256());
+    if (!image) return std::unexpected(image.error());
+    setup.image = image->path();
+    attempt.pins.push_back(std::move(*image));
+  } else if (attempt.environment) {
+    setup.root = attempt.environment->root;
+  }
   return setup;
 }
 

@@ -32,6 +32,7 @@ class Executor {
     std::vector<sandbox::Gpu> gpus;
     std::function<std::shared_ptr<HubLink>()> link;  // nullptr while there is no account
     std::function<Admission()> admits;               // what the owner does now
+    std::function<sandbox::Level()> level;           // at which the owner wants guests to run now
   };
   struct Reports {
     std::function<void(AttemptId, bool succeeded)> prepared;
@@ -69,8 +70,8 @@ class Executor {
   net::Async<Result<void>> lay_out_inputs(AttemptPtr attempt);
   net::Async<Result<void>> take_environment(AttemptPtr attempt);
   net::Async<Result<Layout>> fetch_layout(AttemptPtr attempt);
-  net::Async<Result<void>> fetch_blobs(AttemptPtr attempt, const Layout& layout);
-  Result<sandbox::Setup> setup_of(const Attempt& attempt);
+  net::Async<Result<void>> fetch_blobs(AttemptPtr attempt, std::vector<v1::Blob> blobs);
+  Result<sandbox::Setup> setup_of(Attempt& attempt);
   Result<void> fill_box(Attempt& attempt, const Layout& layout);
   Result<void> place_file(Attempt& attempt, const v1::TreeFile& file);
 

@@ -161,6 +161,18 @@ Result<std::uint64_t> parse_disk_limit(std::string_view json, std::uint64_t abse
   return bytes;
 }
 
+Result<sandbox::Level> parse_isolation(std::string_view json) {
+  Json object = Json::parse(json, nullptr, false);
+  if (!object.is_object()) return fail(Code::kInvalidArgument, "policy.json is no JSON object");
+  auto found = object.find("isolation");
+  if (found == object.end() || found->is_null()) return sandbox::Level::kFence;
+  const auto level = found->is_string() ? sandbox::level_named(found->get<std::string>()) : std::nullopt;
+  if (level != sandbox::Level::kFence && level != sandbox::Level::kMicroVm) {
+    return refuse("isolation", "\"fence\" or \"microvm\"");
+  }
+  return *level;
+}
+
 Result<Policy> parse_policy(std::string_view json, const Policy& silent, const Resources& machine) {
   Json object = Json::parse(json, nullptr, false);
   if (!object.is_object()) return fail(Code::kInvalidArgument, "policy.json is no JSON object");

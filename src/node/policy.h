@@ -22,6 +22,7 @@
 #include "base/result.h"
 #include "core/node/agent.h"
 #include "presence/tariff.h"
+#include "sandbox/sandbox.h"
 
 namespace hearth::node {
 
@@ -33,6 +34,9 @@ Result<Policy> parse_policy(std::string_view json, const Policy& silent, const R
 Result<std::optional<presence::Tariff>> parse_tariff(std::string_view json);
 // The "disk_bytes" of the same text: of cache and environments together; `absent` if it says nothing. At least 64 MiB.
 Result<std::uint64_t> parse_disk_limit(std::string_view json, std::uint64_t absent);
+
+// The "isolation" of the same text, "fence" or "microvm": the level at which guests run. Errors: kInvalidArgument.
+Result<sandbox::Level> parse_isolation(std::string_view json);
 
 // What holds for a node whose owner said nothing: every core and GPU, and 80 % of the memory. Where the pool is this
 // PC's own, what runs is its owner's: it goes on while they are here, and on battery. On a PC that works for another's

@@ -119,5 +119,13 @@ TEST(Policy, HoldsTheTariff) {
   EXPECT_FALSE(parse_tariff(R"({"owner_first": {"tariff": 1}})"));
 }
 
+TEST(Policy, NamesTheLevelOfIsolation) {
+  EXPECT_EQ(parse_isolation("{}"), sandbox::Level::kFence);
+  EXPECT_EQ(parse_isolation(R"({"isolation": "microvm"})"), sandbox::Level::kMicroVm);
+  for (const char* wrong : {R"({"isolation": "oci"})", R"({"isolation": "none"})", R"({"isolation": 3})"}) {
+    EXPECT_EQ(parse_isolation(wrong).error().code, Code::kInvalidArgument) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace hearth::node

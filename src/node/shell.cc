@@ -66,7 +66,8 @@ Shell::Shell(World world, std::function<void()> on_revoked)
                  .environments = world_.environments,
                  .gpus = world_.machine.gpus,
                  .link = [this] { return connection_.link(); },
-                 .admits = [this] { return agent_.admits(); }},
+                 .admits = [this] { return agent_.admits(); },
+                 .level = [this] { return level_; }},
                 {.prepared =
                      [this](AttemptId attempt, bool succeeded) {
                        agent_.on_prepared(attempt, succeeded, world_.loop.now());
@@ -168,11 +169,27 @@ net::Async<void> Shell::read_policy() {
     log_warning("what the owner allows is not to be had: " + lack);
     policy->admits.full_network = false;
   }
+  policy->lack = co_await take_level(text.empty() ? "{}" : text);
   agent_.on_policy(*policy, world_.loop.now());
   Result<std::optional<presence::Tariff>> tariff = parse_tariff(text.empty() ? "{}" : text);
   if (!tariff) log_warning("no price of electricity is known: " + tariff.error().message);
   owner_.set_tariff(tariff ? *tariff : std::nullopt);
   pump();
+}
+
+// Why nothing may run at the level that the owner wants; empty if it may.
+net::Async<std::string> Shell::take_level(std::string policy) {
+  const Result<sandbox::Level> wanted = parse_isolation(policy);
+  if (!wanted) co_return wanted.error().message;
+  level_ = *wanted;
+  if (level_ == sandbox::Level::kFence) co_return "";  // without which there would be no node
+  const std::vector<sandbox::LevelReport> reports =
+      co_await world_.workers.run([this] { return world_.host.levels(); });
+  for (const sandbox::LevelReport& report : reports) {
+    if (report.level == level_ && report.passed) co_return "";
+    if (report.level == level_) co_return "its owner wants microVMs, which this PC cannot run: " + report.detail;
+  }
+  co_return "its owner wants microVMs, which this PC cannot run";
 }
 
 Status Shell::make_status() const {

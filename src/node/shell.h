@@ -59,6 +59,7 @@ class Shell {
   net::Async<void> tick_for_ever();
   net::Async<void> look_around_for_ever();
   net::Async<void> read_policy();
+  net::Async<std::string> take_level(std::string policy);
   net::Async<void> tell_status();
   Status make_status() const;
 
@@ -84,6 +85,7 @@ class Shell {
   net::Event deadline_changed_;
   Time sleeping_until_;
   std::string policy_text_;
+  sandbox::Level level_ = sandbox::Level::kFence;
   bool policy_read_ = false;
   bool revoked_ = false;
   std::optional<Status> told_;

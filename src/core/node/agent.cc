@@ -117,13 +117,14 @@ Resources Agent::State::offered() const {
 
 // An unknown time of day counts as the owner's.
 bool Agent::State::closed() const {
-  return policy.draining || stopped || presence.verdict() != Verdict::kOpen ||
+  return policy.draining || stopped || !policy.lack.empty() || presence.verdict() != Verdict::kOpen ||
          (policy.has_hours && (!minute || !is_within_hours(policy, *minute)));
 }
 
 std::string Agent::State::closed_reason() const {
   if (policy.draining) return "leaving";
   if (stopped) return "stopped by its owner";
+  if (!policy.lack.empty()) return policy.lack;
   if (presence.verdict() != Verdict::kOpen) return presence.reason();
   return closed() ? "open again at " + clock_text(policy.from_minute) : "";
 }

@@ -36,6 +36,7 @@ struct Policy {
   bool draining = false;  // `hearth leave`: finish what runs, take nothing new
   Admission admits;
   OwnerFirst owner_first;
+  std::string lack;  // of what the owner wants for guests, this PC does not have it: nothing starts. Empty: it has
   bool operator==(const Policy&) const = default;
 };
 

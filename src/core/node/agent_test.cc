@@ -309,6 +309,15 @@ TEST(Agent, HoursWithinADayAndAllDay) {
   EXPECT_FALSE(world.agent.closed());
 }
 
+TEST(Agent, ANodeThatLacksWhatItsOwnerWantsTakesNothing) {
+  World world;
+  world.agent.on_policy({.limit = cores(4), .lack = "no microVMs here"}, world.now);
+  EXPECT_TRUE(world.agent.closed());
+  EXPECT_EQ(world.agent.closed_reason(), "no microVMs here");
+  world.agent.on_policy({.limit = cores(4)}, world.now);
+  EXPECT_FALSE(world.agent.closed());
+}
+
 TEST(Agent, AClosedNodeStartsNothingAndGoesOnWhenItOpens) {
   World world(1);
   world.agent.on_local_time(600, world.now);
