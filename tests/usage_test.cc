@@ -48,7 +48,7 @@ TEST_F(UsageTest, OptionsOfRun) {
       {{"run", "--retries", "101", "--", "true"}, 2, {"101", "0 to 100"}},
       {{"run", "--after", "first", "--", "true"}, 2, {"first"}},
       {{"run", "--after", "4711", "--", "true"}, 1, {"4711"}},
-      {{"run", "--env", "mars", "--", "true"}, 2, {"mars", "host"}},
+      {{"run", "--env", "mars", "--", "true"}, 1, {"mars", "host"}},
       {{"run", "--var", "1X=2", "--", "true"}, 2, {"1X=2", "NAME=VALUE"}},
       {{"run", "--output", "../x", "--", "true"}, 2, {"../x"}},
       {{"run", "--output", "/etc/passwd", "--", "true"}, 2, {"/etc/passwd"}},

@@ -50,11 +50,11 @@ void kill_marked(const std::string& root) {
 
 json parse_file(const fs::path& file) { return json::parse(read_text(file), nullptr, false); }
 
-// Takes the exit status of orphans that came to us; true once there is no child but the watcher.
-bool reap_all_but(pid_t watcher) {
+// Takes the exit status of orphans that came to us; true once there is no child but these.
+bool reap_all_but(const std::set<pid_t>& others) {
   bool none = true;
   for (const pid_t child : children_of(::getpid())) {
-    if (child == watcher) continue;
+    if (others.contains(child)) continue;
     if (::waitpid(child, nullptr, WNOHANG) == 0) none = false;
   }
   return none;
@@ -198,6 +198,9 @@ void PoolFixture::SetUp() {
 }
 
 Pool& PoolFixture::add_pool(const std::string& name) {
+  if (pools_.empty()) {
+    for (const pid_t child : children_of(::getpid())) others_.insert(child);
+  }
   pools_.push_back(std::make_unique<Pool>(scratch_, name));
   return *pools_.back();
 }
@@ -211,9 +214,9 @@ void PoolFixture::TearDown() {
 }
 
 void PoolFixture::expect_no_process_left() {
-  if (eventually(seconds(10), [this] { return reap_all_but(scratch_.watcher()); })) return;
+  if (eventually(seconds(10), [this] { return reap_all_but(others_); })) return;
   for (const pid_t child : children_of(::getpid())) {
-    if (child != scratch_.watcher()) ADD_FAILURE() << "a process is left: " << child << " " << command_line(child);
+    if (!others_.contains(child)) ADD_FAILURE() << "a process is left: " << child << " " << command_line(child);
   }
 }
 

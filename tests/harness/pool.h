@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -99,6 +100,7 @@ class PoolFixture : public testing::Test {
   void expect_no_process_left();
 
   Scratch scratch_;
+  std::set<pid_t> others_;  // our children before there was a pool: the watcher, what a test has started
   std::vector<std::unique_ptr<Pool>> pools_;
 };
 
