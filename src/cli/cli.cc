@@ -149,6 +149,9 @@ class CommandLine {
     text_option(limit, "--battery", limit_.battery, "YES_NO", "whether guests run on battery (default: no)");
     text_option(limit, "--metered", limit_.metered, "YES_NO",
                 "whether anything new starts on a metered link (default: no)");
+    text_option(
+        limit, "--busy", limit_.busy, "YES_NO",
+        "with --owner-first: whether guests go on while your own programs want for the processor (default: no)");
     text_option(limit, "--max-temperature", limit_.max_temperature, "CELSIUS",
                 "freeze guests at this heat until it is 10 less (default: 85; 0: never)");
     text_option(limit, "--max-price", limit_.max_price, "PRICE",

@@ -51,6 +51,7 @@ struct LimitOptions {
   std::string gpu_grace;
   std::string battery;
   std::string metered;
+  std::string busy;
   std::string max_temperature;
   std::string max_price;
   std::string tariff;

@@ -143,7 +143,7 @@ Result<void> get_owner_first(const json& policy, OwnerFirst& out) {
               get_optional(object, "patience_seconds", kMostSeconds, out.patience_seconds),
               get_optional(object, "grace_seconds", kMostSeconds, out.grace_seconds),
               get_optional(object, "on_battery", out.on_battery), get_optional(object, "on_metered", out.on_metered),
-              get_optional(object, "max_celsius", 150, out.max_celsius),
+              get_optional(object, "on_busy", out.on_busy), get_optional(object, "max_celsius", 150, out.max_celsius),
               get_optional(object, "max_price", out.max_price), get_optional(object, "tariff", out.tariff)});
 }
 
@@ -158,6 +158,7 @@ nlohmann::ordered_json owner_first_json(const OwnerFirst& owner) {
   put("grace_seconds", owner.grace_seconds);
   put("on_battery", owner.on_battery);
   put("on_metered", owner.on_metered);
+  put("on_busy", owner.on_busy);
   put("max_celsius", owner.max_celsius);
   put("max_price", owner.max_price);
   put("tariff", owner.tariff);

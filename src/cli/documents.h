@@ -48,6 +48,7 @@ struct OwnerFirst {
   std::optional<std::uint64_t> grace_seconds;
   std::optional<bool> on_battery;
   std::optional<bool> on_metered;
+  std::optional<bool> on_busy;
   std::optional<std::uint64_t> max_celsius;
   std::optional<std::string> max_price;
   std::optional<std::string> tariff;  // the file's text

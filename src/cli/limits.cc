@@ -71,6 +71,7 @@ Result<void> take_owner_options(const LimitOptions& options, OwnerFirst& owner) 
   if (taken) taken = take_span("--gpu-grace", options.gpu_grace, owner.grace_seconds);
   if (taken) taken = take_yes_no("--battery", options.battery, owner.on_battery);
   if (taken) taken = take_yes_no("--metered", options.metered, owner.on_metered);
+  if (taken) taken = take_yes_no("--busy", options.busy, owner.on_busy);
   if (taken && !options.max_temperature.empty()) {
     const Result<std::uint64_t> celsius = parse_count("--max-temperature", options.max_temperature, kCelsius);
     if (!celsius) return std::unexpected(celsius.error());
@@ -149,6 +150,9 @@ std::string describe(const OwnerFirst& owner, bool own_pool) {
       fmt::format("  on battery          {}\n", owner.on_battery.value_or(own_pool) ? "they go on" : "they are frozen");
   text += fmt::format("  on a metered link   {}\n",
                       owner.on_metered.value_or(own_pool) ? "they go on" : "nothing new starts");
+  if (mode != "off") {
+    text += fmt::format("  on a busy processor {}\n", owner.on_busy.value_or(false) ? "they go on" : "they are frozen");
+  }
   const std::uint64_t celsius = owner.max_celsius.value_or(85);
   text += fmt::format("  heat                {}\n",
                       celsius == 0 ? "is not looked at" : fmt::format("they are frozen at {} °C", celsius));

@@ -110,15 +110,18 @@ Result<void> read_owner_first(const Json& policy_object, OwnerFirst& owner) {
   Result<OwnerFirstMode> mode = mode_of(*found, owner.mode);
   Result<bool> on_battery = flag(*found, "on_battery", owner.on_battery);
   Result<bool> on_metered = flag(*found, "on_metered", owner.on_metered);
+  Result<bool> on_busy = flag(*found, "on_busy", owner.on_busy);
   Result<std::uint64_t> celsius = number(*found, "max_celsius", owner.max_celsius);
   if (!mode) return std::unexpected(mode.error());
   if (!on_battery) return std::unexpected(on_battery.error());
   if (!on_metered) return std::unexpected(on_metered.error());
+  if (!on_busy) return std::unexpected(on_busy.error());
   if (!celsius) return std::unexpected(celsius.error());
   if (*celsius > 150) return refuse("owner_first.max_celsius", "at most 150");
   owner.mode = *mode;
   owner.on_battery = *on_battery;
   owner.on_metered = *on_metered;
+  owner.on_busy = *on_busy;
   owner.max_celsius = static_cast<std::uint32_t>(*celsius);
   Result<void> read = read_duration(*found, "quiet_seconds", owner.quiet);
   if (read) read = read_duration(*found, "patience_seconds", owner.patience);

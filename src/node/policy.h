@@ -10,7 +10,7 @@
 // "owner_first" says when the owner needs the PC:
 //
 //   {"owner_first": {"mode": "auto", "quiet_seconds": 300, "patience_seconds": 1800, "grace_seconds": 30,
-//                    "on_battery": false, "on_metered": false, "max_celsius": 85, "max_price": "0.3",
+//                    "on_battery": false, "on_metered": false, "on_busy": false, "max_celsius": 85, "max_price": "0.3",
 //                    "tariff": "22:00-06:00 0.21\n06:00-22:00 0.34\n"}}
 //
 // its fields, absent or null, are as silent_policy() has them; the tariff is text as presence/tariff.h wants it.

@@ -32,7 +32,7 @@ class OwnerTest : public PoolFixture {
     main.up();
     if (HasFatalFailure()) return;
     main.await_node();
-    limit({"--owner-first", "auto", "--quiet", "1s"});
+    limit({"--owner-first", "auto", "--quiet", "1s", "--busy", "yes"});  // the PC that tests may be
   }
 
   void come() { mocks_.set_idle(false); }

@@ -56,7 +56,8 @@ std::string Presence::owner_reason(Time now) const {
   if (last_sign_ && *last_sign_ + policy_.quiet > now) {
     return seen_->idle ? "its owner is at the PC" : "whether its owner is at the PC cannot be told";
   }
-  if (last_pressure_ && *last_pressure_ + kPressureSpell > now) return "its owner's programs need the processor";
+  if (!policy_.on_busy && last_pressure_ && *last_pressure_ + kPressureSpell > now)
+    return "its owner's programs need the processor";
   return "";
 }
 

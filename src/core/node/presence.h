@@ -24,6 +24,7 @@ struct OwnerFirst {
   Duration grace = seconds(30);                 // of a frozen task that holds a GPU, before it is stopped
   bool on_battery = false;                      // guests may run on battery
   bool on_metered = false;                      // something new may start on a metered link
+  bool on_busy = false;                         // guests may run while other programs want for the processor
   std::uint32_t max_celsius = 85;               // 0: heat is not looked at
   std::optional<std::uint64_t> max_price;       // in thousandths of the tariff's unit; dearer electricity stops guests
   bool operator==(const OwnerFirst&) const = default;
