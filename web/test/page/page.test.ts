@@ -66,7 +66,7 @@ test("a link pairs the phone, and its secret leaves the address at once", async 
   await page.getByLabel(`Six digits: ${digits.split("").join(" ")}`).waitFor();
   mock.state.answer_pairing(id, true);
   await page.getByRole("heading", { name: "All quiet" }).waitFor();
-  await page.getByText("attic-pc").waitFor();
+  await page.getByText("attic-pc", { exact: true }).waitFor();
   await page.reload(); // known now
   await page.getByRole("heading", { name: "All quiet" }).waitFor();
   await context.close();
@@ -255,7 +255,7 @@ test("a session that ran out and a broken stream are mended; forgetting leaves",
   mock.break_streams();
   await context.setOffline(true);
   await page.getByText("Not connected.").waitFor();
-  await page.getByText("attic-pc").waitFor(); // the last data stays
+  await page.getByText("attic-pc", { exact: true }).waitFor(); // the last data stays
   await context.setOffline(false);
   await page.getByText("Not connected.").waitFor({ state: "detached" });
   mock.state.sessions.clear();
