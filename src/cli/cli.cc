@@ -38,6 +38,7 @@ class CommandLine {
     add_device_commands();
     add_run_command();
     add_job_commands();
+    add_wipe_command();
     add_pool_commands();
     add_environment_commands();
     add_help_command();
@@ -236,6 +237,16 @@ class CommandLine {
     text_option(get, "--task", job_.task, "I", "only this task's");
     text_option(get, "--to", job_.to, "DIR", "write them there (default: the current directory)");
     add_job_command("why", "Tell why a job is waiting.", &why);
+  }
+
+  void add_wipe_command() {
+    CLI::App& verify = add(app_, "verify-wipe",
+                           "Check what the nodes signed: that nothing of a job remains on them. Without JOB, what was "
+                           "wiped on this PC.",
+                           [this] { return verify_wipe(context_, wipe_); });
+    verify.add_option("JOB", wipe_.job, "the job's number")->type_name(" ");
+    text_option(verify, "--save", wipe_.save, "FILE", "write the job's records there, to be checked without the pool");
+    text_option(verify, "--file", wipe_.file, "FILE", "check records that were saved");
   }
 
   void add_pool_commands() {
@@ -441,6 +452,7 @@ class CommandLine {
   RunOptions run_;
   JobOptions job_;
   EnvironmentOptions environment_;
+  WipeOptions wipe_;
   std::string device_;
   std::string daemon_;
   std::vector<std::string> help_topic_;

@@ -109,8 +109,9 @@ TEST_F(CommandLineTest, HelpNamesEveryCommandButTheHiddenOne) {
   const Outcome outcome = run({"help"});
   EXPECT_EQ(outcome.code, 0);
   for (const char* command :
-       {"up",   "down", "join", "leave",  "limit", "doctor", "invite", "pair",   "devices",         "run",
-        "jobs", "job",  "logs", "cancel", "get",   "why",    "nodes",  "status", "stop-everything", "resume"}) {
+       {"up",    "down", "join", "leave",  "limit", "doctor", "invite",      "pair",  "devices", "run",
+        "jobs",  "job",  "logs", "cancel", "get",   "why",    "verify-wipe", "nodes", "status",  "stop-everything",
+        "resume"}) {
     EXPECT_NE(outcome.out.find(std::string("  ") + command + " "), std::string::npos) << command;
   }
   EXPECT_EQ(outcome.out.find("daemon "), std::string::npos);

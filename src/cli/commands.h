@@ -94,6 +94,12 @@ struct JobOptions {
   bool follow = false;
 };
 
+struct WipeOptions {
+  std::string job;   // empty: what this PC's own node wiped
+  std::string save;  // the job's records, for --file
+  std::string file;
+};
+
 // up.cc
 Result<int> up(const Context& context, const UpOptions& options);
 Result<int> down(const Context& context);
@@ -121,6 +127,9 @@ Result<int> cancel_job(const Context& context, const JobOptions& options);
 Result<int> remove_jobs(const Context& context, const JobOptions& options);
 Result<int> get_results(const Context& context, const JobOptions& options);
 Result<int> why(const Context& context, const JobOptions& options);
+
+// wipes.cc
+Result<int> verify_wipe(const Context& context, const WipeOptions& options);
 
 // pool.cc
 Result<int> list_nodes(const Context& context);

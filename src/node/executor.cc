@@ -32,11 +32,6 @@ std::int64_t unix_millis() {
   return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
 }
 
-std::string box_name(AttemptId attempt) {
-  return std::to_string(attempt.task.job.value) + "-" + std::to_string(attempt.task.index) + "-" +
-         std::to_string(attempt.epoch);
-}
-
 }  // namespace
 
 std::vector<v1::Blob> blobs_of(const std::map<std::string, v1::TreeFile>& layout) {
@@ -73,7 +68,11 @@ Executor::~Executor() {
   for (const AttemptPtr& attempt : all) {
     if (attempt->box) attempt->box->kill();
   }
-  for (const AttemptPtr& attempt : all) attempt->box.reset();
+  for (const AttemptPtr& attempt : all) {
+    if (!attempt->box) continue;
+    attempt->box.reset();
+    static_cast<void>(world_.wipes.end(attempt->id, attempt->level));
+  }
 }
 
 void Executor::add(AttemptId attempt, std::shared_ptr<const JobOrder> job) {
@@ -160,7 +159,13 @@ net::Async<void> Executor::drop_box(AttemptPtr attempt) {
   std::shared_ptr<sandbox::Sandbox> box = std::move(attempt->box);
   std::vector<blob::Reader> pins = std::move(attempt->pins);
   const std::shared_ptr<const Environment> environment = std::move(attempt->environment);
-  if (box) co_await world_.workers.run([&box] { box.reset(); });
+  if (box) {
+    v1::WipeRecord record = co_await world_.workers.run([&] {
+      box.reset();
+      return world_.wipes.end(attempt->id, attempt->level);
+    });
+    if (attempt->outcome) *attempt->outcome->mutable_wiped() = std::move(record);
+  }
   leaving_.erase(attempt);
 }
 
@@ -312,8 +317,12 @@ Result<void> Executor::fill_box(Attempt& attempt, const Layout& layout) {
   attempt.command.bound_files.clear();
   Result<sandbox::Setup> setup = setup_of(attempt);
   if (!setup) return std::unexpected(setup.error());
-  Result<std::unique_ptr<sandbox::Sandbox>> box = world_.host.prepare(box_name(attempt.id), limits, *setup);
-  if (!box) return std::unexpected(box.error());
+  if (Result<void> noted = world_.wipes.begin(attempt.id, attempt.level); !noted) return noted;
+  Result<std::unique_ptr<sandbox::Sandbox>> box = world_.host.prepare(attempt_name(attempt.id), limits, *setup);
+  if (!box) {
+    static_cast<void>(world_.wipes.end(attempt.id, attempt.level));
+    return std::unexpected(box.error());
+  }
   attempt.box = std::move(*box);
   for (const auto& [path, file] : layout) {
     if (Result<void> placed = place_file(attempt, file); !placed) return fail(placed, "input '" + path + "'");

@@ -16,6 +16,7 @@
 #include "node/attempt.h"
 #include "node/environments.h"
 #include "node/hub_link.h"
+#include "node/wipe_log.h"
 #include "sandbox/sandbox.h"
 
 namespace hearth::node {
@@ -29,6 +30,7 @@ class Executor {
     sandbox::Host& host;
     blob::BlobStore& cache;
     Environments& environments;
+    WipeLog& wipes;
     std::vector<sandbox::Gpu> gpus;
     std::function<std::shared_ptr<HubLink>()> link;  // nullptr while there is no account
     std::function<Admission()> admits;               // what the owner does now

@@ -33,12 +33,16 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
                              .cache = **cache,
                              .directory = options.directory / "environments"});
   if (Result<void> opened = environments.open(); !opened) return give_up(opened.error());
+  Result<std::unique_ptr<WipeLog>> wipes = WipeLog::open(options.directory, key, host);
+  if (!wipes) return give_up(wipes.error());
+  (*wipes)->end_crashed();
   Shell shell({.loop = loop,
                .workers = workers,
                .brakes = brakes,
                .host = host,
                .cache = **cache,
                .environments = environments,
+               .wipes = **wipes,
                .disk_bytes = options.disk_bytes,
                .key = key,
                .directory = options.directory,

@@ -64,6 +64,7 @@ Shell::Shell(World world, std::function<void()> on_revoked)
                  .host = world_.host,
                  .cache = world_.cache,
                  .environments = world_.environments,
+                 .wipes = world_.wipes,
                  .gpus = world_.machine.gpus,
                  .link = [this] { return connection_.link(); },
                  .admits = [this] { return agent_.admits(); },

@@ -26,6 +26,7 @@ class Shell {
     sandbox::Host& host;
     blob::BlobStore& cache;
     Environments& environments;
+    WipeLog& wipes;
     std::uint64_t disk_bytes = 0;  // of cache and environments, where the owner set no limit
     const net::IdentityKey& key;
     std::filesystem::path directory;

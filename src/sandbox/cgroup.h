@@ -84,6 +84,9 @@ class CgroupTree {
   bool has(Controller controller) const { return places_[static_cast<std::size_t>(controller)].has_value(); }
   std::string version() const;  // "cgroup v2", "cgroup v1", "no cgroup"
 
+  // Groups of that name that there are.
+  std::vector<std::string> groups_named(const std::string& name) const;
+
   // Errors: of mkdir and the limits.
   Result<std::unique_ptr<Cgroup>> create(const std::string& name, const CgroupLimits& limits);
 

@@ -239,6 +239,15 @@ std::string CgroupTree::version() const {
   return "no cgroup";
 }
 
+std::vector<std::string> CgroupTree::groups_named(const std::string& name) const {
+  std::vector<std::string> found;
+  for (const std::string& directory : directories_) {
+    std::string group = inside(directory, name);
+    if (::access(group.c_str(), F_OK) == 0) found.push_back(std::move(group));
+  }
+  return found;
+}
+
 Result<std::unique_ptr<Cgroup>> CgroupTree::create(const std::string& name, const CgroupLimits& limits) {
   std::vector<std::string> made;
   std::array<std::optional<Cgroup::Place>, kControllers> places = places_;

@@ -15,6 +15,7 @@
 #include "sandbox/levels.h"
 #include "sandbox/microvm/microvm.h"
 #include "sandbox/seccomp.h"
+#include "sandbox/traces.h"
 
 namespace hearth::sandbox {
 namespace {
@@ -44,6 +45,7 @@ class HostOfBoxes final : public Host {
   Result<std::unique_ptr<Sandbox>> prepare(const std::string& name, const Limits& limits, const Setup& setup) override;
   std::vector<LevelReport> levels() override;
   std::vector<Check> self_test() override { return run_self_test(*this, shared_); }
+  std::vector<std::string> traces(const std::string& name) const override { return find_traces(shared_, name); }
   std::string full_network_lack() const override { return shared_.network_tools.missing(); }
   std::string description() const override { return "fence (L1), " + shared_.cgroups->version(); }
 

@@ -37,6 +37,9 @@ enum class Level : std::uint8_t { kFence = 1, kOci = 2, kMicroVm = 3 };
 std::string_view name_of(Level level);  // "fence", "oci", "microvm"
 std::optional<Level> level_named(std::string_view name);
 
+// Where the data of a guest lies while it runs at the level, for people. All of it is gone with the sandbox.
+std::vector<std::string> storage_of(Level level);
+
 // What a guest reaches of the network.
 struct Network {
   enum class Kind : std::uint8_t {
@@ -214,6 +217,10 @@ class Host {
 
   // Why no guest can have Network::Kind::kFull here, with the remedy; empty if it can.
   virtual std::string full_network_lack() const = 0;
+
+  // What there still is on this machine that bears the name of a sandbox: control groups (and with them processes),
+  // mounts, files, sockets. Empty after the sandbox's end, and after open() for what a crash left; a node signs that.
+  virtual std::vector<std::string> traces(const std::string& name) const = 0;
 
   virtual std::string description() const = 0;  // "fence (L1), cgroup v2"
 };
