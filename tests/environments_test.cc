@@ -98,8 +98,11 @@ TEST_F(EnvironmentsTest, TheOwnersDiskLimitHolds) {
   std::ofstream(pool().directory() / "tree" / "large") << std::string(96 << 20, 'x');
   build("large", "tree");
   ASSERT_EQ(pool().cli({"limit", "--disk", "64M"}).exit_code, 0);
-  ASSERT_TRUE(eventually(seconds(30),
-                         [&] { return run_in("large", "true").err.find("hearth limit --disk") != std::string::npos; }));
+  std::string said;
+  EXPECT_TRUE(eventually(seconds(60), [&] {
+    said = run_in("large", "true").err;
+    return said.find("hearth limit --disk") != std::string::npos;
+  })) << said;
   ASSERT_EQ(pool().cli({"limit", "--disk", "1G"}).exit_code, 0);
   EXPECT_TRUE(eventually(seconds(30), [&] { return run_in("large", "cat /etc/marker").out == "large\n"; }));
 }

@@ -37,10 +37,7 @@ std::string date_limit() {
   return given != nullptr && *given != '\0' ? given : kFirstTime;
 }
 
-std::vector<std::string> with_date(std::vector<std::string> argv) {
-  argv.insert(argv.begin(), {"env", fmt::format("{}={}", kDateVariable, date_limit())});
-  return argv;
-}
+std::string date_variable() { return fmt::format("{}={}", kDateVariable, date_limit()); }
 
 Result<std::string> text_of(const fs::path& file) { return read_small_file(file); }
 
@@ -96,19 +93,12 @@ fs::path network_options(const Workshop& workshop) {
   return any ? file : fs::path();
 }
 
-// mksquashfs takes its times from the variable or from its options, never from both.
-std::vector<std::string> with_fixed_times(std::vector<std::string> argv) {
-  argv.insert(argv.begin(), {"env", fmt::format("--unset={}", kDateVariable)});
-  argv.insert(argv.end(), {"-mkfs-time", date_limit(), "-all-time", date_limit()});
-  return argv;
-}
-
 // Directories to mount on, for images that were made without them, and nothing of what a mount would hide.
 Result<fs::path> squash_directory(const Workshop& workshop, const fs::path& directory, bool fixed_times) {
   const fs::path image = workshop.directory() / "image.squashfs";
   std::vector<std::string> argv = {"mksquashfs", directory.string(), image.string(), "-comp",          "zstd",
                                    "-all-root",  "-no-xattrs",       "-no-progress", "-exit-on-error", "-noappend"};
-  argv = fixed_times ? with_fixed_times(std::move(argv)) : with_date(std::move(argv));
+  if (fixed_times) argv.insert(argv.end(), {"-mkfs-time", date_limit(), "-all-time", date_limit()});
   std::istringstream names(kMountPoints);
   for (std::string name; names >> name;) {
     std::error_code error;
@@ -120,7 +110,11 @@ Result<fs::path> squash_directory(const Workshop& workshop, const fs::path& dire
     if (!fs::exists(there)) argv.insert(argv.end(), {"-p", fmt::format("{} d 0755 0 0", name)});
   }
   argv.insert(argv.end(), {"-wildcards", "-e", "proc/*", "sys/*", "dev/*"});
-  const Result<void> packed = workshop.run("packing", {{.argv = std::move(argv), .package = kSquashfsTools}});
+  // mksquashfs takes its times from the variable or from its options, never from both.
+  const Result<void> packed =
+      workshop.run("packing", {{.argv = std::move(argv),
+                                .package = kSquashfsTools,
+                                .variables = {fixed_times ? std::string(kDateVariable) : date_variable()}}});
   if (!packed) return std::unexpected(packed.error());
   return image;
 }
@@ -209,12 +203,13 @@ Result<fs::path> image_of_packages(const Workshop& workshop, const std::vector<s
   argv.insert(argv.end(), sources->begin(), sources->end());
 
   const fs::path image = workshop.directory() / "image.squashfs";
-  // sqfstar's excludes come last; the file that it makes is new, so -noappend is none of its options.
-  Tool squash{.argv = with_date({"sqfstar", "-comp", "zstd", "-all-root", "-no-xattrs", "-no-progress",
-                                 "-exit-on-error", image.string(), "dev/*"}),
-              .package = kSquashfsTools};
+  Tool squash{.argv = {"sqfstar", "-comp", "zstd", "-all-root", "-no-xattrs", "-no-progress", "-exit-on-error",
+                       image.string(), "dev/*"},
+              .package = kSquashfsTools,
+              .variables = {date_variable()}};
   const Result<void> made = workshop.run(
-      "installing packages", {{.argv = with_date(std::move(argv)), .package = "mmdebstrap"}, std::move(squash)});
+      "installing packages",
+      {{.argv = std::move(argv), .package = "mmdebstrap", .variables = {date_variable()}}, std::move(squash)});
   if (!made) return std::unexpected(made.error());
   return image;
 }

@@ -60,6 +60,8 @@ TEST(Workshop, ShowsTheLastWordsOfWhatFailed) {
   ASSERT_FALSE(failed);
   EXPECT_THAT(failed.error().message, HasSubstr("sh failed with exit code 3"));
   EXPECT_THAT(failed.error().message, HasSubstr("\n  one\n  two"));
+  EXPECT_TRUE(workshop->run(
+      "trying", {{{"sh", "-c", "test \"$GIVEN\" = yes && test -z \"$HOME\""}, "dash", {"GIVEN=yes", "HOME"}}}));
   const Result<void> missing = workshop->run("trying", {{{"hearth-no-such-tool"}, "some-package"}});
   ASSERT_FALSE(missing);
   EXPECT_THAT(missing.error().message, HasSubstr("apt install some-package"));

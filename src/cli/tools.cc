@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <thread>
 
@@ -27,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kLook{50};
-constexpr std::size_t kLastLines = 8;
+constexpr std::size_t kLastLines = 12;
 constexpr std::streamoff kTailBytes = 16 << 10;
 constexpr std::size_t kMaxLineBytes = 300;
 constexpr std::array kSystemPath = {"/usr/sbin", "/usr/bin", "/sbin", "/bin"};
@@ -107,6 +108,27 @@ struct Running {
   bool ended = false;
 };
 
+// This process's variables, changed as the tool wants them.
+std::vector<std::string> variables_for(const Tool& tool) {
+  std::vector<std::string> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view name = std::string_view(*entry).substr(0, std::string_view(*entry).find('='));
+    const bool changed = std::ranges::any_of(
+        tool.variables, [&](const std::string& change) { return name == change.substr(0, change.find('=')); });
+    if (!changed) variables.emplace_back(*entry);
+  }
+  std::ranges::copy_if(tool.variables, std::back_inserter(variables),
+                       [](const std::string& change) { return change.contains('='); });
+  return variables;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& words) {
+  std::vector<char*> list;
+  for (std::string& word : words) list.push_back(word.data());
+  list.push_back(nullptr);
+  return list;
+}
+
 Result<Running> spawn(const Tool& tool, int input, int output, int errors) {
   const std::string program = find_program(tool.argv.front());
   if (program.empty()) {
@@ -119,11 +141,10 @@ Result<Running> spawn(const Tool& tool, int input, int output, int errors) {
   ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
   std::vector<std::string> words = tool.argv;
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
+  std::vector<std::string> variables = variables_for(tool);
   Running running{.process = -1, .name = tool.argv.front()};
-  const int error = ::posix_spawn(&running.process, program.c_str(), &actions, nullptr, argv.data(), environ);
+  const int error = ::posix_spawn(&running.process, program.c_str(), &actions, nullptr, pointers(words).data(),
+                                  pointers(variables).data());
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return fail_errno(error, "starting " + program);
   return running;

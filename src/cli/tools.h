@@ -18,7 +18,8 @@ namespace hearth::cli {
 
 struct Tool {
   std::vector<std::string> argv;
-  std::string package;  // Debian's, that it comes from
+  std::string package;                      // Debian's, that it comes from
+  std::vector<std::string> variables = {};  // "NAME=VALUE" sets, "NAME" takes away
 };
 
 // Whether PATH (or the system's directories for programs) has it.

@@ -159,11 +159,15 @@ std::uint64_t Environments::bytes_in_use() const {
 }
 
 void Environments::set_limit(std::uint64_t bytes) {
-  if (limit_ == bytes) return;
   limit_ = bytes;
+  share_with_cache();
+  trim();
+}
+
+void Environments::trim() {
+  if (bytes_ <= limit_ || changing_) return;
+  changing_ = true;
   world_.loop.spawn([](Environments& self) -> net::Async<void> {
-    while (self.changing_) co_await self.changed_.wait();
-    self.changing_ = true;
     co_await self.make_room(0, self.limit_);
     self.share_with_cache();
     self.changing_ = false;

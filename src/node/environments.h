@@ -53,6 +53,8 @@ class Environments {
 
   // Of cache and environments together. Frees what is over it and not in use, soon.
   void set_limit(std::uint64_t bytes);
+  // Frees what is still over it, soon, and was in use before. To be called now and then.
+  void trim();
 
   std::uint64_t bytes() const { return bytes_; }
 

@@ -215,6 +215,23 @@ TEST_F(NodeEnvironments, TheLeastRecentlyUsedGoesFirstAndNeverOneInUse) {
   EXPECT_TRUE(there(2) && there(3));
 }
 
+TEST_F(NodeEnvironments, OneInUseOverALoweredLimitGoesWhenItsUseEnds) {
+  fill("large", 96);
+  const v1::Blob made = image();
+  auto held = get(made);
+  ASSERT_TRUE(held) << held.error().message;
+  environments_->set_limit(64ULL << 20);
+  loop_->run_until_done(net::sleep_for(milliseconds(50)));
+  EXPECT_TRUE(fs::exists((*held)->root));
+  held = fail(Code::kUnknown, "given back");
+  for (int i = 0; i < 1000 && environments_->bytes() > 0; ++i) {
+    environments_->trim();
+    loop_->run_until_done(net::sleep_for(milliseconds(10)));
+  }
+  EXPECT_EQ(environments_->bytes(), 0U);
+  EXPECT_EQ(refusal(image()).code, Code::kResourceExhausted) << "put into the cache anew, which had given it up";
+}
+
 TEST_F(NodeEnvironments, TheCacheGetsWhatEnvironmentsLeave) {
   fill("large", 40);
   const auto held = get(image());

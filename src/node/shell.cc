@@ -144,6 +144,7 @@ net::Async<void> Shell::look_around_for_ever() {
   for (;;) {
     co_await read_policy();
     co_await owner_.read_stopped();
+    world_.environments.trim();
     agent_.on_local_time(minute_of_day(), world_.loop.now());
     owner_.set_minute(minute_of_day());
     pump();
