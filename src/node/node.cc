@@ -9,6 +9,9 @@
 namespace hearth::node {
 namespace {
 
+// Others get what this PC's programs leave; one's own tasks go on beside them, slowly.
+constexpr std::uint32_t kWeightOfGuests = 1;
+constexpr std::uint32_t kWeightOfOwn = 10;
 constexpr unsigned kWorkers = 6;
 constexpr unsigned kBrakes = 4;  // each freezes one guest at a time
 constexpr std::uint64_t kKeepFreeBytes = 1ULL << 30;
@@ -65,7 +68,7 @@ int run(const RunOptions& options) {
   Result<std::unique_ptr<sandbox::Host>> host =
       sandbox::Host::open({.state_directory = options.directory / "sandbox",
                            .bwrap = options.bwrap,
-                           .cpu_weight = options.cpu_weight,
+                           .cpu_weight = options.own_pool ? kWeightOfOwn : kWeightOfGuests,
                            .microvm = {.directory = options.directory / "microvm",
                                        .insecure_tcg_for_tests = options.insecure_tcg_for_tests}});
   if (!host) return give_up(host.error());

@@ -21,7 +21,6 @@ struct RunOptions {
   bool own_pool = true;  // the hub is this PC's own, see silent_policy()
   std::string bwrap = "bwrap";
   std::uint64_t disk_bytes = 20ULL << 30;  // for cache and environments, unless the owner sets another limit
-  std::uint32_t cpu_weight = 10;           // see sandbox::Options
   bool insecure_tcg_for_tests = false;
 };
 

@@ -191,8 +191,8 @@ void CgroupTree::set_weight(std::uint32_t weight) {
   } else {
     static_cast<void>(write_text(cpu->directory + "/cpu.shares", std::to_string(std::max(2U, 1024 * weight / 100))));
   }
-  // Guests that yield at all yield altogether: they run when nobody else would. Since Linux 5.15, both versions.
-  if (weight < 100) static_cast<void>(write_text(cpu->directory + "/cpu.idle", "1"));
+  // The least: guests run when nobody else would. Since Linux 5.15, both versions.
+  if (weight <= 1) static_cast<void>(write_text(cpu->directory + "/cpu.idle", "1"));
 }
 
 void CgroupTree::set_disk_weight(std::uint32_t weight) {

@@ -233,7 +233,7 @@ TEST(Limits, OfCoreDumpsCannotBeChanged) {
 
 TEST(Limits, LetGuestsYieldToTheOwner) {
   TemporaryDirectory directory;
-  auto host = Host::open({.state_directory = directory.path() / "state", .cpu_weight = 10});
+  auto host = Host::open({.state_directory = directory.path() / "state", .cpu_weight = 1});
   ASSERT_TRUE(host) << host.error().message;
   if (!(*host)->description().contains("cgroup v")) GTEST_SKIP() << "this machine gives no control groups";
   std::size_t idle = 0;

@@ -75,6 +75,7 @@ struct Options {
   std::string bwrap = "bwrap";
   // Of a contended processor, in percent of an ordinary group's share: guests yield to the owner's own programs. Where
   // cgroups allow it.
+  // 1: only what nobody else wants at all.
   std::uint32_t cpu_weight = 10;
   MicroVmOptions microvm;
 };
