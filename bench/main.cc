@@ -11,7 +11,8 @@ int main(int argc, char** argv) {
   const std::map<std::string, int (*)(const Arguments&)> benches = {
       {"dispatch", hearth::bench::dispatch}, {"connections", hearth::bench::connections},
       {"start", hearth::bench::start},       {"storm", hearth::bench::storm},
-      {"blob", hearth::bench::blob},         {"placement", hearth::bench::placement}};
+      {"blob", hearth::bench::blob},         {"placement", hearth::bench::placement},
+      {"owner", hearth::bench::owner}};
   const auto found = argc < 2 ? benches.end() : benches.find(argv[1]);
   if (found == benches.end() || argc % 2 != 0) {
     std::fprintf(stderr, "usage: hearth-bench NAME [--option NUMBER]...\nbenches:");

@@ -160,6 +160,9 @@ net::Async<std::unique_ptr<net::WebSocket>> open_node_session(account::Session& 
   v1::NodeFrame hello;
   hello.mutable_hello()->mutable_offered()->set_cores(cores);
   hello.mutable_hello()->mutable_offered()->set_memory_bytes(cores * kGiB);
+  v1::Admission& home = *hello.mutable_hello()->add_admits();
+  home.set_ring(v1::RING_HOME);
+  home.set_host_files(true);
   if (Result<void> sent = co_await (*socket)->write(hello.SerializeAsString()); !sent) give_up(sent.error().message);
   co_return std::move(*socket);
 }

@@ -42,6 +42,9 @@ class LyingNode {
     hello.mutable_offered()->set_cores(cores);
     hello.mutable_offered()->set_memory_bytes(64 * kGiB);
     *hello.mutable_total() = hello.offered();
+    v1::Admission& home = *hello.add_admits();
+    home.set_ring(v1::RING_HOME);
+    home.set_host_files(true);
     say(frame);
   }
 

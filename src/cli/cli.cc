@@ -121,12 +121,16 @@ class CommandLine {
     text_option(limit, "--disk", limit_.disk, "SIZE",
                 "at most this much disk for others' inputs and environments, for example 20G (the default)");
     text_option(limit, "--hours", limit_.hours, "FROM-TO", "only at these hours, for example 22-7 or 8:00-18:30");
-    text_option(limit, "--isolation", limit_.isolation, "LEVEL",
-                "how tasks are shut off from this PC: fence (the default), or microvm, which needs KVM and --env");
-    text_option(limit, "--net", limit_.net, "WHAT",
-                "what tasks reach of the network: none; listed: the hosts that their job lists; full: the Internet");
+    add_ring_options(limit);
     limit.add_flag("--none", limit_.none, "take all limits away first");
     add_owner_options(limit);
+    CLI::App& microvm =
+        add(app_, "microvm", "What microVMs need on this PC, besides QEMU and KVM.", [] { return Result<int>(0); });
+    microvm.require_subcommand(1);
+    CLI::App& fetch =
+        add(microvm, "fetch", "Fetch Debian's kernel for virtual machines by apt and unpack it; nothing is installed.",
+            [this] { return fetch_kernel(context_, directory_); });
+    text_option(fetch, "--into", directory_, "DIR", "another directory than where this PC's node looks");
     add(app_, "stop-everything", "End all that others run on this PC, at once; nothing starts until \"hearth resume\".",
         [this] { return cli::stop_everything(context_); });
     add(app_, "resume", "Let others use this PC again after \"hearth stop-everything\".",
@@ -136,6 +140,26 @@ class CommandLine {
     CLI::App& daemon = add(app_, "daemon", "", [this] { return run_daemon(context_, daemon_); });
     daemon.group("");  // hidden: the supervisor's
     daemon.add_option("which", daemon_)->required()->check(CLI::IsMember({"hub", "node"}));
+  }
+
+  void add_ring_options(CLI::App& limit) {
+    text_option(limit, "--for", limit_.rings, "RINGS",
+                "whose tasks the next four options are about: home (the default), friend, member or stranger, or "
+                "several: friend,member");
+    text_option(
+        limit, "--isolation", limit_.isolation, "LEVEL",
+        "how tasks are shut off from this PC: fence (the default); oci; microvm, which needs KVM and --env (the "
+        "default for strangers); none: they do not run here");
+    text_option(
+        limit, "--host-files", limit_.host_files, "YES_NO",
+        "whether tasks see this PC's own programs, so that they need no --env (default: yes for home, else no)");
+    text_option(limit, "--gpu", limit_.gpu, "YES_NO",
+                "whether tasks may use this PC's GPUs (default: yes for home, else no)");
+    text_option(limit, "--net", limit_.net, "WHAT",
+                "what tasks reach of the network: none; listed: the hosts that their job lists; full: the Internet");
+    limit.add_flag(
+        "--strangers-may-share-my-kernel", limit_.strangers_may_share_my_kernel,
+        "accept less than a microVM for strangers: a fault in this PC's kernel then gives them all you have");
   }
 
   void add_owner_options(CLI::App& limit) {
@@ -166,6 +190,8 @@ class CommandLine {
         add(app_, "invite", "Show a link, a QR code and a typed code for one more device, and let it in.",
             [this] { return cli::invite(context_, invite_); });
     text_option(invite, "--role", invite_.role, "ROLE", "member (runs jobs; the default) or owner (everything)");
+    text_option(invite, "--ring", invite_.ring, "RING",
+                "how far a member's jobs are trusted: home (the default), friend, member or stranger");
     invite.add_flag("--no-wait", invite_.no_wait, "do not wait for the device");
     CLI::App& pair = add(
         app_, "pair", "Pair this command line with another PC's pool, by the link that \"hearth invite\" shows there.",
@@ -181,6 +207,10 @@ class CommandLine {
     CLI::App& refuse = add(devices, "refuse", "Turn a waiting device away.",
                            [this] { return answer_device(context_, device_, false); });
     argument(refuse, "CODE_OR_NAME", device_, "the six digits that it shows, or its name");
+    CLI::App& ring = add(devices, "ring", "Say how far a device's jobs are trusted from now on.",
+                         [this] { return set_ring(context_, device_, ring_); });
+    argument(ring, "NAME", device_, "the device");
+    argument(ring, "RING", ring_, "home, friend, member or stranger");
     CLI::App& revoke = add(devices, "revoke", "Take a device out: its sessions end within a second.",
                            [this] { return revoke_device(context_, device_); });
     argument(revoke, "NAME", device_, "the device's name");
@@ -197,6 +227,8 @@ class CommandLine {
     text_option(run, "--cores", run_.cores, "N", "cores for each task (default: 1)");
     text_option(run, "--memory", run_.memory, "SIZE", "memory for each task, for example 2G (default: 1G)");
     text_option(run, "--gpu", run_.gpus, "N", "GPUs for each task (default: 0)");
+    text_option(run, "--gpu-memory", run_.gpu_memory, "SIZE",
+                "with --gpu: memory that each GPU has at least, for example 8G");
     text_option(run, "--time", run_.time, "LIMIT", "end a task that runs longer: 90s, 10m, 2h, 1d (default: 24h)");
     list_option(run, "--input", run_.inputs, "PATH", "a file or folder that the program reads; may be repeated");
     list_option(run, "--output", run_.outputs, "GLOB",
@@ -454,6 +486,8 @@ class CommandLine {
   EnvironmentOptions environment_;
   WipeOptions wipe_;
   std::string device_;
+  std::string ring_;
+  std::string directory_;
   std::string daemon_;
   std::vector<std::string> help_topic_;
   bool man_ = false;

@@ -30,6 +30,7 @@ struct UpOptions {
 
 struct InviteOptions {
   std::string role = "member";
+  std::string ring;
   bool no_wait = false;
 };
 
@@ -43,8 +44,12 @@ struct LimitOptions {
   std::string memory;
   std::string disk;
   std::string hours;
+  std::string rings = "home";  // whose tasks the next five speak of
   std::string isolation;
+  std::string host_files;
+  std::string gpu;
   std::string net;
+  bool strangers_may_share_my_kernel = false;
   std::string owner_first;
   std::string quiet;
   std::string patience;
@@ -63,6 +68,7 @@ struct RunOptions {
   std::string cores;
   std::string memory;
   std::string gpus;
+  std::string gpu_memory;
   std::string time;
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
@@ -114,6 +120,8 @@ Result<int> invite(const Context& context, const InviteOptions& options);
 Result<int> pair(const Context& context, const PairOptions& options);
 Result<int> list_devices(const Context& context);
 Result<int> answer_device(const Context& context, const std::string& code_or_name, bool allow);
+Result<int> fetch_kernel(const Context& context, const std::string& into);  // empty: where this PC's node looks
+Result<int> set_ring(const Context& context, const std::string& name, const std::string& ring);
 Result<int> revoke_device(const Context& context, const std::string& name);
 
 // run.cc

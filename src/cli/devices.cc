@@ -34,6 +34,20 @@ std::string role_name(v1::Role role) {
   }
 }
 
+std::string_view ring_name(v1::Ring ring) {
+  const bool is_known = ring >= v1::RING_HOME && ring <= v1::RING_STRANGER;
+  return is_known ? kRingNames[static_cast<std::size_t>(ring) - 1] : "?";
+}
+
+Result<v1::Ring> parse_ring(std::string_view option, const std::string& text) {
+  const auto found = std::ranges::find(kRingNames, text);
+  if (found == kRingNames.end()) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("{} {}: home, friend, member or stranger is needed", option, plain(text)));
+  }
+  return static_cast<v1::Ring>(found - kRingNames.begin() + 1);
+}
+
 // A line that somebody types; empty at the end of the input. Reads byte by byte: nothing beyond the line is taken.
 std::string read_line(Duration limit) {
   std::string line;
@@ -61,9 +75,10 @@ Result<void> answer(Client& client, const v1::PendingPairing& pending, bool allo
 
 // Asks about one device. Gives whether it was let in.
 Result<bool> ask_about(Client& client, const v1::PendingPairing& pending, Duration limit) {
-  static_cast<void>(write_all(STDERR_FILENO, fmt::format("{} ({}, as {}) shows {} - allow? [y/N] ",
-                                                         plain(pending.name()), plain(pending.address()),
-                                                         role_name(pending.role()), spaced_digits(pending.digits()))));
+  static_cast<void>(write_all(
+      STDERR_FILENO,
+      fmt::format("{} ({}, as {}, ring {}) shows {} - allow? [y/N] ", plain(pending.name()), plain(pending.address()),
+                  role_name(pending.role()), ring_name(pending.ring()), spaced_digits(pending.digits()))));
   const std::string line = read_line(limit);
   const bool allow = line == "y" || line == "Y" || line == "yes";
   const Result<void> answered = answer(client, pending, allow);
@@ -82,18 +97,20 @@ Result<v1::ListDevicesReply> fetch_devices(Client& client) {
 
 void print_devices(const v1::ListDevicesReply& reply) {
   const WallTime now = wall_now();
-  Table devices({{"NAME"}, {"ROLE"}, {"STATE"}, {"LAST SEEN"}, {"PAIRED"}});
+  Table devices({{"NAME"}, {"ROLE"}, {"RING"}, {"STATE"}, {"LAST SEEN"}, {"PAIRED"}});
   for (const v1::Device& device : reply.devices()) {
     const std::string state = device.is_this() ? "this one" : device.online() ? "online" : "away";
-    devices.add({device.name(), role_name(device.role()), state,
+    devices.add({device.name(), role_name(device.role()),
+                 device.role() == v1::ROLE_NODE ? "-" : std::string(ring_name(device.ring())), state,
                  device.online() ? "now" : format_age({device.last_seen().unix_millis()}, now),
                  format_age({device.paired().unix_millis()}, now)});
   }
   print(devices.text());
   if (reply.pending().empty()) return;
-  Table pending({{"WAITS TO COME IN"}, {"AS"}, {"CODE"}, {"FROM"}});
+  Table pending({{"WAITS TO COME IN"}, {"AS"}, {"RING"}, {"CODE"}, {"FROM"}});
   for (const v1::PendingPairing& waiting : reply.pending()) {
-    pending.add({waiting.name(), role_name(waiting.role()), spaced_digits(waiting.digits()), waiting.address()});
+    pending.add({waiting.name(), role_name(waiting.role()), std::string(ring_name(waiting.ring())),
+                 spaced_digits(waiting.digits()), waiting.address()});
   }
   print("\n" + pending.text());
   say("let one in with: hearth devices allow CODE");
@@ -170,6 +187,11 @@ Result<int> invite(const Context& context, const InviteOptions& options) {
     return fail(Code::kInvalidArgument, fmt::format("--role {}: member or owner is allowed", plain(options.role)));
   }
   request.set_role(options.role == "owner" ? v1::ROLE_OWNER : v1::ROLE_MEMBER);
+  if (!options.ring.empty()) {
+    const Result<v1::Ring> ring = parse_ring("--ring", options.ring);
+    if (!ring) return std::unexpected(ring.error());
+    request.set_ring(*ring);
+  }
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
   const Result<v1::InviteReply> reply = (*client)->call<v1::InviteReply>("hearth.v1.DeviceService/Invite", request);
@@ -209,15 +231,40 @@ Result<int> answer_device(const Context& context, const std::string& code_or_nam
   return 0;
 }
 
+namespace {
+
+Result<v1::Device> find_device(Client& client, const std::string& name) {
+  const Result<v1::ListDevicesReply> reply = fetch_devices(client);
+  if (!reply) return std::unexpected(reply.error());
+  const auto device = std::ranges::find(reply->devices(), name, &v1::Device::name);
+  if (device != reply->devices().end()) return *device;
+  return fail(Code::kNotFound, fmt::format("{}: no device of this name; all of them: hearth devices", plain(name)));
+}
+
+}  // namespace
+
+Result<int> set_ring(const Context& context, const std::string& name, const std::string& ring) {
+  const Result<v1::Ring> wanted = parse_ring("RING", ring);
+  if (!wanted) return std::unexpected(wanted.error());
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  const Result<v1::Device> device = find_device(**client, name);
+  if (!device) return std::unexpected(device.error());
+  v1::SetRingRequest request;
+  request.set_device_id(device->id());
+  request.set_ring(*wanted);
+  const Result<v1::SetRingReply> done = (*client)->call<v1::SetRingReply>("hearth.v1.DeviceService/SetRing", request);
+  if (!done) return std::unexpected(done.error());
+  say(fmt::format("the jobs that {} asks for from now on are trusted as {}", plain(name), ring));
+  if (context.json) print(object_json({{"name", name}, {"ring", ring}}));
+  return 0;
+}
+
 Result<int> revoke_device(const Context& context, const std::string& name) {
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
-  const Result<v1::ListDevicesReply> reply = fetch_devices(**client);
-  if (!reply) return std::unexpected(reply.error());
-  const auto device = std::ranges::find(reply->devices(), name, &v1::Device::name);
-  if (device == reply->devices().end()) {
-    return fail(Code::kNotFound, fmt::format("{}: no device of this name; all of them: hearth devices", plain(name)));
-  }
+  const Result<v1::Device> device = find_device(**client, name);
+  if (!device) return std::unexpected(device.error());
   v1::RevokeRequest request;
   request.set_device_id(device->id());
   const Result<v1::RevokeReply> revoked = (*client)->call<v1::RevokeReply>("hearth.v1.DeviceService/Revoke", request);

@@ -1,5 +1,6 @@
 #include "cli/documents.h"
 
+#include <algorithm>
 #include <limits>
 
 #include <fmt/format.h>
@@ -165,6 +166,34 @@ nlohmann::ordered_json owner_first_json(const OwnerFirst& owner) {
   return object;
 }
 
+Result<void> get_rings(const json& policy, std::map<std::string, RingPolicy>& out) {
+  if (absent(policy, "rings")) return {};
+  const json& object = policy["rings"];
+  if (!object.is_object()) return std::unexpected(wrong_field("rings", "an object"));
+  for (const auto& [name, one] : object.items()) {
+    if (std::ranges::find(kRingNames, name) == kRingNames.end() || !one.is_object()) {
+      return std::unexpected(wrong_field("rings", "an object of objects: home, friend, member, stranger"));
+    }
+    RingPolicy& ring = out[name];
+    const Result<void> read =
+        all({get_optional(one, "isolation", ring.isolation), get_optional(one, "host_files", ring.host_files),
+             get_optional(one, "gpu", ring.gpu), get_optional(one, "net", ring.net),
+             get_bool(one, "may_share_my_kernel", ring.may_share_my_kernel)});
+    if (!read) return read;
+  }
+  return {};
+}
+
+nlohmann::ordered_json ring_json(const RingPolicy& ring) {
+  nlohmann::ordered_json object = nlohmann::ordered_json::object();
+  if (ring.isolation) object["isolation"] = *ring.isolation;
+  if (ring.host_files) object["host_files"] = *ring.host_files;
+  if (ring.gpu) object["gpu"] = *ring.gpu;
+  if (ring.net) object["net"] = *ring.net;
+  if (ring.may_share_my_kernel) object["may_share_my_kernel"] = true;
+  return object;
+}
+
 Result<void> get_tasks(const json& status, std::vector<RunningHere>& out) {
   if (absent(status, "tasks")) return {};
   constexpr std::size_t kMostTasks = 1'000;
@@ -200,26 +229,11 @@ Result<Policy> parse_policy(std::string_view text) {
                                  get_count(*object, "memory_bytes", std::numeric_limits<std::int64_t>::max(), memory),
                                  get_count(*object, "disk_bytes", std::numeric_limits<std::int64_t>::max(), disk),
                                  get_text(*object, "hours", hours), get_bool(*object, "draining", policy.draining),
-                                 get_owner_first(*object, policy.owner_first)});
+                                 get_owner_first(*object, policy.owner_first), get_rings(*object, policy.rings)});
   if (!read) return std::unexpected(read.error());
   if (!absent(*object, "cores")) policy.cores = cores;
   if (!absent(*object, "memory_bytes")) policy.memory_bytes = memory;
   if (!absent(*object, "disk_bytes")) policy.disk_bytes = disk;
-  if (const Result<void> got = get_text(*object, "isolation", policy.isolation); !got) {
-    return std::unexpected(got.error());
-  }
-  if (policy.isolation.empty()) policy.isolation = "fence";
-  if (policy.isolation != "fence" && policy.isolation != "microvm") {
-    return std::unexpected(wrong_field("isolation", "\"fence\" or \"microvm\""));
-  }
-  if (!absent(*object, "net")) {
-    const json& net = (*object)["net"];
-    if (!net.is_object()) return std::unexpected(wrong_field("net", "an object"));
-    if (const Result<void> got = get_text(net, "guests", policy.net); !got) return std::unexpected(got.error());
-    if (policy.net != "none" && policy.net != "listed" && policy.net != "full") {
-      return std::unexpected(wrong_field("net", "{\"guests\": ...} with \"none\", \"listed\" or \"full\""));
-    }
-  }
   if (hours.empty()) return policy;
   const Result<Hours> parsed = parse_hours("\"hours\"", hours);
   if (!parsed) return fail(Code::kDataLoss, parsed.error().message);
@@ -233,8 +247,9 @@ std::string format_policy(const Policy& policy) {
   if (policy.memory_bytes) object["memory_bytes"] = *policy.memory_bytes;
   if (policy.disk_bytes) object["disk_bytes"] = *policy.disk_bytes;
   if (policy.hours) object["hours"] = format_hours(*policy.hours);
-  if (policy.isolation != "fence") object["isolation"] = policy.isolation;
-  object["net"] = {{"guests", policy.net}};
+  for (const auto& [name, ring] : policy.rings) {
+    if (ring != RingPolicy{}) object["rings"][name] = ring_json(ring);
+  }
   object["draining"] = policy.draining;
   if (policy.owner_first != OwnerFirst{}) object["owner_first"] = owner_first_json(policy.owner_first);
   return dump(object) + "\n";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -55,15 +56,25 @@ struct OwnerFirst {
   bool operator==(const OwnerFirst&) const = default;
 };
 
+// What the owner of this PC admits a ring's tasks to: one of the "rings" of policy.json (node/rings.h); what is absent
+// is as the node has it by default.
+struct RingPolicy {
+  std::optional<std::string> isolation;  // "fence", "oci", "microvm", "none"
+  std::optional<bool> host_files;
+  std::optional<bool> gpu;
+  std::optional<std::string> net;  // "none", "listed", "full"
+  bool may_share_my_kernel = false;
+  bool operator==(const RingPolicy&) const = default;
+};
+
 // HOME/node/policy.json: {"cores": 4, "memory_bytes": 8589934592, "disk_bytes": 21474836480, "hours": "22:00-07:00",
-// "net": {"guests": "listed"}, "isolation": "fence", "draining": false}; what is absent or null is not limited.
+// "rings": {"friend": {"net": "listed"}}, "draining": false}; what is absent or null is not limited.
 struct Policy {
   std::optional<std::uint64_t> cores;
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint64_t> disk_bytes;
   std::optional<Hours> hours;
-  std::string isolation = "fence";  // the level at which guests run: "fence", "microvm"
-  std::string net = "none";         // what tasks reach of the network: "none", "listed", "full"
+  std::map<std::string, RingPolicy> rings;  // by name, see kRingNames
   bool draining = false;
   OwnerFirst owner_first;
   bool operator==(const Policy&) const = default;

@@ -93,13 +93,18 @@ TEST(Documents, ConfigSurvivesItsFile) {
 
 TEST(Documents, PolicySurvivesItsFile) {
   const Policy policy = {
-      .cores = 0, .memory_bytes = 8 * kGiB, .hours = Hours{1320, 420}, .net = "listed", .draining = true};
+      .cores = 0, .memory_bytes = 8 * kGiB, .hours = Hours{1320, 420}, .rings = {}, .draining = true};
+  Policy rings;
+  rings.rings["stranger"] = {
+      .isolation = "fence", .host_files = true, .gpu = false, .net = "listed", .may_share_my_kernel = true};
+  EXPECT_EQ(parse_policy(format_policy(rings)).value(), rings);
   EXPECT_EQ(parse_policy(format_policy(policy)).value(), policy);
   EXPECT_EQ(parse_policy(format_policy(Policy{})).value(), Policy{});
   EXPECT_EQ(parse_policy(R"({"cores": null})").value(), Policy{});
   EXPECT_FALSE(parse_policy(R"({"hours": "always"})"));
-  EXPECT_FALSE(parse_policy(R"({"net": {"guests": "all"}})"));
-  EXPECT_FALSE(parse_policy(R"({"net": "none"})"));
+  EXPECT_FALSE(parse_policy(R"({"rings": "home"})"));
+  EXPECT_FALSE(parse_policy(R"({"rings": {"cousin": {}}})"));
+  EXPECT_FALSE(parse_policy(R"({"rings": {"home": {"gpu": "yes"}}})"));
 }
 
 TEST(Documents, ADamagedFileIsNamed) {

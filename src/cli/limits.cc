@@ -1,5 +1,8 @@
 // `hearth limit`: what this PC's owner lets others use.
+#include <algorithm>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/bytes.h"
 #include "base/sizes.h"
@@ -81,20 +84,62 @@ Result<void> take_owner_options(const LimitOptions& options, OwnerFirst& owner) 
   return taken;
 }
 
+Result<void> take_word(std::string_view option, const std::string& text,
+                       std::initializer_list<std::string_view> allowed, std::optional<std::string>& out) {
+  if (text.empty()) return {};
+  if (std::ranges::find(allowed, text) == allowed.end()) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("{} {}: one of {} is needed", option, plain(text), fmt::join(allowed, ", ")));
+  }
+  out = text;
+  return {};
+}
+
+Result<void> take_ring(const LimitOptions& options, std::string_view name, RingPolicy& ring) {
+  Result<void> taken = take_word("--isolation", options.isolation, {"fence", "oci", "microvm", "none"}, ring.isolation);
+  if (taken) taken = take_word("--net", options.net, {"none", "listed", "full"}, ring.net);
+  if (taken) taken = take_yes_no("--host-files", options.host_files, ring.host_files);
+  if (taken) taken = take_yes_no("--gpu", options.gpu, ring.gpu);
+  if (!taken || name != "stranger") return taken;
+  if (options.strangers_may_share_my_kernel) ring.may_share_my_kernel = true;
+  const std::string level = ring.isolation.value_or("microvm");
+  if (level == "microvm" || level == "none") {
+    ring.may_share_my_kernel = false;
+  } else if (!ring.may_share_my_kernel) {
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("--isolation {}: a stranger's program would share this PC's kernel, and a fault in that gives "
+                    "it all you have; if you accept that, add --strangers-may-share-my-kernel",
+                    level));
+  }
+  return {};
+}
+
+Result<void> take_rings(const LimitOptions& options, Policy& policy) {
+  const Result<std::vector<std::string>> names = parse_rings("--for", options.rings);
+  if (!names) return std::unexpected(names.error());
+  for (const std::string& name : *names) {
+    RingPolicy ring = policy.rings[name];
+    if (Result<void> taken = take_ring(options, name, ring); !taken) return taken;
+    policy.rings[name] = ring;
+  }
+  std::erase_if(policy.rings, [](const auto& one) { return one.second == RingPolicy{}; });
+  return {};
+}
+
 Result<Policy> changed(Policy policy, const LimitOptions& options) {
   if (options.none) {
     policy = Policy{.cores = {},
                     .memory_bytes = {},
                     .disk_bytes = {},
                     .hours = {},
-                    .isolation = policy.isolation,
-                    .net = policy.net,
+                    .rings = policy.rings,
                     .draining = policy.draining,
                     .owner_first = {}};
   }
-  if (Result<void> taken = take_owner_options(options, policy.owner_first); !taken) {
-    return std::unexpected(taken.error());
-  }
+  Result<void> taken = take_owner_options(options, policy.owner_first);
+  if (taken) taken = take_rings(options, policy);
+  if (!taken) return std::unexpected(taken.error());
   if (!options.cores.empty()) {
     const Result<std::uint64_t> cores = parse_count("--cores", options.cores, kCores);
     if (!cores) return std::unexpected(cores.error());
@@ -115,20 +160,6 @@ Result<Policy> changed(Policy policy, const LimitOptions& options) {
     if (!hours) return std::unexpected(hours.error());
     policy.hours = *hours;
   }
-  if (!options.isolation.empty() && options.isolation != "fence" && options.isolation != "microvm") {
-    return fail(Code::kInvalidArgument,
-                fmt::format("--isolation {}: fence or microvm is needed", plain(options.isolation)));
-  }
-  if (!options.isolation.empty()) policy.isolation = options.isolation;
-  if (options.net.empty()) return policy;
-  if (options.net != "none" && options.net != "listed" && options.net != "full") {
-    return fail(
-        Code::kInvalidArgument,
-        fmt::format(
-            "--net {}: \"none\" of the network, the hosts that their job has \"listed\", or \"full\": the Internet",
-            plain(options.net)));
-  }
-  policy.net = options.net;
   return policy;
 }
 
@@ -160,6 +191,32 @@ std::string describe(const OwnerFirst& owner, bool own_pool) {
   return text;
 }
 
+// One line for each ring: what holds, said or by default.
+std::string describe(const std::map<std::string, RingPolicy>& rings) {
+  std::string text = "Whose tasks run here, and what they may:\n";
+  for (const std::string_view name : kRingNames) {
+    const auto found = rings.find(std::string(name));
+    const RingPolicy ring = found == rings.end() ? RingPolicy{} : found->second;
+    const std::string level = ring.isolation.value_or(name == "stranger" ? "microvm" : "fence");
+    text += fmt::format("  {:8}  ", name);
+    if (level == "none") {
+      text += "do not run here\n";
+      continue;
+    }
+    text += level == "fence"     ? "behind the fence"
+            : level == "microvm" ? "each in a virtual machine, with an environment (--env)"
+                                 : "in containers (oci)";
+    if (level != "microvm") {
+      const std::string net = ring.net.value_or("none");
+      text += ring.host_files.value_or(name == "home") ? ", with this PC's programs" : ", with an environment (--env)";
+      if (ring.gpu.value_or(name == "home")) text += ", its GPUs";
+      if (net != "none") text += net == "full" ? ", the Internet" : ", the hosts that their job lists";
+    }
+    text += "\n";
+  }
+  return text;
+}
+
 std::string describe(const Policy& policy, bool own_pool) {
   std::string text = "Others may use of this PC:\n";
   text += fmt::format("  cores   {}\n", policy.cores ? fmt::format("{}", *policy.cores) : "all");
@@ -168,11 +225,7 @@ std::string describe(const Policy& policy, bool own_pool) {
   text += fmt::format("  disk    {}\n", policy.disk_bytes ? format_bytes(*policy.disk_bytes) : "20 GiB");
   const bool always = !policy.hours || policy.hours->from_minute == policy.hours->to_minute;
   text += fmt::format("  hours   {}\n", always ? "all day" : format_hours(*policy.hours));
-  text += fmt::format("  network {}\n", policy.net == "full"     ? "the Internet"
-                                        : policy.net == "listed" ? "the hosts that a job lists"
-                                                                 : "none");
-  text +=
-      fmt::format("  behind  {}\n", policy.isolation == "microvm" ? "a virtual machine for each task" : "the fence");
+  text += describe(policy.rings);
   text += describe(policy.owner_first, own_pool);
   if (policy.draining) text += "It is leaving its pool: what runs is finished, nothing new is taken.\n";
   return text;

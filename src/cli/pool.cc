@@ -23,6 +23,13 @@ std::string memory_of(const v1::Node& node) {
   return fmt::format("{} of {}", format_bytes(node.used().memory_bytes()), format_bytes(node.offered().memory_bytes()));
 }
 
+std::string gpus_of(const v1::Node& node) {
+  std::string text = fmt::format("{} of {}", node.used().gpus(), node.offered().gpus());
+  if (node.offered().gpu_memory_bytes() > 0)
+    text += fmt::format(" ({})", format_bytes(node.offered().gpu_memory_bytes()));
+  return text;
+}
+
 std::string sentence_of(const NodeStatus& status) {
   if (status.stopped) return "stopped; others may use it again after: hearth resume";
   if (!status.closed_reason.empty()) {
@@ -75,8 +82,7 @@ Result<int> list_nodes(const Context& context) {
                {"SYSTEM"}});
   for (const v1::Node& node : reply->nodes()) {
     table.add({node.name(), state_of(node), fmt::format("{}", node.running_tasks()),
-               fmt::format("{} of {}", node.used().cores(), node.offered().cores()), memory_of(node),
-               fmt::format("{} of {}", node.used().gpus(), node.offered().gpus()),
+               fmt::format("{} of {}", node.used().cores(), node.offered().cores()), memory_of(node), gpus_of(node),
                fmt::format("{:.0f} %", node.cpu_load() * 100), node.system()});
   }
   if (table.empty()) say("no nodes; another PC joins with: hearth join LINK (the link is shown by: hearth invite)");

@@ -51,7 +51,17 @@ Result<void> set_resources(const RunOptions& options, v1::JobSpec& spec) {
   const Result<void> gpus = set_count("--gpu", options.gpus, kGpus, [&](std::uint64_t count) {
     resources.set_gpus(static_cast<std::uint32_t>(count));
   });
-  if (!gpus || options.memory.empty()) return gpus;
+  if (!gpus) return gpus;
+  if (!options.gpu_memory.empty()) {
+    const Result<std::uint64_t> memory = parse_size("--gpu-memory", options.gpu_memory, kMemory);
+    if (!memory) return std::unexpected(memory.error());
+    if (resources.gpus() == 0) {
+      return fail(Code::kInvalidArgument,
+                  fmt::format("--gpu-memory {}: of which GPUs? say --gpu N too", plain(options.gpu_memory)));
+    }
+    resources.set_gpu_memory_bytes(*memory);
+  }
+  if (options.memory.empty()) return {};
   const Result<std::uint64_t> memory = parse_size("--memory", options.memory, kMemory);
   if (!memory) return std::unexpected(memory.error());
   resources.set_memory_bytes(*memory);

@@ -1,5 +1,6 @@
 #include "cli/values.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -98,6 +99,23 @@ Result<std::int64_t> parse_time_limit(std::string_view option, std::string_view 
         fmt::format("{} {}: a time from 1 s to 30 d is needed, for example 90s, 10m, 2h or 1d", option, plain(text)));
   }
   return *value;
+}
+
+Result<std::vector<std::string>> parse_rings(std::string_view option, std::string_view text) {
+  std::vector<std::string> names;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t end = std::min(text.find(',', start), text.size());
+    const std::string name(text.substr(start, end - start));
+    if (std::ranges::find(kRingNames, name) == kRingNames.end() || std::ranges::find(names, name) != names.end()) {
+      return fail(
+          Code::kInvalidArgument,
+          fmt::format("{} {}: home, friend, member, stranger or several of them, like friend,member, are needed",
+                      option, plain(text)));
+    }
+    names.push_back(name);
+    start = end + 1;
+  }
+  return names;
 }
 
 Result<Hours> parse_hours(std::string_view option, std::string_view text) {

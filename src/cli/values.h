@@ -3,9 +3,11 @@
 // An error names the option, the given value and what is allowed, so that it can be shown as it is.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -36,6 +38,12 @@ Result<std::int64_t> parse_time_limit(std::string_view option, std::string_view 
 // "22-7", "22:30-7", "8:00-18:30".
 Result<Hours> parse_hours(std::string_view option, std::string_view text);
 std::string format_hours(Hours hours);  // "22:00-07:00"
+
+// How far somebody is trusted, most first, as hearth.v1.Ring.
+inline constexpr std::array<std::string_view, 4> kRingNames = {"home", "friend", "member", "stranger"};
+
+// Names of rings, "friend,member". Each once, at least one.
+Result<std::vector<std::string>> parse_rings(std::string_view option, std::string_view text);
 
 // "0.4 s", "12 s", "3 min 20 s", "2 h 5 min", "3 d 4 h".
 std::string format_duration(Duration span);

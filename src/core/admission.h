@@ -1,21 +1,64 @@
-// What a task may do only on nodes whose owners admit it. Unlike Resources it is not used up.
+// What a task may do only on nodes whose owners admit it, by how far whoever it runs for is trusted. Unlike Resources
+// it is not used up.
 #pragma once
 
+#include <array>
 #include <compare>
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
 
 #include "core/resources.h"
 
 namespace hearth {
 
-struct Admission {
-  bool listed_hosts = false;  // reaches the hosts that its job lists, through the node's proxy
-  bool full_network = false;  // reaches the Internet
+// How far somebody is trusted. A pool's owners say it of each device, the owner of each node what it means there. As
+// hearth.v1.Ring.
+enum class Ring : std::uint8_t { kHome = 1, kFriend, kMember, kStranger };
+inline constexpr std::array kRings = {Ring::kHome, Ring::kFriend, Ring::kMember, Ring::kStranger};
+
+constexpr std::string_view name_of(Ring ring) {
+  constexpr std::array<std::string_view, kRings.size()> kNames = {"home", "friend", "member", "stranger"};
+  return kNames[static_cast<std::size_t>(ring) - 1];
+}
+
+enum class Right : std::uint8_t {
+  kRun,          // to run there at all
+  kHostFiles,    // to see the node's own /usr: its job names no environment
+  kGpu,          // to use a GPU's driver
+  kListedHosts,  // to reach the hosts that its job lists, through the node's proxy
+  kFullNetwork,  // to reach the Internet
+};
+inline constexpr std::array kRights = {Right::kRun, Right::kHostFiles, Right::kGpu, Right::kListedHosts,
+                                       Right::kFullNetwork};
+
+// Rights by ring: those that a task needs, all of one ring, or those that a node grants.
+class Admission {
+ public:
+  constexpr Admission() = default;
+  constexpr Admission(Ring ring, std::initializer_list<Right> rights) {
+    for (const Right right : rights) add(ring, right);
+  }
 
   constexpr auto operator<=>(const Admission&) const = default;
 
-  constexpr bool is_granted_by(const Admission& offered) const {
-    return (!listed_hosts || offered.listed_hosts) && (!full_network || offered.full_network);
+  constexpr void add(Ring ring, Right right) { bits_ |= bit(ring, right); }
+  constexpr bool holds(Ring ring, Right right) const { return (bits_ & bit(ring, right)) != 0; }
+  constexpr bool is_granted_by(const Admission& offered) const { return (bits_ & ~offered.bits_) == 0; }
+  constexpr Admission operator-(const Admission& granted) const { return Admission(bits_ & ~granted.bits_); }
+  constexpr Admission operator|(const Admission& other) const { return Admission(bits_ | other.bits_); }
+  constexpr bool empty() const { return bits_ == 0; }
+  constexpr Admission of(Ring ring) const { return Admission(bits_ & (kRingBits << shift(ring))); }
+
+ private:
+  constexpr explicit Admission(std::uint32_t bits) : bits_(bits) {}
+  static constexpr unsigned shift(Ring ring) { return (static_cast<unsigned>(ring) - 1) * 8; }
+  static constexpr std::uint32_t bit(Ring ring, Right right) {
+    return 1U << (shift(ring) + static_cast<unsigned>(right));
   }
+  static constexpr std::uint32_t kRingBits = 0xff;
+
+  std::uint32_t bits_ = 0;
 };
 
 // What a task needs, or what a node has to give.

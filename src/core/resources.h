@@ -11,19 +11,23 @@ struct Resources {
   std::uint32_t cores = 0;
   std::uint64_t memory_bytes = 0;
   std::uint32_t gpus = 0;
+  std::uint64_t gpu_memory_bytes =
+      0;  // what each GPU is to have, or what the smallest has; not used up but with its GPU
 
   constexpr bool operator==(const Resources&) const = default;
 
   constexpr bool fits_in(const Resources& room) const {
-    return cores <= room.cores && memory_bytes <= room.memory_bytes && gpus <= room.gpus;
+    return cores <= room.cores && memory_bytes <= room.memory_bytes && gpus <= room.gpus &&
+           gpu_memory_bytes <= room.gpu_memory_bytes;
   }
   constexpr Resources operator+(const Resources& other) const {
-    return {cores + other.cores, memory_bytes + other.memory_bytes, gpus + other.gpus};
+    return {cores + other.cores, memory_bytes + other.memory_bytes, gpus + other.gpus,
+            std::max(gpu_memory_bytes, other.gpu_memory_bytes)};
   }
   // Never below zero in any part.
   constexpr Resources operator-(const Resources& other) const {
     return {cores - std::min(cores, other.cores), memory_bytes - std::min(memory_bytes, other.memory_bytes),
-            gpus - std::min(gpus, other.gpus)};
+            gpus - std::min(gpus, other.gpus), gpu_memory_bytes};
   }
 };
 

@@ -13,6 +13,8 @@
 namespace hearth::hub {
 namespace {
 
+constexpr const char* kOwnersAreHome = "ring: an owner's device can do everything, so it is home";
+
 // The addresses by which another device on the network may reach this PC, IPv4 first.
 std::vector<std::string> own_addresses() {
   std::vector<std::string> found;
@@ -40,9 +42,9 @@ std::vector<std::string> link_hosts(const Options& options) {
   return hosts;
 }
 
-v1::InviteReply invite(Parts& parts, v1::Role role) {
+v1::InviteReply invite(Parts& parts, Standing standing) {
   const Time now = parts.loop.now();
-  const Invitation& made = parts.invitations.invite(role, net::random_bytes(16), net::random_bytes(8), now);
+  const Invitation& made = parts.invitations.invite(standing, net::random_bytes(16), net::random_bytes(8), now);
   v1::InviteReply reply;
   account::PairingLink link{.endpoint = {},
                             .secret = made.secret,
@@ -68,10 +70,11 @@ net::Async<Result<v1::AllowReply>> allow(Parts& parts, const v1::AllowRequest& r
     co_return v1::AllowReply();
   }
   const store::DeviceRow* known = parts.devices.find_by_key(waiting->key);
-  store::DeviceRow row =
-      known != nullptr ? *known
-                       : parts.devices.make(waiting->name, waiting->role, waiting->key_kind, waiting->key, wall_now());
-  row.role = static_cast<std::uint8_t>(waiting->role);
+  store::DeviceRow row = known != nullptr ? *known
+                                          : parts.devices.make(waiting->name, waiting->standing.role, waiting->key_kind,
+                                                               waiting->key, wall_now());
+  row.role = static_cast<std::uint8_t>(waiting->standing.role);
+  row.ring = waiting->standing.ring;
   parts.devices.put(row);
   Result<void> saved = co_await parts.engine.save_device(row);
   if (!saved) co_return std::unexpected(saved.error());
@@ -82,7 +85,7 @@ net::Async<Result<v1::AllowReply>> allow(Parts& parts, const v1::AllowRequest& r
   parts.pairing_answered.notify();
   parts.watchers.pending_changed();
   parts.watchers.device_changed(row.id);
-  log_info(fmt::format("device paired name=\"{}\" role={}", row.name, row.role));
+  log_info(fmt::format("device paired name=\"{}\" role={} ring={}", row.name, row.role, name_of(row.ring)));
   co_return v1::AllowReply();
 }
 
@@ -106,6 +109,23 @@ net::Async<Result<void>> remove_device(Parts& parts, DeviceId id) {
   co_return saved;
 }
 
+net::Async<Result<v1::SetRingReply>> set_ring(Parts& parts, const v1::SetRingRequest& request) {
+  const std::optional<Ring> ring = from_proto(request.ring());
+  if (!ring) co_return fail(Code::kInvalidArgument, "ring: home, friend, member or stranger");
+  const store::DeviceRow* device = parts.devices.find_active({request.device_id()});
+  if (device == nullptr) co_return fail(Code::kNotFound, "there is no such device");
+  if (device->role == v1::ROLE_OWNER && *ring != Ring::kHome) {
+    co_return fail(Code::kFailedPrecondition, kOwnersAreHome);
+  }
+  store::DeviceRow row = *device;
+  row.ring = *ring;
+  parts.devices.put(row);
+  if (Result<void> saved = co_await parts.engine.save_device(row); !saved) co_return std::unexpected(saved.error());
+  parts.watchers.device_changed(row.id);
+  log_info(fmt::format("device trusted name=\"{}\" ring={}", row.name, name_of(row.ring)));
+  co_return v1::SetRingReply();
+}
+
 v1::ListDevicesReply list(Parts& parts, const net::Caller& caller) {
   v1::ListDevicesReply reply;
   for (const store::DeviceRow* row : parts.devices.active())
@@ -127,7 +147,13 @@ void add_device_methods(net::Dispatcher& dispatcher, Parts& parts) {
         if (request.role() != v1::ROLE_MEMBER && request.role() != v1::ROLE_OWNER) {
           co_return fail(Code::kInvalidArgument, "role: ROLE_MEMBER or ROLE_OWNER");
         }
-        co_return invite(parts, request.role());
+        const v1::Ring wanted = request.ring() == v1::RING_UNSPECIFIED ? v1::RING_HOME : request.ring();
+        const std::optional<Ring> ring = from_proto(wanted);
+        if (!ring) co_return fail(Code::kInvalidArgument, "ring: home, friend, member or stranger");
+        if (request.role() == v1::ROLE_OWNER && *ring != Ring::kHome) {
+          co_return fail(Code::kInvalidArgument, kOwnersAreHome);
+        }
+        co_return invite(parts, {request.role(), *ring});
       });
   dispatcher.unary<v1::AllowRequest, v1::AllowReply>(
       "hearth.v1.DeviceService.Allow",
@@ -137,6 +163,9 @@ void add_device_methods(net::Dispatcher& dispatcher, Parts& parts) {
       [&parts](const v1::ListDevicesRequest&, net::Caller& caller) -> net::Async<Result<v1::ListDevicesReply>> {
         co_return list(parts, caller);
       });
+  dispatcher.unary<v1::SetRingRequest, v1::SetRingReply>(
+      "hearth.v1.DeviceService.SetRing",
+      [&parts](const v1::SetRingRequest& request, net::Caller&) { return set_ring(parts, request); });
   dispatcher.unary<v1::RevokeRequest, v1::RevokeReply>(
       "hearth.v1.DeviceService.Revoke",
       [&parts](const v1::RevokeRequest& request, net::Caller&) -> net::Async<Result<v1::RevokeReply>> {

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "hub/convert.h"
 #include "hub/spec.h"
 
 namespace hearth::hub {
@@ -104,7 +105,8 @@ Result<void> Engine::restore_job(const store::LiveJob& job) {
   v1::JobSpec spec;
   CHECK(spec.ParseFromString(job.row.spec));
   pool::JobRequest request = job.row.request;
-  request.admission = admission_of(spec);
+  request.per_task = from_proto(spec.resources());  // no store keeps all of it
+  request.admission = admission_of(spec, job.row.ring);
   pool_.restore_job(request, job.row.state, tasks, now());
   if (!live) return {};
   LiveJob& restored = live_[job.row.request.id];
@@ -137,21 +139,20 @@ net::Async<Result<JobId>> Engine::wait_for(const Request& request, JobId job) {
   co_return fail(Code::kAborted, "the same request was refused meanwhile; ask again");
 }
 
-net::Async<Result<JobId>> Engine::submit(DeviceId owner, v1::JobSpec spec, std::string request_id,
-                                         std::optional<v1::Blob> environment) {
-  const Request request{owner, std::move(request_id)};
+net::Async<Result<JobId>> Engine::submit(Submission submission) {
+  const Request request{submission.owner, submission.request_id};
   if (const auto known = requests_.find(request); known != requests_.end()) {
     co_return co_await wait_for(request, known->second);
   }
   Result<std::optional<JobId>> stored =
-      co_await ask([&](store::Store& store) { return store.find_request(owner, request.second); });
+      co_await ask([&](store::Store& store) { return store.find_request(request.first, request.second); });
   if (!stored) co_return std::unexpected(stored.error());
   if (*stored) co_return **stored;
   std::vector<JobId> after;
-  for (const std::uint64_t id : spec.after()) after.push_back({id});
+  for (const std::uint64_t id : submission.spec.after()) after.push_back({id});
   Result<std::vector<JobId>> added = co_await make_known(after);
   if (!added) co_return std::unexpected(added.error());
-  Result<JobId> id = take_job(request, std::move(spec), after, std::move(environment));
+  Result<JobId> id = take_job(std::move(submission), after);
   if (!id) {
     forget(*added);
     co_return id;
@@ -161,26 +162,28 @@ net::Async<Result<JobId>> Engine::submit(DeviceId owner, v1::JobSpec spec, std::
   co_return id;
 }
 
-Result<JobId> Engine::take_job(const Request& request, v1::JobSpec spec, const std::vector<JobId>& after,
-                               std::optional<v1::Blob> environment) {
+Result<JobId> Engine::take_job(Submission submission, const std::vector<JobId>& after) {
+  const Request request{submission.owner, submission.request_id};
   if (disk_trouble_) return fail(*disk_trouble_, "no new job is taken while the hub cannot write");
   if (requests_.contains(request)) return fail(Code::kAborted, "the same request is being answered; ask again");
   LiveJob job;
   const JobId id{last_job_id_ + 1};
+  const v1::JobSpec& spec = submission.spec;
   const v1::Resources& needs = spec.resources();
   job.row.request = {.id = id,
-                     .owner = request.first,
+                     .owner = submission.owner,
                      .tasks = spec.tasks(),
-                     .per_task = {needs.cores(), needs.memory_bytes(), needs.gpus()},
+                     .per_task = from_proto(needs),
                      .retries = spec.retries(),
                      .after = after,
-                     .admission = admission_of(spec)};
+                     .admission = admission_of(spec, submission.ring)};
+  job.row.ring = submission.ring;
   job.row.spec = spec.SerializeAsString();
-  if (environment) job.row.environment = environment->SerializeAsString();
+  if (submission.environment) job.row.environment = submission.environment->SerializeAsString();
   job.row.request_id = request.second;
   job.row.submitted = wall_now();
-  job.spec = std::move(spec);
-  job.environment = std::move(environment);
+  job.spec = std::move(submission.spec);
+  job.environment = std::move(submission.environment);
   if (Result<void> taken = pool_.on_submit(job.row.request, now()); !taken) return std::unexpected(taken.error());
   last_job_id_ = id.value;
   pending_.batch.jobs.push_back(job.row);

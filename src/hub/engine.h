@@ -58,6 +58,15 @@ class Observer {
   virtual void job_removed(JobId) {}
 };
 
+// What a device asks for.
+struct Submission {
+  DeviceId owner;
+  Ring ring = Ring::kHome;  // the device's
+  v1::JobSpec spec;         // complete, see spec.h
+  std::string request_id;
+  std::optional<v1::Blob> environment;  // the image that spec.environment stands for; none: "host"
+};
+
 class Engine {
  public:
   Engine(net::Loop& loop, net::Workers& store_worker, store::Store& store);
@@ -75,11 +84,9 @@ class Engine {
   net::Async<void> stop();
 
   // --- jobs. Errors: kResourceExhausted (disk full), kUnavailable (failed for good: what becomes of the request is
-  // known after a restart), and those that are named. The spec has been checked. A request_id counts for its owner
-  // alone. Errors: those of pool::Pool::on_submit; kAborted (an equal request was refused at the same moment: ask
-  // again).
-  net::Async<Result<JobId>> submit(DeviceId owner, v1::JobSpec spec, std::string request_id,
-                                   std::optional<v1::Blob> environment);
+  // known after a restart), and those that are named. A request_id counts for its owner alone. Errors: those of
+  // pool::Pool::on_submit; kAborted (an equal request was refused at the same moment: ask again).
+  net::Async<Result<JobId>> submit(Submission submission);
   net::Async<Result<void>> cancel(JobId job);
   net::Async<Result<void>> remove(JobId job);  // errors: those of pool::Pool::on_remove
 
@@ -138,8 +145,7 @@ class Engine {
   Result<void> restore_job(const store::LiveJob& job);
   Result<v1::Outcome> stored_first_failure(const store::LiveJob& job);
   net::Async<Result<JobId>> wait_for(const Request& request, JobId job);
-  Result<JobId> take_job(const Request& request, v1::JobSpec spec, const std::vector<JobId>& after,
-                         std::optional<v1::Blob> environment);
+  Result<JobId> take_job(Submission submission, const std::vector<JobId>& after);
   net::Async<Result<std::vector<JobId>>> make_known(const std::vector<JobId>& jobs);
   void forget(const std::vector<JobId>& jobs);
   void drain(const v1::Outcome* outcome = nullptr);

@@ -61,6 +61,9 @@ class Link : public NodeLink {
   std::vector<AttemptId> assigned;
 };
 
+const pool::NodeHello kRoomyNode{.offered = {1, std::uint64_t{1} << 40, 0},
+                                 .admits = Admission(Ring::kHome, {Right::kRun, Right::kHostFiles})};
+
 class EngineTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -96,7 +99,8 @@ class EngineTest : public testing::Test {
     return made;
   }
   Result<JobId> submit(const std::string& request_id, DeviceId owner = kAnn, v1::JobSpec wanted = spec()) {
-    return loop_.run_until_done(engine_->submit(owner, std::move(wanted), request_id, std::nullopt));
+    return loop_.run_until_done(
+        engine_->submit({.owner = owner, .spec = std::move(wanted), .request_id = request_id, .environment = {}}));
   }
   // Asks again until the hub takes jobs, as a client does whose job was refused.
   Result<JobId> submit_patiently(const std::string& request_id) {
@@ -155,7 +159,7 @@ TEST_F(EngineTest, ARepetitionThatWaitsForARefusedSubmissionIsNotAnsweredWithIt)
   std::optional<Result<JobId>> first;
   std::optional<Result<JobId>> second;
   const auto ask = [this](std::optional<Result<JobId>>& answer) -> Async<void> {
-    answer = co_await engine_->submit(kAnn, spec(), "request", std::nullopt);
+    answer = co_await engine_->submit({.owner = kAnn, .spec = spec(), .request_id = "request", .environment = {}});
   };
   loop_.spawn(ask(first));
   while (engine_->live_jobs().empty()) loop_.run_until_done(net::sleep_for(Duration{}));
@@ -180,7 +184,7 @@ TEST_F(EngineTest, RequestIdsAreTheirDevicesOwn) {
 
 TEST_F(EngineTest, AFirstFailureIsRememberedAcrossARestart) {
   Link link;
-  engine_->node_joined(kNode, link, {.offered = {1, std::uint64_t{1} << 40, 0}});
+  engine_->node_joined(kNode, link, kRoomyNode);
   const Result<JobId> job = submit("request", kAnn, spec(3));
   ASSERT_TRUE(job);
   finish(link, Failure::kTimeLimit);
@@ -195,7 +199,7 @@ TEST_F(EngineTest, AFirstFailureIsRememberedAcrossARestart) {
 
 TEST_F(EngineTest, AfterAFailedDiskNothingIsSaidAndTheFailureIsTold) {
   Link link;
-  engine_->node_joined(kNode, link, {.offered = {1, std::uint64_t{1} << 40, 0}});
+  engine_->node_joined(kNode, link, kRoomyNode);
   store_->failure = Code::kDataLoss;
   const Result<JobId> lost = submit("request");
   ASSERT_FALSE(lost);
@@ -216,7 +220,7 @@ TEST_F(EngineTest, AfterAFailedDiskNothingIsSaidAndTheFailureIsTold) {
 
 TEST_F(EngineTest, AJobThatAnotherNeedsStaysUntilThatOneHasEnded) {
   Link link;
-  engine_->node_joined(kNode, link, {.offered = {1, std::uint64_t{1} << 40, 0}});
+  engine_->node_joined(kNode, link, kRoomyNode);
   const JobId first = *submit("first");
   EXPECT_EQ(loop_.run_until_done(engine_->remove(first)).error().code, Code::kFailedPrecondition) << "it runs";
   finish(link);
@@ -247,7 +251,7 @@ TEST_F(EngineTest, NothingRunsAfterAJobThatIsBeingRemoved) {
   for (int round = 0; round < 20; ++round) {
     Link link;
     const JobId base = *submit("base " + std::to_string(round));
-    engine_->node_joined(kNode, link, {.offered = {1, std::uint64_t{1} << 40, 0}});
+    engine_->node_joined(kNode, link, kRoomyNode);
     finish(link);
     engine_->node_gone(kNode, link);
     v1::JobSpec after = spec();
@@ -255,7 +259,8 @@ TEST_F(EngineTest, NothingRunsAfterAJobThatIsBeingRemoved) {
     std::optional<Result<JobId>> later;
     std::optional<Result<void>> removed;
     const auto submit_later = [&]() -> Async<void> {
-      later = co_await engine_->submit(kAnn, after, "later " + std::to_string(round), std::nullopt);
+      later = co_await engine_->submit(
+          {.owner = kAnn, .spec = after, .request_id = "later " + std::to_string(round), .environment = {}});
     };
     const auto remove = [&]() -> Async<void> { removed = co_await engine_->remove(base); };
     if (round % 2 == 0) loop_.spawn(submit_later());

@@ -136,6 +136,9 @@ class HubTest : public testing::Test {
           v1::NodeFrame hello;
           hello.mutable_hello()->mutable_offered()->set_cores(4);
           hello.mutable_hello()->mutable_offered()->set_memory_bytes(8 * kGiB);
+          v1::Admission& home = *hello.mutable_hello()->add_admits();
+          home.set_ring(v1::RING_HOME);
+          home.set_host_files(true);
           for (const v1::AttemptId& attempt : holds) *hello.mutable_hello()->add_held() = attempt;
           EXPECT_TRUE(co_await (*socket)->write(hello.SerializeAsString()));
           co_return std::move(*socket);

@@ -21,11 +21,11 @@ std::string digits_from(std::string_view random) {
 
 }  // namespace
 
-const Invitation& Invitations::invite(v1::Role role, std::string secret, std::string_view random, Time now) {
+const Invitation& Invitations::invite(Standing standing, std::string secret, std::string_view random, Time now) {
   expire(now);
   if (live_.size() >= kMaxLive) live_.pop_front();
   live_.push_back(
-      {.secret = std::move(secret), .typed_code = digits_from(random), .role = role, .expires = now + kLife});
+      {.secret = std::move(secret), .typed_code = digits_from(random), .standing = standing, .expires = now + kLife});
   return live_.back();
 }
 

@@ -13,14 +13,21 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "core/admission.h"
 #include "hearth/v1/pairing.pb.h"
 
 namespace hearth::hub {
 
+// What a device will be in the pool.
+struct Standing {
+  v1::Role role = v1::ROLE_MEMBER;
+  Ring ring = Ring::kHome;
+};
+
 struct Invitation {
   std::string secret;      // 16 bytes, in the link
   std::string typed_code;  // 8 digits
-  v1::Role role = v1::ROLE_OWNER;
+  Standing standing;
   Time expires;
   int wrong_tries = 0;
 };
@@ -31,7 +38,7 @@ struct WaitingDevice {
   std::string name;
   std::string digits;
   std::string address;
-  v1::Role role = v1::ROLE_MEMBER;
+  Standing standing;
   v1::KeyKind key_kind = v1::KEY_KIND_UNSPECIFIED;
   std::string key;
   Time expires;
@@ -48,7 +55,7 @@ class Invitations {
   static constexpr int kWrongTries = 3;
 
   // `secret`: 16 random bytes; `random`: 8 more for the typed code. The sixth living invitation replaces the oldest.
-  const Invitation& invite(v1::Role role, std::string secret, std::string_view random, Time now);
+  const Invitation& invite(Standing standing, std::string secret, std::string_view random, Time now);
 
   void add_nonce(std::string nonce, Time now);
   // True once for a nonce that is at most 60 s old.

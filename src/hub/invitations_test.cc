@@ -14,7 +14,7 @@ std::string mac_of(std::string_view secret) { return net::hmac_sha256(secret, kT
 class InvitationsTest : public testing::Test {
  protected:
   const Invitation& invite(char seed) {
-    return invitations_.invite(v1::ROLE_OWNER, std::string(16, seed), std::string(8, seed), now_);
+    return invitations_.invite({.role = v1::ROLE_OWNER}, std::string(16, seed), std::string(8, seed), now_);
   }
   std::optional<Invitation> take(const std::string& secret) { return invitations_.take(mac_of(secret), mac_of, now_); }
 

@@ -49,8 +49,13 @@ net::Async<Result<v1::SubmitReply>> submit(Parts& parts, const v1::SubmitRequest
                    fmt::format("environment: the image of '{}' is gone; make it again: hearth env build {}",
                                spec.environment(), spec.environment()));
   }
-  Result<JobId> id =
-      co_await parts.engine.submit(caller.device, std::move(spec), request.request_id(), std::move(*environment));
+  const store::DeviceRow* device = parts.devices.find_active(caller.device);
+  if (device == nullptr) co_return fail(Code::kUnauthenticated, "this device was taken out of the pool");
+  Result<JobId> id = co_await parts.engine.submit({.owner = caller.device,
+                                                   .ring = device->ring,
+                                                   .spec = std::move(spec),
+                                                   .request_id = request.request_id(),
+                                                   .environment = std::move(*environment)});
   if (!id) co_return std::unexpected(id.error());
   v1::SubmitReply reply;
   reply.set_job_id(id->value);
@@ -119,7 +124,37 @@ std::string job_list(const std::vector<JobId>& jobs) {
   return text;
 }
 
-std::string sentence(const pool::Why& why, const v1::Resources& needs) {
+// What none of the nodes that are large enough admits, and what can be done.
+std::string denial(const pool::Why& why, Ring ring) {
+  const std::string_view name = name_of(ring);
+  const auto none = [&](std::string_view what, std::string_view advice) {
+    return fmt::format("none of the {} large enough {} of ring {}{}", plural(why.nodes, "node"), what, name, advice);
+  };
+  const auto allow = [&](std::string_view option) {
+    return fmt::format("; their owners may, on that PC: hearth limit --for {} {}", name, option);
+  };
+  if (why.lacking.holds(ring, Right::kRun)) {
+    return none("takes tasks",
+                allow(ring == Ring::kStranger ? "--isolation microvm (it needs KVM)" : "--isolation fence"));
+  }
+  if (why.lacking.holds(ring, Right::kHostFiles)) {
+    return none("shows its own programs to tasks",
+                ": name an environment (hearth run --env NAME, see hearth env list)" + allow("--host-files yes"));
+  }
+  if (why.lacking.holds(ring, Right::kGpu)) return none("lets its GPUs be used by tasks", allow("--gpu yes"));
+  if (why.lacking.holds(ring, Right::kListedHosts)) return none("gives the network to tasks", allow("--net listed"));
+  if (why.lacking.holds(ring, Right::kFullNetwork)) return none("gives the Internet to tasks", allow("--net full"));
+  return none("admits all that it asks for at once to tasks", "; see: hearth nodes --json");
+}
+
+std::string in_words(const Resources& resources) {
+  std::string text = fmt::format("{}, {} of memory and {}", plural(resources.cores, "core"),
+                                 format_bytes(resources.memory_bytes), plural(resources.gpus, "GPU"));
+  if (resources.gpu_memory_bytes > 0) text += fmt::format(" of {}", format_bytes(resources.gpu_memory_bytes));
+  return text;
+}
+
+std::string sentence(const pool::Why& why, const Resources& needs, Ring ring) {
   switch (why.cause) {
     case pool::Cause::kEnded:
       return "it has ended";
@@ -131,10 +166,8 @@ std::string sentence(const pool::Why& why, const v1::Resources& needs) {
     case pool::Cause::kNoNode:
       return "no node is connected; on the PC that should work for this pool: hearth up, or hearth join LINK";
     case pool::Cause::kTooLarge:
-      return fmt::format("a task needs {}, {} of memory and {}; the largest connected node offers {}, {} and {}",
-                         plural(needs.cores(), "core"), format_bytes(needs.memory_bytes()), plural(needs.gpus(), "GPU"),
-                         plural(why.largest_offer.cores, "core"), format_bytes(why.largest_offer.memory_bytes),
-                         plural(why.largest_offer.gpus, "GPU"));
+      return fmt::format("a task needs {}; the largest connected node offers {}", in_words(needs),
+                         in_words(why.largest_offer));
     case pool::Cause::kNodesClosed:
       return fmt::format("{} could take it, but {} closed to guests now (owner's hours, or leaving); see: hearth nodes",
                          plural(why.nodes, "node"), why.nodes == 1 ? "it is" : "all are");
@@ -143,10 +176,7 @@ std::string sentence(const pool::Why& why, const v1::Resources& needs) {
                               : fmt::format("{} could take it, all busy now with job {}", plural(why.nodes, "node"),
                                             job_list(why.jobs));
     case pool::Cause::kNotAdmitted:
-      return fmt::format(
-          "it asks for the network, and none of the {} large enough admits that; their owners may, on that PC: "
-          "hearth limit --net listed, or for hearth run --net full: hearth limit --net full",
-          plural(why.nodes, "node"));
+      return denial(why, ring);
     case pool::Cause::kBackoff:
       return fmt::format("its last attempt failed; the next starts in {:.0f} s", why.wait.seconds());
   }
@@ -160,7 +190,7 @@ net::Async<Result<v1::WhyReply>> why(Parts& parts, const v1::WhyRequest& request
   const LiveJob* live = parts.engine.live_job(id);
   if (answer && live != nullptr) {
     reply.set_cause(static_cast<v1::WhyReply::Cause>(answer->cause));
-    reply.set_sentence(sentence(*answer, live->spec.resources()));
+    reply.set_sentence(sentence(*answer, live->row.request.per_task, live->row.ring));
     for (const JobId job : answer->jobs) reply.add_job_ids(job.value);
     co_return reply;
   }

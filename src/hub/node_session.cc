@@ -104,6 +104,7 @@ void NodeSession::assign(AttemptId attempt, const LiveJob& job) {
     if (job.environment) *assign.mutable_environment() = *job.environment;
     for (const v1::Blob& tree : *job.dependency_outputs) *assign.add_dependency_outputs() = tree;
     assign.set_owner(views_.device_name(job.row.request.owner));
+    assign.set_ring(static_cast<v1::Ring>(job.row.ring));
     outgoing_bytes_ += assign.ByteSizeLong();
   }
   flush_soon();

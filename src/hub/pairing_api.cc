@@ -69,9 +69,10 @@ Result<v1::PairReply> pair(Parts& parts, const v1::PairRequest& request, const s
                        .name = request.name(),
                        .digits = account::pairing_digits(transcript),
                        .address = address,
-                       .role = request.as_node() ? v1::ROLE_NODE : invitation->role,
+                       .standing = invitation->standing,
                        .key_kind = request.key_kind(),
                        .key = request.device_key()};
+  if (request.as_node()) device.standing.role = v1::ROLE_NODE;
   v1::PairReply reply;
   reply.set_pairing_id(device.pairing_id);
   reply.set_digits(device.digits);

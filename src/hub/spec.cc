@@ -52,6 +52,11 @@ Result<void> check_argv(const v1::JobSpec& spec) {
 
 Result<void> check_resources(const v1::Resources& needs) {
   if (needs.cores() > 1024) return wrong("resources.cores", fmt::format("{}: a task needs 1 to 1024", needs.cores()));
+  if (needs.gpu_memory_bytes() > kMaxMemory || (needs.gpu_memory_bytes() > 0 && needs.gpus() == 0)) {
+    return wrong("resources.gpu_memory_bytes",
+                 fmt::format("{}: with at least one GPU, at most {}", format_bytes(needs.gpu_memory_bytes()),
+                             format_bytes(kMaxMemory)));
+  }
   if (needs.gpus() > 16) return wrong("resources.gpus", fmt::format("{}: a task needs 0 to 16", needs.gpus()));
   if (needs.memory_bytes() < kMinMemory || needs.memory_bytes() > kMaxMemory) {
     return wrong("resources.memory_bytes", fmt::format("{}: a task needs {} to {}", format_bytes(needs.memory_bytes()),
@@ -163,8 +168,13 @@ Result<void> complete_spec(v1::JobSpec& spec) {
   return {};
 }
 
-Admission admission_of(const v1::JobSpec& spec) {
-  return {.listed_hosts = spec.net_hosts_size() > 0, .full_network = spec.net_full()};
+Admission admission_of(const v1::JobSpec& spec, Ring ring) {
+  Admission needs(ring, {Right::kRun});
+  if (spec.environment().empty() || spec.environment() == kHostEnvironment) needs.add(ring, Right::kHostFiles);
+  if (spec.resources().gpus() > 0) needs.add(ring, Right::kGpu);
+  if (spec.net_hosts_size() > 0) needs.add(ring, Right::kListedHosts);
+  if (spec.net_full()) needs.add(ring, Right::kFullNetwork);
+  return needs;
 }
 
 }  // namespace hearth::hub

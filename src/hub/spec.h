@@ -10,7 +10,7 @@ namespace hearth::hub {
 // Fills in what is unset and checks the rest. Errors: kInvalidArgument: "FIELD: what is wrong: what is allowed".
 Result<void> complete_spec(v1::JobSpec& spec);
 
-// What the job's tasks do only where it is admitted.
-Admission admission_of(const v1::JobSpec& spec);
+// What the job's tasks do only where they are admitted to it.
+Admission admission_of(const v1::JobSpec& spec, Ring ring);
 
 }  // namespace hearth::hub

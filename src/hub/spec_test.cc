@@ -35,8 +35,22 @@ TEST(Spec, WritesHostsInOneForm) {
   ASSERT_EQ(spec.net_hosts_size(), 2);
   EXPECT_EQ(spec.net_hosts(0), "a.example:443");
   EXPECT_EQ(spec.net_hosts(1), "b.example:80");
-  EXPECT_EQ(admission_of(spec), Admission{.listed_hosts = true});
-  EXPECT_EQ(admission_of(valid()), Admission{});
+}
+
+TEST(Spec, NeedsToBeAdmittedToWhatItAsksFor) {
+  v1::JobSpec spec = valid();
+  EXPECT_EQ(admission_of(spec, Ring::kHome), Admission(Ring::kHome, {Right::kRun, Right::kHostFiles}));
+  spec.set_environment("host");
+  EXPECT_EQ(admission_of(spec, Ring::kFriend), Admission(Ring::kFriend, {Right::kRun, Right::kHostFiles}));
+  spec.set_environment("python");
+  EXPECT_EQ(admission_of(spec, Ring::kStranger), Admission(Ring::kStranger, {Right::kRun}));
+  spec.mutable_resources()->set_gpus(1);
+  spec.add_net_hosts("a.example:443");
+  EXPECT_EQ(admission_of(spec, Ring::kMember),
+            Admission(Ring::kMember, {Right::kRun, Right::kGpu, Right::kListedHosts}));
+  spec.clear_net_hosts();
+  spec.set_net_full(true);
+  EXPECT_TRUE(admission_of(spec, Ring::kMember).holds(Ring::kMember, Right::kFullNetwork));
 }
 
 struct Wrong {

@@ -42,41 +42,10 @@ void fill_head(v1::Job& job, const store::JobRow& row, v1::JobSpec spec, const D
   *job.mutable_started() = moment(row.started);
   *job.mutable_ended() = moment(row.ended);
   job.set_seconds_left(-1);
+  job.set_ring(static_cast<v1::Ring>(row.ring));
 }
 
 }  // namespace
-
-v1::Moment moment(WallTime time) {
-  v1::Moment made;
-  made.set_unix_millis(time.unix_millis);
-  return made;
-}
-
-v1::Resources to_proto(const Resources& resources) {
-  v1::Resources made;
-  made.set_cores(resources.cores);
-  made.set_memory_bytes(resources.memory_bytes);
-  made.set_gpus(resources.gpus);
-  return made;
-}
-
-Admission from_proto(const v1::Admission& admission) {
-  return {.listed_hosts = admission.listed_hosts(), .full_network = admission.full_network()};
-}
-
-Resources from_proto(const v1::Resources& resources) {
-  return {resources.cores(), resources.memory_bytes(), resources.gpus()};
-}
-
-v1::AttemptId to_proto(const AttemptId& attempt) {
-  v1::AttemptId made;
-  made.set_job_id(attempt.task.job.value);
-  made.set_task(attempt.task.index);
-  made.set_epoch(attempt.epoch);
-  return made;
-}
-
-AttemptId from_proto(const v1::AttemptId& attempt) { return {{{attempt.job_id()}, attempt.task()}, attempt.epoch()}; }
 
 Views::Views(net::Loop& loop, Engine& engine, const Devices& devices, const Sessions& sessions)
     : loop_(loop), engine_(engine), devices_(devices), sessions_(sessions) {}
@@ -276,6 +245,7 @@ v1::Device Views::device(const store::DeviceRow& row, DeviceId asking) const {
   *device.mutable_last_seen() = moment(row.last_seen);
   device.set_online(sessions_.has_connections(row.id) || engine_.connected(row.id));
   device.set_is_this(row.id == asking);
+  device.set_ring(static_cast<v1::Ring>(row.ring));
   return device;
 }
 

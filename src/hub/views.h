@@ -8,6 +8,7 @@
 #include "hearth/v1/devices.pb.h"
 #include "hearth/v1/nodes.pb.h"
 #include "hearth/v1/session.pb.h"
+#include "hub/convert.h"
 #include "hub/devices.h"
 #include "hub/engine.h"
 #include "hub/sessions.h"
@@ -51,12 +52,5 @@ class Views {
   const Sessions& sessions_;
   std::map<NodeId, NodeFacts> facts_;
 };
-
-v1::Moment moment(WallTime time);
-v1::Resources to_proto(const Resources& resources);
-Resources from_proto(const v1::Resources& resources);
-Admission from_proto(const v1::Admission& admission);
-v1::AttemptId to_proto(const AttemptId& attempt);
-AttemptId from_proto(const v1::AttemptId& attempt);
 
 }  // namespace hearth::hub

@@ -17,7 +17,8 @@ v1::PendingPairing pending_view(const WaitingDevice& device, Time now) {
   view.set_name(device.name);
   view.set_digits(device.digits);
   view.set_address(device.address);
-  view.set_role(device.role);
+  view.set_role(device.standing.role);
+  view.set_ring(static_cast<v1::Ring>(device.standing.ring));
   *view.mutable_expires() = moment({wall_now().unix_millis + (device.expires - now).micros / 1000});
   return view;
 }

@@ -9,6 +9,7 @@
 
 #include "base/ids.h"
 #include "blob/blob_store.h"
+#include "core/admission.h"
 #include "hearth/v1/session.pb.h"
 #include "node/environments.h"
 #include "node/guest_proxy.h"
@@ -21,6 +22,7 @@ namespace hearth::node {
 struct JobOrder {
   v1::JobSpec spec;
   std::string owner;                    // the name of the device that asked
+  Ring ring = Ring::kStranger;          // and how far it is trusted
   std::vector<v1::Blob> trees;          // laid out in this order: outputs of earlier jobs, then the inputs
   std::optional<v1::Blob> environment;  // the image that it runs in; none: the node's own /usr
 };

@@ -82,7 +82,8 @@ Resources needs_of(const v1::JobSpec& spec) {
   const v1::Resources& wanted = spec.resources();
   return {.cores = wanted.cores() == 0 ? 1 : wanted.cores(),
           .memory_bytes = wanted.memory_bytes() == 0 ? kDefaultMemory : wanted.memory_bytes(),
-          .gpus = wanted.gpus()};
+          .gpus = wanted.gpus(),
+          .gpu_memory_bytes = wanted.gpu_memory_bytes()};
 }
 
 Duration time_limit_of(const v1::JobSpec& spec) {
@@ -101,11 +102,23 @@ v1::AttemptId to_proto(AttemptId attempt) {
   return message;
 }
 
-v1::Admission to_proto(const Admission& admission) {
-  v1::Admission message;
-  message.set_listed_hosts(admission.listed_hosts);
-  message.set_full_network(admission.full_network);
-  return message;
+google::protobuf::RepeatedPtrField<v1::Admission> to_proto(const Admission& admission) {
+  google::protobuf::RepeatedPtrField<v1::Admission> messages;
+  for (const Ring ring : kRings) {
+    if (!admission.holds(ring, Right::kRun)) continue;
+    v1::Admission& message = *messages.Add();
+    message.set_ring(static_cast<v1::Ring>(ring));
+    message.set_host_files(admission.holds(ring, Right::kHostFiles));
+    message.set_gpu(admission.holds(ring, Right::kGpu));
+    message.set_listed_hosts(admission.holds(ring, Right::kListedHosts));
+    message.set_full_network(admission.holds(ring, Right::kFullNetwork));
+  }
+  return messages;
+}
+
+Ring from_proto(v1::Ring ring) {
+  const bool known = ring >= v1::RING_HOME && ring <= v1::RING_STRANGER;
+  return known ? static_cast<Ring>(ring) : Ring::kStranger;
 }
 
 v1::Resources to_proto(const Resources& resources) {
@@ -113,6 +126,7 @@ v1::Resources to_proto(const Resources& resources) {
   message.set_cores(resources.cores);
   message.set_memory_bytes(resources.memory_bytes);
   message.set_gpus(resources.gpus);
+  message.set_gpu_memory_bytes(resources.gpu_memory_bytes);
   return message;
 }
 

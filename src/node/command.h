@@ -34,6 +34,9 @@ Duration time_limit_of(const v1::JobSpec& spec);
 AttemptId from_proto(const v1::AttemptId& attempt);
 v1::AttemptId to_proto(AttemptId attempt);
 v1::Resources to_proto(const Resources& resources);
-v1::Admission to_proto(const Admission& admission);
+// One for each ring that may run here.
+google::protobuf::RepeatedPtrField<v1::Admission> to_proto(const Admission& admission);
+// A stranger, if it is none that is known here.
+Ring from_proto(v1::Ring ring);
 
 }  // namespace hearth::node

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "node/command.h"
 #include "node/outcome.h"
+#include "node/rings.h"
 
 namespace hearth::node {
 namespace {
@@ -215,7 +216,9 @@ net::Async<void> Executor::prepare_now(AttemptPtr attempt) {
 }
 
 net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
-  Result<GuestProxy> proxy = make_proxy(attempt->job->spec, world_.admits(), world_.loop, resolver_);
+  const JobOrder& job = *attempt->job;
+  if (Result<void> admitted = check_admitted(job.spec, job.ring, world_.admits()); !admitted) co_return admitted;
+  Result<GuestProxy> proxy = make_proxy(job.spec, world_.loop, resolver_);
   if (!proxy) co_return std::unexpected(proxy.error());
   attempt->proxy = std::move(*proxy);
   Result<Layout> layout = co_await fetch_layout(attempt);
@@ -248,7 +251,7 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
 
 net::Async<Result<void>> Executor::take_environment(AttemptPtr attempt) {
   const std::optional<v1::Blob>& image = attempt->job->environment;
-  attempt->level = world_.level();
+  attempt->level = world_.level(attempt->job->ring);
   if (attempt->level == sandbox::Level::kMicroVm) {
     if (image) co_return co_await fetch_blobs(attempt, {*image});
     co_return fail(

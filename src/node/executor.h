@@ -34,7 +34,7 @@ class Executor {
     std::vector<sandbox::Gpu> gpus;
     std::function<std::shared_ptr<HubLink>()> link;  // nullptr while there is no account
     std::function<Admission()> admits;               // what the owner does now
-    std::function<sandbox::Level()> level;           // at which the owner wants guests to run now
+    std::function<sandbox::Level(Ring)> level;       // at which the owner wants that ring's tasks to run now
   };
   struct Reports {
     std::function<void(AttemptId, bool succeeded)> prepared;

@@ -1,10 +1,9 @@
-// The network of one attempt, as its job asks and its node's owner admits: the proxy, and how the sandbox finds it.
+// The network of one attempt that is admitted to it: the proxy, and how the sandbox finds it.
 #pragma once
 
 #include <memory>
 
 #include "base/ids.h"
-#include "core/admission.h"
 #include "egress/proxy.h"
 #include "egress/resolver.h"
 #include "hearth/v1/jobs.pb.h"
@@ -14,10 +13,8 @@ namespace hearth::node {
 
 using GuestProxy = std::shared_ptr<egress::Proxy>;
 
-// nullptr for a job that lists no hosts. Errors: kPermissionDenied with what the owner may do, also for a job that asks
-// for the Internet; kInvalidArgument. The loop's thread.
-Result<GuestProxy> make_proxy(const v1::JobSpec& spec, const Admission& admits, net::Loop& loop,
-                              egress::Resolver& resolver);
+// nullptr for a job that lists no hosts. Errors: kInvalidArgument. The loop's thread.
+Result<GuestProxy> make_proxy(const v1::JobSpec& spec, net::Loop& loop, egress::Resolver& resolver);
 
 // What the sandbox is to make. Any thread.
 sandbox::Network network_of(const v1::JobSpec& spec, const GuestProxy& proxy, net::Loop& loop);

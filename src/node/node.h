@@ -7,7 +7,7 @@
 // In RunOptions::directory: identity.pem, account.json (account/account.h), policy.json (the owner's limits, see
 // policy.h), status.json (what the node says of itself, see status.h), stopped (see owner_watch.h), cache/ (inputs, by
 // their hash), environments/ (see environments.h), attempts/
-// and wipes.jsonl (see wipe_log.h), sandbox/, microvm/ (a kernel package unpacked, tools/fetch_kernel).
+// and wipes.jsonl (see wipe_log.h), sandbox/, microvm/ (a kernel package unpacked: hearth microvm fetch).
 #pragma once
 
 #include <cstdint>

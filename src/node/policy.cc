@@ -63,18 +63,6 @@ Result<void> read_hours(const Json& object, Policy& policy) {
   return {};
 }
 
-Result<void> read_net(const Json& object, Policy& policy) {
-  constexpr std::string_view kAllowed = "an object like {\"guests\": \"listed\"}, or \"none\", or \"full\"";
-  auto found = object.find("net");
-  if (found == object.end() || found->is_null()) return {};
-  if (!found->is_object() || !found->contains("guests") || !(*found)["guests"].is_string())
-    return refuse("net", kAllowed);
-  std::string guests = (*found)["guests"].get<std::string>();
-  if (guests != "none" && guests != "listed" && guests != "full") return refuse("net", kAllowed);
-  policy.admits = {.listed_hosts = guests != "none", .full_network = guests == "full"};
-  return {};
-}
-
 Result<OwnerFirstMode> mode_of(const Json& object, OwnerFirstMode absent) {
   auto found = object.find("mode");
   if (found == object.end() || found->is_null()) return absent;
@@ -146,7 +134,8 @@ Result<std::optional<presence::Tariff>> parse_tariff(std::string_view json) {
 
 Policy silent_policy(const Resources& machine, bool own_pool) {
   Policy policy;
-  policy.limit = {.cores = machine.cores, .memory_bytes = machine.memory_bytes / 5 * 4, .gpus = machine.gpus};
+  policy.limit = machine;
+  policy.limit.memory_bytes = machine.memory_bytes / 5 * 4;
   if (own_pool) {
     policy.owner_first.mode = OwnerFirstMode::kOff;
     policy.owner_first.on_battery = true;
@@ -164,18 +153,6 @@ Result<std::uint64_t> parse_disk_limit(std::string_view json, std::uint64_t abse
   return bytes;
 }
 
-Result<sandbox::Level> parse_isolation(std::string_view json) {
-  Json object = Json::parse(json, nullptr, false);
-  if (!object.is_object()) return fail(Code::kInvalidArgument, "policy.json is no JSON object");
-  auto found = object.find("isolation");
-  if (found == object.end() || found->is_null()) return sandbox::Level::kFence;
-  const auto level = found->is_string() ? sandbox::level_named(found->get<std::string>()) : std::nullopt;
-  if (level != sandbox::Level::kFence && level != sandbox::Level::kMicroVm) {
-    return refuse("isolation", "\"fence\" or \"microvm\"");
-  }
-  return *level;
-}
-
 Result<Policy> parse_policy(std::string_view json, const Policy& silent, const Resources& machine) {
   Json object = Json::parse(json, nullptr, false);
   if (!object.is_object()) return fail(Code::kInvalidArgument, "policy.json is no JSON object");
@@ -190,7 +167,6 @@ Result<Policy> parse_policy(std::string_view json, const Policy& silent, const R
   policy.limit.memory_bytes = std::min(*memory, machine.memory_bytes);
   policy.draining = *draining;
   if (Result<void> read = read_hours(object, policy); !read) return std::unexpected(read.error());
-  if (Result<void> read = read_net(object, policy); !read) return std::unexpected(read.error());
   if (Result<void> read = read_owner_first(object, policy.owner_first); !read) return std::unexpected(read.error());
   return policy;
 }

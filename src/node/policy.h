@@ -1,11 +1,9 @@
 // policy.json, what the owner allows: written by the command line, read by the node.
 //
 //   {"cores": 4, "memory_bytes": 8589934592, "hours": "22:30-7:00", "draining": false,
-//    "disk_bytes": 21474836480, "net": {"guests": "listed"}}
+//    "disk_bytes": 21474836480, "rings": {...}}
 //
-// A field that is absent or null limits nothing, but for "net", which then admits nothing; "hours" may be "22-7". What
-// guests reach of the network: "none"; "listed": the hosts that their job
-// lists; "full": the Internet too.
+// A field that is absent or null limits nothing; "hours" may be "22-7". What "rings" says is in node/rings.h.
 //
 // "owner_first" says when the owner needs the PC:
 //
@@ -22,21 +20,17 @@
 #include "base/result.h"
 #include "core/node/agent.h"
 #include "presence/tariff.h"
-#include "sandbox/sandbox.h"
 
 namespace hearth::node {
 
 // `silent` is what holds where the text says nothing; `machine` what there is at most. Errors: kInvalidArgument (which
-// field, what is allowed).
+// field, what is allowed). Whom the owner admits is left out: see node/rings.h.
 Result<Policy> parse_policy(std::string_view json, const Policy& silent, const Resources& machine);
 
 // The tariff of the policy that the JSON is, if there is one. Errors: kInvalidArgument.
 Result<std::optional<presence::Tariff>> parse_tariff(std::string_view json);
 // The "disk_bytes" of the same text: of cache and environments together; `absent` if it says nothing. At least 64 MiB.
 Result<std::uint64_t> parse_disk_limit(std::string_view json, std::uint64_t absent);
-
-// The "isolation" of the same text, "fence" or "microvm": the level at which guests run. Errors: kInvalidArgument.
-Result<sandbox::Level> parse_isolation(std::string_view json);
 
 // What holds for a node whose owner said nothing: every core and GPU, and 80 % of the memory. Where the pool is this
 // PC's own, what runs is its owner's: it goes on while they are here, and on battery. On a PC that works for another's

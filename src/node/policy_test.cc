@@ -48,14 +48,6 @@ TEST(Policy, TakesLimits) {
   EXPECT_EQ(parse(R"({"hours": "0-24"})")->to_minute, 0) << "the day's end is its beginning";
 }
 
-TEST(Policy, AdmitsToTheNetworkOnlyWhatItSays) {
-  EXPECT_EQ(parse("{}")->admits, Admission{});
-  EXPECT_EQ(parse(R"({"net": null})")->admits, Admission{});
-  EXPECT_EQ(parse(R"({"net": {"guests": "none"}})")->admits, Admission{});
-  EXPECT_EQ(parse(R"({"net": {"guests": "listed"}})")->admits, Admission{.listed_hosts = true});
-  EXPECT_EQ(parse(R"({"net": {"guests": "full"}})")->admits, (Admission{.listed_hosts = true, .full_network = true}));
-}
-
 TEST(Policy, RefusesNonsense) {
   for (const char* json : {"",
                            "x",
@@ -67,10 +59,6 @@ TEST(Policy, RefusesNonsense) {
                            R"({"cores": "2"})",
                            R"({"memory_bytes": -5})",
                            R"({"draining": "yes"})",
-                           R"({"net": "listed"})",
-                           R"({"net": {}})",
-                           R"({"net": {"guests": "all"}})",
-                           R"({"net": {"guests": true}})",
                            R"({"hours": 22})",
                            R"({"hours": "22"})",
                            R"({"hours": "25-7"})",
@@ -117,14 +105,6 @@ TEST(Policy, HoldsTheTariff) {
   EXPECT_EQ((*tariff)->price_at(600), 300U);
   EXPECT_FALSE(parse_tariff(R"({"owner_first": {"tariff": "cheap"}})"));
   EXPECT_FALSE(parse_tariff(R"({"owner_first": {"tariff": 1}})"));
-}
-
-TEST(Policy, NamesTheLevelOfIsolation) {
-  EXPECT_EQ(parse_isolation("{}"), sandbox::Level::kFence);
-  EXPECT_EQ(parse_isolation(R"({"isolation": "microvm"})"), sandbox::Level::kMicroVm);
-  for (const char* wrong : {R"({"isolation": "oci"})", R"({"isolation": "none"})", R"({"isolation": 3})"}) {
-    EXPECT_EQ(parse_isolation(wrong).error().code, Code::kInvalidArgument) << wrong;
-  }
 }
 
 }  // namespace

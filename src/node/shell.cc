@@ -37,9 +37,11 @@ std::uint16_t minute_of_day() {
 }
 
 Resources resources_of(const sandbox::Machine& machine) {
+  const auto smallest = std::ranges::min_element(machine.gpus, {}, &sandbox::Gpu::memory_bytes);
   return {.cores = machine.cores,
           .memory_bytes = machine.memory_bytes,
-          .gpus = static_cast<std::uint32_t>(machine.gpus.size())};
+          .gpus = static_cast<std::uint32_t>(machine.gpus.size()),
+          .gpu_memory_bytes = smallest == machine.gpus.end() ? 0 : smallest->memory_bytes};
 }
 
 }  // namespace
@@ -68,7 +70,7 @@ Shell::Shell(World world, std::function<void()> on_revoked)
                  .gpus = world_.machine.gpus,
                  .link = [this] { return connection_.link(); },
                  .admits = [this] { return agent_.admits(); },
-                 .level = [this] { return level_; }},
+                 .level = [this](Ring ring) { return rings_.of(ring).level.value_or(sandbox::Level::kMicroVm); }},
                 {.prepared =
                      [this](AttemptId attempt, bool succeeded) {
                        agent_.on_prepared(attempt, succeeded, world_.loop.now());
@@ -156,42 +158,73 @@ net::Async<void> Shell::look_around_for_ever() {
 net::Async<void> Shell::read_policy() {
   std::filesystem::path file = world_.directory / "policy.json";
   std::string text = co_await world_.workers.run([&file] { return read_small_file(file); });
-  if (policy_read_ && text == policy_text_) co_return;
+  std::string swap_risk = co_await world_.workers.run([this] { return world_.host.swap_risk(); });
+  if (policy_read_ && text == policy_text_ && swap_risk == swap_risk_) co_return;
+  swap_risk_ = std::move(swap_risk);
   policy_read_ = true;
   policy_text_ = text;
-  Result<Policy> policy = parse_policy(text.empty() ? "{}" : text, silent_policy(machine_, world_.own_pool), machine_);
-  const Result<std::uint64_t> disk = parse_disk_limit(text.empty() ? "{}" : text, world_.disk_bytes);
+  if (text.empty()) text = "{}";
+  Result<Policy> policy = parse_policy(text, silent_policy(machine_, world_.own_pool), machine_);
+  const Result<std::uint64_t> disk = parse_disk_limit(text, world_.disk_bytes);
+  const Result<Rings> rings = Rings::parse(text);
   if (disk) world_.environments.set_limit(*disk);
-  if (!policy || !disk) {
-    if (policy) policy = std::unexpected(disk.error());
-    log_warning("the limits are left as they were: " + policy.error().message);
+  if (!policy || !disk || !rings) {
+    const Error& error = !policy ? policy.error() : !disk ? disk.error() : rings.error();
+    log_warning("the limits are left as they were: " + error.message);
     co_return;
   }
-  if (std::string lack = world_.host.full_network_lack(); policy->admits.full_network && !lack.empty()) {
-    log_warning("what the owner allows is not to be had: " + lack);
-    policy->admits.full_network = false;
-  }
-  policy->lack = co_await take_level(text.empty() ? "{}" : text);
+  take_rings(*rings, *policy);
   agent_.on_policy(*policy, world_.loop.now());
-  Result<std::optional<presence::Tariff>> tariff = parse_tariff(text.empty() ? "{}" : text);
+  Result<std::optional<presence::Tariff>> tariff = parse_tariff(text);
   if (!tariff) log_warning("no price of electricity is known: " + tariff.error().message);
   owner_.set_tariff(tariff ? *tariff : std::nullopt);
   pump();
 }
 
-// Why nothing may run at the level that the owner wants; empty if it may.
-net::Async<std::string> Shell::take_level(std::string policy) {
-  const Result<sandbox::Level> wanted = parse_isolation(policy);
-  if (!wanted) co_return wanted.error().message;
-  level_ = *wanted;
-  if (level_ == sandbox::Level::kFence) co_return "";  // without which there would be no node
+void Shell::take_rings(const Rings& rings, Policy& policy) {
+  rings_ = rings;
+  const std::string lack = world_.host.full_network_lack();
+  std::set<sandbox::Level> had;
+  bool all_tried = true;
+  for (const sandbox::Level level : rings_.levels()) {
+    const auto tried = levels_.find(level);
+    all_tried = all_tried && tried != levels_.end();
+    if (tried != levels_.end() && tried->second.empty()) had.insert(level);
+  }
+  for (const Ring ring : kRings) {
+    if (!rings_.of(ring).full_network || lack.empty()) continue;
+    log_warning("what the owner allows is not to be had: " + lack);
+    rings_.of(ring).full_network = false;
+  }
+  policy.admits = rings_.admission(had);
+  if (!swap_risk_.empty()) {
+    log_warning("only tasks of ring home are taken: " + swap_risk_);
+    policy.admits = policy.admits.of(Ring::kHome);
+  }
+  policy.lack = lack_of_level();
+  if (!all_tried && !std::exchange(trying_levels_, true)) world_.loop.spawn(try_levels());
+}
+
+// A level counts once one has been started at it; that takes seconds, so the node is up meanwhile.
+net::Async<void> Shell::try_levels() {
   const std::vector<sandbox::LevelReport> reports =
       co_await world_.workers.run([this] { return world_.host.levels(); });
-  for (const sandbox::LevelReport& report : reports) {
-    if (report.level == level_ && report.passed) co_return "";
-    if (report.level == level_) co_return "its owner wants microVMs, which this PC cannot run: " + report.detail;
-  }
-  co_return "its owner wants microVMs, which this PC cannot run";
+  trying_levels_ = false;
+  for (const sandbox::LevelReport& report : reports) levels_[report.level] = report.passed ? "" : report.detail;
+  for (const sandbox::Level level : rings_.levels()) levels_.try_emplace(level, "this PC has nothing to run it");
+  policy_read_ = false;
+  co_await read_policy();
+}
+
+// Why the owner's own people may not run here at the level that the owner wants; empty if they may.
+std::string Shell::lack_of_level() const {
+  const std::optional<sandbox::Level> wanted = rings_.of(Ring::kHome).level;
+  if (!wanted) return "";
+  const auto tried = levels_.find(*wanted);
+  const std::string level(sandbox::name_of(*wanted));
+  if (tried == levels_.end()) return "isolation level " + level + ", which its owner wants, is being tried";
+  return tried->second.empty() ? ""
+                               : "its owner wants isolation level " + level + ", which fails here: " + tried->second;
 }
 
 Status Shell::make_status() const {
@@ -319,6 +352,7 @@ void Shell::on_assign(const v1::HubFrame& frame) {
       auto order = std::make_shared<JobOrder>();
       order->spec = assign.spec();
       order->owner = assign.owner();
+      order->ring = from_proto(assign.ring());
       order->trees.assign(assign.dependency_outputs().begin(), assign.dependency_outputs().end());
       if (assign.has_environment()) order->environment = assign.environment();
       if (assign.spec().has_inputs()) order->trees.push_back(assign.spec().inputs());

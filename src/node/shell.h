@@ -13,6 +13,7 @@
 #include "node/connection.h"
 #include "node/executor.h"
 #include "node/owner_watch.h"
+#include "node/rings.h"
 #include "node/status.h"
 
 namespace hearth::node {
@@ -60,7 +61,9 @@ class Shell {
   net::Async<void> tick_for_ever();
   net::Async<void> look_around_for_ever();
   net::Async<void> read_policy();
-  net::Async<std::string> take_level(std::string policy);
+  void take_rings(const Rings& rings, Policy& policy);
+  net::Async<void> try_levels();
+  std::string lack_of_level() const;
   net::Async<void> tell_status();
   Status make_status() const;
 
@@ -86,7 +89,11 @@ class Shell {
   net::Event deadline_changed_;
   Time sleeping_until_;
   std::string policy_text_;
-  sandbox::Level level_ = sandbox::Level::kFence;
+  Rings rings_;
+  std::string swap_risk_;
+  // Those that were tried, and what failed; empty: nothing. Without the fence there would be no node.
+  std::map<sandbox::Level, std::string> levels_ = {{sandbox::Level::kFence, ""}};
+  bool trying_levels_ = false;
   bool policy_read_ = false;
   bool revoked_ = false;
   std::optional<Status> told_;

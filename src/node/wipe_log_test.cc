@@ -21,6 +21,7 @@ class FakeHost final : public sandbox::Host {
   std::vector<sandbox::Check> self_test() override { return {}; }
   std::vector<sandbox::LevelReport> levels() override { return {}; }
   std::string full_network_lack() const override { return ""; }
+  std::string swap_risk() const override { return ""; }
   std::vector<std::string> traces(const std::string& name) const override {
     return name == "7-0-1" ? remains : std::vector<std::string>();
   }

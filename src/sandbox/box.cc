@@ -281,14 +281,18 @@ void Box::kill() {
 
 Result<void> Box::freeze() {
   frozen_ = true;
-  Result<void> done = cgroup_->freeze();
+  Result<void> done = shared_.cgroups->has(Controller::kFreezer) ? cgroup_->freeze()
+                      : guest_                                   ? guest_->stop()
+                                                                 : Result<void>();
   if (!done) static_cast<void>(thaw());
   return done;
 }
 
 Result<void> Box::thaw() {
   frozen_ = false;
-  return cgroup_->thaw();
+  if (shared_.cgroups->has(Controller::kFreezer)) return cgroup_->thaw();
+  if (guest_) guest_->go_on();
+  return {};
 }
 
 Result<void> Box::require_ended() const {

@@ -82,6 +82,7 @@ class CgroupTree {
   CgroupTree& operator=(const CgroupTree&) = delete;
 
   bool has(Controller controller) const { return places_[static_cast<std::size_t>(controller)].has_value(); }
+  bool keeps_memory_from_swap() const;
   std::string version() const;  // "cgroup v2", "cgroup v1", "no cgroup"
 
   // Groups of that name that there are.

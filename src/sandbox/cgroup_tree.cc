@@ -232,6 +232,13 @@ CgroupTree::~CgroupTree() {
   for (const std::string& directory : directories_) remove_group(directory);
 }
 
+bool CgroupTree::keeps_memory_from_swap() const {
+  const auto& memory = places_[static_cast<std::size_t>(Controller::kMemory)];
+  if (!memory) return false;
+  const char* limit = memory->v2 ? "/memory.swap.max" : "/memory.memsw.limit_in_bytes";
+  return ::access((memory->directory + limit).c_str(), W_OK) == 0;
+}
+
 std::string CgroupTree::version() const {
   for (const auto& place : places_) {
     if (place) return place->v2 ? "cgroup v2" : "cgroup v1";

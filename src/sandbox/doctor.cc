@@ -91,7 +91,7 @@ void check_controllers(const Shared& shared, std::vector<Check>& checks) {
   };
   add(Controller::kPids, "process limit", "only the user's limit on processes");
   add(Controller::kCpu, "processor share", "guests compete with the owner's programs as equals");
-  add(Controller::kFreezer, "freezer", "guests cannot be paused");
+  add(Controller::kFreezer, "freezer", "guests are paused by signals, one process after the other");
 }
 
 }  // namespace
@@ -119,6 +119,13 @@ std::vector<Check> run_self_test(Host& host, const Shared& shared) {
   check_fence(host, checks);
   check_memory(host, shared, checks);
   check_controllers(shared, checks);
+  const std::string risk = host.swap_risk();
+  checks.push_back({.name = "guests' memory stays off the disk",
+                    .ok = risk.empty(),
+                    .required = false,
+                    .detail = risk.empty() ? "no swap that is not encrypted can hold it"
+                                           : "only home's tasks are taken, for others it is not good enough",
+                    .remedy = risk});
   return checks;
 }
 

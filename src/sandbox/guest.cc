@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
+#include <thread>
 
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "sandbox/process_tree.h"
 
 namespace hearth::sandbox {
 namespace {
@@ -131,6 +134,10 @@ void Guest::adopt_init(pid_t pid) {
   pid_t parent = parent_of(pid);
   if (!init || (parent != outer_pid_ && parent != ::getpid())) return;
   init_ = std::move(init);
+  {
+    const std::lock_guard lock(init_mutex_);
+    init_pid_ = pid;
+  }
   if (plan_.network) open_network(pid);
   if (kill_wanted_) kill_now();
 }
@@ -157,6 +164,25 @@ void Guest::kill() {
     self->kill_wanted_ = true;
     self->kill_now();
   });
+}
+
+Result<void> Guest::stop() {
+  constexpr int kRounds = 1'000;
+  constexpr std::chrono::milliseconds kRound(2);
+  for (int round = 0; round < kRounds && !finished(); ++round) {
+    {
+      const std::lock_guard lock(init_mutex_);
+      if (init_pid_ != 0) return stop_tree(init_pid_);
+    }
+    std::this_thread::sleep_for(kRound);
+  }
+  if (finished()) return {};
+  return fail(Code::kDeadlineExceeded, "the program does not come to its start");
+}
+
+void Guest::go_on() {
+  const std::lock_guard lock(init_mutex_);
+  if (init_pid_ != 0) continue_tree(init_pid_);
 }
 
 // The end of process 1 ends every process of the sandbox. Before there is one there is nothing but bubblewrap's own
@@ -197,6 +223,10 @@ void Guest::on_outer_end() {
 void Guest::on_init_end() {
   auto self = shared_from_this();
   close_watch(init_watch_, init_);
+  {
+    const std::lock_guard lock(init_mutex_);
+    init_pid_ = 0;
+  }
   int how = 0;
   int value = 0;
   count_usage(init_.get(), how, value);

@@ -40,8 +40,12 @@ class Guest : public std::enable_shared_from_this<Guest> {
 
   Guest(Reactor& reactor, Plan plan);
 
-  void open_gate();       // lets the program run; any thread
-  void kill();            // any thread
+  void open_gate();  // lets the program run; any thread
+  void kill();       // any thread
+  // Holds all its processes still by signals. Errors: kDeadlineExceeded if they do not within 2 s. Not on the reactor's
+  // thread, which learns of the program's start and end meanwhile.
+  Result<void> stop();
+  void go_on();
   void wait();            // until on_exit has returned; not on the reactor's thread
   bool finished() const;  // on_exit has been called
 
@@ -82,6 +86,9 @@ class Guest : public std::enable_shared_from_this<Guest> {
   int exit_code_ = -1;
   std::uint64_t start_micros_ = 0;
   Exit exit_;
+
+  std::mutex init_mutex_;
+  pid_t init_pid_ = 0;  // guarded by init_mutex_; while it is not waited for, the number is its own
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -15,6 +15,7 @@
 #include "sandbox/levels.h"
 #include "sandbox/microvm/microvm.h"
 #include "sandbox/seccomp.h"
+#include "sandbox/swap.h"
 #include "sandbox/traces.h"
 
 namespace hearth::sandbox {
@@ -47,6 +48,7 @@ class HostOfBoxes final : public Host {
   std::vector<Check> self_test() override { return run_self_test(*this, shared_); }
   std::vector<std::string> traces(const std::string& name) const override { return find_traces(shared_, name); }
   std::string full_network_lack() const override { return shared_.network_tools.missing(); }
+  std::string swap_risk() const override;
   std::string description() const override { return "fence (L1), " + shared_.cgroups->version(); }
 
  private:
@@ -55,6 +57,15 @@ class HostOfBoxes final : public Host {
   std::once_flag levels_tried_;
   std::vector<LevelReport> levels_;
 };
+
+std::string HostOfBoxes::swap_risk() const {
+  if (shared_.cgroups->keeps_memory_from_swap()) return "";
+  const std::vector<std::string> spaces = plain_swap();
+  if (spaces.empty()) return "";
+  return "what guests have in memory may be written to swap that is not encrypted (" + spaces.front() +
+         "): encrypt it, switch it off with swapoff -a, or run the node where it may make control groups that limit "
+         "swap";
+}
 
 HostOfBoxes::~HostOfBoxes() {
   shared_.reactor.reset();
@@ -94,7 +105,7 @@ Result<Fd> lock_state_directory(const std::filesystem::path& directory) {
   return lock;
 }
 
-Result<void> fill_place(const std::string& place, const GuestUser& user) {
+Result<void> fill_place(const std::string& place) {
   GuestUser self{.drop = false, .uid = ::geteuid(), .gid = ::getegid()};
   // Guests walk through it to their own directory and can list nothing.
   Result<void> done = mount_tmpfs(place, {.bytes = kPlaceBytes, .files = 100'000, .mode = 0711, .owner = self});
@@ -108,7 +119,6 @@ Result<void> fill_place(const std::string& place, const GuestUser& user) {
     }
   }
   if (!done) static_cast<void>(unmount(place));
-  static_cast<void>(user);
   return done;
 }
 
@@ -132,7 +142,7 @@ Result<std::unique_ptr<Host>> Host::open(const Options& options) {
   Result<std::string> place = choose_place(state_directory, *user);
   if (!place) return std::unexpected(place.error());
   shared.place = *place;
-  Result<void> filled = fill_place(*place, *user);
+  Result<void> filled = fill_place(*place);
   if (!filled) return fail(Code::kFailedPrecondition, "setting up the sandbox: " + filled.error().message);
   // Process 1 of a sandbox outlives bubblewrap by a moment; as our child it stays known until it is waited for.
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return fail_errno(errno, "becoming a subreaper");

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::array kLevels = {Level::kFence, Level::kOci, Level::kMicroVm};
 constexpr Limits kTrialLimits{.cores = 1, .memory_bytes = 256ULL << 20, .scratch_bytes = 16ULL << 20};
-constexpr Duration kPatience = seconds(30);
+constexpr Duration kPatience = seconds(120);  // a PC that has just been switched on is busy
 
 // An error's sentence says what to do after its last semicolon.
 void tell(const std::string& message, LevelReport& report) {

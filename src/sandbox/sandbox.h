@@ -64,7 +64,7 @@ struct Setup {
 };
 
 struct MicroVmOptions {
-  std::filesystem::path directory;  // a Debian kernel package unpacked (tools/fetch_kernel); empty: no microVMs
+  std::filesystem::path directory;  // a Debian kernel package unpacked (hearth microvm fetch); empty: no microVMs
   std::string qemu = "qemu-system-x86_64";
   // Without the processor's help. QEMU's authors promise no isolation for that, so it is for tests and nothing else.
   bool insecure_tcg_for_tests = false;
@@ -218,6 +218,10 @@ class Host {
 
   // Why no guest can have Network::Kind::kFull here, with the remedy; empty if it can.
   virtual std::string full_network_lack() const = 0;
+
+  // How what guests have in memory may come to lie on this machine's disk in clear, with the remedy; empty if it
+  // cannot.
+  virtual std::string swap_risk() const = 0;
 
   // What there still is on this machine that bears the name of a sandbox: control groups (and with them processes),
   // mounts, files, sockets. Empty after the sandbox's end, and after open() for what a crash left; a node signs that.

@@ -30,6 +30,7 @@ JobRow job_row(std::uint64_t id) {
   JobRow job;
   job.request = {{id}, {3}, 10, {2, std::uint64_t{1} << 33U, 1}, 4, {}};
   job.spec = std::string("\0spec", 5);
+  job.ring = Ring::kFriend;
   job.environment = std::string("\0image", 6);
   job.request_id = "request-" + std::to_string(id);
   job.submitted = {1'700'000'000'123};
@@ -41,7 +42,7 @@ TaskRow task_row(std::uint64_t job, std::uint32_t index, pool::TaskState state) 
 }
 
 DeviceRow device_row(std::uint64_t id, const std::string& name) {
-  return {{id}, name, 2, 1, "key of " + name, {5}, {6}, false};
+  return {{id}, name, 2, 1, "key of " + name, {5}, {6}, false, Ring::kMember};
 }
 
 Batch job_batch(std::uint64_t id) {
@@ -70,6 +71,7 @@ void expect_same(const JobRow& got, const JobRow& want) {
   EXPECT_EQ(got.request.retries, want.request.retries);
   EXPECT_EQ(got.request.after, want.request.after);
   EXPECT_EQ(got.spec, want.spec);
+  EXPECT_EQ(got.ring, want.ring);
   EXPECT_EQ(got.environment, want.environment);
   EXPECT_EQ(got.request_id, want.request_id);
   EXPECT_EQ(got.submitted, want.submitted);
@@ -398,6 +400,7 @@ TEST_P(StoreConformance, ReplacesADeviceByItsNumberAndKeepsRevokedOnes) {
   EXPECT_EQ(devices[0].name, "pc");
   EXPECT_EQ(devices[0].role, 2);
   EXPECT_EQ(devices[0].key_kind, 1);
+  EXPECT_EQ(devices[0].ring, Ring::kMember);
   EXPECT_EQ(devices[0].key, "key of pc");
   EXPECT_EQ(devices[0].paired.unix_millis, 5);
   EXPECT_TRUE(devices[1].revoked);

@@ -16,6 +16,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "core/admission.h"
 #include "core/pool/pool.h"
 
 namespace hearth::store {
@@ -23,6 +24,7 @@ namespace hearth::store {
 struct JobRow {
   pool::JobRequest request;  // what decisions need
   std::string spec;          // a serialized hearth.v1.JobSpec, opaque here; at most 1 MiB
+  Ring ring = Ring::kHome;   // its owner's when it was submitted
   std::string environment;   // a serialized hearth.v1.Blob, opaque here: the image that it runs in; empty: "host"
   std::string request_id;    // the client's 16 bytes, which no other job of this owner has; empty: none
   WallTime submitted;
@@ -51,7 +53,8 @@ struct DeviceRow {
   std::string key;            // SubjectPublicKeyInfo, DER; unique among devices that are not revoked
   WallTime paired;
   WallTime last_seen;
-  bool revoked = false;  // the row stays: its number is never given again and old jobs name it
+  bool revoked = false;     // the row stays: its number is never given again and old jobs name it
+  Ring ring = Ring::kHome;  // how far its jobs are trusted
 };
 
 struct EnvironmentRow {

@@ -63,7 +63,7 @@ class NetworkTest : public PoolFixture {
     const bool known = eventually(seconds(60), [&] {
       const auto nodes = nlohmann::json::parse(pool().cli({"nodes", "--json"}).out, nullptr, false);
       if (nodes.is_discarded() || nodes["nodes"].empty() || !nodes["nodes"][0].contains("admits")) return false;
-      const auto& admits = nodes["nodes"][0]["admits"];
+      const auto& admits = nodes["nodes"][0]["admits"][0];  // home's
       return admits["listed_hosts"] == (what != "none") && admits["full_network"] == (what == "full");
     });
     ASSERT_TRUE(known) << pool().cli({"nodes", "--json"}).out;
@@ -121,7 +121,7 @@ TEST_F(NetworkTest, ATaskThatAsksWaitsForAnOwnerWhoAdmitsIt) {
   ASSERT_EQ(detached.exit_code, 0) << detached.err;
   const std::string job = detached.out.substr(0, detached.out.find('\n'));
   const Ended why = pool().cli({"why", job});
-  EXPECT_THAT(why.out, HasSubstr("hearth limit --net listed"));
+  EXPECT_THAT(why.out, HasSubstr("hearth limit --for home --net listed"));
   allow("listed");
   EXPECT_TRUE(
       eventually(seconds(60), [&] { return pool().cli({"why", job}).out.find("has ended") != std::string::npos; }));

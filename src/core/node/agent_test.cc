@@ -272,12 +272,13 @@ TEST(Agent, ASmallerLimitKillsNothingAndStartsNothingUntilItFits) {
 
 TEST(Agent, SaysWhatTheOwnerAdmits) {
   World world;
+  constexpr Admission kFriends(Ring::kFriend, {Right::kRun, Right::kListedHosts});
   EXPECT_EQ(world.agent.admits(), Admission{}) << "nothing unless the owner says so";
-  world.agent.on_policy({.limit = cores(4), .admits = {.listed_hosts = true}}, world.now);
+  world.agent.on_policy({.limit = cores(4), .admits = kFriends}, world.now);
   const auto offers = world.take<SendOffer>();
   ASSERT_EQ(offers.size(), 1u);
-  EXPECT_TRUE(offers[0].admits.listed_hosts);
-  EXPECT_TRUE(world.agent.admits().listed_hosts);
+  EXPECT_EQ(offers[0].admits, kFriends);
+  EXPECT_EQ(world.agent.admits(), kFriends);
 }
 
 TEST(Agent, HoursWrapPastMidnight) {

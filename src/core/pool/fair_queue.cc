@@ -17,8 +17,8 @@ std::optional<JobId> head_of(const Queue& queue) {
 bool FairQueue::BySize::operator()(const Terms& a, const Terms& b) const {
   const Resources& x = a.resources;
   const Resources& y = b.resources;
-  return std::tie(x.cores, x.memory_bytes, x.gpus, a.admission) <
-         std::tie(y.cores, y.memory_bytes, y.gpus, b.admission);
+  return std::tie(x.cores, x.memory_bytes, x.gpus, x.gpu_memory_bytes, a.admission) <
+         std::tie(y.cores, y.memory_bytes, y.gpus, y.gpu_memory_bytes, b.admission);
 }
 
 void FairQueue::add(Job& job, Time now) {

@@ -171,12 +171,14 @@ TEST(NodeEvents, ATaskGoesOnlyWhereItIsAdmitted) {
   World world;
   world.join(kFirst, 4);
   const JobId job{++world.last_job};
-  constexpr Admission kListed{.listed_hosts = true};
+  constexpr Admission kListed(Ring::kHome, {Right::kRun, Right::kListedHosts});
+  constexpr Admission kFull(Ring::kHome, {Right::kRun, Right::kFullNetwork});
   ASSERT_TRUE(world.pool.on_submit({job, kAnn, 2, cores(1), 0, {}, kListed}, world.now));
   world.settle();
   EXPECT_EQ(world.view(job).running, 0u);
   EXPECT_EQ(world.cause(job), Cause::kNotAdmitted);
   EXPECT_EQ(world.pool.why(job, world.now)->nodes, 1u);
+  EXPECT_EQ(world.pool.why(job, world.now)->lacking, kListed);
   const JobId plain = world.submit(1);
   EXPECT_EQ(world.view(plain).running, 1u) << "nobody waits behind it";
 
@@ -189,10 +191,26 @@ TEST(NodeEvents, ATaskGoesOnlyWhereItIsAdmitted) {
   world.settle();
   EXPECT_EQ(world.view(job).running, 1u);
   EXPECT_EQ(world.cause(job), Cause::kNotAdmitted);
-  world.pool.on_node_hello(kSecond, {cores(1), false, {}, {.full_network = true}}, world.now);
+  world.pool.on_node_hello(kSecond, {cores(1), false, {}, kFull}, world.now);
   world.settle();
   EXPECT_EQ(world.leased(kSecond), 0u) << "each is granted by itself";
-  world.pool.on_node_hello(kSecond, {cores(1), false, {}, {true, true}}, world.now);
+  world.pool.on_node_hello(kSecond, {cores(1), false, {}, kListed | kFull}, world.now);
+  world.settle();
+  EXPECT_EQ(world.leased(kSecond), 1u);
+}
+
+TEST(NodeEvents, AStrangersTaskWaitsForANodeWhoseOwnerAdmitsStrangers) {
+  World world;
+  constexpr Admission kHome(Ring::kHome, {Right::kRun, Right::kHostFiles});
+  constexpr Admission kStranger(Ring::kStranger, {Right::kRun});
+  world.pool.on_node_hello(kFirst, {cores(4), false, {}, kHome}, world.now);
+  const JobId job{++world.last_job};
+  ASSERT_TRUE(world.pool.on_submit({job, kAnn, 1, cores(1), 0, {}, kStranger}, world.now));
+  world.settle();
+  EXPECT_EQ(world.leased(kFirst), 0u);
+  EXPECT_EQ(world.cause(job), Cause::kNotAdmitted);
+  EXPECT_EQ(world.pool.why(job, world.now)->lacking, kStranger);
+  world.pool.on_node_hello(kSecond, {cores(1), false, {}, kHome | kStranger}, world.now);
   world.settle();
   EXPECT_EQ(world.leased(kSecond), 1u);
 }

@@ -62,7 +62,7 @@ struct JobRequest {
   Resources per_task;
   std::uint32_t retries = 0;
   std::vector<JobId> after;  // known jobs
-  Admission admission = {};  // follows from the job's specification, so no store keeps it
+  Admission admission = {};  // follows from the job's specification and its owner's ring, so no store keeps it
 
   Terms needs() const { return {per_task, admission}; }  // of one task
 };
@@ -161,9 +161,10 @@ struct Why {
   Cause cause = Cause::kEnded;
   std::vector<JobId> jobs;  // at most 10
   Resources largest_offer;  // with kTooLarge: the largest node's
-  std::uint32_t nodes =
-      0;          // with kBusy and kNodesClosed: how many could take it; with kNotAdmitted: how many are large enough
-  Duration wait;  // with kBackoff
+  // With kBusy and kNodesClosed: how many could take it; with kNotAdmitted: how many are large enough.
+  std::uint32_t nodes = 0;
+  Duration wait;      // with kBackoff
+  Admission lacking;  // with kNotAdmitted: what none of those grants; empty: each is granted by some, all by none
 };
 
 // --- restoring

@@ -21,6 +21,7 @@ class RoomIndex {
     std::uint32_t free_cores = 0;
     std::uint32_t cores = 0;
     std::uint32_t free_gpus = 0;
+    std::uint64_t gpu_memory = 0;
     Admission admits;
     bool operator==(const Bucket&) const = default;
   };

@@ -43,15 +43,24 @@ TEST_F(RoomIndexTest, MemoryAndGpusDecideToo) {
   EXPECT_EQ(index_.find_tightest({{1, 101, 0}, {}}), nullptr);
 }
 
+TEST_F(RoomIndexTest, TheSmallestGpuThatSufficesIsTaken) {
+  node(1, {4, 100, 2, 24});
+  Node& small = node(2, {4, 100, 2, 8});
+  EXPECT_EQ(index_.find_tightest({{1, 10, 1, 8}, {}}), &small);
+  EXPECT_EQ(index_.find_tightest({{1, 10, 1, 9}, {}})->id, NodeId{1});
+  EXPECT_EQ(index_.find_tightest({{1, 10, 1, 25}, {}}), nullptr);
+}
+
 TEST_F(RoomIndexTest, NodesThatAdmitMoreAreKeptForThoseWhoNeedIt) {
+  constexpr Admission kListed(Ring::kHome, {Right::kListedHosts});
   Node& open = node(1, {4, 100, 0});
-  open.admits = {.listed_hosts = true};
+  open.admits = kListed;
   index_.update(open, true);
   Node& plain = node(2, {4, 100, 0});
   EXPECT_EQ(index_.find_emptiest({{1, 10, 0}, {}}), &plain);
-  EXPECT_EQ(index_.find_emptiest({{1, 10, 0}, {.listed_hosts = true}}), &open);
-  EXPECT_EQ(index_.find_tightest({{1, 10, 0}, {.listed_hosts = true}}), &open);
-  EXPECT_EQ(index_.find_emptiest({{1, 10, 0}, {.full_network = true}}), nullptr);
+  EXPECT_EQ(index_.find_emptiest({{1, 10, 0}, kListed}), &open);
+  EXPECT_EQ(index_.find_tightest({{1, 10, 0}, kListed}), &open);
+  EXPECT_EQ(index_.find_emptiest({{1, 10, 0}, Admission(Ring::kHome, {Right::kFullNetwork})}), nullptr);
 }
 
 TEST_F(RoomIndexTest, FollowsItsNodes) {

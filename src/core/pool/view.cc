@@ -44,6 +44,7 @@ struct Survey {
   std::uint32_t large_enough = 0;
   std::uint32_t admitting = 0;  // and large enough
   std::uint32_t open = 0;       // and all that
+  Admission granted;            // by any that is large enough
   Resources largest;
 };
 
@@ -55,6 +56,7 @@ Survey survey(const NodeTable& nodes, const Terms& needs) {
     if (is_larger(node.offered, found.largest)) found.largest = node.offered;
     if (!needs.resources.fits_in(node.offered)) continue;
     ++found.large_enough;
+    found.granted = found.granted | node.admits;
     if (!node.could_take(needs)) continue;
     ++found.admitting;
     if (!node.closed) ++found.open;
@@ -109,6 +111,7 @@ std::optional<Why> Pool::why(JobId id, Time now) const {
   } else if (found.admitting == 0) {
     why.cause = Cause::kNotAdmitted;
     why.nodes = found.large_enough;
+    why.lacking = needs.admission - found.granted;
   } else if (found.open == 0) {
     why.cause = Cause::kNodesClosed;
     why.nodes = found.admitting;

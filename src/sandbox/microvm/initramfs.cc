@@ -127,18 +127,16 @@ Result<Kernel> find_kernel(const std::filesystem::path& directory) {
       if (std::filesystem::is_directory(modules, error)) return Kernel{entry.path(), modules, version};
     }
   }
-  return fail(Code::kFailedPrecondition, "there is no kernel for microVMs in " + directory.string() +
-                                             "; fetch one, from Hearth's sources, with: tools/fetch_kernel " +
-                                             directory.string());
+  return fail(Code::kFailedPrecondition,
+              "there is no kernel for microVMs in " + directory.string() + "; fetch one with: hearth microvm fetch");
 }
 
 Result<std::string> build_initramfs(const Kernel& kernel) {
   Modules modules(kernel.modules);
   if (modules.empty()) {
-    return fail(
-        Code::kFailedPrecondition,
-        "the kernel in " + kernel.modules.string() +
-            " has no modules that can be read; fetch it again, from Hearth's sources, with: tools/fetch_kernel DIR");
+    return fail(Code::kFailedPrecondition,
+                "the kernel in " + kernel.modules.string() +
+                    " has no modules that can be read; fetch it again with: hearth microvm fetch");
   }
   for (const char* name : kNeeded) modules.take(name);
   for (const char* name : kWelcome) modules.take(name);

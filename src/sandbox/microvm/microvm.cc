@@ -58,8 +58,7 @@ MicroVm::MicroVm(World world) : world_(std::move(world)), ready_(install()) {}
 
 Result<void> MicroVm::install() {
   if (world_.options.directory.empty()) {
-    return fail(Code::kFailedPrecondition,
-                "microVMs are not set up here; set them up with: tools/fetch_kernel HOME/node/microvm");
+    return fail(Code::kFailedPrecondition, "microVMs are not set up here; set them up with: hearth microvm fetch");
   }
   Result<Kernel> kernel = find_kernel(world_.options.directory);
   if (!kernel) return std::unexpected(kernel.error());

@@ -1,5 +1,5 @@
 // Real machines, by emulation: slow, so there are few. What they need is not everywhere: a Debian kernel package,
-// unpacked (HEARTH_TEST_KERNEL names the directory, see tools/fetch_kernel), QEMU, mksquashfs. KVM is not tested.
+// unpacked (HEARTH_TEST_KERNEL names the directory, see HACKING.md), QEMU, mksquashfs. KVM is not tested.
 #include <cstdlib>
 #include <fstream>
 

@@ -12,7 +12,7 @@ namespace {
 // What SqliteStore reads into a JobRow and a TaskRow, in its order.
 constexpr std::string_view kJobColumns =
     "id, state, owner, tasks, cores, memory_bytes, gpus, retries, submitted, started, ended, request_id, spec, "
-    "environment";
+    "environment, ring";
 constexpr std::string_view kTaskColumns = "task, state, epoch, attempts, failures, node, started, ended";
 
 std::string writing_sql(Query query) {
@@ -22,11 +22,12 @@ std::string writing_sql(Query query) {
     case Query::kCommit:
       return "COMMIT";
     case Query::kPutDevice:  // no REPLACE: that would delete the other device that has the name
-      return "INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET "
-             "name = ?2, role = ?3, key_kind = ?4, key = ?5, paired = ?6, last_seen = ?7, revoked = ?8";
+      return "INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO UPDATE SET "
+             "name = ?2, role = ?3, key_kind = ?4, key = ?5, paired = ?6, last_seen = ?7, revoked = ?8, ring = ?9";
     case Query::kInsertJob:
-      return fmt::format("INSERT INTO jobs ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-                         kJobColumns);
+      return fmt::format(
+          "INSERT INTO jobs ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+          kJobColumns);
     case Query::kInsertAfter:
       return "INSERT INTO job_after VALUES (?1, ?2, ?3)";
     case Query::kChangeJob:
@@ -61,7 +62,7 @@ std::string writing_sql(Query query) {
 std::string reading_sql(Query query) {
   switch (query) {
     case Query::kDevices:
-      return "SELECT id, name, role, key_kind, key, paired, last_seen, revoked FROM devices ORDER BY id";
+      return "SELECT id, name, role, key_kind, key, paired, last_seen, revoked, ring FROM devices ORDER BY id";
     case Query::kEnvironments:
       return "SELECT name, sha256, size, description, made FROM environments ORDER BY name";
     case Query::kLiveJobs:

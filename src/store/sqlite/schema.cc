@@ -117,7 +117,13 @@ constexpr const char* kThirdVersion = R"sql(
   ALTER TABLE jobs ADD COLUMN environment BLOB NOT NULL DEFAULT x'';
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion};
+// How far a device is trusted, and was when it asked for a job. Until then all were home.
+constexpr const char* kFourthVersion = R"sql(
+  ALTER TABLE devices ADD COLUMN ring INTEGER NOT NULL DEFAULT 1 CHECK (ring BETWEEN 1 AND 4);
+  ALTER TABLE jobs ADD COLUMN ring INTEGER NOT NULL DEFAULT 1 CHECK (ring BETWEEN 1 AND 4);
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion, kFourthVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

@@ -83,6 +83,7 @@ JobRow read_job(const Rows& rows) {
   job.request_id = rows.bytes(11);
   job.spec = rows.bytes(12);
   job.environment = rows.bytes(13);
+  job.ring = rows.integer<Ring>(14);
   return job;
 }
 
@@ -109,6 +110,7 @@ DeviceRow read_device(const Rows& rows) {
   device.paired = {rows.integer(5)};
   device.last_seen = {rows.integer(6)};
   device.revoked = rows.integer(7) != 0;
+  device.ring = rows.integer<Ring>(8);
   return device;
 }
 
@@ -177,7 +179,8 @@ Result<void> SqliteStore::write(const Batch& batch) {
 
 Result<void> SqliteStore::put(const DeviceRow& device) {
   return queries_[Query::kPutDevice].run(device.id.value, Text{device.name}, device.role, device.key_kind, device.key,
-                                         device.paired.unix_millis, device.last_seen.unix_millis, device.revoked);
+                                         device.paired.unix_millis, device.last_seen.unix_millis, device.revoked,
+                                         static_cast<int>(device.ring));
 }
 
 Result<void> SqliteStore::insert(const JobRow& job) {
@@ -189,7 +192,8 @@ Result<void> SqliteStore::insert(const JobRow& job) {
   const Result<void> inserted = queries_[Query::kInsertJob].run(
       request.id.value, static_cast<int>(job.state), request.owner.value, request.tasks, request.per_task.cores,
       request.per_task.memory_bytes, request.per_task.gpus, request.retries, job.submitted.unix_millis,
-      job.started.unix_millis, job.ended.unix_millis, job.request_id, job.spec, job.environment);
+      job.started.unix_millis, job.ended.unix_millis, job.request_id, job.spec, job.environment,
+      static_cast<int>(job.ring));
   if (!inserted) return inserted;
   int position = 0;
   for (const JobId after : request.after) {

@@ -1,0 +1,53 @@
+#include "hub/convert.h"
+
+namespace hearth::hub {
+
+v1::Moment moment(WallTime time) {
+  v1::Moment made;
+  made.set_unix_millis(time.unix_millis);
+  return made;
+}
+
+v1::Resources to_proto(const Resources& resources) {
+  v1::Resources made;
+  made.set_cores(resources.cores);
+  made.set_memory_bytes(resources.memory_bytes);
+  made.set_gpus(resources.gpus);
+  made.set_gpu_memory_bytes(resources.gpu_memory_bytes);
+  return made;
+}
+
+std::optional<Ring> from_proto(v1::Ring ring) {
+  const bool is_known = ring >= v1::RING_HOME && ring <= v1::RING_STRANGER;
+  return is_known ? std::optional(static_cast<Ring>(ring)) : std::nullopt;
+}
+
+Admission from_proto(const google::protobuf::RepeatedPtrField<v1::Admission>& admissions) {
+  Admission granted;
+  for (const v1::Admission& one : admissions) {
+    const std::optional<Ring> ring = from_proto(one.ring());
+    if (!ring) continue;
+    granted.add(*ring, Right::kRun);
+    if (one.host_files()) granted.add(*ring, Right::kHostFiles);
+    if (one.gpu()) granted.add(*ring, Right::kGpu);
+    if (one.listed_hosts()) granted.add(*ring, Right::kListedHosts);
+    if (one.full_network()) granted.add(*ring, Right::kFullNetwork);
+  }
+  return granted;
+}
+
+Resources from_proto(const v1::Resources& resources) {
+  return {resources.cores(), resources.memory_bytes(), resources.gpus(), resources.gpu_memory_bytes()};
+}
+
+v1::AttemptId to_proto(const AttemptId& attempt) {
+  v1::AttemptId made;
+  made.set_job_id(attempt.task.job.value);
+  made.set_task(attempt.task.index);
+  made.set_epoch(attempt.epoch);
+  return made;
+}
+
+AttemptId from_proto(const v1::AttemptId& attempt) { return {{{attempt.job_id()}, attempt.task()}, attempt.epoch()}; }
+
+}  // namespace hearth::hub

@@ -1,0 +1,22 @@
+// Between the schema's messages and the core's values.
+#pragma once
+
+#include <optional>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "core/admission.h"
+#include "hearth/v1/session.pb.h"
+
+namespace hearth::hub {
+
+v1::Moment moment(WallTime time);
+v1::Resources to_proto(const Resources& resources);
+Resources from_proto(const v1::Resources& resources);
+// Nothing for one that is unspecified or unknown.
+std::optional<Ring> from_proto(v1::Ring ring);
+Admission from_proto(const google::protobuf::RepeatedPtrField<v1::Admission>& admissions);
+v1::AttemptId to_proto(const AttemptId& attempt);
+AttemptId from_proto(const v1::AttemptId& attempt);
+
+}  // namespace hearth::hub
