@@ -20,18 +20,6 @@ using testing::Not;
 
 class LifecycleTest : public PoolFixture {
  protected:
-  void join(Pool& other) {
-    Api owner(pool());
-    Process joining = other.start_cli({"join", invite(owner).links(0), "--name", "second"});
-    ASSERT_TRUE(eventually(seconds(20), [&] { return joining.err().find("shows") != std::string::npos; }))
-        << joining.err();
-    const Ended allowed = pool().cli({"devices", "allow", "second"});
-    ASSERT_EQ(allowed.exit_code, 0) << allowed.err;
-    const Ended joined = joining.wait(seconds(60));
-    ASSERT_EQ(joined.exit_code, 0) << joined.err;
-    other.await_node();
-  }
-
   v1::ListNodesReply nodes() {
     Api api(pool());
     const auto reply = api.call<v1::ListNodesReply>("hearth.v1.NodeService/List", v1::ListNodesRequest());
@@ -171,7 +159,7 @@ TEST_F(LifecycleTest, TheOwnersLimitsHold) {
 
 TEST_F(LifecycleTest, ASecondPcJoinsAndLeaves) {
   Pool& second = add_pool("second");
-  join(second);
+  join(pool(), second, "second");
   EXPECT_EQ(nodes().nodes_size(), 2);
   close_own_node(pool());
   Api api(pool());

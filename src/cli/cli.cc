@@ -119,7 +119,7 @@ class CommandLine {
     text_option(limit, "--cores", limit_.cores, "N", "at most this many cores; 0: none, nothing new is taken");
     text_option(limit, "--memory", limit_.memory, "SIZE", "at most this much memory, for example 8G");
     text_option(limit, "--disk", limit_.disk, "SIZE",
-                "at most this much disk for others' inputs and environments, for example 20G (the default)");
+                "at most this much disk for environments, for example 20G (the default)");
     text_option(limit, "--hours", limit_.hours, "FROM-TO", "only at these hours, for example 22-7 or 8:00-18:30");
     add_ring_options(limit);
     limit.add_flag("--none", limit_.none, "take all limits away first");

@@ -206,8 +206,8 @@ Result<void> get_tasks(const json& status, std::vector<RunningHere>& out) {
     constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     const Result<void> read =
         all({get_count(one, "job", kMost, task.job), get_count(one, "task", kMost, task.task),
-             get_text(one, "name", task.name), get_text(one, "owner", task.owner),
-             get_count(one, "since_unix_millis", kMost, since), get_bool(one, "frozen", task.frozen)});
+             get_text(one, "owner", task.owner), get_count(one, "since_unix_millis", kMost, since),
+             get_bool(one, "frozen", task.frozen)});
     if (!read) return read;
     task.since.unix_millis = static_cast<std::int64_t>(since);
     out.push_back(std::move(task));

@@ -87,7 +87,6 @@ Result<Policy> load_policy(const Home& home);  // no limits if there is none
 struct RunningHere {
   std::uint64_t job = 0;
   std::uint64_t task = 0;
-  std::string name;
   std::string owner;
   WallTime since;
   bool frozen = false;

@@ -46,7 +46,7 @@ std::string describe_this_pc(const Context& context) {
   if (!status) return "";
   std::string text = fmt::format("This PC: {}\n", sentence_of(*status));
   for (const RunningHere& task : status->tasks) {
-    text += fmt::format("  job {}, task {}: {} for {}, since {}{}\n", task.job, task.task, plain(task.name),
+    text += fmt::format("  job {}, task {} for {}, since {}{}\n", task.job, task.task,
                         task.owner.empty() ? "an unnamed device" : plain(task.owner),
                         format_age(task.since, wall_now()), task.frozen ? ", frozen" : "");
   }

@@ -34,7 +34,7 @@ struct Attempt {
   GuestProxy proxy;  // nullptr: no network
   std::unique_ptr<sandbox::Sandbox> box;
   sandbox::Command command;
-  std::vector<blob::Reader> pins;  // large inputs, shown in place from the cache
+  std::vector<blob::Reader> pins;  // large inputs, shown in place; a microVM's image
   sandbox::Level level = sandbox::Level::kFence;
   std::shared_ptr<const Environment> environment;  // kept while it runs in it
   std::vector<std::size_t> gpus;                   // lent to it, by index

@@ -156,6 +156,13 @@ void Executor::wipe(AttemptId attempt) {
   if (found->users == 0) world_.loop.spawn(drop_box(found));
 }
 
+net::Async<void> Executor::forget_inputs() {
+  if (!attempts_.empty() || !leaving_.empty() || world_.inputs.bytes() == 0) co_return;
+  co_await world_.workers.run([this] {
+    for (const blob::Digest& digest : world_.inputs.list()) world_.inputs.remove(digest);
+  });
+}
+
 net::Async<void> Executor::drop_box(AttemptPtr attempt) {
   std::shared_ptr<sandbox::Sandbox> box = std::move(attempt->box);
   std::vector<blob::Reader> pins = std::move(attempt->pins);
@@ -229,8 +236,8 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
   // A cached blob may turn out damaged, or be evicted before it is opened: then it is fetched again.
   constexpr int kTries = 3;
   for (int attempt_number = 1;; ++attempt_number) {
-    Result<void> fetched = co_await fetch_blobs(attempt, blobs_of(*layout));
-    if (!fetched) co_return fail(fetched, "its inputs cannot be had");
+    Result<void> fetched = co_await fetch_blobs(attempt, blobs_of(*layout), world_.inputs);
+    if (!fetched) co_return fail(fetched, "its inputs, which lie in the node's memory, cannot be had");
     if (Result<void> taken = co_await take_environment(attempt); !taken) co_return taken;
     if (attempt->wiped) co_return fail(Code::kCanceled, "nobody wants it any more");
     Result<void> filled = co_await world_.workers.run([&] { return fill_box(*attempt, *layout); });
@@ -253,7 +260,7 @@ net::Async<Result<void>> Executor::take_environment(AttemptPtr attempt) {
   const std::optional<v1::Blob>& image = attempt->job->environment;
   attempt->level = world_.level(attempt->job->ring);
   if (attempt->level == sandbox::Level::kMicroVm) {
-    if (image) co_return co_await fetch_blobs(attempt, {*image});
+    if (image) co_return co_await fetch_blobs(attempt, {*image}, world_.images);
     co_return fail(
         Code::kFailedPrecondition,
         "its PC's owner wants tasks in microVMs, which see nothing of the PC, so the job needs an environment "
@@ -263,7 +270,7 @@ net::Async<Result<void>> Executor::take_environment(AttemptPtr attempt) {
   Result<std::shared_ptr<const Environment>> taken =
       co_await world_.environments.get(*image, [&]() -> net::Async<Result<void>> {
         co_return co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
-          co_return co_await link.transfer.fetch_into(world_.cache, {*image}, {});
+          co_return co_await link.transfer.fetch_into(world_.images, {*image}, {});
         });
       });
   if (!taken) co_return fail(taken, "its environment '" + attempt->job->spec.environment() + "' cannot be had");
@@ -286,19 +293,18 @@ net::Async<Result<Executor::Layout>> Executor::fetch_layout(AttemptPtr attempt) 
   co_return layout;
 }
 
-net::Async<Result<void>> Executor::fetch_blobs(AttemptPtr attempt, std::vector<v1::Blob> blobs) {
+net::Async<Result<void>> Executor::fetch_blobs(AttemptPtr attempt, std::vector<v1::Blob> blobs, blob::BlobStore& into) {
   if (blobs.empty()) co_return Result<void>();
   co_return co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
-    co_return co_await link.transfer.fetch_into(world_.cache, blobs, {});
+    co_return co_await link.transfer.fetch_into(into, blobs, {});
   });
 }
 
 // What the attempt's sandbox stands on. On a worker.
-// On a worker.
 Result<sandbox::Setup> Executor::setup_of(Attempt& attempt) {
   sandbox::Setup setup{.level = attempt.level, .network = network_of(attempt.job->spec, attempt.proxy, world_.loop)};
   if (attempt.level == sandbox::Level::kMicroVm) {
-    Result<blob::Reader> image = world_.cache.read(attempt.job->environment->sha256());
+    Result<blob::Reader> image = world_.images.read(attempt.job->environment->sha256());
     if (!image) return std::unexpected(image.error());
     setup.image = image->path();
     attempt.pins.push_back(std::move(*image));
@@ -335,13 +341,13 @@ Result<void> Executor::fill_box(Attempt& attempt, const Layout& layout) {
 
 Result<void> Executor::place_file(Attempt& attempt, const v1::TreeFile& file) {
   if (file.blob().size() > kCopiedBytes) {
-    Result<blob::Reader> reader = world_.cache.read(file.blob().sha256());
+    Result<blob::Reader> reader = world_.inputs.read(file.blob().sha256());
     if (!reader) return std::unexpected(reader.error());
     attempt.command.bound_files.push_back({.source = reader->path(), .path = file.path()});
     attempt.pins.push_back(std::move(*reader));
     return {};
   }
-  Result<std::string> bytes = world_.cache.load(file.blob().sha256(), kCopiedBytes);
+  Result<std::string> bytes = world_.inputs.load(file.blob().sha256(), kCopiedBytes);
   if (!bytes) return std::unexpected(bytes.error());
   Result<int> made = attempt.box->create_file(file.path(), file.executable());
   if (!made) return std::unexpected(made.error());

@@ -28,7 +28,8 @@ class Executor {
     net::Workers& workers;
     net::Workers& brakes;  // for freezing, which must not wait for the others' work
     sandbox::Host& host;
-    blob::BlobStore& cache;
+    blob::BlobStore& images;  // of environments, on the disk
+    blob::BlobStore& inputs;  // of guests, in memory
     Environments& environments;
     WipeLog& wipes;
     std::vector<sandbox::Gpu> gpus;
@@ -58,6 +59,9 @@ class Executor {
   void collect(AttemptId attempt);
   void wipe(AttemptId attempt);
 
+  // Lets go of the inputs in memory once no attempt is here. To be called now and then.
+  net::Async<void> forget_inputs();
+
   // nullptr if it is unknown, or has not ended.
   const v1::Outcome* outcome(AttemptId attempt) const;
   // nullptr if it is unknown.
@@ -72,7 +76,7 @@ class Executor {
   net::Async<Result<void>> lay_out_inputs(AttemptPtr attempt);
   net::Async<Result<void>> take_environment(AttemptPtr attempt);
   net::Async<Result<Layout>> fetch_layout(AttemptPtr attempt);
-  net::Async<Result<void>> fetch_blobs(AttemptPtr attempt, std::vector<v1::Blob> blobs);
+  net::Async<Result<void>> fetch_blobs(AttemptPtr attempt, std::vector<v1::Blob> blobs, blob::BlobStore& into);
   Result<sandbox::Setup> setup_of(Attempt& attempt);
   Result<void> fill_box(Attempt& attempt, const Layout& layout);
   Result<void> place_file(Attempt& attempt, const v1::TreeFile& file);

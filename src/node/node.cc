@@ -1,6 +1,9 @@
 #include "node/node.h"
 
+#include <algorithm>
 #include <csignal>
+
+#include <sys/resource.h>
 
 #include "base/log.h"
 #include "net/async.h"
@@ -15,17 +18,35 @@ constexpr std::uint32_t kWeightOfOwn = 10;
 constexpr unsigned kWorkers = 6;
 constexpr unsigned kBrakes = 4;  // each freezes one guest at a time
 constexpr std::uint64_t kKeepFreeBytes = 1ULL << 30;
+constexpr std::uint64_t kShareOfInputs = 4;  // at most one part in so many of the PC's memory
 
 int give_up(const Error& error) {
   log_error("the node cannot run: " + error.message);
   return kExitFailed;
 }
 
+// Inputs and logs are in this process's memory. One byte: see sandbox::Box.
+void leave_no_core_dump() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_CORE, &limit);
+  limit.rlim_cur = limit.rlim_max = std::min<rlim_t>(1, limit.rlim_max);
+  ::setrlimit(RLIMIT_CORE, &limit);
+}
+
+Result<std::unique_ptr<blob::BlobStore>> open_inputs(sandbox::Host& host, std::uint64_t bytes) {
+  Result<std::filesystem::path> directory = host.memory_directory(bytes);
+  if (!directory) return std::unexpected(directory.error());
+  return blob::BlobStore::open(*directory, {.max_bytes = bytes, .keep_free_bytes = 0, .evict = true, .durable = false});
+}
+
 int run_shell(const RunOptions& options, sandbox::Host& host, const net::IdentityKey& key) {
-  Result<std::unique_ptr<blob::BlobStore>> cache = blob::BlobStore::open(
+  const sandbox::Machine machine = sandbox::read_machine();
+  Result<std::unique_ptr<blob::BlobStore>> inputs = open_inputs(host, machine.memory_bytes / kShareOfInputs);
+  if (!inputs) return give_up(inputs.error());
+  Result<std::unique_ptr<blob::BlobStore>> images = blob::BlobStore::open(
       options.directory / "cache",
       {.max_bytes = options.disk_bytes, .keep_free_bytes = kKeepFreeBytes, .evict = true, .durable = false});
-  if (!cache) return give_up(cache.error());
+  if (!images) return give_up(images.error());
   int code = kExitStopped;
   net::Loop loop;
   net::Workers workers(kWorkers);
@@ -33,7 +54,7 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
   Environments environments({.loop = loop,
                              .workers = workers,
                              .host = host,
-                             .cache = **cache,
+                             .cache = **images,
                              .directory = options.directory / "environments"});
   if (Result<void> opened = environments.open(); !opened) return give_up(opened.error());
   Result<std::unique_ptr<WipeLog>> wipes = WipeLog::open(options.directory, key, host);
@@ -43,14 +64,15 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
                .workers = workers,
                .brakes = brakes,
                .host = host,
-               .cache = **cache,
+               .images = **images,
+               .inputs = **inputs,
                .environments = environments,
                .wipes = **wipes,
                .disk_bytes = options.disk_bytes,
                .key = key,
                .directory = options.directory,
                .own_pool = options.own_pool,
-               .machine = sandbox::read_machine()},
+               .machine = machine},
               [&loop, &code] {
                 code = kExitRevoked;
                 loop.stop();
@@ -64,6 +86,7 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
 }  // namespace
 
 int run(const RunOptions& options) {
+  leave_no_core_dump();
   // First, while there is one thread.
   Result<std::unique_ptr<sandbox::Host>> host =
       sandbox::Host::open({.state_directory = options.directory / "sandbox",

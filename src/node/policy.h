@@ -29,7 +29,8 @@ Result<Policy> parse_policy(std::string_view json, const Policy& silent, const R
 
 // The tariff of the policy that the JSON is, if there is one. Errors: kInvalidArgument.
 Result<std::optional<presence::Tariff>> parse_tariff(std::string_view json);
-// The "disk_bytes" of the same text: of cache and environments together; `absent` if it says nothing. At least 64 MiB.
+// The "disk_bytes" of the same text: of environments and their images together; `absent` if it says nothing. At least
+// 64 MiB.
 Result<std::uint64_t> parse_disk_limit(std::string_view json, std::uint64_t absent);
 
 // What holds for a node whose owner said nothing: every core and GPU, and 80 % of the memory. Where the pool is this

@@ -64,7 +64,8 @@ Shell::Shell(World world, std::function<void()> on_revoked)
                  .workers = world_.workers,
                  .brakes = world_.brakes,
                  .host = world_.host,
-                 .cache = world_.cache,
+                 .images = world_.images,
+                 .inputs = world_.inputs,
                  .environments = world_.environments,
                  .wipes = world_.wipes,
                  .gpus = world_.machine.gpus,
@@ -147,6 +148,7 @@ net::Async<void> Shell::look_around_for_ever() {
     co_await read_policy();
     co_await owner_.read_stopped();
     world_.environments.trim();
+    co_await executor_.forget_inputs();
     agent_.on_local_time(minute_of_day(), world_.loop.now());
     owner_.set_minute(minute_of_day());
     pump();
@@ -242,10 +244,8 @@ Status Shell::make_status() const {
   for (AttemptId attempt : agent_.running_attempts(kShownTasks)) {
     std::shared_ptr<Attempt> found = executor_.find(attempt);
     if (!found) continue;
-    const v1::JobSpec& spec = found->job->spec;
     status.tasks.push_back({.job = attempt.task.job.value,
                             .task = attempt.task.index,
-                            .name = spec.name().empty() ? spec.argv(0) : spec.name(),
                             .owner = found->job->owner,
                             .since_unix_millis = found->started_unix_millis,
                             .frozen = found->frozen});

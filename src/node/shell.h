@@ -25,10 +25,11 @@ class Shell {
     net::Workers& workers;
     net::Workers& brakes;
     sandbox::Host& host;
-    blob::BlobStore& cache;
+    blob::BlobStore& images;  // see Executor::World
+    blob::BlobStore& inputs;
     Environments& environments;
     WipeLog& wipes;
-    std::uint64_t disk_bytes = 0;  // of cache and environments, where the owner set no limit
+    std::uint64_t disk_bytes = 0;  // of environments and their images, where the owner set no limit
     const net::IdentityKey& key;
     std::filesystem::path directory;
     bool own_pool = true;  // see RunOptions

@@ -13,7 +13,6 @@ std::string format_status(const Status& status) {
   for (const RunningTask& task : status.tasks) {
     tasks.push_back({{"job", task.job},
                      {"task", task.task},
-                     {"name", task.name},
                      {"owner", task.owner},
                      {"since_unix_millis", task.since_unix_millis},
                      {"frozen", task.frozen}});

@@ -2,8 +2,9 @@
 //
 //   {"connected": true, "hub": "host:7443", "running": 2, "held": 5, "closed_reason": "", "drained": false,
 //    "revoked": false, "heeds_owner": true, "frozen": false, "stopped": false, "freeze_millis": 262,
-//    "tasks": [{"job": 7, "task": 0, "name": "povray", "owner": "phone", "since_unix_millis": 1764100000000,
-//               "frozen": false}]}
+//    "tasks": [{"job": 7, "task": 0, "owner": "phone", "since_unix_millis": 1764100000000, "frozen": false}]}
+//
+// It lies on the owner's disk, so that nothing of a guest's own is in it, not its job's name either.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +21,6 @@ namespace hearth::node {
 struct RunningTask {
   std::uint64_t job = 0;
   std::uint32_t task = 0;
-  std::string name;   // the job's
   std::string owner;  // the name of the device that asked
   std::int64_t since_unix_millis = 0;
   bool frozen = false;

@@ -18,6 +18,7 @@ class FakeHost final : public sandbox::Host {
                                                     const sandbox::Setup&) override {
     return fail(Code::kUnimplemented, "no sandboxes here");
   }
+  Result<fs::path> memory_directory(std::uint64_t) override { return fail(Code::kUnimplemented, "no memory here"); }
   std::vector<sandbox::Check> self_test() override { return {}; }
   std::vector<sandbox::LevelReport> levels() override { return {}; }
   std::string full_network_lack() const override { return ""; }

@@ -79,6 +79,8 @@ std::string bubblewrap_options(const Bubblewrap& bubblewrap, const Layout& layou
   if (bubblewrap.disable_userns) options.add({"--disable-userns"});
   options.add({"--uid", "65534", "--gid", "65534", "--hostname", "job"});
   options.add({"--ro-bind", layout.root, "/", "--proc", "/proc", "--dev", "/dev"});
+  // Process 1 is bubblewrap itself, whose memory still holds the host's mounts.
+  options.add({"--tmpfs", "/proc/1", "--remount-ro", "/proc/1"});
   for (const std::string& device : layout.devices) options.add({"--dev-bind", device, device});
   show_gpus(options, command.gpus);
   // /dev itself is a tmpfs that nothing bounds.

@@ -22,6 +22,7 @@ namespace hearth::sandbox {
 namespace {
 
 constexpr std::uint64_t kPlaceBytes = 64ULL << 20;
+constexpr std::uint64_t kMemoryFiles = 1'000'000;
 constexpr std::size_t kMaxNameBytes = 64;
 
 // A short name that differs between state directories (FNV-1a).
@@ -44,6 +45,7 @@ class HostOfBoxes final : public Host {
   ~HostOfBoxes() override;
 
   Result<std::unique_ptr<Sandbox>> prepare(const std::string& name, const Limits& limits, const Setup& setup) override;
+  Result<std::filesystem::path> memory_directory(std::uint64_t bytes) override;
   std::vector<LevelReport> levels() override;
   std::vector<Check> self_test() override { return run_self_test(*this, shared_); }
   std::vector<std::string> traces(const std::string& name) const override { return find_traces(shared_, name); }
@@ -54,6 +56,7 @@ class HostOfBoxes final : public Host {
  private:
   Fd lock_;
   Shared shared_;
+  std::unique_ptr<Mount> memory_;  // nullptr: nobody asked for it
   std::once_flag levels_tried_;
   std::vector<LevelReport> levels_;
 };
@@ -69,6 +72,7 @@ std::string HostOfBoxes::swap_risk() const {
 
 HostOfBoxes::~HostOfBoxes() {
   shared_.reactor.reset();
+  memory_.reset();
   if (Result<void> gone = unmount(shared_.place); !gone) log_error(gone.error().message);
   // Only the ordinary user's place is ours to remove.
   if (!shared_.user.drop) ::rmdir(shared_.place.c_str());
@@ -84,6 +88,16 @@ Result<std::unique_ptr<Sandbox>> HostOfBoxes::prepare(const std::string& name, c
   Result<std::unique_ptr<Box>> box = Box::make(shared_, name, limits, setup);
   if (!box) return std::unexpected(box.error());
   return std::unique_ptr<Sandbox>(std::move(*box));
+}
+
+Result<std::filesystem::path> HostOfBoxes::memory_directory(std::uint64_t bytes) {
+  if (memory_) return memory_->where();
+  const GuestUser self{.drop = false, .uid = ::geteuid(), .gid = ::getegid()};
+  Result<std::unique_ptr<Mount>> made =
+      Mount::make(shared_.place + "/memory", {.bytes = bytes, .files = kMemoryFiles, .mode = 0700, .owner = self});
+  if (!made) return std::unexpected(made.error());
+  memory_ = std::move(*made);
+  return memory_->where();
 }
 
 std::vector<LevelReport> HostOfBoxes::levels() {

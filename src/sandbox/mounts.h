@@ -5,6 +5,7 @@
 //   PLACE/filter          the system call filter
 //   PLACE/networks/NAME   the UNIX socket of one sandbox's proxy, see guest_network.h
 //   PLACE/boxes/NAME      a tmpfs of its own: one sandbox's working directory
+//   PLACE/memory          a tmpfs of its own: what guests are shown in place, see Host::memory_directory()
 //   PLACE/shown/NAME-*    a directory of the node's that this sandbox is shown: its environment, its workspace
 #pragma once
 

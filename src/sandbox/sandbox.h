@@ -209,6 +209,10 @@ class Host {
   virtual Result<std::unique_ptr<Sandbox>> prepare(const std::string& name, const Limits& limits,
                                                    const Setup& setup) = 0;
 
+  // A directory in memory for what guests are shown in place and no disk may hold. This process alone sees it, and it
+  // ends with the process; at most `bytes` go in. The same one each time. Errors: of mkdir and mount.
+  virtual Result<std::filesystem::path> memory_directory(std::uint64_t bytes) = 0;
+
   // Really starts one sandbox and looks around in it.
   virtual std::vector<Check> self_test() = 0;
 

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "base/sizes.h"
+#include "sandbox/fd.h"
 #include "sandbox/testing.h"
 
 namespace hearth::sandbox {
@@ -354,6 +355,27 @@ TEST(Host, SaysThatBubblewrapIsMissing) {
   ASSERT_FALSE(host);
   EXPECT_EQ(host.error().code, Code::kFailedPrecondition);
   EXPECT_NE(host.error().message.find("apt install bubblewrap"), std::string::npos) << host.error().message;
+}
+
+TEST(Host, HasOneDirectoryInMemoryWhichEndsWithIt) {
+  TestHost host;
+  Result<std::filesystem::path> directory = host->memory_directory(2 * kMiB);
+  ASSERT_TRUE(directory) << directory.error().message;
+  EXPECT_EQ(*host->memory_directory(kMiB), *directory);
+  std::ofstream(*directory / "file") << std::string(3 * kMiB, 'x') << std::flush;
+  EXPECT_LE(std::filesystem::file_size(*directory / "file"), 2 * kMiB) << "it holds no more than was said";
+  std::filesystem::remove(*directory / "file");
+  EXPECT_NE(read_text("/proc/self/mountinfo", kMiB).find(directory->string()), std::string::npos);
+  EXPECT_EQ(read_text("/proc/1/mountinfo", kMiB).find(directory->string()), std::string::npos) << "others see it";
+  std::unique_ptr<Sandbox> box = host.prepare();
+  std::ofstream(*directory / "shown") << "in memory" << std::flush;
+  Ran ran = Running(*box, {.argv = {"/bin/cat", "in"}, .bound_files = {{.source = *directory / "shown", .path = "in"}}})
+                .wait();
+  EXPECT_EQ(ran.out, "in memory") << ran.err;
+  box.reset();
+  const std::filesystem::path kept = *directory;
+  host.close();
+  EXPECT_FALSE(std::filesystem::exists(kept));
 }
 
 TEST(Host, IsOpenedOncePerDirectory) {

@@ -82,4 +82,16 @@ std::filesystem::path pair_device(Pool& pool, const std::string& name, v1::Role 
   return directory;
 }
 
+void join(Pool& pool, Pool& other, const std::string& name) {
+  Api owner(pool);
+  Process joining = other.start_cli({"join", invite(owner).links(0), "--name", name});
+  ASSERT_TRUE(eventually(seconds(20), [&] { return joining.err().find("shows") != std::string::npos; }))
+      << joining.err();
+  const Ended allowed = pool.cli({"devices", "allow", name});
+  ASSERT_EQ(allowed.exit_code, 0) << allowed.err;
+  const Ended joined = joining.wait(seconds(60));
+  ASSERT_EQ(joined.exit_code, 0) << joined.err;
+  other.await_node();
+}
+
 }  // namespace hearth::e2e

@@ -46,4 +46,7 @@ Result<v1::AllowReply> answer(Api& owner, const v1::PendingPairing& pending, boo
 // Pairs a device; its directory is what Api's constructor takes.
 std::filesystem::path pair_device(Pool& pool, const std::string& name, v1::Role role, bool as_node = false);
 
+// `hearth join` of another PC, allowed by the pool's owner; its node is connected then.
+void join(Pool& pool, Pool& other, const std::string& name);
+
 }  // namespace hearth::e2e
