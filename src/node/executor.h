@@ -29,7 +29,7 @@ class Executor {
     net::Workers& brakes;  // for freezing, which must not wait for the others' work
     sandbox::Host& host;
     blob::BlobStore& images;  // of environments, on the disk
-    blob::BlobStore& inputs;  // of guests, in memory
+    blob::BlobStore& inputs;  // of guests, where no disk holds them in clear
     Environments& environments;
     WipeLog& wipes;
     std::vector<sandbox::Gpu> gpus;
@@ -59,7 +59,7 @@ class Executor {
   void collect(AttemptId attempt);
   void wipe(AttemptId attempt);
 
-  // Lets go of the inputs in memory once no attempt is here. To be called now and then.
+  // Lets go of the inputs once no attempt is here. To be called now and then.
   net::Async<void> forget_inputs();
 
   // nullptr if it is unknown, or has not ended.

@@ -33,7 +33,16 @@ void leave_no_core_dump() {
   ::setrlimit(RLIMIT_CORE, &limit);
 }
 
-Result<std::unique_ptr<blob::BlobStore>> open_inputs(sandbox::Host& host, std::uint64_t bytes) {
+// Encrypted on the disk where that can be had, else in memory.
+Result<std::unique_ptr<blob::BlobStore>> open_inputs(sandbox::Host& host, std::uint64_t memory_bytes,
+                                                     std::uint64_t disk_bytes) {
+  if (Result<std::filesystem::path> vault = host.encrypted_directory(); vault) {
+    return blob::BlobStore::open(
+        *vault, {.max_bytes = disk_bytes, .keep_free_bytes = kKeepFreeBytes, .evict = true, .durable = false});
+  } else {
+    log_warning("inputs have a quarter of the memory at most: " + vault.error().message);
+  }
+  const std::uint64_t bytes = memory_bytes / kShareOfInputs;
   Result<std::filesystem::path> directory = host.memory_directory(bytes);
   if (!directory) return std::unexpected(directory.error());
   return blob::BlobStore::open(*directory, {.max_bytes = bytes, .keep_free_bytes = 0, .evict = true, .durable = false});
@@ -41,7 +50,7 @@ Result<std::unique_ptr<blob::BlobStore>> open_inputs(sandbox::Host& host, std::u
 
 int run_shell(const RunOptions& options, sandbox::Host& host, const net::IdentityKey& key) {
   const sandbox::Machine machine = sandbox::read_machine();
-  Result<std::unique_ptr<blob::BlobStore>> inputs = open_inputs(host, machine.memory_bytes / kShareOfInputs);
+  Result<std::unique_ptr<blob::BlobStore>> inputs = open_inputs(host, machine.memory_bytes, options.disk_bytes);
   if (!inputs) return give_up(inputs.error());
   Result<std::unique_ptr<blob::BlobStore>> images = blob::BlobStore::open(
       options.directory / "cache",

@@ -74,7 +74,7 @@ v1::WipeRecord WipeLog::end(AttemptId attempt, sandbox::Level level) { return si
 
 v1::WipeRecord WipeLog::sign_and_keep(AttemptId attempt, sandbox::Level level, bool after_crash) {
   const std::string name = attempt_name(attempt);
-  const std::vector<std::string> storage = sandbox::storage_of(level);
+  const std::vector<std::string> storage = host_.storage_of(level);
   const std::vector<std::string> remains = host_.traces(name);
   v1::WipeStatement statement;
   statement.set_job_id(attempt.task.job.value);

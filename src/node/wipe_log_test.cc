@@ -18,6 +18,7 @@ class FakeHost final : public sandbox::Host {
                                                     const sandbox::Setup&) override {
     return fail(Code::kUnimplemented, "no sandboxes here");
   }
+  Result<fs::path> encrypted_directory() override { return fail(Code::kUnimplemented, "no disk here"); }
   Result<fs::path> memory_directory(std::uint64_t) override { return fail(Code::kUnimplemented, "no memory here"); }
   std::vector<sandbox::Check> self_test() override { return {}; }
   std::vector<sandbox::LevelReport> levels() override { return {}; }
@@ -26,6 +27,7 @@ class FakeHost final : public sandbox::Host {
   std::vector<std::string> traces(const std::string& name) const override {
     return name == "7-0-1" ? remains : std::vector<std::string>();
   }
+  std::vector<std::string> storage_of(sandbox::Level) const override { return {"memory", "a vault"}; }
   std::string description() const override { return "none"; }
 
   std::vector<std::string> remains;

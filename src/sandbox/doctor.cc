@@ -119,6 +119,13 @@ std::vector<Check> run_self_test(Host& host, const Shared& shared) {
   check_fence(host, checks);
   check_memory(host, shared, checks);
   check_controllers(shared, checks);
+  const Result<std::filesystem::path> vault = host.encrypted_directory();
+  checks.push_back({.name = "large inputs",
+                    .ok = vault.has_value(),
+                    .required = false,
+                    .detail = vault ? "on the disk, under a key that exists in memory only"
+                                    : "only as large as a quarter of the memory",
+                    .remedy = vault ? "" : vault.error().message});
   const std::string risk = host.swap_risk();
   checks.push_back({.name = "guests' memory stays off the disk",
                     .ok = risk.empty(),

@@ -17,6 +17,7 @@
 #include "sandbox/seccomp.h"
 #include "sandbox/swap.h"
 #include "sandbox/traces.h"
+#include "sandbox/vault.h"
 
 namespace hearth::sandbox {
 namespace {
@@ -41,22 +42,27 @@ bool is_name(const std::string& name) {
 
 class HostOfBoxes final : public Host {
  public:
-  HostOfBoxes(Shared shared, Fd lock) : lock_(std::move(lock)), shared_(std::move(shared)) {}
+  HostOfBoxes(Shared shared, Fd lock, std::filesystem::path state_directory)
+      : lock_(std::move(lock)), shared_(std::move(shared)), vault_directory_(state_directory / "vault") {}
   ~HostOfBoxes() override;
 
   Result<std::unique_ptr<Sandbox>> prepare(const std::string& name, const Limits& limits, const Setup& setup) override;
   Result<std::filesystem::path> memory_directory(std::uint64_t bytes) override;
+  Result<std::filesystem::path> encrypted_directory() override;
   std::vector<LevelReport> levels() override;
   std::vector<Check> self_test() override { return run_self_test(*this, shared_); }
   std::vector<std::string> traces(const std::string& name) const override { return find_traces(shared_, name); }
   std::string full_network_lack() const override { return shared_.network_tools.missing(); }
   std::string swap_risk() const override;
+  std::vector<std::string> storage_of(Level level) const override;
   std::string description() const override { return "fence (L1), " + shared_.cgroups->version(); }
 
  private:
   Fd lock_;
   Shared shared_;
   std::unique_ptr<Mount> memory_;  // nullptr: nobody asked for it
+  std::filesystem::path vault_directory_;
+  std::unique_ptr<Vault> vault_;  // the same
   std::once_flag levels_tried_;
   std::vector<LevelReport> levels_;
 };
@@ -70,9 +76,17 @@ std::string HostOfBoxes::swap_risk() const {
          "swap";
 }
 
+std::vector<std::string> HostOfBoxes::storage_of(Level level) const {
+  std::vector<std::string> kinds = {"memory"};
+  if (vault_) kinds.emplace_back("disk, under a key that existed in memory only");
+  if (level == Level::kMicroVm) kinds.emplace_back("disk, under a key that existed in the virtual machine only");
+  return kinds;
+}
+
 HostOfBoxes::~HostOfBoxes() {
   shared_.reactor.reset();
   memory_.reset();
+  vault_.reset();
   if (Result<void> gone = unmount(shared_.place); !gone) log_error(gone.error().message);
   // Only the ordinary user's place is ours to remove.
   if (!shared_.user.drop) ::rmdir(shared_.place.c_str());
@@ -98,6 +112,15 @@ Result<std::filesystem::path> HostOfBoxes::memory_directory(std::uint64_t bytes)
   if (!made) return std::unexpected(made.error());
   memory_ = std::move(*made);
   return memory_->where();
+}
+
+Result<std::filesystem::path> HostOfBoxes::encrypted_directory() {
+  if (vault_) return vault_->where();
+  Result<std::unique_ptr<Vault>> opened =
+      Vault::open({.cipher = vault_directory_, .where = shared_.place + "/vault", .memory = shared_.place});
+  if (!opened) return std::unexpected(opened.error());
+  vault_ = std::move(*opened);
+  return vault_->where();
 }
 
 std::vector<LevelReport> HostOfBoxes::levels() {
@@ -166,7 +189,9 @@ Result<std::unique_ptr<Host>> Host::open(const Options& options) {
                                                                                      .state_directory = state_directory,
                                                                                      .options = options.microvm}));
   shared.reactor = std::make_unique<Reactor>();
-  return std::make_unique<HostOfBoxes>(std::move(shared), std::move(*lock));
+  std::error_code error;
+  std::filesystem::remove_all(state_directory / "vault", error);  // whose key is gone
+  return std::make_unique<HostOfBoxes>(std::move(shared), std::move(*lock), state_directory);
 }
 
 }  // namespace hearth::sandbox

@@ -31,6 +31,7 @@ struct Orders {
   std::size_t limit_count = 0;
   GuestUser user;
   int network = -1;
+  bool may_mount = false;
   gid_t group = 0;
   pid_t parent = 0;
   int error = 0;  // set by the child if it could not exec
@@ -70,15 +71,17 @@ HEARTH_CHILD_CODE bool become_guest(const GuestUser& user, const gid_t& group) {
 }
 
 // An ordinary user's node has its rights in a user namespace of its own, and would lose them by exec.
-HEARTH_CHILD_CODE bool administer(int network) {
-  if (network < 0) return true;
-  if (::setns(network, CLONE_NEWNET) != 0) return false;
+HEARTH_CHILD_CODE bool keep(unsigned capability) {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct data[2];
   if (::syscall(SYS_capget, &header, data) != 0) return false;
-  data[0].inheritable |= 1U << CAP_NET_ADMIN;
+  data[0].inheritable |= 1U << capability;
   return ::syscall(SYS_capset, &header, data) == 0 &&
-         ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0) == 0;
+         ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) == 0;
+}
+
+HEARTH_CHILD_CODE bool administer(int network) {
+  return network < 0 || (::setns(network, CLONE_NEWNET) == 0 && keep(CAP_NET_ADMIN));
 }
 
 HEARTH_CHILD_CODE bool place_files(const Orders& orders) {
@@ -91,15 +94,15 @@ HEARTH_CHILD_CODE bool place_files(const Orders& orders) {
 HEARTH_CHILD_CODE int child_main(void* argument) {
   auto& orders = *static_cast<Orders*>(argument);
   reset_signals();
-  volunteer_for_the_oom_killer();
+  if (!orders.may_mount) volunteer_for_the_oom_killer();
   bool done = enter_cgroups(orders);
   for (std::size_t i = 0; done && i < orders.limit_count; ++i) {
     auto resource = static_cast<__rlimit_resource_t>(orders.limits[i].first);
     done = ::setrlimit(resource, &orders.limits[i].second) == 0;
   }
   // The signal is asked for after the change of user, which forgets it.
-  done = done && administer(orders.network) && become_guest(orders.user, orders.group) &&
-         ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+  done = done && administer(orders.network) && (!orders.may_mount || keep(CAP_SYS_ADMIN)) &&
+         become_guest(orders.user, orders.group) && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
   if (done && ::getppid() == orders.parent && place_files(orders)) {
     char* const no_variables[] = {nullptr};
     ::execve(orders.program, orders.argv, no_variables);
@@ -200,6 +203,7 @@ Result<Started> launch(Launch& plan) {
                 .limit_count = plan.limits.size(),
                 .user = plan.user,
                 .network = plan.network,
+                .may_mount = plan.may_mount,
                 .group = plan.group,
                 .parent = ::getpid(),
                 .error = 0};

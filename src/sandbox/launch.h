@@ -1,4 +1,5 @@
-// Starting bubblewrap: everything is prepared by the caller; between clone and exec there are only system calls.
+// Starting bubblewrap and other programs: everything is prepared by the caller; between clone and exec there are only
+// system calls.
 #pragma once
 
 #include <sys/resource.h>
@@ -22,8 +23,9 @@ struct Launch {
   Fd birthplace;                   // the directory of a group of version 2; may be none
   std::vector<std::pair<int, rlimit>> limits;
   GuestUser user;
-  int network = -1;  // a network namespace to enter first, with the right to administer it; -1: stay
-  gid_t group = 0;   // kept or taken besides the user's own; 0: none
+  int network = -1;        // a network namespace to enter first, with the right to administer it; -1: stay
+  bool may_mount = false;  // in the namespaces of this process; and it is no guest, so the kernel ends others first
+  gid_t group = 0;         // kept or taken besides the user's own; 0: none
 };
 
 struct Started {

@@ -42,11 +42,6 @@ LevelReport try_level(Host& host, Level level, const Launcher& launcher) {
 
 }  // namespace
 
-std::vector<std::string> storage_of(Level level) {
-  if (level != Level::kMicroVm) return {"memory"};
-  return {"memory", "disk, under a key that existed in the virtual machine only"};
-}
-
 std::string_view name_of(Level level) {
   switch (level) {
     case Level::kFence:

@@ -6,6 +6,7 @@
 //   PLACE/networks/NAME   the UNIX socket of one sandbox's proxy, see guest_network.h
 //   PLACE/boxes/NAME      a tmpfs of its own: one sandbox's working directory
 //   PLACE/memory          a tmpfs of its own: what guests are shown in place, see Host::memory_directory()
+//   PLACE/vault           what guests are shown in place where it does not fit into memory, see vault.h
 //   PLACE/shown/NAME-*    a directory of the node's that this sandbox is shown: its environment, its workspace
 #pragma once
 

@@ -37,9 +37,6 @@ enum class Level : std::uint8_t { kFence = 1, kOci = 2, kMicroVm = 3 };
 std::string_view name_of(Level level);  // "fence", "oci", "microvm"
 std::optional<Level> level_named(std::string_view name);
 
-// Where the data of a guest lies while it runs at the level, for people. All of it is gone with the sandbox.
-std::vector<std::string> storage_of(Level level);
-
 // What a guest reaches of the network.
 struct Network {
   enum class Kind : std::uint8_t {
@@ -213,6 +210,10 @@ class Host {
   // ends with the process; at most `bytes` go in. The same one each time. Errors: of mkdir and mount.
   virtual Result<std::filesystem::path> memory_directory(std::uint64_t bytes) = 0;
 
+  // The same on this PC's disk, as large as that, under a key that exists in memory only (vault.h). Errors:
+  // kFailedPrecondition with the remedy, of the disk. Blocks.
+  virtual Result<std::filesystem::path> encrypted_directory() = 0;
+
   // Really starts one sandbox and looks around in it.
   virtual std::vector<Check> self_test() = 0;
 
@@ -226,6 +227,9 @@ class Host {
   // How what guests have in memory may come to lie on this machine's disk in clear, with the remedy; empty if it
   // cannot.
   virtual std::string swap_risk() const = 0;
+
+  // Where the data of a guest lies while it runs at the level, for people.
+  virtual std::vector<std::string> storage_of(Level level) const = 0;
 
   // What there still is on this machine that bears the name of a sandbox: control groups (and with them processes),
   // mounts, files, sockets. Empty after the sandbox's end, and after open() for what a crash left; a node signs that.

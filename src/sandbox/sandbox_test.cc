@@ -9,6 +9,7 @@
 
 #include "base/sizes.h"
 #include "sandbox/fd.h"
+#include "sandbox/program.h"
 #include "sandbox/testing.h"
 
 namespace hearth::sandbox {
@@ -355,6 +356,44 @@ TEST(Host, SaysThatBubblewrapIsMissing) {
   ASSERT_FALSE(host);
   EXPECT_EQ(host.error().code, Code::kFailedPrecondition);
   EXPECT_NE(host.error().message.find("apt install bubblewrap"), std::string::npos) << host.error().message;
+}
+
+// How often the words are found in the files below a directory, in names and contents.
+int hits(const std::filesystem::path& directory, const std::string& words) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    count += entry.path().string().find(words) != std::string::npos;
+    if (entry.is_regular_file()) count += read_text(entry.path(), 16 * kMiB).find(words) != std::string::npos;
+  }
+  return count;
+}
+
+TEST(Host, HasOneDirectoryOnTheDiskThatNobodyElseCanRead) {
+  if (find_program("gocryptfs").empty()) GTEST_SKIP() << "gocryptfs is not here";
+  if (::access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "this user may not use /dev/fuse";
+  TestHost host;
+  Result<std::filesystem::path> directory = host->encrypted_directory();
+  ASSERT_TRUE(directory) << directory.error().message;
+  EXPECT_EQ(*host->encrypted_directory(), *directory);
+  const std::filesystem::path disk = host.directory() / "state" / "vault";
+  const std::filesystem::path control = host.directory() / "control";
+  std::filesystem::create_directory(control);
+  std::ofstream(control / "canary") << "a canary" << std::flush;
+  EXPECT_EQ(hits(control, "canary"), 2) << "the search sees";
+  std::ofstream(*directory / "canary") << "a canary " << std::string(kMiB, 'x') << std::flush;
+  std::filesystem::permissions(*directory / "canary", std::filesystem::perms(0555));
+  EXPECT_FALSE(std::filesystem::is_empty(disk));
+  EXPECT_EQ(hits(disk, "canary"), 0);
+  EXPECT_EQ(hits(disk, "EncryptedKey"), 0) << "not even gocryptfs's own key lies there";
+  EXPECT_EQ(read_text("/proc/1/mountinfo", kMiB).find(directory->string()), std::string::npos) << "others see it";
+  std::unique_ptr<Sandbox> box = host.prepare();
+  Ran ran = Running(*box, {.argv = {"/usr/bin/head", "-c", "8", "in"},
+                           .bound_files = {{.source = *directory / "canary", .path = "in"}}})
+                .wait();
+  EXPECT_EQ(ran.out, "a canary") << ran.err << ran.exit.message;
+  box.reset();
+  host.close();
+  EXPECT_FALSE(std::filesystem::exists(disk));
 }
 
 TEST(Host, HasOneDirectoryInMemoryWhichEndsWithIt) {

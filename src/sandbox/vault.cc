@@ -1,0 +1,156 @@
+#include "sandbox/vault.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/bytes.h"
+#include "sandbox/launch.h"
+#include "sandbox/mounts.h"
+#include "sandbox/program.h"
+
+namespace hearth::sandbox {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::milliseconds kRound(5);
+constexpr int kRounds = 4'000;  // 20 s
+constexpr long kFuseMagic = 0x65735546;
+
+// In a file without a name, in memory.
+Result<Fd> make_key() {
+  std::array<char, 32> random{};
+  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
+    return fail_errno(errno, "making a key");
+  }
+  const std::string text = to_hex({random.data(), random.size()});
+  Fd file(::memfd_create("hearth-key", MFD_CLOEXEC));
+  if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    return fail_errno(errno, "keeping a key");
+  }
+  return file;
+}
+
+struct Gocryptfs {
+  std::string program;
+  const Fd& key;
+  fs::path config;
+
+  // `said`: where its words of error go.
+  Result<Started> start(const std::vector<std::string>& options, Fd said) const {
+    Launch plan;
+    plan.program = program;
+    plan.argv = {"gocryptfs", "-q", "-nosyslog", "-config", config.string(), "-passfile", "/proc/self/fd/3"};
+    plan.argv.insert(plan.argv.end(), options.begin(), options.end());
+    plan.files.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    plan.files.emplace_back(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    plan.files.push_back(std::move(said));
+    plan.files.emplace_back(::open(("/proc/self/fd/" + std::to_string(key.get())).c_str(), O_RDONLY | O_CLOEXEC));
+    for (const Fd& file : plan.files) {
+      if (!file) return fail_errno(errno, "starting gocryptfs");
+    }
+    plan.may_mount = true;
+    return launch(plan);
+  }
+};
+
+// Whether the process has ended, and well.
+bool ended_well(const Fd& process) {
+  siginfo_t info{};
+  return ::waitid(P_PIDFD, static_cast<id_t>(process.get()), &info, WEXITED) == 0 && info.si_code == CLD_EXITED &&
+         info.si_status == 0;
+}
+
+bool has_ended(const Fd& process) {
+  pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&ended, 1, 0) > 0;
+}
+
+void end(const Fd& process) {
+  ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+  static_cast<void>(ended_well(process));
+}
+
+bool is_mounted(const fs::path& where) {
+  struct statfs status{};
+  return ::statfs(where.c_str(), &status) == 0 && status.f_type == kFuseMagic;
+}
+
+std::unexpected<Error> refusal(const Pipe& said) {
+  std::string words(1024, '\0');
+  words.resize(static_cast<std::size_t>(std::max<ssize_t>(0, ::read(said.read_end.get(), words.data(), words.size()))));
+  return fail(Code::kFailedPrecondition, "gocryptfs does not work here: " + words.substr(0, words.find('\n')) +
+                                             "; let this user use /dev/fuse, and install fuse3");
+}
+
+Result<void> make_directories(const Vault::Places& places) {
+  std::error_code error;
+  fs::remove_all(places.cipher, error);
+  for (const fs::path& directory : {places.cipher, places.where}) {
+    if (::mkdir(directory.c_str(), 0700) != 0) return fail_errno(errno, "making " + directory.string());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Vault>> Vault::open(const Places& places) {
+  const std::string program = find_program("gocryptfs");
+  if (program.empty()) {
+    return fail(Code::kFailedPrecondition, "gocryptfs was not found; install it with: apt install gocryptfs fuse3");
+  }
+  if (Result<void> made = make_directories(places); !made) return std::unexpected(made.error());
+  Result<Fd> key = make_key();
+  if (!key) return std::unexpected(key.error());
+  Result<Pipe> said = make_pipe(O_CLOEXEC | O_NONBLOCK);
+  if (!said) return std::unexpected(said.error());
+  const auto error_stream = [&] { return Fd(::fcntl(said->write_end.get(), F_DUPFD_CLOEXEC, 0)); };
+  const Gocryptfs gocryptfs{.program = program, .key = *key, .config = places.memory / "gocryptfs.conf"};
+
+  // The least work of the key's stretching: the key is random.
+  Result<Started> made = gocryptfs.start({"-init", "-scryptn", "10", places.cipher.string()}, error_stream());
+  if (!made) return std::unexpected(made.error());
+  if (!ended_well(made->pidfd)) return refusal(*said);
+  std::vector<std::string> options = {"-fg", places.cipher.string(), places.where.string()};
+  if (::geteuid() == 0) options.insert(options.begin(), "-allow_other");  // else guests are this user
+  Result<Started> keeper = gocryptfs.start(options, error_stream());
+  if (!keeper) return std::unexpected(keeper.error());
+  auto vault = std::make_unique<Vault>(places, std::move(keeper->pidfd));
+  for (int round = 0; round < kRounds && !is_mounted(places.where); ++round) {
+    if (has_ended(vault->keeper_)) return refusal(*said);
+    std::this_thread::sleep_for(kRound);
+  }
+  std::error_code error;
+  fs::remove(gocryptfs.config, error);
+  // Until somebody asked whose the mount's root is, it is root's, to whom an ordinary user's namespace has no name: the
+  // kernel lets nobody make anything there.
+  struct stat status{};
+  if (!is_mounted(places.where) || ::stat(places.where.c_str(), &status) != 0) return refusal(*said);
+  return vault;
+}
+
+Vault::~Vault() {
+  static_cast<void>(unmount(places_.where.string()));
+  end(keeper_);
+  std::error_code error;
+  fs::remove(places_.where, error);
+  fs::remove_all(places_.cipher, error);
+}
+
+}  // namespace hearth::sandbox
