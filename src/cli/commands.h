@@ -42,6 +42,7 @@ struct LimitOptions {
   std::string cores;
   std::string memory;
   std::string disk;
+  std::string workspaces;
   std::string hours;
   std::string isolation;
   std::string net;
@@ -67,6 +68,7 @@ struct RunOptions {
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   std::string environment;
+  std::string workspace;               // NAME or NAME:SIZE
   std::vector<std::string> variables;  // NAME=VALUE
   std::vector<std::string> after;
   std::string net;
@@ -83,6 +85,11 @@ struct EnvironmentOptions {
   std::string directory;
   std::string archive;
   std::string to_oci;
+};
+
+struct WorkspaceOptions {
+  std::string name;
+  std::string device;  // whose; empty: this device's
 };
 
 struct JobOptions {
@@ -140,6 +147,10 @@ Result<int> build_environment(const Context& context, const EnvironmentOptions& 
 Result<int> list_environments(const Context& context);
 Result<int> remove_environment(const Context& context, const EnvironmentOptions& options);
 Result<int> export_environment(const Context& context, const EnvironmentOptions& options);
+
+// workspaces.cc
+Result<int> list_workspaces(const Context& context);
+Result<int> remove_workspace(const Context& context, const WorkspaceOptions& options);
 
 // limits.cc
 Result<int> limit(const Context& context, const LimitOptions& options);

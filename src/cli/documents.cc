@@ -195,16 +195,20 @@ Result<Policy> parse_policy(std::string_view text) {
   std::uint64_t cores = 0;
   std::uint64_t memory = 0;
   std::uint64_t disk = 0;
+  std::uint64_t workspaces = 0;
   std::string hours;
-  const Result<void> read = all({get_count(*object, "cores", 1'000'000, cores),
-                                 get_count(*object, "memory_bytes", std::numeric_limits<std::int64_t>::max(), memory),
-                                 get_count(*object, "disk_bytes", std::numeric_limits<std::int64_t>::max(), disk),
-                                 get_text(*object, "hours", hours), get_bool(*object, "draining", policy.draining),
-                                 get_owner_first(*object, policy.owner_first)});
+  const Result<void> read =
+      all({get_count(*object, "cores", 1'000'000, cores),
+           get_count(*object, "memory_bytes", std::numeric_limits<std::int64_t>::max(), memory),
+           get_count(*object, "disk_bytes", std::numeric_limits<std::int64_t>::max(), disk),
+           get_count(*object, "workspace_bytes", std::numeric_limits<std::int64_t>::max(), workspaces),
+           get_text(*object, "hours", hours), get_bool(*object, "draining", policy.draining),
+           get_owner_first(*object, policy.owner_first)});
   if (!read) return std::unexpected(read.error());
   if (!absent(*object, "cores")) policy.cores = cores;
   if (!absent(*object, "memory_bytes")) policy.memory_bytes = memory;
   if (!absent(*object, "disk_bytes")) policy.disk_bytes = disk;
+  if (!absent(*object, "workspace_bytes")) policy.workspace_bytes = workspaces;
   if (const Result<void> got = get_text(*object, "isolation", policy.isolation); !got) {
     return std::unexpected(got.error());
   }
@@ -232,6 +236,7 @@ std::string format_policy(const Policy& policy) {
   if (policy.cores) object["cores"] = *policy.cores;
   if (policy.memory_bytes) object["memory_bytes"] = *policy.memory_bytes;
   if (policy.disk_bytes) object["disk_bytes"] = *policy.disk_bytes;
+  if (policy.workspace_bytes) object["workspace_bytes"] = *policy.workspace_bytes;
   if (policy.hours) object["hours"] = format_hours(*policy.hours);
   if (policy.isolation != "fence") object["isolation"] = policy.isolation;
   object["net"] = {{"guests", policy.net}};

@@ -55,12 +55,14 @@ struct OwnerFirst {
   bool operator==(const OwnerFirst&) const = default;
 };
 
-// HOME/node/policy.json: {"cores": 4, "memory_bytes": 8589934592, "disk_bytes": 21474836480, "hours": "22:00-07:00",
-// "net": {"guests": "listed"}, "isolation": "fence", "draining": false}; what is absent or null is not limited.
+// HOME/node/policy.json: {"cores": 4, "memory_bytes": 8589934592, "disk_bytes": 21474836480,
+// "workspace_bytes": 5368709120, "hours": "22:00-07:00", "net": {"guests": "listed"}, "isolation": "fence",
+// "draining": false}; what is absent or null is not limited, or as node/policy.h has it.
 struct Policy {
   std::optional<std::uint64_t> cores;
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint64_t> disk_bytes;
+  std::optional<std::uint64_t> workspace_bytes;
   std::optional<Hours> hours;
   std::string isolation = "fence";  // the level at which guests run: "fence", "microvm"
   std::string net = "none";         // what tasks reach of the network: "none", "listed", "full"

@@ -70,6 +70,7 @@ Result<void> Engine::restore() {
   last_job_id_ = last->value;
   Result<std::vector<store::LiveJob>> jobs = store_.load_live_jobs();
   if (!jobs) return fail(jobs, "reading the pool's database");
+  if (Result<void> restored = restore_workspaces(); !restored) return fail(restored, "reading the pool's database");
   for (const store::LiveJob& job : *jobs) {
     if (Result<void> restored = restore_job(job); !restored) return fail(restored, "reading the pool's database");
   }
@@ -105,6 +106,7 @@ Result<void> Engine::restore_job(const store::LiveJob& job) {
   CHECK(spec.ParseFromString(job.row.spec));
   pool::JobRequest request = job.row.request;
   request.admission = admission_of(spec);
+  request.workspace = spec.workspace().name();
   pool_.restore_job(request, job.row.state, tasks, now());
   if (!live) return {};
   LiveJob& restored = live_[job.row.request.id];
@@ -167,6 +169,7 @@ Result<JobId> Engine::take_job(const Request& request, v1::JobSpec spec, const s
   if (requests_.contains(request)) return fail(Code::kAborted, "the same request is being answered; ask again");
   LiveJob job;
   const JobId id{last_job_id_ + 1};
+  size_workspace(request.first, spec);
   const v1::Resources& needs = spec.resources();
   job.row.request = {.id = id,
                      .owner = request.first,
@@ -174,7 +177,8 @@ Result<JobId> Engine::take_job(const Request& request, v1::JobSpec spec, const s
                      .per_task = {needs.cores(), needs.memory_bytes(), needs.gpus()},
                      .retries = spec.retries(),
                      .after = after,
-                     .admission = admission_of(spec)};
+                     .admission = admission_of(spec),
+                     .workspace = spec.workspace().name()};
   job.row.spec = spec.SerializeAsString();
   if (environment) job.row.environment = environment->SerializeAsString();
   job.row.request_id = request.second;
@@ -290,6 +294,7 @@ void Engine::started(NodeId node, AttemptId attempt) {
 }
 
 void Engine::finished(NodeId node, AttemptId attempt, v1::Outcome outcome) {
+  note_workspace(node, attempt, outcome);
   pool_.on_finished(node, attempt, static_cast<Failure>(outcome.reason()), now());
   pending_.changed_nodes.push_back(node);
   drain(&outcome);
@@ -355,6 +360,8 @@ void Engine::take_effects(const v1::Outcome* outcome) {
       apply(*range);
     } else if (const auto* removal = std::get_if<pool::RemoveRecord>(&effect)) {
       apply(*removal);
+    } else if (const auto* workspace = std::get_if<pool::WorkspaceRecord>(&effect)) {
+      apply(*workspace);
     } else {
       pending_.sends.push_back(effect);
     }
@@ -443,6 +450,8 @@ net::Async<void> Engine::speak(Pending& pending) {
       if (NodeLink* to = link(halt->node)) to->stop(halt->attempt);
     } else if (const auto* acknowledgement = std::get_if<pool::AcknowledgeSend>(&effect)) {
       if (NodeLink* to = link(acknowledgement->node)) to->acknowledge(acknowledgement->attempt);
+    } else if (const auto* wipe = std::get_if<pool::WipeWorkspaceSend>(&effect)) {
+      if (NodeLink* to = link(wipe->node)) to->wipe_workspace(wipe->id);
     }
   }
   for (Observer* observer : observers_) {

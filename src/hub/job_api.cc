@@ -119,7 +119,36 @@ std::string job_list(const std::vector<JobId>& jobs) {
   return text;
 }
 
-std::string sentence(const pool::Why& why, const v1::Resources& needs) {
+std::string not_admitted(const pool::Why& why, const v1::JobSpec& spec) {
+  std::string text;
+  if (spec.net_full() || spec.net_hosts_size() > 0) {
+    text = fmt::format(
+        "it asks for the network, and none of the {} large enough admits that; their owners may, on that PC: "
+        "hearth limit --net listed, or for hearth run --net full: hearth limit --net full",
+        plural(why.nodes, "node"));
+  }
+  if (!spec.has_workspace()) return text;
+  return text + fmt::format(
+                    "{}none of the {} large enough has {} left for its workspace {}: remove one (hearth "
+                    "workspace rm), ask for less (--workspace {}:SIZE), or on that PC: hearth limit "
+                    "--workspaces SIZE",
+                    text.empty() ? "" : "; or ", plural(why.nodes, "node"), format_bytes(spec.workspace().bytes()),
+                    spec.workspace().name(), spec.workspace().name());
+}
+
+std::string workspace_in_use(const Parts& parts, const pool::Why& why, const LiveJob& live) {
+  const pool::JobRequest& request = live.row.request;
+  const JobId ahead = why.jobs.front();
+  if (ahead == request.id) return fmt::format("its tasks use its workspace {} one after the other", request.workspace);
+  if (parts.engine.pool().user_of({request.owner, request.workspace}) == ahead) {
+    return fmt::format("its workspace {} is in use by job {}", request.workspace, ahead.value);
+  }
+  return fmt::format("its workspace {} serves one task at a time, and job {} comes first", request.workspace,
+                     ahead.value);
+}
+
+std::string sentence(const Parts& parts, const pool::Why& why, const LiveJob& live) {
+  const v1::Resources& needs = live.spec.resources();
   switch (why.cause) {
     case pool::Cause::kEnded:
       return "it has ended";
@@ -143,10 +172,12 @@ std::string sentence(const pool::Why& why, const v1::Resources& needs) {
                               : fmt::format("{} could take it, all busy now with job {}", plural(why.nodes, "node"),
                                             job_list(why.jobs));
     case pool::Cause::kNotAdmitted:
-      return fmt::format(
-          "it asks for the network, and none of the {} large enough admits that; their owners may, on that PC: "
-          "hearth limit --net listed, or for hearth run --net full: hearth limit --net full",
-          plural(why.nodes, "node"));
+      return not_admitted(why, live.spec);
+    case pool::Cause::kWorkspaceAway:
+      return fmt::format("its workspace {} is on {}, which is away", live.row.request.workspace,
+                         parts.devices.name(why.node));
+    case pool::Cause::kWorkspaceInUse:
+      return workspace_in_use(parts, why, live);
     case pool::Cause::kBackoff:
       return fmt::format("its last attempt failed; the next starts in {:.0f} s", why.wait.seconds());
   }
@@ -160,7 +191,7 @@ net::Async<Result<v1::WhyReply>> why(Parts& parts, const v1::WhyRequest& request
   const LiveJob* live = parts.engine.live_job(id);
   if (answer && live != nullptr) {
     reply.set_cause(static_cast<v1::WhyReply::Cause>(answer->cause));
-    reply.set_sentence(sentence(*answer, live->spec.resources()));
+    reply.set_sentence(sentence(parts, *answer, *live));
     for (const JobId job : answer->jobs) reply.add_job_ids(job.value);
     co_return reply;
   }

@@ -61,7 +61,9 @@ v1::Resources to_proto(const Resources& resources) {
 }
 
 Admission from_proto(const v1::Admission& admission) {
-  return {.listed_hosts = admission.listed_hosts(), .full_network = admission.full_network()};
+  return {.listed_hosts = admission.listed_hosts(),
+          .full_network = admission.full_network(),
+          .workspace_bytes = admission.workspace_bytes()};
 }
 
 Resources from_proto(const v1::Resources& resources) {

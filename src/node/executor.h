@@ -17,6 +17,7 @@
 #include "node/environments.h"
 #include "node/hub_link.h"
 #include "node/wipe_log.h"
+#include "node/workspaces.h"
 #include "sandbox/sandbox.h"
 
 namespace hearth::node {
@@ -30,6 +31,7 @@ class Executor {
     sandbox::Host& host;
     blob::BlobStore& cache;
     Environments& environments;
+    Workspaces& workspaces;
     WipeLog& wipes;
     std::vector<sandbox::Gpu> gpus;
     std::function<std::shared_ptr<HubLink>()> link;  // nullptr while there is no account
@@ -71,6 +73,8 @@ class Executor {
   net::Async<void> prepare_now(AttemptPtr attempt);
   net::Async<Result<void>> lay_out_inputs(AttemptPtr attempt);
   net::Async<Result<void>> take_environment(AttemptPtr attempt);
+  net::Async<Result<void>> take_workspace(AttemptPtr attempt);
+  net::Async<void> watch_workspace(AttemptPtr attempt);
   net::Async<Result<Layout>> fetch_layout(AttemptPtr attempt);
   net::Async<Result<void>> fetch_blobs(AttemptPtr attempt, std::vector<v1::Blob> blobs);
   Result<sandbox::Setup> setup_of(Attempt& attempt);
@@ -85,6 +89,7 @@ class Executor {
   net::Async<void> brake_now(AttemptPtr attempt);
   void lend_gpus(Attempt& attempt);
   void return_gpus(Attempt& attempt);
+  static void end_program(Attempt& attempt);
 
   net::Async<void> collect_now(AttemptPtr attempt);
   net::Async<Result<void>> hand_over_outputs(AttemptPtr attempt);

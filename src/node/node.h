@@ -2,12 +2,12 @@
 //
 // It keeps one session with its hub (proto/hearth/v1/session.proto) and comes back to it for ever; what it decides is
 // decided by core/node/agent.h. Inputs come from the hub into a cache; programs run in sandbox/; what they print and
-// leave goes back as blobs. What a guest makes lives in memory only.
+// leave goes back as blobs. What a guest makes lives in memory only, but for its workspace.
 //
 // In RunOptions::directory: identity.pem, account.json (account/account.h), policy.json (the owner's limits, see
 // policy.h), status.json (what the node says of itself, see status.h), stopped (see owner_watch.h), cache/ (inputs, by
-// their hash), environments/ (see environments.h), attempts/
-// and wipes.jsonl (see wipe_log.h), sandbox/, microvm/ (a kernel package unpacked, tools/fetch_kernel).
+// their hash), environments/ (see environments.h), workspaces/ (see workspaces.h), attempts/ and wipes.jsonl (see
+// wipe_log.h), sandbox/, microvm/ (a kernel package unpacked, tools/fetch_kernel).
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ struct RunOptions {
   std::filesystem::path directory;
   bool own_pool = true;  // the hub is this PC's own, see silent_policy()
   std::string bwrap = "bwrap";
-  std::uint64_t disk_bytes = 20ULL << 30;  // for cache and environments, unless the owner sets another limit
+  // For cache, environments and workspaces, unless the owner sets another limit.
+  std::uint64_t disk_bytes = 20ULL << 30;
   bool insecure_tcg_for_tests = false;
 };
 

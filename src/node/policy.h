@@ -1,11 +1,11 @@
 // policy.json, what the owner allows: written by the command line, read by the node.
 //
 //   {"cores": 4, "memory_bytes": 8589934592, "hours": "22:30-7:00", "draining": false,
-//    "disk_bytes": 21474836480, "net": {"guests": "listed"}}
+//    "disk_bytes": 21474836480, "workspace_bytes": 5368709120, "net": {"guests": "listed"}}
 //
-// A field that is absent or null limits nothing, but for "net", which then admits nothing; "hours" may be "22-7". What
-// guests reach of the network: "none"; "listed": the hosts that their job
-// lists; "full": the Internet too.
+// A field that is absent or null limits nothing, but for "net", which then admits nothing, and "workspace_bytes", what
+// workspaces may take together, which is then as silent_policy() has it; "hours" may be "22-7". What guests reach of
+// the network: "none"; "listed": the hosts that their job lists; "full": the Internet too.
 //
 // "owner_first" says when the owner needs the PC:
 //
@@ -39,8 +39,8 @@ Result<std::uint64_t> parse_disk_limit(std::string_view json, std::uint64_t abse
 Result<sandbox::Level> parse_isolation(std::string_view json);
 
 // What holds for a node whose owner said nothing: every core and GPU, and 80 % of the memory. Where the pool is this
-// PC's own, what runs is its owner's: it goes on while they are here, and on battery. On a PC that works for another's
-// pool the owner comes first.
-Policy silent_policy(const Resources& machine, bool own_pool);
+// PC's own, what runs is its owner's: it goes on while they are here, and on battery, and workspaces may take a quarter
+// of the disk limit. On a PC that works for another's pool the owner comes first, and no workspace is kept.
+Policy silent_policy(const Resources& machine, std::uint64_t disk_bytes, bool own_pool);
 
 }  // namespace hearth::node

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <fstream>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "node/command.h"
 #include "node/outcome.h"
@@ -64,6 +65,7 @@ Shell::Shell(World world, std::function<void()> on_revoked)
                  .host = world_.host,
                  .cache = world_.cache,
                  .environments = world_.environments,
+                 .workspaces = world_.workspaces,
                  .wipes = world_.wipes,
                  .gpus = world_.machine.gpus,
                  .link = [this] { return connection_.link(); },
@@ -105,7 +107,7 @@ Shell::Shell(World world, std::function<void()> on_revoked)
 Shell::~Shell() = default;
 
 void Shell::start() {
-  agent_.on_policy(silent_policy(machine_, world_.own_pool), world_.loop.now());
+  agent_.on_policy(silent_policy(machine_, world_.disk_bytes, world_.own_pool), world_.loop.now());
   agent_.on_local_time(minute_of_day(), world_.loop.now());
   world_.loop.spawn([](Shell& shell) -> net::Async<void> {
     // The owner's limits, and whether the owner is here, are known before the hub hears of this node.
@@ -144,7 +146,8 @@ net::Async<void> Shell::look_around_for_ever() {
   for (;;) {
     co_await read_policy();
     co_await owner_.read_stopped();
-    world_.environments.trim();
+    if (agent_.drained()) co_await world_.workspaces.wipe_all();
+    share_disk();
     agent_.on_local_time(minute_of_day(), world_.loop.now());
     owner_.set_minute(minute_of_day());
     pump();
@@ -159,9 +162,11 @@ net::Async<void> Shell::read_policy() {
   if (policy_read_ && text == policy_text_) co_return;
   policy_read_ = true;
   policy_text_ = text;
-  Result<Policy> policy = parse_policy(text.empty() ? "{}" : text, silent_policy(machine_, world_.own_pool), machine_);
   const Result<std::uint64_t> disk = parse_disk_limit(text.empty() ? "{}" : text, world_.disk_bytes);
-  if (disk) world_.environments.set_limit(*disk);
+  const Policy silent = silent_policy(machine_, disk.value_or(world_.disk_bytes), world_.own_pool);
+  Result<Policy> policy = parse_policy(text.empty() ? "{}" : text, silent, machine_);
+  if (disk) disk_bytes_ = *disk;
+  share_disk();
   if (!policy || !disk) {
     if (policy) policy = std::unexpected(disk.error());
     log_warning("the limits are left as they were: " + policy.error().message);
@@ -172,11 +177,20 @@ net::Async<void> Shell::read_policy() {
     policy->admits.full_network = false;
   }
   policy->lack = co_await take_level(text.empty() ? "{}" : text);
+  // Half of the disk at least is for what tasks need to run at all. In a microVM there are no workspaces.
+  std::uint64_t& workspaces = policy->admits.workspace_bytes;
+  workspaces = level_ == sandbox::Level::kFence ? std::min(workspaces, disk_bytes_ / 2) : 0;
+  world_.workspaces.set_limit(workspaces);
   agent_.on_policy(*policy, world_.loop.now());
   Result<std::optional<presence::Tariff>> tariff = parse_tariff(text.empty() ? "{}" : text);
   if (!tariff) log_warning("no price of electricity is known: " + tariff.error().message);
   owner_.set_tariff(tariff ? *tariff : std::nullopt);
   pump();
+}
+
+// What workspaces may hold is kept for them.
+void Shell::share_disk() {
+  world_.environments.set_limit(disk_bytes_ - std::min(disk_bytes_, world_.workspaces.bytes()));
 }
 
 // Why nothing may run at the level that the owner wants; empty if it may.
@@ -200,7 +214,7 @@ Status Shell::make_status() const {
                 .running = agent_.running(),
                 .held = agent_.held().size(),
                 .closed_reason = agent_.closed_reason(),
-                .drained = agent_.drained(),
+                .drained = agent_.drained() && world_.workspaces.empty(),
                 .revoked = revoked_,
                 .heeds_owner = agent_.heeds_owner(),
                 .frozen = agent_.frozen(),
@@ -234,6 +248,7 @@ net::Async<void> Shell::tell_status() {
 v1::Hello Shell::make_hello() {
   // What the agent wants sent at the session's start leaves after the hello.
   agent_.on_session_open(world_.loop.now());
+  world_.workspaces.belong_to(connection_.link()->session.account().hub_identity);
   world_.loop.post([this] { pump(); });
   v1::Hello hello;
   *hello.mutable_total() = to_proto(machine_);
@@ -248,6 +263,11 @@ v1::Hello Shell::make_hello() {
   hello.set_frozen(agent_.frozen());
   hello.set_stopped(agent_.stopped());
   for (AttemptId attempt : agent_.held()) *hello.add_held() = to_proto(attempt);
+  for (const WorkspaceId& id : world_.workspaces.here()) {
+    v1::WorkspaceId& workspace = *hello.add_workspaces();
+    workspace.set_owner(id.owner.value);
+    workspace.set_name(id.name);
+  }
   return hello;
 }
 
@@ -307,7 +327,21 @@ void Shell::on_frame(const v1::HubFrame& frame) {
   for (const v1::AttemptId& attempt : frame.stop()) agent_.on_stop(from_proto(attempt), now);
   on_assign(frame);
   pump();
+  for (const v1::WorkspaceId& id : frame.wipe_workspaces()) {
+    world_.loop.spawn(wipe_workspace({{id.owner()}, id.name()}));
+  }
   for (const v1::WatchLog& watch : frame.watch_logs()) on_watch(watch);
+}
+
+net::Async<void> Shell::wipe_workspace(WorkspaceId id) {
+  if (!is_short_name(id.name)) co_return;
+  v1::WorkspaceWiped wiped;
+  *wiped.mutable_record() = co_await world_.workspaces.wipe(id);
+  wiped.mutable_workspace()->set_owner(id.owner.value);
+  wiped.mutable_workspace()->set_name(id.name);
+  if (!connection_.is_open()) co_return;  // the hub asks again
+  const std::size_t bytes = wiped.ByteSizeLong() + 8;
+  *connection_.frame(bytes).add_workspaces_wiped() = std::move(wiped);
 }
 
 void Shell::on_assign(const v1::HubFrame& frame) {
@@ -319,6 +353,7 @@ void Shell::on_assign(const v1::HubFrame& frame) {
       auto order = std::make_shared<JobOrder>();
       order->spec = assign.spec();
       order->owner = assign.owner();
+      order->owner_id = {assign.owner_id()};
       order->trees.assign(assign.dependency_outputs().begin(), assign.dependency_outputs().end());
       if (assign.has_environment()) order->environment = assign.environment();
       if (assign.spec().has_inputs()) order->trees.push_back(assign.spec().inputs());

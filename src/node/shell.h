@@ -26,8 +26,9 @@ class Shell {
     sandbox::Host& host;
     blob::BlobStore& cache;
     Environments& environments;
+    Workspaces& workspaces;
     WipeLog& wipes;
-    std::uint64_t disk_bytes = 0;  // of cache and environments, where the owner set no limit
+    std::uint64_t disk_bytes = 0;  // of cache, environments and workspaces, where the owner set no limit
     const net::IdentityKey& key;
     std::filesystem::path directory;
     bool own_pool = true;  // see RunOptions
@@ -60,6 +61,7 @@ class Shell {
   net::Async<void> tick_for_ever();
   net::Async<void> look_around_for_ever();
   net::Async<void> read_policy();
+  void share_disk();
   net::Async<std::string> take_level(std::string policy);
   net::Async<void> tell_status();
   Status make_status() const;
@@ -67,6 +69,7 @@ class Shell {
   v1::Hello make_hello();
   void on_frame(const v1::HubFrame& frame);
   void on_assign(const v1::HubFrame& frame);
+  net::Async<void> wipe_workspace(WorkspaceId id);
   void on_watch(const v1::WatchLog& watch);
   void on_lost();
 
@@ -86,6 +89,7 @@ class Shell {
   net::Event deadline_changed_;
   Time sleeping_until_;
   std::string policy_text_;
+  std::uint64_t disk_bytes_ = 0;  // that the owner allows
   sandbox::Level level_ = sandbox::Level::kFence;
   bool policy_read_ = false;
   bool revoked_ = false;
