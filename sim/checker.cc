@@ -59,6 +59,13 @@ void Checker::check(const Store& store, const pool::LeaseRecord& record) {
   if (record.attempt.epoch != before.epoch + 1 || record.attempts != before.attempts + 1) {
     universe_.fail(record.attempt, "does not follow on epoch", before.epoch, "attempts", before.attempts);
   }
+  const std::optional<WorkspaceId> workspace = job.workspace();
+  if (!workspace) return;
+  const auto place = store.workspaces.find(*workspace);
+  if (place == store.workspaces.end() || place->second.node != record.node || place->second.leaving) {
+    return universe_.fail(record.attempt, "is leased to", record.node, "where its workspace is not");
+  }
+  if (!store.leased_with(*workspace).empty()) universe_.fail(record.attempt, "is not alone in its workspace");
 }
 
 void Checker::check(const Store& store, const pool::RequeueRecord& record) {
@@ -116,6 +123,21 @@ void Checker::check(const Store& store, const pool::RemoveRecord& record) {
   for (const auto& [id, other] : store.jobs) {
     if (other.has_ended() || std::ranges::find(other.request.after, record.job) == other.request.after.end()) continue;
     universe_.fail(record.job, "is removed, but", id, "needs it");
+  }
+}
+
+void Checker::check(const Store& store, const pool::WorkspaceRecord& record) {
+  const auto before = store.workspaces.find(record.id);
+  const bool moves = before != store.workspaces.end() && record.node != NodeId{} && before->second.node != record.node;
+  if (moves) universe_.fail("workspace", record.id.name, "moves to", record.node);
+  if (store.leased_with(record.id).empty()) return;
+  universe_.fail("workspace", record.id.name, "changes while a task has it");
+}
+
+void Checker::check(const Store& store, const pool::WipeWorkspaceSend& send) {
+  const auto place = store.workspaces.find(send.id);
+  if (place == store.workspaces.end() || !place->second.leaving || place->second.node != send.node) {
+    universe_.fail("workspace", send.id.name, "is wiped on", send.node, "though nobody removed it");
   }
 }
 
@@ -181,6 +203,8 @@ void Checker::check_nobody_idles(const pool::Pool& pool, const std::set<JobId>& 
     for (const JobId job : jobs) {
       const auto stored = store.jobs.find(job);
       if (stored == store.jobs.end() || !stored->second.request.per_task.fits_in(node->offered)) continue;
+      const auto workspace = stored->second.workspace();
+      if (workspace && (!store.workspaces.contains(*workspace) || store.workspaces.at(*workspace).node != id)) continue;
       const auto why = pool.why(job, universe_.now());
       if (why && why->cause == pool::Cause::kBusy) universe_.fail("node", id, "idles while", job, "waits");
     }

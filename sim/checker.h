@@ -40,9 +40,11 @@ class Checker {
   void check(const Store& store, const pool::EndRecord& record);
   void check(const Store& store, const pool::EndRangeRecord& record);
   void check(const Store& store, const pool::RemoveRecord& record);
+  void check(const Store& store, const pool::WorkspaceRecord& record);
   void check(const Store& store, const pool::AssignSend& send);
   void check(const Store& store, const pool::StopSend& send);
   void check(const Store& store, const pool::AcknowledgeSend& send);
+  void check(const Store& store, const pool::WipeWorkspaceSend& send);
   bool ended_so(AttemptId attempt, Failure failure) const;
 
   Universe& universe_;

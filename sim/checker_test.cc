@@ -118,6 +118,24 @@ TEST_F(CheckerTest, ARestoredPoolMustKnowWhatTheStoreKnows) {
   EXPECT_NE(universe_.failure, "");
 }
 
+TEST_F(CheckerTest, AWorkspaceLiesOnOneNodeAndOneTaskHasIt) {
+  StoredJob& job = store_.jobs[kJob];
+  job.request.workspace = "x";
+  const WorkspaceId id{DeviceId{9}, "x"};
+  EXPECT_FALSE(accepts(pool::LeaseRecord{attempt(2, 1), kNode, 1})) << "it lies nowhere";
+  store_.apply(pool::WorkspaceRecord{id, kNode, 1, false});
+  EXPECT_FALSE(accepts(pool::LeaseRecord{attempt(2, 1), kNode, 1})) << "task 0 has it";
+  EXPECT_FALSE(accepts(pool::WorkspaceRecord{id, {}, 0, false})) << "task 0 has it";
+  job.tasks[0].state = TaskState::kSucceeded;
+  EXPECT_TRUE(accepts(pool::LeaseRecord{attempt(2, 1), kNode, 1}));
+  EXPECT_FALSE(accepts(pool::LeaseRecord{attempt(2, 1), NodeId{4}, 1}));
+  EXPECT_FALSE(accepts(pool::WorkspaceRecord{id, NodeId{4}, 1, false})) << "it moves";
+  EXPECT_FALSE(accepts(pool::WipeWorkspaceSend{kNode, id})) << "nobody removed it";
+  store_.apply(pool::WorkspaceRecord{id, kNode, 1, true});
+  EXPECT_TRUE(accepts(pool::WipeWorkspaceSend{kNode, id}));
+  EXPECT_FALSE(accepts(pool::LeaseRecord{attempt(2, 1), kNode, 1})) << "it is leaving";
+}
+
 TEST_F(CheckerTest, ANodeMayNotRunMoreThanItOffersNorStartWhileClosed) {
   node::Agent agent{{}, {2, 0, 0}};
   checker_.check_start(kNode, agent, {2, 0, 0});

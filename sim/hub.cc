@@ -11,7 +11,8 @@ constexpr Duration kHelloWithin = seconds(10);
 
 bool is_send(const pool::Effect& effect) {
   return std::holds_alternative<pool::AssignSend>(effect) || std::holds_alternative<pool::StopSend>(effect) ||
-         std::holds_alternative<pool::AcknowledgeSend>(effect);
+         std::holds_alternative<pool::AcknowledgeSend>(effect) ||
+         std::holds_alternative<pool::WipeWorkspaceSend>(effect);
 }
 
 }  // namespace
@@ -129,6 +130,9 @@ void Hub::commit(const Batch& batch) {
           } else if constexpr (std::is_same_v<Record, pool::RemoveRecord>) {
             universe_.say("commit removal of", it.job);
             removing_.erase(it.job);
+          } else if constexpr (std::is_same_v<Record, pool::WorkspaceRecord>) {
+            universe_.say("commit workspace", it.id.name, "of", it.id.owner, "on", it.node,
+                          it.leaving ? "leaving" : "");
           }
         },
         record);
@@ -157,11 +161,13 @@ void Hub::send(const pool::Effect& effect) {
   };
   if (const auto* assign = std::get_if<pool::AssignSend>(&effect)) {
     const StoredJob& job = store_.jobs.at(assign->attempt.task.job);
-    to(assign->node, Assign{{assign->attempt, job.request.per_task, job.time_limit}, job.behaviour});
+    to(assign->node, Assign{{assign->attempt, job.request.per_task, job.time_limit}, job.behaviour, job.workspace()});
   } else if (const auto* stop = std::get_if<pool::StopSend>(&effect)) {
     to(stop->node, Stop{stop->attempt});
   } else if (const auto* acknowledge = std::get_if<pool::AcknowledgeSend>(&effect)) {
     to(acknowledge->node, Acknowledged{acknowledge->attempt});
+  } else if (const auto* wipe = std::get_if<pool::WipeWorkspaceSend>(&effect)) {
+    to(wipe->node, WipeWorkspace{wipe->id});
   }
 }
 
@@ -179,10 +185,13 @@ void Hub::hear(NodeId node, const NodeMessage& message) {
           pool.on_heartbeat(node, now);
         } else if constexpr (std::is_same_v<Message, Offer>) {
           universe_.say("offer of", node, "cores", it.offered.cores, it.closed ? "closed" : "");
-          pool.on_offer(node, {it.offered, {}}, it.closed, now);
+          pool.on_offer(node, {it.offered, it.admits}, it.closed, now);
         } else if constexpr (std::is_same_v<Message, Started>) {
           universe_.say("started", it.attempt, "on", node);
           pool.on_started(node, it.attempt, now);
+        } else if constexpr (std::is_same_v<Message, WorkspaceWiped>) {
+          universe_.say("wiped", it.workspace.name, "of", it.workspace.owner, "on", node);
+          pool.on_workspace_wiped(node, it.workspace, now);
         } else {
           universe_.say("finished", it.attempt, "on", node, "failure", static_cast<int>(it.failure));
           pool.on_finished(node, it.attempt, it.failure, now);
@@ -263,6 +272,13 @@ void Hub::cancel(JobId job) {
 
 void Hub::remove(JobId job) {
   feed([this, job] { take_removal(job); });
+}
+
+void Hub::remove_workspace(const WorkspaceId& workspace) {
+  feed([this, workspace] {
+    if (!pool_->on_remove_workspace(workspace, universe_.now())) return;
+    universe_.say("remove workspace", workspace.name, "of", workspace.owner);
+  });
 }
 
 void Hub::remove_node(NodeId node) {

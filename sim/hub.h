@@ -37,6 +37,7 @@ class Hub {
   void submit(const StoredJob& order);  // its id is chosen here
   void cancel(JobId job);
   void remove(JobId job);
+  void remove_workspace(const WorkspaceId& workspace);
   void remove_node(NodeId node);
   void forget_ended();
 

@@ -74,7 +74,7 @@ void Machine::dial() {
     session_ = network_.open(id_);
     if (session_ == 0) return dial();
     agent_->on_session_open(universe_.now());
-    network_.send(session_, pool::NodeHello{agent_->offered(), agent_->closed(), agent_->held()});
+    network_.send(session_, pool::NodeHello{agent_->offered(), agent_->closed(), agent_->held(), agent_->admits()});
     flush();
   });
 }
@@ -112,6 +112,7 @@ void Machine::on_message(SessionId session, const HubMessage& message) {
     if (is_new) {
       program->second.assignment = assign->assignment;
       program->second.behaviour = assign->behaviour;
+      program->second.workspace = assign->workspace;
     }
     agent_->on_assign(assign->assignment, now);
     const auto held = agent_->held();
@@ -120,6 +121,9 @@ void Machine::on_message(SessionId session, const HubMessage& message) {
     agent_->on_stop(stop->attempt, now);
   } else if (const auto* acknowledged = std::get_if<Acknowledged>(&message)) {
     agent_->on_acknowledged(acknowledged->attempt, now);
+  } else if (const auto* wipe = std::get_if<WipeWorkspace>(&message)) {
+    if (runs_with(wipe->workspace)) universe_.fail("node", id_, "is told to wipe what something runs in");
+    say(WorkspaceWiped{wipe->workspace});
   }
   flush();
 }
@@ -145,6 +149,12 @@ void Machine::plan_wake() {
 
 void Machine::say(const NodeMessage& message) {
   if (session_ != 0) network_.send(session_, message);
+}
+
+bool Machine::runs_with(const std::optional<WorkspaceId>& workspace) const {
+  return workspace && std::ranges::any_of(programs_, [&](const auto& entry) {
+           return entry.second.stage == Stage::kRunning && entry.second.workspace == workspace;
+         });
 }
 
 void Machine::later(AttemptId attempt, Stage stage, Duration span, std::function<void(Program&)> then) {
@@ -179,6 +189,7 @@ void Machine::act(const node::Prepare& order) {
 void Machine::act(const node::Run& order) {
   constexpr std::array kFailures{Failure::kExitCode, Failure::kSignal, Failure::kOutOfMemory};
   Program& program = programs_.at(order.attempt);
+  if (runs_with(program.workspace)) universe_.fail(order.attempt, "runs in a workspace that is in use");
   const Resources needs = program.assignment.needs;
   used_ = used_ + needs;
   universe_.say("node", id_, "runs", order.attempt, "cores in use", used_.cores);
@@ -249,7 +260,7 @@ void Machine::act(const node::SendFinished& order) {
   say(Finished{order.attempt, has_outcome ? program->second.outcome : Failure::kNodeLost});
 }
 
-void Machine::act(const node::SendOffer& order) { say(Offer{order.offered, order.closed}); }
+void Machine::act(const node::SendOffer& order) { say(Offer{order.offered, order.closed, order.admits}); }
 
 void Machine::act(const node::SendHeartbeat&) { say(Heartbeat{}); }
 

@@ -41,6 +41,7 @@ class Machine {
   struct Program {
     node::Assignment assignment;
     Behaviour behaviour;
+    std::optional<WorkspaceId> workspace;
     Stage stage = Stage::kAssigned;
     Failure outcome = Failure::kNone;
     std::uint64_t token = 0;  // of the event that it waits for
@@ -55,6 +56,7 @@ class Machine {
   void look_around();
   void look_for_ever();
   void say(const NodeMessage& message);
+  bool runs_with(const std::optional<WorkspaceId>& workspace) const;
   void later(AttemptId attempt, Stage stage, Duration span, std::function<void(Program&)> then);
 
   void act(const node::Prepare& order);

@@ -1,6 +1,7 @@
 // What nodes and hub say to each other, as the frames of hearth.v1's session do.
 #pragma once
 
+#include <optional>
 #include <variant>
 
 #include "core/node/agent.h"
@@ -20,6 +21,7 @@ struct Heartbeat {};
 struct Offer {
   Resources offered;
   bool closed = false;
+  Admission admits;
 };
 struct Started {
   AttemptId attempt;
@@ -28,11 +30,15 @@ struct Finished {
   AttemptId attempt;
   Failure failure = Failure::kNone;
 };
-using NodeMessage = std::variant<pool::NodeHello, Heartbeat, Offer, Started, Finished>;
+struct WorkspaceWiped {
+  WorkspaceId workspace;
+};
+using NodeMessage = std::variant<pool::NodeHello, Heartbeat, Offer, Started, Finished, WorkspaceWiped>;
 
 struct Assign {
   node::Assignment assignment;
   Behaviour behaviour;
+  std::optional<WorkspaceId> workspace;
 };
 struct Stop {
   AttemptId attempt;
@@ -40,6 +46,9 @@ struct Stop {
 struct Acknowledged {
   AttemptId attempt;
 };
-using HubMessage = std::variant<Assign, Stop, Acknowledged>;
+struct WipeWorkspace {
+  WorkspaceId workspace;
+};
+using HubMessage = std::variant<Assign, Stop, Acknowledged, WipeWorkspace>;
 
 }  // namespace hearth::sim

@@ -22,6 +22,7 @@ struct Scenario {
   std::uint32_t failing = 50;           // of a task's attempts, by its own doing
   std::uint32_t dependent = 300;        // of the jobs, those that run after others
   std::uint32_t large = 150;            // of the jobs, those that need a whole large node
+  std::uint32_t workspaces = 0;         // of the others, those that have a workspace
   Duration chaos = seconds(90);         // after that all is well, and everything has to end
   Duration latency = milliseconds(20);  // of the network, at most
 
@@ -33,8 +34,9 @@ struct Scenario {
   std::uint32_t owner_return = 0;  // of each node's owner, for up to a minute
   std::uint32_t removal = 0;       // of some node, for good; another one comes
   std::uint32_t hub_crash = 0;
-  std::uint32_t cancel = 0;  // of some job
-  std::uint32_t remove = 0;  // of some job, if it has ended
+  std::uint32_t cancel = 0;            // of some job
+  std::uint32_t remove = 0;            // of some job, if it has ended
+  std::uint32_t remove_workspace = 0;  // of some workspace
 
   std::uint32_t hub_crash_at_step = 0;  // at each step of the hub: before a commit, after it, between two sends
 

@@ -13,6 +13,11 @@ bool StoredJob::has_ended() const {
   return state == JobState::kSucceeded || state == JobState::kFailed || state == JobState::kCancelled;
 }
 
+std::optional<WorkspaceId> StoredJob::workspace() const {
+  if (request.workspace.empty()) return std::nullopt;
+  return WorkspaceId{request.owner, request.workspace};
+}
+
 std::uint32_t StoredJob::count(TaskState of) const {
   std::uint32_t found = rest && rest->state == of ? rest_tasks : 0;
   for (const auto& [index, task] : tasks) found += task.state == of ? 1 : 0;
@@ -40,12 +45,16 @@ void Store::apply(const pool::Effect& effect) {
         } else if constexpr (std::is_same_v<Record, pool::RemoveRecord>) {
           jobs.erase(record.job);
           removed.insert(record.job);
+        } else if constexpr (std::is_same_v<Record, pool::WorkspaceRecord>) {
+          workspaces[record.id] = record;
+          if (record.node == NodeId{}) workspaces.erase(record.id);
         }
       },
       effect);
 }
 
 void Store::restore(pool::Pool& pool, Time now) const {
+  for (const auto& [id, workspace] : workspaces) pool.restore_workspace(workspace);
   std::set<JobId> needed;
   for (const auto& [id, job] : jobs) {
     if (job.has_ended()) continue;
@@ -69,6 +78,17 @@ const StoredTask* Store::find(TaskId task) const {
   if (job == jobs.end()) return nullptr;
   const auto entry = job->second.tasks.find(task.index);
   return entry == job->second.tasks.end() ? nullptr : &entry->second;
+}
+
+std::set<TaskId> Store::leased_with(const WorkspaceId& workspace) const {
+  std::set<TaskId> found;
+  for (const auto& [id, job] : jobs) {
+    if (job.workspace() != workspace) continue;
+    for (const auto& [index, task] : job.tasks) {
+      if (task.state == TaskState::kLeased) found.insert({id, index});
+    }
+  }
+  return found;
 }
 
 JobId Store::last_id() const {

@@ -30,6 +30,7 @@ struct StoredJob {
   std::optional<pool::EndRangeRecord> rest;   // how all others ended
   std::uint32_t rest_tasks = 0;
 
+  std::optional<WorkspaceId> workspace() const;
   bool has_ended() const;
   std::uint32_t count(pool::TaskState of) const;
 };
@@ -38,12 +39,14 @@ class Store {
  public:
   std::map<JobId, StoredJob> jobs;
   std::set<JobId> removed;
+  std::map<WorkspaceId, pool::WorkspaceRecord> workspaces;
 
   void apply(const pool::Effect& record);
   // Jobs that have not ended and those that they run after, handed to a pool that starts.
   void restore(pool::Pool& pool, Time now) const;
   static void restore_one(pool::Pool& pool, const StoredJob& job, Time now);
   const StoredTask* find(TaskId task) const;
+  std::set<TaskId> leased_with(const WorkspaceId& workspace) const;
   std::optional<JobId> find_order(std::uint64_t order) const;
   JobId last_id() const;
 };

@@ -1,5 +1,6 @@
 #include "sim/world.h"
 
+#include <iterator>
 #include <map>
 #include <memory>
 #include <utility>
@@ -20,6 +21,12 @@ constexpr Duration kAllEndsWithin = minutes(240);
 constexpr Duration kQuiet = seconds(60);
 constexpr Duration kSettledWithin = seconds(40);
 constexpr std::uint32_t kMinutesPerDay = 1440;
+constexpr std::uint64_t kWorkspaceBytes = kGiB;
+constexpr Admission kAdmitsWorkspaces = [] {
+  Admission admission;
+  admission.workspace_bytes = 3 * kWorkspaceBytes;
+  return admission;
+}();
 
 Resources size_of(std::uint32_t cores) { return {cores, 2 * kGiB * cores, cores >= kLargeCores ? 1U : 0U}; }
 
@@ -90,6 +97,7 @@ void World::wire() {
 void World::add_node(const Resources& size) {
   const NodeId id{machines_.size() + 1};
   const auto machine = machines_.emplace(id, std::make_unique<Machine>(universe_, network_, checker_, id, size)).first;
+  machine->second->set_policy({.limit = size, .admits = kAdmitsWorkspaces});
   machine->second->boot();
 }
 
@@ -107,6 +115,10 @@ StoredJob World::make_order(std::uint64_t number) {
   const bool is_brief = random.chance(500);
   job.behaviour.longest = is_brief ? milliseconds(40) : scenario.max_run;
   job.behaviour.failing = scenario.failing;
+  if (cores == 1 && random.chance(scenario.workspaces)) {
+    job.request.workspace = random.chance(500) ? "left" : "right";
+    job.request.admission.workspace_bytes = kWorkspaceBytes;
+  }
   job.time_limit = random.chance(100) ? job.behaviour.longest / 2 + milliseconds(1) : minutes(60);
   if (!random.chance(scenario.dependent)) return job;
   for (const auto& [other, order] : orders_) {
@@ -140,6 +152,7 @@ node::Policy World::random_policy(const Machine& machine) {
   policy.from_minute = static_cast<std::uint16_t>(random.below(kMinutesPerDay));
   policy.to_minute = static_cast<std::uint16_t>(random.below(kMinutesPerDay));
   policy.draining = random.chance(100);
+  if (random.chance(800)) policy.admits = kAdmitsWorkspaces;
   policy.owner_first.quiet = random.between(seconds(1), seconds(20));
   policy.owner_first.patience = random.between(seconds(1), seconds(60));
   policy.owner_first.grace = random.between(Duration{}, seconds(5));
@@ -194,6 +207,10 @@ void World::befall() {
     hub_.cancel(JobId{1 + universe_.random.below(static_cast<std::uint32_t>(hub_.store().last_id().value))});
   }
   if (universe_.strikes(scenario.remove)) remove_some_job();
+  if (const auto& all = hub_.store().workspaces; universe_.strikes(scenario.remove_workspace) && !all.empty()) {
+    hub_.remove_workspace(
+        std::next(all.begin(), universe_.random.below(static_cast<std::uint32_t>(all.size())))->first);
+  }
   if (universe_.random.chance(50)) hub_.forget_ended();
   universe_.scheduler.after(seconds(1), [this] { befall(); });
 }
@@ -220,7 +237,7 @@ void World::calm_down() {
     machine->boot();
     machine->set_owner_present(false);
     machine->stop_everything(false);
-    if (!machine->is_retired()) machine->set_policy({.limit = machine->size()});
+    if (!machine->is_retired()) machine->set_policy({.limit = machine->size(), .admits = kAdmitsWorkspaces});
   }
 }
 

@@ -1,5 +1,6 @@
 #include "base/bytes.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
@@ -155,6 +156,13 @@ bool is_plain_utf8(std::string_view text) {
     text.remove_prefix(length);
   }
   return true;
+}
+
+bool is_short_name(std::string_view text) {
+  constexpr std::size_t kMostBytes = 64;
+  const auto first = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  const auto later = [&](char c) { return first(c) || c == '.' || c == '_' || c == '-'; };
+  return !text.empty() && text.size() <= kMostBytes && first(text[0]) && std::ranges::all_of(text, later);
 }
 
 bool equal_constant_time(std::string_view a, std::string_view b) {

@@ -30,6 +30,10 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text);
 // Whether the text is well-formed UTF-8 without control characters (C0, DEL, C1).
 bool is_plain_utf8(std::string_view text);
 
+// Whether the text is what people name things by in commands and addresses: 1 to 64 of a-z, 0-9, '.', '_' and '-', a
+// letter or digit first.
+bool is_short_name(std::string_view text);
+
 // Compares in a time that depends on the lengths alone.
 bool equal_constant_time(std::string_view a, std::string_view b);
 

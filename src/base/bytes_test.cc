@@ -45,5 +45,12 @@ TEST(Bytes, PlainUtf8RefusesControlCharactersAndIllFormedSequences) {
   }
 }
 
+TEST(Bytes, AShortNameGoesIntoCommandsAndAddresses) {
+  for (const char* good : {"a", "0", "my-work_2.x", "host"}) EXPECT_TRUE(is_short_name(good)) << good;
+  for (const char* bad : {"", "-a", ".a", "_", "A", "a/b", "a b", "a:b", "ä"}) EXPECT_FALSE(is_short_name(bad)) << bad;
+  EXPECT_TRUE(is_short_name(std::string(64, 'a')));
+  EXPECT_FALSE(is_short_name(std::string(65, 'a')));
+}
+
 }  // namespace
 }  // namespace hearth

@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <string>
 
 namespace hearth {
 
@@ -26,6 +27,13 @@ struct TaskId {
   JobId job;
   std::uint32_t index = 0;
   constexpr auto operator<=>(const TaskId&) const = default;
+};
+
+// A workspace: the name is its device's own, so that two devices' workspaces of one name are two.
+struct WorkspaceId {
+  DeviceId owner;
+  std::string name;
+  auto operator<=>(const WorkspaceId&) const = default;
 };
 
 // One placement of a task. Epochs of a task count up from 1; only the newest one counts.

@@ -41,6 +41,7 @@ class CommandLine {
     add_wipe_command();
     add_pool_commands();
     add_environment_commands();
+    add_workspace_commands();
     add_help_command();
   }
 
@@ -119,7 +120,11 @@ class CommandLine {
     text_option(limit, "--cores", limit_.cores, "N", "at most this many cores; 0: none, nothing new is taken");
     text_option(limit, "--memory", limit_.memory, "SIZE", "at most this much memory, for example 8G");
     text_option(limit, "--disk", limit_.disk, "SIZE",
-                "at most this much disk for environments, for example 20G (the default)");
+                "at most this much disk for environments and workspaces, and as much again for inputs while they are "
+                "needed, for example 20G (the default)");
+    text_option(limit, "--workspaces", limit_.workspaces, "SIZE",
+                "of that disk, at most this much for workspaces, which jobs leave here in clear; 0: none; the default: "
+                "none on a PC that joined another's pool, else a quarter");
     text_option(limit, "--hours", limit_.hours, "FROM-TO", "only at these hours, for example 22-7 or 8:00-18:30");
     add_ring_options(limit);
     limit.add_flag("--none", limit_.none, "take all limits away first");
@@ -235,6 +240,9 @@ class CommandLine {
                 "files to bring back, for example \"out/*.png\"; may be repeated");
     text_option(run, "--env", run_.environment, "NAME",
                 "the environment to run in (default: host, the node's own /usr)");
+    text_option(run, "--workspace", run_.workspace, "NAME[:SIZE]",
+                "a directory of yours that stays on one node from job to job, at $HEARTH_WORKSPACE; it holds 1G unless "
+                "SIZE says more");
     list_option(run, "--var", run_.variables, "NAME=VALUE", "an environment variable; may be repeated");
     list_option(run, "--after", run_.after, "JOB", "run after this job, on its results; may be repeated");
     text_option(
@@ -308,6 +316,18 @@ class CommandLine {
                         [this] { return export_environment(context_, environment_); });
     argument(out, "NAME", environment_.name, "the environment's name");
     text_option(out, "--to-oci", environment_.to_oci, "FILE", "an OCI archive, as podman, skopeo and docker take it");
+  }
+
+  void add_workspace_commands() {
+    CLI::App& workspace = add(app_, "workspace", "List the directories that jobs left on nodes for later jobs.",
+                              [this] { return list_workspaces(context_); });
+    workspace.require_subcommand(0, 1);
+    add(workspace, "list", "List the directories that jobs left on nodes for later jobs.",
+        [this] { return list_workspaces(context_); });
+    CLI::App& rm = add(workspace, "rm", "Wipe a workspace from its node. No job that has not ended may name it.",
+                       [this] { return remove_workspace(context_, workspace_); });
+    argument(rm, "NAME", workspace_.name, "the workspace's name");
+    text_option(rm, "--of", workspace_.device, "DEVICE", "whose it is (default: this device's)");
   }
 
   void add_help_command() {
@@ -484,6 +504,7 @@ class CommandLine {
   RunOptions run_;
   JobOptions job_;
   EnvironmentOptions environment_;
+  WorkspaceOptions workspace_;
   WipeOptions wipe_;
   std::string device_;
   std::string ring_;

@@ -109,9 +109,9 @@ TEST_F(CommandLineTest, HelpNamesEveryCommandButTheHiddenOne) {
   const Outcome outcome = run({"help"});
   EXPECT_EQ(outcome.code, 0);
   for (const char* command :
-       {"up",    "down", "join", "leave",  "limit", "doctor", "invite",      "pair",  "devices", "run",
-        "jobs",  "job",  "logs", "cancel", "get",   "why",    "verify-wipe", "nodes", "status",  "stop-everything",
-        "resume"}) {
+       {"up",     "down",     "join", "leave",  "limit", "doctor", "invite",      "pair",  "devices", "run",
+        "jobs",   "job",      "logs", "cancel", "get",   "why",    "verify-wipe", "nodes", "status",  "stop-everything",
+        "resume", "workspace"}) {
     EXPECT_NE(outcome.out.find(std::string("  ") + command + " "), std::string::npos) << command;
   }
   EXPECT_EQ(outcome.out.find("daemon "), std::string::npos);
@@ -121,8 +121,8 @@ TEST_F(CommandLineTest, HelpNamesEveryCommandButTheHiddenOne) {
 TEST_F(CommandLineTest, HelpOfACommandNamesItsOptions) {
   const Outcome outcome = run({"help", "run"});
   for (const char* option :
-       {"--count", "--cores", "--memory", "--gpu", "--time", "--input", "--output", "--env", "--var", "--after",
-        "--retries", "--name", "--detach", "--json", "--home", "-- PROGRAM ARGS"}) {
+       {"--count", "--cores", "--memory", "--gpu", "--time", "--input", "--output", "--env", "--workspace", "--var",
+        "--after", "--retries", "--name", "--detach", "--json", "--home", "-- PROGRAM ARGS"}) {
     EXPECT_NE(outcome.out.find(option), std::string::npos) << option;
   }
   EXPECT_EQ(run({"run", "--help"}).out, outcome.out);
@@ -169,6 +169,8 @@ TEST_F(CommandLineTest, TheManPageHasEveryCommandAndOption) {
                               "status",
                               "stop-everything",
                               "resume",
+                              "workspace list",
+                              "workspace rm",
                               "devices allow",
                               "devices refuse",
                               "devices revoke"}) {
@@ -230,11 +232,15 @@ TEST_F(CommandLineTest, LimitsAreKeptAndShown) {
   EXPECT_NE(run({"limit"}).out.find("cores   all"), std::string::npos);
   EXPECT_EQ(run({"limit", "--cores", "4", "--memory", "8G"}).code, 0);
   const Outcome outcome = run({"limit", "--hours", "22-7"});
-  EXPECT_NE(outcome.out.find("cores   4\n  memory  8 GiB\n  disk    20 GiB\n  hours   22:00-07:00\n"),
+  EXPECT_NE(outcome.out.find("cores   4\n  memory  8 GiB\n  disk    20 GiB\n"
+                             "  keeps   5 GiB of that for workspaces\n  hours   22:00-07:00\n"),
             std::string::npos)
       << outcome.out;
   EXPECT_NE(directory_.read("home/node/policy.json").find("\"memory_bytes\": 8589934592"), std::string::npos);
   EXPECT_EQ(run({"limit", "--cores", "x"}).code, 2);
+  EXPECT_EQ(run({"limit", "--workspaces", "11G"}).code, 2);
+  EXPECT_NE(run({"limit", "--disk", "40G", "--workspaces", "11G"}).out.find("keeps   11 GiB"), std::string::npos);
+  EXPECT_EQ(run({"limit", "--disk", "20G"}).code, 2) << "half of which is less than what workspaces may take";
   EXPECT_NE(run({"limit"}).out.find("cores   4"), std::string::npos) << "a refused value must change nothing";
   EXPECT_NE(run({"limit", "--none", "--cores", "0"}).out.find("cores   0\n  memory  80 % of what it has"),
             std::string::npos);

@@ -43,6 +43,7 @@ struct LimitOptions {
   std::string cores;
   std::string memory;
   std::string disk;
+  std::string workspaces;
   std::string hours;
   std::string rings = "home";  // whose tasks the next five speak of
   std::string isolation;
@@ -73,6 +74,7 @@ struct RunOptions {
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   std::string environment;
+  std::string workspace;               // NAME or NAME:SIZE
   std::vector<std::string> variables;  // NAME=VALUE
   std::vector<std::string> after;
   std::string net;
@@ -89,6 +91,11 @@ struct EnvironmentOptions {
   std::string directory;
   std::string archive;
   std::string to_oci;
+};
+
+struct WorkspaceOptions {
+  std::string name;
+  std::string device;  // whose; empty: this device's
 };
 
 struct JobOptions {
@@ -148,6 +155,10 @@ Result<int> build_environment(const Context& context, const EnvironmentOptions& 
 Result<int> list_environments(const Context& context);
 Result<int> remove_environment(const Context& context, const EnvironmentOptions& options);
 Result<int> export_environment(const Context& context, const EnvironmentOptions& options);
+
+// workspaces.cc
+Result<int> list_workspaces(const Context& context);
+Result<int> remove_workspace(const Context& context, const WorkspaceOptions& options);
 
 // limits.cc
 Result<int> limit(const Context& context, const LimitOptions& options);

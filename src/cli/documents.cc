@@ -224,16 +224,20 @@ Result<Policy> parse_policy(std::string_view text) {
   std::uint64_t cores = 0;
   std::uint64_t memory = 0;
   std::uint64_t disk = 0;
+  std::uint64_t workspaces = 0;
   std::string hours;
-  const Result<void> read = all({get_count(*object, "cores", 1'000'000, cores),
-                                 get_count(*object, "memory_bytes", std::numeric_limits<std::int64_t>::max(), memory),
-                                 get_count(*object, "disk_bytes", std::numeric_limits<std::int64_t>::max(), disk),
-                                 get_text(*object, "hours", hours), get_bool(*object, "draining", policy.draining),
-                                 get_owner_first(*object, policy.owner_first), get_rings(*object, policy.rings)});
+  constexpr std::uint64_t kMostBytes = std::numeric_limits<std::int64_t>::max();
+  const Result<void> read =
+      all({get_count(*object, "cores", 1'000'000, cores), get_count(*object, "memory_bytes", kMostBytes, memory),
+           get_count(*object, "disk_bytes", kMostBytes, disk),
+           get_count(*object, "workspace_bytes", kMostBytes, workspaces), get_text(*object, "hours", hours),
+           get_bool(*object, "draining", policy.draining), get_owner_first(*object, policy.owner_first),
+           get_rings(*object, policy.rings)});
   if (!read) return std::unexpected(read.error());
   if (!absent(*object, "cores")) policy.cores = cores;
   if (!absent(*object, "memory_bytes")) policy.memory_bytes = memory;
   if (!absent(*object, "disk_bytes")) policy.disk_bytes = disk;
+  if (!absent(*object, "workspace_bytes")) policy.workspace_bytes = workspaces;
   if (hours.empty()) return policy;
   const Result<Hours> parsed = parse_hours("\"hours\"", hours);
   if (!parsed) return fail(Code::kDataLoss, parsed.error().message);
@@ -246,6 +250,7 @@ std::string format_policy(const Policy& policy) {
   if (policy.cores) object["cores"] = *policy.cores;
   if (policy.memory_bytes) object["memory_bytes"] = *policy.memory_bytes;
   if (policy.disk_bytes) object["disk_bytes"] = *policy.disk_bytes;
+  if (policy.workspace_bytes) object["workspace_bytes"] = *policy.workspace_bytes;
   if (policy.hours) object["hours"] = format_hours(*policy.hours);
   for (const auto& [name, ring] : policy.rings) {
     if (ring != RingPolicy{}) object["rings"][name] = ring_json(ring);

@@ -67,12 +67,14 @@ struct RingPolicy {
   bool operator==(const RingPolicy&) const = default;
 };
 
-// HOME/node/policy.json: {"cores": 4, "memory_bytes": 8589934592, "disk_bytes": 21474836480, "hours": "22:00-07:00",
-// "rings": {"friend": {"net": "listed"}}, "draining": false}; what is absent or null is not limited.
+// HOME/node/policy.json: {"cores": 4, "memory_bytes": 8589934592, "disk_bytes": 21474836480,
+// "workspace_bytes": 5368709120, "hours": "22:00-07:00", "rings": {"friend": {"net": "listed"}},
+// "draining": false}; what is absent or null is not limited, or as node/policy.h has it.
 struct Policy {
   std::optional<std::uint64_t> cores;
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint64_t> disk_bytes;
+  std::optional<std::uint64_t> workspace_bytes;
   std::optional<Hours> hours;
   std::map<std::string, RingPolicy> rings;  // by name, see kRingNames
   bool draining = false;

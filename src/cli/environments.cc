@@ -35,11 +35,7 @@ std::string recipe_names() {
 
 // The hub's rule, see hearth.v1.Environment; told before minutes of work.
 Result<void> check_name(const std::string& name) {
-  const auto first = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  const auto allowed = [&](char c) { return first(c) || c == '.' || c == '_' || c == '-'; };
-  if (!name.empty() && name.size() <= 64 && first(name[0]) && std::ranges::all_of(name, allowed) && name != "host") {
-    return {};
-  }
+  if (is_short_name(name) && name != "host") return {};
   return wrong(
       fmt::format("{}: a name has 1 to 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first, and is not "
                   "\"host\"",

@@ -1,5 +1,6 @@
 // `hearth join` and `hearth leave`: this PC as a node of another PC's pool.
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include <fmt/format.h>
@@ -53,6 +54,18 @@ Result<void> tell_hub(const Home& home) {
       (*client)->call<v1::LeaveReply>("hearth.v1.DeviceService/Leave", v1::LeaveRequest());
   if (!reply) return std::unexpected(reply.error());
   return {};
+}
+
+// The node wipes them when it leaves, if it runs.
+void tell_of_workspaces(const Home& home) {
+  std::error_code absent;
+  const std::filesystem::path place = home.node() / "workspaces";
+  const std::filesystem::directory_iterator first(place, absent);
+  if (absent || first == std::filesystem::directory_iterator()) return;
+  say(
+      fmt::format("note: the node was down, so the workspaces of the pool's jobs are still in {}; they are wiped when "
+                  "this PC joins a pool again, or now by: rm -r {}",
+                  place.string(), place.string()));
 }
 
 // After the node has left: this HOME belongs to nobody.
@@ -120,6 +133,7 @@ Result<int> leave(const Context& context) {
   if (Result<void> forgotten = forget_pool(context.home, *config); !forgotten) {
     return std::unexpected(forgotten.error());
   }
+  tell_of_workspaces(context.home);
   say("this PC has left the pool");
   if (context.json) print(object_json({{"left", true}, {"hub_told", told.has_value()}}));
   return 0;

@@ -18,6 +18,8 @@ namespace {
 constexpr Range kCores = {0, 1024};
 constexpr Range kMemory = {0, 4 * kTiB};
 constexpr Range kDisk = {64 * kMiB, 1024 * kTiB};
+constexpr Range kWorkspaces = {0, 1024 * kTiB};
+constexpr std::uint64_t kUsualDisk = 20 * kGiB;  // see node/node.h
 
 constexpr Range kCelsius = {0, 150};
 
@@ -127,11 +129,34 @@ Result<void> take_rings(const LimitOptions& options, Policy& policy) {
   return {};
 }
 
+// After the disk, of which they may take half.
+Result<void> take_workspaces(const LimitOptions& options, Policy& policy) {
+  if (!options.workspaces.empty()) {
+    const Result<std::uint64_t> bytes = parse_size("--workspaces", options.workspaces, kWorkspaces);
+    if (!bytes) return std::unexpected(bytes.error());
+    policy.workspace_bytes = *bytes;
+  }
+  const std::uint64_t most = policy.disk_bytes.value_or(kUsualDisk) / 2;
+  if (policy.workspace_bytes.value_or(0) <= most) return {};
+  return fail(Code::kInvalidArgument,
+              fmt::format("--workspaces {}: workspaces may take half of the disk, {}, at most; more disk: hearth limit "
+                          "--disk {}",
+                          format_bytes(*policy.workspace_bytes), format_bytes(most),
+                          format_bytes(2 * *policy.workspace_bytes)));
+}
+
+std::string workspaces_text(const Policy& policy, bool own_pool) {
+  const std::uint64_t silent = own_pool ? policy.disk_bytes.value_or(kUsualDisk) / 4 : 0;
+  const std::uint64_t bytes = policy.workspace_bytes.value_or(silent);
+  return bytes == 0 ? "no workspaces" : format_bytes(bytes) + " of that for workspaces";
+}
+
 Result<Policy> changed(Policy policy, const LimitOptions& options) {
   if (options.none) {
     policy = Policy{.cores = {},
                     .memory_bytes = {},
                     .disk_bytes = {},
+                    .workspace_bytes = {},
                     .hours = {},
                     .rings = policy.rings,
                     .draining = policy.draining,
@@ -155,6 +180,8 @@ Result<Policy> changed(Policy policy, const LimitOptions& options) {
     if (!disk) return std::unexpected(disk.error());
     policy.disk_bytes = *disk;
   }
+  taken = take_workspaces(options, policy);
+  if (!taken) return std::unexpected(taken.error());
   if (!options.hours.empty()) {
     const Result<Hours> hours = parse_hours("--hours", options.hours);
     if (!hours) return std::unexpected(hours.error());
@@ -222,7 +249,8 @@ std::string describe(const Policy& policy, bool own_pool) {
   text += fmt::format("  cores   {}\n", policy.cores ? fmt::format("{}", *policy.cores) : "all");
   text +=
       fmt::format("  memory  {}\n", policy.memory_bytes ? format_bytes(*policy.memory_bytes) : "80 % of what it has");
-  text += fmt::format("  disk    {}\n", policy.disk_bytes ? format_bytes(*policy.disk_bytes) : "20 GiB");
+  text += fmt::format("  disk    {}\n", format_bytes(policy.disk_bytes.value_or(kUsualDisk)));
+  text += fmt::format("  keeps   {}\n", workspaces_text(policy, own_pool));
   const bool always = !policy.hours || policy.hours->from_minute == policy.hours->to_minute;
   text += fmt::format("  hours   {}\n", always ? "all day" : format_hours(*policy.hours));
   text += describe(policy.rings);

@@ -21,6 +21,7 @@ namespace {
 constexpr Range kTasks = {1, 1'000'000};
 constexpr Range kCores = {1, 1024};
 constexpr Range kMemory = {kMiB, 4 * kTiB};
+constexpr Range kWorkspace = {kMiB, 1024 * kTiB};
 constexpr Range kGpus = {0, 16};
 constexpr Range kRetries = {0, 100};
 constexpr std::size_t kMostOutputs = 64;
@@ -166,6 +167,24 @@ Result<void> set_network(const RunOptions& options, v1::JobSpec& spec) {
   return {};
 }
 
+Result<void> set_workspace(const RunOptions& options, v1::JobSpec& spec) {
+  if (options.workspace.empty()) return {};
+  const std::size_t colon = options.workspace.find(':');
+  const std::string name = options.workspace.substr(0, colon);
+  if (!is_short_name(name)) {
+    return wrong(fmt::format(
+        "--workspace {}: NAME or NAME:SIZE is needed, for example work:4G; a name has 1 to 64 of a-z, 0-9, '.', '_' "
+        "and '-', a letter or digit first",
+        plain(options.workspace)));
+  }
+  spec.mutable_workspace()->set_name(name);
+  if (colon == std::string::npos) return {};
+  const Result<std::uint64_t> bytes = parse_size("--workspace NAME:", options.workspace.substr(colon + 1), kWorkspace);
+  if (!bytes) return std::unexpected(bytes.error());
+  spec.mutable_workspace()->set_bytes(*bytes);
+  return {};
+}
+
 Result<void> set_program(const RunOptions& options, v1::JobSpec& spec) {
   if (options.program.empty()) return wrong("no program is given: hearth run [OPTIONS] -- PROGRAM ARGS...");
   std::size_t bytes = 0;
@@ -289,7 +308,7 @@ std::vector<std::string> forgotten_inputs(const RunOptions& options, const RunPl
 Result<RunPlan> plan_run(const RunOptions& options) {
   RunPlan plan;
   for (const auto& set :
-       {set_program, set_numbers, set_resources, set_outputs, set_variables, set_after, set_network}) {
+       {set_program, set_numbers, set_resources, set_outputs, set_variables, set_after, set_workspace, set_network}) {
     if (Result<void> done = set(options, plan.spec); !done) return std::unexpected(done.error());
   }
   if (!options.inputs.empty()) {
@@ -343,6 +362,8 @@ std::string failure_text(const v1::Outcome& outcome) {
       return with_message("it ran longer than its limit (--time)");
     case v1::FAILURE_REASON_NODE_LOST:
       return with_message("its node was lost");
+    case v1::FAILURE_REASON_WORKSPACE:
+      return outcome.message().empty() ? "its workspace holds more than it may" : plain(outcome.message());
     case v1::FAILURE_REASON_OWNER:
       return with_message("its PC's owner needed the PC");
     case v1::FAILURE_REASON_START:

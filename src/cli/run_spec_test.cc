@@ -112,6 +112,7 @@ TEST_F(RunSpec, ValuesReachTheSpec) {
   options.after = {"7", "8"};
   options.outputs = {"*.png", "out/"};
   options.variables = {"A=1", "B=x=y", "C="};
+  options.workspace = "work:4G";
   options.net = "hosts=A.example:443,b.example:80";
   const Result<RunPlan> plan = plan_run(options);
   ASSERT_TRUE(plan) << plan.error().message;
@@ -128,6 +129,8 @@ TEST_F(RunSpec, ValuesReachTheSpec) {
   EXPECT_EQ(spec.outputs(1), "out/**");
   EXPECT_EQ(spec.variables().at("B"), "x=y");
   EXPECT_EQ(spec.variables().at("C"), "");
+  EXPECT_EQ(spec.workspace().name(), "work");
+  EXPECT_EQ(spec.workspace().bytes(), 4 * kGiB);
   ASSERT_EQ(spec.net_hosts_size(), 2);
   EXPECT_EQ(spec.net_hosts(0), "a.example:443");
 }
@@ -145,6 +148,10 @@ TEST_F(RunSpec, WrongValuesAreNamedWithWhatIsAllowed) {
                         {&RunOptions::gpus, "17", "--gpu 17"},
                         {&RunOptions::time, "soon", "--time soon"},
                         {&RunOptions::retries, "101", "--retries 101"},
+                        {&RunOptions::workspace, "A b", "--workspace A b: NAME or NAME:SIZE"},
+                        {&RunOptions::workspace, ":4G", "--workspace :4G: NAME or NAME:SIZE"},
+                        {&RunOptions::workspace, "work:", "--workspace NAME:"},
+                        {&RunOptions::workspace, "work:1K", "1K"},
                         {&RunOptions::net, "all", "--net all: write hosts=NAME:PORT"},
                         {&RunOptions::net, "hosts=", "--net hosts"},
                         {&RunOptions::net, "hosts=a.example", "--net hosts"},

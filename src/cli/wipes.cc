@@ -36,6 +36,8 @@ struct Tally {
     ++verified;
     ++by_key[account::key_name(record.node_key())];
     for (const std::string& kind : statement->storage()) ++storage[kind];
+    if (statement->workspace().empty() || statement->job_id() == 0) return;
+    ++storage["a workspace, which stays on the disk until it is removed"];
   }
   void complain(const std::string& what, const std::string& why) { complaints.push_back(what + ": " + why); }
 };

@@ -2,12 +2,14 @@
 // it is not used up.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstdint>
 #include <initializer_list>
 #include <string_view>
 
+#include "base/ids.h"
 #include "core/resources.h"
 
 namespace hearth {
@@ -32,9 +34,12 @@ enum class Right : std::uint8_t {
 inline constexpr std::array kRights = {Right::kRun, Right::kHostFiles, Right::kGpu, Right::kListedHosts,
                                        Right::kFullNetwork};
 
-// Rights by ring: those that a task needs, all of one ring, or those that a node grants.
+// Rights by ring: those that a task needs, all of one ring, or those that a node grants. And workspaces, which lie on
+// the owner's disk and are for home alone.
 class Admission {
  public:
+  std::uint64_t workspace_bytes = 0;  // of the job's workspace; of all workspaces that a node keeps. 0: none
+
   constexpr Admission() = default;
   constexpr Admission(Ring ring, std::initializer_list<Right> rights) {
     for (const Right right : rights) add(ring, right);
@@ -44,14 +49,23 @@ class Admission {
 
   constexpr void add(Ring ring, Right right) { bits_ |= bit(ring, right); }
   constexpr bool holds(Ring ring, Right right) const { return (bits_ & bit(ring, right)) != 0; }
-  constexpr bool is_granted_by(const Admission& offered) const { return (bits_ & ~offered.bits_) == 0; }
-  constexpr Admission operator-(const Admission& granted) const { return Admission(bits_ & ~granted.bits_); }
-  constexpr Admission operator|(const Admission& other) const { return Admission(bits_ | other.bits_); }
-  constexpr bool empty() const { return bits_ == 0; }
-  constexpr Admission of(Ring ring) const { return Admission(bits_ & (kRingBits << shift(ring))); }
+  constexpr bool is_granted_by(const Admission& offered) const {
+    return (bits_ & ~offered.bits_) == 0 && workspace_bytes <= offered.workspace_bytes;
+  }
+  // What of this is not granted.
+  constexpr Admission operator-(const Admission& granted) const {
+    return {bits_ & ~granted.bits_, workspace_bytes > granted.workspace_bytes ? workspace_bytes : 0};
+  }
+  constexpr Admission operator|(const Admission& other) const {
+    return {bits_ | other.bits_, std::max(workspace_bytes, other.workspace_bytes)};
+  }
+  constexpr Admission of(Ring ring) const {
+    return {bits_ & (kRingBits << shift(ring)), ring == Ring::kHome ? workspace_bytes : 0};
+  }
+  constexpr bool empty() const { return *this == Admission(); }
 
  private:
-  constexpr explicit Admission(std::uint32_t bits) : bits_(bits) {}
+  constexpr Admission(std::uint32_t bits, std::uint64_t workspaces) : workspace_bytes(workspaces), bits_(bits) {}
   static constexpr unsigned shift(Ring ring) { return (static_cast<unsigned>(ring) - 1) * 8; }
   static constexpr std::uint32_t bit(Ring ring, Right right) {
     return 1U << (shift(ring) + static_cast<unsigned>(right));
@@ -65,11 +79,14 @@ class Admission {
 struct Terms {
   Resources resources;
   Admission admission;
+  NodeId node = {};                  // of a task whose workspace lies somewhere: that node alone will do
+  std::uint64_t workspace_room = 0;  // by how much its workspace is to grow, or all of a new one's
 
   constexpr bool operator==(const Terms&) const = default;
 
   constexpr bool fits_in(const Terms& room) const {
-    return resources.fits_in(room.resources) && admission.is_granted_by(room.admission);
+    return resources.fits_in(room.resources) && admission.is_granted_by(room.admission) &&
+           (node == NodeId{} || node == room.node) && workspace_room <= room.workspace_room;
   }
 };
 

@@ -17,6 +17,7 @@ enum class Failure : std::uint8_t {
   kDependency = 8,
   kCancelled = 9,
   kOwner = 10,
+  kWorkspace = 12,
 };
 
 }  // namespace hearth

@@ -32,6 +32,7 @@ Admission from_proto(const google::protobuf::RepeatedPtrField<v1::Admission>& ad
     if (one.gpu()) granted.add(*ring, Right::kGpu);
     if (one.listed_hosts()) granted.add(*ring, Right::kListedHosts);
     if (one.full_network()) granted.add(*ring, Right::kFullNetwork);
+    if (*ring == Ring::kHome) granted.workspace_bytes = one.workspace_bytes();
   }
   return granted;
 }

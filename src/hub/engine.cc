@@ -71,6 +71,7 @@ Result<void> Engine::restore() {
   last_job_id_ = last->value;
   Result<std::vector<store::LiveJob>> jobs = store_.load_live_jobs();
   if (!jobs) return fail(jobs, "reading the pool's database");
+  if (Result<void> restored = restore_workspaces(); !restored) return fail(restored, "reading the pool's database");
   for (const store::LiveJob& job : *jobs) {
     if (Result<void> restored = restore_job(job); !restored) return fail(restored, "reading the pool's database");
   }
@@ -107,6 +108,7 @@ Result<void> Engine::restore_job(const store::LiveJob& job) {
   pool::JobRequest request = job.row.request;
   request.per_task = from_proto(spec.resources());  // no store keeps all of it
   request.admission = admission_of(spec, job.row.ring);
+  request.workspace = spec.workspace().name();
   pool_.restore_job(request, job.row.state, tasks, now());
   if (!live) return {};
   LiveJob& restored = live_[job.row.request.id];
@@ -168,7 +170,8 @@ Result<JobId> Engine::take_job(Submission submission, const std::vector<JobId>& 
   if (requests_.contains(request)) return fail(Code::kAborted, "the same request is being answered; ask again");
   LiveJob job;
   const JobId id{last_job_id_ + 1};
-  const v1::JobSpec& spec = submission.spec;
+  v1::JobSpec& spec = submission.spec;
+  size_workspace(request.first, spec);
   const v1::Resources& needs = spec.resources();
   job.row.request = {.id = id,
                      .owner = submission.owner,
@@ -176,7 +179,8 @@ Result<JobId> Engine::take_job(Submission submission, const std::vector<JobId>& 
                      .per_task = from_proto(needs),
                      .retries = spec.retries(),
                      .after = after,
-                     .admission = admission_of(spec, submission.ring)};
+                     .admission = admission_of(spec, submission.ring),
+                     .workspace = spec.workspace().name()};
   job.row.ring = submission.ring;
   job.row.spec = spec.SerializeAsString();
   if (submission.environment) job.row.environment = submission.environment->SerializeAsString();
@@ -293,6 +297,7 @@ void Engine::started(NodeId node, AttemptId attempt) {
 }
 
 void Engine::finished(NodeId node, AttemptId attempt, v1::Outcome outcome) {
+  note_workspace(node, attempt, outcome);
   pool_.on_finished(node, attempt, static_cast<Failure>(outcome.reason()), now());
   pending_.changed_nodes.push_back(node);
   drain(&outcome);
@@ -358,89 +363,12 @@ void Engine::take_effects(const v1::Outcome* outcome) {
       apply(*range);
     } else if (const auto* removal = std::get_if<pool::RemoveRecord>(&effect)) {
       apply(*removal);
+    } else if (const auto* workspace = std::get_if<pool::WorkspaceRecord>(&effect)) {
+      apply(*workspace);
     } else {
       pending_.sends.push_back(effect);
     }
   }
-}
-
-void Engine::apply(const pool::JobRecord& record) {
-  const auto found = live_.find(record.job);
-  CHECK(found != live_.end());
-  store::JobRow& row = found->second.row;
-  store::JobChange change{.job = record.job, .state = record.state, .started = {}, .ended = {}};
-  if (record.state == pool::JobState::kRunning && row.started.unix_millis == 0)
-    change.started = row.started = wall_now();
-  if (record.state >= pool::JobState::kSucceeded) {
-    change.ended = row.ended = wall_now();
-    pending_.ended_jobs.push_back(record.job);
-  }
-  row.state = record.state;
-  pending_.batch.changes.push_back(change);
-  pending_.changed_jobs.push_back(record.job);
-}
-
-void Engine::apply(const pool::LeaseRecord& record) {
-  store::TaskRow& row = rows_[record.attempt.task];
-  row.task = record.attempt.task;
-  row.state = pool::TaskState::kLeased;
-  row.epoch = record.attempt.epoch;
-  row.attempts = record.attempts;
-  row.node = record.node;
-  row.started = {};
-  pending_.batch.tasks.push_back(row);
-  pending_.changed_jobs.push_back(record.attempt.task.job);
-  pending_.changed_nodes.push_back(record.node);
-}
-
-void Engine::apply(const pool::RequeueRecord& record, const v1::Outcome* outcome) {
-  store::TaskRow& row = rows_[record.attempt.task];
-  const bool reported = outcome != nullptr && record.why != Failure::kNodeLost;
-  const v1::Outcome ended = reported ? *outcome : outcome_of(record.why);
-  row.task = record.attempt.task;
-  row.state = pool::TaskState::kPending;
-  row.epoch = record.attempt.epoch;
-  row.attempts = record.attempts;
-  row.failures = record.failures;
-  row.ended = wall_now();
-  row.outcome = ended.SerializeAsString();
-  pending_.batch.tasks.push_back(row);
-  pending_.changed_jobs.push_back(record.attempt.task.job);
-  pending_.ended.push_back({record.attempt, ended});
-}
-
-void Engine::apply(const pool::EndRecord& record, const v1::Outcome* outcome) {
-  const TaskId task = record.attempt.task;
-  store::TaskRow row = rows_[task];
-  rows_.erase(task);
-  const bool reported = outcome != nullptr && record.why == static_cast<Failure>(outcome->reason());
-  const v1::Outcome ended = reported ? *outcome : outcome_of(record.why);
-  row.task = task;
-  row.state = record.state;
-  row.epoch = record.attempt.epoch;
-  row.ended = wall_now();
-  row.outcome = ended.SerializeAsString();
-  if (record.state == pool::TaskState::kFailed) note_failure(task.job, ended);
-  pending_.batch.tasks.push_back(std::move(row));
-  pending_.changed_jobs.push_back(task.job);
-  pending_.ended.push_back({record.attempt, ended});
-}
-
-void Engine::note_failure(JobId id, const v1::Outcome& failure) {
-  LiveJob& job = live_.at(id);
-  if (job.first_failure.reason() == v1::FAILURE_REASON_UNSPECIFIED) job.first_failure = failure;
-}
-
-void Engine::apply(const pool::EndRangeRecord& record) {
-  if (record.state == pool::TaskState::kFailed) note_failure(record.job, outcome_of(record.why));
-  pending_.batch.range_ends.push_back({record.job, record.first, record.count, record.state, record.why});
-  pending_.changed_jobs.push_back(record.job);
-}
-
-void Engine::apply(const pool::RemoveRecord& record) {
-  removing_.insert(record.job);
-  pending_.batch.removed.push_back(record.job);
-  pending_.removed_jobs.push_back(record.job);
 }
 
 // --- committing -----------------------------------------------------------------------------------------------------
@@ -525,6 +453,8 @@ net::Async<void> Engine::speak(Pending& pending) {
       if (NodeLink* to = link(halt->node)) to->stop(halt->attempt);
     } else if (const auto* acknowledgement = std::get_if<pool::AcknowledgeSend>(&effect)) {
       if (NodeLink* to = link(acknowledgement->node)) to->acknowledge(acknowledgement->attempt);
+    } else if (const auto* wipe = std::get_if<pool::WipeWorkspaceSend>(&effect)) {
+      if (NodeLink* to = link(wipe->node)) to->wipe_workspace(wipe->id);
     }
   }
   for (Observer* observer : observers_) {

@@ -44,6 +44,7 @@ class NodeLink {
   virtual void stop(AttemptId attempt) = 0;
   virtual void acknowledge(AttemptId attempt) = 0;
   virtual void stop_everything(bool stop) = 0;  // false: resume
+  virtual void wipe_workspace(const WorkspaceId& id) = 0;
 };
 
 // Told after the commit.
@@ -65,6 +66,12 @@ struct Submission {
   v1::JobSpec spec;         // complete, see spec.h
   std::string request_id;
   std::optional<v1::Blob> environment;  // the image that spec.environment stands for; none: "host"
+};
+
+// What became of a workspace that was to be removed.
+struct RemovedWorkspace {
+  bool gone = false;                    // false: its node has yet to wipe it
+  std::optional<v1::WipeRecord> wiped;  // its node's word
 };
 
 class Engine {
@@ -100,6 +107,12 @@ class Engine {
   void started(NodeId node, AttemptId attempt);
   void finished(NodeId node, AttemptId attempt, v1::Outcome outcome);
 
+  void workspace_wiped(NodeId node, const WorkspaceId& id, v1::WipeRecord record);
+
+  // --- workspaces. Waits some seconds for a node that is connected. Errors: those of pool::Pool::on_remove_workspace.
+  net::Async<Result<RemovedWorkspace>> remove_workspace(WorkspaceId id);
+  const std::map<WorkspaceId, store::WorkspaceRow>& workspaces() const { return workspaces_; }
+
   // --- rows that the engine only commits, along with its own
   net::Async<Result<void>> save_device(const store::DeviceRow& row);
   net::Async<Result<void>> save_environment(const store::EnvironmentRow& row);
@@ -122,6 +135,7 @@ class Engine {
 
  private:
   struct Ticket;
+  struct Removal;
   struct Ended {
     AttemptId attempt;
     v1::Outcome outcome;
@@ -143,6 +157,9 @@ class Engine {
 
   Time now() const { return loop_.now(); }
   Result<void> restore_job(const store::LiveJob& job);
+  Result<void> restore_workspaces();
+  void size_workspace(DeviceId owner, v1::JobSpec& spec) const;
+  void note_workspace(NodeId node, AttemptId attempt, const v1::Outcome& outcome);
   Result<v1::Outcome> stored_first_failure(const store::LiveJob& job);
   net::Async<Result<JobId>> wait_for(const Request& request, JobId job);
   Result<JobId> take_job(Submission submission, const std::vector<JobId>& after);
@@ -156,6 +173,7 @@ class Engine {
   void apply(const pool::EndRecord& record, const v1::Outcome* outcome);
   void apply(const pool::EndRangeRecord& record);
   void apply(const pool::RemoveRecord& record);
+  void apply(const pool::WorkspaceRecord& record);
   void note_failure(JobId id, const v1::Outcome& failure);
   net::Async<Result<void>> committed();
   net::Async<void> commit_for_ever();
@@ -177,6 +195,8 @@ class Engine {
   std::map<TaskId, store::TaskRow> rows_;  // of tasks that are leased or wait for another attempt
   std::map<Request, JobId> requests_;      // of live jobs
   std::set<JobId> removing_;               // their removal is not committed yet
+  std::map<WorkspaceId, store::WorkspaceRow> workspaces_;
+  std::map<WorkspaceId, std::shared_ptr<Removal>> removals_;
   std::uint64_t last_job_id_ = 0;
   Pending pending_;
   net::Event wake_;

@@ -32,6 +32,7 @@ class FaultyStore : public store::Store {
   Result<bool> purge(std::uint32_t limit) override { return real_->purge(limit); }
   Result<std::vector<store::DeviceRow>> load_devices() override { return real_->load_devices(); }
   Result<std::vector<store::EnvironmentRow>> load_environments() override { return real_->load_environments(); }
+  Result<std::vector<store::WorkspaceRow>> load_workspaces() override { return real_->load_workspaces(); }
   Result<std::vector<store::LiveJob>> load_live_jobs() override { return real_->load_live_jobs(); }
   Result<JobId> last_job_id() override { return real_->last_job_id(); }
   Result<std::optional<store::JobRow>> load_job(JobId id) override { return real_->load_job(id); }
@@ -58,7 +59,9 @@ class Link : public NodeLink {
   void stop(AttemptId) override {}
   void acknowledge(AttemptId) override {}
   void stop_everything(bool) override {}
+  void wipe_workspace(const WorkspaceId& id) override { wiping.push_back(id); }
   std::vector<AttemptId> assigned;
+  std::vector<WorkspaceId> wiping;
 };
 
 const pool::NodeHello kRoomyNode{.offered = {1, std::uint64_t{1} << 40, 0},
@@ -270,6 +273,89 @@ TEST_F(EngineTest, NothingRunsAfterAJobThatIsBeingRemoved) {
     EXPECT_NE(later->has_value(), removed->has_value()) << "round " << round;
     if (later->has_value()) EXPECT_TRUE(loop_.run_until_done(engine_->cancel(**later)));
   }
+}
+
+class EngineWorkspaces : public EngineTest {
+ protected:
+  void join(Link& link) {
+    pool::NodeHello hello = kRoomyNode;
+    hello.admits.workspace_bytes = 8ULL << 30;
+    engine_->node_joined(kNode, link, hello);
+  }
+  // A job that works in kWork has come and gone.
+  void work(Link& link, std::uint64_t bytes = 0) {
+    v1::JobSpec wanted = spec();
+    wanted.mutable_resources()->set_memory_bytes(1 << 20);
+    wanted.mutable_workspace()->set_name(kWork.name);
+    wanted.mutable_workspace()->set_bytes(bytes);
+    ASSERT_TRUE(submit("work " + std::to_string(++works_), kAnn, wanted));
+    finish(link);
+  }
+  store::WorkspaceRow row() const {
+    const auto found = engine_->workspaces().find(kWork);
+    return found == engine_->workspaces().end() ? store::WorkspaceRow() : found->second;
+  }
+  std::optional<Result<RemovedWorkspace>> removed_;
+  Async<void> remove() { removed_ = co_await engine_->remove_workspace(kWork); }
+
+  const WorkspaceId kWork{kAnn, "work"};
+  int works_ = 0;
+};
+
+TEST_F(EngineWorkspaces, StayAcrossARestartAndNeverShrink) {
+  Link link;
+  join(link);
+  work(link);
+  EXPECT_EQ(row().node, kNode);
+  EXPECT_EQ(row().bytes, 1ULL << 30) << "what nobody sized";
+  work(link, 2ULL << 30);
+  work(link);
+  stop();
+  start();
+  EXPECT_EQ(row().node, kNode);
+  EXPECT_EQ(row().bytes, 2ULL << 30);
+  EXPECT_FALSE(row().leaving);
+  EXPECT_GT(row().last_used.unix_millis, 0);
+}
+
+TEST_F(EngineWorkspaces, AreRemovedOnceTheirNodeHasSaidSo) {
+  Link link;
+  join(link);
+  work(link);
+  loop_.spawn(remove());
+  while (link.wiping.empty()) loop_.run_until_done(net::sleep_for(milliseconds(5)));
+  EXPECT_EQ(link.wiping.front(), kWork);
+  EXPECT_FALSE(removed_);
+  v1::WipeRecord record;
+  record.set_statement("said");
+  engine_->workspace_wiped(kBob, kWork, record);
+  EXPECT_TRUE(row().leaving) << "another node's word";
+  engine_->workspace_wiped(kNode, kWork, record);
+  while (!removed_) loop_.run_until_done(net::sleep_for(milliseconds(5)));
+  ASSERT_TRUE(*removed_) << removed_->error().message;
+  EXPECT_TRUE((*removed_)->gone);
+  EXPECT_EQ((*removed_)->wiped->statement(), "said");
+  stop();
+  start();
+  EXPECT_TRUE(engine_->workspaces().empty());
+}
+
+TEST_F(EngineWorkspaces, AreWipedWhenTheirNodeIsBack) {
+  Link link;
+  join(link);
+  work(link);
+  engine_->node_gone(kNode, link);
+  loop_.run_until_done(remove());
+  ASSERT_TRUE(*removed_) << removed_->error().message;
+  EXPECT_FALSE((*removed_)->gone);
+  stop();
+  start();
+  EXPECT_TRUE(row().leaving);
+  Link again;
+  join(again);
+  while (again.wiping.empty()) loop_.run_until_done(net::sleep_for(milliseconds(5)));
+  engine_->workspace_wiped(kNode, kWork, {});
+  EXPECT_TRUE(engine_->workspaces().empty());
 }
 
 }  // namespace

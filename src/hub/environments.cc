@@ -1,25 +1,18 @@
 #include "hub/environments.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "hub/views.h"
 
 namespace hearth::hub {
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 64;
 constexpr std::size_t kMostNamed = 20;  // in an error
 
 }  // namespace
 
-bool is_environment_name(std::string_view name) {
-  const auto first = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  const auto later = [&](char c) { return first(c) || c == '.' || c == '_' || c == '-'; };
-  return !name.empty() && name.size() <= kMaxNameBytes && first(name[0]) && std::ranges::all_of(name, later) &&
-         name != kHostEnvironment;
-}
+bool is_environment_name(std::string_view name) { return is_short_name(name) && name != kHostEnvironment; }
 
 Environments::Environments(std::vector<store::EnvironmentRow> rows) {
   for (store::EnvironmentRow& row : rows) rows_.emplace(row.name, row);

@@ -148,7 +148,7 @@ Result<void> HubImpl::listen() {
         watchers_->device_changed(caller.device);
       });
   for (const auto add : {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods,
-                         add_environment_methods}) {
+                         add_environment_methods, add_workspace_methods}) {
     add(*dispatcher_, *parts_);
   }
   const std::filesystem::path endpoint = options_.directory / "endpoint.json";

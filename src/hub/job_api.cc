@@ -51,6 +51,12 @@ net::Async<Result<v1::SubmitReply>> submit(Parts& parts, const v1::SubmitRequest
   }
   const store::DeviceRow* device = parts.devices.find_active(caller.device);
   if (device == nullptr) co_return fail(Code::kUnauthenticated, "this device was taken out of the pool");
+  if (spec.has_workspace() && device->ring != Ring::kHome) {
+    co_return fail(Code::kPermissionDenied,
+                   fmt::format("workspace: this device is of ring {}, and workspaces lie on the disk of somebody's PC, for "
+                               "home alone; an owner may say: hearth devices ring NAME home",
+                               name_of(device->ring)));
+  }
   Result<JobId> id = co_await parts.engine.submit({.owner = caller.device,
                                                    .ring = device->ring,
                                                    .spec = std::move(spec),
@@ -125,7 +131,7 @@ std::string job_list(const std::vector<JobId>& jobs) {
 }
 
 // What none of the nodes that are large enough admits, and what can be done.
-std::string denial(const pool::Why& why, Ring ring) {
+std::string denial(const pool::Why& why, Ring ring, const v1::WorkspaceUse& workspace) {
   const std::string_view name = name_of(ring);
   const auto none = [&](std::string_view what, std::string_view advice) {
     return fmt::format("none of the {} large enough {} of ring {}{}", plural(why.nodes, "node"), what, name, advice);
@@ -144,6 +150,12 @@ std::string denial(const pool::Why& why, Ring ring) {
   if (why.lacking.holds(ring, Right::kGpu)) return none("lets its GPUs be used by tasks", allow("--gpu yes"));
   if (why.lacking.holds(ring, Right::kListedHosts)) return none("gives the network to tasks", allow("--net listed"));
   if (why.lacking.holds(ring, Right::kFullNetwork)) return none("gives the Internet to tasks", allow("--net full"));
+  if (workspace.bytes() > 0) {
+    return fmt::format(
+        "none of the {} large enough has {} left for its workspace {}: remove one (hearth workspace rm), ask for less "
+        "(--workspace {}:SIZE), or on that PC: hearth limit --workspaces SIZE",
+        plural(why.nodes, "node"), format_bytes(workspace.bytes()), workspace.name(), workspace.name());
+  }
   return none("admits all that it asks for at once to tasks", "; see: hearth nodes --json");
 }
 
@@ -154,7 +166,19 @@ std::string in_words(const Resources& resources) {
   return text;
 }
 
-std::string sentence(const pool::Why& why, const Resources& needs, Ring ring) {
+std::string workspace_in_use(const Parts& parts, const pool::Why& why, const LiveJob& live) {
+  const pool::JobRequest& request = live.row.request;
+  const JobId ahead = why.jobs.front();
+  if (ahead == request.id) return fmt::format("its tasks use its workspace {} one after the other", request.workspace);
+  if (parts.engine.pool().user_of({request.owner, request.workspace}) == ahead) {
+    return fmt::format("its workspace {} is in use by job {}", request.workspace, ahead.value);
+  }
+  return fmt::format("its workspace {} serves one task at a time, and job {} comes first", request.workspace,
+                     ahead.value);
+}
+
+std::string sentence(const Parts& parts, const pool::Why& why, const LiveJob& live) {
+  const Resources& needs = live.row.request.per_task;
   switch (why.cause) {
     case pool::Cause::kEnded:
       return "it has ended";
@@ -176,7 +200,12 @@ std::string sentence(const pool::Why& why, const Resources& needs, Ring ring) {
                               : fmt::format("{} could take it, all busy now with job {}", plural(why.nodes, "node"),
                                             job_list(why.jobs));
     case pool::Cause::kNotAdmitted:
-      return denial(why, ring);
+      return denial(why, live.row.ring, live.spec.workspace());
+    case pool::Cause::kWorkspaceAway:
+      return fmt::format("its workspace {} is on {}, which is away", live.row.request.workspace,
+                         parts.devices.name(why.node));
+    case pool::Cause::kWorkspaceInUse:
+      return workspace_in_use(parts, why, live);
     case pool::Cause::kBackoff:
       return fmt::format("its last attempt failed; the next starts in {:.0f} s", why.wait.seconds());
   }
@@ -190,7 +219,7 @@ net::Async<Result<v1::WhyReply>> why(Parts& parts, const v1::WhyRequest& request
   const LiveJob* live = parts.engine.live_job(id);
   if (answer && live != nullptr) {
     reply.set_cause(static_cast<v1::WhyReply::Cause>(answer->cause));
-    reply.set_sentence(sentence(*answer, live->row.request.per_task, live->row.ring));
+    reply.set_sentence(sentence(parts, *answer, *live));
     for (const JobId job : answer->jobs) reply.add_job_ids(job.value);
     co_return reply;
   }

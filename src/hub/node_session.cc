@@ -46,6 +46,7 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame) {
   if (!greeted_ && !frame.has_hello()) return fail(Code::kInvalidArgument, "the first frame must hold a hello");
   if (frame.has_hello()) {
     if (frame.hello().held_size() > kMaxHeld) return fail(Code::kInvalidArgument, "more than 10,000 attempts held");
+    if (frame.hello().workspaces_size() > kMaxHeld) return fail(Code::kInvalidArgument, "more than 10,000 workspaces");
     on_hello(frame.hello());
   }
   engine_.heartbeat(node_);
@@ -73,6 +74,9 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame) {
       return fail(Code::kInvalidArgument, "an outcome with an unknown reason");
     engine_.finished(node_, from_proto(finished.attempt()), std::move(outcome));
   }
+  for (const v1::WorkspaceWiped& wiped : frame.workspaces_wiped()) {
+    engine_.workspace_wiped(node_, {{wiped.workspace().owner()}, wiped.workspace().name()}, wiped.record());
+  }
   return {};
 }
 
@@ -83,6 +87,7 @@ void NodeSession::on_hello(const v1::Hello& hello) {
                            .held = {},
                            .admits = from_proto(hello.admits())};
   for (const v1::AttemptId& attempt : hello.held()) greeting.held.push_back(from_proto(attempt));
+  for (const v1::WorkspaceId& id : hello.workspaces()) greeting.workspaces.push_back({{id.owner()}, id.name()});
   outgoing_.mutable_welcome()->set_node_id(node_.value);
   outgoing_.mutable_welcome()->set_name(name_);
   flush_soon();
@@ -105,6 +110,7 @@ void NodeSession::assign(AttemptId attempt, const LiveJob& job) {
     for (const v1::Blob& tree : *job.dependency_outputs) *assign.add_dependency_outputs() = tree;
     assign.set_owner(views_.device_name(job.row.request.owner));
     assign.set_ring(static_cast<v1::Ring>(job.row.ring));
+    if (job.spec.has_workspace()) assign.set_owner_id(job.row.request.owner.value);
     outgoing_bytes_ += assign.ByteSizeLong();
   }
   flush_soon();
@@ -124,6 +130,14 @@ void NodeSession::acknowledge(AttemptId attempt) {
 
 void NodeSession::stop_everything(bool stop) {
   outgoing_.set_stop_everything(stop);
+  flush_soon();
+}
+
+void NodeSession::wipe_workspace(const WorkspaceId& id) {
+  v1::WorkspaceId& workspace = *outgoing_.add_wipe_workspaces();
+  workspace.set_owner(id.owner.value);
+  workspace.set_name(id.name);
+  outgoing_bytes_ += workspace.ByteSizeLong() + 8;
   flush_soon();
 }
 

@@ -29,6 +29,7 @@ class NodeSession : public NodeLink, public LogSource {
   void stop(AttemptId attempt) override;
   void acknowledge(AttemptId attempt) override;
   void stop_everything(bool stop) override;
+  void wipe_workspace(const WorkspaceId& id) override;
   void watch_log(AttemptId attempt, std::uint64_t offset) override;
   void stop_log(AttemptId attempt) override;
 

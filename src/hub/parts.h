@@ -43,6 +43,7 @@ void add_job_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_node_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_blob_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_environment_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_workspace_methods(net::Dispatcher& dispatcher, Parts& parts);
 
 // PUT, GET and HEAD of /blob/<hex>. The caller has at least a node's level.
 net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Caller& caller);

@@ -23,6 +23,8 @@ constexpr std::uint32_t kMaxRetries = 100;
 constexpr std::int64_t kMaxSeconds = 2'592'000;
 constexpr std::uint64_t kMinMemory = 1ULL << 20;
 constexpr std::uint64_t kMaxMemory = 4ULL << 40;
+constexpr std::uint64_t kMinWorkspace = 1ULL << 20;
+constexpr std::uint64_t kMaxWorkspace = 1ULL << 50;
 
 std::unexpected<Error> wrong(std::string_view field, std::string_view what) {
   return fail(Code::kInvalidArgument, fmt::format("{}: {}", field, what));
@@ -120,6 +122,19 @@ Result<void> complete_hosts(v1::JobSpec& spec) {
   return {};
 }
 
+Result<void> check_workspace(const v1::JobSpec& spec) {
+  if (!spec.has_workspace()) return {};
+  if (!is_short_name(spec.workspace().name())) {
+    return wrong("workspace.name", "1 to 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first");
+  }
+  const std::uint64_t bytes = spec.workspace().bytes();
+  if (bytes != 0 && (bytes < kMinWorkspace || bytes > kMaxWorkspace)) {
+    return wrong("workspace.bytes", fmt::format("{}: a workspace holds {} to {}", format_bytes(bytes),
+                                                format_bytes(kMinWorkspace), format_bytes(kMaxWorkspace)));
+  }
+  return {};
+}
+
 Result<void> check_counts(const v1::JobSpec& spec) {
   if (spec.tasks() > kMaxTasks) return wrong("tasks", fmt::format("{}: a job has 1 to {}", spec.tasks(), kMaxTasks));
   if (spec.retries() > kMaxRetries) return wrong("retries", fmt::format("{}: 0 to {}", spec.retries(), kMaxRetries));
@@ -159,7 +174,7 @@ Result<void> complete_spec(v1::JobSpec& spec) {
   const std::set<std::uint64_t> after(spec.after().begin(), spec.after().end());
   spec.mutable_after()->Assign(after.begin(), after.end());
 
-  for (const auto& check : {check_argv, check_counts, check_outputs, check_variables, check_names}) {
+  for (const auto& check : {check_argv, check_counts, check_outputs, check_variables, check_names, check_workspace}) {
     if (Result<void> done = check(spec); !done) return done;
   }
   if (Result<void> done = check_resources(needs); !done) return done;
@@ -174,6 +189,7 @@ Admission admission_of(const v1::JobSpec& spec, Ring ring) {
   if (spec.resources().gpus() > 0) needs.add(ring, Right::kGpu);
   if (spec.net_hosts_size() > 0) needs.add(ring, Right::kListedHosts);
   if (spec.net_full()) needs.add(ring, Right::kFullNetwork);
+  needs.workspace_bytes = spec.workspace().bytes();
   return needs;
 }
 

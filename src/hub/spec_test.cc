@@ -102,6 +102,13 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"outputs", [](auto& s) { s.add_outputs(""); }}, Wrong{"outputs", [](auto& s) { s.add_outputs("a//b"); }},
         Wrong{"variables", [](auto& s) { (*s.mutable_variables())["A B"] = "x"; }},
         Wrong{"variables", [](auto& s) { (*s.mutable_variables())["A"] = std::string(65 * kKiB, 'x'); }},
+        Wrong{"workspace.name", [](auto& s) { s.mutable_workspace()->set_name("../x"); }},
+        Wrong{"workspace.name", [](auto& s) { s.mutable_workspace()->set_bytes(2 << 20); }},
+        Wrong{"workspace.bytes",
+              [](auto& s) {
+                s.mutable_workspace()->set_name("work");
+                s.mutable_workspace()->set_bytes(1000);
+              }},
         Wrong{"name", [](auto& s) { s.set_name("a\nb"); }},
         Wrong{"environment", [](auto& s) { s.set_environment("Moon"); }},
         Wrong{"environment", [](auto& s) { s.set_environment("../moon"); }},

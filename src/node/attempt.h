@@ -14,6 +14,7 @@
 #include "node/environments.h"
 #include "node/guest_proxy.h"
 #include "node/task_log.h"
+#include "node/workspaces.h"
 #include "sandbox/sandbox.h"
 
 namespace hearth::node {
@@ -23,6 +24,7 @@ struct JobOrder {
   v1::JobSpec spec;
   std::string owner;                    // the name of the device that asked
   Ring ring = Ring::kStranger;          // and how far it is trusted
+  DeviceId owner_id;                    // known where the job has a workspace
   std::vector<v1::Blob> trees;          // laid out in this order: outputs of earlier jobs, then the inputs
   std::optional<v1::Blob> environment;  // the image that it runs in; none: the node's own /usr
 };
@@ -36,10 +38,12 @@ struct Attempt {
   sandbox::Command command;
   std::vector<blob::Reader> pins;  // large inputs, shown in place; a microVM's image
   sandbox::Level level = sandbox::Level::kFence;
-  std::shared_ptr<const Environment> environment;  // kept while it runs in it
-  std::vector<std::size_t> gpus;                   // lent to it, by index
-  TaskLog log;                                     // any thread
-  std::atomic<bool> watched = false;               // somebody wants to hear of the log's growth
+  std::shared_ptr<const Environment> environment;    // kept while it runs in it
+  std::shared_ptr<const Workspaces::Use> workspace;  // kept until its box is gone; nullptr: none
+  std::string excess;                                // why it was ended for what it left there
+  std::vector<std::size_t> gpus;                     // lent to it, by index
+  TaskLog log;                                       // any thread
+  std::atomic<bool> watched = false;                 // somebody wants to hear of the log's growth
 
   std::optional<sandbox::Exit> exit;
   bool armed = false;     // its program waits for its turn in the box

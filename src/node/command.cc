@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "node/workspaces.h"
+
 namespace hearth::node {
 namespace {
 
@@ -62,6 +64,7 @@ Result<sandbox::Command> make_command(const v1::JobSpec& spec, TaskId task, cons
   variables["HEARTH_TASK_INDEX"] = std::to_string(task.index);
   variables["HEARTH_TASK_COUNT"] = std::to_string(spec.tasks());
   variables["HEARTH_JOB_ID"] = std::to_string(task.job.value);
+  if (spec.has_workspace()) variables["HEARTH_WORKSPACE"] = kWorkspacePath;
   command.variables.assign(variables.begin(), variables.end());
   return command;
 }
@@ -112,6 +115,7 @@ google::protobuf::RepeatedPtrField<v1::Admission> to_proto(const Admission& admi
     message.set_gpu(admission.holds(ring, Right::kGpu));
     message.set_listed_hosts(admission.holds(ring, Right::kListedHosts));
     message.set_full_network(admission.holds(ring, Right::kFullNetwork));
+    if (ring == Ring::kHome) message.set_workspace_bytes(admission.workspace_bytes);
   }
   return messages;
 }

@@ -72,6 +72,10 @@ TEST(Command, GivesTheEnvironment) {
   EXPECT_EQ(value("HEARTH_TASK_INDEX"), "3") << "not for the job to set";
   EXPECT_EQ(value("HEARTH_TASK_COUNT"), "5");
   EXPECT_EQ(value("HEARTH_JOB_ID"), "17");
+  EXPECT_EQ(value("HEARTH_WORKSPACE"), "(none)");
+  spec.mutable_workspace()->set_name("work");
+  command = make_command(spec, kTask, [](const std::string&) { return false; });
+  EXPECT_EQ(value("HEARTH_WORKSPACE"), "/workspace");
 }
 
 TEST(Command, RefusesNothing) {

@@ -18,13 +18,24 @@ namespace {
 
 constexpr Duration kFirstDelay = milliseconds(200);
 constexpr Duration kLongestDelay = seconds(5);
-constexpr Duration kRoomPatience = minutes(60);     // for a full hub: what a task has made is worth waiting
+constexpr Duration kRoomPatience = minutes(60);      // for a full hub: what a task has made is worth waiting
+constexpr Duration kLeastPause = milliseconds(500);  // between two looks at a workspace
+constexpr std::int64_t kPausesPerLook = 19;
 constexpr std::uint64_t kCopiedBytes = 1ULL << 20;  // larger inputs are shown in place
 
 // The hub is away, or has restarted; not: it refuses.
 bool is_passing(Code code) {
   return code == Code::kUnavailable || code == Code::kDeadlineExceeded || code == Code::kCanceled ||
          code == Code::kUnauthenticated;
+}
+
+std::string workspace_of(const Attempt& attempt) { return attempt.workspace ? attempt.workspace->name() : ""; }
+
+// An end that is none of the program's doing stays that.
+void note_workspace(v1::Outcome& outcome, const Workspaces::Content& left) {
+  outcome.set_workspace_bytes(left.bytes);
+  if (left.excess.empty() || outcome.reason() == v1::FAILURE_REASON_OWNER) return;
+  set_failure(outcome, v1::FAILURE_REASON_WORKSPACE, left.excess);
 }
 
 std::int64_t unix_millis() {
@@ -72,8 +83,9 @@ Executor::~Executor() {
   for (const AttemptPtr& attempt : all) {
     if (!attempt->box) continue;
     attempt->box.reset();
-    static_cast<void>(world_.wipes.end(attempt->id, attempt->level));
+    static_cast<void>(world_.wipes.end(attempt->id, attempt->level, workspace_of(*attempt)));
   }
+  for (const AttemptPtr& attempt : all) attempt->workspace.reset();
 }
 
 void Executor::add(AttemptId attempt, std::shared_ptr<const JobOrder> job) {
@@ -108,10 +120,15 @@ void Executor::collect(AttemptId attempt) {
 void Executor::kill(AttemptId attempt, KillReason reason) {
   AttemptPtr found = find(attempt);
   if (!found || found->exit) return;
-  found->kill_wanted = true;
   found->timed_out = reason == KillReason::kTimeLimit;
   found->returned = reason == KillReason::kOwner;
-  if (!found->starting && !found->braking && found->box) found->box->kill();
+  end_program(*found);
+}
+
+// At once, or as soon as whoever is at its box has done.
+void Executor::end_program(Attempt& attempt) {
+  attempt.kill_wanted = true;
+  if (!attempt.starting && !attempt.braking && attempt.box) attempt.box->kill();
 }
 
 void Executor::set_frozen(AttemptId attempt, bool frozen) {
@@ -167,12 +184,18 @@ net::Async<void> Executor::drop_box(AttemptPtr attempt) {
   std::shared_ptr<sandbox::Sandbox> box = std::move(attempt->box);
   std::vector<blob::Reader> pins = std::move(attempt->pins);
   const std::shared_ptr<const Environment> environment = std::move(attempt->environment);
+  const std::shared_ptr<const Workspaces::Use> workspace = std::move(attempt->workspace);
   if (box) {
+    Workspaces::Content left;
     v1::WipeRecord record = co_await world_.workers.run([&] {
       box.reset();
-      return world_.wipes.end(attempt->id, attempt->level);
+      if (workspace) left = workspace->measure();
+      return world_.wipes.end(attempt->id, attempt->level, workspace ? workspace->name() : "");
     });
-    if (attempt->outcome) *attempt->outcome->mutable_wiped() = std::move(record);
+    if (attempt->outcome) {
+      *attempt->outcome->mutable_wiped() = std::move(record);
+      note_workspace(*attempt->outcome, left);
+    }
   }
   leaving_.erase(attempt);
 }
@@ -239,6 +262,7 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
     Result<void> fetched = co_await fetch_blobs(attempt, blobs_of(*layout), world_.inputs);
     if (!fetched) co_return fail(fetched, "its inputs, which lie in the node's memory, cannot be had");
     if (Result<void> taken = co_await take_environment(attempt); !taken) co_return taken;
+    if (Result<void> taken = co_await take_workspace(attempt); !taken) co_return taken;
     if (attempt->wiped) co_return fail(Code::kCanceled, "nobody wants it any more");
     Result<void> filled = co_await world_.workers.run([&] { return fill_box(*attempt, *layout); });
     if (filled) break;
@@ -278,6 +302,36 @@ net::Async<Result<void>> Executor::take_environment(AttemptPtr attempt) {
   co_return Result<void>();
 }
 
+net::Async<Result<void>> Executor::take_workspace(AttemptPtr attempt) {
+  const JobOrder& job = *attempt->job;
+  if (!job.spec.has_workspace()) co_return Result<void>();
+  if (attempt->level != sandbox::Level::kFence) {
+    co_return fail(Code::kFailedPrecondition,
+                   "its job has a workspace, but its PC's owner wants tasks behind more than the fence, where there is "
+                   "none: run it without, or on that PC: hearth limit --isolation fence");
+  }
+  const WorkspaceId id{job.owner_id, job.spec.workspace().name()};
+  auto entered = co_await world_.workspaces.enter(id, job.spec.workspace().bytes());
+  if (!entered) co_return std::unexpected(entered.error());
+  attempt->workspace = std::move(*entered);
+  co_return Result<void>();
+}
+
+// Ends a program that fills its workspace. However large that is, looking takes a twentieth of the time at most.
+net::Async<void> Executor::watch_workspace(AttemptPtr attempt) {
+  for (Duration pause = kLeastPause;;) {
+    co_await net::sleep_for(pause);
+    const std::shared_ptr<const Workspaces::Use> workspace = attempt->workspace;
+    if (!workspace || attempt->wiped || attempt->exit || attempt->kill_wanted) co_return;
+    const Time begun = world_.loop.now();
+    const Workspaces::Content content = co_await world_.workers.run([&] { return workspace->measure(); });
+    pause = std::max(kLeastPause, (world_.loop.now() - begun) * kPausesPerLook);
+    if (content.excess.empty() || attempt->wiped || attempt->exit) continue;
+    attempt->excess = content.excess;
+    end_program(*attempt);
+  }
+}
+
 // All trees as one; later ones win.
 net::Async<Result<Executor::Layout>> Executor::fetch_layout(AttemptPtr attempt) {
   Layout layout;
@@ -311,6 +365,7 @@ Result<sandbox::Setup> Executor::setup_of(Attempt& attempt) {
   } else if (attempt.environment) {
     setup.root = attempt.environment->root;
   }
+  if (attempt.workspace) setup.workspace = attempt.workspace->directory();
   return setup;
 }
 
@@ -323,13 +378,14 @@ Result<void> Executor::fill_box(Attempt& attempt, const Layout& layout) {
   for (const auto& [path, file] : layout) {
     if (file.blob().size() <= kCopiedBytes) limits.scratch_bytes += (file.blob().size() + kBlock - 1) / kBlock * kBlock;
   }
+  if (attempt.workspace) limits.max_file_bytes = std::max(attempt.workspace->bytes(), limits.scratch_bytes);
   attempt.command.bound_files.clear();
   Result<sandbox::Setup> setup = setup_of(attempt);
   if (!setup) return std::unexpected(setup.error());
-  if (Result<void> noted = world_.wipes.begin(attempt.id, attempt.level); !noted) return noted;
+  if (Result<void> noted = world_.wipes.begin(attempt.id, attempt.level, workspace_of(attempt)); !noted) return noted;
   Result<std::unique_ptr<sandbox::Sandbox>> box = world_.host.prepare(attempt_name(attempt.id), limits, *setup);
   if (!box) {
-    static_cast<void>(world_.wipes.end(attempt.id, attempt.level));
+    static_cast<void>(world_.wipes.end(attempt.id, attempt.level, workspace_of(attempt)));
     return std::unexpected(box.error());
   }
   attempt.box = std::move(*box);
@@ -394,6 +450,7 @@ net::Async<void> Executor::start_now(AttemptPtr attempt) {
     attempt->exit.emplace();
     attempt->exit->message = started.error().message;
   }
+  if (attempt->workspace && !attempt->exit) world_.loop.spawn(watch_workspace(attempt));
   if (attempt->exit) {
     on_exit(attempt);
   } else if (attempt->kill_wanted) {
@@ -434,6 +491,7 @@ void Executor::on_exit(const AttemptPtr& attempt) {
   attempt->outcome =
       describe_exit(*attempt->exit, attempt->timed_out, time_limit_of(spec), needs_of(spec).memory_bytes);
   close_proxy(attempt->proxy, attempt->id, *attempt->outcome);
+  if (!attempt->excess.empty()) set_failure(*attempt->outcome, v1::FAILURE_REASON_WORKSPACE, attempt->excess);
   if (attempt->returned && attempt->exit->exit_code != 0) {
     attempt->outcome = failed_outcome(v1::FAILURE_REASON_OWNER, "its PC's owner needed it");
   }

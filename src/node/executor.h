@@ -17,6 +17,7 @@
 #include "node/environments.h"
 #include "node/hub_link.h"
 #include "node/wipe_log.h"
+#include "node/workspaces.h"
 #include "sandbox/sandbox.h"
 
 namespace hearth::node {
@@ -31,6 +32,7 @@ class Executor {
     blob::BlobStore& images;  // of environments, on the disk
     blob::BlobStore& inputs;  // of guests, where no disk holds them in clear
     Environments& environments;
+    Workspaces& workspaces;
     WipeLog& wipes;
     std::vector<sandbox::Gpu> gpus;
     std::function<std::shared_ptr<HubLink>()> link;  // nullptr while there is no account
@@ -75,6 +77,8 @@ class Executor {
   net::Async<void> prepare_now(AttemptPtr attempt);
   net::Async<Result<void>> lay_out_inputs(AttemptPtr attempt);
   net::Async<Result<void>> take_environment(AttemptPtr attempt);
+  net::Async<Result<void>> take_workspace(AttemptPtr attempt);
+  net::Async<void> watch_workspace(AttemptPtr attempt);
   net::Async<Result<Layout>> fetch_layout(AttemptPtr attempt);
   net::Async<Result<void>> fetch_blobs(AttemptPtr attempt, std::vector<v1::Blob> blobs, blob::BlobStore& into);
   Result<sandbox::Setup> setup_of(Attempt& attempt);
@@ -89,6 +93,7 @@ class Executor {
   net::Async<void> brake_now(AttemptPtr attempt);
   void lend_gpus(Attempt& attempt);
   void return_gpus(Attempt& attempt);
+  static void end_program(Attempt& attempt);
 
   net::Async<void> collect_now(AttemptPtr attempt);
   net::Async<Result<void>> hand_over_outputs(AttemptPtr attempt);

@@ -69,26 +69,33 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
   Result<std::unique_ptr<WipeLog>> wipes = WipeLog::open(options.directory, key, host);
   if (!wipes) return give_up(wipes.error());
   (*wipes)->end_crashed();
-  Shell shell({.loop = loop,
-               .workers = workers,
-               .brakes = brakes,
-               .host = host,
-               .images = **images,
-               .inputs = **inputs,
-               .environments = environments,
-               .wipes = **wipes,
-               .disk_bytes = options.disk_bytes,
-               .key = key,
-               .directory = options.directory,
-               .own_pool = options.own_pool,
-               .machine = machine},
-              [&loop, &code] {
-                code = kExitRevoked;
-                loop.stop();
-              });
-  loop.on_signal({SIGTERM, SIGINT}, [&loop](int) { loop.stop(); });
-  shell.start();
-  loop.run();
+  Workspaces workspaces(loop, workers, **wipes, options.directory / "workspaces");
+  if (Result<void> opened = workspaces.open(); !opened) return give_up(opened.error());
+  {
+    Shell shell({.loop = loop,
+                 .workers = workers,
+                 .brakes = brakes,
+                 .host = host,
+                 .images = **images,
+                 .inputs = **inputs,
+                 .environments = environments,
+                 .workspaces = workspaces,
+                 .wipes = **wipes,
+                 .disk_bytes = options.disk_bytes,
+                 .key = key,
+                 .directory = options.directory,
+                 .own_pool = options.own_pool,
+                 .machine = machine},
+                [&loop, &code] {
+                  code = kExitRevoked;
+                  loop.stop();
+                });
+    loop.on_signal({SIGTERM, SIGINT}, [&loop](int) { loop.stop(); });
+    shell.start();
+    loop.run();
+  }
+  // Nothing runs here any more. Workspaces are the pool's that this PC no longer belongs to.
+  if (code == kExitRevoked) workspaces.wipe_all_now();
   return code;
 }
 

@@ -132,7 +132,7 @@ Result<std::optional<presence::Tariff>> parse_tariff(std::string_view json) {
   return std::optional<presence::Tariff>(std::move(*tariff));
 }
 
-Policy silent_policy(const Resources& machine, bool own_pool) {
+Policy silent_policy(const Resources& machine, std::uint64_t disk_bytes, bool own_pool) {
   Policy policy;
   policy.limit = machine;
   policy.limit.memory_bytes = machine.memory_bytes / 5 * 4;
@@ -140,6 +140,7 @@ Policy silent_policy(const Resources& machine, bool own_pool) {
     policy.owner_first.mode = OwnerFirstMode::kOff;
     policy.owner_first.on_battery = true;
     policy.owner_first.on_metered = true;
+    policy.admits.workspace_bytes = disk_bytes / 4;
   }
   return policy;
 }
@@ -167,6 +168,9 @@ Result<Policy> parse_policy(std::string_view json, const Policy& silent, const R
   policy.limit.memory_bytes = std::min(*memory, machine.memory_bytes);
   policy.draining = *draining;
   if (Result<void> read = read_hours(object, policy); !read) return std::unexpected(read.error());
+  const Result<std::uint64_t> workspaces = number(object, "workspace_bytes", silent.admits.workspace_bytes);
+  if (!workspaces) return std::unexpected(workspaces.error());
+  policy.admits.workspace_bytes = *workspaces;
   if (Result<void> read = read_owner_first(object, policy.owner_first); !read) return std::unexpected(read.error());
   return policy;
 }

@@ -1,9 +1,10 @@
 // policy.json, what the owner allows: written by the command line, read by the node.
 //
 //   {"cores": 4, "memory_bytes": 8589934592, "hours": "22:30-7:00", "draining": false,
-//    "disk_bytes": 21474836480, "rings": {...}}
+//    "disk_bytes": 21474836480, "workspace_bytes": 5368709120, "rings": {...}}
 //
-// A field that is absent or null limits nothing; "hours" may be "22-7". What "rings" says is in node/rings.h.
+// A field that is absent or null limits nothing, but for "workspace_bytes", what workspaces may take together, which is
+// then as silent_policy() has it; "hours" may be "22-7". What "rings" says is in node/rings.h.
 //
 // "owner_first" says when the owner needs the PC:
 //
@@ -24,7 +25,7 @@
 namespace hearth::node {
 
 // `silent` is what holds where the text says nothing; `machine` what there is at most. Errors: kInvalidArgument (which
-// field, what is allowed). Whom the owner admits is left out: see node/rings.h.
+// field, what is allowed). Whom the owner admits, beyond workspaces, is left out: see node/rings.h.
 Result<Policy> parse_policy(std::string_view json, const Policy& silent, const Resources& machine);
 
 // The tariff of the policy that the JSON is, if there is one. Errors: kInvalidArgument.
@@ -34,8 +35,8 @@ Result<std::optional<presence::Tariff>> parse_tariff(std::string_view json);
 Result<std::uint64_t> parse_disk_limit(std::string_view json, std::uint64_t absent);
 
 // What holds for a node whose owner said nothing: every core and GPU, and 80 % of the memory. Where the pool is this
-// PC's own, what runs is its owner's: it goes on while they are here, and on battery. On a PC that works for another's
-// pool the owner comes first.
-Policy silent_policy(const Resources& machine, bool own_pool);
+// PC's own, what runs is its owner's: it goes on while they are here, and on battery, and workspaces may take a quarter
+// of the disk limit. On a PC that works for another's pool the owner comes first, and no workspace is kept.
+Policy silent_policy(const Resources& machine, std::uint64_t disk_bytes, bool own_pool);
 
 }  // namespace hearth::node

@@ -8,15 +8,19 @@ namespace hearth::node {
 namespace {
 
 constexpr Resources kMachine{.cores = 8, .memory_bytes = 16 * kGiB, .gpus = 1};
+constexpr std::uint64_t kDisk = 20 * kGiB;
 
-Result<Policy> parse(std::string_view json) { return parse_policy(json, silent_policy(kMachine, false), kMachine); }
+Result<Policy> parse(std::string_view json) {
+  return parse_policy(json, silent_policy(kMachine, kDisk, false), kMachine);
+}
 
 TEST(Policy, OnesOwnPoolRunsWhileOneIsHere) {
-  const OwnerFirst own = silent_policy(kMachine, true).owner_first;
+  const OwnerFirst own = silent_policy(kMachine, kDisk, true).owner_first;
   EXPECT_EQ(own.mode, OwnerFirstMode::kOff);
   EXPECT_TRUE(own.on_battery);
-  EXPECT_EQ(silent_policy(kMachine, false).owner_first, OwnerFirst{}) << "others' pools wait";
-  const auto asked = parse_policy(R"({"owner_first": {"mode": "auto"}})", silent_policy(kMachine, true), kMachine);
+  EXPECT_EQ(silent_policy(kMachine, kDisk, false).owner_first, OwnerFirst{}) << "others' pools wait";
+  const auto asked =
+      parse_policy(R"({"owner_first": {"mode": "auto"}})", silent_policy(kMachine, kDisk, true), kMachine);
   EXPECT_EQ(asked->owner_first.mode, OwnerFirstMode::kAuto);
 }
 
@@ -46,6 +50,16 @@ TEST(Policy, TakesLimits) {
   EXPECT_EQ(parse(R"({"cores": 0})")->limit.cores, 0U);
   EXPECT_FALSE(parse(R"({"hours": ""})")->has_hours);
   EXPECT_EQ(parse(R"({"hours": "0-24"})")->to_minute, 0) << "the day's end is its beginning";
+}
+
+TEST(Policy, KeepsWorkspacesInOnesOwnPoolAndWhereTheOwnerSaysSo) {
+  const Policy own = silent_policy(kMachine, kDisk, true);
+  EXPECT_EQ(own.admits.workspace_bytes, kDisk / 4);
+  EXPECT_EQ(parse("{}")->admits.workspace_bytes, 0U) << "not for another's pool";
+  EXPECT_EQ(parse(R"({"workspace_bytes": 5})")->admits.workspace_bytes, 5U);
+  EXPECT_EQ(parse_policy(R"({"workspace_bytes": 0})", own, kMachine)->admits.workspace_bytes, 0U);
+  EXPECT_EQ(parse_policy("{}", own, kMachine)->admits.workspace_bytes, kDisk / 4);
+  EXPECT_FALSE(parse(R"({"workspace_bytes": "1G"})"));
 }
 
 TEST(Policy, RefusesNonsense) {

@@ -146,6 +146,9 @@ Result<void> check_admitted(const v1::JobSpec& spec, Ring ring, const Admission&
     }
     return true;
   };
+  if (spec.has_workspace() && ring != Ring::kHome) {
+    return fail(Code::kPermissionDenied, "workspaces lie on the owner's disk and are for ring home alone");
+  }
   for (const Right right : kRights) {
     if (needs(right) && !granted.holds(ring, right)) return fail(Code::kPermissionDenied, denial(ring, right));
   }

@@ -90,6 +90,9 @@ TEST(Rings, ANodeRefusesWhatItsOwnerDoesNotAdmitWhateverTheHubSays) {
   spec.mutable_resources()->set_gpus(1);
   EXPECT_FALSE(check_admitted(spec, Ring::kFriend, friends));
   EXPECT_TRUE(check_admitted(spec, Ring::kFriend, friends | Admission(Ring::kFriend, {Right::kGpu})));
+  spec.clear_resources();
+  spec.mutable_workspace()->set_name("mine");
+  EXPECT_FALSE(check_admitted(spec, Ring::kFriend, friends)) << "that is for home alone";
 }
 
 }  // namespace

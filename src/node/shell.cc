@@ -4,6 +4,7 @@
 #include <ctime>
 #include <fstream>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "node/command.h"
 #include "node/outcome.h"
@@ -67,6 +68,7 @@ Shell::Shell(World world, std::function<void()> on_revoked)
                  .images = world_.images,
                  .inputs = world_.inputs,
                  .environments = world_.environments,
+                 .workspaces = world_.workspaces,
                  .wipes = world_.wipes,
                  .gpus = world_.machine.gpus,
                  .link = [this] { return connection_.link(); },
@@ -108,7 +110,7 @@ Shell::Shell(World world, std::function<void()> on_revoked)
 Shell::~Shell() = default;
 
 void Shell::start() {
-  agent_.on_policy(silent_policy(machine_, world_.own_pool), world_.loop.now());
+  agent_.on_policy(silent_policy(machine_, world_.disk_bytes, world_.own_pool), world_.loop.now());
   agent_.on_local_time(minute_of_day(), world_.loop.now());
   world_.loop.spawn([](Shell& shell) -> net::Async<void> {
     // The owner's limits, and whether the owner is here, are known before the hub hears of this node.
@@ -147,8 +149,9 @@ net::Async<void> Shell::look_around_for_ever() {
   for (;;) {
     co_await read_policy();
     co_await owner_.read_stopped();
-    world_.environments.trim();
     co_await executor_.forget_inputs();
+    if (agent_.drained()) co_await world_.workspaces.wipe_all();
+    share_disk();
     agent_.on_local_time(minute_of_day(), world_.loop.now());
     owner_.set_minute(minute_of_day());
     pump();
@@ -166,10 +169,12 @@ net::Async<void> Shell::read_policy() {
   policy_read_ = true;
   policy_text_ = text;
   if (text.empty()) text = "{}";
-  Result<Policy> policy = parse_policy(text, silent_policy(machine_, world_.own_pool), machine_);
   const Result<std::uint64_t> disk = parse_disk_limit(text, world_.disk_bytes);
+  const Policy silent = silent_policy(machine_, disk.value_or(world_.disk_bytes), world_.own_pool);
+  Result<Policy> policy = parse_policy(text, silent, machine_);
   const Result<Rings> rings = Rings::parse(text);
-  if (disk) world_.environments.set_limit(*disk);
+  if (disk) disk_bytes_ = *disk;
+  share_disk();
   if (!policy || !disk || !rings) {
     const Error& error = !policy ? policy.error() : !disk ? disk.error() : rings.error();
     log_warning("the limits are left as they were: " + error.message);
@@ -198,13 +203,23 @@ void Shell::take_rings(const Rings& rings, Policy& policy) {
     log_warning("what the owner allows is not to be had: " + lack);
     rings_.of(ring).full_network = false;
   }
+  // Half of the disk at least is for what tasks need to run at all. Workspaces are for home, in the fence.
+  const bool keeps_workspaces = rings_.of(Ring::kHome).level == sandbox::Level::kFence;
+  const std::uint64_t workspaces = keeps_workspaces ? std::min(policy.admits.workspace_bytes, disk_bytes_ / 2) : 0;
+  world_.workspaces.set_limit(workspaces);
   policy.admits = rings_.admission(had);
+  policy.admits.workspace_bytes = workspaces;
   if (!swap_risk_.empty()) {
     log_warning("only tasks of ring home are taken: " + swap_risk_);
     policy.admits = policy.admits.of(Ring::kHome);
   }
   policy.lack = lack_of_level();
   if (!all_tried && !std::exchange(trying_levels_, true)) world_.loop.spawn(try_levels());
+}
+
+// What workspaces may hold is kept for them.
+void Shell::share_disk() {
+  world_.environments.set_limit(disk_bytes_ - std::min(disk_bytes_, world_.workspaces.bytes()));
 }
 
 // A level counts once one has been started at it; that takes seconds, so the node is up meanwhile.
@@ -235,7 +250,7 @@ Status Shell::make_status() const {
                 .running = agent_.running(),
                 .held = agent_.held().size(),
                 .closed_reason = agent_.closed_reason(),
-                .drained = agent_.drained(),
+                .drained = agent_.drained() && world_.workspaces.empty(),
                 .revoked = revoked_,
                 .heeds_owner = agent_.heeds_owner(),
                 .frozen = agent_.frozen(),
@@ -267,6 +282,7 @@ net::Async<void> Shell::tell_status() {
 v1::Hello Shell::make_hello() {
   // What the agent wants sent at the session's start leaves after the hello.
   agent_.on_session_open(world_.loop.now());
+  world_.workspaces.belong_to(connection_.link()->session.account().hub_identity);
   world_.loop.post([this] { pump(); });
   v1::Hello hello;
   *hello.mutable_total() = to_proto(machine_);
@@ -281,6 +297,11 @@ v1::Hello Shell::make_hello() {
   hello.set_frozen(agent_.frozen());
   hello.set_stopped(agent_.stopped());
   for (AttemptId attempt : agent_.held()) *hello.add_held() = to_proto(attempt);
+  for (const WorkspaceId& id : world_.workspaces.here()) {
+    v1::WorkspaceId& workspace = *hello.add_workspaces();
+    workspace.set_owner(id.owner.value);
+    workspace.set_name(id.name);
+  }
   return hello;
 }
 
@@ -340,7 +361,21 @@ void Shell::on_frame(const v1::HubFrame& frame) {
   for (const v1::AttemptId& attempt : frame.stop()) agent_.on_stop(from_proto(attempt), now);
   on_assign(frame);
   pump();
+  for (const v1::WorkspaceId& id : frame.wipe_workspaces()) {
+    world_.loop.spawn(wipe_workspace({{id.owner()}, id.name()}));
+  }
   for (const v1::WatchLog& watch : frame.watch_logs()) on_watch(watch);
+}
+
+net::Async<void> Shell::wipe_workspace(WorkspaceId id) {
+  if (!is_short_name(id.name)) co_return;
+  v1::WorkspaceWiped wiped;
+  *wiped.mutable_record() = co_await world_.workspaces.wipe(id);
+  wiped.mutable_workspace()->set_owner(id.owner.value);
+  wiped.mutable_workspace()->set_name(id.name);
+  if (!connection_.is_open()) co_return;  // the hub asks again
+  const std::size_t bytes = wiped.ByteSizeLong() + 8;
+  *connection_.frame(bytes).add_workspaces_wiped() = std::move(wiped);
 }
 
 void Shell::on_assign(const v1::HubFrame& frame) {
@@ -353,6 +388,7 @@ void Shell::on_assign(const v1::HubFrame& frame) {
       order->spec = assign.spec();
       order->owner = assign.owner();
       order->ring = from_proto(assign.ring());
+      order->owner_id = {assign.owner_id()};
       order->trees.assign(assign.dependency_outputs().begin(), assign.dependency_outputs().end());
       if (assign.has_environment()) order->environment = assign.environment();
       if (assign.spec().has_inputs()) order->trees.push_back(assign.spec().inputs());

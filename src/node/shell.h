@@ -28,8 +28,9 @@ class Shell {
     blob::BlobStore& images;  // see Executor::World
     blob::BlobStore& inputs;
     Environments& environments;
+    Workspaces& workspaces;
     WipeLog& wipes;
-    std::uint64_t disk_bytes = 0;  // of environments and their images, where the owner set no limit
+    std::uint64_t disk_bytes = 0;  // of environments and workspaces, where the owner set no limit
     const net::IdentityKey& key;
     std::filesystem::path directory;
     bool own_pool = true;  // see RunOptions
@@ -65,12 +66,14 @@ class Shell {
   void take_rings(const Rings& rings, Policy& policy);
   net::Async<void> try_levels();
   std::string lack_of_level() const;
+  void share_disk();
   net::Async<void> tell_status();
   Status make_status() const;
 
   v1::Hello make_hello();
   void on_frame(const v1::HubFrame& frame);
   void on_assign(const v1::HubFrame& frame);
+  net::Async<void> wipe_workspace(WorkspaceId id);
   void on_watch(const v1::WatchLog& watch);
   void on_lost();
 
@@ -95,6 +98,7 @@ class Shell {
   // Those that were tried, and what failed; empty: nothing. Without the fence there would be no node.
   std::map<sandbox::Level, std::string> levels_ = {{sandbox::Level::kFence, ""}};
   bool trying_levels_ = false;
+  std::uint64_t disk_bytes_ = 0;  // that the owner allows
   bool policy_read_ = false;
   bool revoked_ = false;
   std::optional<Status> told_;

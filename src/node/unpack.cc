@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "sandbox/fd.h"
 
 namespace hearth::node {
 namespace {
@@ -25,35 +26,6 @@ constexpr std::size_t kMaxSaid = 512;
 constexpr std::array kMountPoints = {"proc", "sys", "dev", "tmp", "job", "workspace", "run", "run/gpu", "run/hearth"};
 // unsquashfs's exit code for what it could not make but went on after: devices, as it is no superuser.
 constexpr int kSomeLeftOut = 2;
-
-class DirectoryFd {
- public:
-  explicit DirectoryFd(const fs::path& path)
-      : fd_(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) {}
-  DirectoryFd(const DirectoryFd&) = delete;
-  DirectoryFd& operator=(const DirectoryFd&) = delete;
-  ~DirectoryFd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-// Calls visit(path, status) for everything below the directory; stops at its first error. A directory is visited before
-// it is opened.
-template <class Visit>
-Result<void> walk(const fs::path& directory, const Visit& visit) {
-  std::error_code error;
-  for (fs::recursive_directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
-    struct stat status{};
-    if (::lstat(entry->path().c_str(), &status) != 0) return fail_errno(errno, "looking at " + entry->path().string());
-    if (Result<void> done = visit(entry->path(), status); !done) return done;
-  }
-  if (error) return fail_errno(error.value(), "reading " + directory.string());
-  return {};
-}
 
 // What unsquashfs says and how it ends, told by a thread of the sandbox's.
 struct Run {
@@ -97,8 +69,10 @@ Result<void> run_unsquashfs(sandbox::Host& host, const fs::path& image, const fs
       [run](const sandbox::Exit& how) { run->exit.set_value(how); });
   if (!started) return started;
   while (exit.wait_for(kLook) != std::future_status::ready) {
-    const TreeSize now = measure_tree(directory);
-    if (now.bytes <= most.bytes && now.files <= most.files) continue;
+    const Result<TreeSize> now = measure_tree(directory);
+    const bool is_too_large = now ? now->bytes > most.bytes || now->files > most.files
+                                  : now.error().code == Code::kResourceExhausted;  // too deep to look at
+    if (!is_too_large) continue;
     (*box)->kill();
     exit.wait();
     return fail(Code::kResourceExhausted, "unpacked, the environment is larger than the " + format_bytes(most.bytes) +
@@ -112,18 +86,18 @@ Result<void> run_unsquashfs(sandbox::Host& host, const fs::path& image, const fs
 // Nothing in the tree changes while it is walked: whoever made it has ended.
 Result<TreeSize> make_harmless(const fs::path& root) {
   TreeSize size;
-  const Result<void> walked = walk(root, [&](const fs::path& path, const struct stat& status) -> Result<void> {
-    size.bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
-    ++size.files;
+  const Visit make = [&](int directory, const char* name, const struct stat& status) -> Result<void> {
+    size.add(status);
     if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode)) {
-      return ::unlink(path.c_str()) == 0 ? Result<void>() : fail_errno(errno, "removing " + path.string());
+      return ::unlinkat(directory, name, 0) == 0 ? Result<void>() : fail_errno(errno, std::string("removing ") + name);
     }
     if (S_ISLNK(status.st_mode)) return {};
     const mode_t needed = S_ISDIR(status.st_mode) ? S_IRWXU : S_IRUSR;
     const mode_t mode = ((status.st_mode & 0777U) | needed);
-    if (mode == (status.st_mode & 07777U) || ::chmod(path.c_str(), mode) == 0) return {};
-    return fail_errno(errno, "setting the mode of " + path.string());
-  });
+    if (mode == (status.st_mode & 07777U) || ::fchmodat(directory, name, mode, 0) == 0) return {};
+    return fail_errno(errno, std::string("setting the mode of ") + name);
+  };
+  const Result<void> walked = walk_tree(root, make);
   if (!walked) return std::unexpected(walked.error());
   return size;
 }
@@ -134,8 +108,8 @@ Result<void> make_mount_points(const fs::path& root) {
     return fail(Code::kInvalidArgument, "the environment's image holds no directory");
   }
   if (::chmod(root.c_str(), 0755) != 0) return fail_errno(errno, "setting the mode of " + root.string());
-  const DirectoryFd directory(root);
-  if (directory.get() < 0) return fail_errno(errno, "opening " + root.string());
+  const sandbox::Fd directory(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory) return fail_errno(errno, "opening " + root.string());
   for (const char* name : kMountPoints) {
     if (::mkdirat(directory.get(), name, 0755) == 0) continue;
     struct stat status{};
@@ -164,28 +138,6 @@ Result<TreeSize> unpack_image(sandbox::Host& host, const fs::path& image, const 
                     " files, more than this node's owner leaves for it (hearth limit --disk)");
   }
   return size;
-}
-
-TreeSize measure_tree(const fs::path& directory) {
-  TreeSize size;
-  static_cast<void>(walk(directory, [&](const fs::path&, const struct stat& status) -> Result<void> {
-    size.bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
-    ++size.files;
-    return {};
-  }));
-  return size;
-}
-
-Result<void> remove_tree(const fs::path& directory) {
-  std::error_code error;
-  if (!fs::exists(fs::symlink_status(directory, error))) return {};
-  static_cast<void>(walk(directory, [](const fs::path& path, const struct stat& status) -> Result<void> {
-    if (S_ISDIR(status.st_mode) && (status.st_mode & S_IRWXU) != S_IRWXU) ::chmod(path.c_str(), 0700);
-    return {};
-  }));
-  fs::remove_all(directory, error);
-  if (error) return fail_errno(error.value(), "removing " + directory.string());
-  return {};
 }
 
 }  // namespace hearth::node

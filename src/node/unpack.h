@@ -1,19 +1,13 @@
 // A stranger's root file system image becomes a directory that tasks can be shown. All functions block; on a worker.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 
 #include "base/result.h"
+#include "node/directory_tree.h"
 #include "sandbox/sandbox.h"
 
 namespace hearth::node {
-
-// What a tree takes of the disk.
-struct TreeSize {
-  std::uint64_t bytes = 0;
-  std::uint64_t files = 0;  // directories and links too
-};
 
 // Unpacks a squashfs into `directory`/root, which must not exist yet, with a program that runs in the fence: what can
 // be done to that program by a crafted image stays there. The result has no device, no set-user-ID bit and every
@@ -22,11 +16,5 @@ struct TreeSize {
 // or the disk is full), kFailedPrecondition (unsquashfs is missing).
 Result<TreeSize> unpack_image(sandbox::Host& host, const std::filesystem::path& image,
                               const std::filesystem::path& directory, const TreeSize& most);
-
-// Links are not followed. What cannot be looked at does not count.
-TreeSize measure_tree(const std::filesystem::path& directory);
-
-// Removes a tree whatever modes its directories have. Errors: of the disk.
-Result<void> remove_tree(const std::filesystem::path& directory);
 
 }  // namespace hearth::node

@@ -66,13 +66,16 @@ Result<std::unique_ptr<WipeLog>> WipeLog::open(const fs::path& directory, const 
 WipeLog::WipeLog(fs::path directory, const net::IdentityKey& key, const sandbox::Host& host)
     : directory_(std::move(directory)), key_(key), host_(host) {}
 
-Result<void> WipeLog::begin(AttemptId attempt, sandbox::Level level) {
-  return write_to(directory_ / "attempts" / attempt_name(attempt), O_TRUNC, sandbox::name_of(level));
+Result<void> WipeLog::begin(AttemptId attempt, sandbox::Level level, const std::string& workspace) {
+  return write_to(directory_ / "attempts" / attempt_name(attempt), O_TRUNC,
+                  std::string(sandbox::name_of(level)) + "\n" + workspace);
 }
 
-v1::WipeRecord WipeLog::end(AttemptId attempt, sandbox::Level level) { return sign_and_keep(attempt, level, false); }
+v1::WipeRecord WipeLog::end(AttemptId attempt, sandbox::Level level, const std::string& workspace) {
+  return end(attempt, level, workspace, false);
+}
 
-v1::WipeRecord WipeLog::sign_and_keep(AttemptId attempt, sandbox::Level level, bool after_crash) {
+v1::WipeRecord WipeLog::end(AttemptId attempt, sandbox::Level level, const std::string& workspace, bool after_crash) {
   const std::string name = attempt_name(attempt);
   const std::vector<std::string> storage = host_.storage_of(level);
   const std::vector<std::string> remains = host_.traces(name);
@@ -82,15 +85,28 @@ v1::WipeRecord WipeLog::sign_and_keep(AttemptId attempt, sandbox::Level level, b
   statement.set_epoch(attempt.epoch);
   statement.set_level(std::string(sandbox::name_of(level)));
   statement.mutable_storage()->Assign(storage.begin(), storage.end());
+  statement.set_workspace(workspace);
+  statement.set_after_crash(after_crash);
+  v1::WipeRecord record = sign_and_keep(std::move(statement), remains);
+  // What remains is looked at again when the node starts the next time.
+  if (remains.empty()) ::unlink((directory_ / "attempts" / name).c_str());
+  return record;
+}
+
+v1::WipeRecord WipeLog::workspace_wiped(const std::string& name, const std::vector<std::string>& remains) {
+  v1::WipeStatement statement;
+  statement.add_storage("disk");
+  statement.set_workspace(name);
+  return sign_and_keep(std::move(statement), remains);
+}
+
+v1::WipeRecord WipeLog::sign_and_keep(v1::WipeStatement statement, const std::vector<std::string>& remains) {
   statement.mutable_remains()->Assign(remains.begin(), remains.end());
   statement.mutable_wiped()->set_unix_millis(unix_millis_now());
-  statement.set_after_crash(after_crash);
   v1::WipeRecord record = account::sign_wipe(key_, statement);
   if (Result<void> kept = append(account::wipe_to_line(record) + "\n"); !kept) {
     log_warning("the record of a wipe could not be kept here: " + kept.error().message);
   }
-  // What remains is looked at again when the node starts the next time.
-  if (remains.empty()) ::unlink((directory_ / "attempts" / name).c_str());
   return record;
 }
 
@@ -106,17 +122,19 @@ Result<void> WipeLog::append(const std::string& line) {
 
 void WipeLog::end_crashed() {
   std::error_code error;
-  std::map<AttemptId, sandbox::Level> left;
+  std::map<AttemptId, std::pair<sandbox::Level, std::string>> left;
   for (fs::directory_iterator entry(directory_ / "attempts", error), end; !error && entry != end;
        entry.increment(error)) {
     const std::optional<AttemptId> attempt = attempt_named(entry->path().filename().string());
     if (!attempt) continue;
     std::ifstream file(entry->path());
     std::string level;
+    std::string workspace;
     std::getline(file, level);
-    left.emplace(*attempt, sandbox::level_named(level).value_or(sandbox::Level::kFence));
+    std::getline(file, workspace);
+    left.emplace(*attempt, std::pair(sandbox::level_named(level).value_or(sandbox::Level::kFence), workspace));
   }
-  for (const auto& [attempt, level] : left) sign_and_keep(attempt, level, true);
+  for (const auto& [attempt, what] : left) end(attempt, what.first, what.second, true);
   if (!left.empty()) log_info("wiped what an earlier process left of " + std::to_string(left.size()) + " task(s)");
 }
 

@@ -1,8 +1,9 @@
 // What this node wiped, each with its signature; and which attempts it has yet to wipe, so that the node's next process
 // knows what a crash left. Any thread.
 //
-// On disk, beside the node's other files: attempts/NAME, a file with the level for each attempt that may have left
-// something here; wipes.jsonl, a record a line (account/wipe_record.h), with the older ones in wipes.1.jsonl.
+// On disk, beside the node's other files: attempts/NAME, a file with the level, and in a second line the workspace if
+// there is one, for each attempt that may have left something here; wipes.jsonl, a record a line
+// (account/wipe_record.h), with the older ones in wipes.1.jsonl.
 #pragma once
 
 #include <cstdint>
@@ -25,18 +26,23 @@ class WipeLog {
                                                const sandbox::Host& host);
   WipeLog(std::filesystem::path directory, const net::IdentityKey& key, const sandbox::Host& host);
 
-  // Before anything of the attempt is laid out. Errors: of the file system; then nothing of it may be.
-  Result<void> begin(AttemptId attempt, sandbox::Level level);
+  // Before anything of the attempt is laid out. `workspace`: the name of the one that it works in, which stays; empty:
+  // none. Errors: of the file system; then nothing of it may be.
+  Result<void> begin(AttemptId attempt, sandbox::Level level, const std::string& workspace = {});
 
   // The attempt's sandbox is gone: looks that nothing remains, signs, keeps the record and forgets the attempt. A disk
   // that is full costs the line on disk, which the log of this process then says, not the record.
-  v1::WipeRecord end(AttemptId attempt, sandbox::Level level);
+  v1::WipeRecord end(AttemptId attempt, sandbox::Level level, const std::string& workspace = {});
 
   // The same for what an earlier process of this node began and did not end, which the host swept when it was opened.
   void end_crashed();
 
+  // A workspace was removed, or what `remains` names could not be: signs and keeps the record.
+  v1::WipeRecord workspace_wiped(const std::string& name, const std::vector<std::string>& remains);
+
  private:
-  v1::WipeRecord sign_and_keep(AttemptId attempt, sandbox::Level level, bool after_crash);
+  v1::WipeRecord end(AttemptId attempt, sandbox::Level level, const std::string& workspace, bool after_crash);
+  v1::WipeRecord sign_and_keep(v1::WipeStatement statement, const std::vector<std::string>& remains);
   Result<void> append(const std::string& line);
 
   std::filesystem::path directory_;

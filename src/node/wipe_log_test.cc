@@ -81,6 +81,19 @@ TEST_F(WipeLogTest, SignsWhatItSees) {
   EXPECT_EQ(kept()[0].SerializeAsString(), record.statement());
 }
 
+TEST_F(WipeLogTest, NamesTheWorkspaceThatStaysAlsoAfterACrash) {
+  ASSERT_TRUE(log_->begin(attempt_, sandbox::Level::kFence, "work"));
+  open();
+  log_->end_crashed();
+  ASSERT_EQ(kept().size(), 1U);
+  EXPECT_EQ(kept()[0].workspace(), "work");
+  EXPECT_EQ(kept()[0].level(), "fence");
+  const v1::WipeStatement gone = *account::verify_wipe(log_->workspace_wiped("work", {"/x"}));
+  EXPECT_EQ(gone.workspace(), "work");
+  EXPECT_EQ(gone.job_id(), 0U);
+  EXPECT_EQ(gone.remains_size(), 1);
+}
+
 TEST_F(WipeLogTest, WhatRemainsIsNamedAndLookedAtAgain) {
   host_.remains = {"mount /srv/boxes/7-0-1"};
   ASSERT_TRUE(log_->begin(attempt_, sandbox::Level::kFence));

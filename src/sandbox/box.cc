@@ -165,6 +165,7 @@ void Box::plan_limits(Launch& launch) const {
   // Of one byte: the kernel takes it for none, also where dumps go to a program, which no limit of zero stops.
   add(RLIMIT_CORE, 1);
   if (limits_.cpu_seconds > 0) add(RLIMIT_CPU, limits_.cpu_seconds);
+  if (limits_.max_file_bytes > 0) add(RLIMIT_FSIZE, limits_.max_file_bytes);
   if (!shared_.cgroups->has(Controller::kPids)) {
     add(RLIMIT_NPROC, limits_.max_processes + threads_of_user(shared_.user.uid));
   }

@@ -84,7 +84,8 @@ struct Limits {
   std::uint64_t scratch_bytes = 1ULL << 30;  // the working directory; /tmp has as much again
   std::uint32_t max_processes = 1024;
   std::uint32_t max_open_files = 4096;
-  std::uint64_t cpu_seconds = 0;  // of each process; 0: no limit
+  std::uint64_t cpu_seconds = 0;     // of each process; 0: no limit
+  std::uint64_t max_file_bytes = 0;  // of each file that the program writes; 0: no limit
 };
 
 struct BoundFile {  // a large input that is shown in place instead of being copied

@@ -116,6 +116,7 @@ class StoreConformance : public testing::TestWithParam<Backend> {
 TEST_P(StoreConformance, BeginsEmpty) {
   EXPECT_TRUE(store_->load_devices()->empty());
   EXPECT_TRUE(store_->load_environments()->empty());
+  EXPECT_TRUE(store_->load_workspaces()->empty());
   EXPECT_TRUE(store_->load_live_jobs()->empty());
   EXPECT_EQ(store_->last_job_id()->value, 0U);
   EXPECT_FALSE(store_->load_job({1})->has_value());
@@ -147,6 +148,28 @@ TEST_P(StoreConformance, KeepsReplacesAndRemovesEnvironmentsInTheOrderGiven) {
   commit(batch);
   ASSERT_EQ(store_->load_environments()->size(), 1U);
   EXPECT_EQ(store_->load_environments()->front().sha256, newer.sha256);
+}
+
+TEST_P(StoreConformance, KeepsReplacesAndRemovesWorkspacesInTheOrderGiven) {
+  const WorkspaceRow anns{{{3}, "work"}, {7}, 1ULL << 40U, false, 12, {5}, {6}};
+  WorkspaceRow bobs = anns;
+  bobs.id.owner = {4};
+  Batch batch;
+  batch.workspaces = {bobs, anns};
+  commit(batch);
+  open();
+  ASSERT_EQ(store_->load_workspaces()->size(), 2U);
+  const WorkspaceRow kept = store_->load_workspaces()->front();
+  EXPECT_EQ(std::tie(kept.id, kept.node, kept.bytes, kept.leaving, kept.used_bytes, kept.made, kept.last_used),
+            std::tie(anns.id, anns.node, anns.bytes, anns.leaving, anns.used_bytes, anns.made, anns.last_used));
+  WorkspaceRow gone = anns;
+  gone.node = {};
+  bobs.leaving = true;
+  batch.workspaces = {gone, bobs};
+  commit(batch);
+  ASSERT_EQ(store_->load_workspaces()->size(), 1U);
+  EXPECT_EQ(store_->load_workspaces()->front().id, bobs.id);
+  EXPECT_TRUE(store_->load_workspaces()->front().leaving);
 }
 
 TEST_P(StoreConformance, KeepsAJobWordForWordAndAcrossAReopen) {

@@ -65,6 +65,16 @@ struct EnvironmentRow {
   WallTime made;
 };
 
+struct WorkspaceRow {
+  WorkspaceId id;  // unique
+  NodeId node;     // where it lies
+  std::uint64_t bytes = 0;
+  bool leaving = false;
+  std::uint64_t used_bytes = 0;  // when a task of it ended last
+  WallTime made;
+  WallTime last_used;
+};
+
 struct JobChange {
   JobId job;
   pool::JobState state = pool::JobState::kQueued;
@@ -90,6 +100,7 @@ struct Batch {
   std::vector<RangeEnd> range_ends;
   std::vector<JobId> removed;                // jobs that have ended: nothing of them is found any more
   std::vector<EnvironmentRow> environments;  // inserted or replaced by name; one without an image is removed
+  std::vector<WorkspaceRow> workspaces;      // inserted or replaced by id; one without a node is removed
   bool empty() const;
 };
 
@@ -116,6 +127,7 @@ class Store {
 
   virtual Result<std::vector<DeviceRow>> load_devices() = 0;            // revoked ones included, by id
   virtual Result<std::vector<EnvironmentRow>> load_environments() = 0;  // by name
+  virtual Result<std::vector<WorkspaceRow>> load_workspaces() = 0;      // by id
   virtual Result<std::vector<LiveJob>>
   load_live_jobs() = 0;                     // jobs that have not ended, and those they run after, by id
   virtual Result<JobId> last_job_id() = 0;  // the highest ever given, removed ones included; 0: none

@@ -126,6 +126,21 @@ TEST_F(OwnerTest, ImpatienceSendsATaskBackToTheQueueAndCountsAsNothing) {
   EXPECT_TRUE(api.cancel(job));
 }
 
+TEST_F(OwnerTest, ATaskThatWasGivenBackGoesOnFromItsWorkspace) {
+  limit({"--patience", "1s"});
+  Api api(pool());
+  v1::JobSpec spec =
+      shell("[ -e $HEARTH_WORKSPACE/half ] && exit 0; touch $HEARTH_WORKSPACE/half; while :; do :; done");
+  spec.mutable_workspace()->set_name("work");
+  const auto job = api.submit(spec);
+  ASSERT_TRUE(job) << text_of(job.error());
+  ASSERT_TRUE(eventually(kLimit, [&] { return status().value("running", 0) == 1 && guests_compute(); }));
+  come();
+  ASSERT_TRUE(eventually(kLimit, [&] { return api.get(*job, 1).tasks(0).state() == v1::TASK_STATE_PENDING; }));
+  leave();
+  EXPECT_EQ(api.wait(*job).state(), v1::JOB_STATE_SUCCEEDED) << "what it had done is lost";
+}
+
 TEST_F(OwnerTest, StopEverythingWorksWithoutTheHub) {
   Api api(pool());
   const std::uint64_t job = start_spinning(api);

@@ -17,13 +17,13 @@ std::optional<JobId> head_of(const Queue& queue) {
 bool FairQueue::BySize::operator()(const Terms& a, const Terms& b) const {
   const Resources& x = a.resources;
   const Resources& y = b.resources;
-  return std::tie(x.cores, x.memory_bytes, x.gpus, x.gpu_memory_bytes, a.admission) <
-         std::tie(y.cores, y.memory_bytes, y.gpus, y.gpu_memory_bytes, b.admission);
+  return std::tie(x.cores, x.memory_bytes, x.gpus, x.gpu_memory_bytes, a.admission, a.node, a.workspace_room) <
+         std::tie(y.cores, y.memory_bytes, y.gpus, y.gpu_memory_bytes, b.admission, b.node, b.workspace_room);
 }
 
 void FairQueue::add(Job& job, Time now) {
-  Shape& shape = shapes_[job.request.needs()];
-  shape.needs = job.request.needs();
+  Shape& shape = shapes_[job.needs()];
+  shape.needs = job.needs();
   Owner& owner = owners_[job.request.owner];
   owner.id = job.request.owner;
   const auto [entry, is_new] = shape.queues.try_emplace(owner.id);
@@ -42,7 +42,7 @@ void FairQueue::add(Job& job, Time now) {
 }
 
 void FairQueue::remove(Job& job) {
-  const auto shape = shapes_.find(job.request.needs());
+  const auto shape = shapes_.find(job.needs());
   if (shape == shapes_.end()) return;
   const auto entry = shape->second.queues.find(job.request.owner);
   if (entry == shape->second.queues.end()) return;

@@ -1,5 +1,9 @@
 #include "core/pool/jobs.h"
 
+#include <algorithm>
+
+#include "core/pool/workspaces.h"
+
 namespace hearth::pool {
 
 void RecentMean::add(Duration value) {
@@ -9,6 +13,14 @@ void RecentMean::add(Duration value) {
   }
   sum_ = sum_ + value;
   ++count_;
+}
+
+Terms Job::needs() const {
+  Terms needs{request.per_task, request.admission};
+  if (workspace == nullptr) return needs;
+  needs.node = workspace->node;
+  needs.workspace_room = std::max(workspace->bytes, request.admission.workspace_bytes) - workspace->bytes;
+  return needs;
 }
 
 std::uint32_t Job::pending() const { return fresh.size() + static_cast<std::uint32_t>(retries.size()); }

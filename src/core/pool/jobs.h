@@ -33,6 +33,8 @@ struct Retry {
   std::uint32_t failures = 0;
 };
 
+struct Workspace;
+
 struct Job {
   JobRequest request;
   JobState state = JobState::kQueued;
@@ -50,6 +52,10 @@ struct Job {
   std::uint32_t timed = 0;
   RecentMean busy;  // the time that a task holds its room: what prefetch and estimates rest on
 
+  Workspace* workspace = nullptr;  // of a live job that has one
+
+  // Of one task. Changes only while the job is not in the queue.
+  Terms needs() const;
   std::uint32_t pending() const;
   bool has_ended() const;
   // Whether a task could be leased now, if there were room.

@@ -21,7 +21,7 @@ Node* Pool::State::heard_from(NodeId id) {
 void Pool::State::fill_room(Node& node) {
   if (!node.connected) return;
   while (Lease* lease = node.ahead.front()) {
-    if (!node.has_room_for(lease->job->request.needs())) return;
+    if (!node.has_room_for(lease->job->needs())) return;
     move_into_room(*lease);
   }
 }
@@ -46,8 +46,8 @@ void Pool::State::review(Node& node) {
   }
   for (Lease* lease : node.in_room.all()) {
     if (lease->started) continue;
-    const Terms needs = lease->job->request.needs();
-    if (node.closed || !needs.fits_in({node.offered - used, node.admits})) {
+    const Terms needs = lease->job->needs();
+    if (node.closed || !needs.fits_in(node.with(node.offered - used))) {
       take_back(*lease, why);
     } else {
       used = used + needs.resources;
@@ -55,7 +55,7 @@ void Pool::State::review(Node& node) {
   }
   for (Lease* lease : node.ahead.all()) {
     const bool has_waited = lease->leased_at + kPatienceAhead <= now;
-    const bool can_start = !node.closed && node.could_take(lease->job->request.needs());
+    const bool can_start = !node.closed && node.could_take(lease->job->needs());
     if (!lease->started && (has_waited || !can_start)) take_back(*lease, why);
   }
   if (!node.ahead.empty()) review_later(node, std::max(node.ahead.front()->leased_at, now) + kPatienceAhead);
@@ -89,6 +89,7 @@ void Pool::on_node_hello(NodeId id, const NodeHello& hello, Time now) {
   state.fill_room(node);
   // What it runs it says right after its hello; what has not started by then and cannot is better off elsewhere.
   if (node.leases() > 0) state.review_later(node, state.now + state.options.lease);
+  state.wipe_unwanted(node, hello.workspaces);
   state.placement.freed(node);
 }
 
@@ -108,6 +109,7 @@ void Pool::on_node_removed(NodeId id, Time now) {
   if (node == nullptr) return;
   state_->placement.release(*node, state_->now);
   state_->lose_all(*node);
+  state_->drop_workspaces_of(id);
   state_->nodes.changed_offers();
   state_->nodes.remove(*node);
 }

@@ -52,7 +52,21 @@ void NodeTable::refresh(Node& node) {
   if (time_ahead) aheads_.emplace(std::pair(*time_ahead, node.id), &node);
 }
 
-Node* NodeTable::find_room(const Terms& needs) const {
+Node* NodeTable::find_room_for_workspace(const Terms& needs) {
+  Node* best = nullptr;
+  for (auto& [id, node] : nodes_) {
+    if (!node.place || !node.has_room_for(needs)) continue;
+    if (best == nullptr || node.with({}).workspace_room > best->with({}).workspace_room) best = &node;
+  }
+  return best;
+}
+
+Node* NodeTable::find_room(const Terms& needs) {
+  if (needs.node != NodeId{}) {
+    Node* home = find(needs.node);
+    return home != nullptr && home->place && home->has_room_for(needs) ? home : nullptr;
+  }
+  if (needs.admission.workspace_bytes > 0) return find_room_for_workspace(needs);
   return rooms_.is_large(needs.resources) ? rooms_.find_tightest(needs) : rooms_.find_emptiest(needs);
 }
 

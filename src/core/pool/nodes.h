@@ -1,6 +1,7 @@
 // The nodes, who of them has room, and until when each is believed to live.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -26,7 +27,8 @@ struct Node {
   bool closed = false;
   Resources offered;
   Admission admits;
-  Resources used;  // by leases in room; may exceed an offer that has shrunk
+  Resources used;                     // by leases in room; may exceed an offer that has shrunk
+  std::uint64_t workspace_bytes = 0;  // of the workspaces that lie there
   LeaseList in_room;
   LeaseList ahead;                     // prefetched
   std::int64_t ahead_core_micros = 0;  // the work in `ahead`
@@ -43,8 +45,11 @@ struct Node {
 
   bool is_open() const { return connected && !silent && !closed; }
   Resources room() const { return offered - used; }
-  bool has_room_for(const Terms& needs) const { return needs.fits_in({room(), admits}); }
-  bool could_take(const Terms& needs) const { return needs.fits_in({offered, admits}); }  // when idle
+  Terms with(const Resources& free) const {
+    return {free, admits, id, admits.workspace_bytes - std::min(admits.workspace_bytes, workspace_bytes)};
+  }
+  bool has_room_for(const Terms& needs) const { return needs.fits_in(with(room())); }
+  bool could_take(const Terms& needs) const { return needs.fits_in(with(offered)); }  // when idle
   std::uint32_t leases() const { return in_room.size() + ahead.size(); }
 };
 
@@ -63,8 +68,9 @@ class NodeTable {
   void refresh(Node& node);
 
   // A node with room for `needs`, or null: for small tasks the relatively emptiest one, so that every node takes its
-  // share; for large ones the one with the least room, so that big gaps stay whole.
-  Node* find_room(const Terms& needs) const;
+  // share; for large ones the one with the least room, so that big gaps stay whole. A new workspace goes where most is
+  // left for such (one look at each node); tasks of one that lies somewhere go there.
+  Node* find_room(const Terms& needs);
 
   // A node whose turn-over leaves place for `core_micros` more work ahead, or null.
   Node* find_ahead(const Terms& needs, std::int64_t core_micros) const;
@@ -83,6 +89,7 @@ class NodeTable {
 
  private:
   void watch(Node& node);
+  Node* find_room_for_workspace(const Terms& needs);
 
   Options options_;
   std::map<NodeId, Node> nodes_;

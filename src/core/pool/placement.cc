@@ -37,7 +37,7 @@ void Placement::placed(const Choice& choice) {
 void Placement::freed(Node& node) {
   nodes_.refresh(node);
   const bool takes_more = node.is_open() && node.reserved_for == nullptr && node.leases() < kMaxLeasesPerNode;
-  if (takes_more) queue_.unblock_fitting({node.room(), node.admits});
+  if (takes_more) queue_.unblock_fitting(node.with(node.room()));
 }
 
 void Placement::unreserve(Queue& queue) {
@@ -110,7 +110,7 @@ std::optional<Choice> Placement::next_ahead() {
     // Whoever is next in turn decides: leasing ahead for those behind would fill the room that the next one waits for.
     Job& job = *head.job;
     if (job.fresh.empty() || !job.is_brief(options_.prefetch_span)) return false;
-    const Terms needs = job.request.needs();
+    const Terms needs = job.needs();
     const std::int64_t work = std::max(job.busy.mean(), kLeastTaskTime).micros * std::int64_t{needs.resources.cores};
     if (Node* node = nodes_.find_ahead(needs, work)) choice = Choice{head.queue, &job, node, true, work};
     return false;

@@ -45,7 +45,7 @@ Result<void> Pool::State::check_request(const JobRequest& job) const {
                   name(id) + ", which it is to run after, has not succeeded, so it would never run");
     }
   }
-  return {};
+  return check_workspace(job);
 }
 
 void Pool::State::add_job(const JobRequest& request, JobState state) {
@@ -65,10 +65,6 @@ void Pool::State::add_job(const JobRequest& request, JobState state) {
   }
 }
 
-void Pool::State::enter_queue(Job& job) {
-  if (job.has_ready()) queue.add(job, now);
-}
-
 Lease& Pool::State::add_lease(Job& job, Node& node, AttemptId attempt, std::uint32_t attempts, std::uint32_t failures) {
   Lease& lease = leases.add(attempt);
   lease.job = &job;
@@ -80,6 +76,7 @@ Lease& Pool::State::add_lease(Job& job, Node& node, AttemptId attempt, std::uint
   --pending;
   queue.charge(job.request.owner, job.request.per_task.cores);
   node.ahead.push_back(lease);
+  occupy(lease);
   return lease;
 }
 
@@ -111,7 +108,7 @@ void Pool::State::lease(const Choice& choice) {
   } else {
     index = job.fresh.pop_front();
   }
-  if (!job.has_ready()) queue.remove(job);
+  if (!job.has_ready()) leave_queue(job);
   const AttemptId attempt{{job.request.id, index}, task.epoch + 1};
   Lease& lease = add_lease(job, node, attempt, task.attempts + 1, task.failures);
   if (choice.ahead) {
@@ -126,6 +123,7 @@ void Pool::State::lease(const Choice& choice) {
     job.state = JobState::kRunning;
     effects.emplace_back(JobRecord{job.request.id, job.state});
   }
+  record_workspace(job);
   effects.emplace_back(LeaseRecord{attempt, node.id, lease.attempts});
   effects.emplace_back(AssignSend{node.id, attempt});
 }
@@ -161,6 +159,7 @@ Result<void> Pool::on_submit(const JobRequest& request, Time now) {
   state_->add_job(request, JobState::kQueued);
   Job& job = *state_->find_job(request.id);
   if (job.waiting_for > 0) job.state = JobState::kWaiting;
+  state_->name_workspace(job);
   state_->effects.emplace_back(JobRecord{request.id, job.state});
   state_->enter_queue(job);
   return {};

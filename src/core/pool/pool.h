@@ -8,7 +8,8 @@
 // Decided here: fair share between owners (the one with the fewest cores in use goes first; first come, first served
 // within one), placement (incremental, best fit), reservations so that a large task is not overtaken for ever, prefetch
 // (short tasks are leased ahead of a node's free room, so that it never waits for a round trip), leases and epochs,
-// retries and their back-off, dependencies, cancellation.
+// retries and their back-off, dependencies, cancellation, workspaces (a job's tasks go where its workspace lies, one at
+// a time, see workspaces.h).
 #pragma once
 
 #include <cstdint>
@@ -62,9 +63,9 @@ struct JobRequest {
   Resources per_task;
   std::uint32_t retries = 0;
   std::vector<JobId> after;  // known jobs
-  Admission admission = {};  // follows from the job's specification and its owner's ring, so no store keeps it
-
-  Terms needs() const { return {per_task, admission}; }  // of one task
+  // What follows from the job's specification and its owner's ring, so that no store keeps it.
+  Admission admission = {};
+  std::string workspace = {};  // the name of one of the owner's; empty: none
 };
 
 struct NodeHello {
@@ -72,6 +73,7 @@ struct NodeHello {
   bool closed = false;
   std::vector<AttemptId> held;  // running there, or finished and not yet acknowledged
   Admission admits = {};
+  std::vector<WorkspaceId> workspaces = {};  // that lie there
 };
 
 // --- effects
@@ -109,6 +111,12 @@ struct EndRangeRecord {
 struct RemoveRecord {  // nothing is to be known of the job any more
   JobId job;
 };
+struct WorkspaceRecord {  // a task of it was placed, or it is to go
+  WorkspaceId id;
+  NodeId node;  // where it lies; none: it is gone
+  std::uint64_t bytes = 0;
+  bool leaving = false;  // its node is to wipe it
+};
 
 // Sends: to a node's session, if it still has one.
 struct AssignSend {
@@ -123,9 +131,13 @@ struct AcknowledgeSend {  // the attempt's outcome is settled (accepted, or fenc
   NodeId node;
   AttemptId attempt;
 };
+struct WipeWorkspaceSend {  // answered by on_workspace_wiped(); said again at the node's next hello
+  NodeId node;
+  WorkspaceId id;
+};
 
-using Effect = std::variant<JobRecord, LeaseRecord, RequeueRecord, EndRecord, EndRangeRecord, RemoveRecord, AssignSend,
-                            StopSend, AcknowledgeSend>;
+using Effect = std::variant<JobRecord, LeaseRecord, RequeueRecord, EndRecord, EndRangeRecord, RemoveRecord,
+                            WorkspaceRecord, AssignSend, StopSend, AcknowledgeSend, WipeWorkspaceSend>;
 
 // --- questions
 // -------------------------------------------------------------------------------------------------------------------------------
@@ -154,7 +166,9 @@ enum class Cause : std::uint8_t {
   kNodesClosed,
   kBusy,
   kBackoff,
-  kNotAdmitted
+  kNotAdmitted,
+  kWorkspaceAway = 12,
+  kWorkspaceInUse
 };  // as hearth.v1.WhyReply.Cause
 
 struct Why {
@@ -165,6 +179,7 @@ struct Why {
   std::uint32_t nodes = 0;
   Duration wait;      // with kBackoff
   Admission lacking;  // with kNotAdmitted: what none of those grants; empty: each is granted by some, all by none
+  NodeId node;        // with kWorkspaceAway: where it lies
 };
 
 // --- restoring
@@ -190,23 +205,29 @@ class Pool {
   // nodes to come back. A job that has ended may be restored at any time, so that another can run after it or that it
   // can be removed.
   void restore_job(const JobRequest& job, JobState state, const std::vector<RestoredTask>& tasks, Time now);
+  void restore_workspace(const WorkspaceRecord& workspace);  // before any job
 
   // A JobRecord tells the new job's state. Errors: kResourceExhausted (too many live jobs), kNotFound /
   // kFailedPrecondition (a job of `after` is unknown / has failed), kInvalidArgument (no tasks or cores, or too many
-  // tasks), kAlreadyExists.
+  // tasks), kAlreadyExists. Of a workspace: kFailedPrecondition (it is being removed), kResourceExhausted (too many).
   Result<void> on_submit(const JobRequest& job, Time now);
   void on_cancel(JobId job, Time now);
   // Errors: kNotFound (unknown, or removed already); kFailedPrecondition (it has not ended, or one that has not ended
   // runs after it and needs its results: the message names both).
   Result<void> on_remove(JobId job, Time now);
+  // Has its node wipe it, now or once that is back. Errors: kNotFound; kFailedPrecondition (a job that has not ended
+  // names it: the message says which).
+  Result<void> on_remove_workspace(const WorkspaceId& id, Time now);
 
   void on_node_hello(NodeId node, const NodeHello& hello, Time now);
-  void on_node_gone(NodeId node, Time now);     // its session ended; its leases run on
-  void on_node_removed(NodeId node, Time now);  // its device was revoked or left: its leases end now
-  void on_heartbeat(NodeId node, Time now);     // any word from the node counts as one
+  void on_node_gone(NodeId node, Time now);  // its session ended; its leases run on
+  // Its device was revoked or left: its leases end now, and its workspaces are no more.
+  void on_node_removed(NodeId node, Time now);
+  void on_heartbeat(NodeId node, Time now);  // any word from the node counts as one
   void on_offer(NodeId node, const Terms& offered, bool closed, Time now);
   void on_started(NodeId node, AttemptId attempt, Time now);
   void on_finished(NodeId node, AttemptId attempt, Failure failure, Time now);
+  void on_workspace_wiped(NodeId node, const WorkspaceId& id, Time now);
 
   void tick(Time now);
   // Ask after take_effects(). A time that has come already means that more is to be done at once: a batch leases a
@@ -224,6 +245,7 @@ class Pool {
   std::optional<NodeId> node_of(TaskId task) const;                         // of its current lease
   std::vector<AttemptId> leased_tasks(JobId id) const;                      // current attempts, by index
   std::vector<AttemptId> started_on(NodeId node, std::size_t limit) const;  // attempts that run there
+  std::optional<JobId> user_of(const WorkspaceId& id) const;                // the job whose task has it now
   std::uint64_t pending_tasks() const;
   std::uint64_t leased_tasks() const;
 

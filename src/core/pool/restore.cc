@@ -25,6 +25,7 @@ void Pool::restore_job(const JobRequest& request, JobState job_state, const std:
   CHECK(state.find_job(request.id) == nullptr);
   state.add_job(request, job_state);
   Job& job = *state.find_job(request.id);
+  if (!job.has_ended()) state.name_workspace(job);
   for (const RestoredTask& task : tasks) {
     CHECK(task.index < request.tasks);
     if (!job.fresh.erase(task.index)) continue;  // the row came twice

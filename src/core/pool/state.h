@@ -1,6 +1,6 @@
 // Pool's insides: the tables, and what is done with them. The sources that share it: pool.cc (what people and the clock
-// do), node_events.cc (what nodes do), task_ends.cc (what becomes of attempts and jobs), restore.cc, view.cc
-// (questions).
+// do), node_events.cc (what nodes do), task_ends.cc (what becomes of attempts and jobs), workspaces.cc, restore.cc,
+// view.cc (questions).
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,7 @@
 #include "core/pool/nodes.h"
 #include "core/pool/placement.h"
 #include "core/pool/pool.h"
+#include "core/pool/workspaces.h"
 
 namespace hearth::pool {
 
@@ -33,6 +34,7 @@ struct Pool::State {
   std::map<JobId, Job> jobs;
   NodeTable nodes;
   LeaseTable leases;
+  WorkspaceTable workspaces;
   FairQueue queue;
   Placement placement;
   std::set<std::pair<Time, TaskId>> backoffs;
@@ -75,7 +77,23 @@ struct Pool::State {
   void end_job(Job& job, JobState state);
   void end_pending(Job& job, TaskState state, Failure why);
   void cancel(Job& job);
-  void enter_queue(Job& job);
+
+  // workspaces.cc
+  Result<void> check_workspace(const JobRequest& job) const;
+  void name_workspace(Job& job);
+  void forget_workspace(Job& job);  // the job has ended
+  void enter_queue(Job& job);       // if it has tasks that could be leased, and its workspace, if any, is free
+  void leave_queue(Job& job);       // it has none any more
+  void queue_next(Workspace& it);
+  void unqueue(Workspace& it);
+  void occupy(const Lease& lease);
+  void vacate(const Lease& lease);
+  void record_workspace(const Job& job);
+  // Whose task has its workspace, or will have it first.
+  std::optional<JobId> ahead_in_workspace(const Job& job) const;
+  void drop_workspace(Workspace& it);
+  void drop_workspaces_of(NodeId node);
+  void wipe_unwanted(const Node& node, const std::vector<WorkspaceId>& there);
 };
 
 }  // namespace hearth::pool

@@ -35,6 +35,7 @@ void Pool::State::drop_lease(Lease& lease) {
   }
   --job.leased;
   queue.refund(job.request.owner, needs.cores);
+  vacate(lease);
   leases.remove(lease);
 }
 
@@ -114,7 +115,7 @@ void Pool::State::end_if_done(Job& job) {
 }
 
 void Pool::State::end_pending(Job& job, TaskState state, Failure why) {
-  queue.remove(job);
+  leave_queue(job);
   std::uint32_t& count = state == TaskState::kFailed ? job.failed : job.cancelled;
   count += job.pending();
   pending -= job.pending();
@@ -156,6 +157,7 @@ void Pool::State::end_job(Job& first, JobState first_state) {
     if (job->has_ended()) continue;
     if (job != &first) end_pending(*job, TaskState::kFailed, Failure::kDependency);
     job->state = end;
+    forget_workspace(*job);
     --live_jobs;
     effects.emplace_back(JobRecord{job->request.id, end});
     for (const JobId id : job->request.after) {

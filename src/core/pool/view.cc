@@ -51,7 +51,8 @@ struct Survey {
 Survey survey(const NodeTable& nodes, const Terms& needs) {
   Survey found;
   for (const auto& [id, node] : nodes.all()) {
-    if (!node.connected || node.silent) continue;
+    const bool is_asked_for = needs.node == NodeId{} || needs.node == id;
+    if (!node.connected || node.silent || !is_asked_for) continue;
     ++found.connected;
     if (is_larger(node.offered, found.largest)) found.largest = node.offered;
     if (!needs.resources.fits_in(node.offered)) continue;
@@ -99,10 +100,16 @@ std::optional<Why> Pool::why(JobId id, Time now) const {
     }
     return why;
   }
-  const Terms needs = job->request.needs();
+  const Terms needs = job->needs();
   const Survey found = survey(state_->nodes, needs);
   if (job->pending() == 0) {
     why.cause = Cause::kRunning;
+  } else if (const auto ahead = state_->ahead_in_workspace(*job)) {
+    why.cause = Cause::kWorkspaceInUse;
+    why.jobs.push_back(*ahead);
+  } else if (found.connected == 0 && needs.node != NodeId{}) {
+    why.cause = Cause::kWorkspaceAway;
+    why.node = needs.node;
   } else if (found.connected == 0) {
     why.cause = Cause::kNoNode;
   } else if (found.large_enough == 0) {

@@ -54,6 +54,10 @@ std::string writing_sql(Query query) {
       return "REPLACE INTO environments VALUES (?1, ?2, ?3, ?4, ?5)";
     case Query::kRemoveEnvironment:
       return "DELETE FROM environments WHERE name = ?1";
+    case Query::kPutWorkspace:
+      return "REPLACE INTO workspaces VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    case Query::kRemoveWorkspace:
+      return "DELETE FROM workspaces WHERE owner = ?1 AND name = ?2";
     default:
       return {};
   }
@@ -65,6 +69,9 @@ std::string reading_sql(Query query) {
       return "SELECT id, name, role, key_kind, key, paired, last_seen, revoked, ring FROM devices ORDER BY id";
     case Query::kEnvironments:
       return "SELECT name, sha256, size, description, made FROM environments ORDER BY name";
+    case Query::kWorkspaces:
+      return "SELECT owner, name, node, bytes, leaving, used_bytes, made, last_used FROM workspaces ORDER BY owner, "
+             "name";
     case Query::kLiveJobs:
       return fmt::format(
           "SELECT {} FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state < 4 UNION SELECT after FROM jobs JOIN "
@@ -108,7 +115,7 @@ Result<Queries> Queries::prepare(Database& database) {
   Queries queries;
   for (int number = 0; number <= static_cast<int>(Query::kCountRangeEnds); ++number) {
     const auto query = static_cast<Query>(number);
-    const std::string sql = query <= Query::kRemoveEnvironment ? writing_sql(query) : reading_sql(query);
+    const std::string sql = query <= Query::kRemoveWorkspace ? writing_sql(query) : reading_sql(query);
     Result<Statement> statement = database.prepare(sql);
     if (!statement) return std::unexpected(statement.error());
     queries.statements_.push_back(std::move(*statement));

@@ -123,7 +123,22 @@ constexpr const char* kFourthVersion = R"sql(
   ALTER TABLE jobs ADD COLUMN ring INTEGER NOT NULL DEFAULT 1 CHECK (ring BETWEEN 1 AND 4);
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion, kFourthVersion};
+// Workspaces by owner and name.
+constexpr const char* kFifthVersion = R"sql(
+  CREATE TABLE workspaces (
+    owner INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    node INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    leaving INTEGER NOT NULL CHECK (leaving IN (0, 1)),
+    used_bytes INTEGER NOT NULL,
+    made INTEGER NOT NULL,
+    last_used INTEGER NOT NULL,
+    PRIMARY KEY (owner, name)
+  ) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion, kFourthVersion, kFifthVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

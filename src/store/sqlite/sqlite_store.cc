@@ -26,6 +26,7 @@ class SqliteStore : public Store {
   Result<bool> purge(std::uint32_t limit) override;
   Result<std::vector<DeviceRow>> load_devices() override;
   Result<std::vector<EnvironmentRow>> load_environments() override;
+  Result<std::vector<WorkspaceRow>> load_workspaces() override;
   Result<std::vector<LiveJob>> load_live_jobs() override;
   Result<JobId> last_job_id() override;
   Result<std::optional<JobRow>> load_job(JobId id) override;
@@ -47,6 +48,7 @@ class SqliteStore : public Store {
   Result<void> put(const RangeEnd& range);
   Result<void> remove(JobId job);
   Result<void> put(const EnvironmentRow& environment);
+  Result<void> put(const WorkspaceRow& workspace);
   Result<void> read_after(JobRow& job);
   Result<std::vector<JobRow>> read_jobs(Rows& rows);
   Result<void> add_counts(Query query, JobId job, std::array<std::uint32_t, 6>& counts);
@@ -118,6 +120,16 @@ EnvironmentRow read_environment(const Rows& rows) {
   return {rows.bytes(0), rows.bytes(1), rows.integer<std::uint64_t>(2), rows.bytes(3), {rows.integer(4)}};
 }
 
+WorkspaceRow read_workspace(const Rows& rows) {
+  return {.id = {{rows.integer<std::uint64_t>(0)}, rows.bytes(1)},
+          .node = {rows.integer<std::uint64_t>(2)},
+          .bytes = rows.integer<std::uint64_t>(3),
+          .leaving = rows.integer(4) != 0,
+          .used_bytes = rows.integer<std::uint64_t>(5),
+          .made = {rows.integer(6)},
+          .last_used = {rows.integer(7)}};
+}
+
 RangeEnd read_range_end(JobId job, const Rows& rows) {
   return {job, rows.integer<std::uint32_t>(0), rows.integer<std::uint32_t>(1), rows.integer<pool::TaskState>(2),
           rows.integer<Failure>(3)};
@@ -173,6 +185,9 @@ Result<void> SqliteStore::write(const Batch& batch) {
   }
   for (const EnvironmentRow& environment : batch.environments) {
     if (const Result<void> done = put(environment); !done) return fail(done, "environment " + environment.name);
+  }
+  for (const WorkspaceRow& workspace : batch.workspaces) {
+    if (const Result<void> done = put(workspace); !done) return fail(done, "workspace " + workspace.id.name);
   }
   return {};
 }
@@ -239,6 +254,22 @@ Result<void> SqliteStore::put(const EnvironmentRow& environment) {
   if (environment.sha256.empty()) return queries_[Query::kRemoveEnvironment].run(Text{environment.name});
   return queries_[Query::kPutEnvironment].run(Text{environment.name}, environment.sha256, environment.size,
                                               Text{environment.description}, environment.made.unix_millis);
+}
+
+Result<void> SqliteStore::put(const WorkspaceRow& workspace) {
+  const WorkspaceId& id = workspace.id;
+  if (workspace.node == NodeId{}) return queries_[Query::kRemoveWorkspace].run(id.owner.value, Text{id.name});
+  return queries_[Query::kPutWorkspace].run(id.owner.value, Text{id.name}, workspace.node.value, workspace.bytes,
+                                            workspace.leaving, workspace.used_bytes, workspace.made.unix_millis,
+                                            workspace.last_used.unix_millis);
+}
+
+Result<std::vector<WorkspaceRow>> SqliteStore::load_workspaces() {
+  std::vector<WorkspaceRow> workspaces;
+  Rows rows = queries_[Query::kWorkspaces].rows();
+  const Result<void> done = each(rows, [&](const Rows& row) { workspaces.push_back(read_workspace(row)); });
+  if (!done) return std::unexpected(done.error());
+  return workspaces;
 }
 
 Result<std::vector<EnvironmentRow>> SqliteStore::load_environments() {

@@ -8,6 +8,7 @@ import { EnvironmentService } from "../gen/hearth/v1/environments_pb";
 import { JobService } from "../gen/hearth/v1/jobs_pb";
 import { NodeService } from "../gen/hearth/v1/nodes_pb";
 import { PairingService, type Role } from "../gen/hearth/v1/pairing_pb";
+import { WorkspaceService } from "../gen/hearth/v1/workspaces_pb";
 import { equal, plain } from "../lib/bytes";
 import { session_message } from "../lib/pairing";
 import { sign } from "./device_key";
@@ -100,6 +101,7 @@ export const clients = {
   environments: createClient(EnvironmentService, transport),
   jobs: createClient(JobService, transport),
   nodes: createClient(NodeService, transport),
+  workspaces: createClient(WorkspaceService, transport),
 };
 
 // fetch() of a path that needs the session.

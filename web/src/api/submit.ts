@@ -26,6 +26,7 @@ export async function submit(form: typeof run_form, on_stage: (stage: Stage) => 
       retries: form.retries,
       after: form.after === "" ? [] : form.after.split(",").map(BigInt),
       variables: form.variables,
+      ...(form.workspace && { workspace: form.workspace }),
     },
   };
   for (let attempt = 1; ; attempt++) {

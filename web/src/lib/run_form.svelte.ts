@@ -45,6 +45,7 @@ class RunForm {
   retries = $state(0);
   after = $state(""); // numbers of jobs, with commas between them
   variables: Record<string, string> = {}; // an earlier job's
+  workspace: JobSpec["workspace"]; // an earlier job's
 
   // argv, as the server takes it. Throws an Error with a sentence for a person.
   argv(): string[] {
@@ -109,6 +110,7 @@ class RunForm {
     this.retries = spec.retries;
     this.after = spec.after.join(",");
     this.variables = spec.variables;
+    this.workspace = spec.workspace;
   }
 }
 

@@ -63,6 +63,8 @@ export function reason_text(outcome: Outcome | undefined): string {
       return "It ran longer than its time limit.";
     case FailureReason.NODE_LOST:
       return "The PC that ran it went away.";
+    case FailureReason.WORKSPACE:
+      return "Its workspace holds more than it may.";
     case FailureReason.OWNER:
       return "The owner of the PC that ran it needed it.";
     case FailureReason.START:

@@ -8,6 +8,7 @@ import { JobService, LogStream } from "../../src/gen/hearth/v1/jobs_pb";
 import { NodeService } from "../../src/gen/hearth/v1/nodes_pb";
 import { KeyKind, PairingService, PairStatusReply_State, Role } from "../../src/gen/hearth/v1/pairing_pb";
 import { JobState } from "../../src/gen/hearth/v1/types_pb";
+import { WorkspaceService } from "../../src/gen/hearth/v1/workspaces_pb";
 import { nonce_message, session_message, transcript } from "../../src/lib/pairing";
 import { has_ended } from "../../src/lib/states";
 import { run_job } from "./engine";
@@ -51,6 +52,7 @@ export function routes(state: State, origin: () => string) {
     job_routes(router, state);
     node_routes(router, state);
     environment_routes(router, state);
+    workspace_routes(router, state);
     router.service(BlobService, {
       missing: ({ sha256: hashes }) => ({ sha256: hashes.filter((hash) => !state.blobs.has(Buffer.from(hash).toString("hex"))) }),
     });
@@ -178,6 +180,20 @@ function job_routes(router: ConnectRouter, state: State) {
         if (!follow || has_ended(job.job)) return;
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
+    },
+  });
+}
+
+function workspace_routes(router: ConnectRouter, state: State) {
+  router.service(WorkspaceService, {
+    list: () => ({ workspaces: Array.from(state.workspaces.values()) }),
+    remove: ({ name }) => {
+      const found = state.workspaces.get(name);
+      if (found === undefined) throw new ConnectError(`there is no workspace ${name}`, Code.NotFound);
+      if (found.inUseBy !== 0n) throw new ConnectError(`workspace ${name} is in use by job ${found.inUseBy}`, Code.FailedPrecondition);
+      if (found.nodeConnected) state.workspaces.delete(name);
+      else found.leaving = true;
+      return { gone: found.nodeConnected };
     },
   });
 }

@@ -8,6 +8,7 @@ import { JobSchema, LogStream, type Job, type JobSpec, type Task } from "../../s
 import { NodeSchema, WatchReplySchema, type Node, type WatchReply } from "../../src/gen/hearth/v1/nodes_pb";
 import { KeyKind, Role } from "../../src/gen/hearth/v1/pairing_pb";
 import { JobState, MomentSchema } from "../../src/gen/hearth/v1/types_pb";
+import type { Workspace } from "../../src/gen/hearth/v1/workspaces_pb";
 
 export interface Session {
   device_id: bigint;
@@ -61,6 +62,7 @@ export class State {
   readonly requests = new Map<string, bigint>(); // request_id to job
   readonly nodes = new Map<bigint, Node>();
   readonly environments = new Map<string, Environment>();
+  readonly workspaces = new Map<string, Workspace>();
   readonly invitations: { secret: Buffer; code: string; role: Role; expires: number }[] = [];
   private listeners_ = new Set<(event: WatchReply) => void>();
   private next_id_ = 1n;

@@ -1,9 +1,11 @@
 // The page in a real browser against the mock: what a person does, from the link to the pictures and out again.
+import { create } from "@bufbuild/protobuf";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { Role } from "../../src/gen/hearth/v1/pairing_pb";
+import { WorkspaceSchema } from "../../src/gen/hearth/v1/workspaces_pb";
 import { desktop, launch, phone } from "../browser";
 import { pairing_link } from "../mock/services";
 import { start_mock, type MockServer } from "../mock/server";
@@ -166,6 +168,31 @@ test("a program runs in the environment that was chosen", async () => {
   mock.state.environments.clear();
   await page.getByRole("button", { name: "Run again" }).click();
   assert.equal(await page.getByLabel("Environment").inputValue(), "python");
+  await context.close();
+});
+
+test("workspaces are listed and removed after a question, unless a job has one", async () => {
+  const add = (name: string, details: { usedBytes?: bigint; inUseBy?: bigint; nodeConnected?: boolean }) =>
+    mock.state.workspaces.set(name, create(WorkspaceSchema, { name, ownerId: 1n, owner: "laptop", node: "attic", nodeConnected: true, bytes: 1n << 30n, ...details }));
+  add("renders", { usedBytes: 200n << 20n });
+  add("busy", { inUseBy: 7n });
+  add("remote", { nodeConnected: false });
+  const context = await phone(browser);
+  const page = await pair(context, "keeper");
+  const list = page.getByRole("list", { name: "Workspaces" });
+  await list.getByText("200 MiB of 1 GiB").waitFor();
+  await list.getByText("In use by job 7.").waitFor();
+  const remove = async (name: string) => {
+    await list.getByRole("button", { name: `Remove ${name}` }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
+  };
+  await remove("renders");
+  await list.getByText("renders").waitFor({ state: "detached" });
+  await remove("remote");
+  await list.getByText("wiped when attic is back").waitFor();
+  await remove("busy");
+  await page.getByRole("alert").getByText("is in use by job 7").waitFor();
+  mock.state.workspaces.clear();
   await context.close();
 });
 
