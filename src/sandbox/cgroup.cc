@@ -47,6 +47,7 @@ Cgroup::~Cgroup() {
         log_error("a control group could not be removed path=" + directory);
         break;
       }
+      if (waited == 0) remove_groups_in(directory);
       if (waited % 100 == 50) kill_all();
       pause_millis(1);
     }
