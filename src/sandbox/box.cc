@@ -4,7 +4,6 @@
 #include <cerrno>
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,18 +19,6 @@ constexpr std::size_t kMaxBoundFiles = 4'000;  // each is a mount, and a machine
 constexpr std::size_t kMaxVariables = 1'024;
 constexpr std::size_t kMaxCommandBytes = 1 << 20;
 constexpr std::uint32_t kProcessesOfBubblewrap = 2;  // while it makes ready: itself and process 1 of the sandbox
-
-Result<Fd> memory_file(const std::string& content) {
-  Fd file(::memfd_create("hearth-arguments", MFD_CLOEXEC));
-  if (!file) return fail_errno(errno, "making a memory file");
-  for (std::size_t done = 0; done < content.size();) {
-    ssize_t count = ::write(file.get(), content.data() + done, content.size() - done);
-    if (count < 0) return fail_errno(errno, "writing a memory file");
-    done += static_cast<std::size_t>(count);
-  }
-  if (::lseek(file.get(), 0, SEEK_SET) != 0) return fail_errno(errno, "reading a memory file");
-  return file;
-}
 
 // How many threads the user has: where only RLIMIT_NPROC bounds a guest, these count too.
 std::uint64_t threads_of_user(uid_t uid) {

@@ -85,14 +85,6 @@ Result<void> copy_entry(const std::filesystem::path& from, const std::filesystem
   return {};
 }
 
-Result<void> make_file(const std::string& path, std::string_view text) {
-  Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
-  if (!file || ::write(file.get(), text.data(), text.size()) < 0 || ::fchmod(file.get(), 0444) != 0) {
-    return fail_errno(errno, "writing " + path);
-  }
-  return {};
-}
-
 Result<void> make_directory(const std::string& path, unsigned mode) {
   if (::mkdir(path.c_str(), mode) != 0 || ::chmod(path.c_str(), mode) != 0) return fail_errno(errno, "making " + path);
   return {};
