@@ -19,6 +19,7 @@ class FakeHost final : public sandbox::Host {
     return fail(Code::kUnimplemented, "no sandboxes here");
   }
   std::vector<sandbox::Check> self_test() override { return {}; }
+  void use_oci_runtime(const std::string&) override {}
   std::vector<sandbox::LevelReport> levels() override { return {}; }
   std::string full_network_lack() const override { return ""; }
   std::vector<std::string> traces(const std::string& name) const override {

@@ -71,7 +71,7 @@ std::string bubblewrap_options(const Bubblewrap& bubblewrap, const Layout& layou
   const std::string scratch = std::to_string(limits.scratch_bytes);
   add_options(options, {"--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts",
                         "--unshare-cgroup-try"});
-  if (bubblewrap.disable_userns) add_options(options, {"--disable-userns"});
+  if (bubblewrap.disable_userns && !layout.nests) add_options(options, {"--disable-userns"});
   add_options(options, {"--uid", "65534", "--gid", "65534", "--hostname", "job"});
   add_options(options, {"--ro-bind", layout.root, "/", "--proc", "/proc", "--dev", "/dev"});
   for (const std::string& device : layout.devices) add_options(options, {"--dev-bind", device, device});

@@ -30,6 +30,7 @@ struct Layout {
   std::string network_directory;          // shown at /run/hearth; empty: none
   Variables variables = {};               // beside the command's
   std::vector<std::string> devices = {};  // device nodes, shown where they are
+  bool nests = false;                     // what runs makes user namespaces of its own
 };
 
 // Where launch() puts the files that these arguments name.

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "sandbox/testing.h"
+
 namespace hearth::sandbox {
 namespace {
 
@@ -49,6 +51,18 @@ TEST(Cgroups, GoWithTheGroupsThatWereMadeWithin) {
   }
   group->reset();
   EXPECT_TRUE(tree->groups_named("box").empty());
+}
+
+TEST(Cgroups, LetGuestsYieldToTheOwner) {
+  TemporaryDirectory directory;
+  auto host = Host::open({.state_directory = directory.path() / "state", .cpu_weight = 1});
+  ASSERT_TRUE(host) << host.error().message;
+  if (!(*host)->description().contains("cgroup v")) GTEST_SKIP() << "this machine gives no control groups";
+  std::size_t idle = 0;
+  for (const std::string& group : hearth_groups()) {
+    if (read_text(group + "/cpu.idle") == "1\n") ++idle;
+  }
+  EXPECT_GE(idle, 1U);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "sandbox/fence/fence.h"
 #include "sandbox/levels.h"
 #include "sandbox/microvm/microvm.h"
+#include "sandbox/oci/oci.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/traces.h"
 
@@ -39,10 +40,11 @@ bool is_name(const std::string& name) {
 
 class HostOfBoxes final : public Host {
  public:
-  HostOfBoxes(Shared shared, Fd lock) : lock_(std::move(lock)), shared_(std::move(shared)) {}
+  HostOfBoxes(Shared shared, Oci& oci, Fd lock) : lock_(std::move(lock)), shared_(std::move(shared)), oci_(oci) {}
   ~HostOfBoxes() override;
 
   Result<std::unique_ptr<Sandbox>> prepare(const std::string& name, const Limits& limits, const Setup& setup) override;
+  void use_oci_runtime(const std::string& command) override;
   std::vector<LevelReport> levels() override;
   std::vector<Check> self_test() override { return run_self_test(*this, shared_); }
   std::vector<std::string> traces(const std::string& name) const override { return find_traces(shared_, name); }
@@ -52,8 +54,9 @@ class HostOfBoxes final : public Host {
  private:
   Fd lock_;
   Shared shared_;
-  std::once_flag levels_tried_;
-  std::vector<LevelReport> levels_;
+  Oci& oci_;  // one of the launchers
+  std::mutex trying_;
+  std::vector<LevelReport> levels_;  // guarded by trying_; empty: not tried yet
 };
 
 HostOfBoxes::~HostOfBoxes() {
@@ -75,8 +78,14 @@ Result<std::unique_ptr<Sandbox>> HostOfBoxes::prepare(const std::string& name, c
   return std::unique_ptr<Sandbox>(std::move(*box));
 }
 
+void HostOfBoxes::use_oci_runtime(const std::string& command) {
+  std::lock_guard lock(trying_);
+  if (oci_.use(command)) levels_.clear();
+}
+
 std::vector<LevelReport> HostOfBoxes::levels() {
-  std::call_once(levels_tried_, [this] { levels_ = try_levels(*this, shared_); });
+  std::lock_guard lock(trying_);
+  if (levels_.empty()) levels_ = try_levels(*this, shared_);
   return levels_;
 }
 
@@ -100,7 +109,7 @@ Result<void> fill_place(const std::string& place, const GuestUser& user) {
   Result<void> done = mount_tmpfs(place, {.bytes = kPlaceBytes, .files = 100'000, .mode = 0711, .owner = self});
   if (!done) return done;
   done = build_root(place + "/root");
-  if (done) done = write_filter(place + "/filter");
+  if (done) done = write_filter(place + "/filter", Caller::kProgram);
   for (const char* name : {"/boxes", "/networks", "/shown"}) {
     std::string directory = place + name;
     if (done && (::mkdir(directory.c_str(), 0711) != 0 || ::chmod(directory.c_str(), 0711) != 0)) {
@@ -137,12 +146,15 @@ Result<std::unique_ptr<Host>> Host::open(const Options& options) {
   // Process 1 of a sandbox outlives bubblewrap by a moment; as our child it stays known until it is waited for.
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return fail_errno(errno, "becoming a subreaper");
   shared.launchers.emplace(Level::kFence, std::make_unique<Fence>(shared.bubblewrap));
+  auto oci = std::make_unique<Oci>(shared.bubblewrap, shared.place);
+  Oci& plug = *oci;
+  shared.launchers.emplace(Level::kOci, std::move(oci));
   shared.launchers.emplace(Level::kMicroVm, std::make_unique<MicroVm>(MicroVm::World{.bubblewrap = shared.bubblewrap,
                                                                                      .place = shared.place,
                                                                                      .state_directory = state_directory,
                                                                                      .options = options.microvm}));
   shared.reactor = std::make_unique<Reactor>();
-  return std::make_unique<HostOfBoxes>(std::move(shared), std::move(*lock));
+  return std::make_unique<HostOfBoxes>(std::move(shared), plug, std::move(*lock));
 }
 
 }  // namespace hearth::sandbox

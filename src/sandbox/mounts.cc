@@ -20,7 +20,8 @@ namespace hearth::sandbox {
 namespace {
 
 constexpr uid_t kNobody = 65534;
-constexpr std::array kMountPoints = {"/proc", "/dev", "/tmp", "/job", "/run", "/run/gpu", "/run/hearth", "/workspace"};
+constexpr std::array kMountPoints = {"/proc", "/sys",     "/dev",        "/tmp",      "/job",
+                                     "/run",  "/run/gpu", "/run/hearth", "/workspace"};
 
 int count_threads() {
   std::string status = read_text("/proc/self/status");

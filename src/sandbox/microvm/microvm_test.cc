@@ -1,47 +1,12 @@
-// Real machines, by emulation: slow, so there are few. What they need is not everywhere: a Debian kernel package,
-// unpacked (HEARTH_TEST_KERNEL names the directory, see tools/fetch_kernel), QEMU, mksquashfs. KVM is not tested.
-#include <cstdlib>
-#include <fstream>
+// A real machine, by emulation: slow, so there is one. KVM is not tested.
+#include <functional>
 
 #include <gtest/gtest.h>
 
-#include "sandbox/microvm/initramfs.h"
-#include "sandbox/program.h"
-#include "sandbox/testing.h"
+#include "sandbox/levels_testing.h"
 
 namespace hearth::sandbox {
 namespace {
-
-std::filesystem::path kernel_directory() {
-  const char* path = std::getenv("HEARTH_TEST_KERNEL");
-  return path != nullptr ? path : HEARTH_TEST_KERNEL;
-}
-
-std::string why_not() {
-  if (Result<Kernel> kernel = find_kernel(kernel_directory()); !kernel) return kernel.error().message;
-  for (const char* program : {"qemu-system-x86_64", "mksquashfs", "/bin/busybox"}) {
-    if (find_program(program).empty()) return std::string(program) + " is not here";
-  }
-  return "";
-}
-
-Options options_with_tcg() { return {.microvm = {.directory = kernel_directory(), .insecure_tcg_for_tests = true}}; }
-
-// A squashfs image with busybox in it.
-std::filesystem::path make_image(const std::filesystem::path& directory) {
-  std::filesystem::path root = directory / "environment";
-  std::filesystem::create_directories(root / "usr/bin");
-  std::filesystem::create_directories(root / "etc");
-  std::filesystem::copy_file("/bin/busybox", root / "usr/bin/busybox");
-  std::filesystem::create_directory_symlink("usr/bin", root / "bin");
-  for (const char* name : {"sh", "cat", "ls", "id", "mkdir", "rm", "touch", "mount", "sleep", "grep", "seq"}) {
-    std::filesystem::create_symlink("busybox", root / "usr/bin" / name);
-  }
-  std::filesystem::path image = directory / "image.squashfs";
-  std::string command = "mksquashfs " + root.string() + " " + image.string() + " -quiet -no-progress >/dev/null 2>&1";
-  EXPECT_EQ(std::system(command.c_str()), 0);
-  return image;
-}
 
 // Emulated machines hang now and then before they reach process 1: once more.
 Ran run_with_one_retry(TestHost& host, const std::function<Ran()>& run) {
@@ -51,9 +16,11 @@ Ran run_with_one_retry(TestHost& host, const std::function<Ran()>& run) {
 }
 
 TEST(MicroVm, RunsAProgramOfAnEnvironment) {
-  if (std::string missing = why_not(); !missing.empty()) GTEST_SKIP() << missing;
-  TestHost host(options_with_tcg());
-  host.set_up({.level = Level::kMicroVm, .image = make_image(host.directory())});
+  TemporaryDirectory directory;
+  const Ground ground = ground_of_machines(directory.path());
+  if (!ground.lack.empty()) GTEST_SKIP() << ground.lack;
+  TestHost host(ground.options);
+  host.set_up(ground.setup);
   Limits limits{.cores = 1, .memory_bytes = 192ULL << 20, .scratch_bytes = 32ULL << 20};
   std::unique_ptr<Sandbox> box;
   Ran ran = run_with_one_retry(host, [&] {
