@@ -97,6 +97,8 @@ TEST_F(UsageTest, OtherCommands) {
       {{"limit", "--hours", "25-7"}, 2, {"25-7"}},
       {{"limit", "--hours", "8"}, 2, {"8"}},
       {{"limit", "--owner-first", "never"}, 2, {"--owner-first never", "auto, on or off"}},
+      {{"limit", "--isolation", "none"}, 2, {"--isolation none", "fence, oci or microvm"}},
+      {{"limit", "--oci-runtime", "/no/such runtime"}, 2, {"--oci-runtime /no/such", "apt install crun"}},
       {{"limit", "--quiet", "0"}, 2, {"--quiet 0"}},
       {{"limit", "--battery", "maybe"}, 2, {"--battery maybe", "yes or no"}},
       {{"limit", "--max-temperature", "200"}, 2, {"200", "0 to 150"}},

@@ -122,7 +122,11 @@ class CommandLine {
                 "at most this much disk for others' inputs and environments, for example 20G (the default)");
     text_option(limit, "--hours", limit_.hours, "FROM-TO", "only at these hours, for example 22-7 or 8:00-18:30");
     text_option(limit, "--isolation", limit_.isolation, "LEVEL",
-                "how tasks are shut off from this PC: fence (the default), or microvm, which needs KVM and --env");
+                "how tasks are shut off from this PC: fence (the default); oci, in containers of an OCI runtime; or "
+                "microvm, which needs KVM and --env");
+    text_option(limit, "--oci-runtime", limit_.oci_runtime, "PROGRAM",
+                "the runtime of the level oci, in quotes if it takes arguments, "
+                "for example \"runsc --network=none\" (default: crun)");
     text_option(limit, "--net", limit_.net, "WHAT",
                 "what tasks reach of the network: none; listed: the hosts that their job lists; full: the Internet");
     limit.add_flag("--none", limit_.none, "take all limits away first");

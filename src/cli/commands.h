@@ -44,6 +44,7 @@ struct LimitOptions {
   std::string disk;
   std::string hours;
   std::string isolation;
+  std::string oci_runtime;
   std::string net;
   std::string owner_first;
   std::string quiet;

@@ -209,8 +209,11 @@ Result<Policy> parse_policy(std::string_view text) {
     return std::unexpected(got.error());
   }
   if (policy.isolation.empty()) policy.isolation = "fence";
-  if (policy.isolation != "fence" && policy.isolation != "microvm") {
-    return std::unexpected(wrong_field("isolation", "\"fence\" or \"microvm\""));
+  if (policy.isolation != "fence" && policy.isolation != "oci" && policy.isolation != "microvm") {
+    return std::unexpected(wrong_field("isolation", "\"fence\", \"oci\" or \"microvm\""));
+  }
+  if (const Result<void> got = get_text(*object, "oci_runtime", policy.oci_runtime); !got) {
+    return std::unexpected(got.error());
   }
   if (!absent(*object, "net")) {
     const json& net = (*object)["net"];
@@ -234,6 +237,7 @@ std::string format_policy(const Policy& policy) {
   if (policy.disk_bytes) object["disk_bytes"] = *policy.disk_bytes;
   if (policy.hours) object["hours"] = format_hours(*policy.hours);
   if (policy.isolation != "fence") object["isolation"] = policy.isolation;
+  if (!policy.oci_runtime.empty()) object["oci_runtime"] = policy.oci_runtime;
   object["net"] = {{"guests", policy.net}};
   object["draining"] = policy.draining;
   if (policy.owner_first != OwnerFirst{}) object["owner_first"] = owner_first_json(policy.owner_first);

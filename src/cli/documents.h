@@ -56,13 +56,15 @@ struct OwnerFirst {
 };
 
 // HOME/node/policy.json: {"cores": 4, "memory_bytes": 8589934592, "disk_bytes": 21474836480, "hours": "22:00-07:00",
-// "net": {"guests": "listed"}, "isolation": "fence", "draining": false}; what is absent or null is not limited.
+// "net": {"guests": "listed"}, "isolation": "fence", "oci_runtime": "crun", "draining": false}; what is absent or null
+// is not limited.
 struct Policy {
   std::optional<std::uint64_t> cores;
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint64_t> disk_bytes;
   std::optional<Hours> hours;
-  std::string isolation = "fence";  // the level at which guests run: "fence", "microvm"
+  std::string isolation = "fence";  // the level at which guests run: "fence", "oci", "microvm"
+  std::string oci_runtime;          // of the level "oci", with its arguments; empty: crun
   std::string net = "none";         // what tasks reach of the network: "none", "listed", "full"
   bool draining = false;
   OwnerFirst owner_first;

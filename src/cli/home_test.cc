@@ -92,8 +92,13 @@ TEST(Documents, ConfigSurvivesItsFile) {
 }
 
 TEST(Documents, PolicySurvivesItsFile) {
-  const Policy policy = {
-      .cores = 0, .memory_bytes = 8 * kGiB, .hours = Hours{1320, 420}, .net = "listed", .draining = true};
+  const Policy policy = {.cores = 0,
+                         .memory_bytes = 8 * kGiB,
+                         .hours = Hours{1320, 420},
+                         .isolation = "oci",
+                         .oci_runtime = "runsc --x",
+                         .net = "listed",
+                         .draining = true};
   EXPECT_EQ(parse_policy(format_policy(policy)).value(), policy);
   EXPECT_EQ(parse_policy(format_policy(Policy{})).value(), Policy{});
   EXPECT_EQ(parse_policy(R"({"cores": null})").value(), Policy{});

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/documents.h"
 #include "cli/output.h"
+#include "cli/tools.h"
 #include "cli/values.h"
 #include "presence/tariff.h"
 
@@ -81,6 +82,37 @@ Result<void> take_owner_options(const LimitOptions& options, OwnerFirst& owner) 
   return taken;
 }
 
+// Whether the runtime works is for the node to try; a name that is wrong is told at once.
+Result<void> take_isolation(const LimitOptions& options, Policy& policy) {
+  constexpr std::size_t kMaxRuntimeBytes = 1024;
+  const std::string& level = options.isolation;
+  if (!level.empty() && level != "fence" && level != "oci" && level != "microvm") {
+    return fail(Code::kInvalidArgument, fmt::format("--isolation {}: fence, oci or microvm is needed", plain(level)));
+  }
+  if (!level.empty()) policy.isolation = level;
+  const std::string& runtime = options.oci_runtime;
+  if (runtime.empty()) return {};
+  if (runtime.size() > kMaxRuntimeBytes || plain(runtime) != runtime) {
+    return fail(Code::kInvalidArgument, "--oci-runtime: a program and its arguments, at most 1024 bytes, are needed");
+  }
+  const std::string program = runtime.substr(0, runtime.find(' '));
+  if (!has_program(program) || (program.contains('/') && !program.starts_with('/'))) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("--oci-runtime {}: there is no such program; name one in PATH or by its whole path, for "
+                            "example crun, which comes with: apt install crun",
+                            program));
+  }
+  policy.oci_runtime = runtime;
+  return {};
+}
+
+// What stands between a guest and this PC.
+std::string describe_isolation(const Policy& policy) {
+  if (policy.isolation == "microvm") return "a virtual machine for each task";
+  if (policy.isolation == "fence") return "the fence";
+  return "an OCI runtime: " + plain(policy.oci_runtime.empty() ? "crun" : policy.oci_runtime);
+}
+
 Result<Policy> changed(Policy policy, const LimitOptions& options) {
   if (options.none) {
     policy = Policy{.cores = {},
@@ -88,6 +120,7 @@ Result<Policy> changed(Policy policy, const LimitOptions& options) {
                     .disk_bytes = {},
                     .hours = {},
                     .isolation = policy.isolation,
+                    .oci_runtime = policy.oci_runtime,
                     .net = policy.net,
                     .draining = policy.draining,
                     .owner_first = {}};
@@ -115,11 +148,7 @@ Result<Policy> changed(Policy policy, const LimitOptions& options) {
     if (!hours) return std::unexpected(hours.error());
     policy.hours = *hours;
   }
-  if (!options.isolation.empty() && options.isolation != "fence" && options.isolation != "microvm") {
-    return fail(Code::kInvalidArgument,
-                fmt::format("--isolation {}: fence or microvm is needed", plain(options.isolation)));
-  }
-  if (!options.isolation.empty()) policy.isolation = options.isolation;
+  if (const Result<void> taken = take_isolation(options, policy); !taken) return std::unexpected(taken.error());
   if (options.net.empty()) return policy;
   if (options.net != "none" && options.net != "listed" && options.net != "full") {
     return fail(
@@ -171,8 +200,7 @@ std::string describe(const Policy& policy, bool own_pool) {
   text += fmt::format("  network {}\n", policy.net == "full"     ? "the Internet"
                                         : policy.net == "listed" ? "the hosts that a job lists"
                                                                  : "none");
-  text +=
-      fmt::format("  behind  {}\n", policy.isolation == "microvm" ? "a virtual machine for each task" : "the fence");
+  text += fmt::format("  behind  {}\n", describe_isolation(policy));
   text += describe(policy.owner_first, own_pool);
   if (policy.draining) text += "It is leaving its pool: what runs is finished, nothing new is taken.\n";
   return text;

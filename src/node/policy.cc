@@ -164,16 +164,23 @@ Result<std::uint64_t> parse_disk_limit(std::string_view json, std::uint64_t abse
   return bytes;
 }
 
-Result<sandbox::Level> parse_isolation(std::string_view json) {
+Result<Isolation> parse_isolation(std::string_view json) {
+  constexpr std::size_t kMaxRuntimeBytes = 1024;
   Json object = Json::parse(json, nullptr, false);
   if (!object.is_object()) return fail(Code::kInvalidArgument, "policy.json is no JSON object");
-  auto found = object.find("isolation");
-  if (found == object.end() || found->is_null()) return sandbox::Level::kFence;
-  const auto level = found->is_string() ? sandbox::level_named(found->get<std::string>()) : std::nullopt;
-  if (level != sandbox::Level::kFence && level != sandbox::Level::kMicroVm) {
-    return refuse("isolation", "\"fence\" or \"microvm\"");
+  Isolation isolation;
+  if (auto found = object.find("isolation"); found != object.end() && !found->is_null()) {
+    const auto level = found->is_string() ? sandbox::level_named(found->get<std::string>()) : std::nullopt;
+    if (!level) return refuse("isolation", "\"fence\", \"oci\" or \"microvm\"");
+    isolation.level = *level;
   }
-  return *level;
+  if (auto found = object.find("oci_runtime"); found != object.end() && !found->is_null()) {
+    if (found->is_string()) isolation.oci_runtime = found->get<std::string>();
+    if (!found->is_string() || isolation.oci_runtime.size() > kMaxRuntimeBytes) {
+      return refuse("oci_runtime", "a program and its arguments, at most 1024 bytes");
+    }
+  }
+  return isolation;
 }
 
 Result<Policy> parse_policy(std::string_view json, const Policy& silent, const Resources& machine) {

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -35,8 +36,16 @@ Result<std::optional<presence::Tariff>> parse_tariff(std::string_view json);
 // The "disk_bytes" of the same text: of cache and environments together; `absent` if it says nothing. At least 64 MiB.
 Result<std::uint64_t> parse_disk_limit(std::string_view json, std::uint64_t absent);
 
-// The "isolation" of the same text, "fence" or "microvm": the level at which guests run. Errors: kInvalidArgument.
-Result<sandbox::Level> parse_isolation(std::string_view json);
+// How guests are shut off from this PC.
+struct Isolation {
+  sandbox::Level level = sandbox::Level::kFence;
+  std::string oci_runtime;  // see sandbox::Host::use_oci_runtime()
+  bool operator==(const Isolation&) const = default;
+};
+
+// The "isolation" of the same text, "fence", "oci" or "microvm", and its "oci_runtime", at most 1024 bytes. Errors:
+// kInvalidArgument.
+Result<Isolation> parse_isolation(std::string_view json);
 
 // What holds for a node whose owner said nothing: every core and GPU, and 80 % of the memory. Where the pool is this
 // PC's own, what runs is its owner's: it goes on while they are here, and on battery. On a PC that works for another's

@@ -120,9 +120,13 @@ TEST(Policy, HoldsTheTariff) {
 }
 
 TEST(Policy, NamesTheLevelOfIsolation) {
-  EXPECT_EQ(parse_isolation("{}"), sandbox::Level::kFence);
-  EXPECT_EQ(parse_isolation(R"({"isolation": "microvm"})"), sandbox::Level::kMicroVm);
-  for (const char* wrong : {R"({"isolation": "oci"})", R"({"isolation": "none"})", R"({"isolation": 3})"}) {
+  EXPECT_EQ(parse_isolation("{}"), Isolation{});
+  EXPECT_EQ(parse_isolation(R"({"isolation": "microvm"})"), Isolation{.level = sandbox::Level::kMicroVm});
+  EXPECT_EQ(parse_isolation(R"({"isolation": "oci", "oci_runtime": "runsc --network=none"})"),
+            (Isolation{.level = sandbox::Level::kOci, .oci_runtime = "runsc --network=none"}));
+  const std::string long_name = R"({"oci_runtime": ")" + std::string(1025, 'x') + "\"}";
+  for (const char* wrong :
+       {R"({"isolation": "none"})", R"({"isolation": 3})", R"({"oci_runtime": 3})", long_name.c_str()}) {
     EXPECT_EQ(parse_isolation(wrong).error().code, Code::kInvalidArgument) << wrong;
   }
 }

@@ -181,17 +181,21 @@ net::Async<void> Shell::read_policy() {
 
 // Why nothing may run at the level that the owner wants; empty if it may.
 net::Async<std::string> Shell::take_level(std::string policy) {
-  const Result<sandbox::Level> wanted = parse_isolation(policy);
+  const Result<Isolation> wanted = parse_isolation(policy);
   if (!wanted) co_return wanted.error().message;
-  level_ = *wanted;
+  level_ = wanted->level;
   if (level_ == sandbox::Level::kFence) co_return "";  // without which there would be no node
-  const std::vector<sandbox::LevelReport> reports =
-      co_await world_.workers.run([this] { return world_.host.levels(); });
+  const std::vector<sandbox::LevelReport> reports = co_await world_.workers.run([this, runtime = wanted->oci_runtime] {
+    world_.host.use_oci_runtime(runtime);
+    return world_.host.levels();
+  });
+  std::string lack = std::string("its owner wants ") +
+                     (level_ == sandbox::Level::kOci ? "an OCI runtime" : "microVMs") + ", which this PC cannot run";
   for (const sandbox::LevelReport& report : reports) {
     if (report.level == level_ && report.passed) co_return "";
-    if (report.level == level_) co_return "its owner wants microVMs, which this PC cannot run: " + report.detail;
+    if (report.level == level_) lack += ": " + report.detail;
   }
-  co_return "its owner wants microVMs, which this PC cannot run";
+  co_return lack;
 }
 
 Status Shell::make_status() const {
