@@ -22,11 +22,7 @@ constexpr Duration kQuiet = seconds(60);
 constexpr Duration kSettledWithin = seconds(40);
 constexpr std::uint32_t kMinutesPerDay = 1440;
 constexpr std::uint64_t kWorkspaceBytes = kGiB;
-constexpr Admission kAdmitsWorkspaces = [] {
-  Admission admission;
-  admission.workspace_bytes = 3 * kWorkspaceBytes;
-  return admission;
-}();
+constexpr Admission kAdmitsWorkspaces = Admission().with_workspaces(3 * kWorkspaceBytes);
 
 Resources size_of(std::uint32_t cores) { return {cores, 2 * kGiB * cores, cores >= kLargeCores ? 1U : 0U}; }
 

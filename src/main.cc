@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/documents.h"
 #include "cli/home.h"
 #include "hub/hub.h"
 #include "net/async.h"
@@ -158,6 +159,9 @@ std::vector<cli::Finding> test_sandbox(const std::filesystem::path& home) {
                              .microvm = {.directory = cli::Home{home}.node() / "microvm",
                                          .insecure_tcg_for_tests = insecure_tcg_for_tests()}});
     if (!host) findings.push_back({"sandbox", false, true, host.error().message, ""});
+    if (const Result<cli::Policy> policy = cli::load_policy(cli::Home{home}); host && policy) {
+      (*host)->use_oci_runtime(policy->oci_runtime);
+    }
     for (const sandbox::Check& check : host ? (*host)->self_test() : std::vector<sandbox::Check>()) {
       findings.push_back({check.name, check.ok, check.required, check.detail, check.remedy});
     }

@@ -53,6 +53,23 @@ TEST_F(EnvironmentsTest, AProgramRunsInOneAndSeesNothingElse) {
   EXPECT_THAT(absent.err, HasSubstr("'python3' was not found"));
 }
 
+TEST_F(EnvironmentsTest, AContainerOfTheOwnersRuntimeShowsOneToo) {
+  if (!fs::exists("/usr/bin/crun")) GTEST_SKIP() << "crun is not here";
+  make_tree("tree", "tiny");
+  build("tiny", "tree");
+  ASSERT_EQ(pool().cli({"limit", "--isolation", "oci"}).exit_code, 0);
+  // What stands in front of the program tells at which level it runs.
+  ASSERT_TRUE(
+      eventually(seconds(60), [&] { return run_in("tiny", "cat /proc/1/cmdline").out.contains("hearth/init"); }));
+  const Ended ran = run_in("tiny", "cat /etc/marker; ls /usr 2>/dev/null && echo seen; exit 5");
+  EXPECT_EQ(ran.exit_code, 5) << ran.err;
+  EXPECT_EQ(ran.out, "tiny\n") << ran.err;
+  ASSERT_EQ(pool().cli({"limit", "--oci-runtime", "/usr/bin/false"}).exit_code, 0);
+  EXPECT_TRUE(eventually(seconds(60), [&] {
+    return pool().cli({"status"}).out.contains("its owner wants isolation level oci, which fails here");
+  }));
+}
+
 TEST_F(EnvironmentsTest, ASubmittedJobKeepsWhatTheNameStoodFor) {
   make_tree("old", "old");
   make_tree("new", "new");

@@ -105,6 +105,7 @@ TEST_F(UsageTest, OtherCommands) {
       {{"workspace", "rm"}, 2, {"NAME"}},
       {{"workspace", "rm", "moon"}, 1, {"there is no workspace moon", "hearth run --workspace NAME"}},
       {{"limit", "--owner-first", "never"}, 2, {"--owner-first never", "auto, on or off"}},
+      {{"limit", "--oci-runtime", "/no/such runtime"}, 2, {"--oci-runtime /no/such", "apt install crun"}},
       {{"limit", "--quiet", "0"}, 2, {"--quiet 0"}},
       {{"limit", "--battery", "maybe"}, 2, {"--battery maybe", "yes or no"}},
       {{"limit", "--max-temperature", "200"}, 2, {"200", "0 to 150"}},

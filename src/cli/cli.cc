@@ -149,12 +149,13 @@ class CommandLine {
 
   void add_ring_options(CLI::App& limit) {
     text_option(limit, "--for", limit_.rings, "RINGS",
-                "whose tasks the next four options are about: home (the default), friend, member or stranger, or "
+                "whose tasks --isolation, --host-files, --gpu and --net are about: home (the default), friend, member "
+                "or stranger, or "
                 "several: friend,member");
-    text_option(
-        limit, "--isolation", limit_.isolation, "LEVEL",
-        "how tasks are shut off from this PC: fence (the default); oci; microvm, which needs KVM and --env (the "
-        "default for strangers); none: they do not run here");
+    text_option(limit, "--isolation", limit_.isolation, "LEVEL",
+                "how tasks are shut off from this PC: fence (the default); oci, in containers of an OCI runtime; "
+                "microvm, which needs KVM and --env (the "
+                "default for strangers); none: they do not run here");
     text_option(
         limit, "--host-files", limit_.host_files, "YES_NO",
         "whether tasks see this PC's own programs, so that they need no --env (default: yes for home, else no)");

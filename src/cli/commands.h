@@ -49,6 +49,7 @@ struct LimitOptions {
   std::string isolation;
   std::string host_files;
   std::string gpu;
+  std::string oci_runtime;
   std::string net;
   bool strangers_may_share_my_kernel = false;
   std::string owner_first;

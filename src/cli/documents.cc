@@ -232,7 +232,7 @@ Result<Policy> parse_policy(std::string_view text) {
            get_count(*object, "disk_bytes", kMostBytes, disk),
            get_count(*object, "workspace_bytes", kMostBytes, workspaces), get_text(*object, "hours", hours),
            get_bool(*object, "draining", policy.draining), get_owner_first(*object, policy.owner_first),
-           get_rings(*object, policy.rings)});
+           get_rings(*object, policy.rings), get_text(*object, "oci_runtime", policy.oci_runtime)});
   if (!read) return std::unexpected(read.error());
   if (!absent(*object, "cores")) policy.cores = cores;
   if (!absent(*object, "memory_bytes")) policy.memory_bytes = memory;
@@ -255,6 +255,7 @@ std::string format_policy(const Policy& policy) {
   for (const auto& [name, ring] : policy.rings) {
     if (ring != RingPolicy{}) object["rings"][name] = ring_json(ring);
   }
+  if (!policy.oci_runtime.empty()) object["oci_runtime"] = policy.oci_runtime;
   object["draining"] = policy.draining;
   if (policy.owner_first != OwnerFirst{}) object["owner_first"] = owner_first_json(policy.owner_first);
   return dump(object) + "\n";

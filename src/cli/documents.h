@@ -69,7 +69,7 @@ struct RingPolicy {
 
 // HOME/node/policy.json: {"cores": 4, "memory_bytes": 8589934592, "disk_bytes": 21474836480,
 // "workspace_bytes": 5368709120, "hours": "22:00-07:00", "rings": {"friend": {"net": "listed"}},
-// "draining": false}; what is absent or null is not limited, or as node/policy.h has it.
+// "oci_runtime": "crun", "draining": false}; what is absent or null is not limited, or as node/policy.h has it.
 struct Policy {
   std::optional<std::uint64_t> cores;
   std::optional<std::uint64_t> memory_bytes;
@@ -77,6 +77,7 @@ struct Policy {
   std::optional<std::uint64_t> workspace_bytes;
   std::optional<Hours> hours;
   std::map<std::string, RingPolicy> rings;  // by name, see kRingNames
+  std::string oci_runtime;                  // of the level "oci", with its arguments; empty: crun
   bool draining = false;
   OwnerFirst owner_first;
   bool operator==(const Policy&) const = default;

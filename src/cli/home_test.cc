@@ -92,8 +92,12 @@ TEST(Documents, ConfigSurvivesItsFile) {
 }
 
 TEST(Documents, PolicySurvivesItsFile) {
-  const Policy policy = {
-      .cores = 0, .memory_bytes = 8 * kGiB, .hours = Hours{1320, 420}, .rings = {}, .draining = true};
+  const Policy policy = {.cores = 0,
+                         .memory_bytes = 8 * kGiB,
+                         .hours = Hours{1320, 420},
+                         .rings = {},
+                         .oci_runtime = "runsc --x",
+                         .draining = true};
   Policy rings;
   rings.rings["stranger"] = {
       .isolation = "fence", .host_files = true, .gpu = false, .net = "listed", .may_share_my_kernel = true};

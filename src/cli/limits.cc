@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/documents.h"
 #include "cli/output.h"
+#include "cli/tools.h"
 #include "cli/values.h"
 #include "presence/tariff.h"
 
@@ -129,6 +130,25 @@ Result<void> take_rings(const LimitOptions& options, Policy& policy) {
   return {};
 }
 
+// Whether the runtime works is for the node to try; a name that is wrong is told at once.
+Result<void> take_runtime(const LimitOptions& options, Policy& policy) {
+  constexpr std::size_t kMaxRuntimeBytes = 1024;
+  const std::string& runtime = options.oci_runtime;
+  if (runtime.empty()) return {};
+  if (runtime.size() > kMaxRuntimeBytes || plain(runtime) != runtime) {
+    return fail(Code::kInvalidArgument, "--oci-runtime: a program and its arguments, at most 1024 bytes, are needed");
+  }
+  const std::string program = runtime.substr(0, runtime.find(' '));
+  if (!has_program(program) || (program.contains('/') && !program.starts_with('/'))) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("--oci-runtime {}: there is no such program; name one in PATH or by its whole path, for "
+                            "example crun, which comes with: apt install crun",
+                            program));
+  }
+  policy.oci_runtime = runtime;
+  return {};
+}
+
 // After the disk, of which they may take half.
 Result<void> take_workspaces(const LimitOptions& options, Policy& policy) {
   if (!options.workspaces.empty()) {
@@ -159,11 +179,13 @@ Result<Policy> changed(Policy policy, const LimitOptions& options) {
                     .workspace_bytes = {},
                     .hours = {},
                     .rings = policy.rings,
+                    .oci_runtime = policy.oci_runtime,
                     .draining = policy.draining,
                     .owner_first = {}};
   }
   Result<void> taken = take_owner_options(options, policy.owner_first);
   if (taken) taken = take_rings(options, policy);
+  if (taken) taken = take_runtime(options, policy);
   if (!taken) return std::unexpected(taken.error());
   if (!options.cores.empty()) {
     const Result<std::uint64_t> cores = parse_count("--cores", options.cores, kCores);
@@ -219,7 +241,7 @@ std::string describe(const OwnerFirst& owner, bool own_pool) {
 }
 
 // One line for each ring: what holds, said or by default.
-std::string describe(const std::map<std::string, RingPolicy>& rings) {
+std::string describe(const std::map<std::string, RingPolicy>& rings, const std::string& oci_runtime) {
   std::string text = "Whose tasks run here, and what they may:\n";
   for (const std::string_view name : kRingNames) {
     const auto found = rings.find(std::string(name));
@@ -232,7 +254,7 @@ std::string describe(const std::map<std::string, RingPolicy>& rings) {
     }
     text += level == "fence"     ? "behind the fence"
             : level == "microvm" ? "each in a virtual machine, with an environment (--env)"
-                                 : "in containers (oci)";
+                                 : "in containers of " + plain(oci_runtime.empty() ? "crun" : oci_runtime);
     if (level != "microvm") {
       const std::string net = ring.net.value_or("none");
       text += ring.host_files.value_or(name == "home") ? ", with this PC's programs" : ", with an environment (--env)";
@@ -253,7 +275,7 @@ std::string describe(const Policy& policy, bool own_pool) {
   text += fmt::format("  keeps   {}\n", workspaces_text(policy, own_pool));
   const bool always = !policy.hours || policy.hours->from_minute == policy.hours->to_minute;
   text += fmt::format("  hours   {}\n", always ? "all day" : format_hours(*policy.hours));
-  text += describe(policy.rings);
+  text += describe(policy.rings, policy.oci_runtime);
   text += describe(policy.owner_first, own_pool);
   if (policy.draining) text += "It is leaving its pool: what runs is finished, nothing new is taken.\n";
   return text;

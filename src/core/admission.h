@@ -62,6 +62,7 @@ class Admission {
   constexpr Admission of(Ring ring) const {
     return {bits_ & (kRingBits << shift(ring)), ring == Ring::kHome ? workspace_bytes : 0};
   }
+  constexpr Admission with_workspaces(std::uint64_t bytes) const { return {bits_, bytes}; }
   constexpr bool empty() const { return *this == Admission(); }
 
  private:

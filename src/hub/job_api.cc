@@ -52,10 +52,11 @@ net::Async<Result<v1::SubmitReply>> submit(Parts& parts, const v1::SubmitRequest
   const store::DeviceRow* device = parts.devices.find_active(caller.device);
   if (device == nullptr) co_return fail(Code::kUnauthenticated, "this device was taken out of the pool");
   if (spec.has_workspace() && device->ring != Ring::kHome) {
-    co_return fail(Code::kPermissionDenied,
-                   fmt::format("workspace: this device is of ring {}, and workspaces lie on the disk of somebody's PC, for "
-                               "home alone; an owner may say: hearth devices ring NAME home",
-                               name_of(device->ring)));
+    co_return fail(
+        Code::kPermissionDenied,
+        fmt::format("workspace: this device is of ring {}, and workspaces lie on the disk of somebody's PC, for "
+                    "home alone; an owner may say: hearth devices ring NAME home",
+                    name_of(device->ring)));
   }
   Result<JobId> id = co_await parts.engine.submit({.owner = caller.device,
                                                    .ring = device->ring,

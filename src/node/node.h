@@ -2,13 +2,13 @@
 //
 // It keeps one session with its hub (proto/hearth/v1/session.proto) and comes back to it for ever; what it decides is
 // decided by core/node/agent.h. Programs run in sandbox/ on inputs that come from the hub; what they print and leave
-// goes back as blobs. All that is a guest's, but for its workspace, lives in memory or under a key in memory, and this process leaves no core
-// dump.
+// goes back as blobs. All that is a guest's, but for its workspace, lives in memory or under a key in memory, and this
+// process leaves no core dump.
 //
 // In RunOptions::directory: identity.pem, account.json (account/account.h), policy.json (the owner's limits, see
 // policy.h), status.json (what the node says of itself, see status.h), stopped (see owner_watch.h), cache/ (images of
-// environments, by their hash), environments/ (see environments.h), workspaces/ (see workspaces.h), attempts/ and wipes.jsonl
-// (see wipe_log.h), sandbox/, microvm/ (a kernel package unpacked, hearth microvm fetch).
+// environments, by their hash), environments/ (see environments.h), workspaces/ (see workspaces.h), attempts/ and
+// wipes.jsonl (see wipe_log.h), sandbox/, microvm/ (a kernel package unpacked, hearth microvm fetch).
 #pragma once
 
 #include <cstdint>

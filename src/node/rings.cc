@@ -9,6 +9,8 @@ namespace {
 using Json = nlohmann::json;
 using sandbox::Level;
 
+constexpr std::size_t kMaxRuntimeBytes = 1024;
+
 std::unexpected<Error> refuse(Ring ring, std::string_view field, std::string_view allowed) {
   return fail(Code::kInvalidArgument,
               fmt::format("policy.json: \"rings.{}.{}\" must be {}", name_of(ring), field, allowed));
@@ -96,6 +98,13 @@ Result<Rings> Rings::parse(std::string_view policy_json) {
   const Json policy = Json::parse(policy_json, nullptr, false);
   if (!policy.is_object()) return fail(Code::kInvalidArgument, "policy.json is no JSON object");
   Rings rings;
+  if (const auto runtime = policy.find("oci_runtime"); runtime != policy.end() && !runtime->is_null()) {
+    if (runtime->is_string()) rings.oci_runtime_ = runtime->get<std::string>();
+    if (!runtime->is_string() || rings.oci_runtime_.size() > kMaxRuntimeBytes) {
+      return fail(Code::kInvalidArgument,
+                  "policy.json: \"oci_runtime\" must be a program and its arguments, at most 1024 bytes");
+    }
+  }
   const auto given = policy.find("rings");
   if (given == policy.end() || given->is_null()) return rings;
   if (!given->is_object()) return fail(Code::kInvalidArgument, "policy.json: \"rings\" must be an object");

@@ -10,6 +10,7 @@
 // /usr where their job names no environment. "net": "none"; "listed": the hosts that their job lists; "full": the
 // Internet too. What is absent or null: home has the fence, the host's files and the GPUs; friend and member have the
 // fence; strangers have microVMs. Strangers have less than that only with "may_share_my_kernel": true.
+// Beside "rings", the runtime of the level "oci", at most 1024 bytes: "oci_runtime": "runsc --network=none".
 #pragma once
 
 #include <array>
@@ -43,7 +44,8 @@ class Rings {
 
   const RingTerms& of(Ring ring) const { return terms_[static_cast<std::size_t>(ring) - 1]; }
   RingTerms& of(Ring ring) { return terms_[static_cast<std::size_t>(ring) - 1]; }
-  std::set<sandbox::Level> levels() const;  // those that are wanted
+  std::set<sandbox::Level> levels() const;                         // those that are wanted
+  const std::string& oci_runtime() const { return oci_runtime_; }  // see sandbox::Host::use_oci_runtime()
 
   // What is granted where only the levels in `had` are to be had. A microVM has neither network nor GPU, and nothing of
   // the host's files.
@@ -51,6 +53,7 @@ class Rings {
 
  private:
   std::array<RingTerms, kRings.size()> terms_;
+  std::string oci_runtime_;
 };
 
 // The hub places tasks by what the node grants, but the node does not rely on that. Errors: kPermissionDenied, with

@@ -66,6 +66,9 @@ TEST(Rings, RefuseNonsense) {
     EXPECT_NE(parsed.error().message.find("policy.json"), std::string::npos);
   }
   EXPECT_FALSE(Rings::parse("x"));
+  EXPECT_FALSE(Rings::parse(R"({"oci_runtime": 3})"));
+  EXPECT_FALSE(Rings::parse(R"({"oci_runtime": ")" + std::string(1025, 'x') + "\"}"));
+  EXPECT_EQ(parsed(R"({"oci_runtime": "runsc --x"})").oci_runtime(), "runsc --x");
   EXPECT_EQ(parsed(R"({"rings": null})").of(Ring::kHome), Rings().of(Ring::kHome));
 }
 

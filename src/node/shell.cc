@@ -189,6 +189,7 @@ net::Async<void> Shell::read_policy() {
 }
 
 void Shell::take_rings(const Rings& rings, Policy& policy) {
+  if (rings.oci_runtime() != rings_.oci_runtime()) levels_.erase(sandbox::Level::kOci);
   rings_ = rings;
   const std::string lack = world_.host.full_network_lack();
   std::set<sandbox::Level> had;
@@ -224,11 +225,15 @@ void Shell::share_disk() {
 
 // A level counts once one has been started at it; that takes seconds, so the node is up meanwhile.
 net::Async<void> Shell::try_levels() {
-  const std::vector<sandbox::LevelReport> reports =
-      co_await world_.workers.run([this] { return world_.host.levels(); });
+  const std::string runtime = rings_.oci_runtime();
+  const std::vector<sandbox::LevelReport> reports = co_await world_.workers.run([this, &runtime] {
+    world_.host.use_oci_runtime(runtime);
+    return world_.host.levels();
+  });
   trying_levels_ = false;
   for (const sandbox::LevelReport& report : reports) levels_[report.level] = report.passed ? "" : report.detail;
   for (const sandbox::Level level : rings_.levels()) levels_.try_emplace(level, "this PC has nothing to run it");
+  if (runtime != rings_.oci_runtime()) levels_.erase(sandbox::Level::kOci);  // another one is wanted by now
   policy_read_ = false;
   co_await read_policy();
 }

@@ -21,6 +21,7 @@ class FakeHost final : public sandbox::Host {
   Result<fs::path> encrypted_directory() override { return fail(Code::kUnimplemented, "no disk here"); }
   Result<fs::path> memory_directory(std::uint64_t) override { return fail(Code::kUnimplemented, "no memory here"); }
   std::vector<sandbox::Check> self_test() override { return {}; }
+  void use_oci_runtime(const std::string&) override {}
   std::vector<sandbox::LevelReport> levels() override { return {}; }
   std::string full_network_lack() const override { return ""; }
   std::string swap_risk() const override { return ""; }

@@ -4,7 +4,6 @@
 #include <cerrno>
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,18 +19,6 @@ constexpr std::size_t kMaxBoundFiles = 4'000;  // each is a mount, and a machine
 constexpr std::size_t kMaxVariables = 1'024;
 constexpr std::size_t kMaxCommandBytes = 1 << 20;
 constexpr std::uint32_t kProcessesOfBubblewrap = 2;  // while it makes ready: itself and process 1 of the sandbox
-
-Result<Fd> memory_file(const std::string& content) {
-  Fd file(::memfd_create("hearth-arguments", MFD_CLOEXEC));
-  if (!file) return fail_errno(errno, "making a memory file");
-  for (std::size_t done = 0; done < content.size();) {
-    ssize_t count = ::write(file.get(), content.data() + done, content.size() - done);
-    if (count < 0) return fail_errno(errno, "writing a memory file");
-    done += static_cast<std::size_t>(count);
-  }
-  if (::lseek(file.get(), 0, SEEK_SET) != 0) return fail_errno(errno, "reading a memory file");
-  return file;
-}
 
 // How many threads the user has: where only RLIMIT_NPROC bounds a guest, these count too.
 std::uint64_t threads_of_user(uid_t uid) {
@@ -154,12 +141,13 @@ Result<int> Box::create_file(std::string_view path, bool executable) {
   return directory_->create_file(path, executable);
 }
 
-void Box::plan_limits(Launch& launch) const {
-  auto add = [&launch](int resource, std::uint64_t value) {
+ResourceLimits Box::resource_limits() const {
+  ResourceLimits limits;
+  auto add = [&limits](int resource, std::uint64_t value) {
     rlimit now{};
     ::getrlimit(static_cast<__rlimit_resource_t>(resource), &now);
     rlim_t bounded = std::min<rlim_t>(value, now.rlim_max);
-    launch.limits.emplace_back(resource, rlimit{.rlim_cur = bounded, .rlim_max = bounded});
+    limits.emplace_back(resource, rlimit{.rlim_cur = bounded, .rlim_max = bounded});
   };
   add(RLIMIT_NOFILE, limits_.max_open_files);
   // Of one byte: the kernel takes it for none, also where dumps go to a program, which no limit of zero stops.
@@ -170,6 +158,7 @@ void Box::plan_limits(Launch& launch) const {
     add(RLIMIT_NPROC, limits_.max_processes + threads_of_user(shared_.user.uid));
   }
   if (!shared_.cgroups->has(Controller::kMemory)) add(RLIMIT_DATA, limits_.memory_bytes);
+  return limits;
 }
 
 Result<void> Box::plan_files(Bubble bubble, Guest::Plan& plan) {
@@ -191,7 +180,8 @@ Result<void> Box::plan_files(Bubble bubble, Guest::Plan& plan) {
   files.push_back(std::move(output->write_end));
   files.push_back(std::move(errors->write_end));
   files.push_back(std::move(*options));
-  files.emplace_back(::open((shared_.place + "/filter").c_str(), O_RDONLY | O_CLOEXEC));
+  const std::string filter = bubble.filter.empty() ? shared_.place + "/filter" : bubble.filter;
+  files.emplace_back(::open(filter.c_str(), O_RDONLY | O_CLOEXEC));
   files.push_back(std::move(status->write_end));
   files.push_back(std::move(gate->read_end));
   if (!files[0] || !files[kFilterFd]) return fail_errno(errno, "opening the program's files");
@@ -205,15 +195,17 @@ Result<void> Box::plan_files(Bubble bubble, Guest::Plan& plan) {
 }
 
 Result<Guest::Plan> Box::plan(const Command& command) {
+  Guest::Plan plan;
+  plan.launch.limits = resource_limits();
   Result<Bubble> bubble = launcher_.enclose({.command = command,
                                              .limits = limits_,
+                                             .resource_limits = plan.launch.limits,
                                              .setup = setup_,
                                              .root = root_,
                                              .workspace = workspace_,
                                              .directory = *directory_,
                                              .network_directory = network_ ? network_->directory() : std::string()});
   if (!bubble) return std::unexpected(bubble.error());
-  Guest::Plan plan;
   plan.launch.program = shared_.bubblewrap.program;
   plan.launch.argv = {"bwrap", "--args", std::to_string(kArgumentsFd), "--"};
   plan.launch.argv.insert(plan.launch.argv.end(), bubble->argv.begin(), bubble->argv.end());
@@ -222,7 +214,6 @@ Result<Guest::Plan> Box::plan(const Command& command) {
   plan.listener = std::move(bubble->listener);
   Result<void> done = plan_files(std::move(*bubble), plan);
   if (!done) return std::unexpected(done.error());
-  plan_limits(plan.launch);
   Result<std::vector<Fd>> entries = cgroup_->entries();
   if (!entries) return std::unexpected(entries.error());
   plan.launch.cgroup_entries = std::move(*entries);

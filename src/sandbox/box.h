@@ -54,7 +54,7 @@ class Box final : public Sandbox {
   Result<void> set_up();
   Result<Guest::Plan> plan(const Command& command);
   Result<void> plan_files(Bubble bubble, Guest::Plan& plan);
-  void plan_limits(Launch& launch) const;
+  ResourceLimits resource_limits() const;
   Result<void> require_ended() const;
 
   Shared& shared_;

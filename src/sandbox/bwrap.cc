@@ -9,19 +9,8 @@
 namespace hearth::sandbox {
 namespace {
 
-class OptionList {
- public:
-  void add(std::initializer_list<std::string_view> words) {
-    for (std::string_view word : words) text_.append(word).push_back('\0');
-  }
-  std::string text() { return std::move(text_); }
-
- private:
-  std::string text_;
-};
-
 // Two GPUs of one driver need the same files.
-void show_gpus(OptionList& options, const std::vector<Gpu>& gpus) {
+void show_gpus(std::string& options, const std::vector<Gpu>& gpus) {
   std::set<std::string> nodes;
   std::map<std::string, std::string> files;
   std::map<std::string, std::string> links;
@@ -30,24 +19,14 @@ void show_gpus(OptionList& options, const std::vector<Gpu>& gpus) {
     for (const auto& [source, place] : gpu.files) files.emplace(place, source);
     for (const auto& [target, place] : gpu.links) links.emplace(place, target);
   }
-  for (const std::string& node : nodes) options.add({"--dev-bind", node, node});
+  for (const std::string& node : nodes) add_options(options, {"--dev-bind", node, node});
   if (files.empty()) return;
-  options.add({"--tmpfs", kGpuFiles});
-  for (const auto& [place, source] : files) options.add({"--ro-bind", source, place});
+  add_options(options, {"--tmpfs", kGpuFiles});
+  for (const auto& [place, source] : files) add_options(options, {"--ro-bind", source, place});
   for (const auto& [place, target] : links) {
-    if (!files.contains(place)) options.add({"--symlink", target, place});
+    if (!files.contains(place)) add_options(options, {"--symlink", target, place});
   }
-  options.add({"--remount-ro", kGpuFiles});
-}
-
-// The guest's own come last: they are its own affair.
-void set_variables(OptionList& options, const Command& command) {
-  options.add({"--clearenv", "--setenv", "PATH", kDefaultPath});
-  for (const Gpu& gpu : command.gpus) {
-    if (!gpu.files.empty()) options.add({"--setenv", "LD_LIBRARY_PATH", kGpuLibraries});
-    for (const auto& [name, value] : gpu.variables) options.add({"--setenv", name, value});
-  }
-  for (const auto& [name, value] : command.variables) options.add({"--setenv", name, value});
+  add_options(options, {"--remount-ro", kGpuFiles});
 }
 
 }  // namespace
@@ -70,32 +49,49 @@ Result<Bubblewrap> find_bubblewrap(const std::string& name) {
   return found;
 }
 
+void add_options(std::string& options, std::initializer_list<std::string_view> words) {
+  for (std::string_view word : words) options.append(word).push_back('\0');
+}
+
+// The guest's own come after the GPUs': they are its own affair.
+Variables variables_of(const Layout& layout, const Command& command) {
+  Variables variables = {{"PATH", kDefaultPath}};
+  for (const Gpu& gpu : command.gpus) {
+    if (!gpu.files.empty()) variables.emplace_back("LD_LIBRARY_PATH", kGpuLibraries);
+    variables.insert(variables.end(), gpu.variables.begin(), gpu.variables.end());
+  }
+  variables.insert(variables.end(), command.variables.begin(), command.variables.end());
+  variables.insert(variables.end(), layout.variables.begin(), layout.variables.end());
+  return variables;
+}
+
 std::string bubblewrap_options(const Bubblewrap& bubblewrap, const Layout& layout, const Limits& limits,
                                const Command& command) {
-  OptionList options;
+  std::string options;
   const std::string scratch = std::to_string(limits.scratch_bytes);
-  options.add(
-      {"--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"});
-  if (bubblewrap.disable_userns) options.add({"--disable-userns"});
-  options.add({"--uid", "65534", "--gid", "65534", "--hostname", "job"});
-  options.add({"--ro-bind", layout.root, "/", "--proc", "/proc", "--dev", "/dev"});
+  add_options(options, {"--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts",
+                        "--unshare-cgroup-try"});
+  if (bubblewrap.disable_userns && !layout.nests) add_options(options, {"--disable-userns"});
+  add_options(options, {"--uid", "65534", "--gid", "65534", "--hostname", "job"});
+  add_options(options, {"--ro-bind", layout.root, "/", "--proc", "/proc", "--dev", "/dev"});
   // Process 1 is bubblewrap itself, whose memory still holds the host's mounts.
-  options.add({"--tmpfs", "/proc/1", "--remount-ro", "/proc/1"});
-  for (const std::string& device : layout.devices) options.add({"--dev-bind", device, device});
+  if (!layout.nests) add_options(options, {"--tmpfs", "/proc/1", "--remount-ro", "/proc/1"});
+  for (const std::string& device : layout.devices) add_options(options, {"--dev-bind", device, device});
   show_gpus(options, command.gpus);
   // /dev itself is a tmpfs that nothing bounds.
-  options.add({"--size", scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"});
-  options.add({"--size", scratch, "--tmpfs", "/tmp", "--bind", layout.working_directory, "/job", "--chdir", "/job"});
-  if (!layout.workspace.empty()) options.add({"--bind", layout.workspace, "/workspace"});
+  add_options(options, {"--size", scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"});
+  add_options(options,
+              {"--size", scratch, "--tmpfs", "/tmp", "--bind", layout.working_directory, "/job", "--chdir", "/job"});
+  if (!layout.workspace.empty()) add_options(options, {"--bind", layout.workspace, "/workspace"});
   if (!layout.network_directory.empty()) {
-    options.add({"--ro-bind", layout.network_directory, "/run/hearth"});
+    add_options(options, {"--ro-bind", layout.network_directory, "/run/hearth"});
   }
-  set_variables(options, command);
-  for (const auto& [name, value] : layout.variables) options.add({"--setenv", name, value});
-  options.add({"--new-session", "--die-with-parent", "--cap-drop", "ALL"});
-  options.add({"--seccomp", std::to_string(kFilterFd), "--json-status-fd", std::to_string(kStatusFd)});
-  options.add({"--block-fd", std::to_string(kGateFd)});
-  return options.text();
+  add_options(options, {"--clearenv"});
+  for (const auto& [name, value] : variables_of(layout, command)) add_options(options, {"--setenv", name, value});
+  add_options(options, {"--new-session", "--die-with-parent", "--cap-drop", "ALL"});
+  add_options(options, {"--seccomp", std::to_string(kFilterFd), "--json-status-fd", std::to_string(kStatusFd)});
+  add_options(options, {"--block-fd", std::to_string(kGateFd)});
+  return options;
 }
 
 }  // namespace hearth::sandbox

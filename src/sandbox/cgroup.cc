@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::uint64_t kPeriodMicros = 100'000;
 constexpr int kPatienceMillis = 2'000;
+constexpr int kRetryMillis = 50;
 
 void pause_millis(long millis) {
   timespec span{.tv_sec = 0, .tv_nsec = millis * 1'000'000};
@@ -47,6 +48,7 @@ Cgroup::~Cgroup() {
         log_error("a control group could not be removed path=" + directory);
         break;
       }
+      if (waited == 0) remove_groups_in(directory);
       if (waited % 100 == 50) kill_all();
       pause_millis(1);
     }
@@ -134,6 +136,12 @@ Result<void> Cgroup::set_frozen(bool frozen) {
     bool is_frozen = freezer->v2 ? number_after(read_text(freezer->directory + "/cgroup.events"), "frozen") == 1
                                  : read_text(freezer->directory + "/freezer.state").starts_with("FROZEN");
     if (is_frozen == frozen) return {};
+    if (frozen && !freezer->v2 && waited % kRetryMillis == kRetryMillis - 1) {
+      // Version 1 cannot freeze what waits in vfork() for a child that was frozen first: let that come to its exec.
+      static_cast<void>(write_text(freezer->directory + "/freezer.state", "THAWED"));
+      pause_millis(1 + waited / kRetryMillis);
+      if (Result<void> done = write_text(freezer->directory + "/freezer.state", "FROZEN"); !done) return done;
+    }
     pause_millis(1);
   }
   return fail(Code::kDeadlineExceeded, "the processes did not stop within 2 s");

@@ -26,7 +26,8 @@ struct CgroupLimits {
   std::uint32_t cores = 0;  // 0: no limit
 };
 
-// One sandbox's group. Removed with the object; its processes must be gone by then.
+// One sandbox's group. Removed with the object, and with it the groups that were made within, say by an OCI runtime;
+// its processes must be gone by then.
 class Cgroup {
  public:
   struct Place {
@@ -70,6 +71,9 @@ class Cgroup {
   std::vector<std::string> directories_;
   std::array<std::optional<Place>, kControllers> places_;
 };
+
+// Ends what runs in the groups within a group, and removes them. Three levels are more than was ever made.
+void remove_groups_in(const std::string& directory);
 
 // Where this process may make groups.
 class CgroupTree {

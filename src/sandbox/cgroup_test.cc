@@ -1,8 +1,11 @@
 #include "sandbox/cgroup.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include <gtest/gtest.h>
+
+#include "sandbox/testing.h"
 
 namespace hearth::sandbox {
 namespace {
@@ -35,6 +38,31 @@ TEST(Hierarchies, OfVersion1AndHybrid) {
 TEST(Hierarchies, OfNonsense) {
   EXPECT_TRUE(parse_hierarchies("", "").empty());
   EXPECT_TRUE(parse_hierarchies("a b c\n - \n1 2 3 4 5 6 - cgroup\n", "x\n:\n::\n").empty());
+}
+
+// As root of a machine with control groups; elsewhere there is nothing to make one in.
+TEST(Cgroups, GoWithTheGroupsThatWereMadeWithin) {
+  std::unique_ptr<CgroupTree> tree = CgroupTree::open("cgroup-test", 100);
+  if (tree->version() == "no cgroup") GTEST_SKIP() << "this machine gives no control groups";
+  Result<std::unique_ptr<Cgroup>> group = tree->create("box", {.memory_bytes = 64 << 20, .max_processes = 8});
+  ASSERT_TRUE(group) << group.error().message;
+  for (const std::string& directory : tree->groups_named("box")) {
+    std::filesystem::create_directories(directory + "/runtime/container");
+  }
+  group->reset();
+  EXPECT_TRUE(tree->groups_named("box").empty());
+}
+
+TEST(Cgroups, LetGuestsYieldToTheOwner) {
+  TemporaryDirectory directory;
+  auto host = Host::open({.state_directory = directory.path() / "state", .cpu_weight = 1});
+  ASSERT_TRUE(host) << host.error().message;
+  if (!(*host)->description().contains("cgroup v")) GTEST_SKIP() << "this machine gives no control groups";
+  std::size_t idle = 0;
+  for (const std::string& group : hearth_groups()) {
+    if (read_text(group + "/cpu.idle") == "1\n") ++idle;
+  }
+  EXPECT_GE(idle, 1U);
 }
 
 }  // namespace

@@ -47,8 +47,7 @@ std::string inside(const std::string& directory, const std::string& name) {
   return path.append("/").append(name);
 }
 
-// Ends the processes of a leftover group and removes it with the groups in it. Three levels are more than was ever
-// made.
+// Ends the processes of a leftover group and removes it with the groups in it.
 void remove_group(const std::string& directory, int depth = 0) {
   if (depth < 3) {
     for (const std::string& name : children(directory)) remove_group(inside(directory, name), depth + 1);
@@ -122,6 +121,10 @@ std::optional<Controller> controller_named(const std::string& name) {
 }
 
 }  // namespace
+
+void remove_groups_in(const std::string& directory) {
+  for (const std::string& name : children(directory)) remove_group(inside(directory, name), 1);
+}
 
 std::vector<Hierarchy> parse_hierarchies(const std::string& mountinfo, const std::string& own_groups) {
   // "4:memory:/a/b" and, for version 2, "0::/a/b".

@@ -4,10 +4,24 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 namespace hearth::sandbox {
+namespace {
+
+Result<void> write_all(const Fd& file, std::string_view content, const std::string& what) {
+  while (!content.empty()) {
+    ssize_t count = ::write(file.get(), content.data(), content.size());
+    if (count < 0) return fail_errno(errno, what);
+    content.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return {};
+}
+
+}  // namespace
 
 void Fd::reset(int fd) {
   if (fd_ >= 0) ::close(fd_);
@@ -42,6 +56,22 @@ Result<void> write_text(const std::string& path, std::string_view text) {
   } while (count < 0 && errno == EINTR);
   if (count < 0) return fail_errno(errno, "writing " + path);
   return {};
+}
+
+Result<void> make_file(const std::string& path, std::string_view content, unsigned mode) {
+  Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (!file || ::fchmod(file.get(), mode) != 0) return fail_errno(errno, "writing " + path);
+  return write_all(file, content, "writing " + path);
+}
+
+Result<Fd> memory_file(std::string_view content) {
+  Fd file(::memfd_create("hearth", MFD_CLOEXEC));
+  if (!file) return fail_errno(errno, "making a memory file");
+  if (Result<void> done = write_all(file, content, "writing a memory file"); !done) {
+    return std::unexpected(done.error());
+  }
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) return fail_errno(errno, "reading a memory file");
+  return file;
 }
 
 int open_beneath(int directory, const std::string& path, int flags, unsigned mode) {

@@ -43,6 +43,12 @@ std::string read_text(const std::string& path, std::size_t limit = 1 << 20);
 // One write() to a file that exists. Errors: of open and write.
 Result<void> write_text(const std::string& path, std::string_view text);
 
+// A new file for everybody to read, of which nobody is the writer. Errors: of open and write.
+Result<void> make_file(const std::string& path, std::string_view content, unsigned mode = 0444);
+
+// A file without a name, in memory, to be read from its start. Errors: of the kernel.
+Result<Fd> memory_file(std::string_view content);
+
 // openat2: a descriptor of something beneath `directory`, reached through no link of any kind. -1 and errno.
 int open_beneath(int directory, const std::string& path, int flags, unsigned mode = 0);
 

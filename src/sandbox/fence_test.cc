@@ -1,4 +1,4 @@
-// What guests must not be able to do, and what must not be left of them.
+// What guests must not be able to do, behind the fence and in a runtime's container alike.
 #include <algorithm>
 #include <csignal>
 #include <fstream>
@@ -14,37 +14,27 @@
 
 #include "base/sizes.h"
 #include "sandbox/fd.h"
+#include "sandbox/levels_testing.h"
 #include "sandbox/sandbox.h"
-#include "sandbox/testing.h"
 
 namespace hearth::sandbox {
 namespace {
 
-std::set<std::string> hearth_groups() {
-  std::set<std::string> found;
-  std::error_code error;
-  using Walk = std::filesystem::recursive_directory_iterator;
-  for (Walk at("/sys/fs/cgroup", std::filesystem::directory_options::skip_permission_denied, error), end; at != end;
-       at.increment(error)) {
-    if (at->path().filename().string().starts_with("hearth-")) found.insert(at->path());
-  }
-  return found;
-}
+class Fence : public HostAtLevel {};
+class GuestLimits : public HostAtLevel {};
 
-TEST(Fence, HidesTheHost) {
-  TestHost host;
-  std::string secret = host.directory() / "secret";
+TEST_P(Fence, HidesTheHost) {
+  std::string secret = host().directory() / "secret";
   std::ofstream(secret) << "x";
-  Ran ran = host.shell("ls -d /home /root /opt /boot /mnt /srv /media /sys /etc/shadow /etc/ssh /var/lib " + secret +
-                       " 2>/dev/null; ls /run /tmp");
-  EXPECT_EQ(ran.out, "/run:\ngpu\nhearth\n\n/tmp:\n");
-  Ran self = host.shell("hostname; id -un; ls /proc | grep -c '^[0-9]'");
+  Ran ran = host().shell("ls -d /home /root /opt /boot /mnt /srv /media /etc/shadow /etc/ssh /var/lib " + secret +
+                         " 2>/dev/null; ls /run /sys /tmp");
+  EXPECT_EQ(ran.out, "/run:\ngpu\nhearth\n\n/sys:\n\n/tmp:\n");
+  Ran self = host().shell("hostname; id -un; ls /proc | grep -c '^[0-9]'");
   EXPECT_EQ(self.out, "job\njob\n4\n") << "sees its own processes alone";
 }
 
-TEST(Fence, CannotWriteOutsideItsOwn) {
-  TestHost host;
-  Ran ran = host.shell(
+TEST_P(Fence, CannotWriteOutsideItsOwn) {
+  Ran ran = host().shell(
       "for d in / /usr /usr/bin /etc /dev /proc /proc/sys/kernel /var /run; do "
       "touch $d/x 2>/dev/null && echo wrote $d; done; "
       "echo 1 2>/dev/null > /proc/sys/kernel/panic && echo sysctl; "
@@ -52,25 +42,23 @@ TEST(Fence, CannotWriteOutsideItsOwn) {
   EXPECT_EQ(ran.out, "own\n");
 }
 
-TEST(Fence, HasNoNetwork) {
-  TestHost host;
-  Ran ran = host.run({"/usr/bin/python3", "-c",
-                      "import socket\n"
-                      "def tries(f):\n"
-                      "  try: f(); print('reached')\n"
-                      "  except OSError as e: print('refused')\n"
-                      "tries(lambda: socket.create_connection(('1.1.1.1', 80), 2))\n"
-                      "tries(lambda: socket.create_connection(('127.0.0.1', 22), 2))\n"
-                      "tries(lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))\n"
-                      "tries(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))\n"
-                      "tries(lambda: socket.socket(40, socket.SOCK_STREAM))\n"
-                      "print([n for _, n in socket.if_nameindex()] if False else '')\n"});
+TEST_P(Fence, HasNoNetwork) {
+  Ran ran = host().run({"/usr/bin/python3", "-c",
+                        "import socket\n"
+                        "def tries(f):\n"
+                        "  try: f(); print('reached')\n"
+                        "  except OSError as e: print('refused')\n"
+                        "tries(lambda: socket.create_connection(('1.1.1.1', 80), 2))\n"
+                        "tries(lambda: socket.create_connection(('127.0.0.1', 22), 2))\n"
+                        "tries(lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))\n"
+                        "tries(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))\n"
+                        "tries(lambda: socket.socket(40, socket.SOCK_STREAM))\n"
+                        "print([n for _, n in socket.if_nameindex()] if False else '')\n"});
   EXPECT_EQ(ran.out, "refused\nrefused\nrefused\nrefused\nrefused\n\n") << ran.err;
 }
 
-TEST(Fence, GivesNoPrivileges) {
-  TestHost host;
-  Ran ran = host.shell(
+TEST_P(Fence, GivesNoPrivileges) {
+  Ran ran = host().shell(
       "unshare -U true && echo userns; unshare -m true && echo mountns; unshare -n true && echo netns; "
       "mount -t tmpfs x /tmp && echo mounted; chroot / true && echo chroot; "
       "nsenter -t 1 -m true && echo entered; "
@@ -81,96 +69,78 @@ TEST(Fence, GivesNoPrivileges) {
 }
 
 // Calls by number, as an attacker makes them: (number, arguments, allowed errors).
-TEST(Fence, RefusesDangerousSystemCalls) {
-  TestHost host;
-  Ran ran = host.run({"/usr/bin/python3", "-c",
-                      "import ctypes, errno\n"
-                      "libc = ctypes.CDLL(None, use_errno=True)\n"
-                      "def call(name, number, *args):\n"
-                      "  ctypes.set_errno(0)\n"
-                      "  r = libc.syscall(ctypes.c_long(number), *[ctypes.c_long(a) for a in args])\n"
-                      "  print(name, errno.errorcode.get(ctypes.get_errno(), 'OK') if r < 0 else 'OK')\n"
-                      "call('ptrace', 101, 0, 0, 0, 0)\n"
-                      "call('bpf', 321, 0, 0, 0)\n"
-                      "call('perf_event_open', 298, 0, 0, 0, 0, 0)\n"
-                      "call('userfaultfd', 323, 0)\n"
-                      "call('keyctl', 250, 0, 0, 0)\n"
-                      "call('add_key', 248, 0, 0, 0, 0, 0)\n"
-                      "call('mount', 165, 0, 0, 0, 0, 0)\n"
-                      "call('umount2', 166, 0, 0)\n"
-                      "call('fsopen', 430, 0, 0)\n"
-                      "call('open_tree', 428, 0, 0, 0)\n"
-                      "call('move_mount', 429, 0, 0, 0, 0, 0)\n"
-                      "call('mount_setattr', 442, 0, 0, 0, 0, 0)\n"
-                      "call('pivot_root', 155, 0, 0)\n"
-                      "call('unshare', 272, 0)\n"
-                      "call('setns', 308, 0, 0)\n"
-                      "call('clone newuser', 56, 0x10000000 | 17, 0, 0, 0, 0)\n"
-                      "call('process_vm_readv', 310, 1, 0, 0, 0, 0, 0)\n"
-                      "call('open_by_handle_at', 304, 0, 0, 0)\n"
-                      "call('kexec_load', 246, 0, 0, 0, 0)\n"
-                      "call('init_module', 175, 0, 0, 0)\n"
-                      "call('reboot', 169, 0, 0, 0, 0)\n"
-                      "call('personality', 135, 0x0400000)\n"
-                      "call('TIOCSTI', 16, 0, 0x5412, 0)\n"
-                      "call('TIOCSTI high', 16, 0, 0x100005412, 0)\n"
-                      "call('TIOCLINUX', 16, 0, 0x541c, 0)\n"});
+TEST_P(Fence, RefusesDangerousSystemCalls) {
+  Ran ran = host().run({"/usr/bin/python3", "-c",
+                        "import ctypes, errno\n"
+                        "libc = ctypes.CDLL(None, use_errno=True)\n"
+                        "def call(name, number, *args):\n"
+                        "  ctypes.set_errno(0)\n"
+                        "  r = libc.syscall(ctypes.c_long(number), *[ctypes.c_long(a) for a in args])\n"
+                        "  print(name, errno.errorcode.get(ctypes.get_errno(), 'OK') if r < 0 else 'OK')\n"
+                        "call('ptrace', 101, 0, 0, 0, 0)\n"
+                        "call('bpf', 321, 0, 0, 0)\n"
+                        "call('perf_event_open', 298, 0, 0, 0, 0, 0)\n"
+                        "call('userfaultfd', 323, 0)\n"
+                        "call('keyctl', 250, 0, 0, 0)\n"
+                        "call('add_key', 248, 0, 0, 0, 0, 0)\n"
+                        "call('mount', 165, 0, 0, 0, 0, 0)\n"
+                        "call('umount2', 166, 0, 0)\n"
+                        "call('fsopen', 430, 0, 0)\n"
+                        "call('open_tree', 428, 0, 0, 0)\n"
+                        "call('move_mount', 429, 0, 0, 0, 0, 0)\n"
+                        "call('mount_setattr', 442, 0, 0, 0, 0, 0)\n"
+                        "call('pivot_root', 155, 0, 0)\n"
+                        "call('unshare', 272, 0)\n"
+                        "call('setns', 308, 0, 0)\n"
+                        "call('clone newuser', 56, 0x10000000 | 17, 0, 0, 0, 0)\n"
+                        "call('process_vm_readv', 310, 1, 0, 0, 0, 0, 0)\n"
+                        "call('open_by_handle_at', 304, 0, 0, 0)\n"
+                        "call('kexec_load', 246, 0, 0, 0, 0)\n"
+                        "call('init_module', 175, 0, 0, 0)\n"
+                        "call('reboot', 169, 0, 0, 0, 0)\n"
+                        "call('personality', 135, 0x0400000)\n"
+                        "call('TIOCSTI', 16, 0, 0x5412, 0)\n"
+                        "call('TIOCSTI high', 16, 0, 0x100005412, 0)\n"
+                        "call('TIOCLINUX', 16, 0, 0x541c, 0)\n"});
   std::istringstream lines(ran.out);
   int count = 0;
   for (std::string line; std::getline(lines, line); ++count) EXPECT_TRUE(line.ends_with(" EPERM")) << line;
   EXPECT_EQ(count, 25) << ran.err;
-  Ran absent = host.run({"/usr/bin/python3", "-c",
-                         "import ctypes, errno\n"
-                         "libc = ctypes.CDLL(None, use_errno=True)\n"
-                         "for number in (435, 425, 426, 427, 470):\n"
-                         "  r = libc.syscall(ctypes.c_long(number), *[ctypes.c_long(0)] * 6)\n"
-                         "  print(errno.errorcode[ctypes.get_errno()])\n"});
+  Ran absent = host().run({"/usr/bin/python3", "-c",
+                           "import ctypes, errno\n"
+                           "libc = ctypes.CDLL(None, use_errno=True)\n"
+                           "for number in (435, 425, 426, 427, 470):\n"
+                           "  r = libc.syscall(ctypes.c_long(number), *[ctypes.c_long(0)] * 6)\n"
+                           "  print(errno.errorcode[ctypes.get_errno()])\n"});
   EXPECT_EQ(absent.out, "ENOSYS\nENOSYS\nENOSYS\nENOSYS\nENOSYS\n") << absent.err;
 }
 
-TEST(Fence, LeaksNoDescriptor) {
-  TestHost host;
+TEST_P(Fence, LeaksNoDescriptor) {
   int leaky = ::open("/etc/passwd", O_RDONLY);  // without O_CLOEXEC, on purpose
-  Ran ran = host.shell("ls /proc/self/fd | tr '\\n' ' '");
+  Ran ran = host().shell("ls /proc/self/fd | tr '\\n' ' '");
   ::close(leaky);
   EXPECT_EQ(ran.out, "0 1 2 3 ") << "the last is ls's own";
 }
 
-TEST(Fence, KeepsGuestsApart) {
-  TestHost host;
-  std::unique_ptr<Sandbox> first = host.prepare();
+TEST_P(Fence, KeepsGuestsApart) {
+  std::unique_ptr<Sandbox> first = host().prepare();
   Running running(*first, {.argv = {"/bin/bash", "-c",
                                     "echo mine > file; echo x > /tmp/t; echo x > /dev/shm/t; echo up; sleep 1000"}});
   running.wait_for_output("up");
-  Ran ran = host.shell("ls /job /tmp /dev/shm; ls /proc | grep -c '^[0-9]'; kill -9 -1; ls /boot 2>&1 | head -c 0");
+  Ran ran = host().shell("ls /job /tmp /dev/shm; ls /proc | grep -c '^[0-9]'; kill -9 -1; ls /boot 2>&1 | head -c 0");
   EXPECT_EQ(ran.out.find("file"), std::string::npos);
   EXPECT_EQ(running.exits(), 0);
 }
 
-TEST(Limits, OfMemoryEndTheProgram) {
-  TestHost host;
-  if (!host->description().contains("cgroup v")) FAIL() << "this machine gives no control groups";
-  Limits limits = small_limits();
-  limits.memory_bytes = 64 * kMiB;
-  Ran ran = host.run({"/usr/bin/python3", "-c", "x = bytearray(300 << 20); print('survived')"}, limits);
-  EXPECT_TRUE(ran.exit.out_of_memory);
-  EXPECT_NE(ran.exit.exit_code, 0);
-  EXPECT_EQ(ran.out, "");
-  Ran files = host.shell("head -c 100M /dev/zero > /job/big", limits);
-  EXPECT_TRUE(files.exit.out_of_memory) << "files of the working directory count";
-  EXPECT_FALSE(host.shell("true", limits).exit.out_of_memory);
-}
-
-TEST(Limits, OfScratchSpace) {
-  TestHost host;
+TEST_P(GuestLimits, OfScratchSpace) {
   Limits limits = small_limits();
   limits.scratch_bytes = 8 * kMiB;
-  Ran ran = host.shell(
+  Ran ran = host().shell(
       "for d in /job /tmp /dev/shm; do head -c 20M /dev/zero > $d/x && echo fits; done; ls -s --block-size=1M /job/x",
       limits);
   EXPECT_EQ(ran.out, "8 /job/x\n");
   EXPECT_NE(ran.err.find("No space left"), std::string::npos);
-  std::unique_ptr<Sandbox> box = host.prepare(limits);
+  std::unique_ptr<Sandbox> box = host().prepare(limits);
   Result<int> file = box->create_file("input", false);
   ASSERT_TRUE(file);
   std::string piece(kMiB, 'x');
@@ -180,11 +150,10 @@ TEST(Limits, OfScratchSpace) {
   EXPECT_LE(written, 8);
 }
 
-TEST(Limits, OfProcessesHoldAForkBomb) {
-  TestHost host;
+TEST_P(GuestLimits, OfProcessesHoldAForkBomb) {
   Limits limits = small_limits();
   limits.max_processes = 40;
-  std::unique_ptr<Sandbox> box = host.prepare(limits);
+  std::unique_ptr<Sandbox> box = host().prepare(limits);
   Running running(*box, {.argv = {"/usr/bin/python3", "-c",
                                   "import os, time\n"
                                   "n = 0\n"
@@ -199,48 +168,26 @@ TEST(Limits, OfProcessesHoldAForkBomb) {
   EXPECT_LE(count, 40);
 }
 
-TEST(Limits, OfOpenFiles) {
-  TestHost host;
+TEST_P(GuestLimits, OfOpenFiles) {
   Limits limits = small_limits();
   limits.max_open_files = 64;
-  Ran ran = host.shell("ulimit -n; ulimit -c", limits);
+  Ran ran = host().shell("ulimit -n; ulimit -c", limits);
   EXPECT_EQ(ran.out, "64\n0\n");
 }
 
-TEST(Limits, OfProcessorTime) {
-  TestHost host;
-  Limits limits = small_limits();
-  limits.cpu_seconds = 1;
-  Ran ran = host.shell("while :; do :; done", limits);
-  EXPECT_TRUE(ran.exit.signalled);
-  EXPECT_TRUE(ran.exit.exit_code == 128 + SIGXCPU || ran.exit.exit_code == 128 + SIGKILL) << ran.exit.exit_code;
-}
-
 // A limit of zero would not stop dumps that go to a program, so the guest must not be able to set it.
-TEST(Limits, OfCoreDumpsCannotBeChanged) {
-  TestHost host;
-  Ran ran = host.run({"/usr/bin/python3", "-c",
-                      "import resource, ctypes\n"
-                      "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
-                      "buffer = (ctypes.c_uint64 * 2)(0, 0)\n"
-                      "libc = ctypes.CDLL(None)\n"
-                      "libc.syscall(ctypes.c_long(160), ctypes.c_long(4), buffer)\n"
-                      "libc.syscall(ctypes.c_long(302), ctypes.c_long(0), ctypes.c_long(0x100000004), buffer, None)\n"
-                      "resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))\n"
-                      "print(resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_NOFILE))\n"});
+TEST_P(GuestLimits, OfCoreDumpsCannotBeChanged) {
+  Ran ran =
+      host().run({"/usr/bin/python3", "-c",
+                  "import resource, ctypes\n"
+                  "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+                  "buffer = (ctypes.c_uint64 * 2)(0, 0)\n"
+                  "libc = ctypes.CDLL(None)\n"
+                  "libc.syscall(ctypes.c_long(160), ctypes.c_long(4), buffer)\n"
+                  "libc.syscall(ctypes.c_long(302), ctypes.c_long(0), ctypes.c_long(0x100000004), buffer, None)\n"
+                  "resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))\n"
+                  "print(resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_NOFILE))\n"});
   EXPECT_EQ(ran.out, "(1, 1) (32, 32)\n") << ran.err;
-}
-
-TEST(Limits, LetGuestsYieldToTheOwner) {
-  TemporaryDirectory directory;
-  auto host = Host::open({.state_directory = directory.path() / "state", .cpu_weight = 1});
-  ASSERT_TRUE(host) << host.error().message;
-  if (!(*host)->description().contains("cgroup v")) GTEST_SKIP() << "this machine gives no control groups";
-  std::size_t idle = 0;
-  for (const std::string& group : hearth_groups()) {
-    if (read_text(group + "/cpu.idle") == "1\n") ++idle;
-  }
-  EXPECT_GE(idle, 1U);
 }
 
 std::string error_of(const Result<std::vector<Output>>& outputs) { return outputs ? "" : outputs.error().message; }
@@ -308,180 +255,9 @@ TEST(Outputs, AreBounded) {
   EXPECT_FALSE(box->collect({"**/deepest"}, {}));
 }
 
-// Everything on this machine that carries the state directory's mark.
-std::string traces(const std::filesystem::path& state_directory) {
-  std::string found;
-  for (const char* file : {"/proc/self/mountinfo", "/proc/1/mountinfo"}) {
-    std::istringstream lines(read_text(file, 16 * kMiB));
-    for (std::string line; std::getline(lines, line);) {
-      if (line.contains("/boxes/") || line.contains(state_directory.string())) found += line + "\n";
-    }
-  }
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(state_directory, error)) {
-    if (entry.path().filename() != "lock" && !std::filesystem::is_empty(entry.path(), error))
-      found += entry.path().string() + "\n";
-  }
-  return found;
-}
-
-bool someone_runs(const std::string& argument) {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
-    if (read_text(entry.path() / "cmdline").contains(argument)) return true;
-  }
-  return false;
-}
-
-TEST(Leftovers, NoneAfterwards) {
-  std::set<std::string> before = hearth_groups();
-  TestHost host;
-  host.shell("echo x > f; sleep 987654 & exit 0");
-  EXPECT_EQ(traces(host.directory() / "state"), "");
-  {
-    std::unique_ptr<Sandbox> box = host.prepare();
-    Running running(*box, {.argv = {"/bin/sleep", "987654"}});
-    box.reset();
-  }
-  EXPECT_EQ(traces(host.directory() / "state"), "");
-  EXPECT_FALSE(someone_runs("987654"));
-  host.close();
-  std::set<std::string> after = hearth_groups();
-  for (const std::string& group : before) after.erase(group);
-  // Others on this machine may run their own.
-  for (const std::string& group : after)
-    EXPECT_FALSE(group.ends_with("/test-1") || group.ends_with("/test-2")) << group;
-}
-
-// Opens a Host in a child process and runs `body` there; the child's exit code.
-int in_child(const std::function<int()>& body) {
-  pid_t pid = ::fork();
-  if (pid == 0) ::_exit(body());
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-TEST(Leftovers, NoneAfterTheProcessWasKilled) {
-  TemporaryDirectory directory;
-  std::filesystem::path state = directory.path() / "state";
-  int ready[2];
-  ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
-  pid_t pid = ::fork();
-  if (pid == 0) {
-    auto host = Host::open({.state_directory = state, .cpu_weight = 100});
-    if (!host) ::_exit(1);
-    auto box = (*host)->prepare("doomed", small_limits(), {});
-    if (!box) ::_exit(2);
-    Running running(**box, {.argv = {"/bin/sh", "-c", "echo x > f; setsid sleep 876543 & echo up; sleep 876543"}});
-    running.wait_for_output("up");
-    static_cast<void>(::write(ready[1], "!", 1));
-    ::pause();
-    ::_exit(3);
-  }
-  char byte = 0;
-  ::close(ready[1]);
-  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
-  ::close(ready[0]);
-  ASSERT_TRUE(someone_runs("876543"));
-  ::kill(pid, SIGKILL);
-  ::waitpid(pid, nullptr, 0);
-  // The next process of the same directory sweeps, and works.
-  EXPECT_EQ(in_child([&] {
-              auto host = Host::open({.state_directory = state, .cpu_weight = 100});
-              if (!host) return 1;
-              if (someone_runs("876543")) return 2;
-              auto box = (*host)->prepare("doomed", small_limits(), {});
-              if (!box) return 3;
-              return Running(**box, {.argv = {"/bin/sh", "-c", "test ! -e f"}}).wait().exit.exit_code;
-            }),
-            0);
-  EXPECT_EQ(traces(state), "");
-}
-
-std::size_t count_of(const std::string& argument) {
-  std::size_t count = 0;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
-    if (read_text(entry.path() / "cmdline").contains(argument)) ++count;
-  }
-  return count;
-}
-
-// Nobody sweeps here: an armed sandbox ends by itself, and its program never runs.
-TEST(Leftovers, NoneOfAnArmedProgramAfterTheProcessWasKilled) {
-  TemporaryDirectory directory;
-  std::filesystem::path state = directory.path() / "state";
-  pid_t pid = ::fork();
-  if (pid == 0) {
-    auto host = Host::open({.state_directory = state, .cpu_weight = 100});
-    if (!host) ::_exit(1);
-    auto box = (*host)->prepare("doomed", small_limits(), {});
-    if (!box) ::_exit(1);
-    auto armed = (*box)->arm({.argv = {"/bin/sleep", "765432"}}, [](Stream, std::string_view) {}, [](const Exit&) {});
-    if (!armed) ::_exit(armed.error().code == Code::kUnimplemented ? 2 : 1);
-    ::pause();
-    ::_exit(3);
-  }
-  int status = 0;
-  // Bubblewrap and the sandbox's process 1, and no third: the program.
-  while (count_of("765432") < 2) {
-    if (::waitpid(pid, &status, WNOHANG) != 0) break;
-    ::usleep(10'000);
-  }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 2) GTEST_SKIP() << "processes cannot be counted here";
-  ::usleep(100'000);  // let bubblewrap come to its gate
-  EXPECT_EQ(count_of("765432"), 2U);
-  ::kill(pid, SIGKILL);
-  ::waitpid(pid, nullptr, 0);
-  for (int waited = 0; waited < 3'000 && count_of("765432") > 0; ++waited) ::usleep(10'000);
-  EXPECT_EQ(count_of("765432"), 0U);
-  EXPECT_EQ(in_child([&] { return Host::open({.state_directory = state, .cpu_weight = 100}) ? 0 : 1; }), 0);
-  EXPECT_EQ(traces(state), "");
-}
-
-TEST(OrdinaryUser, HasTheSameSandbox) {
-  if (::geteuid() != 0) GTEST_SKIP() << "all tests of this run are an ordinary user's";
-  TemporaryDirectory directory;
-  ASSERT_EQ(::chown(directory.path().c_str(), 12345, 12345), 0);
-  std::string report = directory.path() / "report";
-  int code = in_child([&] {
-    if (::setresgid(12345, 12345, 12345) != 0 || ::setresuid(12345, 12345, 12345) != 0) return 99;
-    ::prctl(PR_SET_DUMPABLE, 1);
-    auto host = Host::open({.state_directory = directory.path() / "state"});
-    if (!host) {
-      std::ofstream(report) << host.error().message;
-      return 98;
-    }
-    auto box = (*host)->prepare("mine", small_limits(), {});
-    if (!box) {
-      std::ofstream(report) << box.error().message;
-      return 97;
-    }
-    put(**box, "in", "input");
-    std::string blob = directory.path() / "blob";
-    std::ofstream(blob) << "blob";
-    Ran ran =
-        Running(**box,
-                {.argv = {"/bin/bash", "-c",
-                          "cat in big; touch /usr/x 2>/dev/null && echo usr; ls -d /home /tmp/hearth* 2>/dev/null;"
-                          "unshare -U true 2>/dev/null && echo userns; echo result > out; id -u"},
-                 .variables = {},
-                 .bound_files = {{.source = blob, .path = "big"}}})
-            .wait();
-    auto outputs = (*box)->collect({"*"}, {});
-    std::ofstream(report) << ran.out << ran.err << ran.exit.message << (outputs ? outputs->size() : 0)
-                          << traces(directory.path() / "state");
-    Limits tight = small_limits();
-    tight.memory_bytes = 64 * kMiB;
-    auto small = (*host)->prepare("small", tight, {});
-    Ran greedy = Running(**small, {.argv = {"/usr/bin/python3", "-c", "x = bytearray(300 << 20)"}}).wait();
-    return greedy.exit.exit_code != 0 ? 0 : 96;
-  });
-  std::string text = read_text(report);
-  EXPECT_EQ(code, 0) << text;
-  EXPECT_TRUE(text.starts_with("inputblob65534\n1")) << text;
-}
+const auto kLevels = testing::Values(Level::kFence, Level::kOci);
+INSTANTIATE_TEST_SUITE_P(Levels, Fence, kLevels, &AtLevel::name);
+INSTANTIATE_TEST_SUITE_P(Levels, GuestLimits, kLevels, &AtLevel::name);
 
 }  // namespace
 }  // namespace hearth::sandbox

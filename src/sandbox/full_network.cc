@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,14 +22,6 @@ constexpr int kNetworkFd = 3;
 constexpr int kOwnerFd = 4;
 
 std::string at_fd(int number) { return "/proc/self/fd/" + std::to_string(number); }
-
-Result<Fd> file_with(const std::string& text) {
-  Fd file(::memfd_create("hearth-rules", MFD_CLOEXEC));
-  bool done = file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-              ::lseek(file.get(), 0, SEEK_SET) == 0;
-  if (!done) return fail_errno(errno, "writing the guest's network rules");
-  return file;
-}
 
 }  // namespace
 
@@ -101,7 +92,7 @@ Result<void> FullNetwork::launch_tool(Launch& plan) {
 }
 
 Result<void> FullNetwork::load_rules() {
-  Result<Fd> rules = file_with(network_rules(refused_));
+  Result<Fd> rules = memory_file(network_rules(refused_));
   if (!rules) return std::unexpected(rules.error());
   Launch plan;
   plan.program = tools_.nft;

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "sandbox/cdi.h"
-#include "sandbox/testing.h"
+#include "sandbox/levels_testing.h"
 
 namespace hearth::sandbox {
 namespace {
@@ -188,8 +188,9 @@ TEST(Gpus, ABrokenSpecificationIsPassedOver) {
   EXPECT_EQ(pc.gpus().size(), 1U);
 }
 
-TEST(Gpus, AreShownToTheProgramTheyAreLentTo) {
-  TestHost host;
+class LentGpus : public HostAtLevel {};
+
+TEST_P(LentGpus, AreShownToTheProgramTheyAreLentTo) {
   const Gpu gpu{.name = "fake",
                 .device = "/dev/tty",
                 .device_nodes = {"/dev/tty"},
@@ -199,11 +200,13 @@ TEST(Gpus, AreShownToTheProgramTheyAreLentTo) {
   const std::string look =
       "echo $LD_LIBRARY_PATH $FAKE_DEVICES; /run/gpu/lib/libfake.so.1 && test -c /dev/tty && echo works;"
       "touch /run/gpu/x 2>/dev/null || echo read-only";
-  auto box = host.prepare();
+  auto box = host().prepare();
   Ran ran = Running(*box, {.argv = {"/bin/sh", "-c", look}, .gpus = {gpu, gpu}}).wait();
   EXPECT_EQ(ran.out, "/run/gpu/lib 0\nworks\nread-only\n") << ran.err << ran.exit.message;
-  EXPECT_EQ(host.shell("ls /run/gpu; echo $LD_LIBRARY_PATH").out, "\n");
+  EXPECT_EQ(host().shell("ls /run/gpu; echo $LD_LIBRARY_PATH").out, "\n");
 }
+
+INSTANTIATE_TEST_SUITE_P(Levels, LentGpus, testing::Values(Level::kFence, Level::kOci), &AtLevel::name);
 
 }  // namespace
 }  // namespace hearth::sandbox

@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 #include "sandbox/fd.h"
-#include "sandbox/testing.h"
+#include "sandbox/levels_testing.h"
 
 namespace hearth::sandbox {
 namespace {
@@ -76,11 +76,12 @@ try: os.mkdir("/run/x"); print("made")
 except OSError as e: print(e.strerror)
 )";
 
-TEST(GuestNetwork, HasItsProxyFromTheFirstInstruction) {
-  TestHost host;
+class GuestNetwork : public HostAtLevel {};
+
+TEST_P(GuestNetwork, HasItsProxyFromTheFirstInstruction) {
   Answerer answerer;
   for (int i = 0; i < 10; ++i) {
-    std::unique_ptr<Sandbox> box = host.prepare(small_limits(), answerer.network());
+    std::unique_ptr<Sandbox> box = host().prepare(small_limits(), answerer.network());
     Ran ran = Running(*box, {.argv = {"python3", "-c", kAsk}, .variables = {{"http_proxy", "mine"}}, .bound_files = {}})
                   .wait();
     EXPECT_EQ(ran.exit.exit_code, 0) << ran.err << ran.exit.message;
@@ -90,14 +91,13 @@ TEST(GuestNetwork, HasItsProxyFromTheFirstInstruction) {
   }
 }
 
-TEST(GuestNetwork, IsSeenByNoOtherGuest) {
-  TestHost host;
+TEST_P(GuestNetwork, IsSeenByNoOtherGuest) {
   Answerer answerer;
-  std::unique_ptr<Sandbox> with = host.prepare(small_limits(), answerer.network());
+  std::unique_ptr<Sandbox> with = host().prepare(small_limits(), answerer.network());
   Running running(*with, {.argv = {"/bin/sh", "-c", "echo up; sleep 60"}, .variables = {}, .bound_files = {}});
   running.wait_for_output("up");
   EXPECT_EQ(answerer.listeners(), 2U);
-  Ran ran = host.shell(
+  Ran ran = host().shell(
       "ls -A /run/hearth; (: </dev/tcp/127.0.0.1/3128) 2>&1 | grep -o refused | head -1; ls /networks 2>/dev/null; env "
       "| grep "
       "-ci "
@@ -105,18 +105,19 @@ TEST(GuestNetwork, IsSeenByNoOtherGuest) {
   EXPECT_EQ(ran.out, "refused\n0\n");
 }
 
-TEST(GuestNetwork, LeavesNothing) {
-  TestHost host;
+TEST_P(GuestNetwork, LeavesNothing) {
   Answerer answerer;
-  host.prepare(small_limits(), answerer.network()).reset();  // never started
-  std::unique_ptr<Sandbox> box = host.prepare(small_limits(), answerer.network());
+  host().prepare(small_limits(), answerer.network()).reset();  // never started
+  std::unique_ptr<Sandbox> box = host().prepare(small_limits(), answerer.network());
   Running running(*box, {.argv = {"/bin/sleep", "60"}, .variables = {}, .bound_files = {}});
   box->kill();
   running.wait();
   box.reset();
   // The same name again would find what was left.
-  EXPECT_TRUE(host->prepare("test-1", small_limits(), {.network = answerer.network()}));
+  EXPECT_TRUE(host()->prepare("test-1", small_limits(), {.level = GetParam(), .network = answerer.network()}));
 }
+
+INSTANTIATE_TEST_SUITE_P(Levels, GuestNetwork, testing::Values(Level::kFence, Level::kOci), &AtLevel::name);
 
 }  // namespace
 }  // namespace hearth::sandbox

@@ -14,6 +14,7 @@
 #include "sandbox/fence/fence.h"
 #include "sandbox/levels.h"
 #include "sandbox/microvm/microvm.h"
+#include "sandbox/oci/oci.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/swap.h"
 #include "sandbox/traces.h"
@@ -42,13 +43,14 @@ bool is_name(const std::string& name) {
 
 class HostOfBoxes final : public Host {
  public:
-  HostOfBoxes(Shared shared, Fd lock, std::filesystem::path state_directory)
-      : lock_(std::move(lock)), shared_(std::move(shared)), vault_directory_(state_directory / "vault") {}
+  HostOfBoxes(Shared shared, Oci& oci, Fd lock, const std::filesystem::path& state_directory)
+      : lock_(std::move(lock)), shared_(std::move(shared)), vault_directory_(state_directory / "vault"), oci_(oci) {}
   ~HostOfBoxes() override;
 
   Result<std::unique_ptr<Sandbox>> prepare(const std::string& name, const Limits& limits, const Setup& setup) override;
   Result<std::filesystem::path> memory_directory(std::uint64_t bytes) override;
   Result<std::filesystem::path> encrypted_directory() override;
+  void use_oci_runtime(const std::string& command) override;
   std::vector<LevelReport> levels() override;
   std::vector<Check> self_test() override { return run_self_test(*this, shared_); }
   std::vector<std::string> traces(const std::string& name) const override { return find_traces(shared_, name); }
@@ -63,8 +65,9 @@ class HostOfBoxes final : public Host {
   std::unique_ptr<Mount> memory_;  // nullptr: nobody asked for it
   std::filesystem::path vault_directory_;
   std::unique_ptr<Vault> vault_;  // the same
-  std::once_flag levels_tried_;
-  std::vector<LevelReport> levels_;
+  Oci& oci_;                      // one of the launchers
+  std::mutex trying_;
+  std::vector<LevelReport> levels_;  // guarded by trying_; empty: not tried yet
 };
 
 std::string HostOfBoxes::swap_risk() const {
@@ -123,8 +126,14 @@ Result<std::filesystem::path> HostOfBoxes::encrypted_directory() {
   return vault_->where();
 }
 
+void HostOfBoxes::use_oci_runtime(const std::string& command) {
+  std::lock_guard lock(trying_);
+  if (oci_.use(command)) levels_.clear();
+}
+
 std::vector<LevelReport> HostOfBoxes::levels() {
-  std::call_once(levels_tried_, [this] { levels_ = try_levels(*this, shared_); });
+  std::lock_guard lock(trying_);
+  if (levels_.empty()) levels_ = try_levels(*this, shared_);
   return levels_;
 }
 
@@ -148,7 +157,7 @@ Result<void> fill_place(const std::string& place) {
   Result<void> done = mount_tmpfs(place, {.bytes = kPlaceBytes, .files = 100'000, .mode = 0711, .owner = self});
   if (!done) return done;
   done = build_root(place + "/root");
-  if (done) done = write_filter(place + "/filter");
+  if (done) done = write_filter(place + "/filter", Caller::kProgram);
   for (const char* name : {"/boxes", "/networks", "/shown"}) {
     std::string directory = place + name;
     if (done && (::mkdir(directory.c_str(), 0711) != 0 || ::chmod(directory.c_str(), 0711) != 0)) {
@@ -184,6 +193,9 @@ Result<std::unique_ptr<Host>> Host::open(const Options& options) {
   // Process 1 of a sandbox outlives bubblewrap by a moment; as our child it stays known until it is waited for.
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return fail_errno(errno, "becoming a subreaper");
   shared.launchers.emplace(Level::kFence, std::make_unique<Fence>(shared.bubblewrap));
+  auto oci = std::make_unique<Oci>(shared.bubblewrap, shared.place);
+  Oci& plug = *oci;
+  shared.launchers.emplace(Level::kOci, std::move(oci));
   shared.launchers.emplace(Level::kMicroVm, std::make_unique<MicroVm>(MicroVm::World{.bubblewrap = shared.bubblewrap,
                                                                                      .place = shared.place,
                                                                                      .state_directory = state_directory,
@@ -191,7 +203,7 @@ Result<std::unique_ptr<Host>> Host::open(const Options& options) {
   shared.reactor = std::make_unique<Reactor>();
   std::error_code error;
   std::filesystem::remove_all(state_directory / "vault", error);  // whose key is gone
-  return std::make_unique<HostOfBoxes>(std::move(shared), std::move(*lock), state_directory);
+  return std::make_unique<HostOfBoxes>(std::move(shared), plug, std::move(*lock), state_directory);
 }
 
 }  // namespace hearth::sandbox

@@ -15,13 +15,15 @@
 
 namespace hearth::sandbox {
 
+using ResourceLimits = std::vector<std::pair<int, rlimit>>;
+
 struct Launch {
   std::string program;             // absolute
   std::vector<std::string> argv;   // with argv[0]
   std::vector<Fd> files;           // become descriptors 0, 1, 2...; nothing else stays open
   std::vector<Fd> cgroup_entries;  // written to by the process, unless it could be made in
   Fd birthplace;                   // the directory of a group of version 2; may be none
-  std::vector<std::pair<int, rlimit>> limits;
+  ResourceLimits limits;
   GuestUser user;
   int network = -1;        // a network namespace to enter first, with the right to administer it; -1: stay
   bool may_mount = false;  // in the namespaces of this process; and it is no guest, so the kernel ends others first

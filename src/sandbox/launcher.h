@@ -16,6 +16,7 @@
 
 #include "base/result.h"
 #include "sandbox/fd.h"
+#include "sandbox/launch.h"
 #include "sandbox/listener.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/working_directory.h"
@@ -26,6 +27,7 @@ namespace hearth::sandbox {
 struct LaunchOrder {
   const Command& command;
   const Limits& limits;
+  const ResourceLimits& resource_limits;  // those that bubblewrap starts with
   const Setup& setup;
   const std::string& root;       // a directory: what the guest is to see as /
   const std::string& workspace;  // a directory to show at /workspace; empty: none
@@ -38,6 +40,7 @@ struct Bubble {
   std::string options;            // each ended by a NUL, as --args reads them
   std::vector<std::string> argv;  // what it runs
   std::vector<Fd> files;          // the program's descriptors from kFirstFreeFd (bwrap.h) on
+  std::string filter;             // the system calls of what it runs, see seccomp.h; empty: a guest's
   gid_t group = 0;                // one that the program needs besides the guests' own; 0: none
   std::unique_ptr<Listener> listener;
 };

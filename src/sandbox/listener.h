@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "sandbox/sandbox.h"
@@ -30,5 +31,11 @@ class Listener {
 
 // Fills the exit of a program that ended with a code as a shell counts it.
 void fill_exit(int exit_code, Exit& exit);
+
+// The sentence for a person about a program that could not be executed.
+std::string explain_not_started(const std::string& program, int error);
+
+// A line from elsewhere within a sentence: at most 300 bytes, without control characters.
+std::string quotable(std::string_view line);
 
 }  // namespace hearth::sandbox

@@ -20,7 +20,8 @@ namespace hearth::sandbox {
 namespace {
 
 constexpr uid_t kNobody = 65534;
-constexpr std::array kMountPoints = {"/proc", "/dev", "/tmp", "/job", "/run", "/run/gpu", "/run/hearth", "/workspace"};
+constexpr std::array kMountPoints = {"/proc", "/sys",     "/dev",        "/tmp",      "/job",
+                                     "/run",  "/run/gpu", "/run/hearth", "/workspace"};
 
 int count_threads() {
   std::string status = read_text("/proc/self/status");
@@ -82,14 +83,6 @@ Result<void> copy_entry(const std::filesystem::path& from, const std::filesystem
     std::filesystem::permissions(to, std::filesystem::perms(0444), error);
   }
   if (error == std::errc::no_space_on_device) return fail(Code::kResourceExhausted, from.string() + " is too large");
-  return {};
-}
-
-Result<void> make_file(const std::string& path, std::string_view text) {
-  Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
-  if (!file || ::write(file.get(), text.data(), text.size()) < 0 || ::fchmod(file.get(), 0444) != 0) {
-    return fail_errno(errno, "writing " + path);
-  }
   return {};
 }
 

@@ -3,6 +3,8 @@
 //   PLACE                 a tmpfs that only this process sees; it vanishes with the process
 //   PLACE/root            what a guest sees as /: the host's /usr, a few files of /etc, mount points
 //   PLACE/filter          the system call filter
+//   PLACE/oci             what the level of that name shows: process 1 of a container, the runtimes' filter
+//   PLACE/microvm         and the microVMs' kernel and first files
 //   PLACE/networks/NAME   the UNIX socket of one sandbox's proxy, see guest_network.h
 //   PLACE/boxes/NAME      a tmpfs of its own: one sandbox's working directory
 //   PLACE/memory          a tmpfs of its own: what guests are shown in place, see Host::memory_directory()

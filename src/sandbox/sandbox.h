@@ -30,8 +30,8 @@ namespace hearth::sandbox {
 
 // Rungs of a ladder: the higher, the less of the owner's PC a hostile program could reach.
 //   kFence    bubblewrap with every namespace, an allow-list of system calls, no capabilities, cgroup limits
-//   kOci      an OCI runtime of the owner's choice (crun, runsc, kata, krun...)
-//   kMicroVm  a kernel of its own, in a virtual machine whose monitor runs in the fence
+//   kOci      a container by an OCI runtime of the owner's choice (crun, runsc, krun...), which decides what it is
+//   worth kMicroVm  a kernel of its own, in a virtual machine whose monitor runs in the fence
 enum class Level : std::uint8_t { kFence = 1, kOci = 2, kMicroVm = 3 };
 
 std::string_view name_of(Level level);  // "fence", "oci", "microvm"
@@ -217,6 +217,11 @@ class Host {
 
   // Really starts one sandbox and looks around in it.
   virtual std::vector<Check> self_test() = 0;
+
+  // Level kOci: the runtime that sandboxes start with from now on, by name or path, with arguments of its own after
+  // blanks; empty: crun. What is wrong with it is told by prepare() and levels(), which then tries it. Blocks while
+  // levels() does.
+  virtual void use_oci_runtime(const std::string& command) = 0;
 
   // Really starts a sandbox at each level, from the lowest, once; later calls repeat what was found. A node offers what
   // passed and nothing else.

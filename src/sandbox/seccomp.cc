@@ -12,6 +12,7 @@
 #include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 namespace hearth::sandbox {
 namespace {
@@ -71,6 +72,31 @@ constexpr const char* kAllowed[] = {
     "getcpu", "getrandom", "sysinfo", "uname", "io_cancel", "io_destroy", "io_getevents", "io_pgetevents",
     "io_pgetevents_time64", "io_setup", "io_submit"};
 
+// Besides, for an OCI runtime.
+constexpr const char* kAllowedToRuntimes[] = {"chroot",
+                                              "clone",
+                                              "fsconfig",
+                                              "fsmount",
+                                              "fsopen",
+                                              "fspick",
+                                              "mount",
+                                              "mount_setattr",
+                                              "move_mount",
+                                              "open_tree",
+                                              "pivot_root",
+                                              "process_vm_readv",
+                                              "process_vm_writev",
+                                              "ptrace",
+                                              "setdomainname",
+                                              "sethostname",
+                                              "setns",
+                                              "umount",
+                                              "umount2",
+                                              "unshare"};
+
+// Said not to exist to a runtime, which would make a keyring for the container and does without.
+constexpr const char* kAbsentToRuntimes[] = {"add_key", "keyctl", "request_key"};
+
 // Said not to exist: libraries that try them have another way.
 constexpr const char* kAbsent[] = {"clone3", "io_uring_setup", "io_uring_enter", "io_uring_register"};
 
@@ -126,10 +152,18 @@ scmp_arg_cmp masked(unsigned argument, std::uint64_t mask, std::uint64_t value) 
   return {.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
 }
 
-void add_conditional_rules(Filter& filter) {
-  // A process or thread of the same namespaces.
-  filter.rule(SCMP_ACT_ALLOW, "clone", masked(0, kNamespaceFlags, 0));
+void allow_to(Caller caller, Filter& filter) {
+  for (const char* name : kAllowed) filter.rule(SCMP_ACT_ALLOW, name);
+  if (caller == Caller::kRuntime) {
+    for (const char* name : kAllowedToRuntimes) filter.rule(SCMP_ACT_ALLOW, name);
+    for (const char* name : kAbsentToRuntimes) filter.rule(SCMP_ACT_ERRNO(ENOSYS), name);
+  } else {
+    // A process or thread of the same namespaces.
+    filter.rule(SCMP_ACT_ALLOW, "clone", masked(0, kNamespaceFlags, 0));
+  }
+}
 
+void add_conditional_rules(Filter& filter) {
   for (int family : {AF_UNIX, AF_INET, AF_INET6}) {
     filter.rule(SCMP_ACT_ALLOW, "socket", equals(0, static_cast<std::uint64_t>(family)));
   }
@@ -177,17 +211,18 @@ void allow_ioctls(Filter& filter) {
 
 }  // namespace
 
-Result<void> write_filter(const std::string& path) {
+Result<void> write_filter(const std::string& path, Caller caller) {
   Filter filter;
   if (!filter.ok()) return fail(Code::kInternal, "libseccomp could not be set up");
   filter.attribute(SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a tree: a call passes about ten comparisons, not hundreds
-  for (const char* name : kAllowed) filter.rule(SCMP_ACT_ALLOW, name);
+  allow_to(caller, filter);
   for (const char* name : kAbsent) filter.rule(SCMP_ACT_ERRNO(ENOSYS), name);
   add_conditional_rules(filter);
   allow_ioctls(filter);
   for (int number = kFirstUnknown; number <= kLastUnknown; ++number) filter.absent_if_unknown(number);
   Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
-  if (!file) return fail_errno(errno, "writing the system call filter");
+  // Whatever the umask: process 1 of a container reads it as the guests' user.
+  if (!file || ::fchmod(file.get(), 0444) != 0) return fail_errno(errno, "writing the system call filter");
   filter.write_to(file.get());
   if (!filter.ok()) return fail_errno(filter.error(), "building the system call filter");
   return {};

@@ -2,12 +2,20 @@
 // list, and io_uring and clone3, are said not to exist (ENOSYS), so that libraries fall back to what they used before.
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "base/result.h"
 #include "sandbox/fd.h"
 
 namespace hearth::sandbox {
 
+enum class Caller : std::uint8_t {
+  kProgram,  // a guest's
+  kRuntime,  // an OCI runtime, which sets up what a guest's program may not: it mounts, makes namespaces, traces
+};
+
 // The filter as a BPF program, as bubblewrap's --seccomp reads it, written to a new file. Errors: kInternal.
-Result<void> write_filter(const std::string& path);
+Result<void> write_filter(const std::string& path, Caller caller);
 
 }  // namespace hearth::sandbox

@@ -2,15 +2,16 @@
 // the same options, user and filter. Prints one line of JSON: medians of both, taken in turn, then the rates of so many
 // loops at once.
 //
-//   hearth_sandbox_start_bench DIRECTORY [COUNT] [LOOPS]
+//   hearth_sandbox_start_bench DIRECTORY [COUNT] [LOOPS] [LEVEL]
 //
-// DIRECTORY is made, holds the Host's state, and is removed.
+// DIRECTORY is made, holds the Host's state, and is removed. LEVEL: fence (standard) or oci.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <future>
 #include <numeric>
+#include <optional>
 #include <thread>
 
 #include <fcntl.h>
@@ -65,9 +66,9 @@ struct Steps {
   std::vector<double> destroy;
 };
 
-void run_sandboxed(Host& host, const std::string& name, Steps* steps = nullptr) {
+void run_sandboxed(Host& host, const std::string& name, Level level, Steps* steps = nullptr) {
   const double begin = seconds();
-  std::unique_ptr<Sandbox> box = expect(host.prepare(name, kLimits, {}));
+  std::unique_ptr<Sandbox> box = expect(host.prepare(name, kLimits, {.level = level}));
   const double prepared = seconds();
   std::promise<Exit> ended;
   expect(box->start(
@@ -146,7 +147,7 @@ double rate(std::size_t count, std::size_t loops, const std::function<void(std::
   return static_cast<double>(count) / (seconds() - begin);
 }
 
-void measure(const std::filesystem::path& directory, std::size_t count, std::size_t loops) {
+void measure(const std::filesystem::path& directory, std::size_t count, std::size_t loops, Level level) {
   const std::unique_ptr<Host> host = expect(Host::open({.state_directory = directory, .cpu_weight = 100}));
   const Bubblewrap bubblewrap = expect(find_bubblewrap("bwrap"));
   const std::unique_ptr<Sandbox> place_holder = expect(host->prepare("bare", kLimits, {}));
@@ -157,19 +158,21 @@ void measure(const std::filesystem::path& directory, std::size_t count, std::siz
   Series bares;
   Steps steps;
   for (std::size_t i = 0; i < count; ++i) {
-    ours.take([&] { run_sandboxed(*host, "turn-" + std::to_string(i), &steps); });
+    ours.take([&] { run_sandboxed(*host, "turn-" + std::to_string(i), level, &steps); });
     bares.take([&] { bare.run(); });
   }
-  const double our_rate = rate(count, loops, [&](std::size_t i) { run_sandboxed(*host, "loop-" + std::to_string(i)); });
+  const double our_rate =
+      rate(count, loops, [&](std::size_t i) { run_sandboxed(*host, "loop-" + std::to_string(i), level); });
   const double bare_rate = rate(count, loops, [&](std::size_t) { bare.run(); });
   wait_for_orphans();
   std::printf(
-      "{\"benchmark\": \"sandbox/start\", \"count\": %zu, \"loops\": %zu, \"sandbox_us\": %.0f, \"bwrap_us\": %.0f, "
+      "{\"benchmark\": \"sandbox/start\", \"level\": \"%s\", \"count\": %zu, \"loops\": %zu, \"sandbox_us\": %.0f, "
+      "\"bwrap_us\": %.0f, "
       "\"ratio\": %.2f, \"prepare_us\": %.0f, \"run_us\": %.0f, \"destroy_us\": %.0f, \"sandbox_cpu_us\": %.0f, "
       "\"bwrap_cpu_us\": %.0f, \"sandboxes_per_second\": %.0f, \"bwraps_per_second\": %.0f}\n",
-      count, loops, ours.wall_micros(), bares.wall_micros(), ours.wall_micros() / bares.wall_micros(),
-      median_micros(steps.prepare), median_micros(steps.run), median_micros(steps.destroy), ours.cpu_micros(),
-      bares.cpu_micros(), our_rate, bare_rate);
+      std::string(name_of(level)).c_str(), count, loops, ours.wall_micros(), bares.wall_micros(),
+      ours.wall_micros() / bares.wall_micros(), median_micros(steps.prepare), median_micros(steps.run),
+      median_micros(steps.destroy), ours.cpu_micros(), bares.cpu_micros(), our_rate, bare_rate);
 }
 
 }  // namespace
@@ -177,16 +180,17 @@ void measure(const std::filesystem::path& directory, std::size_t count, std::siz
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fputs("usage: hearth_sandbox_start_bench DIRECTORY [COUNT] [LOOPS]\n", stderr);
+    std::fputs("usage: hearth_sandbox_start_bench DIRECTORY [COUNT] [LOOPS] [LEVEL]\n", stderr);
     return 2;
   }
   const std::filesystem::path directory = argv[1];
   const std::size_t count = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 200;
   const std::size_t loops = argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 2;
-  if (count == 0 || loops == 0) {
-    std::fputs("error: COUNT and LOOPS are at least 1\n", stderr);
+  const std::optional<hearth::sandbox::Level> level = hearth::sandbox::level_named(argc > 4 ? argv[4] : "fence");
+  if (count == 0 || loops == 0 || !level) {
+    std::fputs("error: COUNT and LOOPS are at least 1, LEVEL is fence or oci\n", stderr);
     return 2;
   }
-  hearth::sandbox::measure(directory, count, loops);
+  hearth::sandbox::measure(directory, count, loops, *level);
   std::filesystem::remove_all(directory);
 }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -90,6 +91,18 @@ class Running {
   Ran ran_;
   int exits_ = 0;
 };
+
+// The control groups of all Hearths of this machine.
+inline std::set<std::string> hearth_groups() {
+  std::set<std::string> found;
+  std::error_code error;
+  using Walk = std::filesystem::recursive_directory_iterator;
+  for (Walk at("/sys/fs/cgroup", std::filesystem::directory_options::skip_permission_denied, error), end; at != end;
+       at.increment(error)) {
+    if (at->path().filename().string().starts_with("hearth-")) found.insert(at->path());
+  }
+  return found;
+}
 
 // Small, so that a test which goes wrong hurts nobody.
 inline Limits small_limits() {

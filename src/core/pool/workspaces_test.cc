@@ -14,12 +14,13 @@ class PoolWorkspaces : public testing::Test {
                const Resources& needs = cores(1), DeviceId owner = kAnn, std::vector<JobId> after = {}) {
     const JobId id{++world_.last_job};
     world_.submitted = world_.pool.on_submit(
-        {id, owner, tasks, needs, 0, std::move(after), {.workspace_bytes = bytes}, workspace}, world_.now);
+        {id, owner, tasks, needs, 0, std::move(after), Admission().with_workspaces(bytes), workspace}, world_.now);
     world_.settle();
     return id;
   }
   void join(NodeId node, std::uint32_t count, std::uint64_t bytes, std::vector<AttemptId> held = {}) {
-    world_.pool.on_node_hello(node, {cores(count), false, std::move(held), {.workspace_bytes = bytes}}, world_.now);
+    world_.pool.on_node_hello(node, {cores(count), false, std::move(held), Admission().with_workspaces(bytes)},
+                              world_.now);
     world_.settle();
   }
   NodeId place_of(JobId job) { return world_.pool.node_of(world_.first_of(job).task).value_or(NodeId{}); }
@@ -142,7 +143,7 @@ TEST_F(PoolWorkspaces, OnlyWhereTheOwnerAdmitsWorkspaces) {
   join(kFirst, 4, 0);
   const JobId job = submit("x");
   EXPECT_EQ(why(job).cause, Cause::kNotAdmitted);
-  world_.pool.on_offer(kFirst, {cores(4), {.workspace_bytes = kGiB}}, false, world_.now);
+  world_.pool.on_offer(kFirst, {cores(4), Admission().with_workspaces(kGiB)}, false, world_.now);
   world_.settle();
   EXPECT_EQ(world_.view(job).running, 1U);
   world_.finish(world_.first_of(job));
@@ -187,7 +188,7 @@ TEST_F(PoolWorkspaces, WhatNobodyKnowsOfIsWiped) {
   world_.finish(world_.first_of(submit("x")));
   world_.all.clear();
   const std::vector<WorkspaceId> there{{kAnn, "x"}, {kBob, "x"}};
-  world_.pool.on_node_hello(kFirst, {cores(1), false, {}, {.workspace_bytes = kGiB}, there}, world_.now);
+  world_.pool.on_node_hello(kFirst, {cores(1), false, {}, Admission().with_workspaces(kGiB), there}, world_.now);
   world_.settle();
   ASSERT_EQ(world_.of<WipeWorkspaceSend>().size(), 1U);
   EXPECT_EQ(world_.of<WipeWorkspaceSend>()[0].id.owner, kBob);
@@ -218,7 +219,7 @@ TEST_F(PoolWorkspaces, GoWithTheirNodeAndAreMadeAnew) {
 TEST_F(PoolWorkspaces, AreTakenUpAfterARestart) {
   world_.pool.restore_workspace({{kAnn, "x"}, kFirst, kGiB, false});
   world_.pool.restore_workspace({{kAnn, "gone"}, kFirst, kGiB, true});
-  const JobRequest request{{1}, kAnn, 2, cores(1), 0, {}, {.workspace_bytes = kSmall}, "x"};
+  const JobRequest request{{1}, kAnn, 2, cores(1), 0, {}, Admission().with_workspaces(kSmall), "x"};
   world_.pool.restore_job(request, JobState::kRunning, {{0, TaskState::kLeased, 1, 1, 0, kFirst}}, world_.now);
   JobRequest later = request;
   later.id = {2};

@@ -1,6 +1,8 @@
 #include "sandbox/fence/fence.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <utility>
 
 #include "sandbox/guest_network.h"
 
@@ -10,15 +12,8 @@ namespace {
 constexpr std::size_t kPieceBytes = 64 << 10;
 constexpr std::size_t kMaxComplaintBytes = 4096;
 constexpr std::string_view kComplaint = "bwrap: ";
-constexpr int kLastSignal = 64;
 
 }  // namespace
-
-void fill_exit(int exit_code, Exit& exit) {
-  exit.started = true;
-  exit.exit_code = exit_code;
-  exit.signalled = exit_code > 128 && exit_code <= 128 + kLastSignal;
-}
 
 std::string explain_complaint(std::string_view said, bool kill_wanted) {
   if (said.starts_with(kComplaint)) said.remove_prefix(kComplaint.size());
@@ -26,14 +21,10 @@ std::string explain_complaint(std::string_view said, bool kill_wanted) {
   constexpr std::string_view kExec = "execvp ";
   constexpr std::string_view kAbsent = ": No such file or directory";
   constexpr std::string_view kForbidden = ": Permission denied";
-  if (said.starts_with(kExec) && said.ends_with(kAbsent)) {
-    std::string name(said.substr(kExec.size(), said.size() - kExec.size() - kAbsent.size()));
-    return "the program '" + name + "' was not found " +
-           (name.contains('/') ? "in the sandbox, or its interpreter was not" : "in PATH");
-  }
-  if (said.starts_with(kExec) && said.ends_with(kForbidden)) {
-    std::string name(said.substr(kExec.size(), said.size() - kExec.size() - kForbidden.size()));
-    return "the program '" + name + "' is not executable";
+  for (const auto& [reason, error] : {std::pair(kAbsent, ENOENT), std::pair(kForbidden, EACCES)}) {
+    if (!said.starts_with(kExec) || !said.ends_with(reason)) continue;
+    return explain_not_started(std::string(said.substr(kExec.size(), said.size() - kExec.size() - reason.size())),
+                               error);
   }
   if (said.starts_with(kExec)) return "the program could not be started: " + std::string(said.substr(kExec.size()));
   if (!said.empty()) return "bubblewrap could not set up the sandbox: " + std::string(said);

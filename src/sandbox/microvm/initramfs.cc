@@ -8,21 +8,11 @@
 
 #include <sys/stat.h>
 
+#include "sandbox/embed.h"
 #include "sandbox/fd.h"
 
 // The program that init/init.cc became.
-asm(".section .rodata\n"
-    ".balign 16\n"
-    ".global hearth_init_begin\n"
-    "hearth_init_begin:\n"
-    ".incbin \"" HEARTH_INIT_PROGRAM
-    "\"\n"
-    ".global hearth_init_end\n"
-    "hearth_init_end:\n"
-    ".byte 0\n"
-    ".text\n");
-extern "C" const char hearth_init_begin[];
-extern "C" const char hearth_init_end[];
+HEARTH_EMBED(hearth_microvm_init, HEARTH_MICROVM_INIT);
 
 namespace hearth::sandbox {
 namespace {
@@ -141,8 +131,7 @@ Result<std::string> build_initramfs(const Kernel& kernel) {
   for (const char* name : kNeeded) modules.take(name);
   for (const char* name : kWelcome) modules.take(name);
   Archive archive;
-  archive.add("init", S_IFREG | 0755,
-              {hearth_init_begin, static_cast<std::size_t>(hearth_init_end - hearth_init_begin)});
+  archive.add("init", S_IFREG | 0755, HEARTH_EMBEDDED(hearth_microvm_init));
   modules.pack(archive);
   return archive.finish();
 }

@@ -98,9 +98,7 @@ std::string MachineListener::last_words() const {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
   std::size_t ours = text.rfind(kOurLine);
   std::size_t from = ours != std::string_view::npos ? ours + kOurLine.size() : text.rfind('\n') + 1;
-  std::string line(text.substr(from, std::min<std::size_t>(text.find('\n', from) - from, 300)));
-  while (line.ends_with('\r')) line.pop_back();
-  for (char& c : line) c = c < 0x20 || c == 0x7F ? ' ' : c;
+  const std::string line = quotable(text.substr(from, text.find('\n', from) - from));
   return line.empty() ? "it ended without a word" : line;
 }
 

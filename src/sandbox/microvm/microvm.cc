@@ -27,17 +27,6 @@ constexpr int kImageFd = kFirstFreeFd;
 constexpr int kParcelFd = kFirstFreeFd + 1;
 constexpr int kScratchFd = kFirstFreeFd + 2;
 
-Result<void> write_file(const std::string& path, std::string_view content) {
-  Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
-  while (file && !content.empty()) {
-    ssize_t count = ::write(file.get(), content.data(), content.size());
-    if (count < 0) return fail_errno(errno, "writing " + path);
-    content.remove_prefix(static_cast<std::size_t>(count));
-  }
-  if (!file || ::fchmod(file.get(), 0444) != 0) return fail_errno(errno, "writing " + path);
-  return {};
-}
-
 // On the owner's disk, but without a name there: it goes with its last descriptor, whatever happens.
 Result<Fd> make_scratch(const std::filesystem::path& directory, std::uint64_t bytes) {
   Fd file(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
@@ -74,9 +63,9 @@ Result<void> MicroVm::install() {
     return fail_errno(errno, "making " + folder);
   }
   constexpr std::size_t kMaxKernelBytes = 32 << 20;
-  Result<void> done = write_file(folder + "/kernel", read_text(kernel->image, kMaxKernelBytes));
-  if (done) done = write_file(folder + "/initramfs", *initramfs);
-  if (done) done = write_file(empty_image(), std::string(4096, '\0'));
+  Result<void> done = make_file(folder + "/kernel", read_text(kernel->image, kMaxKernelBytes));
+  if (done) done = make_file(folder + "/initramfs", *initramfs);
+  if (done) done = make_file(empty_image(), std::string(4096, '\0'));
   return done;
 }
 
@@ -143,8 +132,7 @@ Result<Bubble> MicroVm::enclose(const LaunchOrder& order) const {
   Layout layout{.root = world_.place + "/root", .working_directory = world_.place + "/microvm"};
   if (!world_.options.insecure_tcg_for_tests) layout.devices = {kKvm};
   bubble.options = bubblewrap_options(world_.bubblewrap, layout, limits, Command{});
-  using namespace std::string_view_literals;
-  bubble.options += "--remount-ro\0/job\0"sv;
+  add_options(bubble.options, {"--remount-ro", "/job"});
   bubble.argv = arguments(order);
 
   Fd image(::open(order.setup.image.c_str(), O_RDONLY | O_CLOEXEC));

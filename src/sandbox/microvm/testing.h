@@ -40,7 +40,8 @@ inline std::filesystem::path make_image(const std::filesystem::path& directory) 
   std::filesystem::create_directories(root / "etc");
   std::filesystem::copy_file("/bin/busybox", root / "usr/bin/busybox");
   std::filesystem::create_directory_symlink("usr/bin", root / "bin");
-  for (const char* name : {"sh", "cat", "ls", "id", "mkdir", "rm", "touch", "mount", "sleep", "grep", "seq"}) {
+  for (const char* name : {"cat",   "chmod", "cp",  "echo",   "env", "grep",  "head",  "id", "ls",   "mkdir",
+                           "mount", "rm",    "seq", "setsid", "sh",  "sleep", "touch", "tr", "true", "wc"}) {
     std::filesystem::create_symlink("busybox", root / "usr/bin" / name);
   }
   std::filesystem::path image = directory / "image.squashfs";

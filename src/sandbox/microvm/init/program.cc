@@ -1,6 +1,5 @@
 #include "sandbox/microvm/init/program.h"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -8,14 +7,13 @@
 
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sandbox/apply_filter.h"
 #include "sandbox/fd.h"
 #include "sandbox/microvm/init/machine.h"
 
@@ -33,13 +31,6 @@ bool drop_privileges() {
   for (int capability = 0; ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;) ++capability;
   return ::setgroups(0, nullptr) == 0 && ::setresgid(kGuest, kGuest, kGuest) == 0 &&
          ::setresuid(kGuest, kGuest, kGuest) == 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-}
-
-bool apply_filter(const std::string& bpf) {
-  std::vector<sock_filter> code(bpf.size() / sizeof(sock_filter));
-  std::copy_n(bpf.data(), code.size() * sizeof(sock_filter), reinterpret_cast<char*>(code.data()));
-  sock_fprog filter{.len = static_cast<unsigned short>(code.size()), .filter = code.data()};
-  return !code.empty() && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0;
 }
 
 // In the child: becomes the program, or tells why not.
