@@ -190,9 +190,8 @@ TEST(Host, HasOneDirectoryInMemoryWhichEndsWithIt) {
                 .wait();
   EXPECT_EQ(ran.out, "in memory") << ran.err;
   box.reset();
-  const std::filesystem::path kept = *directory;
   host.close();
-  EXPECT_FALSE(std::filesystem::exists(kept));
+  EXPECT_FALSE(std::filesystem::exists(*directory));
 }
 
 TEST(Host, IsOpenedOncePerDirectory) {

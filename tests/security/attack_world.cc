@@ -13,6 +13,7 @@
 #include <sys/random.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -73,7 +74,7 @@ AttackWorld::AttackWorld(const std::filesystem::path& directory)
   std::filesystem::create_directories(directory_);
   // That these are only root's is not what keeps guests out.
   for (const std::filesystem::path& path : {directory, directory_}) {
-    std::filesystem::permissions(path, std::filesystem::perms(0755));
+    CHECK(::chmod(path.c_str(), 0755) == 0);
   }
   const std::filesystem::path secret = directory_ / "secret";
   write_text(secret, mark_);
@@ -120,7 +121,7 @@ int AttackWorld::listen(int family, const std::string& name) {
   } else {
     address.internet.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   }
-  CHECK(::bind(socket, &address.any, size) == 0 && ::listen(socket, 16) == 0);
+  CHECK(socket >= 0 && ::bind(socket, &address.any, size) == 0 && ::listen(socket, 16) == 0);
   files_.push_back(socket);
   size = sizeof address.internet;
   if (family != AF_INET || ::getsockname(socket, &address.any, &size) != 0) return 0;

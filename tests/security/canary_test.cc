@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -26,6 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr milliseconds kLimit = seconds(60);
 constexpr const char* kImageSize = "3G";  // sparse; a node keeps 1 GiB of its disk free
@@ -103,7 +105,7 @@ class CanaryTest : public PoolFixture {
   Process start_planting(const std::string& canary, const std::vector<std::string>& options, bool stay) {
     const fs::path inputs = pool().directory() / canary;
     std::string large;
-    while (large.size() < 3 * kMiB) large += canary + "\n";
+    while (large.size() < 3 * kMiB) large.append(canary).push_back('\n');
     write_text(inputs / ("small-" + canary), canary);
     write_text(inputs / ("large-" + canary), large);
     fs::copy_file(attacks_program(), inputs / "attacks", fs::copy_options::overwrite_existing);
@@ -147,6 +149,22 @@ class CanaryTest : public PoolFixture {
     fs::remove(memory);
   }
 
+  // The text in what the node keeps of inputs, in a directory that it alone sees.
+  std::vector<std::string> find_in_nodes_memory(const std::string& text) {
+    const std::string process = "/proc/" + std::to_string(node().node_process());
+    const fs::path root = process + "/root";
+    std::istringstream mounts(read_text(process + "/mountinfo"));
+    for (std::string line; std::getline(mounts, line);) {
+      std::istringstream words(line);
+      std::string where;
+      for (int word = 0; word < 5; ++word) words >> where;
+      const bool ours = line.find(" - tmpfs hearth ") != std::string::npos;
+      if (ours && where.ends_with("/memory")) return find_in_tree(root / where.substr(1), text, "");
+    }
+    ADD_FAILURE() << "the node has no such directory";
+    return {};
+  }
+
   // The guest's own process, not its keeper's.
   pid_t guest(const std::string& canary) {
     for (const pid_t process : descendants_of(node().node_process())) {
@@ -171,10 +189,12 @@ TEST_F(CanaryTest, NothingIsLeftOfATaskThatEnds) {
   const std::string killed = new_mark();
   Process running = start_planting(killed, {}, true);
   ASSERT_TRUE(planted(running, killed)) << running.err();
+  EXPECT_THAT(find_in_nodes_memory(killed), Not(IsEmpty()));
   ASSERT_NE(guest(killed), 0);
   ::kill(guest(killed), SIGKILL);
   EXPECT_EQ(running.wait(kLimit).exit_code, 128 + SIGKILL);
   EXPECT_THAT(find_everywhere(killed, image_), IsEmpty());
+  EXPECT_TRUE(eventually(kLimit, [&] { return find_in_nodes_memory(killed).empty(); })) << "its inputs stay in memory";
 
   // Enough time to plant the canary, but no more; how much that is, is the machine's affair.
   bool was_planted = false;

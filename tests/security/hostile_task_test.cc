@@ -52,9 +52,11 @@ class HostileTaskTest : public PoolFixture {
   std::string run_as_tasks(const std::vector<Attempt>& attempts) {
     std::string script = "case $1 in\n";
     for (std::size_t i = 0; i < attempts.size(); ++i) {
-      script += std::to_string(i) + ")";
-      for (const auto& [name, value] : attempts[i].variables) script += " export " + name + "='" + value + "';";
-      script += " ./attacks try " + attempts[i].attack + ";;\n";
+      script.append(std::to_string(i)).append(")");
+      for (const auto& [name, value] : attempts[i].variables) {
+        script.append(" export ").append(name).append("='").append(value).append("';");
+      }
+      script.append(" ./attacks try ").append(attempts[i].attack).append(";;\n");
     }
     write_text(pool().directory() / "try.sh", script + "esac\n");
     std::filesystem::copy_file(attacks_program(), pool().directory() / "attacks");

@@ -25,10 +25,11 @@ int climb_out(const World& world) {
 
 // What a process sees as its root or stands in, through the links that /proc has of it.
 int through_processes(const World& world, const std::string& link, const std::string& path) {
+  const std::string rest = link + path;
   int refusal = ENOENT;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
-    const int found = find_mark(world, entry.path().string() + link + path);
+    const int found = find_mark(world, entry.path().string() + rest);
     if (found == 0) return 0;
     if (found != ENOENT && found != ENOTDIR) refusal = found;
   }

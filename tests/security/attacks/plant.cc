@@ -17,16 +17,18 @@ constexpr std::size_t kCopies = 1000;
 
 std::string repeated(const std::string& canary) {
   std::string text;
-  for (std::size_t i = 0; i < kCopies; ++i) text += canary + "\n";
+  for (std::size_t i = 0; i < kCopies; ++i) text.append(canary).push_back('\n');
   return text;
 }
 
 bool in_files(const std::string& canary) {
   bool done = true;
+  const std::string folder_name = "/folder-" + canary;
+  const std::string file_name = "/file-" + canary;
   for (const char* folder : {".", "/tmp", "/dev/shm"}) {
-    const std::string directory = std::string(folder) + "/folder-" + canary;
+    const std::string directory = folder + folder_name;
     done = done && ::mkdir(directory.c_str(), 0700) == 0;
-    std::ofstream file(directory + "/file-" + canary);
+    std::ofstream file(directory + file_name);
     file << repeated(canary) << std::flush;
     done = done && file.good();
   }
@@ -71,7 +73,7 @@ int plant(const std::string& canary, bool stay) {
   std::fprintf(stderr, "%s\n", canary.c_str());
   std::printf("%s %s\n", canary.c_str(), done ? "planted" : "not planted");
   std::fflush(stdout);
-  while (stay) ::pause();
+  if (stay) ::pause();
   return done ? 0 : 1;
 }
 

@@ -82,7 +82,7 @@ int give_file_capabilities(const World& /*world*/) {
 
 int give_file_to_root(const World& /*world*/) {
   const int file = new_file();
-  const int given = outcome_of(::fchown(file, 0, 0));
+  const int given = file < 0 ? errno : outcome_of(::fchown(file, 0, 0));
   ::unlink("mine");
   return given;
 }
