@@ -78,7 +78,7 @@ TEST_F(FullDiskTest, NothingIsLostAndTheHubGoesOn) {
   const unsigned status = api.put_blob(net::sha256(std::string(kMiB, 'b')), std::string(kMiB, 'b'));
   EXPECT_EQ(status, 507U);
   // The running task ends meanwhile: its log must wait for room.
-  EXPECT_TRUE(eventually(seconds(20), [&] { return children_of(pool().node_process()).empty(); }));
+  EXPECT_TRUE(eventually(seconds(20), [&] { return guests_of(pool().node_process()).empty(); }));
   pause_for(seconds(2));
   // What needs no disk is answered.
   EXPECT_TRUE(api.call<v1::StatusReply>("hearth.v1.NodeService/Status", v1::StatusRequest()));

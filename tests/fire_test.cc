@@ -129,7 +129,7 @@ TEST_F(FireTest, NodeIsKilledAndItsTasksRunAgain) {
   const auto job = api.submit(spec);
   ASSERT_TRUE(job) << text_of(job.error());
   api.wait_until_running(*job);
-  ASSERT_TRUE(eventually(seconds(20), [&] { return !children_of(pool().node_process()).empty(); }));
+  ASSERT_TRUE(eventually(seconds(20), [&] { return !guests_of(pool().node_process()).empty(); }));
   const std::vector<pid_t> before = descendants_of(pool().node_process());
   kill_node();
   EXPECT_TRUE(eventually(seconds(5), [&] {

@@ -81,7 +81,7 @@ TEST_F(JobCommandsTest, CancelEndsAJob) {
   api.wait_until_running(std::stoull(job));
   EXPECT_EQ(pool().cli({"cancel", job}).exit_code, 0);
   EXPECT_EQ(api.wait(std::stoull(job)).state(), v1::JOB_STATE_CANCELLED);
-  EXPECT_TRUE(eventually(seconds(10), [&] { return children_of(pool().node_process()).empty(); }))
+  EXPECT_TRUE(eventually(seconds(10), [&] { return guests_of(pool().node_process()).empty(); }))
       << "the cancelled task's processes go on";
   const Ended again = pool().cli({"cancel", job});
   EXPECT_THAT(again.out + again.err, HasSubstr("cancelled"));

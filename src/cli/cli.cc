@@ -159,6 +159,9 @@ class CommandLine {
     text_option(
         limit, "--host-files", limit_.host_files, "YES_NO",
         "whether tasks see this PC's own programs, so that they need no --env (default: yes for home, else no)");
+    text_option(limit, "--oci-runtime", limit_.oci_runtime, "PROGRAM",
+                "the runtime of the level oci, in quotes if it takes arguments, for example \"runsc --network=none\" "
+                "(default: crun)");
     text_option(limit, "--gpu", limit_.gpu, "YES_NO",
                 "whether tasks may use this PC's GPUs (default: yes for home, else no)");
     text_option(limit, "--net", limit_.net, "WHAT",

@@ -6,16 +6,15 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -31,7 +30,8 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kRound(5);
 constexpr int kRounds = 4'000;  // 20 s
-constexpr long kFuseMagic = 0x65735546;
+constexpr std::size_t kMaxWords = 4096;
+constexpr std::string_view kReady = "mounted and ready";
 
 // In a file without a name, in memory.
 Result<Fd> make_key() {
@@ -52,15 +52,15 @@ struct Gocryptfs {
   const Fd& key;
   fs::path config;
 
-  // `said`: where its words of error go.
-  Result<Started> start(const std::vector<std::string>& options, Fd said) const {
+  // `said`: where its words go.
+  Result<Started> start(const std::vector<std::string>& options, const Fd& said) const {
     Launch plan;
     plan.program = program;
-    plan.argv = {"gocryptfs", "-q", "-nosyslog", "-config", config.string(), "-passfile", "/proc/self/fd/3"};
+    plan.argv = {"gocryptfs", "-nosyslog", "-config", config.string(), "-passfile", "/proc/self/fd/3"};
     plan.argv.insert(plan.argv.end(), options.begin(), options.end());
     plan.files.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    plan.files.emplace_back(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-    plan.files.push_back(std::move(said));
+    plan.files.emplace_back(::fcntl(said.get(), F_DUPFD_CLOEXEC, 0));
+    plan.files.emplace_back(::fcntl(said.get(), F_DUPFD_CLOEXEC, 0));
     plan.files.emplace_back(::open(("/proc/self/fd/" + std::to_string(key.get())).c_str(), O_RDONLY | O_CLOEXEC));
     for (const Fd& file : plan.files) {
       if (!file) return fail_errno(errno, "starting gocryptfs");
@@ -87,15 +87,17 @@ void end(const Fd& process) {
   static_cast<void>(ended_well(process));
 }
 
-bool is_mounted(const fs::path& where) {
-  struct statfs status{};
-  return ::statfs(where.c_str(), &status) == 0 && status.f_type == kFuseMagic;
+// All that it has said so far.
+void hear(const Fd& said, std::string& words) {
+  std::array<char, 4096> piece{};
+  for (ssize_t count = 0; words.size() < kMaxWords && (count = ::read(said.get(), piece.data(), piece.size())) > 0;) {
+    words.append(piece.data(), static_cast<std::size_t>(count));
+  }
 }
 
-std::unexpected<Error> refusal(const Pipe& said) {
-  std::string words(1024, '\0');
-  words.resize(static_cast<std::size_t>(std::max<ssize_t>(0, ::read(said.read_end.get(), words.data(), words.size()))));
-  return fail(Code::kFailedPrecondition, "gocryptfs does not work here: " + words.substr(0, words.find('\n')) +
+std::unexpected<Error> refusal(std::string words) {
+  while (words.ends_with('\n')) words.pop_back();
+  return fail(Code::kFailedPrecondition, "gocryptfs does not work here: " + words.substr(words.rfind('\n') + 1) +
                                              "; let this user use /dev/fuse, and install fuse3");
 }
 
@@ -120,28 +122,33 @@ Result<std::unique_ptr<Vault>> Vault::open(const Places& places) {
   if (!key) return std::unexpected(key.error());
   Result<Pipe> said = make_pipe(O_CLOEXEC | O_NONBLOCK);
   if (!said) return std::unexpected(said.error());
-  const auto error_stream = [&] { return Fd(::fcntl(said->write_end.get(), F_DUPFD_CLOEXEC, 0)); };
   const Gocryptfs gocryptfs{.program = program, .key = *key, .config = places.memory / "gocryptfs.conf"};
+  std::string words;
 
   // The least work of the key's stretching: the key is random.
-  Result<Started> made = gocryptfs.start({"-init", "-scryptn", "10", places.cipher.string()}, error_stream());
+  Result<Started> made = gocryptfs.start({"-q", "-init", "-scryptn", "10", places.cipher.string()}, said->write_end);
   if (!made) return std::unexpected(made.error());
-  if (!ended_well(made->pidfd)) return refusal(*said);
+  const bool is_made = ended_well(made->pidfd);
+  hear(said->read_end, words);
+  if (!is_made) return refusal(words);
   std::vector<std::string> options = {"-fg", places.cipher.string(), places.where.string()};
   if (::geteuid() == 0) options.insert(options.begin(), "-allow_other");  // else guests are this user
-  Result<Started> keeper = gocryptfs.start(options, error_stream());
+  Result<Started> keeper = gocryptfs.start(options, said->write_end);
   if (!keeper) return std::unexpected(keeper.error());
-  auto vault = std::make_unique<Vault>(places, std::move(keeper->pidfd));
-  for (int round = 0; round < kRounds && !is_mounted(places.where); ++round) {
-    if (has_ended(vault->keeper_)) return refusal(*said);
+  auto vault = std::make_unique<Vault>(places, std::move(keeper->pidfd), std::move(said->read_end));
+  // Before it says so the mount is there, but it looks itself at what it serves: whoever makes something there then
+  // waits for it, and it for them.
+  for (int round = 0; round < kRounds && !words.contains(kReady); ++round) {
+    if (has_ended(vault->keeper_)) break;
     std::this_thread::sleep_for(kRound);
+    hear(vault->said_, words);
   }
   std::error_code error;
   fs::remove(gocryptfs.config, error);
   // Until somebody asked whose the mount's root is, it is root's, to whom an ordinary user's namespace has no name: the
   // kernel lets nobody make anything there.
   struct stat status{};
-  if (!is_mounted(places.where) || ::stat(places.where.c_str(), &status) != 0) return refusal(*said);
+  if (!words.contains(kReady) || ::stat(places.where.c_str(), &status) != 0) return refusal(words);
   return vault;
 }
 

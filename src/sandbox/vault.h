@@ -25,7 +25,8 @@ class Vault {
 
   // Errors: kFailedPrecondition (what is missing, and the remedy), of the disk. Blocks for about 0.3 s.
   static Result<std::unique_ptr<Vault>> open(const Places& places);
-  Vault(Places places, Fd keeper) : places_(std::move(places)), keeper_(std::move(keeper)) {}
+  Vault(Places places, Fd keeper, Fd said)
+      : places_(std::move(places)), keeper_(std::move(keeper)), said_(std::move(said)) {}
   ~Vault();
   Vault(const Vault&) = delete;
   Vault& operator=(const Vault&) = delete;
@@ -35,6 +36,7 @@ class Vault {
  private:
   Places places_;
   Fd keeper_;  // gocryptfs
+  Fd said_;    // what it says; it would die of words that nobody can hear
 };
 
 }  // namespace hearth::sandbox

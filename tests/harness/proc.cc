@@ -65,6 +65,12 @@ std::vector<pid_t> children_of(pid_t process) {
   return children;
 }
 
+std::vector<pid_t> guests_of(pid_t node) {
+  std::vector<pid_t> found = children_of(node);
+  std::erase_if(found, [](pid_t child) { return !command_line(child).starts_with("bwrap"); });
+  return found;
+}
+
 std::vector<pid_t> descendants_of(pid_t process) {
   std::vector<pid_t> found = children_of(process);
   for (std::size_t i = 0; i < found.size(); ++i) {

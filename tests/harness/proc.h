@@ -12,6 +12,7 @@ namespace hearth::e2e {
 
 bool alive(pid_t process);  // a zombie is not
 std::vector<pid_t> children_of(pid_t process);
+std::vector<pid_t> guests_of(pid_t node);  // its sandboxes
 std::vector<pid_t> descendants_of(pid_t process);
 std::string command_line(pid_t process);  // arguments with spaces between
 std::uint64_t resident_bytes(pid_t process);
