@@ -9,7 +9,6 @@
 
 #include "base/sizes.h"
 #include "sandbox/fd.h"
-#include "sandbox/program.h"
 #include "sandbox/testing.h"
 
 namespace hearth::sandbox {
@@ -147,10 +146,9 @@ int hits(const std::filesystem::path& directory, const std::string& words) {
 }
 
 TEST(Host, HasOneDirectoryOnTheDiskThatNobodyElseCanRead) {
-  if (find_program("gocryptfs").empty()) GTEST_SKIP() << "gocryptfs is not here";
-  if (::access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "this user may not use /dev/fuse";
   TestHost host;
   Result<std::filesystem::path> directory = host->encrypted_directory();
+  if (!directory && directory.error().code == Code::kFailedPrecondition) GTEST_SKIP() << directory.error().message;
   ASSERT_TRUE(directory) << directory.error().message;
   EXPECT_EQ(*host->encrypted_directory(), *directory);
   const std::filesystem::path disk = host.directory() / "state" / "vault";
