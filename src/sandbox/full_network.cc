@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,13 +27,27 @@ std::string at_fd(int number) { return "/proc/self/fd/" + std::to_string(number)
 }  // namespace
 
 std::string NetworkTools::missing() const {
-  if (!nft.empty() && !pasta.empty()) return "";
+  if (!nft.empty() && !pasta.empty()) {
+    if (has_device) return "";
+    return "a guest's full network needs /dev/net/tun, which pasta may not use here; allow it with: modprobe tun; "
+           "chmod "
+           "0666 /dev/net/tun";
+  }
   std::string packages = pasta.empty() ? "passt" : "";
   if (nft.empty()) packages += packages.empty() ? "nftables" : " nftables";
   return "a guest's full network needs pasta and nft; install what is missing with: apt install " + packages;
 }
 
-NetworkTools find_network_tools() { return {.nft = find_program("nft"), .pasta = find_program("pasta")}; }
+NetworkTools find_network_tools() {
+  // Pasta runs as the guests' user, so what root may does not count.
+  constexpr mode_t kForAll = S_IROTH | S_IWOTH;
+  struct stat device{};
+  const bool is_there = ::stat("/dev/net/tun", &device) == 0;
+  const bool may_open = ::geteuid() != 0 && ::access("/dev/net/tun", R_OK | W_OK) == 0;
+  return {.nft = find_program("nft"),
+          .pasta = find_program("pasta"),
+          .has_device = is_there && (may_open || (device.st_mode & kForAll) == kForAll)};
+}
 
 std::string network_rules(const std::vector<std::string>& refused) {
   std::string rules =

@@ -21,8 +21,9 @@ inline constexpr const char* kNameServer = "169.254.53.53";
 struct NetworkTools {
   std::string nft;
   std::string pasta;
+  bool has_device = true;  // the guests' user may use /dev/net/tun
 
-  std::string missing() const;  // a sentence with the remedy; empty if both are there
+  std::string missing() const;  // a sentence with the remedy; empty if all is there
 };
 NetworkTools find_network_tools();
 

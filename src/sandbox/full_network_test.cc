@@ -21,6 +21,8 @@ TEST(FullNetwork, MissingToolsAreNamedWithTheirPackages) {
   EXPECT_NE((NetworkTools{.nft = "", .pasta = "/x"}).missing().find("apt install nftables"), std::string::npos);
   EXPECT_NE((NetworkTools{.nft = "/x", .pasta = ""}).missing().find("apt install passt"), std::string::npos);
   EXPECT_EQ((NetworkTools{.nft = "/x", .pasta = "/x"}).missing(), "");
+  EXPECT_NE((NetworkTools{.nft = "/x", .pasta = "/x", .has_device = false}).missing().find("/dev/net/tun"),
+            std::string::npos);
 }
 
 TEST(FullNetwork, RulesThatDoNotLoadStopTheProgram) {

@@ -150,7 +150,7 @@ class CanaryTest : public PoolFixture {
   }
 
   // The text in what the node keeps of inputs, in a directory that it alone sees.
-  std::vector<std::string> find_in_nodes_memory(const std::string& text) {
+  std::vector<std::string> find_in_nodes_inputs(const std::string& text) {
     const std::string process = "/proc/" + std::to_string(node().node_process());
     const fs::path root = process + "/root";
     std::istringstream mounts(read_text(process + "/mountinfo"));
@@ -158,8 +158,9 @@ class CanaryTest : public PoolFixture {
       std::istringstream words(line);
       std::string where;
       for (int word = 0; word < 5; ++word) words >> where;
-      const bool ours = line.find(" - tmpfs hearth ") != std::string::npos;
-      if (ours && where.ends_with("/memory")) return find_in_tree(root / where.substr(1), text, "");
+      const bool in_memory = line.contains(" - tmpfs hearth ") && where.ends_with("/memory");
+      const bool encrypted = line.contains(" - fuse.gocryptfs ") && where.ends_with("/vault");
+      if (in_memory || encrypted) return find_in_tree(root / where.substr(1), text, "");
     }
     ADD_FAILURE() << "the node has no such directory";
     return {};
@@ -189,12 +190,12 @@ TEST_F(CanaryTest, NothingIsLeftOfATaskThatEnds) {
   const std::string killed = new_mark();
   Process running = start_planting(killed, {}, true);
   ASSERT_TRUE(planted(running, killed)) << running.err();
-  EXPECT_THAT(find_in_nodes_memory(killed), Not(IsEmpty()));
+  EXPECT_THAT(find_in_nodes_inputs(killed), Not(IsEmpty()));
   ASSERT_NE(guest(killed), 0);
   ::kill(guest(killed), SIGKILL);
   EXPECT_EQ(running.wait(kLimit).exit_code, 128 + SIGKILL);
   EXPECT_THAT(find_everywhere(killed, image_), IsEmpty());
-  EXPECT_TRUE(eventually(kLimit, [&] { return find_in_nodes_memory(killed).empty(); })) << "its inputs stay in memory";
+  EXPECT_TRUE(eventually(kLimit, [&] { return find_in_nodes_inputs(killed).empty(); })) << "its inputs stay";
 
   // Enough time to plant the canary, but no more; how much that is, is the machine's affair.
   bool was_planted = false;
