@@ -6,6 +6,7 @@ hearth=$(realpath "$1")
 home=$(mktemp -d)
 trap '"$hearth" --home "$home" down >/dev/null 2>&1 || true; rm -rf "$home"' EXIT
 cd "$home"
+mkdir -p lists/partial cache/archives/partial
 
 if ! apt-get update -qq -o Dir::State::lists="$home/lists" -o Dir::Cache="$home/cache" -o APT::Update::Error-Mode=any \
     -o APT::Sandbox::User=root >"$home/update" 2>&1; then
