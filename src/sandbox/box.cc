@@ -152,7 +152,8 @@ ResourceLimits Box::resource_limits() const {
   add(RLIMIT_NOFILE, limits_.max_open_files);
   // Of one byte: the kernel takes it for none, also where dumps go to a program, which no limit of zero stops.
   add(RLIMIT_CORE, 1);
-  if (limits_.cpu_seconds > 0) add(RLIMIT_CPU, limits_.cpu_seconds);
+  // A machine's own kernel counts its program's; what QEMU takes besides is not the program's doing.
+  if (limits_.cpu_seconds > 0 && setup_.level != Level::kMicroVm) add(RLIMIT_CPU, limits_.cpu_seconds);
   if (limits_.max_file_bytes > 0) add(RLIMIT_FSIZE, limits_.max_file_bytes);
   if (!shared_.cgroups->has(Controller::kPids)) {
     add(RLIMIT_NPROC, limits_.max_processes + threads_of_user(shared_.user.uid));

@@ -145,6 +145,7 @@ TEST_P(SandboxConformance, ShowsLargeInputsInPlaceAndReadOnly) {
 }
 
 TEST_P(SandboxConformance, RunsAnArmedProgramWhenItIsReleased) {
+  if (GetParam() == Level::kMicroVm) GTEST_SKIP() << "a machine has its files from when it was armed";
   std::unique_ptr<Sandbox> box = host().prepare();
   Armed armed(*box, {.argv = {"/bin/sh", "-c", "cat late; (true) & wait; exit 7"}});
   if (!armed.supported) GTEST_SKIP() << "processes cannot be counted here";
