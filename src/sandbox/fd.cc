@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -32,6 +33,11 @@ Result<Pipe> make_pipe(int flags) {
   int ends[2];
   if (::pipe2(ends, flags) != 0) return fail_errno(errno, "making a pipe");
   return Pipe{.read_end = Fd(ends[0]), .write_end = Fd(ends[1])};
+}
+
+bool has_ended(const Fd& process) {
+  pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&ended, 1, 0) > 0;
 }
 
 std::string read_text(const std::string& path, std::size_t limit) {

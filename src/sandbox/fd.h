@@ -37,6 +37,9 @@ struct Pipe {
 };
 Result<Pipe> make_pipe(int flags);
 
+// Whether the process of a pidfd has.
+bool has_ended(const Fd& process);
+
 // At most `limit` bytes from the start; empty if it cannot be read. For files of /proc and /sys.
 std::string read_text(const std::string& path, std::size_t limit = 1 << 20);
 

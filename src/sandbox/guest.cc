@@ -172,7 +172,8 @@ Result<void> Guest::stop() {
   for (int round = 0; round < kRounds && !finished(); ++round) {
     {
       const std::lock_guard lock(init_mutex_);
-      if (init_pid_ != 0) return stop_tree(init_pid_);
+      // Bubblewrap may have waited for it already, and its number be another's.
+      if (init_pid_ != 0) return has_ended(init_) ? Result<void>() : stop_tree(init_pid_);
     }
     std::this_thread::sleep_for(kRound);
   }
@@ -182,7 +183,7 @@ Result<void> Guest::stop() {
 
 void Guest::go_on() {
   const std::lock_guard lock(init_mutex_);
-  if (init_pid_ != 0) continue_tree(init_pid_);
+  if (init_pid_ != 0 && !has_ended(init_)) continue_tree(init_pid_);
 }
 
 // The end of process 1 ends every process of the sandbox. Before there is one there is nothing but bubblewrap's own

@@ -1,7 +1,6 @@
 #include "sandbox/vault.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -75,11 +74,6 @@ bool ended_well(const Fd& process) {
   siginfo_t info{};
   return ::waitid(P_PIDFD, static_cast<id_t>(process.get()), &info, WEXITED) == 0 && info.si_code == CLD_EXITED &&
          info.si_status == 0;
-}
-
-bool has_ended(const Fd& process) {
-  pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
-  return ::poll(&ended, 1, 0) > 0;
 }
 
 void end(const Fd& process) {
