@@ -120,8 +120,8 @@ class CommandLine {
     text_option(limit, "--cores", limit_.cores, "N", "at most this many cores; 0: none, nothing new is taken");
     text_option(limit, "--memory", limit_.memory, "SIZE", "at most this much memory, for example 8G");
     text_option(limit, "--disk", limit_.disk, "SIZE",
-                "at most this much disk for environments and workspaces, and as much again for inputs while they are "
-                "needed, for example 20G (the default)");
+                "at most this much disk for environments and workspaces, and as much again, encrypted, for inputs and "
+                "files of running tasks, half each, for example 20G (the default)");
     text_option(limit, "--workspaces", limit_.workspaces, "SIZE",
                 "of that disk, at most this much for workspaces, which jobs leave here in clear; 0: none; the default: "
                 "none on a PC that joined another's pool, else a quarter");
@@ -235,6 +235,9 @@ class CommandLine {
     text_option(run, "-n,--count", run_.count, "COUNT", "run this many tasks, numbered from 0 (default: 1)");
     text_option(run, "--cores", run_.cores, "N", "cores for each task (default: 1)");
     text_option(run, "--memory", run_.memory, "SIZE", "memory for each task, for example 2G (default: 1G)");
+    text_option(run, "--disk", run_.disk, "SIZE",
+                "room for each task's files on the node's disk, under a key that nothing keeps, for example 50G "
+                "(default: none, files are part of its memory)");
     text_option(run, "--gpu", run_.gpus, "N", "GPUs for each task (default: 0)");
     text_option(run, "--gpu-memory", run_.gpu_memory, "SIZE",
                 "with --gpu: memory that each GPU has at least, for example 8G");

@@ -71,6 +71,7 @@ struct RunOptions {
   std::string memory;
   std::string gpus;
   std::string gpu_memory;
+  std::string disk;
   std::string time;
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;

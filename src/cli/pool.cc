@@ -23,6 +23,10 @@ std::string memory_of(const v1::Node& node) {
   return fmt::format("{} of {}", format_bytes(node.used().memory_bytes()), format_bytes(node.offered().memory_bytes()));
 }
 
+std::string disk_of(const v1::Node& node) {
+  return fmt::format("{} of {}", format_bytes(node.used().disk_bytes()), format_bytes(node.offered().disk_bytes()));
+}
+
 std::string gpus_of(const v1::Node& node) {
   std::string text = fmt::format("{} of {}", node.used().gpus(), node.offered().gpus());
   if (node.offered().gpu_memory_bytes() > 0)
@@ -77,13 +81,14 @@ Result<int> list_nodes(const Context& context) {
                {"TASKS", true},
                {"CORES", true},
                {"MEMORY", true},
+               {"DISK", true},
                {"GPUS", true},
                {"CPU", true},
                {"SYSTEM"}});
   for (const v1::Node& node : reply->nodes()) {
     table.add({node.name(), state_of(node), fmt::format("{}", node.running_tasks()),
-               fmt::format("{} of {}", node.used().cores(), node.offered().cores()), memory_of(node), gpus_of(node),
-               fmt::format("{:.0f} %", node.cpu_load() * 100), node.system()});
+               fmt::format("{} of {}", node.used().cores(), node.offered().cores()), memory_of(node), disk_of(node),
+               gpus_of(node), fmt::format("{:.0f} %", node.cpu_load() * 100), node.system()});
   }
   if (table.empty()) say("no nodes; another PC joins with: hearth join LINK (the link is shown by: hearth invite)");
   if (!table.empty()) print(table.text());

@@ -21,6 +21,7 @@ namespace {
 constexpr Range kTasks = {1, 1'000'000};
 constexpr Range kCores = {1, 1024};
 constexpr Range kMemory = {kMiB, 4 * kTiB};
+constexpr Range kDisk = {kMiB, 64 * kTiB};
 constexpr Range kWorkspace = {kMiB, 1024 * kTiB};
 constexpr Range kGpus = {0, 16};
 constexpr Range kRetries = {0, 100};
@@ -61,6 +62,11 @@ Result<void> set_resources(const RunOptions& options, v1::JobSpec& spec) {
                   fmt::format("--gpu-memory {}: of which GPUs? say --gpu N too", plain(options.gpu_memory)));
     }
     resources.set_gpu_memory_bytes(*memory);
+  }
+  if (!options.disk.empty()) {
+    const Result<std::uint64_t> disk = parse_size("--disk", options.disk, kDisk);
+    if (!disk) return std::unexpected(disk.error());
+    resources.set_disk_bytes(*disk);
   }
   if (options.memory.empty()) return {};
   const Result<std::uint64_t> memory = parse_size("--memory", options.memory, kMemory);
@@ -362,6 +368,8 @@ std::string failure_text(const v1::Outcome& outcome) {
       return with_message("it ran longer than its limit (--time)");
     case v1::FAILURE_REASON_NODE_LOST:
       return with_message("its node was lost");
+    case v1::FAILURE_REASON_DISK:
+      return outcome.message().empty() ? "its files took more than its disk (--disk)" : plain(outcome.message());
     case v1::FAILURE_REASON_WORKSPACE:
       return outcome.message().empty() ? "its workspace holds more than it may" : plain(outcome.message());
     case v1::FAILURE_REASON_OWNER:

@@ -18,6 +18,7 @@ enum class Failure : std::uint8_t {
   kCancelled = 9,
   kOwner = 10,
   kWorkspace = 12,
+  kDisk = 13,
 };
 
 }  // namespace hearth

@@ -14,6 +14,7 @@ v1::Resources to_proto(const Resources& resources) {
   made.set_memory_bytes(resources.memory_bytes);
   made.set_gpus(resources.gpus);
   made.set_gpu_memory_bytes(resources.gpu_memory_bytes);
+  made.set_disk_bytes(resources.disk_bytes);
   return made;
 }
 
@@ -38,7 +39,8 @@ Admission from_proto(const google::protobuf::RepeatedPtrField<v1::Admission>& ad
 }
 
 Resources from_proto(const v1::Resources& resources) {
-  return {resources.cores(), resources.memory_bytes(), resources.gpus(), resources.gpu_memory_bytes()};
+  return {resources.cores(), resources.memory_bytes(), resources.gpus(), resources.gpu_memory_bytes(),
+          resources.disk_bytes()};
 }
 
 v1::AttemptId to_proto(const AttemptId& attempt) {

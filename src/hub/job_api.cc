@@ -164,6 +164,7 @@ std::string in_words(const Resources& resources) {
   std::string text = fmt::format("{}, {} of memory and {}", plural(resources.cores, "core"),
                                  format_bytes(resources.memory_bytes), plural(resources.gpus, "GPU"));
   if (resources.gpu_memory_bytes > 0) text += fmt::format(" of {}", format_bytes(resources.gpu_memory_bytes));
+  if (resources.disk_bytes > 0) text += fmt::format(", with {} of disk", format_bytes(resources.disk_bytes));
   return text;
 }
 
@@ -191,8 +192,11 @@ std::string sentence(const Parts& parts, const pool::Why& why, const LiveJob& li
     case pool::Cause::kNoNode:
       return "no node is connected; on the PC that should work for this pool: hearth up, or hearth join LINK";
     case pool::Cause::kTooLarge:
-      return fmt::format("a task needs {}; the largest connected node offers {}", in_words(needs),
-                         in_words(why.largest_offer));
+      return fmt::format("a task needs {}; the largest connected node offers {}{}", in_words(needs),
+                         in_words(why.largest_offer),
+                         needs.disk_bytes > why.largest_offer.disk_bytes
+                             ? "; a PC lends half of what its owner allows of its disk: hearth limit --disk SIZE there"
+                             : "");
     case pool::Cause::kNodesClosed:
       return fmt::format("{} could take it, but {} closed to guests now (owner's hours, or leaving); see: hearth nodes",
                          plural(why.nodes, "node"), why.nodes == 1 ? "it is" : "all are");

@@ -23,6 +23,7 @@ constexpr std::uint32_t kMaxRetries = 100;
 constexpr std::int64_t kMaxSeconds = 2'592'000;
 constexpr std::uint64_t kMinMemory = 1ULL << 20;
 constexpr std::uint64_t kMaxMemory = 4ULL << 40;
+constexpr std::uint64_t kMaxDisk = 64ULL << 40;
 constexpr std::uint64_t kMinWorkspace = 1ULL << 20;
 constexpr std::uint64_t kMaxWorkspace = 1ULL << 50;
 
@@ -58,6 +59,10 @@ Result<void> check_resources(const v1::Resources& needs) {
     return wrong("resources.gpu_memory_bytes",
                  fmt::format("{}: with at least one GPU, at most {}", format_bytes(needs.gpu_memory_bytes()),
                              format_bytes(kMaxMemory)));
+  }
+  if (needs.disk_bytes() > kMaxDisk) {
+    return wrong("resources.disk_bytes",
+                 fmt::format("{}: a task needs at most {}", format_bytes(needs.disk_bytes()), format_bytes(kMaxDisk)));
   }
   if (needs.gpus() > 16) return wrong("resources.gpus", fmt::format("{}: a task needs 0 to 16", needs.gpus()));
   if (needs.memory_bytes() < kMinMemory || needs.memory_bytes() > kMaxMemory) {

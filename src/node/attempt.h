@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,12 @@ struct JobOrder {
   std::optional<v1::Blob> environment;  // the image that it runs in; none: the node's own /usr
 };
 
+// Why a program is ended for the files that it made.
+struct Excess {
+  v1::FailureReason reason = v1::FAILURE_REASON_UNSPECIFIED;
+  std::string sentence;  // empty: it is not
+};
+
 struct Attempt {
   AttemptId id;
   std::shared_ptr<const JobOrder> job;
@@ -40,10 +47,11 @@ struct Attempt {
   sandbox::Level level = sandbox::Level::kFence;
   std::shared_ptr<const Environment> environment;    // kept while it runs in it
   std::shared_ptr<const Workspaces::Use> workspace;  // kept until its box is gone; nullptr: none
-  std::string excess;                                // why it was ended for what it left there
-  std::vector<std::size_t> gpus;                     // lent to it, by index
-  TaskLog log;                                       // any thread
-  std::atomic<bool> watched = false;                 // somebody wants to hear of the log's growth
+  std::filesystem::path disk;                        // where its own files are measured; empty: they are in memory
+  Excess excess;
+  std::vector<std::size_t> gpus;      // lent to it, by index
+  TaskLog log;                        // any thread
+  std::atomic<bool> watched = false;  // somebody wants to hear of the log's growth
 
   std::optional<sandbox::Exit> exit;
   bool armed = false;     // its program waits for its turn in the box

@@ -86,7 +86,8 @@ Resources needs_of(const v1::JobSpec& spec) {
   return {.cores = wanted.cores() == 0 ? 1 : wanted.cores(),
           .memory_bytes = wanted.memory_bytes() == 0 ? kDefaultMemory : wanted.memory_bytes(),
           .gpus = wanted.gpus(),
-          .gpu_memory_bytes = wanted.gpu_memory_bytes()};
+          .gpu_memory_bytes = wanted.gpu_memory_bytes(),
+          .disk_bytes = wanted.disk_bytes()};
 }
 
 Duration time_limit_of(const v1::JobSpec& spec) {
@@ -131,6 +132,7 @@ v1::Resources to_proto(const Resources& resources) {
   message.set_memory_bytes(resources.memory_bytes);
   message.set_gpus(resources.gpus);
   message.set_gpu_memory_bytes(resources.gpu_memory_bytes);
+  message.set_disk_bytes(resources.disk_bytes);
   return message;
 }
 

@@ -56,7 +56,7 @@ Result<void> Environments::open() {
 Result<void> Environments::take_up(const fs::path& directory) {
   const std::string name = directory.filename();
   std::uint64_t bytes = 0;
-  if (!is_digest(name) || !(std::ifstream(directory / "size") >> bytes)) return remove_tree(directory);
+  if (!is_digest(name) || !(std::ifstream(directory / "size") >> bytes)) return sandbox::remove_tree(directory);
   entries_[name] = {std::make_shared<Environment>(directory / "root", bytes), ++uses_};
   bytes_ += bytes;
   return {};
@@ -95,7 +95,7 @@ net::Async<Result<void>> Environments::make(const v1::Blob& image, const std::st
   co_await make_room(image.size() * kUsualGrowth, limit_ / 2);
   const std::uint64_t taken = bytes_in_use();
   const std::uint64_t most = limit_ - std::min(limit_, taken);
-  Result<TreeSize> size = co_await world_.workers.run([&] { return unpack(image.sha256(), name, most); });
+  Result<sandbox::TreeSize> size = co_await world_.workers.run([&] { return unpack(image.sha256(), name, most); });
   if (size) {
     co_await make_room(size->bytes, limit_ / 2);
     entries_[name] = {std::make_shared<Environment>(world_.directory / name / "root", size->bytes), ++uses_};
@@ -109,13 +109,15 @@ net::Async<Result<void>> Environments::make(const v1::Blob& image, const std::st
 }
 
 // On a worker.
-Result<TreeSize> Environments::unpack(const std::string& digest, const std::string& name, std::uint64_t most) const {
+Result<sandbox::TreeSize> Environments::unpack(const std::string& digest, const std::string& name,
+                                               std::uint64_t most) const {
   Result<blob::Reader> image = world_.cache.read(digest);
   if (!image) return fail(image, "the environment's image");
   const fs::path incoming = world_.directory / "incoming";
-  if (Result<void> gone = remove_tree(incoming); !gone) return std::unexpected(gone.error());
+  if (Result<void> gone = sandbox::remove_tree(incoming); !gone) return std::unexpected(gone.error());
   if (::mkdir(incoming.c_str(), 0700) != 0) return fail_errno(errno, "making " + incoming.string());
-  Result<TreeSize> size = unpack_image(world_.host, image->path(), incoming, {.bytes = most, .files = kMostFiles});
+  Result<sandbox::TreeSize> size =
+      unpack_image(world_.host, image->path(), incoming, {.bytes = most, .files = kMostFiles});
   Result<void> done = size ? Result<void>() : std::unexpected(size.error());
   if (done && !(std::ofstream(incoming / "size") << size->bytes << "\n" << std::flush)) {
     done = fail(Code::kResourceExhausted, "the node's disk is full");
@@ -124,7 +126,7 @@ Result<TreeSize> Environments::unpack(const std::string& digest, const std::stri
   const fs::path place = world_.directory / name;
   if (done && ::rename(incoming.c_str(), place.c_str()) != 0) done = fail_errno(errno, "making " + place.string());
   if (done) return size;
-  static_cast<void>(remove_tree(incoming));
+  static_cast<void>(sandbox::remove_tree(incoming));
   return std::unexpected(done.error());
 }
 
@@ -144,7 +146,7 @@ net::Async<void> Environments::make_room(std::uint64_t bytes, std::uint64_t with
     // By another name first: half of it must never be taken for all of it.
     const Result<void> gone = co_await world_.workers.run([&]() -> Result<void> {
       if (::rename(place.c_str(), leaving.c_str()) != 0) return fail_errno(errno, "removing " + place.string());
-      return remove_tree(leaving);
+      return sandbox::remove_tree(leaving);
     });
     if (!gone) log_warning("an environment remains on the disk: " + gone.error().message);
   }

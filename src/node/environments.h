@@ -67,7 +67,7 @@ class Environments {
   Result<void> take_up(const std::filesystem::path& directory);
   std::shared_ptr<const Environment> use(const std::string& name);
   net::Async<Result<void>> make(const v1::Blob& image, const std::string& name, const Fetch& fetch);
-  Result<TreeSize> unpack(const std::string& digest, const std::string& name, std::uint64_t most) const;
+  Result<sandbox::TreeSize> unpack(const std::string& digest, const std::string& name, std::uint64_t most) const;
   net::Async<void> make_room(std::uint64_t bytes, std::uint64_t within);
   std::uint64_t bytes_in_use() const;
   void share_with_cache();

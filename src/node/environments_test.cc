@@ -168,7 +168,7 @@ TEST_F(NodeEnvironments, NoDeviceAndNoPrivilegeComesOutOfAnImage) {
     EXPECT_EQ(status.st_mode & 07000U, 0U) << name;
   }
   // Whatever modes its directories have, it can be removed again.
-  EXPECT_TRUE(remove_tree(place_ / to_hex(image("-p 'closed m 0 0 0'").sha256())));
+  EXPECT_TRUE(sandbox::remove_tree(place_ / to_hex(image("-p 'closed m 0 0 0'").sha256())));
 }
 
 TEST_F(NodeEnvironments, WhatIsNoRootFileSystemIsRefused) {

@@ -7,11 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "node/command.h"
 #include "node/outcome.h"
 #include "node/rings.h"
+#include "sandbox/directory_tree.h"
 
 namespace hearth::node {
 namespace {
@@ -36,6 +38,19 @@ void note_workspace(v1::Outcome& outcome, const Workspaces::Content& left) {
   outcome.set_workspace_bytes(left.bytes);
   if (left.excess.empty() || outcome.reason() == v1::FAILURE_REASON_OWNER) return;
   set_failure(outcome, v1::FAILURE_REASON_WORKSPACE, left.excess);
+}
+
+Excess excess_on_disk(const std::filesystem::path& disk, std::uint64_t bytes) {
+  if (disk.empty()) return {};
+  Excess excess{.reason = v1::FAILURE_REASON_DISK, .sentence = ""};
+  const Result<sandbox::TreeSize> size = sandbox::measure_tree(disk);
+  if (!size) {
+    excess.sentence = "its files cannot be measured: " + size.error().message;
+  } else if (size->with_names() > bytes) {
+    excess.sentence = "its files take " + format_bytes(size->with_names()) + " of the disk, more than the " +
+                      format_bytes(bytes) + " that it asked for; ask for more: hearth run --disk SIZE";
+  }
+  return excess;
 }
 
 std::int64_t unix_millis() {
@@ -317,17 +332,25 @@ net::Async<Result<void>> Executor::take_workspace(AttemptPtr attempt) {
   co_return Result<void>();
 }
 
-// Ends a program that fills its workspace. However large that is, looking takes a twentieth of the time at most.
-net::Async<void> Executor::watch_workspace(AttemptPtr attempt) {
+// Ends a program that fills its workspace or disk. However much lies there, looking takes a twentieth of the time at
+// most.
+net::Async<void> Executor::watch_files(AttemptPtr attempt) {
   for (Duration pause = kLeastPause;;) {
     co_await net::sleep_for(pause);
     const std::shared_ptr<const Workspaces::Use> workspace = attempt->workspace;
-    if (!workspace || attempt->wiped || attempt->exit || attempt->kill_wanted) co_return;
+    if (attempt->wiped || attempt->exit || attempt->kill_wanted) co_return;
     const Time begun = world_.loop.now();
-    const Workspaces::Content content = co_await world_.workers.run([&] { return workspace->measure(); });
+    Excess excess = co_await world_.workers.run([&] {
+      if (workspace) {
+        if (Workspaces::Content content = workspace->measure(); !content.excess.empty()) {
+          return Excess{v1::FAILURE_REASON_WORKSPACE, std::move(content.excess)};
+        }
+      }
+      return excess_on_disk(attempt->disk, needs_of(attempt->job->spec).disk_bytes);
+    });
     pause = std::max(kLeastPause, (world_.loop.now() - begun) * kPausesPerLook);
-    if (content.excess.empty() || attempt->wiped || attempt->exit) continue;
-    attempt->excess = content.excess;
+    if (excess.sentence.empty() || attempt->wiped || attempt->exit) continue;
+    attempt->excess = std::move(excess);
     end_program(*attempt);
   }
 }
@@ -372,13 +395,16 @@ Result<sandbox::Setup> Executor::setup_of(Attempt& attempt) {
 // On a worker; nobody else is at the attempt's box.
 Result<void> Executor::fill_box(Attempt& attempt, const Layout& layout) {
   Resources needs = needs_of(attempt.job->spec);
-  sandbox::Limits limits{.cores = needs.cores, .memory_bytes = needs.memory_bytes};
+  sandbox::Limits limits{.cores = needs.cores, .memory_bytes = needs.memory_bytes, .disk_bytes = needs.disk_bytes};
   constexpr std::uint64_t kBlock = 4096;
   limits.scratch_bytes = needs.memory_bytes + (1ULL << 20);
   for (const auto& [path, file] : layout) {
     if (file.blob().size() <= kCopiedBytes) limits.scratch_bytes += (file.blob().size() + kBlock - 1) / kBlock * kBlock;
   }
-  if (attempt.workspace) limits.max_file_bytes = std::max(attempt.workspace->bytes(), limits.scratch_bytes);
+  if (attempt.workspace || needs.disk_bytes > 0) {
+    const std::uint64_t workspace = attempt.workspace ? attempt.workspace->bytes() : 0;
+    limits.max_file_bytes = std::max({workspace, needs.disk_bytes, limits.scratch_bytes});
+  }
   attempt.command.bound_files.clear();
   Result<sandbox::Setup> setup = setup_of(attempt);
   if (!setup) return std::unexpected(setup.error());
@@ -389,6 +415,7 @@ Result<void> Executor::fill_box(Attempt& attempt, const Layout& layout) {
     return std::unexpected(box.error());
   }
   attempt.box = std::move(*box);
+  attempt.disk = attempt.box->disk();
   for (const auto& [path, file] : layout) {
     if (Result<void> placed = place_file(attempt, file); !placed) return fail(placed, "input '" + path + "'");
   }
@@ -450,7 +477,7 @@ net::Async<void> Executor::start_now(AttemptPtr attempt) {
     attempt->exit.emplace();
     attempt->exit->message = started.error().message;
   }
-  if (attempt->workspace && !attempt->exit) world_.loop.spawn(watch_workspace(attempt));
+  if ((attempt->workspace || !attempt->disk.empty()) && !attempt->exit) world_.loop.spawn(watch_files(attempt));
   if (attempt->exit) {
     on_exit(attempt);
   } else if (attempt->kill_wanted) {
@@ -491,7 +518,8 @@ void Executor::on_exit(const AttemptPtr& attempt) {
   attempt->outcome =
       describe_exit(*attempt->exit, attempt->timed_out, time_limit_of(spec), needs_of(spec).memory_bytes);
   close_proxy(attempt->proxy, attempt->id, *attempt->outcome);
-  if (!attempt->excess.empty()) set_failure(*attempt->outcome, v1::FAILURE_REASON_WORKSPACE, attempt->excess);
+  const Excess& excess = attempt->excess;
+  if (!excess.sentence.empty()) set_failure(*attempt->outcome, excess.reason, excess.sentence);
   if (attempt->returned && attempt->exit->exit_code != 0) {
     attempt->outcome = failed_outcome(v1::FAILURE_REASON_OWNER, "its PC's owner needed it");
   }

@@ -78,7 +78,7 @@ class Executor {
   net::Async<Result<void>> lay_out_inputs(AttemptPtr attempt);
   net::Async<Result<void>> take_environment(AttemptPtr attempt);
   net::Async<Result<void>> take_workspace(AttemptPtr attempt);
-  net::Async<void> watch_workspace(AttemptPtr attempt);
+  net::Async<void> watch_files(AttemptPtr attempt);
   net::Async<Result<Layout>> fetch_layout(AttemptPtr attempt);
   net::Async<Result<void>> fetch_blobs(AttemptPtr attempt, std::vector<v1::Blob> blobs, blob::BlobStore& into);
   Result<sandbox::Setup> setup_of(Attempt& attempt);

@@ -33,14 +33,22 @@ void leave_no_core_dump() {
   ::setrlimit(RLIMIT_CORE, &limit);
 }
 
+// How much of the disk could hold what is encrypted.
+std::uint64_t room_of_vault(const std::filesystem::path& vault) {
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(vault, error);
+  return error ? 0 : space.available - std::min<std::uint64_t>(space.available, kKeepFreeBytes);
+}
+
 // Encrypted on the disk where that can be had, else in memory.
 Result<std::unique_ptr<blob::BlobStore>> open_inputs(sandbox::Host& host, std::uint64_t memory_bytes,
-                                                     std::uint64_t disk_bytes) {
+                                                     std::uint64_t disk_bytes, std::uint64_t& vault_bytes) {
   if (Result<std::filesystem::path> vault = host.encrypted_directory(); vault) {
+    vault_bytes = room_of_vault(*vault);
     return blob::BlobStore::open(
         *vault, {.max_bytes = disk_bytes, .keep_free_bytes = kKeepFreeBytes, .evict = true, .durable = false});
   } else {
-    log_warning("inputs have a quarter of the memory at most: " + vault.error().message);
+    log_warning("inputs have a quarter of the memory at most, and tasks no disk: " + vault.error().message);
   }
   const std::uint64_t bytes = memory_bytes / kShareOfInputs;
   Result<std::filesystem::path> directory = host.memory_directory(bytes);
@@ -50,7 +58,9 @@ Result<std::unique_ptr<blob::BlobStore>> open_inputs(sandbox::Host& host, std::u
 
 int run_shell(const RunOptions& options, sandbox::Host& host, const net::IdentityKey& key) {
   const sandbox::Machine machine = sandbox::read_machine();
-  Result<std::unique_ptr<blob::BlobStore>> inputs = open_inputs(host, machine.memory_bytes, options.disk_bytes);
+  std::uint64_t vault_bytes = 0;
+  Result<std::unique_ptr<blob::BlobStore>> inputs =
+      open_inputs(host, machine.memory_bytes, options.disk_bytes, vault_bytes);
   if (!inputs) return give_up(inputs.error());
   Result<std::unique_ptr<blob::BlobStore>> images = blob::BlobStore::open(
       options.directory / "cache",
@@ -82,12 +92,13 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
                  .workspaces = workspaces,
                  .wipes = **wipes,
                  .disk_bytes = options.disk_bytes,
+                 .vault_bytes = vault_bytes,
                  .key = key,
                  .directory = options.directory,
                  .own_pool = options.own_pool,
                  .machine = machine},
-                [&loop, &code] {
-                  code = kExitRevoked;
+                [&loop, &code](int exit_code) {
+                  code = exit_code;
                   loop.stop();
                 });
     loop.on_signal({SIGTERM, SIGINT}, [&loop](int) { loop.stop(); });

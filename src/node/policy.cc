@@ -136,6 +136,7 @@ Policy silent_policy(const Resources& machine, std::uint64_t disk_bytes, bool ow
   Policy policy;
   policy.limit = machine;
   policy.limit.memory_bytes = machine.memory_bytes / 5 * 4;
+  policy.limit.disk_bytes = std::min(disk_bytes / 2, machine.disk_bytes);
   if (own_pool) {
     policy.owner_first.mode = OwnerFirstMode::kOff;
     policy.owner_first.on_battery = true;

@@ -31,11 +31,12 @@ Result<Policy> parse_policy(std::string_view json, const Policy& silent, const R
 
 // The tariff of the policy that the JSON is, if there is one. Errors: kInvalidArgument.
 Result<std::optional<presence::Tariff>> parse_tariff(std::string_view json);
-// The "disk_bytes" of the same text: of environments and their images together; `absent` if it says nothing. At least
-// 64 MiB.
+// The "disk_bytes" of the same text: of environments, their images and workspaces together, and as much again of what
+// is encrypted, half inputs and half files of running tasks; `absent` if it says nothing. At least 64 MiB.
 Result<std::uint64_t> parse_disk_limit(std::string_view json, std::uint64_t absent);
 
-// What holds for a node whose owner said nothing: every core and GPU, and 80 % of the memory. Where the pool is this
+// What holds for a node whose owner said nothing: every core and GPU, 80 % of the memory, and for tasks' files
+// half of the disk limit. Where the pool is this
 // PC's own, what runs is its owner's: it goes on while they are here, and on battery, and workspaces may take a quarter
 // of the disk limit. On a PC that works for another's pool the owner comes first, and no workspace is kept.
 Policy silent_policy(const Resources& machine, std::uint64_t disk_bytes, bool own_pool);

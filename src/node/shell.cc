@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "node/command.h"
+#include "node/node.h"
 #include "node/outcome.h"
 #include "node/policy.h"
 
@@ -37,20 +38,21 @@ std::uint16_t minute_of_day() {
   return static_cast<std::uint16_t>(local.tm_hour * 60 + local.tm_min);
 }
 
-Resources resources_of(const sandbox::Machine& machine) {
+Resources resources_of(const sandbox::Machine& machine, std::uint64_t vault_bytes) {
   const auto smallest = std::ranges::min_element(machine.gpus, {}, &sandbox::Gpu::memory_bytes);
   return {.cores = machine.cores,
           .memory_bytes = machine.memory_bytes,
           .gpus = static_cast<std::uint32_t>(machine.gpus.size()),
-          .gpu_memory_bytes = smallest == machine.gpus.end() ? 0 : smallest->memory_bytes};
+          .gpu_memory_bytes = smallest == machine.gpus.end() ? 0 : smallest->memory_bytes,
+          .disk_bytes = vault_bytes};
 }
 
 }  // namespace
 
-Shell::Shell(World world, std::function<void()> on_revoked)
+Shell::Shell(World world, std::function<void(int exit_code)> on_end)
     : world_(std::move(world)),
-      on_revoked_(std::move(on_revoked)),
-      machine_(resources_of(world_.machine)),
+      on_end_(std::move(on_end)),
+      machine_(resources_of(world_.machine, world_.vault_bytes)),
       agent_({}, machine_),
       connection_(world_.loop, world_.workers, world_.directory, world_.key,
                   {.on_open = [this] { return make_hello(); },
@@ -59,7 +61,7 @@ Shell::Shell(World world, std::function<void()> on_revoked)
                    .on_revoked =
                        [this] {
                          revoked_ = true;
-                         on_revoked_();
+                         on_end_(kExitRevoked);
                        }}),
       executor_({.loop = world_.loop,
                  .workers = world_.workers,
@@ -76,16 +78,19 @@ Shell::Shell(World world, std::function<void()> on_revoked)
                  .level = [this](Ring ring) { return rings_.of(ring).level.value_or(sandbox::Level::kMicroVm); }},
                 {.prepared =
                      [this](AttemptId attempt, bool succeeded) {
+                       if (ends_without_files()) return;
                        agent_.on_prepared(attempt, succeeded, world_.loop.now());
                        pump();
                      },
                  .exited =
                      [this](AttemptId attempt) {
+                       if (ends_without_files()) return;
                        agent_.on_exited(attempt, world_.loop.now());
                        pump();
                      },
                  .collected =
                      [this](AttemptId attempt) {
+                       if (ends_without_files()) return;
                        agent_.on_collected(attempt, world_.loop.now());
                        pump();
                      },
@@ -145,10 +150,19 @@ net::Async<void> Shell::tick_for_ever() {
   }
 }
 
+// Tasks that fail for want of their files have not failed: nobody is told, and the node that starts anew has none.
+bool Shell::ends_without_files() {
+  if (!world_.host.has_lost_files()) return false;
+  log_error("what encrypts tasks' files and inputs has died (gocryptfs), and they with it: starting anew");
+  on_end_(kExitFailed);
+  return true;
+}
+
 net::Async<void> Shell::look_around_for_ever() {
   for (;;) {
     co_await read_policy();
     co_await owner_.read_stopped();
+    if (ends_without_files()) co_return;
     co_await executor_.forget_inputs();
     if (agent_.drained()) co_await world_.workspaces.wipe_all();
     share_disk();
@@ -218,8 +232,9 @@ void Shell::take_rings(const Rings& rings, Policy& policy) {
   if (!all_tried && !std::exchange(trying_levels_, true)) world_.loop.spawn(try_levels());
 }
 
-// What workspaces may hold is kept for them.
+// What workspaces may hold is kept for them, and half of the vault for tasks' files (silent_policy()).
 void Shell::share_disk() {
+  if (world_.vault_bytes > 0) world_.inputs.set_max_bytes(disk_bytes_ / 2);
   world_.environments.set_limit(disk_bytes_ - std::min(disk_bytes_, world_.workspaces.bytes()));
 }
 

@@ -30,15 +30,16 @@ class Shell {
     Environments& environments;
     Workspaces& workspaces;
     WipeLog& wipes;
-    std::uint64_t disk_bytes = 0;  // of environments and workspaces, where the owner set no limit
+    std::uint64_t disk_bytes = 0;   // of environments and workspaces, where the owner set no limit
+    std::uint64_t vault_bytes = 0;  // that the vault could take of the disk; 0: there is none, inputs are in memory
     const net::IdentityKey& key;
     std::filesystem::path directory;
     bool own_pool = true;  // see RunOptions
     sandbox::Machine machine;
   };
 
-  // `on_revoked`: see node.h.
-  Shell(World world, std::function<void()> on_revoked);
+  // `on_end`: the node is to end, with that exit code (node.h).
+  Shell(World world, std::function<void(int exit_code)> on_end);
   ~Shell();
 
   // Begins; the loop does the rest.
@@ -62,6 +63,7 @@ class Shell {
   void pump();
   net::Async<void> tick_for_ever();
   net::Async<void> look_around_for_ever();
+  bool ends_without_files();
   net::Async<void> read_policy();
   void take_rings(const Rings& rings, Policy& policy);
   net::Async<void> try_levels();
@@ -83,7 +85,7 @@ class Shell {
   void send_whole_log(AttemptId attempt);
 
   World world_;
-  std::function<void()> on_revoked_;
+  std::function<void(int exit_code)> on_end_;
   Resources machine_;
   Agent agent_;
   Connection connection_;

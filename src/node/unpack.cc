@@ -50,7 +50,7 @@ Result<void> judge(const sandbox::Exit& exit, const std::string& said) {
 }
 
 Result<void> run_unsquashfs(sandbox::Host& host, const fs::path& image, const fs::path& directory,
-                            const TreeSize& most) {
+                            const sandbox::TreeSize& most) {
   static std::atomic<unsigned> serial = 0;
   Result<std::unique_ptr<sandbox::Sandbox>> box = host.prepare(
       "unpack-" + std::to_string(++serial), {.cores = 2, .memory_bytes = 1ULL << 30, .scratch_bytes = 1 << 20},
@@ -69,7 +69,7 @@ Result<void> run_unsquashfs(sandbox::Host& host, const fs::path& image, const fs
       [run](const sandbox::Exit& how) { run->exit.set_value(how); });
   if (!started) return started;
   while (exit.wait_for(kLook) != std::future_status::ready) {
-    const Result<TreeSize> now = measure_tree(directory);
+    const Result<sandbox::TreeSize> now = sandbox::measure_tree(directory);
     const bool is_too_large = now ? now->bytes > most.bytes || now->files > most.files
                                   : now.error().code == Code::kResourceExhausted;  // too deep to look at
     if (!is_too_large) continue;
@@ -84,9 +84,9 @@ Result<void> run_unsquashfs(sandbox::Host& host, const fs::path& image, const fs
 }
 
 // Nothing in the tree changes while it is walked: whoever made it has ended.
-Result<TreeSize> make_harmless(const fs::path& root) {
-  TreeSize size;
-  const Visit make = [&](int directory, const char* name, const struct stat& status) -> Result<void> {
+Result<sandbox::TreeSize> make_harmless(const fs::path& root) {
+  sandbox::TreeSize size;
+  const sandbox::Visit make = [&](int directory, const char* name, const struct stat& status) -> Result<void> {
     size.add(status);
     if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode)) {
       return ::unlinkat(directory, name, 0) == 0 ? Result<void>() : fail_errno(errno, std::string("removing ") + name);
@@ -97,7 +97,7 @@ Result<TreeSize> make_harmless(const fs::path& root) {
     if (mode == (status.st_mode & 07777U) || ::fchmodat(directory, name, mode, 0) == 0) return {};
     return fail_errno(errno, std::string("setting the mode of ") + name);
   };
-  const Result<void> walked = walk_tree(root, make);
+  const Result<void> walked = sandbox::walk_tree(root, make);
   if (!walked) return std::unexpected(walked.error());
   return size;
 }
@@ -124,14 +124,14 @@ Result<void> make_mount_points(const fs::path& root) {
 
 }  // namespace
 
-Result<TreeSize> unpack_image(sandbox::Host& host, const fs::path& image, const fs::path& directory,
-                              const TreeSize& most) {
+Result<sandbox::TreeSize> unpack_image(sandbox::Host& host, const fs::path& image, const fs::path& directory,
+                                       const sandbox::TreeSize& most) {
   if (Result<void> unpacked = run_unsquashfs(host, image, directory, most); !unpacked) {
     return std::unexpected(unpacked.error());
   }
   const fs::path root = directory / "root";
   if (Result<void> made = make_mount_points(root); !made) return std::unexpected(made.error());
-  Result<TreeSize> size = make_harmless(root);
+  Result<sandbox::TreeSize> size = make_harmless(root);
   if (size && (size->bytes > most.bytes || size->files > most.files)) {
     return fail(Code::kResourceExhausted,
                 "unpacked, the environment takes " + format_bytes(size->bytes) + " in " + std::to_string(size->files) +

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "base/result.h"
-#include "node/directory_tree.h"
+#include "sandbox/directory_tree.h"
 #include "sandbox/sandbox.h"
 
 namespace hearth::node {
@@ -14,7 +14,7 @@ namespace hearth::node {
 // directory that a sandbox mounts on; it belongs to the guests' user. `most` bounds it, looked at twice a second.
 // Errors: kInvalidArgument (no squashfs, or one that is no root file system), kResourceExhausted (larger than `most`,
 // or the disk is full), kFailedPrecondition (unsquashfs is missing).
-Result<TreeSize> unpack_image(sandbox::Host& host, const std::filesystem::path& image,
-                              const std::filesystem::path& directory, const TreeSize& most);
+Result<sandbox::TreeSize> unpack_image(sandbox::Host& host, const std::filesystem::path& image,
+                                       const std::filesystem::path& directory, const sandbox::TreeSize& most);
 
 }  // namespace hearth::node

@@ -19,6 +19,7 @@ class FakeHost final : public sandbox::Host {
     return fail(Code::kUnimplemented, "no sandboxes here");
   }
   Result<fs::path> encrypted_directory() override { return fail(Code::kUnimplemented, "no disk here"); }
+  bool has_lost_files() const override { return false; }
   Result<fs::path> memory_directory(std::uint64_t) override { return fail(Code::kUnimplemented, "no memory here"); }
   std::vector<sandbox::Check> self_test() override { return {}; }
   void use_oci_runtime(const std::string&) override {}

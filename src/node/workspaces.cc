@@ -11,14 +11,13 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "net/crypto.h"
-#include "node/directory_tree.h"
+#include "sandbox/directory_tree.h"
 
 namespace hearth::node {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kBytesPerName = 1024;
 constexpr std::size_t kHubBytes = 8;
 constexpr std::string_view kLeaving = "leaving-";
 
@@ -40,9 +39,9 @@ Workspaces::Use::~Use() { workspaces_.free(place_); }
 fs::path Workspaces::Use::directory() const { return workspaces_.directory_ / place_ / "files"; }
 
 Workspaces::Content Workspaces::Use::measure() const {
-  const Result<TreeSize> size = measure_tree(directory());
+  const Result<sandbox::TreeSize> size = sandbox::measure_tree(directory());
   if (!size) return {.excess = "its workspace " + name_ + " cannot be measured: " + size.error().message};
-  Content content{.bytes = size->bytes + size->files * kBytesPerName};
+  Content content{.bytes = size->with_names()};
   if (content.bytes > bytes_) {
     content.excess = "its workspace " + name_ + " holds " + format_bytes(content.bytes) + ", more than its " +
                      format_bytes(bytes_) + "; let it hold more (hearth run --workspace " + name_ +
@@ -68,7 +67,7 @@ Result<void> Workspaces::open() {
 Result<void> Workspaces::take_up(const fs::path& path) {
   const std::string place = path.filename();
   std::uint64_t bytes = 0;
-  if (place.starts_with(kLeaving) || !(std::ifstream(path / "bytes") >> bytes)) return remove_tree(path);
+  if (place.starts_with(kLeaving) || !(std::ifstream(path / "bytes") >> bytes)) return sandbox::remove_tree(path);
   entries_[place].bytes = bytes;
   return {};
 }
@@ -149,10 +148,10 @@ net::Async<Result<std::unique_ptr<Workspaces::Use>>> Workspaces::enter(Workspace
 v1::WipeRecord Workspaces::remove(const std::string& place) const {
   const fs::path path = directory_ / place;
   const fs::path leaving = directory_ / (std::string(kLeaving) + place);
-  Result<void> gone = remove_tree(leaving);
+  Result<void> gone = sandbox::remove_tree(leaving);
   // By another name first: half of it must never be taken for all of it.
   if (gone && ::rename(path.c_str(), leaving.c_str()) != 0 && errno != ENOENT) gone = fail_errno(errno, "removing it");
-  if (gone) gone = remove_tree(leaving);
+  if (gone) gone = sandbox::remove_tree(leaving);
   if (!gone) log_error("a workspace remains on the disk: " + gone.error().message);
   std::vector<std::string> remains;
   for (const fs::path& left : {path, leaving}) {

@@ -88,9 +88,21 @@ Box::Box(Shared& shared, const Launcher& launcher, std::string name, const Limit
       setup_(std::move(setup)),
       root_(shared.place + "/root") {}
 
+Result<std::unique_ptr<WorkingDirectory>> Box::make_directory() {
+  const std::string where = shared_.place + "/boxes/" + name_;
+  if (limits_.disk_bytes == 0 || launcher_.keeps_files()) {
+    return WorkingDirectory::make(where, limits_.scratch_bytes, shared_.user);
+  }
+  Result<std::filesystem::path> vault = shared_.vault->boxes();
+  if (!vault) return std::unexpected(vault.error());
+  Result<std::unique_ptr<ScratchDisk>> disk = ScratchDisk::make(*vault / name_);
+  if (!disk) return std::unexpected(disk.error());
+  disk_ = std::move(*disk);
+  return WorkingDirectory::show(where, disk_->job(), shared_.user);
+}
+
 Result<void> Box::set_up() {
-  Result<std::unique_ptr<WorkingDirectory>> directory =
-      WorkingDirectory::make(shared_.place + "/boxes/" + name_, limits_.scratch_bytes, shared_.user);
+  Result<std::unique_ptr<WorkingDirectory>> directory = make_directory();
   if (!directory) return std::unexpected(directory.error());
   directory_ = std::move(*directory);
   Result<std::unique_ptr<Cgroup>> group =
@@ -108,17 +120,20 @@ Result<void> Box::set_up() {
 
 // By mounts of our own: the guests' user may not walk to where the node keeps them.
 Result<void> Box::show() {
-  const std::string where = shared_.place + "/shown/" + name_;
-  if (!setup_.root.empty()) {
-    root_ = where + "-root";
-    if (Result<void> shown = show_directory(setup_.root, root_, nullptr); !shown) return shown;
-    shown_.push_back(root_);
-  }
-  if (setup_.workspace.empty()) return {};
-  workspace_ = where + "-workspace";
-  if (Result<void> shown = show_directory(setup_.workspace, workspace_, &shared_.user); !shown) return shown;
-  shown_.push_back(workspace_);
-  return {};
+  Result<void> done;
+  const auto add = [&](const std::filesystem::path& source, const char* what, const GuestUser* owner,
+                       std::string& seen) {
+    if (!done || source.empty()) return;
+    const std::string where = shared_.place + "/shown/" + name_ + "-" + what;
+    done = show_directory(source, where, owner);
+    if (!done) return;
+    shown_.push_back(where);
+    seen = where;
+  };
+  add(setup_.root, "root", nullptr, root_);
+  add(setup_.workspace, "workspace", &shared_.user, workspace_);
+  if (disk_) add(disk_->tmp(), "tmp", &shared_.user, tmp_);
+  return done;
 }
 
 Box::~Box() {
@@ -204,6 +219,7 @@ Result<Guest::Plan> Box::plan(const Command& command) {
                                              .setup = setup_,
                                              .root = root_,
                                              .workspace = workspace_,
+                                             .tmp = tmp_,
                                              .directory = *directory_,
                                              .network_directory = network_ ? network_->directory() : std::string()});
   if (!bubble) return std::unexpected(bubble.error());

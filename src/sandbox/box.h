@@ -1,4 +1,4 @@
-// A Sandbox: its tmpfs, its control group, its program.
+// A Sandbox: its files, its control group, its program.
 #pragma once
 
 #include <map>
@@ -12,6 +12,8 @@
 #include "sandbox/guest_network.h"
 #include "sandbox/launcher.h"
 #include "sandbox/mounts.h"
+#include "sandbox/scratch_disk.h"
+#include "sandbox/vault.h"
 #include "sandbox/working_directory.h"
 
 namespace hearth::sandbox {
@@ -24,6 +26,7 @@ struct Shared {
   std::unique_ptr<CgroupTree> cgroups;
   std::unique_ptr<Reactor> reactor;
   NetworkTools network_tools;
+  std::unique_ptr<VaultOnDemand> vault;
   std::map<Level, std::unique_ptr<Launcher>> launchers;
 };
 
@@ -35,6 +38,7 @@ class Box final : public Sandbox {
   ~Box() override;
 
   const std::filesystem::path& directory() const override { return directory_->path(); }
+  std::filesystem::path disk() const override { return disk_ ? disk_->path() : std::filesystem::path(); }
   Result<int> create_file(std::string_view path, bool executable) override;
   Result<void> arm(const Command& command, std::function<void(Stream, std::string_view)> on_output,
                    std::function<void(const Exit&)> on_exit) override;
@@ -49,6 +53,7 @@ class Box final : public Sandbox {
 
  private:
   Result<void> show();
+  Result<std::unique_ptr<WorkingDirectory>> make_directory();
   Result<void> launch_guest(const Command& command, std::function<void(Stream, std::string_view)> on_output,
                             std::function<void(const Exit&)> on_exit);
   Result<void> set_up();
@@ -62,9 +67,11 @@ class Box final : public Sandbox {
   std::string name_;
   Limits limits_;
   Setup setup_;
-  std::string root_;                // what the guest sees as /
-  std::string workspace_;           // empty: none
-  std::vector<std::string> shown_;  // directories of the node's, to be taken away
+  std::string root_;                   // what the guest sees as /
+  std::string workspace_;              // empty: none
+  std::string tmp_;                    // empty: in memory
+  std::vector<std::string> shown_;     // directories of the node's, to be taken away
+  std::unique_ptr<ScratchDisk> disk_;  // nullptr: files are in memory
   std::unique_ptr<WorkingDirectory> directory_;
   std::unique_ptr<Cgroup> cgroup_;
   std::shared_ptr<GuestNetwork> network_;  // nullptr: none

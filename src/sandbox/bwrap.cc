@@ -80,8 +80,12 @@ std::string bubblewrap_options(const Bubblewrap& bubblewrap, const Layout& layou
   show_gpus(options, command.gpus);
   // /dev itself is a tmpfs that nothing bounds.
   add_options(options, {"--size", scratch, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"});
-  add_options(options,
-              {"--size", scratch, "--tmpfs", "/tmp", "--bind", layout.working_directory, "/job", "--chdir", "/job"});
+  if (layout.tmp.empty()) {
+    add_options(options, {"--size", scratch, "--tmpfs", "/tmp"});
+  } else {
+    add_options(options, {"--bind", layout.tmp, "/tmp"});
+  }
+  add_options(options, {"--bind", layout.working_directory, "/job", "--chdir", "/job"});
   if (!layout.workspace.empty()) add_options(options, {"--bind", layout.workspace, "/workspace"});
   if (!layout.network_directory.empty()) {
     add_options(options, {"--ro-bind", layout.network_directory, "/run/hearth"});

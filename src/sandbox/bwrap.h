@@ -27,6 +27,7 @@ struct Layout {
   std::string root;                       // of the guest
   std::string working_directory;          // shown at /job
   std::string workspace;                  // shown at /workspace; empty: none
+  std::string tmp = {};                   // shown at /tmp; empty: a tmpfs
   std::string network_directory;          // shown at /run/hearth; empty: none
   Variables variables = {};               // beside the command's
   std::vector<std::string> devices = {};  // device nodes, shown where they are

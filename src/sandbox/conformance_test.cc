@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "base/sizes.h"
+#include "sandbox/directory_tree.h"
 #include "sandbox/levels_testing.h"
 
 namespace hearth::sandbox {
@@ -142,6 +143,48 @@ TEST_P(SandboxConformance, ShowsLargeInputsInPlaceAndReadOnly) {
   EXPECT_EQ((*outputs)[0].path, "out");
   box.reset();
   EXPECT_EQ(std::filesystem::file_size(source), 3 * kMiB);
+}
+
+// More than memory may hold, and readable nowhere.
+TEST_P(SandboxConformance, PutsFilesOnTheDiskWhereThatIsAskedFor) {
+  Result<std::filesystem::path> vault = host()->encrypted_directory();
+  if (!vault) GTEST_SKIP() << vault.error().message;
+  Limits limits = small_limits();
+  limits.scratch_bytes = 4 * kMiB;
+  limits.disk_bytes = 256 * kMiB;
+  Result<std::unique_ptr<Sandbox>> box = host()->prepare("disk", limits, ground().setup);
+  ASSERT_TRUE(box) << box.error().message;
+  Result<int> input = (*box)->create_file("deep/in", false);
+  ASSERT_TRUE(input) << input.error().message;
+  ASSERT_EQ(::write(*input, "given", 5), 5);
+  ::close(*input);
+  const std::string canary = "a canary that no disk may hold";
+  Ran ran =
+      Running(
+          **box,
+          {.argv = {"/bin/sh", "-c",
+                    "cat deep/in; head -c 16777216 /dev/zero > large && wc -c < large; "
+                    "head -c 8388608 /dev/zero > /tmp/t && wc -c < /tmp/t; echo '" +
+                        canary + "' > out; ln -s out link; mkdir -p a/b/c; cp out a/b/c/$(printf 'n%.0s' $(seq 200))"}})
+          .wait();
+  EXPECT_EQ(ran.out, "given16777216\n8388608\n") << ran.err << ran.exit.message;
+  EXPECT_EQ(ran.exit.exit_code, 0) << ran.err;
+  auto outputs = (*box)->collect({"out", "large"}, {});
+  ASSERT_TRUE(outputs) << outputs.error().message;
+  EXPECT_EQ(outputs->size(), 2U);
+  EXPECT_EQ((*box)->collect({"**"}, {}).error().message.find("link") != std::string::npos, true) << "links are refused";
+  EXPECT_EQ(::system(("grep -rqF '" + canary + "' " + (host().directory() / "state" / "vault").string()).c_str()) >> 8,
+            1);
+  const std::filesystem::path disk = (*box)->disk();
+  EXPECT_EQ(disk.empty(), GetParam() == Level::kMicroVm) << "a machine has a disk of its own";
+  if (!disk.empty()) {
+    Result<TreeSize> size = measure_tree(disk);
+    ASSERT_TRUE(size) << size.error().message;
+    EXPECT_GT(size->bytes, 24 * kMiB);
+  }
+  box->reset();
+  EXPECT_FALSE(std::filesystem::exists(disk));
+  EXPECT_EQ(host()->traces("disk"), std::vector<std::string>());
 }
 
 TEST_P(SandboxConformance, RunsAnArmedProgramWhenItIsReleased) {

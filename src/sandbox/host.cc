@@ -43,13 +43,13 @@ bool is_name(const std::string& name) {
 
 class HostOfBoxes final : public Host {
  public:
-  HostOfBoxes(Shared shared, Oci& oci, Fd lock, const std::filesystem::path& state_directory)
-      : lock_(std::move(lock)), shared_(std::move(shared)), vault_directory_(state_directory / "vault"), oci_(oci) {}
+  HostOfBoxes(Shared shared, Oci& oci, Fd lock) : lock_(std::move(lock)), shared_(std::move(shared)), oci_(oci) {}
   ~HostOfBoxes() override;
 
   Result<std::unique_ptr<Sandbox>> prepare(const std::string& name, const Limits& limits, const Setup& setup) override;
   Result<std::filesystem::path> memory_directory(std::uint64_t bytes) override;
-  Result<std::filesystem::path> encrypted_directory() override;
+  Result<std::filesystem::path> encrypted_directory() override { return shared_.vault->shown(); }
+  bool has_lost_files() const override { return shared_.vault->has_died(); }
   void use_oci_runtime(const std::string& command) override;
   std::vector<LevelReport> levels() override;
   std::vector<Check> self_test() override { return run_self_test(*this, shared_); }
@@ -63,9 +63,7 @@ class HostOfBoxes final : public Host {
   Fd lock_;
   Shared shared_;
   std::unique_ptr<Mount> memory_;  // nullptr: nobody asked for it
-  std::filesystem::path vault_directory_;
-  std::unique_ptr<Vault> vault_;  // the same
-  Oci& oci_;                      // one of the launchers
+  Oci& oci_;                       // one of the launchers
   std::mutex trying_;
   std::vector<LevelReport> levels_;  // guarded by trying_; empty: not tried yet
 };
@@ -81,7 +79,7 @@ std::string HostOfBoxes::swap_risk() const {
 
 std::vector<std::string> HostOfBoxes::storage_of(Level level) const {
   std::vector<std::string> kinds = {"memory"};
-  if (vault_) kinds.emplace_back("disk, under a key that existed in memory only");
+  if (shared_.vault->is_open()) kinds.emplace_back("disk, under a key that existed in memory only");
   if (level == Level::kMicroVm) kinds.emplace_back("disk, under a key that existed in the virtual machine only");
   return kinds;
 }
@@ -89,7 +87,7 @@ std::vector<std::string> HostOfBoxes::storage_of(Level level) const {
 HostOfBoxes::~HostOfBoxes() {
   shared_.reactor.reset();
   memory_.reset();
-  vault_.reset();
+  shared_.vault.reset();
   if (Result<void> gone = unmount(shared_.place); !gone) log_error(gone.error().message);
   // Only the ordinary user's place is ours to remove.
   if (!shared_.user.drop) ::rmdir(shared_.place.c_str());
@@ -115,15 +113,6 @@ Result<std::filesystem::path> HostOfBoxes::memory_directory(std::uint64_t bytes)
   if (!made) return std::unexpected(made.error());
   memory_ = std::move(*made);
   return memory_->where();
-}
-
-Result<std::filesystem::path> HostOfBoxes::encrypted_directory() {
-  if (vault_) return vault_->where();
-  Result<std::unique_ptr<Vault>> opened =
-      Vault::open({.cipher = vault_directory_, .where = shared_.place + "/vault", .memory = shared_.place});
-  if (!opened) return std::unexpected(opened.error());
-  vault_ = std::move(*opened);
-  return vault_->where();
 }
 
 void HostOfBoxes::use_oci_runtime(const std::string& command) {
@@ -201,9 +190,12 @@ Result<std::unique_ptr<Host>> Host::open(const Options& options) {
                                                                                      .state_directory = state_directory,
                                                                                      .options = options.microvm}));
   shared.reactor = std::make_unique<Reactor>();
+  const std::filesystem::path cipher = state_directory / "vault";
   std::error_code error;
-  std::filesystem::remove_all(state_directory / "vault", error);  // whose key is gone
-  return std::make_unique<HostOfBoxes>(std::move(shared), plug, std::move(*lock), state_directory);
+  std::filesystem::remove_all(cipher, error);  // whose key is gone
+  shared.vault = std::make_unique<VaultOnDemand>(
+      Vault::Places{.cipher = cipher, .where = shared.place + "/vault", .memory = shared.place});
+  return std::make_unique<HostOfBoxes>(std::move(shared), plug, std::move(*lock));
 }
 
 }  // namespace hearth::sandbox

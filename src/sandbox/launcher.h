@@ -31,6 +31,7 @@ struct LaunchOrder {
   const Setup& setup;
   const std::string& root;       // a directory: what the guest is to see as /
   const std::string& workspace;  // a directory to show at /workspace; empty: none
+  const std::string& tmp;        // a directory to show at /tmp; empty: a tmpfs
   WorkingDirectory& directory;
   std::string network_directory;  // of the guest's proxy, see guest_network.h; empty: none
 };
@@ -54,6 +55,9 @@ class Launcher {
 
   // Memory that the level itself takes beside the guest's.
   virtual std::uint64_t overhead_bytes() const { return 0; }
+
+  // Whether the guest's files lie in the level itself, and not in the working directory.
+  virtual bool keeps_files() const { return false; }
 
   // What a sandbox that only tries the level stands on.
   virtual Setup trial_setup() const = 0;

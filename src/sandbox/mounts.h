@@ -6,10 +6,12 @@
 //   PLACE/oci             what the level of that name shows: process 1 of a container, the runtimes' filter
 //   PLACE/microvm         and the microVMs' kernel and first files
 //   PLACE/networks/NAME   the UNIX socket of one sandbox's proxy, see guest_network.h
-//   PLACE/boxes/NAME      a tmpfs of its own: one sandbox's working directory
+//   PLACE/boxes/NAME      a tmpfs of its own, or a directory of the vault: one sandbox's working directory
 //   PLACE/memory          a tmpfs of its own: what guests are shown in place, see Host::memory_directory()
-//   PLACE/vault           what guests are shown in place where it does not fit into memory, see vault.h
-//   PLACE/shown/NAME-*    a directory of the node's that this sandbox is shown: its environment, its workspace
+//   PLACE/vault           see vault.h: "shown", what guests are shown in place where it does not fit into memory, and
+//                         "boxes/NAME", one sandbox's files, where it has disk
+//   PLACE/shown/NAME-*    a directory of the node's that this sandbox is shown: its environment, its workspace, its
+//   /tmp
 #pragma once
 
 #include <cstdint>

@@ -82,6 +82,9 @@ struct Limits {
   std::uint64_t memory_bytes =
       1ULL << 30;  // processes and files of the working directory together, where cgroups allow it
   std::uint64_t scratch_bytes = 1ULL << 30;  // the working directory; /tmp has as much again
+  // If not 0, both lie on the disk instead, in the vault (vault.h), and are to hold so much together. Nothing enforces
+  // that but whoever measures Sandbox::disk() now and then, and `max_file_bytes`.
+  std::uint64_t disk_bytes = 0;
   std::uint32_t max_processes = 1024;
   std::uint32_t max_open_files = 4096;
   std::uint64_t cpu_seconds = 0;     // of each process; 0: no limit
@@ -138,6 +141,9 @@ class Sandbox {
 
   // The working directory as this process sees it; writable until start().
   virtual const std::filesystem::path& directory() const = 0;
+
+  // Where this process sees what the guest has on the disk, to be measured (directory_tree.h); empty: there is nothing.
+  virtual std::filesystem::path disk() const = 0;
 
   // Makes a file of the working directory, parents included, for a safe relative path. Errors: kInvalidArgument,
   // kResourceExhausted, kAlreadyExists.
@@ -214,6 +220,9 @@ class Host {
   // The same on this PC's disk, as large as that, under a key that exists in memory only (vault.h). Errors:
   // kFailedPrecondition with the remedy, of the disk. Blocks.
   virtual Result<std::filesystem::path> encrypted_directory() = 0;
+
+  // What keeps that disk has died, and with it all that lay there: nothing runs any more but in a new process.
+  virtual bool has_lost_files() const = 0;
 
   // Really starts one sandbox and looks around in it.
   virtual std::vector<Check> self_test() = 0;

@@ -10,7 +10,7 @@ namespace hearth::sandbox {
 namespace {
 
 constexpr std::size_t kMostTraces = 16;
-constexpr std::array kFolders = {"/boxes", "/shown", "/networks"};
+constexpr std::array kFolders = {"/boxes", "/shown", "/networks", "/vault/boxes"};
 
 // "17-3-1" and "17-3-1-root", but not "17-3-10".
 bool bears(const std::string& file, const std::string& name) {

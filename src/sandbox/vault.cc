@@ -146,12 +146,36 @@ Result<std::unique_ptr<Vault>> Vault::open(const Places& places) {
   return vault;
 }
 
+bool Vault::has_died() const { return has_ended(keeper_); }
+
 Vault::~Vault() {
   static_cast<void>(unmount(places_.where.string()));
   end(keeper_);
   std::error_code error;
   fs::remove(places_.where, error);
   fs::remove_all(places_.cipher, error);
+}
+
+Result<fs::path> VaultOnDemand::directory(const char* name) {
+  const std::lock_guard lock(mutex_);
+  if (!vault_) {
+    Result<std::unique_ptr<Vault>> opened = Vault::open(places_);
+    if (!opened) return std::unexpected(opened.error());
+    vault_ = std::move(*opened);
+  }
+  const fs::path path = vault_->where() / name;
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, "making a directory in the vault");
+  return path;
+}
+
+bool VaultOnDemand::is_open() const {
+  const std::lock_guard lock(mutex_);
+  return vault_ != nullptr;
+}
+
+bool VaultOnDemand::has_died() const {
+  const std::lock_guard lock(mutex_);
+  return vault_ && vault_->has_died();
 }
 
 }  // namespace hearth::sandbox

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "base/result.h"
@@ -32,11 +33,32 @@ class Vault {
   Vault& operator=(const Vault&) = delete;
 
   const std::filesystem::path& where() const { return places_.where; }
+  bool has_died() const;  // what lies there cannot be reached any more
 
  private:
   Places places_;
   Fd keeper_;  // gocryptfs
   Fd said_;    // what it says; it would die of words that nobody can hear
+};
+
+// A Host's vault, opened when it is first asked for. Any thread; blocks as Vault::open().
+class VaultOnDemand {
+ public:
+  explicit VaultOnDemand(Vault::Places places) : places_(std::move(places)) {}
+
+  // Directories in it: of what sandboxes are shown, and of their own files. Errors: of Vault::open().
+  Result<std::filesystem::path> shown() { return directory("shown"); }
+  Result<std::filesystem::path> boxes() { return directory("boxes"); }
+
+  bool is_open() const;
+  bool has_died() const;
+
+ private:
+  Result<std::filesystem::path> directory(const char* name);
+
+  const Vault::Places places_;
+  mutable std::mutex mutex_;
+  std::unique_ptr<Vault> vault_;  // guarded by mutex_
 };
 
 }  // namespace hearth::sandbox

@@ -20,9 +20,20 @@ Result<std::unique_ptr<WorkingDirectory>> WorkingDirectory::make(const std::file
   Result<std::unique_ptr<Mount>> mount =
       Mount::make(path, {.bytes = bytes, .files = kMaxFiles, .mode = 0700, .owner = user});
   if (!mount) return std::unexpected(mount.error());
-  Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) return fail_errno(errno, "opening " + path.string());
-  return std::make_unique<WorkingDirectory>(std::move(*mount), std::move(fd), user);
+  return at(std::move(*mount), user);
+}
+
+Result<std::unique_ptr<WorkingDirectory>> WorkingDirectory::show(const std::filesystem::path& path,
+                                                                 const std::filesystem::path& source,
+                                                                 const GuestUser& user) {
+  if (Result<void> shown = show_directory(source, path, &user); !shown) return std::unexpected(shown.error());
+  return at(std::make_unique<Mount>(path), user);
+}
+
+Result<std::unique_ptr<WorkingDirectory>> WorkingDirectory::at(std::unique_ptr<Mount> mount, const GuestUser& user) {
+  Fd fd(::open(mount->where().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return fail_errno(errno, "opening " + mount->where().string());
+  return std::make_unique<WorkingDirectory>(std::move(mount), std::move(fd), user);
 }
 
 WorkingDirectory::WorkingDirectory(std::unique_ptr<Mount> mount, Fd fd, const GuestUser& user)

@@ -1,5 +1,5 @@
-// A sandbox's working directory: a tmpfs that this process alone sees, with the inputs in it before the program runs
-// and its outputs afterwards. It vanishes with the object.
+// A sandbox's working directory: a tmpfs that this process alone sees, or a directory in the vault, with the inputs in
+// it before the program runs and its outputs afterwards. The mount vanishes with the object.
 #pragma once
 
 #include <filesystem>
@@ -20,6 +20,9 @@ class WorkingDirectory {
   // Mounts it on `path`, which must not exist yet; its files belong to `user`. Errors: of mkdir and mount.
   static Result<std::unique_ptr<WorkingDirectory>> make(const std::filesystem::path& path, std::uint64_t bytes,
                                                         const GuestUser& user);
+  // The same, showing the directory `source` there.
+  static Result<std::unique_ptr<WorkingDirectory>> show(const std::filesystem::path& path,
+                                                        const std::filesystem::path& source, const GuestUser& user);
   WorkingDirectory(std::unique_ptr<Mount> mount, Fd fd, const GuestUser& user);
 
   const std::filesystem::path& path() const { return mount_->where(); }
@@ -47,6 +50,7 @@ class WorkingDirectory {
   Result<void> own(int file, unsigned mode) const;
 
  private:
+  static Result<std::unique_ptr<WorkingDirectory>> at(std::unique_ptr<Mount> mount, const GuestUser& user);
   Result<Fd> make_parents(const std::string& path);
   Result<Fd> make_file(const std::string& path, bool executable);
 

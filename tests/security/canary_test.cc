@@ -188,7 +188,7 @@ TEST_F(CanaryTest, NothingIsLeftOfATaskThatEnds) {
   EXPECT_THAT(find_everywhere(ended, image_), IsEmpty());
 
   const std::string killed = new_mark();
-  Process running = start_planting(killed, {}, true);
+  Process running = start_planting(killed, {"--disk", "64M"}, true);
   ASSERT_TRUE(planted(running, killed)) << running.err();
   EXPECT_THAT(find_in_nodes_inputs(killed), Not(IsEmpty()));
   ASSERT_NE(guest(killed), 0);
@@ -228,7 +228,7 @@ TEST_F(CanaryTest, NothingIsLeftAfterTheNodeWasKilled) {
 TEST_F(CanaryTest, NothingIsLeftAfterAPowerCut) {
   expect_that_the_search_sees();
   const std::string canary = new_mark();
-  Process running = start_planting(canary, {}, true);
+  Process running = start_planting(canary, {"--disk", "64M"}, true);
   ASSERT_TRUE(planted(running, canary)) << running.err();
   EXPECT_THAT(find_everywhere(canary, image_), IsEmpty()) << "while the task runs";
   const fs::path disk = scratch().path() / "disk-after";

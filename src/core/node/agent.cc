@@ -112,7 +112,8 @@ void Agent::State::change(Time at, Change make) {
 
 Resources Agent::State::offered() const {
   return {std::min(policy.limit.cores, machine.cores), std::min(policy.limit.memory_bytes, machine.memory_bytes),
-          std::min(policy.limit.gpus, machine.gpus), machine.gpu_memory_bytes};
+          std::min(policy.limit.gpus, machine.gpus), machine.gpu_memory_bytes,
+          std::min(policy.limit.disk_bytes, machine.disk_bytes)};
 }
 
 // An unknown time of day counts as the owner's.

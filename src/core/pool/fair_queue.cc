@@ -17,8 +17,9 @@ std::optional<JobId> head_of(const Queue& queue) {
 bool FairQueue::BySize::operator()(const Terms& a, const Terms& b) const {
   const Resources& x = a.resources;
   const Resources& y = b.resources;
-  return std::tie(x.cores, x.memory_bytes, x.gpus, x.gpu_memory_bytes, a.admission, a.node, a.workspace_room) <
-         std::tie(y.cores, y.memory_bytes, y.gpus, y.gpu_memory_bytes, b.admission, b.node, b.workspace_room);
+  return std::tie(x.cores, x.memory_bytes, x.gpus, x.gpu_memory_bytes, x.disk_bytes, a.admission, a.node,
+                  a.workspace_room) < std::tie(y.cores, y.memory_bytes, y.gpus, y.gpu_memory_bytes, y.disk_bytes,
+                                               b.admission, b.node, b.workspace_room);
 }
 
 void FairQueue::add(Job& job, Time now) {

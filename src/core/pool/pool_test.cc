@@ -200,6 +200,20 @@ TEST(Pool, MemoryAndGpusCountToo) {
   EXPECT_EQ(world.pool.node(kFirst)->used, (Resources{2, 3 * kGiB, 1}));
 }
 
+TEST(Pool, DiskIsUsedUpAndGivenBack) {
+  World world;
+  world.pool.on_node_hello(kFirst, {{8, 4 * kGiB, 0, 0, 10 * kGiB}, false, {}}, world.now);
+  const JobId job = world.submit(3, {1, kGiB / 4, 0, 0, 4 * kGiB});
+  EXPECT_EQ(world.view(job).running, 2u);
+  EXPECT_EQ(world.pool.node(kFirst)->used.disk_bytes, 8 * kGiB);
+  world.finish(world.first_of(job));
+  EXPECT_EQ(world.view(job).running, 2u);
+  world.finish(world.first_of(job));
+  world.finish(world.first_of(job));
+  EXPECT_EQ(world.pool.node(kFirst)->used, Resources{});
+  EXPECT_EQ(world.cause(world.submit(1, {1, kGiB / 4, 0, 0, 11 * kGiB})), Cause::kTooLarge);
+}
+
 TEST(Pool, PrefetchKeepsABusyNodeFedOnceTasksAreKnownToBeBrief) {
   World world;
   world.join(kFirst, 2);

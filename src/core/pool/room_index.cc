@@ -70,8 +70,9 @@ Node* RoomIndex::find_in(const Buckets& buckets, const Terms& needs) {
                        needs.admission.is_granted_by(bucket.admits);
     if (!suits) continue;
     const Nodes* nodes = nodes_of(entry);
-    const auto node = nodes->lower_bound({needs.resources.memory_bytes, NodeId{}});
-    if (node != nodes->end()) return node->second;
+    for (auto node = nodes->lower_bound({needs.resources.memory_bytes, NodeId{}}); node != nodes->end(); ++node) {
+      if (needs.resources.disk_bytes <= node->second->room().disk_bytes) return node->second;
+    }
   }
   return nullptr;
 }

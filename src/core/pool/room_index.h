@@ -1,6 +1,6 @@
 // Nodes by their free room. Nodes that offer and have free the same cores and GPUs and admit the same share a bucket,
 // ordered by memory; a search visits buckets, of which there are as many as there are distinct (free cores, cores,
-// GPUs, admissions), never nodes.
+// GPUs, admissions), never nodes; but for tasks that need disk, whose search passes by the nodes that lack that alone.
 #pragma once
 
 #include <cstdint>

@@ -51,6 +51,17 @@ TEST_F(RoomIndexTest, TheSmallestGpuThatSufficesIsTaken) {
   EXPECT_EQ(index_.find_tightest({{1, 10, 1, 25}, {}}), nullptr);
 }
 
+TEST_F(RoomIndexTest, NodesWithoutTheDiskArePassedBy) {
+  Node& first = node(1, {4, 50, 0, 0, 10});
+  Node& second = node(2, {4, 100, 0, 0, 30});
+  const Resources needs{1, 10, 0, 0, 8};
+  EXPECT_EQ(index_.find_emptiest({needs, {}}), &first);
+  first.used.disk_bytes = 3;
+  EXPECT_EQ(index_.find_emptiest({needs, {}}), &second) << "disk is no part of its place in the index";
+  EXPECT_EQ(index_.find_emptiest({{1, 10, 0}, {}}), &first);
+  EXPECT_EQ(index_.find_tightest({{1, 10, 0, 0, 31}, {}}), nullptr);
+}
+
 TEST_F(RoomIndexTest, NodesThatAdmitMoreAreKeptForThoseWhoNeedIt) {
   constexpr Admission kListed(Ring::kHome, {Right::kListedHosts});
   Node& open = node(1, {4, 100, 0});

@@ -27,6 +27,7 @@ void Pool::State::drop_lease(Lease& lease) {
     node.used.cores -= needs.cores;
     node.used.memory_bytes -= needs.memory_bytes;
     node.used.gpus -= needs.gpus;
+    node.used.disk_bytes -= needs.disk_bytes;
     if (lease.brief) node.brief_cores -= needs.cores;
     --job.in_room;
   } else {

@@ -21,7 +21,8 @@ std::int64_t seconds_left(const Job& job) {
 }
 
 bool is_larger(const Resources& a, const Resources& b) {
-  return std::tie(a.cores, a.memory_bytes, a.gpus) > std::tie(b.cores, b.memory_bytes, b.gpus);
+  return std::tie(a.cores, a.memory_bytes, a.gpus, a.disk_bytes) >
+         std::tie(b.cores, b.memory_bytes, b.gpus, b.disk_bytes);
 }
 
 // The jobs whose leases are in the room of the open nodes that could take `needs`.

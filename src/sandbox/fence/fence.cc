@@ -65,6 +65,7 @@ Result<Bubble> Fence::enclose(const LaunchOrder& order) const {
   Layout layout{.root = order.root,
                 .working_directory = order.directory.path(),
                 .workspace = order.workspace,
+                .tmp = order.tmp,
                 .network_directory = order.network_directory};
   if (!layout.network_directory.empty()) layout.variables = GuestNetwork::variables_beside(order.command.variables);
   bubble.options = bubblewrap_options(bubblewrap_, layout, order.limits, order.command);

@@ -139,7 +139,8 @@ Result<Bubble> MicroVm::enclose(const LaunchOrder& order) const {
   if (!image) return fail_errno(errno, "opening the environment " + order.setup.image.string());
   Result<Fd> parcel = pack_parcel(order, world_.place + "/filter");
   if (!parcel) return std::unexpected(parcel.error());
-  std::uint64_t scratch = order.limits.scratch_bytes + size_of_inputs(order.directory.inputs());
+  std::uint64_t scratch =
+      order.limits.scratch_bytes + order.limits.disk_bytes + size_of_inputs(order.directory.inputs());
   Result<Fd> scratch_disk = make_scratch(world_.state_directory, scratch);
   if (!scratch_disk) return std::unexpected(scratch_disk.error());
   bubble.files.push_back(std::move(image));

@@ -84,7 +84,8 @@ Result<void> put_limits(Packer& packer, const LaunchOrder& order) {
   Result<void> done = put(wire::kLimitProcesses, order.limits.max_processes);
   if (done) done = put(wire::kLimitOpenFiles, order.limits.max_open_files);
   if (done) done = put(wire::kLimitCpuSeconds, order.limits.cpu_seconds);
-  std::uint64_t scratch = order.limits.scratch_bytes + size_of_inputs(order.directory.inputs());
+  std::uint64_t scratch =
+      order.limits.scratch_bytes + order.limits.disk_bytes + size_of_inputs(order.directory.inputs());
   if (done) done = put(wire::kLimitScratchBytes, scratch);
   return done;
 }

@@ -39,7 +39,7 @@ Json mounts(const LaunchOrder& order) {
                   {"source", "devpts"},
                   {"options", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}}});
   list.push_back(tmpfs("/dev/shm", scratch));
-  list.push_back(tmpfs("/tmp", scratch));
+  list.push_back(order.tmp.empty() ? tmpfs("/tmp", scratch) : bind(kTmp, "/tmp", "rw"));
   list.push_back(bind(kThings, "/dev/hearth", "ro"));
   list.push_back(bind("/job", "/job", "rw"));
   if (!order.workspace.empty()) list.push_back(bind("/workspace", "/workspace", "rw"));

@@ -15,6 +15,7 @@ namespace hearth::sandbox::oci {
 constexpr const char* kBundle = "/tmp/bundle";
 constexpr const char* kState = "/tmp/state";    // the runtime's own
 constexpr const char* kRoot = "/tmp/root";      // the guest's root
+constexpr const char* kTmp = "/tmp/tmp";        // the guest's /tmp, where that lies on the disk
 constexpr const char* kThings = "/tmp/hearth";  // of process 1, see task.h
 
 // Errors: kInvalidArgument if a GPU's device node is no path that JSON can hold.

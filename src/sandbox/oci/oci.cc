@@ -123,6 +123,7 @@ Result<Bubble> Oci::enclose(const LaunchOrder& order) const {
   add({"--ro-bind", order.root, oci::kRoot, "--dir", oci::kThings});
   add({"--ro-bind", folder() + "/init", std::string(oci::kThings) + "/init"});
   add({"--ro-bind", place_ + "/filter", std::string(oci::kThings) + "/filter"});
+  if (!order.tmp.empty()) add({"--bind", order.tmp, oci::kTmp});
   add({"--perms", "0444", "--file", std::to_string(kTaskFd), std::string(oci::kThings) + "/task"});
   add({"--dir", oci::kBundle, "--file", std::to_string(kConfigFd), std::string(oci::kBundle) + "/config.json"});
   bubble.filter = folder() + "/filter";

@@ -66,7 +66,7 @@ void check_process(const Json& process) {
 }
 
 void check_mounts(const Json& mounts, const Command& command) {
-  std::set<std::string> sources = {oci::kThings, "/job", "/workspace", "/run/hearth", kGpuFiles};
+  std::set<std::string> sources = {oci::kThings, "/job", "/workspace", "/run/hearth", kGpuFiles, oci::kTmp};
   for (const Gpu& gpu : command.gpus) sources.insert(gpu.device_nodes.begin(), gpu.device_nodes.end());
   for (const Json& mount : mounts) {
     if (mount["type"] == "bind") CHECK(sources.contains(mount["source"].get<std::string>()));

@@ -65,6 +65,8 @@ export function reason_text(outcome: Outcome | undefined): string {
       return "The PC that ran it went away.";
     case FailureReason.WORKSPACE:
       return "Its workspace holds more than it may.";
+    case FailureReason.DISK:
+      return "Its files took more of the disk than the job asked for.";
     case FailureReason.OWNER:
       return "The owner of the PC that ran it needed it.";
     case FailureReason.START:

@@ -1,4 +1,4 @@
-#include "node/directory_tree.h"
+#include "sandbox/directory_tree.h"
 
 #include <cerrno>
 #include <memory>
@@ -10,11 +10,10 @@
 
 #include "sandbox/fd.h"
 
-namespace hearth::node {
+namespace hearth::sandbox {
 namespace {
 
 namespace fs = std::filesystem;
-using sandbox::Fd;
 
 constexpr int kOpenFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
@@ -151,4 +150,4 @@ Result<void> remove_tree(const fs::path& directory) {
   return done ? done : fail(done, "removing " + directory.string());
 }
 
-}  // namespace hearth::node
+}  // namespace hearth::sandbox

@@ -1,4 +1,4 @@
-#include "node/directory_tree.h"
+#include "sandbox/directory_tree.h"
 
 #include <cstdlib>
 #include <fstream>
@@ -10,7 +10,7 @@
 
 #include <gtest/gtest.h>
 
-namespace hearth::node {
+namespace hearth::sandbox {
 namespace {
 
 namespace fs = std::filesystem;
@@ -87,4 +87,4 @@ TEST_F(DirectoryTree, ALinkGoesAndWhatItLeadsToStays) {
 }
 
 }  // namespace
-}  // namespace hearth::node
+}  // namespace hearth::sandbox

@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 
-namespace hearth::node {
+namespace hearth::sandbox {
 
 // How many directories a tree may lie in each other; each that is open costs a descriptor.
 constexpr unsigned kMaxTreeDepth = 128;
@@ -24,6 +24,8 @@ struct TreeSize {
     bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
     ++files;
   }
+  // A name costs the disk something too: 1 KiB, say.
+  std::uint64_t with_names() const { return bytes + files * 1024; }
 };
 
 // Calls visit(directory, name, status) for everything below `directory`, a directory before what is in it; `directory`
@@ -40,4 +42,4 @@ Result<TreeSize> measure_tree(const std::filesystem::path& directory);
 // Errors: of the disk.
 Result<void> remove_tree(const std::filesystem::path& directory);
 
-}  // namespace hearth::node
+}  // namespace hearth::sandbox
