@@ -36,6 +36,7 @@ inline pid_t start_mock(const std::vector<std::string>& argv, int output) {
   if (process != 0) return process;
   if (output >= 0) ::dup2(output, 1);
   std::vector<char*> words;
+  words.reserve(argv.size() + 1);
   for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   ::execvp(words[0], words.data());
@@ -110,11 +111,11 @@ class MockBus {
   }
 
   // A session of somebody at seat0.
-  void add_session() {
+  void add_session(std::uint32_t user = 1000) {
     proxy(kLogind, kLogindPath)
         ->callMethod("AddSession")
         .onInterface(kMock)
-        .withArguments(std::string("c1"), std::string("seat0"), std::uint32_t{1000}, std::string("ada"), true);
+        .withArguments(std::string("c1"), std::string("seat0"), user, std::string("ada"), true);
   }
 
   // Whether that somebody has touched nothing, since just after the machine started, or is there now.
