@@ -1,4 +1,4 @@
-// A system bus with the mocks of python3-dbusmock on it, for tests: logind, UPower, NetworkManager.
+// A bus with the mocks of python3-dbusmock on it, for tests: logind, UPower, NetworkManager, what a desktop has.
 //
 //   MockBus mocks;
 //   ASSERT_TRUE(mocks.runs() && mocks.add("logind", kLogind));
@@ -86,19 +86,21 @@ class MockBus {
   const std::string& address() const { return address_; }
 
   // Returns once the mock answers.
-  bool add(const std::string& mock, const std::string& service) {
-    processes_.push_back(start_mock({"/usr/bin/python3", "-m", "dbusmock", "--system", "--template", mock}, -1));
-    for (int tries = 0; tries < 1'200; ++tries) {
-      bool is_there = false;
-      sdbus::createProxy(*connection_, "org.freedesktop.DBus", "/org/freedesktop/DBus")
-          ->callMethod("NameHasOwner")
-          .onInterface("org.freedesktop.DBus")
-          .withArguments(service)
-          .storeResultsTo(is_there);
-      if (is_there) return true;
-      ::usleep(50'000);
-    }
-    return false;
+  bool add(const std::string& mock, const std::string& service) { return start({"--template", mock}, service); }
+
+  // A service with an object of one interface that has no methods yet.
+  bool add_object(const std::string& service, const std::string& path, const std::string& interface) {
+    return start({service, path, interface}, service);
+  }
+
+  // What a method of an object answers: a line of Python that sets `ret`.
+  void answer(const std::string& service, const std::string& path, const std::string& interface,
+              const std::string& method, const std::string& arguments, const std::string& reply,
+              const std::string& code) {
+    proxy(service, path)
+        ->callMethod("AddMethod")
+        .onInterface(kMock)
+        .withArguments(interface, method, arguments, reply, code);
   }
 
   std::unique_ptr<sdbus::IProxy> proxy(const std::string& service, const std::string& path) {
@@ -125,6 +127,22 @@ class MockBus {
   }
 
  private:
+  bool start(std::vector<std::string> what, const std::string& service) {
+    what.insert(what.begin(), {"/usr/bin/python3", "-m", "dbusmock", "--system"});
+    processes_.push_back(start_mock(what, -1));
+    for (int tries = 0; tries < 1'200; ++tries) {
+      bool is_there = false;
+      sdbus::createProxy(*connection_, "org.freedesktop.DBus", "/org/freedesktop/DBus")
+          ->callMethod("NameHasOwner")
+          .onInterface("org.freedesktop.DBus")
+          .withArguments(service)
+          .storeResultsTo(is_there);
+      if (is_there) return true;
+      ::usleep(50'000);
+    }
+    return false;
+  }
+
   std::filesystem::path directory_;
   std::string address_;
   std::vector<pid_t> processes_;

@@ -39,10 +39,15 @@ std::string authority_of(const Session& session) {
   return theirs.empty() ? own_authority() : theirs;
 }
 
-// One for all sessions of a user: where compositors listen.
+// One for all sessions of a user: where compositors and the session's D-Bus listen.
 std::string runtime_directory() {
   const std::string given = variable("XDG_RUNTIME_DIR");
   return given.empty() ? "/run/user/" + std::to_string(::geteuid()) : given;
+}
+
+std::string session_bus_address() {
+  const std::string given = variable("DBUS_SESSION_BUS_ADDRESS");
+  return given.empty() ? "unix:path=" + runtime_directory() + "/bus" : given;
 }
 
 // One session that tells is enough for a source to be one that tells.
@@ -66,9 +71,12 @@ Result<Duration> Displays::idle(const std::string& name, const std::string& auth
   return idle;
 }
 
+SeatLook::SeatLook() : desktop_(session_bus_address()) {}
+
 Seats SeatLook::look(Sources& sources) {
   sources["x11"] = {"X11", false, "no session has an X display"};
   sources["wayland"] = {"Wayland", false, "no session has a Wayland compositor"};
+  sources["desktop"] = {"desktop", false, "no session has a desktop that can be asked"};
   Result<std::vector<Session>> sessions = list_sessions(bus_);
   if (!sessions) {
     sources["logind"] = {"logind", false, sessions.error().message};
@@ -91,7 +99,7 @@ Seats SeatLook::look_without_sessions(Sources& sources) {
   if (!has_compositor && own.display.empty()) return {};
   const Result<Duration> asked = measure(own, sources);
   if (!asked && asked.error().code == Code::kNotFound) return {};
-  return {.has_seat = true, .idle = own.measured};
+  return {.has_seat = true, .idle = own.kept_awake ? Duration{} : own.measured};
 }
 
 // What was measured is then in the session. Errors: why its display or compositor tells nothing.
@@ -100,6 +108,7 @@ Result<Duration> SeatLook::measure(Session& session, Sources& sources) {
   if (!has_compositor && session.display.empty()) return fail(Code::kUnimplemented, "a session of text has no display");
   const Result<Duration> idle = has_compositor ? ask_compositor(session, sources) : ask_display(session, sources);
   if (idle) session.measured = *idle;
+  if (session.user == ::geteuid()) ask_desktop(session, sources);
   return idle;
 }
 
@@ -118,6 +127,19 @@ Result<Duration> SeatLook::ask_compositor(const Session& session, Sources& sourc
   say(sources["wayland"], idle.has_value(),
       idle ? std::string("the compositor tells how long nobody touched anything") : idle.error().message);
   return idle;
+}
+
+void SeatLook::ask_desktop(Session& session, Sources& sources) {
+  const Result<DesktopWord> word = desktop_.ask(!session.measured);
+  if (!word) return say(sources["desktop"], false, word.error().message);
+  session.kept_awake = word->keeps_awake;
+  session.locked = session.locked || word->saver_is_on;
+  if (!session.measured) session.measured = word->idle;
+  say(sources["desktop"], true,
+      word->keeps_awake   ? "a program keeps the screen awake"
+      : word->saver_is_on ? "the screen saver is on"
+      : word->idle        ? "tells how long nobody touched anything"
+                          : "nothing keeps the screen awake");
 }
 
 }  // namespace hearth::presence

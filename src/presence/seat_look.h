@@ -1,6 +1,6 @@
-// Who is at this PC's seats: the sessions that logind lists, and what each session's own display or compositor
-// measures, which sessions.h weighs. A compositor is asked in sessions of the user whom this process runs as; no other
-// user's is reached. One thread.
+// Who is at this PC's seats: the sessions that logind lists, and what each session's own display, compositor or desktop
+// measures, which sessions.h weighs. A compositor and a desktop are asked in sessions of the user whom this process
+// runs as; no other user's is reached. One thread.
 #pragma once
 
 #include <map>
@@ -8,6 +8,7 @@
 #include <string>
 
 #include "presence/bus.h"
+#include "presence/desktop.h"
 #include "presence/presence.h"
 #include "presence/sessions.h"
 #include "presence/wayland.h"
@@ -27,7 +28,10 @@ class Displays {
 
 class SeatLook {
  public:
-  // Says in `sources` what each of "logind", "x11" and "wayland" told.
+  // The addresses are those of this process's environment.
+  SeatLook();
+
+  // Says in `sources` what each of "logind", "x11", "wayland" and "desktop" told.
   Seats look(std::map<std::string, SourceState>& sources);
 
  private:
@@ -37,10 +41,12 @@ class SeatLook {
   Result<Duration> measure(Session& session, Sources& sources);
   Result<Duration> ask_display(const Session& session, Sources& sources);
   Result<Duration> ask_compositor(const Session& session, Sources& sources);
+  void ask_desktop(Session& session, Sources& sources);
 
   Bus bus_;
   Displays displays_;
   Compositors compositors_;
+  Desktop desktop_;
 };
 
 }  // namespace hearth::presence

@@ -1,4 +1,4 @@
-// Sessions of logind's mock, with a compositor of the test's own.
+// Sessions of logind's mock, with a compositor and a desktop of the test's own.
 #include "presence/seat_look.h"
 
 #include <filesystem>
@@ -23,11 +23,12 @@ class SeatLookTest : public testing::Test {
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     directory = name;
     ::setenv("XDG_RUNTIME_DIR", directory.c_str(), 1);
+    ::setenv("DBUS_SESSION_BUS_ADDRESS", mocks.address().c_str(), 1);
     for (const char* unset : {"DISPLAY", "WAYLAND_DISPLAY"}) ::unsetenv(unset);
     ASSERT_TRUE(mocks.runs()) << "dbus-daemon does not start; is the package dbus installed?";
   }
   void TearDown() override {
-    for (const char* name : {"XDG_RUNTIME_DIR", "WAYLAND_DISPLAY"}) ::unsetenv(name);
+    for (const char* name : {"XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "WAYLAND_DISPLAY"}) ::unsetenv(name);
     fs::remove_all(directory);
   }
 
@@ -73,6 +74,24 @@ TEST_F(SeatLookTest, AnotherUsersSessionIsNotAsked) {
   FakeCompositor compositor(socket());
   EXPECT_GT(SeatLook().look(sources).idle, seconds(1)) << "its compositor would say that somebody is there";
   EXPECT_THAT(sources["wayland"].detail, HasSubstr("another user's"));
+  EXPECT_FALSE(sources["desktop"].ok);
+}
+
+TEST_F(SeatLookTest, GnomeIsAskedWhereItsCompositorTellsNothing) {
+  ASSERT_NO_FATAL_FAILURE(add_session_of(::geteuid()));
+  constexpr const char* kMutter = "org.gnome.Mutter.IdleMonitor";
+  constexpr const char* kCore = "/org/gnome/Mutter/IdleMonitor/Core";
+  constexpr const char* kManager = "org.gnome.SessionManager";
+  ASSERT_TRUE(mocks.add_object(kMutter, kCore, kMutter));
+  ASSERT_TRUE(mocks.add_object(kManager, "/org/gnome/SessionManager", kManager));
+  mocks.answer(kMutter, kCore, kMutter, "GetIdletime", "", "t", "ret = 7000");
+  FakeCompositor compositor(socket(), {.standard = false});
+  SeatLook look;
+  EXPECT_EQ(look.look(sources).idle, seconds(7));
+  EXPECT_THAT(sources["wayland"].detail, HasSubstr("has no idle notifications"));
+  EXPECT_TRUE(sources["desktop"].ok) << sources["desktop"].detail;
+  mocks.answer(kManager, "/org/gnome/SessionManager", kManager, "IsInhibited", "u", "b", "ret = True");
+  EXPECT_EQ(look.look(sources).idle, Duration{}) << "a film";
 }
 
 TEST_F(SeatLookTest, WithoutLogindTheCompositorOfThisProcessIsAllThereIs) {

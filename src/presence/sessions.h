@@ -20,8 +20,9 @@ struct Session {
   bool active = false;  // in the foreground of its seat
   bool on_seat = false;
   bool locked = false;
+  bool kept_awake = false;           // a program keeps its screen from going dark
   std::optional<Duration> idle;      // as it is hinted; empty: it is hinted that somebody is there
-  std::optional<Duration> measured;  // by asking its display or compositor, where that answers
+  std::optional<Duration> measured;  // by asking its display, compositor or desktop, where that answers
 };
 
 struct Seats {
@@ -30,7 +31,7 @@ struct Seats {
 };
 
 // A measured span counts more than a hint: desktops that set no hint look busy for ever. A session that is locked is
-// idle as long as nothing measured says otherwise. Whoever is
+// idle as long as nothing measured says otherwise; somebody watches one that is kept awake and not locked. Whoever is
 // logged in from elsewhere (ssh) is not at the PC, and nobody is at a login screen. Sessions in the background of their
 // seat get no input, but keep that it is one.
 Seats judge(const std::vector<Session>& sessions);

@@ -1,6 +1,6 @@
 // Since when nobody touched anything in a Wayland session, by its compositor's idle notifications: ext-idle-notify-v1
 // (KWin from 5.27, sway from 1.8, Hyprland, COSMIC, labwc, Wayfire, Phoc) or KDE's older protocol (sway 1.7, which is
-// Debian 12's). GNOME's compositor and Weston have neither.
+// Debian 12's). GNOME's compositor and Weston have neither; for GNOME see desktop.h.
 //
 // A compositor tells no span: it says that nobody touched anything for a second, and that somebody does again. The span
 // is counted here from then on, so it is short by what passed before this PC was asked, never too long. A program that
