@@ -37,11 +37,11 @@ test: tools
 	npm --prefix web run --silent test
 	ctest --test-dir build/asan --output-on-failure --no-tests=error -j $(JOBS)
 
-# clang-tidy reads the flags and the generated messages of the dev build.
+# clang-tidy reads the flags and the generated messages and protocols of the dev build.
 check: tools
 	tools/check_test
 	cmake --preset dev >/dev/null
-	cmake --build build/dev -j $(JOBS) --target hearth_proto
+	cmake --build build/dev -j $(JOBS) --target hearth_proto hearth_wayland_protocols
 	tools/check --tidy --jobs $(JOBS)
 
 demo: build

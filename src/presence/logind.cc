@@ -17,6 +17,7 @@ constexpr std::size_t kMaxSessions = 64;
 constexpr std::size_t kMaxNameBytes = 80;
 
 using Seat = sdbus::Struct<std::string, sdbus::ObjectPath>;
+using User = sdbus::Struct<std::uint32_t, sdbus::ObjectPath>;
 using Listed = sdbus::Struct<std::string, std::uint32_t, std::string, std::string, sdbus::ObjectPath>;
 using Inhibitor = sdbus::Struct<std::string, std::string, std::string, std::string, std::uint32_t, std::uint32_t>;
 
@@ -39,6 +40,7 @@ Session read_session(const Properties& properties) {
   session.type = get<std::string>(properties, "Type", "");
   session.display = get<std::string>(properties, "Display", "");
   session.leader = get<std::uint32_t>(properties, "Leader", 0);
+  session.user = std::get<0>(get<User>(properties, "User", User{}));
   session.active = get<bool>(properties, "Active", true);
   session.on_seat = !std::get<0>(get<Seat>(properties, "Seat", Seat{})).empty();
   session.locked = get<bool>(properties, "LockedHint", false);

@@ -1,4 +1,4 @@
-// A system bus with the mocks of python3-dbusmock on it, for tests: logind, UPower, NetworkManager.
+// A bus with the mocks of python3-dbusmock on it, for tests: logind, UPower, NetworkManager, what a desktop has.
 //
 //   MockBus mocks;
 //   ASSERT_TRUE(mocks.runs() && mocks.add("logind", kLogind));
@@ -36,6 +36,7 @@ inline pid_t start_mock(const std::vector<std::string>& argv, int output) {
   if (process != 0) return process;
   if (output >= 0) ::dup2(output, 1);
   std::vector<char*> words;
+  words.reserve(argv.size() + 1);
   for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   ::execvp(words[0], words.data());
@@ -85,8 +86,50 @@ class MockBus {
   const std::string& address() const { return address_; }
 
   // Returns once the mock answers.
-  bool add(const std::string& mock, const std::string& service) {
-    processes_.push_back(start_mock({"/usr/bin/python3", "-m", "dbusmock", "--system", "--template", mock}, -1));
+  bool add(const std::string& mock, const std::string& service) { return start({"--template", mock}, service); }
+
+  // A service with an object of one interface that has no methods yet.
+  bool add_object(const std::string& service, const std::string& path, const std::string& interface) {
+    return start({service, path, interface}, service);
+  }
+
+  // What a method of an object answers: a line of Python that sets `ret`.
+  void answer(const std::string& service, const std::string& path, const std::string& interface,
+              const std::string& method, const std::string& arguments, const std::string& reply,
+              const std::string& code) {
+    proxy(service, path)
+        ->callMethod("AddMethod")
+        .onInterface(kMock)
+        .withArguments(interface, method, arguments, reply, code);
+  }
+
+  std::unique_ptr<sdbus::IProxy> proxy(const std::string& service, const std::string& path) {
+    return sdbus::createProxy(*connection_, service, path);
+  }
+
+  void update(const std::string& service, const std::string& path, const std::string& interface,
+              const std::map<std::string, sdbus::Variant>& properties) {
+    proxy(service, path)->callMethod("UpdateProperties").onInterface(kMock).withArguments(interface, properties);
+  }
+
+  // A session of somebody at seat0.
+  void add_session(std::uint32_t user = 1000) {
+    proxy(kLogind, kLogindPath)
+        ->callMethod("AddSession")
+        .onInterface(kMock)
+        .withArguments(std::string("c1"), std::string("seat0"), user, std::string("ada"), true);
+  }
+
+  // Whether that somebody has touched nothing, since just after the machine started, or is there now.
+  void set_idle(bool idle) {
+    update(kLogind, kSessionPath, kSession,
+           {{"IdleHint", sdbus::Variant(idle)}, {"IdleSinceHintMonotonic", sdbus::Variant(std::uint64_t{1})}});
+  }
+
+ private:
+  bool start(std::vector<std::string> what, const std::string& service) {
+    what.insert(what.begin(), {"/usr/bin/python3", "-m", "dbusmock", "--system"});
+    processes_.push_back(start_mock(what, -1));
     for (int tries = 0; tries < 1'200; ++tries) {
       bool is_there = false;
       sdbus::createProxy(*connection_, "org.freedesktop.DBus", "/org/freedesktop/DBus")
@@ -100,30 +143,6 @@ class MockBus {
     return false;
   }
 
-  std::unique_ptr<sdbus::IProxy> proxy(const std::string& service, const std::string& path) {
-    return sdbus::createProxy(*connection_, service, path);
-  }
-
-  void update(const std::string& service, const std::string& path, const std::string& interface,
-              const std::map<std::string, sdbus::Variant>& properties) {
-    proxy(service, path)->callMethod("UpdateProperties").onInterface(kMock).withArguments(interface, properties);
-  }
-
-  // A session of somebody at seat0.
-  void add_session() {
-    proxy(kLogind, kLogindPath)
-        ->callMethod("AddSession")
-        .onInterface(kMock)
-        .withArguments(std::string("c1"), std::string("seat0"), std::uint32_t{1000}, std::string("ada"), true);
-  }
-
-  // Whether that somebody has touched nothing, since just after the machine started, or is there now.
-  void set_idle(bool idle) {
-    update(kLogind, kSessionPath, kSession,
-           {{"IdleHint", sdbus::Variant(idle)}, {"IdleSinceHintMonotonic", sdbus::Variant(std::uint64_t{1})}});
-  }
-
- private:
   std::filesystem::path directory_;
   std::string address_;
   std::vector<pid_t> processes_;

@@ -3,8 +3,9 @@
 //
 //   auto watcher = Watcher::start({}, [&](const Sight& sight) { loop.post([sight] { ... }); });
 //
-// Where each sight comes from, and what to change for what: sessions.h (who is at a seat), logind.h and x11.h (since
-// when nobody touched anything), power.h (battery, metered link), thermal.h, load.h, tariff.h.
+// Where each sight comes from, and what to change for what: sessions.h (who is at a seat), seat_look.h with logind.h,
+// x11.h, wayland.h and desktop.h (since when nobody touched anything), power.h (battery, metered link), thermal.h,
+// load.h, tariff.h.
 #pragma once
 
 #include <cstdint>
@@ -47,8 +48,9 @@ struct Options {
 
 class Watcher {
  public:
-  // Looks once before it returns, which takes at most 4 s where D-Bus hangs; then on threads of its own, and tells what
-  // it saw on one of them. The D-Bus address and the display are those of this process's environment.
+  // Looks once before it returns, which takes at most 6 s where D-Bus or the compositor hangs; then on threads of its
+  // own, and tells what it saw on one of them. The addresses of D-Bus, the display and the runtime directory are those
+  // of this process's environment.
   static std::unique_ptr<Watcher> start(const Options& options, std::function<void(const Sight&)> on_sight);
   virtual ~Watcher() = default;  // waits for a look that is under way
 

@@ -9,6 +9,7 @@ namespace {
 constexpr Duration kNobody = minutes(60 * 24 * 30);
 
 Duration idle_of(const Session& session) {
+  if (session.kept_awake && !session.locked) return {};
   if (session.measured) return *session.measured;
   if (session.locked) return session.idle.value_or(kNobody);
   return session.idle.value_or(Duration{});

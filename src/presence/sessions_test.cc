@@ -42,6 +42,15 @@ TEST(Sessions, ALockedScreenIsIdleUnlessSomebodyTypes) {
   EXPECT_EQ(judge({session}).idle, seconds(1)) << "the password";
 }
 
+TEST(Sessions, AScreenThatIsKeptAwakeIsWatchedUnlessItIsLocked) {
+  Session session = desktop();
+  session.kept_awake = true;
+  session.measured = minutes(10);
+  EXPECT_EQ(judge({session}).idle, Duration{});
+  session.locked = true;
+  EXPECT_EQ(judge({session}).idle, minutes(10));
+}
+
 TEST(Sessions, NobodyIsAtALoginScreenOrInTheBackground) {
   Session greeter = desktop();
   greeter.kind = "greeter";

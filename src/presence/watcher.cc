@@ -1,7 +1,5 @@
 #include <algorithm>
 #include <condition_variable>
-#include <cstdlib>
-#include <fstream>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -10,105 +8,11 @@
 #include "presence/logind.h"
 #include "presence/power.h"
 #include "presence/presence.h"
+#include "presence/seat_look.h"
 #include "presence/thermal.h"
-#include "presence/x11.h"
 
 namespace hearth::presence {
 namespace {
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-// A variable in the environment that a process was started with; empty if that cannot be read.
-std::string variable_of(unsigned process, const std::string& name) {
-  constexpr std::size_t kMaxBytes = 1 << 20;
-  std::ifstream in("/proc/" + std::to_string(process) + "/environ", std::ios::binary);
-  std::string bytes(kMaxBytes, '\0');
-  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  bytes.resize(static_cast<std::size_t>(in.gcount()));
-  bytes.insert(0, 1, '\0');
-  const std::string key = std::string(1, '\0') + name + "=";
-  const std::size_t at = bytes.find(key);
-  if (at == std::string::npos) return "";
-  return std::string(bytes.c_str() + at + key.size());
-}
-
-// The displays that answered, kept open.
-class Displays {
- public:
-  // Errors: those of Display::open().
-  Result<Duration> idle(const std::string& name, const std::string& authority) {
-    auto found = open_.find(name);
-    if (found == open_.end()) {
-      Result<std::unique_ptr<Display>> opened = Display::open(name, authority);
-      if (!opened) return std::unexpected(opened.error());
-      found = open_.emplace(name, std::move(*opened)).first;
-    }
-    Result<Duration> idle = found->second->idle();
-    if (!idle) open_.erase(found);
-    return idle;
-  }
-
- private:
-  std::map<std::string, std::unique_ptr<Display>> open_;
-};
-
-// Who is at the seats. One thread.
-class SeatLook {
- public:
-  Seats look(std::map<std::string, SourceState>& sources) {
-    Result<std::vector<Session>> sessions = list_sessions(bus_);
-    if (!sessions) {
-      sources["logind"] = {"logind", false, sessions.error().message};
-      return look_without_sessions(sources);
-    }
-    std::string said = "no display is asked";
-    bool asked = false;
-    for (Session& session : *sessions) {
-      if (session.type == "wayland" || session.display.empty()) continue;
-      Result<Duration> idle = displays_.idle(session.display, authority_of(session));
-      if (idle) session.measured = *idle;
-      asked = asked || idle;
-      said = idle ? "display " + session.display + " tells how long nobody touched it" : idle.error().message;
-    }
-    const Seats seats = judge(*sessions);
-    sources["logind"] = {"logind", true,
-                         seats.has_seat ? std::to_string(sessions->size()) + " session(s) at a seat"
-                                        : "no session at a seat: nobody is at this PC"};
-    sources["x11"] = {"X11", asked, said};
-    return seats;
-  }
-
- private:
-  static std::string authority_of(const Session& session) {
-    const std::string theirs = session.leader > 1 ? variable_of(session.leader, "XAUTHORITY") : "";
-    return theirs.empty() ? own_authority() : theirs;
-  }
-
-  static std::string own_authority() {
-    const std::string given = variable("XAUTHORITY");
-    return given.empty() ? variable("HOME") + "/.Xauthority" : given;
-  }
-
-  // Where nobody keeps a list of sessions, the display that this process was started on is all there is.
-  Seats look_without_sessions(std::map<std::string, SourceState>& sources) {
-    const std::string display = variable("DISPLAY");
-    if (display.empty()) {
-      sources["x11"] = {"X11", false, "no display is known"};
-      return {};
-    }
-    Result<Duration> idle = displays_.idle(display, own_authority());
-    sources["x11"] = {"X11", idle.has_value(),
-                      idle ? "display " + display + " tells how long nobody touched it" : idle.error().message};
-    if (!idle && idle.error().code == Code::kNotFound) return {};
-    return {.has_seat = true, .idle = idle ? std::optional(*idle) : std::nullopt};
-  }
-
-  Bus bus_;
-  Displays displays_;
-};
 
 // All else, which changes slowly. One thread.
 class SlowLook {
@@ -181,6 +85,7 @@ class RealWatcher final : public Watcher {
   std::vector<SourceState> sources() const override {
     const std::lock_guard lock(mutex_);
     std::vector<SourceState> all;
+    all.reserve(sources_.size());
     for (const auto& [name, source] : sources_) all.push_back(source);
     return all;
   }

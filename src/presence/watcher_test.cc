@@ -99,7 +99,7 @@ TEST(Power, BatteryAndMeteredLink) {
 
 TEST(Watcher, WithoutABusAndADisplayNobodyIsThere) {
   ::setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/socket", 1);
-  ::unsetenv("DISPLAY");
+  for (const char* name : {"DISPLAY", "WAYLAND_DISPLAY"}) ::unsetenv(name);
   const auto watcher = Watcher::start({}, [](const Sight&) {});
   ::unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
   EXPECT_FALSE(watcher->sight().has_seat);
