@@ -1,7 +1,7 @@
-# hearth_library(NAME DEPENDS ...): the static library of this folder, from every .cc beside the CMakeLists.txt (and below it) that is no
+# hearth_library(NAME [TEST_TIMEOUT SECONDS] DEPENDS ...): the static library of this folder, from every .cc beside the CMakeLists.txt (and below it) that is no
 # test, fuzzer or benchmark; `X_test.cc` become the program hearth_NAME_test, each `X_fuzz.cc` a libFuzzer program fuzz_X.
 function(hearth_library name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TEST_TIMEOUT" "DEPENDS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
   set(tests ${sources})
   set(fuzzers ${sources})
@@ -18,7 +18,7 @@ function(hearth_library name)
     target_link_libraries(hearth_${name} INTERFACE ${ARG_DEPENDS})
   endif()
   if(HEARTH_TESTS)
-    hearth_test(hearth_${name}_test SOURCES ${tests} DEPENDS hearth_${name})
+    hearth_test(hearth_${name}_test SOURCES ${tests} DEPENDS hearth_${name} TIMEOUT ${ARG_TEST_TIMEOUT})
     foreach(fuzzer ${fuzzers})
       hearth_fuzzer(${fuzzer} DEPENDS hearth_${name})
     endforeach()

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -31,6 +32,10 @@ std::uint64_t now_micros() {
 
 std::uint64_t micros(const timeval& time) {
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(time.tv_usec);
+}
+
+std::uint64_t resident_bytes(const rusage& usage) {
+  return static_cast<std::uint64_t>(std::max(0L, usage.ru_maxrss)) * 1024;
 }
 
 // The number after "KEY": in bubblewrap's status lines; -1 if it has not come.
@@ -199,8 +204,16 @@ void Guest::count_usage(int pidfd, int& how, int& value) {
   how = info.si_code;
   value = info.si_status;
   exit_.cpu_micros += micros(usage.ru_utime) + micros(usage.ru_stime);
-  exit_.peak_memory_bytes =
-      std::max(exit_.peak_memory_bytes, static_cast<std::uint64_t>(std::max(0L, usage.ru_maxrss)) * 1024);
+  most_resident_bytes_ = std::max(most_resident_bytes_, resident_bytes(usage));
+}
+
+// A process that was started in this one's memory counts that as its own, so without a control group a peak below this
+// process's own tells nothing.
+std::uint64_t Guest::peak_memory_bytes() const {
+  const std::uint64_t known = plan_.cgroup != nullptr ? plan_.cgroup->peak_memory_bytes() : 0;
+  rusage own{};
+  if (known > 0 || ::getrusage(RUSAGE_SELF, &own) != 0) return known;
+  return most_resident_bytes_ > resident_bytes(own) ? most_resident_bytes_ : 0;
 }
 
 void Guest::on_outer_end() {
@@ -246,9 +259,7 @@ void Guest::finish() {
   close_watch(errors_watch_, plan_.errors);
   close_watch(status_watch_, plan_.status);
   exit_.out_of_memory = plan_.cgroup != nullptr && plan_.cgroup->ran_out_of_memory();
-  if (plan_.cgroup != nullptr) {
-    exit_.peak_memory_bytes = std::max(exit_.peak_memory_bytes, plan_.cgroup->peak_memory_bytes());
-  }
+  exit_.peak_memory_bytes = peak_memory_bytes();
   if (start_micros_ != 0) exit_.wall_micros = now_micros() - start_micros_;
   if (exit_code_ < 0 && outer_killed_ && init_) exit_code_ = 128 + SIGKILL;
   if (exit_.message.empty()) {

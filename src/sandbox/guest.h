@@ -65,6 +65,7 @@ class Guest : public std::enable_shared_from_this<Guest> {
   void finish();
   void close_watch(std::uint64_t& watch, Fd& fd);
   void count_usage(int pidfd, int& how, int& value);
+  std::uint64_t peak_memory_bytes() const;  // 0: unknown
 
   Reactor& reactor_;
   Plan plan_;
@@ -85,6 +86,7 @@ class Guest : public std::enable_shared_from_this<Guest> {
   bool outer_killed_ = false;
   int exit_code_ = -1;
   std::uint64_t start_micros_ = 0;
+  std::uint64_t most_resident_bytes_ = 0;  // of one of its processes, as far as they were waited for
   Exit exit_;
 
   std::mutex init_mutex_;

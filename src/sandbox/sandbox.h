@@ -79,8 +79,9 @@ struct Options {
 
 struct Limits {
   std::uint32_t cores = 1;  // cpu time per wall time, where cgroups allow it
-  std::uint64_t memory_bytes =
-      1ULL << 30;  // processes and files of the working directory together, where cgroups allow it
+  // Processes and files of the working directory together, where cgroups allow it; in a microVM, whose files may lie on
+  // its own disk, processes alone.
+  std::uint64_t memory_bytes = 1ULL << 30;
   std::uint64_t scratch_bytes = 1ULL << 30;  // the working directory; /tmp has as much again
   // If not 0, both lie on the disk instead, in the vault (vault.h), and are to hold so much together. Nothing enforces
   // that but whoever measures Sandbox::disk() now and then, and `max_file_bytes`.

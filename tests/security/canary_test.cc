@@ -19,6 +19,7 @@
 #include "base/sizes.h"
 #include "harness/pairing.h"
 #include "harness/pool.h"
+#include "sandbox/microvm/testing.h"
 #include "security/attack_world.h"
 
 namespace hearth::e2e {
@@ -113,12 +114,18 @@ class CanaryTest : public PoolFixture {
         "run",     "--name",          canary,    "--var",           "CANARY=" + canary, "--input", "attacks",
         "--input", "small-" + canary, "--input", "large-" + canary, "--output",         "result-*"};
     argv.insert(argv.end(), options.begin(), options.end());
-    argv.insert(argv.end(), {"--", "./attacks", "plant", canary, stay ? "stay" : "end"});
+    argv.emplace_back("--");
+    const std::vector<std::string> words = program(canary, stay);
+    argv.insert(argv.end(), words.begin(), words.end());
     return pool().start_cli(argv, {.cwd = inputs});
   }
 
-  static bool planted(const Process& running, const std::string& canary) {
-    return eventually(kLimit, [&] { return running.out().find(canary + " planted") != std::string::npos; });
+  virtual std::vector<std::string> program(const std::string& canary, bool stay) const {
+    return {"./attacks", "plant", canary, stay ? "stay" : "end"};
+  }
+
+  static bool planted(const Process& running, const std::string& canary, milliseconds limit = kLimit) {
+    return eventually(limit, [&] { return running.out().find(canary + " planted") != std::string::npos; });
   }
 
   // Where on this PC the text is found, but for the hub's and the client's own files.
@@ -245,6 +252,99 @@ TEST_F(CanaryTest, NothingIsLeftAfterAPowerCut) {
   node().up();
   node().await_node();
   EXPECT_THAT(find_everywhere(canary, image_), IsEmpty()) << "once the PC is on again";
+}
+
+// The same in a machine, by emulation. Its files are more than fits into its memory, so its scratch disk, which lies on
+// the node's, is in use.
+class CanaryInMachineTest : public CanaryTest {
+ protected:
+  static constexpr milliseconds kPatience = seconds(240);
+
+  void SetUp() override {
+    if (const std::string missing = sandbox::why_no_machine(); !missing.empty()) GTEST_SKIP() << "SKIPPED: " << missing;
+    CanaryTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    sandbox::make_environment(pool().directory() / "tree");
+    ASSERT_EQ(pool().cli({"env", "build", "tiny", "--from-dir", "tree"}).exit_code, 0);
+    node().down();
+    ASSERT_EQ(node().cli({"limit", "--for", "home", "--isolation", "microvm"}).exit_code, 0);
+    fs::create_directory_symlink(sandbox::kernel_directory(), home() / "node" / "microvm");
+    node().set_env("HEARTH_INSECURE_TCG_FOR_TESTS", "1");
+    node().up();
+    await_machines();
+  }
+
+  // Until the node has tried one. A guest's machine by emulation comes to nothing where others keep the processors
+  // busy, so here guests are no less than anybody.
+  void await_machines() {
+    node().await_node();
+    ASSERT_TRUE(eventually(kPatience, [&] {
+      for (const std::string& group : cgroups_of_node(home() / "node" / "sandbox")) {
+        for (const auto& [file, value] : {std::pair("cpu.idle", "0"), {"cpu.shares", "1024"}, {"cpu.weight", "100"}}) {
+          if (fs::exists(fs::path(group) / file)) std::ofstream(fs::path(group) / file) << value;
+        }
+      }
+      return node().cli({"status"}).out.find("is being tried") == std::string::npos;
+    })) << node().cli({"status"}).out;
+  }
+
+  std::vector<std::string> program(const std::string& canary, bool stay) const override {
+    constexpr const char* kFill =
+        "for place in . /tmp /dev/shm; do for i in $(seq 14); do cp large-$1 $place/copy-$i-$1; done; done;"
+        "{ read head; read disk kind size used rest; } < /proc/swaps; [ $used -gt 0 ] && echo to its disk;"
+        "exec ./attacks plant $1 $2";
+    return {"sh", "-c", kFill, "sh", canary, stay ? "stay" : "end"};
+  }
+
+  Process start_in_machine(const std::string& canary, bool stay) {
+    return start_planting(canary, {"--env", "tiny", "--memory", "64M"}, stay);
+  }
+
+  // Its monitor, not the keeper of that.
+  pid_t machine() {
+    for (const pid_t process : descendants_of(node().node_process())) {
+      if (command_line(process).find("qemu-system") == 0 || command_line(process).starts_with("/usr/bin/qemu-system")) {
+        return process;
+      }
+    }
+    return 0;
+  }
+};
+
+TEST_F(CanaryInMachineTest, NothingIsLeftOfATaskThatEnds) {
+  expect_that_the_search_sees();
+  const std::string ended = new_mark();
+  const Ended whole = start_in_machine(ended, false).wait(kPatience);
+  ASSERT_EQ(whole.exit_code, 0) << whole.err << node().cli({"status"}).out;
+  EXPECT_THAT(whole.out, HasSubstr("to its disk\n"));
+  EXPECT_TRUE(fs::exists(pool().directory() / ended / ("result-" + ended))) << "its result came back";
+  EXPECT_THAT(find_everywhere(ended, image_), IsEmpty());
+
+  const std::string killed = new_mark();
+  Process running = start_in_machine(killed, true);
+  ASSERT_TRUE(planted(running, killed, kPatience)) << running.err();
+  EXPECT_THAT(running.out(), HasSubstr("to its disk\n"));
+  EXPECT_THAT(find_in_nodes_inputs(killed), Not(IsEmpty()));
+  EXPECT_THAT(find_everywhere(killed, image_), IsEmpty()) << "while it runs";
+  ASSERT_NE(machine(), 0);
+  ::kill(machine(), SIGKILL);
+  EXPECT_EQ(running.wait(kPatience).exit_code, 128 + SIGKILL);
+  EXPECT_THAT(find_everywhere(killed, image_), IsEmpty());
+  EXPECT_TRUE(eventually(kLimit, [&] { return find_in_nodes_inputs(killed).empty(); })) << "its inputs stay";
+}
+
+TEST_F(CanaryInMachineTest, NothingIsLeftAfterTheNodeWasKilled) {
+  expect_that_the_search_sees();
+  const std::string canary = new_mark();
+  Process running = start_in_machine(canary, true);
+  ASSERT_TRUE(planted(running, canary, kPatience)) << running.err();
+  const pid_t process = node().node_process();
+  ::kill(process, SIGKILL);
+  ASSERT_TRUE(eventually(kLimit, [&] { return node().node_process() != process; }));
+  EXPECT_EQ(pool().cli({"cancel", "1"}).exit_code, 0);
+  running.wait(kLimit);
+  await_machines();
+  EXPECT_THAT(find_everywhere(canary, image_), IsEmpty());
 }
 
 class NodeMemoryTest : public PoolFixture {

@@ -79,8 +79,31 @@ std::string test_name(const testing::TestParamInfo<std::string>& info) {
 
 INSTANTIATE_TEST_SUITE_P(Attacks, EscapeTest, testing::ValuesIn(attack_names()), test_name);
 
-// All attacks in one machine, which takes a while to start. What counts is the PC: the machine's own memory and disk
-// are the guest's.
+// What the attacks print. A machine takes a while to start, so one takes them all, but that an attack which needs too
+// much memory ends it: then the next one takes the rest.
+std::string attempt_all_in_machines(TestHost& host, const Variables& variables) {
+  std::string printed;
+  std::vector<std::string> untried = attack_names();
+  while (!untried.empty()) {
+    sandbox::Command command{.argv = {"./attacks", "try"},
+                             .variables = variables,
+                             .bound_files = {{.source = attacks_program(), .path = "attacks"}}};
+    command.argv.insert(command.argv.end(), untried.begin(), untried.end());
+    const Ran ran = sandbox::run_machine([&] {
+      const std::unique_ptr<Sandbox> box = host.prepare(limits());
+      return Running(*box, command).wait();
+    });
+    printed += ran.out;
+    std::erase_if(untried, [&](const std::string& attack) { return !verdict_of(attack, printed).empty(); });
+    if (untried.empty()) break;
+    if (!ran.exit.out_of_memory) return printed + "\nnot tried: " + ran.exit.message;
+    printed += untried.front() + " refused: out of memory\n";
+    untried.erase(untried.begin());
+  }
+  return printed;
+}
+
+// What counts is the PC: the machine's own memory and disk are the guest's.
 TEST(EscapeFromMicroVm, IsRefused) {
   if (const std::string missing = sandbox::why_no_machine(); !missing.empty()) GTEST_SKIP() << "SKIPPED: " << missing;
   sandbox::TemporaryDirectory directory;
@@ -91,18 +114,11 @@ TEST(EscapeFromMicroVm, IsRefused) {
   host.set_up({.level = sandbox::Level::kMicroVm, .image = sandbox::make_image(host.directory())});
   Variables variables = world.variables();
   variables.emplace_back("TARGET_BYTES", "600000000");
-  const Ran inside = sandbox::run_machine([&] {
-    const std::unique_ptr<Sandbox> box = host.prepare(limits());
-    return Running(*box, {.argv = {"./attacks", "try"},
-                          .variables = variables,
-                          .bound_files = {{.source = attacks_program(), .path = "attacks"}}})
-        .wait();
-  });
-  ASSERT_TRUE(inside.exit.started) << inside.exit.message;
+  const std::string inside = attempt_all_in_machines(host, variables);
   const std::string outside = world.attempt_all();
   for (const std::string& attack : attack_names()) {
     if (verdict_of(attack, outside) != kSucceeded) continue;
-    const std::string verdict = verdict_of(attack, inside.out);
+    const std::string verdict = verdict_of(attack, inside);
     EXPECT_TRUE(verdict.starts_with("refused")) << attack << ": " << verdict;
   }
   EXPECT_TRUE(world.victim_lives());

@@ -1,6 +1,7 @@
 #include "sandbox/microvm/parcel.h"
 
 #include <cerrno>
+#include <set>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -29,13 +30,13 @@ class Packer {
     return done ? write(content) : done;
   }
 
-  Result<void> put_file(std::string_view path, int source) {
+  Result<void> put_file(std::string_view path, int source, std::uint8_t flags) {
     struct stat info{};
     if (::fstat(source, &info) != 0) return fail_errno(errno, "reading an input");
-    bool executable = (info.st_mode & S_IXUSR) != 0;
+    if ((info.st_mode & S_IXUSR) != 0) flags |= wire::kExecutable;
     auto size = static_cast<std::uint64_t>(info.st_size);
     Result<void> done = begin({.kind = wire::Kind::kFile,
-                               .flags = executable ? wire::kExecutable : std::uint8_t{0},
+                               .flags = flags,
                                .name_bytes = static_cast<std::uint16_t>(path.size()),
                                .size = size},
                               path);
@@ -83,6 +84,7 @@ Result<void> put_limits(Packer& packer, const LaunchOrder& order) {
   };
   Result<void> done = put(wire::kLimitProcesses, order.limits.max_processes);
   if (done) done = put(wire::kLimitOpenFiles, order.limits.max_open_files);
+  if (done) done = put(wire::kLimitMemoryBytes, order.limits.memory_bytes);
   if (done) done = put(wire::kLimitCpuSeconds, order.limits.cpu_seconds);
   std::uint64_t scratch =
       order.limits.scratch_bytes + order.limits.disk_bytes + size_of_inputs(order.directory.inputs());
@@ -100,12 +102,14 @@ Result<void> put_all(Packer& packer, const LaunchOrder& order, const std::string
     if (done) done = packer.put({.kind = wire::Kind::kVariable}, name, value);
   }
   if (done) done = packer.put({.kind = wire::Kind::kFilter}, "", read_text(filter, kMaxFilterBytes));
+  std::set<std::string_view> bound;
+  for (const BoundFile& file : order.command.bound_files) bound.insert(file.path);
   for (const auto& [path, state] : order.directory.inputs()) {
     if (!done) break;
     Result<int> opened = order.directory.open_file(path);
     if (!opened) return std::unexpected(opened.error());
     Fd file(*opened);
-    done = packer.put_file(path, file.get());
+    done = packer.put_file(path, file.get(), bound.contains(path) ? wire::kReadOnly : std::uint8_t{0});
   }
   return done ? packer.finish() : done;
 }

@@ -33,9 +33,14 @@ inline Options options_with_tcg() {
   return {.microvm = {.directory = kernel_directory(), .insecure_tcg_for_tests = true}};
 }
 
-// A squashfs image with busybox in it.
-inline std::filesystem::path make_image(const std::filesystem::path& directory) {
-  std::filesystem::path root = directory / "environment";
+// A directory as a squashfs image.
+inline void pack_image(const std::filesystem::path& root, const std::filesystem::path& image) {
+  std::string command = "mksquashfs " + root.string() + " " + image.string() + " -quiet -no-progress >/dev/null 2>&1";
+  EXPECT_EQ(std::system(command.c_str()), 0);
+}
+
+// Fills a directory with busybox.
+inline void make_environment(const std::filesystem::path& root) {
   std::filesystem::create_directories(root / "usr/bin");
   std::filesystem::create_directories(root / "etc");
   std::filesystem::copy_file("/bin/busybox", root / "usr/bin/busybox");
@@ -44,9 +49,13 @@ inline std::filesystem::path make_image(const std::filesystem::path& directory) 
                            "mount", "rm",    "seq", "setsid", "sh",  "sleep", "touch", "tr", "true", "wc"}) {
     std::filesystem::create_symlink("busybox", root / "usr/bin" / name);
   }
+}
+
+// A squashfs image with busybox in it.
+inline std::filesystem::path make_image(const std::filesystem::path& directory) {
   std::filesystem::path image = directory / "image.squashfs";
-  std::string command = "mksquashfs " + root.string() + " " + image.string() + " -quiet -no-progress >/dev/null 2>&1";
-  EXPECT_EQ(std::system(command.c_str()), 0);
+  make_environment(directory / "environment");
+  pack_image(directory / "environment", image);
   return image;
 }
 

@@ -20,7 +20,7 @@ enum class Kind : std::uint8_t {
   kVariable = 2,  // name and content
   kFilter = 3,    // content: the list of allowed system calls, as BPF
   kLimit = 4,     // name: see limit names below; content: a decimal number
-  kFile = 5,      // both ways; name: path in the working directory; content; flags: kExecutable
+  kFile = 5,  // both ways; name: path in the working directory; content; flags: kExecutable, kReadOnly (to the guest)
   // From the guest.
   kStarted = 6,     // the program runs
   kNotStarted = 7,  // number: errno of its execution
@@ -32,10 +32,13 @@ enum class Kind : std::uint8_t {
 constexpr Kind kLastKind = Kind::kRemoved;
 
 constexpr std::uint8_t kExecutable = 1;
+constexpr std::uint8_t kReadOnly =
+    2;  // an input that is shown in place elsewhere: it can be neither changed nor replaced
 constexpr std::uint8_t kOutOfMemory = 1;
 
 constexpr std::string_view kLimitProcesses = "processes";
 constexpr std::string_view kLimitOpenFiles = "open-files";
+constexpr std::string_view kLimitMemoryBytes = "memory-bytes";  // of the processes; files do not count
 constexpr std::string_view kLimitCpuSeconds = "cpu-seconds";
 constexpr std::string_view kLimitScratchBytes = "scratch-bytes";
 

@@ -62,8 +62,10 @@ class Parcel final : public wire::Reader::Sink {
       if (::mkdir(folder.c_str(), 0755) == 0) static_cast<void>(::chown(folder.c_str(), kGuest, kGuest));
     }
     bool executable = (header.flags & wire::kExecutable) != 0;
+    sealed_ = (header.flags & wire::kReadOnly) != 0;
     file_.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!file_ || ::fchown(file_.get(), kGuest, kGuest) != 0 || ::fchmod(file_.get(), executable ? 0755 : 0644) != 0) {
+    const unsigned owner = sealed_ ? 0 : kGuest;
+    if (!file_ || ::fchown(file_.get(), owner, owner) != 0 || ::fchmod(file_.get(), executable ? 0755 : 0644) != 0) {
       return fail_errno(errno, "laying out " + name_);
     }
     return {};
@@ -82,6 +84,10 @@ class Parcel final : public wire::Reader::Sink {
   Result<void> on_record_end() override {
     struct stat info{};
     if (file_ && ::fstat(file_.get(), &info) == 0) files_[name_] = seen(info);
+    if (file_ && sealed_) {
+      file_.reset();
+      return seal(std::string(kJob) + "/" + name_);
+    }
     file_.reset();
     if (what_ != Take::kProgram) return {};
     if (kind_ == wire::Kind::kArgument) program_.argv.push_back(std::move(text_));
@@ -94,6 +100,7 @@ class Parcel final : public wire::Reader::Sink {
   void take_limit(std::uint64_t number) {
     if (name_ == wire::kLimitProcesses) program_.processes = number;
     if (name_ == wire::kLimitOpenFiles) program_.open_files = number;
+    if (name_ == wire::kLimitMemoryBytes) program_.memory_bytes = number;
     if (name_ == wire::kLimitCpuSeconds) program_.cpu_seconds = number;
     if (name_ == wire::kLimitScratchBytes) program_.scratch_bytes = number;
   }
@@ -105,6 +112,7 @@ class Parcel final : public wire::Reader::Sink {
   std::string name_;
   std::string text_;
   Fd file_;
+  bool sealed_ = false;
 };
 
 class Port {

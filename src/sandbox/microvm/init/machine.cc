@@ -1,5 +1,6 @@
 #include "sandbox/microvm/init/machine.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -15,6 +16,7 @@
 #include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/swap.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -238,6 +240,33 @@ Result<void> build_root(const std::string& image, std::uint64_t scratch_bytes) {
     return fail_errno(errno, "closing the root");
   }
   return done;
+}
+
+Result<void> seal(const std::string& path) {
+  constexpr unsigned long kFlags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV;
+  if (::mount(path.c_str(), path.c_str(), nullptr, MS_BIND, nullptr) != 0 ||
+      ::mount(nullptr, path.c_str(), nullptr, kFlags, nullptr) != 0) {
+    return fail_errno(errno, "showing " + path);
+  }
+  return {};
+}
+
+std::uint64_t memory_of_processes() {
+  const std::string info = read_text("/proc/meminfo");
+  const auto bytes = [&info](const std::string& key) {
+    std::size_t at = info.find("\n" + key + ":");
+    return at == std::string::npos ? 0 : std::strtoull(info.c_str() + at + key.size() + 2, nullptr, 10) * 1024;
+  };
+  // What was read back from the disk has its place there still, and is counted as memory already.
+  std::uint64_t taken = bytes("AnonPages") + bytes("Shmem") + bytes("SwapTotal");
+  std::uint64_t not_theirs = bytes("SwapFree") + bytes("SwapCached");
+  for (const char* place : {"/job", "/tmp", "/dev/shm"}) {
+    struct statvfs files{};
+    if (::statvfs((std::string(kRoot) + place).c_str(), &files) == 0) {
+      not_theirs += (files.f_blocks - files.f_bfree) * files.f_frsize;
+    }
+  }
+  return taken - std::min(taken, not_theirs);
 }
 
 bool ran_out_of_memory() {

@@ -27,6 +27,13 @@ Result<void> encrypt_as_swap(const std::string& disk);
 // squashfs gives a root with an idle /bin/sh, for trials.
 Result<void> build_root(const std::string& image, std::uint64_t scratch_bytes);
 
+// Makes the file one that nobody can change, replace or remove.
+Result<void> seal(const std::string& path);
+
+// Memory that processes have taken, wherever it lies: the program's, its shared memory without a file's name, and a few
+// megabytes of this program's own. The program's files are not in it: those may fill the scratch disk.
+std::uint64_t memory_of_processes();
+
 // Whether the kernel has ended a process for want of memory.
 bool ran_out_of_memory();
 

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sandbox/apply_filter.h"
@@ -21,6 +22,8 @@ namespace hearth::sandbox::init {
 namespace {
 
 constexpr const char* kDefaultPath = "/usr/local/bin:/usr/bin:/bin:/usr/games";
+
+constexpr int kLookEveryMillis = 50;
 
 bool set_limit(__rlimit_resource_t resource, std::uint64_t value) {
   rlimit limit{.rlim_cur = value, .rlim_max = value};
@@ -67,18 +70,44 @@ bool pass_on(int pipe, wire::Kind kind, const Send& send) {
   return count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
+// The kernel would let a program that needs too much memory go on in the scratch disk, which is for its files. So this
+// looks twenty times a second; a program is ended a little late, and never for what it may have.
+class MemoryWatch {
+ public:
+  explicit MemoryWatch(std::uint64_t bytes) : most_(bytes == 0 ? ~0ULL : memory_of_processes() + bytes) {}
+
+  // Whether the program is to end for it; also where the kernel has ended some of its processes for want of memory.
+  bool exceeded() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    const std::int64_t millis = now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+    if (millis >= next_look_) {
+      next_look_ = millis + kLookEveryMillis;
+      exceeded_ = exceeded_ || memory_of_processes() > most_ || ran_out_of_memory();
+    }
+    return exceeded_;
+  }
+
+  bool was_exceeded() const { return exceeded_ || ran_out_of_memory(); }
+
+ private:
+  std::uint64_t most_;
+  std::int64_t next_look_ = 0;
+  bool exceeded_ = false;
+};
+
 struct Streams {
   Fd out;
   Fd err;
 };
 
 // Waits for the program, reaping whatever else ends. Its exit code as a shell counts it.
-int wait_for(pid_t program, Streams& streams, const Send& send) {
-  constexpr int kReapEveryMillis = 50;
+int wait_for(pid_t program, Streams& streams, MemoryWatch& memory, const Send& send) {
   for (;;) {
     std::array<pollfd, 2> watched = {pollfd{.fd = streams.out.get(), .events = POLLIN, .revents = 0},
                                      pollfd{.fd = streams.err.get(), .events = POLLIN, .revents = 0}};
-    ::poll(watched.data(), watched.size(), kReapEveryMillis);
+    ::poll(watched.data(), watched.size(), kLookEveryMillis);
+    if (memory.exceeded()) ::kill(-1, SIGKILL);
     if (watched[0].revents != 0 && !pass_on(streams.out.get(), wire::Kind::kStdout, send)) streams.out.reset();
     if (watched[1].revents != 0 && !pass_on(streams.err.get(), wire::Kind::kStderr, send)) streams.err.reset();
     int status = 0;
@@ -109,6 +138,7 @@ bool run_program(const Program& program, const Send& send) {
   Result<Pipe> out = make_pipe(O_CLOEXEC);
   Result<Pipe> err = make_pipe(O_CLOEXEC);
   Result<Pipe> failed = make_pipe(O_CLOEXEC);
+  MemoryWatch memory(program.memory_bytes);
   pid_t pid = out && err && failed ? ::fork() : -1;
   if (pid == 0) become(program, out->write_end.get(), err->write_end.get(), failed->write_end.get());
   int error = pid < 0 ? errno : 0;
@@ -124,12 +154,12 @@ bool run_program(const Program& program, const Send& send) {
   }
   send({.kind = wire::Kind::kStarted}, "", "");
   Streams streams{.out = std::move(out->read_end), .err = std::move(err->read_end)};
-  int code = wait_for(pid, streams, send);
+  int code = wait_for(pid, streams, memory, send);
   end_everyone();
   drain(streams.out, wire::Kind::kStdout, send);
   drain(streams.err, wire::Kind::kStderr, send);
   send({.kind = wire::Kind::kExit,
-        .flags = ran_out_of_memory() ? wire::kOutOfMemory : std::uint8_t{0},
+        .flags = memory.was_exceeded() ? wire::kOutOfMemory : std::uint8_t{0},
         .number = static_cast<std::uint32_t>(code)},
        "", "");
   return true;

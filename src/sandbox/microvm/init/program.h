@@ -19,6 +19,7 @@ struct Program {
   std::string filter;  // BPF
   std::uint64_t processes = 0;
   std::uint64_t open_files = 0;
+  std::uint64_t memory_bytes = 0;
   std::uint64_t cpu_seconds = 0;  // 0: no limit
   std::uint64_t scratch_bytes = 0;
 };
