@@ -163,7 +163,12 @@ Result<int> list_jobs(const Context& context, const JobOptions& options) {
                format_age({job.submitted().unix_millis()}, wall_now()), took(job.started(), job.ended()),
                left_of(job)});
   }
-  if (table.empty()) say("no jobs yet; the first one: hearth run -- echo hello");
+  if (table.empty() && reply->own_only()) {
+    say("no jobs of this device, and it is shown no others': only devices of ring home are; the first one: hearth run "
+        "-- echo hello");
+  } else if (table.empty()) {
+    say("no jobs yet; the first one: hearth run -- echo hello");
+  }
   if (!table.empty()) print(table.text());
   return 0;
 }

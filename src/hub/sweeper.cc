@@ -38,7 +38,7 @@ net::Async<void> Sweeper::stop() {
   while (running_) co_await stopped_.wait();
 }
 
-void Sweeper::job_removed(JobId) {
+void Sweeper::job_removed(JobId, DeviceId) {
   removed_ = true;
   woken_.notify();
 }
@@ -101,7 +101,7 @@ net::Async<Result<void>> Sweeper::spare_needed(Digests& doomed) {
                 .is_over = [this] { return stopping_; }};
   for (JobId before; !stopping_ && !doomed.empty();) {
     Result<std::vector<store::JobRow>> jobs =
-        co_await engine_.ask([&](store::Store& store) { return store.load_jobs(before, kJobsAtOnce); });
+        co_await engine_.ask([&](store::Store& store) { return store.load_jobs({}, before, kJobsAtOnce); });
     if (!jobs) co_return std::unexpected(jobs.error());
     if (jobs->empty()) break;
     for (const store::JobRow& job : *jobs) {

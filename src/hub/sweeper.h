@@ -26,12 +26,12 @@ class Sweeper : public Observer {
   void start();
   net::Async<void> stop();
 
-  void job_changed(JobId) override {}
+  void job_changed(JobId, DeviceId) override {}
   void node_changed(NodeId) override {}
   void attempt_assigned(AttemptId, NodeId) override {}
   void attempt_ended(AttemptId, const v1::Outcome&) override {}
   void job_ended(JobId) override {}
-  void job_removed(JobId job) override;
+  void job_removed(JobId job, DeviceId owner) override;
 
  private:
   // What is to go, less what was found to be needed so far.

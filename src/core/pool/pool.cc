@@ -180,12 +180,16 @@ Result<void> Pool::on_remove(JobId id, Time now) {
                 name(id) + " has not ended: cancel it first (hearth cancel " + std::to_string(id.value) + ")");
   }
   if (!job->dependants.empty()) {
-    return fail(Code::kFailedPrecondition, name(id) + " is needed by " + name(*job->dependants.begin()) +
-                                               ", which runs after it and has not ended: wait for that one, or "
-                                               "cancel it first");
+    // Another device's job is not named: whoever removes this one may not be shown that one.
+    const Job& dependant = *state_->find_job(*job->dependants.begin());
+    const bool is_owners = dependant.request.owner == job->request.owner;
+    return fail(Code::kFailedPrecondition,
+                name(id) + " is needed by " + (is_owners ? name(dependant.request.id) : "a job of another device") +
+                    ", which runs after it and has not ended: wait for that one, or cancel it first");
   }
+  const DeviceId owner = job->request.owner;
   state_->jobs.erase(id);
-  state_->effects.emplace_back(RemoveRecord{id});
+  state_->effects.emplace_back(RemoveRecord{id, owner});
   return {};
 }
 
