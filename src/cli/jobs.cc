@@ -113,6 +113,23 @@ Result<std::optional<std::uint32_t>> one_task(const JobOptions& options) {
   return std::optional<std::uint32_t>(static_cast<std::uint32_t>(*task));
 }
 
+Result<v1::Job> fetch_job(Client& client, std::uint64_t id) {
+  v1::GetJobRequest request;
+  request.set_job_id(id);
+  Result<v1::GetJobReply> reply = client.call<v1::GetJobReply>("hearth.v1.JobService/Get", request);
+  if (!reply) return std::unexpected(reply.error());
+  return std::move(*reply->mutable_job());
+}
+
+Result<void> check_task(const std::optional<std::uint32_t>& task, const v1::Job& job) {
+  const std::uint32_t tasks = job.spec().tasks();
+  if (!task || *task < tasks) return {};
+  return fail(Code::kInvalidArgument, tasks == 1
+                                          ? fmt::format("--task {}: job {} has one task, number 0", *task, job.id())
+                                          : fmt::format("--task {}: job {} has {} tasks, numbers 0 to {}", *task,
+                                                        job.id(), format_count(tasks), tasks - 1));
+}
+
 // The failed ones first, then the others from the first on.
 Result<std::vector<v1::Task>> tasks_failures_first(Client& client, std::uint64_t job, const v1::GetJobReply& first) {
   std::vector<v1::Task> tasks;
@@ -206,13 +223,12 @@ Result<int> show_logs(const Context& context, const JobOptions& options) {
   if (!task) return std::unexpected(task.error());
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
-  v1::GetJobRequest request;
-  request.set_job_id(*job);
-  const Result<v1::GetJobReply> reply = (*client)->call<v1::GetJobReply>("hearth.v1.JobService/Get", request);
-  if (!reply) return std::unexpected(reply.error());
+  const Result<v1::Job> known = fetch_job(**client, *job);
+  if (!known) return std::unexpected(known.error());
+  if (const Result<void> checked = check_task(*task, *known); !checked) return std::unexpected(checked.error());
   FollowOptions follow = {.job = *job, .tasks = {}, .follow = options.follow, .prefix = LogPrinter::Prefix::kNone};
   if (task->has_value()) follow.tasks.push_back(**task);
-  if (follow.tasks.empty() && reply->job().spec().tasks() > 1) follow.prefix = LogPrinter::Prefix::kTask;
+  if (follow.tasks.empty() && known->spec().tasks() > 1) follow.prefix = LogPrinter::Prefix::kTask;
   const Result<void> followed =
       (*client)->loop().run_until_done(follow_logs(**client, follow, std::make_shared<Quiet>()));
   if (!followed && followed.error().code != Code::kCanceled)
@@ -271,6 +287,11 @@ Result<int> get_results(const Context& context, const JobOptions& options) {
   if (!task) return std::unexpected(task.error());
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
+  if (task->has_value()) {
+    const Result<v1::Job> known = fetch_job(**client, *job);
+    if (!known) return std::unexpected(known.error());
+    if (const Result<void> checked = check_task(*task, *known); !checked) return std::unexpected(checked.error());
+  }
   const std::filesystem::path directory =
       options.to.empty() ? std::filesystem::current_path() : std::filesystem::path(options.to);
   const Result<FetchedResults> fetched =
