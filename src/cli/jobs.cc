@@ -82,13 +82,30 @@ std::string outcome_of(const v1::Task& task) {
   return failure.empty() ? "-" : failure;
 }
 
-void print_tasks(const std::vector<v1::Task>& tasks) {
-  Table table({{"TASK", true}, {"STATE"}, {"NODE"}, {"TRIES", true}, {"TOOK", true}, {"MEMORY", true}, {"REMARK"}});
+// What went through the node's proxy: of a job with the full network nothing is counted.
+void print_tasks(const v1::Job& job, const std::vector<v1::Task>& tasks) {
+  const bool counts = job.spec().net_hosts_size() > 0;
+  std::vector<Table::Column> columns = {{"TASK", true},  {"STATE"},      {"NODE"},
+                                        {"TRIES", true}, {"TOOK", true}, {"MEMORY", true}};
+  if (counts) columns.insert(columns.end(), {{"SENT", true}, {"RECEIVED", true}});
+  columns.push_back({"REMARK"});
+  Table table(std::move(columns));
   for (const v1::Task& task : tasks) {
-    const std::uint64_t memory = task.outcome().peak_memory_bytes();
-    table.add({fmt::format("{}", task.index()), state_of(task), task.node().empty() ? "-" : task.node(),
-               fmt::format("{}", task.attempts()), took(task.started(), task.ended()),
-               memory == 0 ? "-" : format_bytes(memory), outcome_of(task)});
+    const v1::Outcome& outcome = task.outcome();
+    std::vector<std::string> cells = {
+        fmt::format("{}", task.index()),
+        state_of(task),
+        task.node().empty() ? "-" : task.node(),
+        fmt::format("{}", task.attempts()),
+        took(task.started(), task.ended()),
+        outcome.peak_memory_bytes() == 0 ? "-" : format_bytes(outcome.peak_memory_bytes())};
+    if (counts) {
+      const bool has_ended = task.has_outcome();
+      cells.push_back(has_ended ? format_bytes(outcome.net_bytes_sent()) : "-");
+      cells.push_back(has_ended ? format_bytes(outcome.net_bytes_received()) : "-");
+    }
+    cells.push_back(outcome_of(task));
+    table.add(std::move(cells));
   }
   if (!table.empty()) print("\n" + table.text());
 }
@@ -209,7 +226,7 @@ Result<int> show_job(const Context& context, const JobOptions& options) {
   const Result<std::vector<v1::Task>> tasks = tasks_failures_first(**client, *job, *reply);
   if (!tasks) return std::unexpected(tasks.error());
   print_job(reply->job());
-  print_tasks(*tasks);
+  print_tasks(reply->job(), *tasks);
   if (reply->job().spec().tasks() > *limit) {
     say(fmt::format("{} of {} tasks are shown; up to 1000 with --limit", *limit, reply->job().spec().tasks()));
   }
