@@ -86,7 +86,7 @@ TEST_F(UsageTest, OtherCommands) {
   expect({
       {{"jobs", "--limit", "0"}, 2, {"--limit 0", "1 to 1000"}},
       {{"job", "x"}, 2, {"x"}},
-      {{"job", "4711"}, 1, {"4711"}},
+      {{"job", "4711"}, 1, {"4711", "hearth jobs"}},
       {{"job"}, 2, {"JOB"}},
       {{"logs", "4711"}, 1, {"4711"}},
       {{"logs", "1", "--task", "-1"}, 2, {"-1"}},

@@ -81,7 +81,8 @@ net::Async<Result<void>> check_after(Parts& parts, const v1::JobSpec& spec, Visi
   for (const std::uint64_t id : spec.after()) {
     Result<DeviceId> owner = co_await owner_of(parts, {id}, visible);
     if (!owner && owner.error().code == Code::kNotFound)
-      co_return fail(Code::kNotFound, fmt::format("there is no job {} to run after", id));
+      co_return fail(Code::kNotFound,
+                     fmt::format("there is no job {} to run after; those that there are: hearth jobs", id));
     if (!owner) co_return std::unexpected(owner.error());
   }
   co_return Result<void>();

@@ -48,7 +48,9 @@ void fill_head(v1::Job& job, const store::JobRow& row, v1::JobSpec spec, const D
 
 }  // namespace
 
-std::unexpected<Error> no_job(JobId id) { return fail(Code::kNotFound, fmt::format("there is no job {}", id.value)); }
+std::unexpected<Error> no_job(JobId id) {
+  return fail(Code::kNotFound, fmt::format("there is no job {}; those that there are: hearth jobs", id.value));
+}
 
 Views::Views(net::Loop& loop, Engine& engine, const Devices& devices, const Sessions& sessions)
     : loop_(loop), engine_(engine), devices_(devices), sessions_(sessions) {}

@@ -38,7 +38,8 @@ Result<void> Pool::State::check_request(const JobRequest& job) const {
   }
   for (const JobId id : job.after) {
     const auto other = jobs.find(id);
-    if (other == jobs.end()) return fail(Code::kNotFound, "there is no " + name(id) + " to run after");
+    if (other == jobs.end())
+      return fail(Code::kNotFound, "there is no " + name(id) + " to run after; those that there are: hearth jobs");
     const JobState state = other->second.state;
     if (state == JobState::kFailed || state == JobState::kCancelled) {
       return fail(Code::kFailedPrecondition,
