@@ -12,6 +12,7 @@ namespace hearth::hub {
 namespace {
 
 constexpr int kMaxAsked = 100'000;
+constexpr std::size_t kAskedAtOnce = 500;
 constexpr std::size_t kPieceBytes = 256 << 10;
 // Up to this size a blob is read whole and verified before it is sent.
 constexpr std::uint64_t kVerifiedBytes = 256 << 10;
@@ -230,11 +231,15 @@ void add_blob_methods(net::Dispatcher& dispatcher, Parts& parts) {
         if (request.sha256_size() > kMaxAsked)
           co_return fail(Code::kInvalidArgument, "sha256: at most 100,000 at once");
         v1::MissingReply reply;
+        // Each takes a look at what the device has: not so many that others wait for it.
+        const bool is_narrowed = !parts.devices.visible_to(caller.device).is_whole();
+        std::size_t asked = 0;
         for (const std::string& digest : request.sha256()) {
           if (digest.size() != 32) co_return fail(Code::kInvalidArgument, "sha256: 32 bytes each");
           Result<bool> here = co_await may_find(parts, caller.device, digest);
           if (!here) co_return std::unexpected(here.error());
           if (!*here) reply.add_sha256(digest);
+          if (is_narrowed && ++asked % kAskedAtOnce == 0) co_await net::sleep_for(milliseconds(1));
         }
         co_return reply;
       });

@@ -73,6 +73,7 @@ net::Async<Result<void>> Watchers::watch(const net::Caller& caller, net::ReplySt
   Result<v1::WatchReply> first = co_await snapshot(watcher, caller);
   if (!first) co_return std::unexpected(first.error());
   Result<void> sent = co_await stream.send(*first);
+  Time said = loop_.now();
   while (sent && !stopping_ && !stream.gone()) {
     if (watcher.empty()) {
       const bool woken = co_await watcher.woken.wait(kKeepAlive);
@@ -82,7 +83,11 @@ net::Async<Result<void>> Watchers::watch(const net::Caller& caller, net::ReplySt
       }
     }
     v1::WatchReply reply = co_await changes(watcher, caller);
-    if (reply.ByteSizeLong() > 0) sent = co_await stream.send(reply);
+    // What woke it may be nothing that it is shown.
+    if (reply.ByteSizeLong() > 0 || loop_.now() - said >= kKeepAlive) {
+      said = loop_.now();
+      sent = co_await stream.send(reply);
+    }
     if (sent) co_await net::sleep_for(kLeastInterval);
   }
   co_return sent;
