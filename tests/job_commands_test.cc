@@ -42,6 +42,11 @@ TEST_F(JobCommandsTest, ADetachedJobIsFollowedLater) {
   EXPECT_EQ(followed.out, "said\n");
   EXPECT_THAT(followed.err, HasSubstr("complained\n"));
   EXPECT_EQ(pool().cli({"logs", job, "--task", "0"}).out, "said\n");
+  for (const char* command : {"logs", "get"}) {
+    const Ended absent = pool().cli({command, job, "--task", "7"});
+    EXPECT_EQ(absent.exit_code, 2);
+    EXPECT_THAT(absent.err, HasSubstr("--task 7: job " + job + " has one task, number 0"));
+  }
 
   const auto there = pool().directory() / "there";
   const Ended got = pool().cli({"get", job, "--to", there.string()});

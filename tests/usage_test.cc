@@ -86,7 +86,7 @@ TEST_F(UsageTest, OtherCommands) {
   expect({
       {{"jobs", "--limit", "0"}, 2, {"--limit 0", "1 to 1000"}},
       {{"job", "x"}, 2, {"x"}},
-      {{"job", "4711"}, 1, {"4711"}},
+      {{"job", "4711"}, 1, {"4711", "hearth jobs"}},
       {{"job"}, 2, {"JOB"}},
       {{"logs", "4711"}, 1, {"4711"}},
       {{"logs", "1", "--task", "-1"}, 2, {"-1"}},
@@ -113,6 +113,7 @@ TEST_F(UsageTest, OtherCommands) {
       {{"limit", "--tariff", "absent"}, 1, {"absent"}},
       {{"run", "--gpu-memory", "8G", "--", "true"}, 2, {"--gpu-memory 8G", "--gpu N"}},
       {{"microvm", "fetch", "--into", "/"}, 2, {"--into /", "empty"}},
+      {{"limit", "--for", "friend"}, 2, {"--for friend", "--isolation, --host-files, --gpu or --net"}},
       {{"limit", "--for", "cousin"}, 2, {"--for cousin", "home, friend, member, stranger"}},
       {{"limit", "--for", "friend,friend"}, 2, {"--for friend,friend"}},
       {{"limit", "--isolation", "moat"}, 2, {"--isolation moat", "fence, oci, microvm, none"}},

@@ -59,6 +59,8 @@ class CommandLine {
     } catch (const CLI::ArgumentMismatch& error) {
       const std::string_view what = error.what();  // "--cores: 1 required N missing"
       return usage(fmt::format("{}: a value is needed", what.substr(0, what.find(':'))));
+    } catch (const CLI::RequiredError& error) {
+      return usage(incomplete(error));
     } catch (const CLI::ParseError& error) {
       return usage(error.what());
     }
@@ -376,6 +378,16 @@ class CommandLine {
     return *app;
   }
 
+  // CLI11 would say that "a subcommand is required".
+  std::string incomplete(const CLI::RequiredError& error) const {
+    const CLI::App& command = parsed();
+    const std::vector<std::string> known = commands_of(command);
+    if (known.empty()) return error.what();
+    const std::vector<std::string> rest = app_.remaining(true);
+    if (!rest.empty()) return unexpected(rest.front());
+    return fmt::format("hearth {} is followed by one of: {}", path_of(command), fmt::join(known, ", "));
+  }
+
   // CLI11 would say that it was "not expected".
   std::string unexpected(const std::string& word) const {
     const CLI::App& command = parsed();
@@ -384,6 +396,7 @@ class CommandLine {
       return fmt::format("{}: hearth {} takes no further argument", plain(word), path_of(command));
     }
     const std::optional<std::string> meant = nearest_word(word, is_option ? options_of(command) : commands_of(command));
+    if (meant == word) return fmt::format("{0}: it comes after the command: hearth {1} {0}", word, path_of(command));
     return fmt::format("{}: there is no such {}{}", plain(word), is_option ? "option" : "command",
                        meant ? fmt::format("; is {} meant?", *meant) : "");
   }

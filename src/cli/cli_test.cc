@@ -95,6 +95,11 @@ TEST_F(CommandLineTest, WrongWordsAreNamedWithWhatIsAllowed) {
       {{"up", "--prot", "1"}, "error: --prot: there is no such option; is --port meant?\nsee: hearth help up\n"},
       {{"run", "--corez", "3", "--", "true"},
        "error: --corez: there is no such option; is --cores meant?\nsee: hearth help run\n"},
+      {{"jbos"}, "error: jbos: there is no such command; is jobs meant?\nsee: hearth help\n"},
+      {{"--json", "jobs"}, "error: --json: it comes after the command: hearth jobs --json\nsee: hearth help jobs\n"},
+      {{"microvm"}, "error: hearth microvm is followed by one of: fetch\nsee: hearth help microvm\n"},
+      {{"microvm", "fly"}, "error: fly: there is no such command\nsee: hearth help microvm\n"},
+      {{"job"}, "error: JOB is required\nsee: hearth help job\n"},
       {{"job", "1", "2"}, "error: 2: hearth job takes no further argument\nsee: hearth help job\n"},
       {{"run", "--cores"}, "error: --cores: a value is needed\nsee: hearth help run\n"},
       {{"run", "--cores", "", "--", "true"}, "error: --cores: a value is needed\nsee: hearth help run\n"}};

@@ -45,7 +45,7 @@ struct LimitOptions {
   std::string disk;
   std::string workspaces;
   std::string hours;
-  std::string rings = "home";  // whose tasks the next five speak of
+  std::string rings;  // whose tasks the next five speak of; empty: home's
   std::string isolation;
   std::string host_files;
   std::string gpu;

@@ -100,12 +100,12 @@ void print_devices(const v1::ListDevicesReply& reply) {
   Table devices({{"NAME"}, {"ROLE"}, {"RING"}, {"STATE"}, {"LAST SEEN"}, {"PAIRED"}});
   for (const v1::Device& device : reply.devices()) {
     const std::string state = device.is_this() ? "this one" : device.online() ? "online" : "away";
-    devices.add({device.name(), role_name(device.role()),
-                 device.role() == v1::ROLE_NODE ? "-" : std::string(ring_name(device.ring())), state,
+    devices.add({device.name(), role_name(device.role()), std::string(ring_name(device.ring())), state,
                  device.online() ? "now" : format_age({device.last_seen().unix_millis()}, now),
                  format_age({device.paired().unix_millis()}, now)});
   }
   print(devices.text());
+  if (reply.own_only()) say("a device that is not of ring home is shown no others");
   if (reply.pending().empty()) return;
   Table pending({{"WAITS TO COME IN"}, {"AS"}, {"RING"}, {"CODE"}, {"FROM"}});
   for (const v1::PendingPairing& waiting : reply.pending()) {

@@ -82,13 +82,30 @@ std::string outcome_of(const v1::Task& task) {
   return failure.empty() ? "-" : failure;
 }
 
-void print_tasks(const std::vector<v1::Task>& tasks) {
-  Table table({{"TASK", true}, {"STATE"}, {"NODE"}, {"TRIES", true}, {"TOOK", true}, {"MEMORY", true}, {"REMARK"}});
+// What went through the node's proxy: of a job with the full network nothing is counted.
+void print_tasks(const v1::Job& job, const std::vector<v1::Task>& tasks) {
+  const bool counts = job.spec().net_hosts_size() > 0;
+  std::vector<Table::Column> columns = {{"TASK", true},  {"STATE"},      {"NODE"},
+                                        {"TRIES", true}, {"TOOK", true}, {"MEMORY", true}};
+  if (counts) columns.insert(columns.end(), {{"SENT", true}, {"RECEIVED", true}});
+  columns.push_back({"REMARK"});
+  Table table(std::move(columns));
   for (const v1::Task& task : tasks) {
-    const std::uint64_t memory = task.outcome().peak_memory_bytes();
-    table.add({fmt::format("{}", task.index()), state_of(task), task.node().empty() ? "-" : task.node(),
-               fmt::format("{}", task.attempts()), took(task.started(), task.ended()),
-               memory == 0 ? "-" : format_bytes(memory), outcome_of(task)});
+    const v1::Outcome& outcome = task.outcome();
+    std::vector<std::string> cells = {
+        fmt::format("{}", task.index()),
+        state_of(task),
+        task.node().empty() ? "-" : task.node(),
+        fmt::format("{}", task.attempts()),
+        took(task.started(), task.ended()),
+        outcome.peak_memory_bytes() == 0 ? "-" : format_bytes(outcome.peak_memory_bytes())};
+    if (counts) {
+      const bool has_ended = task.has_outcome();
+      cells.push_back(has_ended ? format_bytes(outcome.net_bytes_sent()) : "-");
+      cells.push_back(has_ended ? format_bytes(outcome.net_bytes_received()) : "-");
+    }
+    cells.push_back(outcome_of(task));
+    table.add(std::move(cells));
   }
   if (!table.empty()) print("\n" + table.text());
 }
@@ -111,6 +128,23 @@ Result<std::optional<std::uint32_t>> one_task(const JobOptions& options) {
   const Result<std::uint64_t> task = parse_count("--task", options.task, kTaskIndex);
   if (!task) return std::unexpected(task.error());
   return std::optional<std::uint32_t>(static_cast<std::uint32_t>(*task));
+}
+
+Result<v1::Job> fetch_job(Client& client, std::uint64_t id) {
+  v1::GetJobRequest request;
+  request.set_job_id(id);
+  Result<v1::GetJobReply> reply = client.call<v1::GetJobReply>("hearth.v1.JobService/Get", request);
+  if (!reply) return std::unexpected(reply.error());
+  return std::move(*reply->mutable_job());
+}
+
+Result<void> check_task(const std::optional<std::uint32_t>& task, const v1::Job& job) {
+  const std::uint32_t tasks = job.spec().tasks();
+  if (!task || *task < tasks) return {};
+  return fail(Code::kInvalidArgument, tasks == 1
+                                          ? fmt::format("--task {}: job {} has one task, number 0", *task, job.id())
+                                          : fmt::format("--task {}: job {} has {} tasks, numbers 0 to {}", *task,
+                                                        job.id(), format_count(tasks), tasks - 1));
 }
 
 // The failed ones first, then the others from the first on.
@@ -163,7 +197,12 @@ Result<int> list_jobs(const Context& context, const JobOptions& options) {
                format_age({job.submitted().unix_millis()}, wall_now()), took(job.started(), job.ended()),
                left_of(job)});
   }
-  if (table.empty()) say("no jobs yet; the first one: hearth run -- echo hello");
+  if (table.empty() && reply->own_only()) {
+    say("no jobs of this device, and it is shown no others': only devices of ring home are; the first one: hearth run "
+        "-- echo hello");
+  } else if (table.empty()) {
+    say("no jobs yet; the first one: hearth run -- echo hello");
+  }
   if (!table.empty()) print(table.text());
   return 0;
 }
@@ -187,7 +226,7 @@ Result<int> show_job(const Context& context, const JobOptions& options) {
   const Result<std::vector<v1::Task>> tasks = tasks_failures_first(**client, *job, *reply);
   if (!tasks) return std::unexpected(tasks.error());
   print_job(reply->job());
-  print_tasks(*tasks);
+  print_tasks(reply->job(), *tasks);
   if (reply->job().spec().tasks() > *limit) {
     say(fmt::format("{} of {} tasks are shown; up to 1000 with --limit", *limit, reply->job().spec().tasks()));
   }
@@ -201,13 +240,12 @@ Result<int> show_logs(const Context& context, const JobOptions& options) {
   if (!task) return std::unexpected(task.error());
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
-  v1::GetJobRequest request;
-  request.set_job_id(*job);
-  const Result<v1::GetJobReply> reply = (*client)->call<v1::GetJobReply>("hearth.v1.JobService/Get", request);
-  if (!reply) return std::unexpected(reply.error());
+  const Result<v1::Job> known = fetch_job(**client, *job);
+  if (!known) return std::unexpected(known.error());
+  if (const Result<void> checked = check_task(*task, *known); !checked) return std::unexpected(checked.error());
   FollowOptions follow = {.job = *job, .tasks = {}, .follow = options.follow, .prefix = LogPrinter::Prefix::kNone};
   if (task->has_value()) follow.tasks.push_back(**task);
-  if (follow.tasks.empty() && reply->job().spec().tasks() > 1) follow.prefix = LogPrinter::Prefix::kTask;
+  if (follow.tasks.empty() && known->spec().tasks() > 1) follow.prefix = LogPrinter::Prefix::kTask;
   const Result<void> followed =
       (*client)->loop().run_until_done(follow_logs(**client, follow, std::make_shared<Quiet>()));
   if (!followed && followed.error().code != Code::kCanceled)
@@ -266,6 +304,11 @@ Result<int> get_results(const Context& context, const JobOptions& options) {
   if (!task) return std::unexpected(task.error());
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
+  if (task->has_value()) {
+    const Result<v1::Job> known = fetch_job(**client, *job);
+    if (!known) return std::unexpected(known.error());
+    if (const Result<void> checked = check_task(*task, *known); !checked) return std::unexpected(checked.error());
+  }
   const std::filesystem::path directory =
       options.to.empty() ? std::filesystem::current_path() : std::filesystem::path(options.to);
   const Result<FetchedResults> fetched =

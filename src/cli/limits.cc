@@ -119,8 +119,15 @@ Result<void> take_ring(const LimitOptions& options, std::string_view name, RingP
 }
 
 Result<void> take_rings(const LimitOptions& options, Policy& policy) {
-  const Result<std::vector<std::string>> names = parse_rings("--for", options.rings);
+  const Result<std::vector<std::string>> names = parse_rings("--for", options.rings.empty() ? "home" : options.rings);
   if (!names) return std::unexpected(names.error());
+  const bool says_something = !options.isolation.empty() || !options.host_files.empty() || !options.gpu.empty() ||
+                              !options.net.empty() || options.strangers_may_share_my_kernel;
+  if (!options.rings.empty() && !says_something) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("--for {}: say also what their tasks may: --isolation, --host-files, --gpu or --net",
+                            plain(options.rings)));
+  }
   for (const std::string& name : *names) {
     RingPolicy ring = policy.rings[name];
     if (Result<void> taken = take_ring(options, name, ring); !taken) return taken;

@@ -85,13 +85,18 @@ Result<int> list_nodes(const Context& context) {
                {"GPUS", true},
                {"CPU", true},
                {"SYSTEM"}});
+  // A device that is shown its own alone is not told how busy the PC is, nor what it runs.
+  const bool own = reply->own_only();
   for (const v1::Node& node : reply->nodes()) {
     table.add({node.name(), state_of(node), fmt::format("{}", node.running_tasks()),
                fmt::format("{} of {}", node.used().cores(), node.offered().cores()), memory_of(node), disk_of(node),
-               gpus_of(node), fmt::format("{:.0f} %", node.cpu_load() * 100), node.system()});
+               gpus_of(node), own ? "-" : fmt::format("{:.0f} %", node.cpu_load() * 100), own ? "-" : node.system()});
   }
   if (table.empty()) say("no nodes; another PC joins with: hearth join LINK (the link is shown by: hearth invite)");
   if (!table.empty()) print(table.text());
+  if (!table.empty() && own) {
+    say("tasks and what they use are this device's own: only devices of ring home are shown others'");
+  }
   return 0;
 }
 
@@ -121,8 +126,9 @@ Result<int> status(const Context& context) {
                       format_bytes(reply->offered().memory_bytes()));
   text += fmt::format("  tasks     {} running, {} waiting\n", format_count(reply->tasks_running()),
                       format_count(reply->tasks_pending()));
-  text += fmt::format("  files     {} on the hub's disk\n", format_bytes(reply->blob_bytes()));
-  text += fmt::format("  you are   {}\n", plain(reply->device_name()));
+  if (!reply->own_only()) text += fmt::format("  files     {} on the hub's disk\n", format_bytes(reply->blob_bytes()));
+  text += fmt::format("  you are   {}{}\n", plain(reply->device_name()),
+                      reply->own_only() ? ", not of ring home: what is in use, runs and waits is your own" : "");
   print(text + here);
   return 0;
 }

@@ -13,6 +13,7 @@ TEST(Spelling, TheNearestWordIsFound) {
   EXPECT_EQ(nearest_word("--core", kKnown), "--cores");
   EXPECT_EQ(nearest_word("jobb", kKnown), "jobs") << "the first of two as near";
   EXPECT_EQ(nearest_word("job", kKnown), "job");
+  EXPECT_EQ(nearest_word("jbos", kKnown), "jobs") << "two letters swapped are one slip";
 }
 
 TEST(Spelling, WhatIsFarFromAllIsNot) {

@@ -12,6 +12,7 @@ namespace hearth::hub {
 namespace {
 
 constexpr int kMaxAsked = 100'000;
+constexpr std::size_t kAskedAtOnce = 500;
 constexpr std::size_t kPieceBytes = 256 << 10;
 // Up to this size a blob is read whole and verified before it is sent.
 constexpr std::uint64_t kVerifiedBytes = 256 << 10;
@@ -113,7 +114,19 @@ net::Async<void> send(net::Exchange& exchange, Parts& parts, Found found, net::B
   co_await exchange.finish();
 }
 
-net::Async<void> get(net::Exchange& exchange, Parts& parts, const std::string& digest) {
+// Whether the device may know that the blob is here.
+net::Async<Result<bool>> may_find(Parts& parts, DeviceId device, const std::string& digest) {
+  Result<bool> may = co_await parts.access.may_fetch(device, digest);
+  if (!may) co_return may;
+  if (!*may || !parts.blobs.has(digest)) co_return false;
+  parts.access.keep(device, digest);
+  co_return true;
+}
+
+net::Async<void> get(net::Exchange& exchange, Parts& parts, DeviceId device, const std::string& digest) {
+  Result<bool> may = co_await parts.access.may_fetch(device, digest);
+  if (may && !*may) may = fail(Code::kNotFound, "no blob " + to_hex(digest) + " is stored here");
+  if (!may) co_return co_await refuse(exchange, may.error());
   const net::RequestHead& head = exchange.head();
   Result<Found> found = co_await find_soon(parts, digest, head.headers.has("hearth-verify"));
   if (!found) co_return co_await refuse(exchange, found.error());
@@ -168,8 +181,10 @@ net::Async<Result<void>> receive(net::Exchange& exchange, Parts& parts, const st
   co_return committed ? Result<void>() : std::unexpected(committed.error());
 }
 
-net::Async<void> put(net::Exchange& exchange, Parts& parts, const std::string& digest) {
-  if (parts.blobs.has(digest)) co_return (void) co_await exchange.reply(net::text_response(200, "was there"));
+net::Async<void> put(net::Exchange& exchange, Parts& parts, DeviceId device, const std::string& digest) {
+  Result<bool> here = co_await may_find(parts, device, digest);
+  if (!here) co_return co_await refuse(exchange, here.error());
+  if (*here) co_return (void) co_await exchange.reply(net::text_response(200, "was there"));
   const std::optional<std::uint64_t> length = exchange.head().content_length;
   Result<void> stored;
   if (length && *length <= kVerifiedBytes)
@@ -177,6 +192,7 @@ net::Async<void> put(net::Exchange& exchange, Parts& parts, const std::string& d
   else
     stored = co_await receive(exchange, parts, digest);
   if (!stored) co_return co_await refuse(exchange, stored.error());
+  parts.access.sent(device, digest);
   co_await exchange.reply(net::text_response(201, "stored"));
 }
 
@@ -200,9 +216,9 @@ net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Ca
   parts.sessions.enter(caller.device, exchange.connection());
   const Registration registration{parts.sessions, caller.device, exchange.connection()};
   if (head.method == "GET" || head.method == "HEAD") {
-    co_await get(exchange, parts, *digest);
+    co_await get(exchange, parts, caller.device, *digest);
   } else if (head.method == "PUT") {
-    co_await put(exchange, parts, *digest);
+    co_await put(exchange, parts, caller.device, *digest);
   } else {
     co_await exchange.reply(net::text_response(405, "a blob can be put and got"));
   }
@@ -211,13 +227,19 @@ net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Ca
 void add_blob_methods(net::Dispatcher& dispatcher, Parts& parts) {
   dispatcher.unary<v1::MissingRequest, v1::MissingReply>(
       "hearth.v1.BlobService.Missing",
-      [&parts](const v1::MissingRequest& request, net::Caller&) -> net::Async<Result<v1::MissingReply>> {
+      [&parts](const v1::MissingRequest& request, net::Caller& caller) -> net::Async<Result<v1::MissingReply>> {
         if (request.sha256_size() > kMaxAsked)
           co_return fail(Code::kInvalidArgument, "sha256: at most 100,000 at once");
         v1::MissingReply reply;
+        // Each takes a look at what the device has: not so many that others wait for it.
+        const bool is_narrowed = !parts.devices.visible_to(caller.device).is_whole();
+        std::size_t asked = 0;
         for (const std::string& digest : request.sha256()) {
           if (digest.size() != 32) co_return fail(Code::kInvalidArgument, "sha256: 32 bytes each");
-          if (!parts.blobs.has(digest)) reply.add_sha256(digest);
+          Result<bool> here = co_await may_find(parts, caller.device, digest);
+          if (!here) co_return std::unexpected(here.error());
+          if (!*here) reply.add_sha256(digest);
+          if (is_narrowed && ++asked % kAskedAtOnce == 0) co_await net::sleep_for(milliseconds(1));
         }
         co_return reply;
       });

@@ -102,6 +102,7 @@ net::Async<Result<void>> remove_device(Parts& parts, DeviceId id) {
   parts.devices.put(row);
   // Shut out first, then remember: a crash in between leaves a device in that the caller was not told is out.
   parts.sessions.revoke(id);
+  parts.access.forget(id);
   parts.engine.node_removed(id);
   Result<void> saved = co_await parts.engine.save_device(row);
   parts.watchers.device_changed(id);
@@ -118,8 +119,11 @@ net::Async<Result<v1::SetRingReply>> set_ring(Parts& parts, const v1::SetRingReq
     co_return fail(Code::kFailedPrecondition, kOwnersAreHome);
   }
   store::DeviceRow row = *device;
+  const bool changes = row.ring != *ring;
   row.ring = *ring;
   parts.devices.put(row);
+  // It is shown more or less from now on: its open pages begin anew.
+  if (changes) parts.sessions.cut(row.id);
   if (Result<void> saved = co_await parts.engine.save_device(row); !saved) co_return std::unexpected(saved.error());
   parts.watchers.device_changed(row.id);
   log_info(fmt::format("device trusted name=\"{}\" ring={}", row.name, name_of(row.ring)));
@@ -127,9 +131,10 @@ net::Async<Result<v1::SetRingReply>> set_ring(Parts& parts, const v1::SetRingReq
 }
 
 v1::ListDevicesReply list(Parts& parts, const net::Caller& caller) {
+  const Visibility visible = parts.devices.visible_to(caller.device);
   v1::ListDevicesReply reply;
-  for (const store::DeviceRow* row : parts.devices.active())
-    *reply.add_devices() = parts.views.device(*row, caller.device);
+  for (v1::Device& device : parts.views.devices(visible)) *reply.add_devices() = std::move(device);
+  reply.set_own_only(!visible.is_whole());
   if (caller.level == net::AccessLevel::kOwner) {
     for (const WaitingDevice* device : parts.invitations.waiting(parts.loop.now())) {
       *reply.add_pending() = pending_view(*device, parts.loop.now());

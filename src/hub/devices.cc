@@ -41,6 +41,11 @@ std::size_t Devices::owners() const {
       std::ranges::count_if(active(), [](const auto* row) { return row->role == v1::ROLE_OWNER; }));
 }
 
+Visibility Devices::visible_to(DeviceId id) const {
+  const store::DeviceRow* row = find_active(id);
+  return {id, row == nullptr ? Ring::kStranger : row->ring};
+}
+
 std::string Devices::name(DeviceId id) const {
   const store::DeviceRow* row = find(id);
   return row == nullptr ? "?" : row->name;

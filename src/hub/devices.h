@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hearth/v1/pairing.pb.h"
+#include "hub/visibility.h"
 #include "store/store.h"
 
 namespace hearth::hub {
@@ -22,6 +23,9 @@ class Devices {
   const store::DeviceRow* find_by_key(std::string_view spki) const;
   std::vector<const store::DeviceRow*> active() const;
   std::size_t owners() const;
+
+  // What it is shown. One that is not in: nothing but its own.
+  Visibility visible_to(DeviceId id) const;
 
   // "?" for an unknown one.
   std::string name(DeviceId id) const;

@@ -459,17 +459,19 @@ net::Async<void> Engine::speak(Pending& pending) {
   }
   for (Observer* observer : observers_) {
     for (const Ended& ended : pending.ended) observer->attempt_ended(ended.attempt, ended.outcome);
-    for (const JobId job : pending.changed_jobs) observer->job_changed(job);
+    for (const JobId job : pending.changed_jobs) {
+      if (const LiveJob* live = live_job(job)) observer->job_changed(job, live->row.request.owner);
+    }
     for (const NodeId node : pending.changed_nodes) observer->node_changed(node);
     for (const JobId job : pending.ended_jobs) observer->job_ended(job);
-    for (const JobId job : pending.removed_jobs) observer->job_removed(job);
+    for (const pool::RemoveRecord& removal : pending.removed_jobs) observer->job_removed(removal.job, removal.owner);
   }
   let_go(pending);
 }
 
 // What is on disk, has ended or is removed, and was told need not be remembered.
 void Engine::let_go(const Pending& pending) {
-  for (const JobId job : pending.removed_jobs) removing_.erase(job);
+  for (const pool::RemoveRecord& removal : pending.removed_jobs) removing_.erase(removal.job);
   for (const JobId job : pending.ended_jobs) {
     const auto ended = live_.find(job);
     if (ended == live_.end()) continue;

@@ -51,12 +51,12 @@ class NodeLink {
 class Observer {
  public:
   virtual ~Observer() = default;
-  virtual void job_changed(JobId job) = 0;
+  virtual void job_changed(JobId job, DeviceId owner) = 0;
   virtual void node_changed(NodeId node) = 0;
   virtual void attempt_assigned(AttemptId attempt, NodeId node) = 0;
   virtual void attempt_ended(AttemptId attempt, const v1::Outcome& outcome) = 0;  // for good, or to be tried again
   virtual void job_ended(JobId job) = 0;
-  virtual void job_removed(JobId) {}
+  virtual void job_removed(JobId, DeviceId /*owner*/) {}
 };
 
 // What a device asks for.
@@ -147,7 +147,7 @@ class Engine {
     std::vector<Ended> ended;
     std::vector<JobId> changed_jobs;
     std::vector<JobId> ended_jobs;
-    std::vector<JobId> removed_jobs;
+    std::vector<pool::RemoveRecord> removed_jobs;
     std::vector<NodeId> changed_nodes;
     std::shared_ptr<Ticket> ticket;
     bool empty() const;

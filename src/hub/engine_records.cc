@@ -80,7 +80,7 @@ void Engine::apply(const pool::EndRangeRecord& record) {
 void Engine::apply(const pool::RemoveRecord& record) {
   removing_.insert(record.job);
   pending_.batch.removed.push_back(record.job);
-  pending_.removed_jobs.push_back(record.job);
+  pending_.removed_jobs.push_back(record);
 }
 
 }  // namespace hearth::hub

@@ -39,8 +39,9 @@ class FaultyStore : public store::Store {
   Result<std::optional<JobId>> find_request(DeviceId owner, const std::string& request_id) override {
     return real_->find_request(owner, request_id);
   }
-  Result<std::vector<store::JobRow>> load_jobs(JobId before, std::uint32_t limit) override {
-    return real_->load_jobs(before, limit);
+  Result<std::vector<store::JobRow>> load_jobs(std::optional<DeviceId> owner, JobId before,
+                                               std::uint32_t limit) override {
+    return real_->load_jobs(owner, before, limit);
   }
   Result<std::vector<store::TaskRow>> load_tasks(JobId job, std::uint32_t first, std::uint32_t limit,
                                                  bool only_failed) override {

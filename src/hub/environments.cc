@@ -1,5 +1,7 @@
 #include "hub/environments.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/bytes.h"
@@ -21,6 +23,10 @@ Environments::Environments(std::vector<store::EnvironmentRow> rows) {
 const store::EnvironmentRow* Environments::find(const std::string& name) const {
   const auto found = rows_.find(name);
   return found == rows_.end() ? nullptr : &found->second;
+}
+
+bool Environments::holds_image(const std::string& sha256) const {
+  return std::ranges::any_of(rows_, [&](const auto& entry) { return entry.second.sha256 == sha256; });
 }
 
 Result<std::optional<v1::Blob>> Environments::resolve(const v1::JobSpec& spec) const {

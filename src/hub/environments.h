@@ -25,6 +25,7 @@ class Environments {
   explicit Environments(std::vector<store::EnvironmentRow> rows);
 
   const store::EnvironmentRow* find(const std::string& name) const;
+  bool holds_image(const std::string& sha256) const;
   const std::map<std::string, store::EnvironmentRow>& all() const { return rows_; }
 
   // What a job that is submitted now runs in; nothing: "host". Errors: kNotFound, with the names that there are.

@@ -76,6 +76,7 @@ class HubImpl : public Hub {
   std::unique_ptr<Watchers> watchers_;
   std::unique_ptr<LogRelay> logs_;
   std::unique_ptr<Sweeper> sweeper_;
+  std::unique_ptr<BlobAccess> access_;
   std::unique_ptr<Parts> parts_;
   std::unique_ptr<net::Dispatcher> dispatcher_;
   std::unique_ptr<net::Server> server_;
@@ -133,10 +134,13 @@ Result<void> HubImpl::listen() {
   engine_->observe(*logs_);
   sweeper_ = std::make_unique<Sweeper>(loop_, workers_, *engine_, *blobs_, options_.sweeps);
   engine_->observe(*sweeper_);
+  access_ = std::make_unique<BlobAccess>(loop_, workers_, *engine_, *devices_, *environments_, *blobs_,
+                                         options_.sweeps.grace);
+  engine_->observe(*access_);
   engine_->on_failure(options_.on_failure);
   if (Result<void> restored = engine_->restore(); !restored) return restored;
   parts_ = std::unique_ptr<Parts>(new Parts{loop_, workers_, options_, *identity_, *engine_, *devices_, *environments_,
-                                            sessions_, invitations_, *views_, *watchers_, *logs_, *blobs_,
+                                            sessions_, invitations_, *views_, *watchers_, *logs_, *blobs_, *access_,
                                             pairing_answered_, loop_.now()});
   dispatcher_ = std::make_unique<net::Dispatcher>(
       [this](const net::RequestHead& head, const std::string& address) { return authorize(*parts_, head, address); },
@@ -198,7 +202,7 @@ net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller&
   if (!socket) co_return;
   sessions_.enter(caller.device, exchange.connection());
   {
-    NodeSession session(loop_, *engine_, *logs_, *views_, caller.device, caller.device_name, **socket);
+    NodeSession session(loop_, *engine_, *logs_, *views_, *access_, caller.device, caller.device_name, **socket);
     co_await session.run();
   }
   sessions_.leave(caller.device, exchange.connection());

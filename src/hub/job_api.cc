@@ -14,30 +14,89 @@ constexpr std::uint32_t kMaxListed = 1000;
 constexpr std::uint32_t kDefaultListed = 100;
 constexpr std::uint64_t kMaxTreeBytes = 32 << 20;
 
-// Every input is here, so that a task never starts only to find that something is missing. Blocks.
-Result<void> check_inputs(blob::BlobStore& blobs, const v1::Blob& inputs) {
+constexpr const char* kNoInputs = "inputs: the tree was not uploaded (PUT /blob/SHA256 first)";
+
+std::unexpected<Error> no_content(const v1::TreeFile& file) {
+  return fail(Code::kFailedPrecondition, fmt::format("inputs: the content of '{}' was not uploaded", file.path()));
+}
+
+// Blocks.
+Result<v1::Tree> load_inputs(blob::BlobStore& blobs, const v1::Blob& inputs) {
   blobs.has(inputs.sha256());  // so that it stays until the job refers to it
   Result<std::string> bytes = blobs.load(inputs.sha256(), kMaxTreeBytes);
   if (!bytes) {
-    return fail(bytes.error().code == Code::kNotFound ? Code::kFailedPrecondition : bytes.error().code,
-                "inputs: the tree was not uploaded (PUT /blob/SHA256 first)");
+    return fail(bytes.error().code == Code::kNotFound ? Code::kFailedPrecondition : bytes.error().code, kNoInputs);
   }
   v1::Tree tree;
   if (!tree.ParseFromString(*bytes)) return fail(Code::kInvalidArgument, "inputs: the blob is no Tree");
   if (Result<void> checked = blob::check_tree(tree); !checked) return fail(checked, "inputs");
-  for (const v1::TreeFile& file : tree.files()) {
-    if (!blobs.has(file.blob().sha256())) {
-      return fail(Code::kFailedPrecondition, fmt::format("inputs: the content of '{}' was not uploaded", file.path()));
-    }
+  return tree;
+}
+
+// Every input is here, so that a task never starts only to find that something is missing. Blocks.
+Result<void> check_inputs(blob::BlobStore& blobs, const v1::Blob& inputs) {
+  Result<v1::Tree> tree = load_inputs(blobs, inputs);
+  if (!tree) return std::unexpected(tree.error());
+  for (const v1::TreeFile& file : tree->files()) {
+    if (!blobs.has(file.blob().sha256())) return no_content(file);
   }
   return {};
+}
+
+// What a device may not fetch it does not come to by naming it in a job either: it is as if that had not been uploaded.
+net::Async<Result<void>> check_own_inputs(Parts& parts, v1::Blob inputs, DeviceId device) {
+  if (parts.devices.visible_to(device).is_whole()) co_return Result<void>();
+  Result<bool> may = co_await parts.access.may_fetch(device, inputs.sha256());
+  if (may && !*may) co_return fail(Code::kFailedPrecondition, kNoInputs);
+  if (!may) co_return std::unexpected(may.error());
+  Result<v1::Tree> tree = co_await parts.workers.run([&] { return load_inputs(parts.blobs, inputs); });
+  if (!tree) co_return std::unexpected(tree.error());
+  for (const v1::TreeFile& file : tree->files()) {
+    may = co_await parts.access.may_fetch(device, file.blob().sha256());
+    if (may && !*may) co_return no_content(file);
+    if (!may) co_return std::unexpected(may.error());
+  }
+  co_return Result<void>();
+}
+
+// Who asked for the job. Errors: kNotFound, also if it may not be seen.
+net::Async<Result<DeviceId>> owner_of(Parts& parts, JobId id, Visibility visible) {
+  DeviceId owner;
+  if (const LiveJob* live = parts.engine.live_job(id)) {
+    owner = live->row.request.owner;
+  } else {
+    Result<std::optional<store::JobRow>> row =
+        co_await parts.engine.ask([&](store::Store& store) { return store.load_job(id); });
+    if (!row) co_return std::unexpected(row.error());
+    if (!*row) co_return no_job(id);
+    owner = (*row)->request.owner;
+  }
+  if (!visible.covers(owner)) co_return no_job(id);
+  co_return owner;
+}
+
+// A job sees the outputs of those that it runs after.
+net::Async<Result<void>> check_after(Parts& parts, const v1::JobSpec& spec, Visibility visible) {
+  if (visible.is_whole()) co_return Result<void>();
+  for (const std::uint64_t id : spec.after()) {
+    Result<DeviceId> owner = co_await owner_of(parts, {id}, visible);
+    if (!owner && owner.error().code == Code::kNotFound)
+      co_return fail(Code::kNotFound,
+                     fmt::format("there is no job {} to run after; those that there are: hearth jobs", id));
+    if (!owner) co_return std::unexpected(owner.error());
+  }
+  co_return Result<void>();
 }
 
 net::Async<Result<v1::SubmitReply>> submit(Parts& parts, const v1::SubmitRequest& request, const net::Caller& caller) {
   if (request.request_id().size() != 16) co_return fail(Code::kInvalidArgument, "request_id: 16 random bytes");
   v1::JobSpec spec = request.spec();
   if (Result<void> completed = complete_spec(spec); !completed) co_return std::unexpected(completed.error());
+  Result<void> after = co_await check_after(parts, spec, parts.devices.visible_to(caller.device));
+  if (!after) co_return std::unexpected(after.error());
   if (spec.has_inputs()) {
+    if (Result<void> own = co_await check_own_inputs(parts, spec.inputs(), caller.device); !own)
+      co_return std::unexpected(own.error());
     Result<void> checked = co_await parts.workers.run([&] { return check_inputs(parts.blobs, spec.inputs()); });
     if (!checked) co_return std::unexpected(checked.error());
   }
@@ -58,19 +117,21 @@ net::Async<Result<v1::SubmitReply>> submit(Parts& parts, const v1::SubmitRequest
                     "home alone; an owner may say: hearth devices ring NAME home",
                     name_of(device->ring)));
   }
+  const std::optional<v1::Blob> inputs = spec.has_inputs() ? std::optional(spec.inputs()) : std::nullopt;
   Result<JobId> id = co_await parts.engine.submit({.owner = caller.device,
                                                    .ring = device->ring,
                                                    .spec = std::move(spec),
                                                    .request_id = request.request_id(),
                                                    .environment = std::move(*environment)});
   if (!id) co_return std::unexpected(id.error());
+  if (inputs) parts.access.taken(caller.device, *inputs);
   v1::SubmitReply reply;
   reply.set_job_id(id->value);
   co_return reply;
 }
 
-net::Async<Result<v1::GetJobReply>> get(Parts& parts, const v1::GetJobRequest& request) {
-  Result<v1::Job> job = co_await parts.views.job({request.job_id()});
+net::Async<Result<v1::GetJobReply>> get(Parts& parts, const v1::GetJobRequest& request, Visibility visible) {
+  Result<v1::Job> job = co_await parts.views.job({request.job_id()}, visible);
   if (!job) co_return std::unexpected(job.error());
   v1::GetJobReply reply;
   *reply.mutable_job() = std::move(*job);
@@ -85,33 +146,25 @@ net::Async<Result<v1::GetJobReply>> get(Parts& parts, const v1::GetJobRequest& r
 
 net::Async<Result<v1::CancelReply>> cancel(Parts& parts, const v1::CancelRequest& request, const net::Caller& caller) {
   const JobId id{request.job_id()};
+  const Visibility visible = parts.devices.visible_to(caller.device);
   if (const LiveJob* live = parts.engine.live_job(id)) {
+    if (!visible.covers(live->row.request.owner)) co_return no_job(id);
     if (live->row.request.owner != caller.device && caller.level != net::AccessLevel::kOwner) {
       co_return fail(Code::kPermissionDenied, fmt::format("job {} is {}'s; only that device or an owner's may end it",
                                                           id.value, parts.devices.name(live->row.request.owner)));
     }
     if (Result<void> done = co_await parts.engine.cancel(id); !done) co_return std::unexpected(done.error());
   }
-  Result<v1::Job> job = co_await parts.views.job(id);
+  Result<v1::Job> job = co_await parts.views.job(id, visible);
   if (!job) co_return std::unexpected(job.error());
   v1::CancelReply reply;
   reply.set_state(job->state());
   co_return reply;
 }
 
-// Who asked for the job. Errors: kNotFound.
-net::Async<Result<DeviceId>> owner_of(Parts& parts, JobId id) {
-  if (const LiveJob* live = parts.engine.live_job(id)) co_return live->row.request.owner;
-  Result<std::optional<store::JobRow>> row =
-      co_await parts.engine.ask([&](store::Store& store) { return store.load_job(id); });
-  if (!row) co_return std::unexpected(row.error());
-  if (!*row) co_return fail(Code::kNotFound, fmt::format("there is no job {}", id.value));
-  co_return (*row)->request.owner;
-}
-
 net::Async<Result<v1::RemoveReply>> remove(Parts& parts, const v1::RemoveRequest& request, const net::Caller& caller) {
   const JobId id{request.job_id()};
-  Result<DeviceId> owner = co_await owner_of(parts, id);
+  Result<DeviceId> owner = co_await owner_of(parts, id, parts.devices.visible_to(caller.device));
   if (!owner) co_return std::unexpected(owner.error());
   if (*owner != caller.device && caller.level != net::AccessLevel::kOwner) {
     co_return fail(Code::kPermissionDenied, fmt::format("job {} is {}'s; only that device or an owner's may remove it",
@@ -187,6 +240,7 @@ std::string sentence(const Parts& parts, const pool::Why& why, const LiveJob& li
     case pool::Cause::kRunning:
       return "nothing waits: all its unfinished tasks are running";
     case pool::Cause::kWaitsForJobs:
+      if (why.jobs.empty()) return "it runs after jobs that have not ended yet";
       return fmt::format("it runs after {} {}, not yet ended", why.jobs.size() == 1 ? "job" : "jobs",
                          job_list(why.jobs));
     case pool::Cause::kNoNode:
@@ -217,18 +271,23 @@ std::string sentence(const Parts& parts, const pool::Why& why, const LiveJob& li
   return "";
 }
 
-net::Async<Result<v1::WhyReply>> why(Parts& parts, const v1::WhyRequest& request) {
+net::Async<Result<v1::WhyReply>> why(Parts& parts, const v1::WhyRequest& request, Visibility visible) {
   const JobId id{request.job_id()};
   v1::WhyReply reply;
-  const std::optional<pool::Why> answer = parts.engine.pool().why(id, parts.loop.now());
+  std::optional<pool::Why> answer = parts.engine.pool().why(id, parts.loop.now());
   const LiveJob* live = parts.engine.live_job(id);
-  if (answer && live != nullptr) {
+  if (answer && live != nullptr && visible.covers(live->row.request.owner)) {
+    // The others that it waits for are jobs that have not ended either.
+    std::erase_if(answer->jobs, [&](JobId other) {
+      const LiveJob* known = parts.engine.live_job(other);
+      return known == nullptr || !visible.covers(known->row.request.owner);
+    });
     reply.set_cause(static_cast<v1::WhyReply::Cause>(answer->cause));
     reply.set_sentence(sentence(parts, *answer, *live));
     for (const JobId job : answer->jobs) reply.add_job_ids(job.value);
     co_return reply;
   }
-  Result<v1::Job> job = co_await parts.views.job(id);
+  Result<v1::Job> job = co_await parts.views.job(id, visible);
   if (!job) co_return std::unexpected(job.error());
   reply.set_cause(v1::WhyReply::CAUSE_ENDED);
   reply.set_sentence(job->has_first_failure() ? fmt::format("it has ended: {}", job->first_failure().message())
@@ -243,16 +302,19 @@ void add_job_methods(net::Dispatcher& dispatcher, Parts& parts) {
       "hearth.v1.JobService.Submit",
       [&parts](const v1::SubmitRequest& request, net::Caller& caller) { return submit(parts, request, caller); });
   dispatcher.unary<v1::GetJobRequest, v1::GetJobReply>(
-      "hearth.v1.JobService.Get",
-      [&parts](const v1::GetJobRequest& request, net::Caller&) { return get(parts, request); });
+      "hearth.v1.JobService.Get", [&parts](const v1::GetJobRequest& request, net::Caller& caller) {
+        return get(parts, request, parts.devices.visible_to(caller.device));
+      });
   dispatcher.unary<v1::ListJobsRequest, v1::ListJobsReply>(
       "hearth.v1.JobService.List",
-      [&parts](const v1::ListJobsRequest& request, net::Caller&) -> net::Async<Result<v1::ListJobsReply>> {
+      [&parts](const v1::ListJobsRequest& request, net::Caller& caller) -> net::Async<Result<v1::ListJobsReply>> {
+        const Visibility visible = parts.devices.visible_to(caller.device);
         const std::uint32_t limit = request.limit() == 0 ? kDefaultListed : std::min(request.limit(), kMaxListed);
-        Result<std::vector<v1::Job>> jobs = co_await parts.views.jobs({request.before_id()}, limit);
+        Result<std::vector<v1::Job>> jobs = co_await parts.views.jobs({request.before_id()}, limit, visible);
         if (!jobs) co_return std::unexpected(jobs.error());
         v1::ListJobsReply reply;
         for (v1::Job& job : *jobs) *reply.add_jobs() = std::move(job);
+        reply.set_own_only(!visible.is_whole());
         co_return reply;
       });
   dispatcher.unary<v1::CancelRequest, v1::CancelReply>(
@@ -261,13 +323,15 @@ void add_job_methods(net::Dispatcher& dispatcher, Parts& parts) {
   dispatcher.unary<v1::RemoveRequest, v1::RemoveReply>(
       "hearth.v1.JobService.Remove",
       [&parts](const v1::RemoveRequest& request, net::Caller& caller) { return remove(parts, request, caller); });
-  dispatcher.unary<v1::WhyRequest, v1::WhyReply>(
-      "hearth.v1.JobService.Why",
-      [&parts](const v1::WhyRequest& request, net::Caller&) { return why(parts, request); });
+  dispatcher.unary<v1::WhyRequest, v1::WhyReply>("hearth.v1.JobService.Why",
+                                                 [&parts](const v1::WhyRequest& request, net::Caller& caller) {
+                                                   return why(parts, request, parts.devices.visible_to(caller.device));
+                                                 });
   dispatcher.streaming<v1::LogsRequest, v1::LogsReply>(
       "hearth.v1.JobService.Logs",
-      [&parts](const v1::LogsRequest& request, net::Caller&, net::ReplyStream& stream) -> net::Async<Result<void>> {
-        Result<v1::Job> job = co_await parts.views.job({request.job_id()});
+      [&parts](const v1::LogsRequest& request, net::Caller& caller,
+               net::ReplyStream& stream) -> net::Async<Result<void>> {
+        Result<v1::Job> job = co_await parts.views.job({request.job_id()}, parts.devices.visible_to(caller.device));
         if (!job) co_return std::unexpected(job.error());
         co_return co_await parts.logs.stream(request, stream);
       });

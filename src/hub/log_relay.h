@@ -31,7 +31,7 @@ class LogRelay : public Observer {
   void remove_source(NodeId node, LogSource& source);
   void on_piece(const v1::LogPiece& piece);
 
-  void job_changed(JobId) override {}
+  void job_changed(JobId, DeviceId) override {}
   void node_changed(NodeId) override {}
   void attempt_assigned(AttemptId attempt, NodeId node) override;
   void attempt_ended(AttemptId attempt, const v1::Outcome& outcome) override;

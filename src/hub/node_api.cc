@@ -5,13 +5,25 @@
 namespace hearth::hub {
 namespace {
 
+// Of the tasks that are its own.
+void count_tasks(const Parts& parts, Visibility visible, v1::StatusReply& reply) {
+  for (const auto& [id, live] : parts.engine.live_jobs()) {
+    const auto view =
+        visible.covers(live.row.request.owner) ? parts.engine.pool().job(id, parts.loop.now()) : std::nullopt;
+    if (!view) continue;
+    reply.set_tasks_pending(reply.tasks_pending() + view->pending);
+    reply.set_tasks_running(reply.tasks_running() + view->running);
+  }
+}
+
 v1::StatusReply status(Parts& parts, const net::Caller& caller) {
+  const Visibility visible = parts.devices.visible_to(caller.device);
   v1::StatusReply reply;
   reply.set_pool_name(parts.options.pool_name);
   reply.set_version(HEARTH_VERSION);
   Resources offered;
   Resources used;
-  for (const v1::Node& node : parts.views.nodes()) {
+  for (const v1::Node& node : parts.views.nodes(visible)) {
     reply.set_nodes(reply.nodes() + 1);
     if (!node.connected()) continue;
     reply.set_nodes_connected(reply.nodes_connected() + 1);
@@ -20,9 +32,14 @@ v1::StatusReply status(Parts& parts, const net::Caller& caller) {
   }
   *reply.mutable_offered() = to_proto(offered);
   *reply.mutable_used() = to_proto(used);
-  reply.set_tasks_pending(parts.engine.pool().pending_tasks());
-  reply.set_tasks_running(parts.engine.pool().leased_tasks());
-  reply.set_blob_bytes(parts.blobs.bytes());
+  if (visible.is_whole()) {
+    reply.set_tasks_pending(parts.engine.pool().pending_tasks());
+    reply.set_tasks_running(parts.engine.pool().leased_tasks());
+    reply.set_blob_bytes(parts.blobs.bytes());
+  } else {
+    count_tasks(parts, visible, reply);
+    reply.set_own_only(true);
+  }
   reply.set_uptime_seconds((parts.loop.now() - parts.started).micros / 1'000'000);
   reply.set_device_name(caller.device_name);
   return reply;
@@ -45,9 +62,11 @@ Result<v1::StopEverythingReply> stop_everything(Parts& parts, const v1::StopEver
 void add_node_methods(net::Dispatcher& dispatcher, Parts& parts) {
   dispatcher.unary<v1::ListNodesRequest, v1::ListNodesReply>(
       "hearth.v1.NodeService.List",
-      [&parts](const v1::ListNodesRequest&, net::Caller&) -> net::Async<Result<v1::ListNodesReply>> {
+      [&parts](const v1::ListNodesRequest&, net::Caller& caller) -> net::Async<Result<v1::ListNodesReply>> {
         v1::ListNodesReply reply;
-        for (v1::Node& node : parts.views.nodes()) *reply.add_nodes() = std::move(node);
+        const Visibility visible = parts.devices.visible_to(caller.device);
+        for (v1::Node& node : parts.views.nodes(visible)) *reply.add_nodes() = std::move(node);
+        reply.set_own_only(!visible.is_whole());
         co_return reply;
       });
   dispatcher.unary<v1::StatusRequest, v1::StatusReply>(

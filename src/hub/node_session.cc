@@ -14,9 +14,16 @@ constexpr int kMaxHeld = 10'000;
 
 }  // namespace
 
-NodeSession::NodeSession(net::Loop& loop, Engine& engine, LogRelay& logs, Views& views, NodeId node, std::string name,
-                         net::WebSocket& socket)
-    : loop_(loop), engine_(engine), logs_(logs), views_(views), node_(node), name_(std::move(name)), socket_(socket) {}
+NodeSession::NodeSession(net::Loop& loop, Engine& engine, LogRelay& logs, Views& views, BlobAccess& access, NodeId node,
+                         std::string name, net::WebSocket& socket)
+    : loop_(loop),
+      engine_(engine),
+      logs_(logs),
+      views_(views),
+      access_(access),
+      node_(node),
+      name_(std::move(name)),
+      socket_(socket) {}
 
 NodeSession::~NodeSession() = default;
 
@@ -26,8 +33,9 @@ net::Async<void> NodeSession::run() {
     Result<std::string> message = co_await socket_.read(greeted_ ? kSilence : kHelloLimit);
     if (!message) break;
     v1::NodeFrame frame;
-    Result<void> taken =
-        frame.ParseFromString(*message) ? on_frame(frame) : fail(Code::kInvalidArgument, "the frame is no NodeFrame");
+    const bool is_frame = frame.ParseFromString(*message);
+    if (is_frame) co_await access_.check_results(node_, frame);
+    Result<void> taken = is_frame ? on_frame(frame) : fail(Code::kInvalidArgument, "the frame is no NodeFrame");
     if (taken) continue;
     log_warning(fmt::format("node session closed name=\"{}\" error=\"{}\"", name_, taken.error().message));
     socket_.close(1002, taken.error().message);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hearth/v1/session.pb.h"
+#include "hub/blob_access.h"
 #include "hub/engine.h"
 #include "hub/log_relay.h"
 #include "hub/views.h"
@@ -18,8 +19,8 @@ class NodeSession : public NodeLink, public LogSource {
  public:
   static constexpr std::size_t kMaxFrameBytes = 1 << 20;
 
-  NodeSession(net::Loop& loop, Engine& engine, LogRelay& logs, Views& views, NodeId node, std::string name,
-              net::WebSocket& socket);
+  NodeSession(net::Loop& loop, Engine& engine, LogRelay& logs, Views& views, BlobAccess& access, NodeId node,
+              std::string name, net::WebSocket& socket);
   ~NodeSession() override;
 
   // Serves until the socket ends.
@@ -43,6 +44,7 @@ class NodeSession : public NodeLink, public LogSource {
   Engine& engine_;
   LogRelay& logs_;
   Views& views_;
+  BlobAccess& access_;
   NodeId node_;
   std::string name_;
   net::WebSocket& socket_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "blob/blob_store.h"
+#include "hub/blob_access.h"
 #include "hub/devices.h"
 #include "hub/engine.h"
 #include "hub/environments.h"
@@ -31,6 +32,7 @@ struct Parts {
   Watchers& watchers;
   LogRelay& logs;
   blob::BlobStore& blobs;
+  BlobAccess& access;
   net::Event& pairing_answered;
   Time started;
   std::uint16_t port = 0;

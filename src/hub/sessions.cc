@@ -63,6 +63,10 @@ bool Sessions::has_connections(DeviceId device) const { return connections_.cont
 void Sessions::revoke(DeviceId device) {
   for (const auto& [number, token] : of_device_[device]) by_token_.erase(token);
   of_device_.erase(device);
+  cut(device);
+}
+
+void Sessions::cut(DeviceId device) {
   const auto found = connections_.find(device);
   if (found == connections_.end()) return;
   // A cut connection's handler may leave() while we go through them.

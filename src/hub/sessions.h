@@ -40,6 +40,9 @@ class Sessions {
   void leave(DeviceId device, net::Cuttable& connection);
   bool has_connections(DeviceId device) const;
 
+  // Cuts its connections; its sessions live on.
+  void cut(DeviceId device);
+
   // Ends the device's sessions and cuts its connections.
   void revoke(DeviceId device);
 

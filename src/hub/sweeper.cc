@@ -12,9 +12,7 @@ namespace {
 
 constexpr std::uint32_t kRowsAtOnce = 2'000;
 constexpr std::uint32_t kJobsAtOnce = 50;
-constexpr std::uint32_t kTasksAtOnce = 1'000;
 constexpr std::size_t kBlobsAtOnce = 64;
-constexpr std::uint64_t kMaxTreeBytes = 32 << 20;
 constexpr Duration kBreath = milliseconds(5);  // between two steps, for the hub's other work
 constexpr std::int64_t kShare = 20;            // at most one part in so many of the time is spent on sweeping
 
@@ -22,7 +20,12 @@ constexpr std::int64_t kShare = 20;            // at most one part in so many of
 
 Sweeper::Sweeper(net::Loop& loop, net::Workers& workers, Engine& engine, blob::BlobStore& blobs,
                  const SweepOptions& options)
-    : loop_(loop), workers_(workers), engine_(engine), blobs_(blobs), options_(options) {}
+    : loop_(loop),
+      workers_(workers),
+      engine_(engine),
+      blobs_(blobs),
+      of_jobs_(workers, engine, blobs),
+      options_(options) {}
 
 void Sweeper::start() {
   running_ = true;
@@ -35,7 +38,7 @@ net::Async<void> Sweeper::stop() {
   while (running_) co_await stopped_.wait();
 }
 
-void Sweeper::job_removed(JobId) {
+void Sweeper::job_removed(JobId, DeviceId) {
   removed_ = true;
   woken_.notify();
 }
@@ -64,12 +67,11 @@ net::Async<void> Sweeper::run() {
 
 net::Async<Result<void>> Sweeper::sweep() {
   if (Result<void> purged = co_await purge_rows(); !purged) co_return purged;
-  Search search;
   std::vector<blob::Digest> unwanted = co_await workers_.run([&] { return blobs_.unwanted(options_.grace); });
-  search.doomed.insert(unwanted.begin(), unwanted.end());
-  if (search.doomed.empty()) co_return Result<void>();
-  if (Result<void> spared = co_await spare_needed(search); !spared) co_return spared;
-  if (!stopping_) co_await remove(search.doomed);
+  Digests doomed(unwanted.begin(), unwanted.end());
+  if (doomed.empty()) co_return Result<void>();
+  if (Result<void> spared = co_await spare_needed(doomed); !spared) co_return spared;
+  if (!stopping_) co_await remove(doomed);
   co_return Result<void>();
 }
 
@@ -84,76 +86,36 @@ net::Async<Result<void>> Sweeper::purge_rows() {
 }
 
 // One that is just being put is wanted: its image was uploaded or asked for.
-net::Async<Result<void>> Sweeper::spare_environments(Search& search) {
+net::Async<Result<void>> Sweeper::spare_environments(Digests& doomed) {
   Result<std::vector<store::EnvironmentRow>> rows =
       co_await engine_.ask([](store::Store& store) { return store.load_environments(); });
   if (!rows) co_return std::unexpected(rows.error());
-  for (const store::EnvironmentRow& row : *rows) search.doomed.erase(row.sha256);
+  for (const store::EnvironmentRow& row : *rows) doomed.erase(row.sha256);
   co_return Result<void>();
 }
 
 // From the newest job to the oldest. Jobs that come meanwhile have higher numbers; what they need is wanted.
-net::Async<Result<void>> Sweeper::spare_needed(Search& search) {
-  if (Result<void> spared = co_await spare_environments(search); !spared) co_return spared;
-  for (JobId before; !stopping_ && !search.doomed.empty();) {
+net::Async<Result<void>> Sweeper::spare_needed(Digests& doomed) {
+  if (Result<void> spared = co_await spare_environments(doomed); !spared) co_return spared;
+  BlobWalk walk{.take = [&doomed](const blob::Digest& digest) { doomed.erase(digest); },
+                .is_over = [this] { return stopping_; }};
+  for (JobId before; !stopping_ && !doomed.empty();) {
     Result<std::vector<store::JobRow>> jobs =
-        co_await engine_.ask([&](store::Store& store) { return store.load_jobs(before, kJobsAtOnce); });
+        co_await engine_.ask([&](store::Store& store) { return store.load_jobs({}, before, kJobsAtOnce); });
     if (!jobs) co_return std::unexpected(jobs.error());
     if (jobs->empty()) break;
     for (const store::JobRow& job : *jobs) {
-      if (Result<void> spared = co_await spare(job, search); !spared) co_return spared;
+      v1::Blob environment;
+      if (!environment.ParseFromString(job.environment)) {
+        co_return fail(Code::kDataLoss, fmt::format("the record of job {} cannot be read", job.request.id.value));
+      }
+      // One that has ended will not run again.
+      if (job.state < pool::JobState::kSucceeded) doomed.erase(environment.sha256());
+      if (Result<void> spared = co_await of_jobs_.walk(job, walk); !spared) co_return spared;
     }
     before = jobs->back().request.id;
     co_await net::sleep_for(kBreath);
   }
-  co_return Result<void>();
-}
-
-net::Async<Result<void>> Sweeper::spare(const store::JobRow& job, Search& search) {
-  v1::JobSpec spec;
-  v1::Blob environment;
-  if (!spec.ParseFromString(job.spec) || !environment.ParseFromString(job.environment)) {
-    co_return fail(Code::kDataLoss, fmt::format("the record of job {} cannot be read", job.request.id.value));
-  }
-  // One that has ended will not run again.
-  if (job.state < pool::JobState::kSucceeded) search.doomed.erase(environment.sha256());
-  if (spec.has_inputs()) {
-    if (Result<void> spared = co_await spare_tree(spec.inputs(), search); !spared) co_return spared;
-  }
-  co_return co_await spare_outcomes(job, search);
-}
-
-net::Async<Result<void>> Sweeper::spare_outcomes(const store::JobRow& job, Search& search) {
-  for (std::uint32_t first = 0; first < job.request.tasks && !stopping_; first += kTasksAtOnce) {
-    Result<std::vector<store::TaskRow>> rows = co_await engine_.ask(
-        [&](store::Store& store) { return store.load_tasks(job.request.id, first, kTasksAtOnce, false); });
-    if (!rows) co_return std::unexpected(rows.error());
-    for (const store::TaskRow& row : *rows) {
-      v1::Outcome outcome;
-      if (!outcome.ParseFromString(row.outcome)) {
-        co_return fail(Code::kDataLoss, fmt::format("an outcome of job {} cannot be read", job.request.id.value));
-      }
-      if (outcome.has_log()) search.doomed.erase(outcome.log().sha256());
-      if (!outcome.has_outputs()) continue;
-      if (Result<void> spared = co_await spare_tree(outcome.outputs(), search); !spared) co_return spared;
-    }
-  }
-  co_return Result<void>();
-}
-
-// What a tree that is not here, damaged or none at all would list cannot be reached by anybody.
-net::Async<Result<void>> Sweeper::spare_tree(const v1::Blob& tree, Search& search) {
-  search.doomed.erase(tree.sha256());
-  if (!search.trees.insert(tree.sha256()).second) co_return Result<void>();
-  Result<std::string> bytes = co_await workers_.run([&] { return blobs_.load(tree.sha256(), kMaxTreeBytes); });
-  if (!bytes) {
-    const Code code = bytes.error().code;
-    const bool out_of_reach = code == Code::kNotFound || code == Code::kDataLoss || code == Code::kResourceExhausted;
-    co_return out_of_reach ? Result<void>() : fail(bytes, "a tree");
-  }
-  v1::Tree files;
-  if (!files.ParseFromString(*bytes)) co_return Result<void>();
-  for (const v1::TreeFile& file : files.files()) search.doomed.erase(file.blob().sha256());
   co_return Result<void>();
 }
 

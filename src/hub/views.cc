@@ -8,7 +8,8 @@ namespace hearth::hub {
 namespace {
 
 constexpr int kListedArguments = 16;
-constexpr std::size_t kListedRunning = 20;  // tasks of a node
+constexpr std::size_t kListedRunning = 20;       // tasks of a node
+constexpr std::size_t kCountedRunning = 10'000;  // of a node, for a device that is shown its own alone
 
 v1::JobSpec listed(v1::JobSpec spec) {
   if (spec.argv_size() > kListedArguments) {
@@ -47,6 +48,10 @@ void fill_head(v1::Job& job, const store::JobRow& row, v1::JobSpec spec, const D
 
 }  // namespace
 
+std::unexpected<Error> no_job(JobId id) {
+  return fail(Code::kNotFound, fmt::format("there is no job {}; those that there are: hearth jobs", id.value));
+}
+
 Views::Views(net::Loop& loop, Engine& engine, const Devices& devices, const Sessions& sessions)
     : loop_(loop), engine_(engine), devices_(devices), sessions_(sessions) {}
 
@@ -79,12 +84,14 @@ v1::Job Views::ended_job(const store::JobRow& row, const std::array<std::uint32_
   return job;
 }
 
-net::Async<Result<v1::Job>> Views::job(JobId id) const {
-  if (const LiveJob* live = engine_.live_job(id)) co_return live_job(*live);
-  Result<std::vector<v1::Job>> one = co_await jobs({id.value + 1}, 1);
+net::Async<Result<v1::Job>> Views::job(JobId id, Visibility visible) const {
+  if (const LiveJob* live = engine_.live_job(id)) {
+    if (!visible.covers(live->row.request.owner)) co_return no_job(id);
+    co_return live_job(*live);
+  }
+  Result<std::vector<v1::Job>> one = co_await jobs({id.value + 1}, 1, visible);
   if (!one) co_return std::unexpected(one.error());
-  if (one->empty() || one->front().id() != id.value)
-    co_return fail(Code::kNotFound, fmt::format("there is no job {}", id.value));
+  if (one->empty() || one->front().id() != id.value) co_return no_job(id);
   co_return std::move(one->front());
 }
 
@@ -108,7 +115,7 @@ v1::Outcome first_failure(store::Store& store, JobId id) {
 
 }  // namespace
 
-net::Async<Result<std::vector<v1::Job>>> Views::jobs(JobId before, std::uint32_t limit) const {
+net::Async<Result<std::vector<v1::Job>>> Views::jobs(JobId before, std::uint32_t limit, Visibility visible) const {
   struct Stored {
     store::JobRow row;
     std::array<std::uint32_t, 6> counts{};
@@ -116,7 +123,8 @@ net::Async<Result<std::vector<v1::Job>>> Views::jobs(JobId before, std::uint32_t
   };
   using Answer = Result<std::vector<Stored>>;
   Answer stored = co_await engine_.ask([&](store::Store& store) -> Answer {
-    Result<std::vector<store::JobRow>> rows = store.load_jobs(before, limit);
+    const auto owner = visible.is_whole() ? std::nullopt : std::optional(visible.device());
+    Result<std::vector<store::JobRow>> rows = store.load_jobs(owner, before, limit);
     if (!rows) return std::unexpected(rows.error());
     std::vector<Stored> found;
     for (store::JobRow& row : *rows) {
@@ -150,7 +158,7 @@ net::Async<Result<std::vector<v1::Task>>> Views::tasks(JobId id, std::uint32_t f
   Answer stored = co_await engine_.ask([&](store::Store& store) -> Answer {
     auto row = store.load_job(id);
     if (!row) return std::unexpected(row.error());
-    if (!*row) return fail(Code::kNotFound, fmt::format("there is no job {}", id.value));
+    if (!*row) return no_job(id);
     auto tasks = store.load_tasks(id, first, limit, only_failed);
     if (!tasks) return std::unexpected(tasks.error());
     auto ends = store.load_range_ends(id);
@@ -186,39 +194,62 @@ net::Async<Result<std::vector<v1::Task>>> Views::tasks(JobId id, std::uint32_t f
   co_return views;
 }
 
-v1::Node Views::node(const store::DeviceRow& device) const {
+namespace {
+
+// What somebody needs to understand where their work runs.
+void describe(v1::Node& node, const v1::Hello& hello, Visibility visible) {
+  *node.mutable_total() = hello.total();
+  *node.mutable_offered() = hello.offered();
+  node.set_closed(hello.closed());
+  node.set_cpu_model(hello.cpu_model());
+  node.set_isolation(hello.isolation());
+  for (const v1::Admission& one : hello.admits()) {
+    if (visible.is_whole() || from_proto(one.ring()) == visible.ring()) *node.add_admits() = one;
+  }
+  if (hello.closed() && !visible.is_whole()) node.set_closed_reason("takes no guests now");
+}
+
+// What its owner does.
+void describe_owner(v1::Node& node, const NodeFacts& facts) {
+  node.set_closed_reason(facts.hello.closed_reason());
+  node.set_system(facts.hello.system());
+  node.set_cpu_load(facts.heartbeat.cpu_load());
+  node.set_memory_used_bytes(facts.heartbeat.memory_used_bytes());
+  node.set_frozen(facts.hello.frozen());
+  node.set_stopped(facts.hello.stopped());
+}
+
+}  // namespace
+
+v1::Node Views::node(const store::DeviceRow& device, Visibility visible) const {
   v1::Node node;
   node.set_id(device.id.value);
   node.set_name(device.name);
   if (const auto known = facts_.find(device.id); known != facts_.end()) {
-    const v1::Hello& hello = known->second.hello;
-    *node.mutable_total() = hello.total();
-    *node.mutable_offered() = hello.offered();
-    node.set_closed(hello.closed());
-    node.set_closed_reason(hello.closed_reason());
-    node.set_cpu_model(hello.cpu_model());
-    node.set_system(hello.system());
-    node.set_isolation(hello.isolation());
-    *node.mutable_admits() = hello.admits();
-    node.set_cpu_load(known->second.heartbeat.cpu_load());
-    node.set_memory_used_bytes(known->second.heartbeat.memory_used_bytes());
-    node.set_frozen(hello.frozen());
-    node.set_stopped(hello.stopped());
+    describe(node, known->second.hello, visible);
+    if (visible.is_whole()) describe_owner(node, known->second);
   }
   node.set_connected(engine_.connected(device.id));
-  if (const auto view = engine_.pool().node(device.id)) {
+  add_running(node, visible);
+  const auto view = engine_.pool().node(device.id);
+  if (view && visible.is_whole()) {
     *node.mutable_used() = to_proto(view->used);
     node.set_running_tasks(view->leased);
   }
-  add_running(node);
   return node;
 }
 
-void Views::add_running(v1::Node& node) const {
-  for (const AttemptId attempt : engine_.pool().started_on({node.id()}, kListedRunning)) {
+// Also counts them, for whoever is shown no others.
+void Views::add_running(v1::Node& node, Visibility visible) const {
+  Resources used;
+  std::uint32_t count = 0;
+  for (const AttemptId attempt :
+       engine_.pool().started_on({node.id()}, visible.is_whole() ? kListedRunning : kCountedRunning)) {
     const LiveJob* job = engine_.live_job(attempt.task.job);
     const auto row = engine_.live_task(attempt.task);
-    if (job == nullptr || !row) continue;
+    if (job == nullptr || !row || !visible.covers(job->row.request.owner)) continue;
+    used = used + job->row.request.per_task;
+    if (++count > kListedRunning) continue;
     v1::RunningTask& task = *node.add_running();
     task.set_job_id(attempt.task.job.value);
     task.set_task(attempt.task.index);
@@ -226,12 +257,22 @@ void Views::add_running(v1::Node& node) const {
     task.set_name(job->spec.name().empty() ? job->spec.argv(0) : job->spec.name());
     *task.mutable_since() = moment(row->started);
   }
+  *node.mutable_used() = to_proto(used);
+  node.set_running_tasks(count);
 }
 
-std::vector<v1::Node> Views::nodes() const {
+std::vector<v1::Node> Views::nodes(Visibility visible) const {
   std::vector<v1::Node> found;
   for (const store::DeviceRow* row : devices_.active()) {
-    if (row->role == v1::ROLE_NODE) found.push_back(node(*row));
+    if (row->role == v1::ROLE_NODE) found.push_back(node(*row, visible));
+  }
+  return found;
+}
+
+std::vector<v1::Device> Views::devices(Visibility visible) const {
+  std::vector<v1::Device> found;
+  for (const store::DeviceRow* row : devices_.active()) {
+    if (visible.covers(row->id)) found.push_back(device(*row, visible.device()));
   }
   return found;
 }

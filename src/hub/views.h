@@ -1,4 +1,5 @@
-// Jobs, nodes and devices as the API shows them.
+// Jobs, nodes and devices as the API shows them, to whom: what a device may not see is left out here, and is answered
+// like what is not there.
 #pragma once
 
 #include <map>
@@ -26,15 +27,17 @@ class Views {
   Views(net::Loop& loop, Engine& engine, const Devices& devices, const Sessions& sessions);
 
   // Errors: kNotFound.
-  net::Async<Result<v1::Job>> job(JobId id) const;
+  net::Async<Result<v1::Job>> job(JobId id, Visibility visible) const;
   v1::Job live_job(const LiveJob& job) const;
   // Newest first.
-  net::Async<Result<std::vector<v1::Job>>> jobs(JobId before, std::uint32_t limit) const;
+  net::Async<Result<std::vector<v1::Job>>> jobs(JobId before, std::uint32_t limit, Visibility visible) const;
+  // Of a job that may be seen.
   net::Async<Result<std::vector<v1::Task>>> tasks(JobId id, std::uint32_t first, std::uint32_t limit,
                                                   bool only_failed) const;
 
-  v1::Node node(const store::DeviceRow& device) const;
-  std::vector<v1::Node> nodes() const;
+  v1::Node node(const store::DeviceRow& device, Visibility visible) const;
+  std::vector<v1::Node> nodes(Visibility visible) const;
+  std::vector<v1::Device> devices(Visibility visible) const;
   v1::Device device(const store::DeviceRow& device, DeviceId asking) const;
 
   std::string device_name(DeviceId device) const { return devices_.name(device); }
@@ -44,7 +47,7 @@ class Views {
   v1::Job ended_job(const store::JobRow& row, const std::array<std::uint32_t, 6>& counts,
                     const v1::Outcome& failure) const;
 
-  void add_running(v1::Node& node) const;
+  void add_running(v1::Node& node, Visibility visible) const;
 
   net::Loop& loop_;
   Engine& engine_;
@@ -52,5 +55,8 @@ class Views {
   const Sessions& sessions_;
   std::map<NodeId, NodeFacts> facts_;
 };
+
+// What is said of a job that is not there, or may not be seen.
+std::unexpected<Error> no_job(JobId id);
 
 }  // namespace hearth::hub

@@ -26,8 +26,9 @@ v1::PendingPairing pending_view(const WaitingDevice& device, Time now) {
 Watchers::Watchers(net::Loop& loop, Views& views, const Devices& devices, Invitations& invitations)
     : loop_(loop), views_(views), devices_(devices), invitations_(invitations) {}
 
-void Watchers::job_changed(JobId job) {
+void Watchers::job_changed(JobId job, DeviceId owner) {
   for (Watcher* watcher : watchers_) {
+    if (!watcher->visible.covers(owner)) continue;
     watcher->jobs.insert(job);
     watcher->woken.notify();
   }
@@ -42,6 +43,7 @@ void Watchers::node_changed(NodeId node) {
 
 void Watchers::device_changed(DeviceId device) {
   for (Watcher* watcher : watchers_) {
+    if (!watcher->visible.covers(device)) continue;
     watcher->devices.insert(device);
     watcher->woken.notify();
   }
@@ -49,13 +51,15 @@ void Watchers::device_changed(DeviceId device) {
 
 void Watchers::pending_changed() {
   for (Watcher* watcher : watchers_) {
+    if (!watcher->visible.is_whole()) continue;  // no owner's
     watcher->pending = true;
     watcher->woken.notify();
   }
 }
 
 net::Async<Result<void>> Watchers::watch(const net::Caller& caller, net::ReplyStream& stream) {
-  Watcher watcher;
+  Watcher watcher{
+      .visible = devices_.visible_to(caller.device), .jobs = {}, .nodes = {}, .devices = {}, .told = {}, .woken = {}};
   struct Registration {
     Watchers& all;
     Watcher* one;
@@ -66,9 +70,10 @@ net::Async<Result<void>> Watchers::watch(const net::Caller& caller, net::ReplySt
   };
   watchers_.insert(&watcher);
   const Registration registration{*this, &watcher};
-  Result<v1::WatchReply> first = co_await snapshot(caller);
+  Result<v1::WatchReply> first = co_await snapshot(watcher, caller);
   if (!first) co_return std::unexpected(first.error());
   Result<void> sent = co_await stream.send(*first);
+  Time said = loop_.now();
   while (sent && !stopping_ && !stream.gone()) {
     if (watcher.empty()) {
       const bool woken = co_await watcher.woken.wait(kKeepAlive);
@@ -78,7 +83,11 @@ net::Async<Result<void>> Watchers::watch(const net::Caller& caller, net::ReplySt
       }
     }
     v1::WatchReply reply = co_await changes(watcher, caller);
-    sent = co_await stream.send(reply);
+    // What woke it may be nothing that it is shown.
+    if (reply.ByteSizeLong() > 0 || loop_.now() - said >= kKeepAlive) {
+      said = loop_.now();
+      sent = co_await stream.send(reply);
+    }
     if (sent) co_await net::sleep_for(kLeastInterval);
   }
   co_return sent;
@@ -90,14 +99,17 @@ net::Async<void> Watchers::stop() {
   while (!watchers_.empty()) co_await one_less_.wait();
 }
 
-net::Async<Result<v1::WatchReply>> Watchers::snapshot(const net::Caller& caller) {
+net::Async<Result<v1::WatchReply>> Watchers::snapshot(Watcher& watcher, const net::Caller& caller) {
   v1::WatchReply reply;
   reply.set_snapshot(true);
-  Result<std::vector<v1::Job>> jobs = co_await views_.jobs({}, kSnapshotJobs);
+  reply.set_own_only(!watcher.visible.is_whole());
+  Result<std::vector<v1::Job>> jobs = co_await views_.jobs({}, kSnapshotJobs, watcher.visible);
   if (!jobs) co_return std::unexpected(jobs.error());
   for (v1::Job& job : *jobs) *reply.add_jobs() = std::move(job);
-  for (v1::Node& node : views_.nodes()) *reply.add_nodes() = std::move(node);
-  for (const store::DeviceRow* row : devices_.active()) *reply.add_devices() = views_.device(*row, caller.device);
+  for (v1::Node& node : views_.nodes(watcher.visible)) {
+    if (is_news(watcher, node)) *reply.add_nodes() = std::move(node);
+  }
+  for (v1::Device& device : views_.devices(watcher.visible)) *reply.add_devices() = std::move(device);
   add_pending(reply, caller);
   co_return reply;
 }
@@ -106,7 +118,9 @@ net::Async<v1::WatchReply> Watchers::changes(Watcher& watcher, const net::Caller
   v1::WatchReply reply;
   for (const NodeId id : std::exchange(watcher.nodes, {})) {
     const store::DeviceRow* row = devices_.find_active(id);
-    if (row != nullptr && row->role == v1::ROLE_NODE) *reply.add_nodes() = views_.node(*row);
+    if (row == nullptr || row->role != v1::ROLE_NODE) continue;
+    v1::Node node = views_.node(*row, watcher.visible);
+    if (is_news(watcher, node)) *reply.add_nodes() = std::move(node);
   }
   for (const DeviceId id : std::exchange(watcher.devices, {})) {
     const store::DeviceRow* row = devices_.find_active(id);
@@ -120,11 +134,21 @@ net::Async<v1::WatchReply> Watchers::changes(Watcher& watcher, const net::Caller
   while (!watcher.jobs.empty() && count++ < kMostJobsAtOnce) {
     const JobId id = *watcher.jobs.begin();
     watcher.jobs.erase(watcher.jobs.begin());
-    Result<v1::Job> job = co_await views_.job(id);
+    Result<v1::Job> job = co_await views_.job(id, watcher.visible);
     if (job) *reply.add_jobs() = std::move(*job);
     if (!job && job.error().code == Code::kNotFound) reply.add_removed_jobs(id.value);
   }
   co_return reply;
+}
+
+// That something changed on a node which is not shown is not told either: it may be when others' tasks end.
+bool Watchers::is_news(Watcher& watcher, const v1::Node& node) {
+  if (watcher.visible.is_whole()) return true;
+  std::string text = node.SerializeAsString();
+  std::string& told = watcher.told[{node.id()}];
+  if (told == text) return false;
+  told = std::move(text);
+  return true;
 }
 
 // Only those who may answer see who asks.

@@ -1,7 +1,9 @@
 // The one stream that keeps a page up to date: who watches, and what changed since each was last told.
 #pragma once
 
+#include <map>
 #include <set>
+#include <string>
 
 #include "hearth/v1/nodes.pb.h"
 #include "hub/invitations.h"
@@ -14,12 +16,12 @@ class Watchers : public Observer {
  public:
   Watchers(net::Loop& loop, Views& views, const Devices& devices, Invitations& invitations);
 
-  void job_changed(JobId job) override;
+  void job_changed(JobId job, DeviceId owner) override;
   void node_changed(NodeId node) override;
   void attempt_assigned(AttemptId, NodeId) override {}
   void attempt_ended(AttemptId, const v1::Outcome&) override {}
   void job_ended(JobId) override {}
-  void job_removed(JobId job) override { job_changed(job); }
+  void job_removed(JobId job, DeviceId owner) override { job_changed(job, owner); }
   void device_changed(DeviceId device);
   void pending_changed();
 
@@ -31,15 +33,18 @@ class Watchers : public Observer {
 
  private:
   struct Watcher {
+    Visibility visible;
     std::set<JobId> jobs;
     std::set<DeviceId> nodes;
     std::set<DeviceId> devices;
     bool pending = false;
+    std::map<NodeId, std::string> told;  // of nodes, to one who is shown its own alone
     net::Event woken;
     bool empty() const { return jobs.empty() && nodes.empty() && devices.empty() && !pending; }
   };
-  net::Async<Result<v1::WatchReply>> snapshot(const net::Caller& caller);
+  net::Async<Result<v1::WatchReply>> snapshot(Watcher& watcher, const net::Caller& caller);
   net::Async<v1::WatchReply> changes(Watcher& watcher, const net::Caller& caller);
+  static bool is_news(Watcher& watcher, const v1::Node& node);
   void add_pending(v1::WatchReply& reply, const net::Caller& caller);
 
   net::Loop& loop_;

@@ -121,7 +121,7 @@ TEST_P(StoreConformance, BeginsEmpty) {
   EXPECT_EQ(store_->last_job_id()->value, 0U);
   EXPECT_FALSE(store_->load_job({1})->has_value());
   EXPECT_FALSE(store_->find_request({3}, "r")->has_value());
-  EXPECT_TRUE(store_->load_jobs({0}, 10)->empty());
+  EXPECT_TRUE(store_->load_jobs({}, {0}, 10)->empty());
   EXPECT_TRUE(store_->load_tasks({1}, 0, 10, false)->empty());
   EXPECT_TRUE(store_->load_range_ends({1})->empty());
   EXPECT_EQ(*store_->count_tasks({1}), (std::array<std::uint32_t, 6>{}));
@@ -241,7 +241,7 @@ TEST_P(StoreConformance, NothingOfARemovedJobIsLeftOnceItIsPurged) {
   open();
   EXPECT_FALSE(store_->load_job({2})->has_value());
   EXPECT_FALSE(store_->find_request({3}, "request-2")->has_value());
-  EXPECT_EQ(store_->load_jobs({0}, 10)->size(), 2U);
+  EXPECT_EQ(store_->load_jobs({}, {0}, 10)->size(), 2U);
   EXPECT_TRUE(store_->load_range_ends({2})->empty());
   EXPECT_TRUE(*store_->purge(2)) << "two of three rows: there is one more";
   EXPECT_EQ(store_->load_tasks({2}, 0, 100, false)->size(), 1U);
@@ -373,7 +373,7 @@ TEST_P(StoreConformance, ListsJobsNewestFirst) {
   commit(batch);
   const auto ids = [this](std::uint64_t before, std::uint32_t limit) {
     std::vector<std::uint64_t> result;
-    for (const JobRow& job : *store_->load_jobs({before}, limit)) result.push_back(job.request.id.value);
+    for (const JobRow& job : *store_->load_jobs({}, {before}, limit)) result.push_back(job.request.id.value);
     return result;
   };
   EXPECT_EQ(ids(0, 2), (std::vector<std::uint64_t>{5, 4}));
@@ -381,6 +381,23 @@ TEST_P(StoreConformance, ListsJobsNewestFirst) {
   EXPECT_EQ(ids(std::numeric_limits<std::uint64_t>::max(), 1), (std::vector<std::uint64_t>{5}));
   EXPECT_TRUE(ids(1, 10).empty());
   EXPECT_FALSE(store_->load_job({std::numeric_limits<std::uint64_t>::max()})->has_value());
+}
+
+TEST_P(StoreConformance, ListsADevicesJobsNewestFirst) {
+  Batch batch;
+  for (std::uint64_t id = 1; id <= 6; ++id) {
+    batch.jobs.push_back(job_row(id));
+    batch.jobs.back().request.owner = {id % 2 == 0 ? 7U : 8U};
+  }
+  commit(batch);
+  const auto ids = [this](DeviceId owner, std::uint64_t before, std::uint32_t limit) {
+    std::vector<std::uint64_t> result;
+    for (const JobRow& job : *store_->load_jobs(owner, {before}, limit)) result.push_back(job.request.id.value);
+    return result;
+  };
+  EXPECT_EQ(ids({7}, 0, 2), (std::vector<std::uint64_t>{6, 4}));
+  EXPECT_EQ(ids({8}, 5, 10), (std::vector<std::uint64_t>{3, 1}));
+  EXPECT_TRUE(ids({9}, 0, 10).empty());
 }
 
 TEST_P(StoreConformance, HandsBackLiveJobsAndThoseTheyRunAfter) {

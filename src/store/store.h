@@ -133,8 +133,8 @@ class Store {
   virtual Result<JobId> last_job_id() = 0;  // the highest ever given, removed ones included; 0: none
   virtual Result<std::optional<JobRow>> load_job(JobId id) = 0;
   virtual Result<std::optional<JobId>> find_request(DeviceId owner, const std::string& request_id) = 0;
-  virtual Result<std::vector<JobRow>> load_jobs(JobId before,
-                                                std::uint32_t limit) = 0;  // ids below `before` (0: all), newest first
+  // Of one device, or of all if there is none; ids below `before` (0: all), newest first.
+  virtual Result<std::vector<JobRow>> load_jobs(std::optional<DeviceId> owner, JobId before, std::uint32_t limit) = 0;
   // Tasks with rows among [first, first + limit), by index, with outcomes; or, if only_failed, the first `limit` from
   // `first` on whose last attempt failed.
   virtual Result<std::vector<TaskRow>> load_tasks(JobId job, std::uint32_t first, std::uint32_t limit,

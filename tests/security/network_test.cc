@@ -127,6 +127,20 @@ TEST_F(NetworkTest, ATaskThatAsksWaitsForAnOwnerWhoAdmitsIt) {
       eventually(seconds(60), [&] { return pool().cli({"why", job}).out.find("has ended") != std::string::npos; }));
 }
 
+TEST_F(NetworkTest, WhatWentThroughTheProxyIsShown) {
+  allow("listed");
+  probe("tunnel", {"a.example:80"}, "hosts=a.example:80");
+  const Ended job = pool().cli({"job", "1"});
+  EXPECT_THAT(job.out, HasSubstr("SENT"));
+  EXPECT_THAT(job.out, HasSubstr("RECEIVED"));
+  const auto outcome = nlohmann::json::parse(pool().cli({"job", "1", "--json"}).out)["tasks"][0]["outcome"];
+  for (const char* count : {"net_bytes_sent", "net_bytes_received"}) {
+    EXPECT_GT(std::stoull(outcome[count].get<std::string>()), 0U) << count;
+  }
+  EXPECT_EQ(pool().cli({"run", "--", "true"}).exit_code, 0);
+  EXPECT_THAT(pool().cli({"job", "2"}).out, testing::Not(HasSubstr("SENT"))) << "it had no network";
+}
+
 TEST_F(NetworkTest, TheProxyReachesListedHostsAndNothingOfTheOwners) {
   allow("listed");
   const std::string net =

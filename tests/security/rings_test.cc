@@ -93,5 +93,25 @@ TEST_F(RingsTest, ADevicesRingIsItsOwnersWordAndHoldsForWhatItAsksFromThenOn) {
   EXPECT_THAT(owner.err, HasSubstr("owner's device"));
 }
 
+TEST_F(RingsTest, AFriendsListsSayThatTheyAreItsOwn) {
+  Pool& laptop = pair_laptop("friend");
+  ASSERT_EQ(pool().cli({"run", "--name", "secret-job", "--", "true"}).exit_code, 0);
+  const Ended none = laptop.cli({"jobs"});
+  EXPECT_EQ(none.out, "");
+  EXPECT_THAT(none.err, HasSubstr("no jobs of this device, and it is shown no others'"));
+  const std::string own = submit(laptop);
+  const Ended jobs = laptop.cli({"jobs"});
+  EXPECT_THAT(jobs.out, HasSubstr(own));
+  EXPECT_THAT(jobs.out, testing::Not(HasSubstr("secret-job")));
+  const Ended other = laptop.cli({"job", "1"});
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_THAT(other.err, HasSubstr("there is no job 1"));
+  EXPECT_THAT(laptop.cli({"devices"}).err, HasSubstr("is shown no others"));
+  EXPECT_THAT(laptop.cli({"nodes"}).err, HasSubstr("this device's own"));
+  EXPECT_THAT(laptop.cli({"status"}).out, HasSubstr("not of ring home"));
+  EXPECT_THAT(pool().cli({"devices"}).err, testing::Not(HasSubstr("is shown no others")));
+  EXPECT_THAT(pool().cli({"jobs"}).out, HasSubstr("secret-job"));
+}
+
 }  // namespace
 }  // namespace hearth::e2e

@@ -38,7 +38,8 @@ Result<void> Pool::State::check_request(const JobRequest& job) const {
   }
   for (const JobId id : job.after) {
     const auto other = jobs.find(id);
-    if (other == jobs.end()) return fail(Code::kNotFound, "there is no " + name(id) + " to run after");
+    if (other == jobs.end())
+      return fail(Code::kNotFound, "there is no " + name(id) + " to run after; those that there are: hearth jobs");
     const JobState state = other->second.state;
     if (state == JobState::kFailed || state == JobState::kCancelled) {
       return fail(Code::kFailedPrecondition,
@@ -180,12 +181,16 @@ Result<void> Pool::on_remove(JobId id, Time now) {
                 name(id) + " has not ended: cancel it first (hearth cancel " + std::to_string(id.value) + ")");
   }
   if (!job->dependants.empty()) {
-    return fail(Code::kFailedPrecondition, name(id) + " is needed by " + name(*job->dependants.begin()) +
-                                               ", which runs after it and has not ended: wait for that one, or "
-                                               "cancel it first");
+    // Another device's job is not named: whoever removes this one may not be shown that one.
+    const Job& dependant = *state_->find_job(*job->dependants.begin());
+    const bool is_owners = dependant.request.owner == job->request.owner;
+    return fail(Code::kFailedPrecondition,
+                name(id) + " is needed by " + (is_owners ? name(dependant.request.id) : "a job of another device") +
+                    ", which runs after it and has not ended: wait for that one, or cancel it first");
   }
+  const DeviceId owner = job->request.owner;
   state_->jobs.erase(id);
-  state_->effects.emplace_back(RemoveRecord{id});
+  state_->effects.emplace_back(RemoveRecord{id, owner});
   return {};
 }
 

@@ -110,6 +110,7 @@ struct EndRangeRecord {
 };
 struct RemoveRecord {  // nothing is to be known of the job any more
   JobId job;
+  DeviceId owner = {};
 };
 struct WorkspaceRecord {  // a task of it was placed, or it is to go
   WorkspaceId id;
@@ -245,6 +246,7 @@ class Pool {
   std::optional<NodeId> node_of(TaskId task) const;                         // of its current lease
   std::vector<AttemptId> leased_tasks(JobId id) const;                      // current attempts, by index
   std::vector<AttemptId> started_on(NodeId node, std::size_t limit) const;  // attempts that run there
+  std::vector<JobId> jobs_at(NodeId node) const;                            // that have attempts leased to it
   std::optional<JobId> user_of(const WorkspaceId& id) const;                // the job whose task has it now
   std::uint64_t pending_tasks() const;
   std::uint64_t leased_tasks() const;

@@ -165,6 +165,18 @@ std::vector<AttemptId> Pool::started_on(NodeId id, std::size_t limit) const {
   return found;
 }
 
+std::vector<JobId> Pool::jobs_at(NodeId id) const {
+  std::set<JobId> found;
+  const Node* node = state_->nodes.find(id);
+  if (node == nullptr) return {};
+  for (const LeaseList* list : {&node->in_room, &node->ahead}) {
+    for (const Lease* lease = list->front(); lease != nullptr; lease = lease->after) {
+      found.insert(lease->attempt.task.job);
+    }
+  }
+  return {found.begin(), found.end()};
+}
+
 std::uint64_t Pool::pending_tasks() const { return state_->pending; }
 
 std::uint64_t Pool::leased_tasks() const { return state_->leases.size(); }

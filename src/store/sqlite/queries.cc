@@ -84,6 +84,8 @@ std::string reading_sql(Query query) {
       return fmt::format("SELECT {} FROM jobs WHERE id = ?1", kJobColumns);
     case Query::kJobsBefore:
       return fmt::format("SELECT {} FROM jobs WHERE id < ?1 ORDER BY id DESC LIMIT ?2", kJobColumns);
+    case Query::kJobsOfOwner:
+      return fmt::format("SELECT {} FROM jobs WHERE owner = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3", kJobColumns);
     case Query::kAfter:
       return "SELECT after FROM job_after WHERE job = ?1 ORDER BY position";
     case Query::kRequest:

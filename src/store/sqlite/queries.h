@@ -35,6 +35,7 @@ enum class Query : std::uint8_t {
   kLastJobId,
   kJob,
   kJobsBefore,
+  kJobsOfOwner,
   kAfter,
   kRequest,
   kTasksOfLiveJob,

@@ -138,7 +138,13 @@ constexpr const char* kFifthVersion = R"sql(
   ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion, kFourthVersion, kFifthVersion};
+// A device that is shown its own jobs alone has them listed without a look at all others.
+constexpr const char* kSixthVersion = R"sql(
+  CREATE INDEX jobs_of_owner ON jobs (owner, id);
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion,  kSecondVersion, kThirdVersion,
+                                    kFourthVersion, kFifthVersion,  kSixthVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

@@ -31,7 +31,7 @@ class SqliteStore : public Store {
   Result<JobId> last_job_id() override;
   Result<std::optional<JobRow>> load_job(JobId id) override;
   Result<std::optional<JobId>> find_request(DeviceId owner, const std::string& request_id) override;
-  Result<std::vector<JobRow>> load_jobs(JobId before, std::uint32_t limit) override;
+  Result<std::vector<JobRow>> load_jobs(std::optional<DeviceId> owner, JobId before, std::uint32_t limit) override;
   Result<std::vector<TaskRow>> load_tasks(JobId job, std::uint32_t first, std::uint32_t limit,
                                           bool only_failed) override;
   Result<std::vector<RangeEnd>> load_range_ends(JobId job) override;
@@ -346,9 +346,11 @@ Result<std::optional<JobId>> SqliteStore::find_request(DeviceId owner, const std
 }
 
 // Ids beyond 2^63 never exist, but a client may name one.
-Result<std::vector<JobRow>> SqliteStore::load_jobs(JobId before, std::uint32_t limit) {
+Result<std::vector<JobRow>> SqliteStore::load_jobs(std::optional<DeviceId> owner, JobId before, std::uint32_t limit) {
   constexpr auto kAll = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  Rows rows = queries_[Query::kJobsBefore].rows(before.value == 0 ? kAll : std::min(before.value, kAll), limit);
+  const std::uint64_t end = before.value == 0 ? kAll : std::min(before.value, kAll);
+  Rows rows = owner ? queries_[Query::kJobsOfOwner].rows(owner->value, end, limit)
+                    : queries_[Query::kJobsBefore].rows(end, limit);
   return read_jobs(rows);
 }
 

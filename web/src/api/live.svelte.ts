@@ -22,6 +22,7 @@ class Live {
   status = $state.raw<StatusReply | undefined>(undefined);
   role = $state(Role.UNSPECIFIED);
   device_name = $state("");
+  own_only = $state(false); // this device is not of ring home: it is shown its own jobs and itself
   now = $state(Date.now());
   private stop_: AbortController | undefined;
 
@@ -79,6 +80,7 @@ class Live {
   }
 
   private apply_(event: WatchReply): void {
+    if (event.snapshot) this.own_only = event.ownOnly;
     this.jobs = merged(this.jobs, event.jobs, event.snapshot);
     if (event.removedJobs.length > 0) {
       this.removed = new Set([...this.removed, ...event.removedJobs]);

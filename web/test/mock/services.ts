@@ -7,7 +7,7 @@ import { EnvironmentService } from "../../src/gen/hearth/v1/environments_pb";
 import { JobService, LogStream } from "../../src/gen/hearth/v1/jobs_pb";
 import { NodeService } from "../../src/gen/hearth/v1/nodes_pb";
 import { KeyKind, PairingService, PairStatusReply_State, Role } from "../../src/gen/hearth/v1/pairing_pb";
-import { JobState } from "../../src/gen/hearth/v1/types_pb";
+import { JobState, Ring } from "../../src/gen/hearth/v1/types_pb";
 import { WorkspaceService } from "../../src/gen/hearth/v1/workspaces_pb";
 import { nonce_message, session_message, transcript } from "../../src/lib/pairing";
 import { has_ended } from "../../src/lib/states";
@@ -222,11 +222,13 @@ function node_routes(router: ConnectRouter, state: State) {
       const stop = state.watch((event) => (queue.push(event), wake()));
       context.signal.addEventListener("abort", () => wake());
       try {
+        const own = record.ring > Ring.HOME;
         yield {
           snapshot: true,
-          jobs: Array.from(state.jobs.values(), (job) => job.job),
+          ownOnly: own,
+          jobs: Array.from(state.jobs.values(), (job) => job.job).filter((job) => !own || job.owner === record.name),
           nodes: Array.from(state.nodes.values()),
-          devices: Array.from(state.devices.values(), (device) => seen(device.record)),
+          devices: Array.from(state.devices.values(), (device) => seen(device.record)).filter((device) => !own || device.isThis),
           pending: owner ? state.waiting() : [],
           pendingChanged: true,
         };

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { Role } from "../../src/gen/hearth/v1/pairing_pb";
+import { Ring } from "../../src/gen/hearth/v1/types_pb";
 import { WorkspaceSchema } from "../../src/gen/hearth/v1/workspaces_pb";
 import { desktop, launch, phone } from "../browser";
 import { pairing_link } from "../mock/services";
@@ -272,6 +273,23 @@ test("an owner invites, compares, allows and revokes; the other is out", async (
   await owner.getByText("Mara's phone", { exact: true }).waitFor({ state: "detached" });
   await own.close();
   await other.close();
+});
+
+test("a friend's page shows its own alone, and says so", async () => {
+  const context = await phone(browser);
+  const page = await pair(context, "friend's phone", Role.MEMBER);
+  await page.getByText("% CPU").first().waitFor();
+  for (const { record } of mock.state.devices.values()) if (record.name === "friend's phone") record.ring = Ring.FRIEND;
+  mock.break_streams();
+  await page.getByText("Nothing of yours has run here yet.").waitFor();
+  await page.getByText("Cores you use").waitFor();
+  assert.equal(await page.getByText("% CPU").count(), 0);
+  await page.getByRole("link", { name: "Jobs" }).click();
+  await page.getByText("Other people's jobs do not.").waitFor();
+  await page.getByRole("link", { name: "Devices" }).click();
+  await page.getByText("it is shown no others").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Invite" }).count(), 0);
+  await context.close();
 });
 
 test("a session that ran out and a broken stream are mended; forgetting leaves", async () => {

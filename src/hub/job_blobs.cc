@@ -1,0 +1,57 @@
+#include "hub/job_blobs.h"
+
+#include <fmt/format.h>
+
+namespace hearth::hub {
+namespace {
+
+constexpr std::uint32_t kTasksAtOnce = 1'000;
+constexpr std::uint64_t kMaxTreeBytes = 32 << 20;
+
+}  // namespace
+
+net::Async<Result<void>> JobBlobs::walk(const store::JobRow& job, BlobWalk& walk) const {
+  v1::JobSpec spec;
+  if (!spec.ParseFromString(job.spec)) {
+    co_return fail(Code::kDataLoss, fmt::format("the record of job {} cannot be read", job.request.id.value));
+  }
+  if (spec.has_inputs()) {
+    if (Result<void> walked = co_await walk_tree(spec.inputs(), walk); !walked) co_return walked;
+  }
+  co_return co_await walk_outcomes(job, walk);
+}
+
+net::Async<Result<void>> JobBlobs::walk_outcomes(const store::JobRow& job, BlobWalk& walk) const {
+  for (std::uint32_t first = 0; first < job.request.tasks && !walk.is_over(); first += kTasksAtOnce) {
+    Result<std::vector<store::TaskRow>> rows = co_await engine_.ask(
+        [&](store::Store& store) { return store.load_tasks(job.request.id, first, kTasksAtOnce, false); });
+    if (!rows) co_return std::unexpected(rows.error());
+    for (const store::TaskRow& row : *rows) {
+      v1::Outcome outcome;
+      if (!outcome.ParseFromString(row.outcome)) {
+        co_return fail(Code::kDataLoss, fmt::format("an outcome of job {} cannot be read", job.request.id.value));
+      }
+      if (outcome.has_log()) walk.take(outcome.log().sha256());
+      if (!outcome.has_outputs()) continue;
+      if (Result<void> walked = co_await walk_tree(outcome.outputs(), walk); !walked) co_return walked;
+    }
+  }
+  co_return Result<void>();
+}
+
+net::Async<Result<void>> JobBlobs::walk_tree(const v1::Blob& tree, BlobWalk& walk) const {
+  walk.take(tree.sha256());
+  if (!walk.trees.insert(tree.sha256()).second) co_return Result<void>();
+  Result<std::string> bytes = co_await workers_.run([&] { return blobs_.load(tree.sha256(), kMaxTreeBytes); });
+  if (!bytes) {
+    const Code code = bytes.error().code;
+    const bool out_of_reach = code == Code::kNotFound || code == Code::kDataLoss || code == Code::kResourceExhausted;
+    co_return out_of_reach ? Result<void>() : fail(bytes, "a tree");
+  }
+  v1::Tree files;
+  if (!files.ParseFromString(*bytes)) co_return Result<void>();
+  for (const v1::TreeFile& file : files.files()) walk.take(file.blob().sha256());
+  co_return Result<void>();
+}
+
+}  // namespace hearth::hub

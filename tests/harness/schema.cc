@@ -1,0 +1,41 @@
+#include "harness/schema.h"
+
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "hearth/v1/blobs.pb.h"
+#include "hearth/v1/environments.pb.h"
+#include "hearth/v1/session.pb.h"
+#include "hearth/v1/workspaces.pb.h"
+
+namespace hearth::e2e {
+
+using google::protobuf::DescriptorPool;
+using google::protobuf::MethodDescriptor;
+
+std::vector<const MethodDescriptor*> all_methods() {
+  v1::MissingRequest::descriptor();
+  v1::NodeFrame::descriptor();
+  v1::Environment::descriptor();
+  v1::Workspace::descriptor();
+  std::vector<const MethodDescriptor*> methods;
+  for (const auto& entry : std::filesystem::directory_iterator(HEARTH_PROTO_DIRECTORY)) {
+    const std::string name = "hearth/v1/" + entry.path().filename().string();
+    const auto* file = DescriptorPool::generated_pool()->FindFileByName(name);
+    EXPECT_NE(file, nullptr) << name << " is not linked into this test";
+    for (int s = 0; file != nullptr && s < file->service_count(); ++s) {
+      for (int m = 0; m < file->service(s)->method_count(); ++m) methods.push_back(file->service(s)->method(m));
+    }
+  }
+  EXPECT_GE(methods.size(), 20U);
+  return methods;
+}
+
+v1::Access access_of(const MethodDescriptor& method) { return method.options().GetExtension(v1::access); }
+
+std::string path_of(const MethodDescriptor& method) {
+  return "/" + std::string(method.service()->full_name()) + "/" + std::string(method.name());
+}
+
+}  // namespace hearth::e2e
