@@ -251,7 +251,7 @@ class CommandLine {
                 "the environment to run in (default: host, the node's own /usr)");
     text_option(run, "--workspace", run_.workspace, "NAME[:SIZE]",
                 "a directory of yours that stays on one node from job to job, at $HEARTH_WORKSPACE; it holds 1G unless "
-                "SIZE says more");
+                "SIZE says more. A task that its PC's owner sends back goes on from what it saved there, or else anew");
     list_option(run, "--var", run_.variables, "NAME=VALUE", "an environment variable; may be repeated");
     list_option(run, "--after", run_.after, "JOB", "run after this job, on its results; may be repeated");
     text_option(

@@ -373,7 +373,8 @@ std::string failure_text(const v1::Outcome& outcome) {
     case v1::FAILURE_REASON_WORKSPACE:
       return outcome.message().empty() ? "its workspace holds more than it may" : plain(outcome.message());
     case v1::FAILURE_REASON_OWNER:
-      return with_message("its PC's owner needed the PC");
+      return "its PC's owner needed the PC; it runs again, from what it saved in its workspace (--workspace) or else "
+             "anew";
     case v1::FAILURE_REASON_START:
       return with_message("it could not be started");
     case v1::FAILURE_REASON_OUTPUT:

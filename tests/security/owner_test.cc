@@ -121,6 +121,7 @@ TEST_F(OwnerTest, ImpatienceSendsATaskBackToTheQueueAndCountsAsNothing) {
   const v1::Task task = api.get(job, 1).tasks(0);
   EXPECT_EQ(task.outcome().reason(), v1::FAILURE_REASON_OWNER) << task.ShortDebugString();
   EXPECT_EQ(task.attempts(), 0U) << "the job has no retries, and none was used";
+  EXPECT_THAT(pool().cli({"job", std::to_string(job)}).out, HasSubstr("from what it saved in its workspace"));
   leave();
   ASSERT_TRUE(eventually(kLimit, [&] { return status().value("running", 0) == 1; })) << "it does not run again";
   EXPECT_TRUE(api.cancel(job));
