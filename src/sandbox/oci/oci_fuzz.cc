@@ -127,6 +127,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       .network = {.kind = input.PickValueInArray({Network::Kind::kNone, Network::Kind::kProxy, Network::Kind::kFull})}};
   const std::string host = kHostPath;
   const std::string workspace = input.ConsumeBool() ? host + "workspace" : "";
+  const std::string tmp = input.ConsumeBool() ? host + "tmp" : "";
   const std::string root = host + word(input);
   const LaunchOrder order{.command = command,
                           .limits = limits,
@@ -134,6 +135,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                           .setup = setup,
                           .root = root,
                           .workspace = workspace,
+                          .tmp = tmp,
                           .directory = directory,
                           .network_directory = input.ConsumeBool() ? host + "network" : ""};
   const auto config = oci::bundle_config(order);
