@@ -138,7 +138,16 @@ constexpr const char* kFifthVersion = R"sql(
   ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion, kFourthVersion, kFifthVersion};
+// Nothing: the number is another change's.
+constexpr const char* kSixthVersion = "";
+
+// Devices that are tokens run out.
+constexpr const char* kSeventhVersion = R"sql(
+  ALTER TABLE devices ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion,  kFourthVersion,
+                                    kFifthVersion, kSixthVersion,  kSeventhVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
