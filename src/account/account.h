@@ -42,6 +42,15 @@ struct PairingLink {
 Result<PairingLink> parse_link(std::string_view text);
 std::string format_link(const PairingLink& link);
 
+// What a machine comes in by, see pairing.proto.
+struct Token {
+  net::Endpoint endpoint;
+  DeviceId device;
+  std::string secret;        // 32 bytes
+  std::string hub_identity;  // 32 bytes
+};
+std::string format_token(const Token& token);
+
 // The transcript that both sides sign and hash, and the six digits that people compare.
 std::string pairing_transcript(std::string_view identity_key, std::string_view device_key_spki,
                                std::string_view server_nonce, std::string_view device_nonce);

@@ -1,4 +1,5 @@
-// Pairing links: https://HOST:PORT/#pair=1.<secret>.<fingerprint>
+// Pairing links, https://HOST:PORT/#pair=1.<secret>.<fingerprint>, and tokens,
+// https://HOST:PORT/#token=1.<device>.<secret>.<identity>
 #include <algorithm>
 #include <optional>
 
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::string_view kScheme = "https://";
 constexpr std::string_view kFragment = "/#pair=1.";
+constexpr std::string_view kTokenFragment = "/#token=1.";
 constexpr std::size_t kMaxLinkBytes = 512;
 constexpr std::size_t kSecretBytes = 16;
 constexpr std::size_t kFingerprintBytes = 10;
@@ -68,6 +70,11 @@ Result<PairingLink> parse_link(std::string_view text) {
 std::string format_link(const PairingLink& link) {
   return std::string(kScheme) + link.endpoint.text() + std::string(kFragment) + to_base64url(link.secret) + "." +
          to_base64url(link.identity_fingerprint);
+}
+
+std::string format_token(const Token& token) {
+  return std::string(kScheme) + token.endpoint.text() + std::string(kTokenFragment) +
+         std::to_string(token.device.value) + "." + to_base64url(token.secret) + "." + to_base64url(token.hub_identity);
 }
 
 }  // namespace hearth::account

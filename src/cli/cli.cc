@@ -225,6 +225,26 @@ class CommandLine {
     CLI::App& revoke = add(devices, "revoke", "Take a device out: its sessions end within a second.",
                            [this] { return revoke_device(context_, device_); });
     argument(revoke, "NAME", device_, "the device's name");
+    add_token_commands();
+  }
+
+  void add_token_commands() {
+    CLI::App& token =
+        add(app_, "token", "What a machine with nobody at it comes in by.", [] { return Result<int>(0); });
+    token.require_subcommand(1);
+    CLI::App& fresh =
+        add(token, "new",
+            "Make a token, one line of text, and show it this once: whoever has it runs jobs as a member. "
+            "It is listed and revoked by \"hearth devices\".",
+            [this] { return new_token(context_, token_); });
+    argument(fresh, "NAME", token_.name, "who will hold it, as it will be listed");
+    text_option(fresh, "--ring", token_.ring, "RING",
+                "how far its jobs are trusted: home (the default), friend, member or stranger");
+    text_option(fresh, "--days", token_.days, "N", "how long it lasts (default: 90)");
+    add(app_, "session",
+        "Show a session of this command line, for a program of yours to call the hub's API with: good for 15 minutes. "
+        "With --json also the hub's address and identity.",
+        [this] { return show_session(context_); });
   }
 
   void add_run_command() {
@@ -520,6 +540,7 @@ class CommandLine {
   UpOptions up_;
   InviteOptions invite_;
   PairOptions pair_;
+  TokenOptions token_;
   LimitOptions limit_;
   RunOptions run_;
   JobOptions job_;

@@ -34,6 +34,12 @@ struct InviteOptions {
   bool no_wait = false;
 };
 
+struct TokenOptions {
+  std::string name;
+  std::string ring;
+  std::string days;
+};
+
 struct PairOptions {
   std::string link;
   std::string name;
@@ -132,6 +138,10 @@ Result<int> answer_device(const Context& context, const std::string& code_or_nam
 Result<int> fetch_kernel(const Context& context, const std::string& into);  // empty: where this PC's node looks
 Result<int> set_ring(const Context& context, const std::string& name, const std::string& ring);
 Result<int> revoke_device(const Context& context, const std::string& name);
+
+// tokens.cc
+Result<int> new_token(const Context& context, const TokenOptions& options);
+Result<int> show_session(const Context& context);
 
 // run.cc
 Result<int> run_job(const Context& context, const RunOptions& options);

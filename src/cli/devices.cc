@@ -34,20 +34,6 @@ std::string role_name(v1::Role role) {
   }
 }
 
-std::string_view ring_name(v1::Ring ring) {
-  const bool is_known = ring >= v1::RING_HOME && ring <= v1::RING_STRANGER;
-  return is_known ? kRingNames[static_cast<std::size_t>(ring) - 1] : "?";
-}
-
-Result<v1::Ring> parse_ring(std::string_view option, const std::string& text) {
-  const auto found = std::ranges::find(kRingNames, text);
-  if (found == kRingNames.end()) {
-    return fail(Code::kInvalidArgument,
-                fmt::format("{} {}: home, friend, member or stranger is needed", option, plain(text)));
-  }
-  return static_cast<v1::Ring>(found - kRingNames.begin() + 1);
-}
-
 // A line that somebody types; empty at the end of the input. Reads byte by byte: nothing beyond the line is taken.
 std::string read_line(Duration limit) {
   std::string line;
@@ -95,12 +81,20 @@ Result<v1::ListDevicesReply> fetch_devices(Client& client) {
   return client.call<v1::ListDevicesReply>("hearth.v1.DeviceService/List", v1::ListDevicesRequest());
 }
 
+// "this one", "online", "away, runs out in 12 d 3 h"
+std::string state_of(const v1::Device& device, WallTime now) {
+  const std::string state = device.is_this() ? "this one" : device.online() ? "online" : "away";
+  if (!device.has_expires()) return state;
+  const std::int64_t left = device.expires().unix_millis() - now.unix_millis;
+  return left <= 0 ? "has run out" : state + ", runs out in " + format_duration(milliseconds(left));
+}
+
 void print_devices(const v1::ListDevicesReply& reply) {
   const WallTime now = wall_now();
   Table devices({{"NAME"}, {"ROLE"}, {"RING"}, {"STATE"}, {"LAST SEEN"}, {"PAIRED"}});
   for (const v1::Device& device : reply.devices()) {
-    const std::string state = device.is_this() ? "this one" : device.online() ? "online" : "away";
-    devices.add({device.name(), role_name(device.role()), std::string(ring_name(device.ring())), state,
+    devices.add({device.name(), role_name(device.role()) + (device.is_token() ? " (token)" : ""),
+                 std::string(ring_name(device.ring())), state_of(device, now),
                  device.online() ? "now" : format_age({device.last_seen().unix_millis()}, now),
                  format_age({device.paired().unix_millis()}, now)});
   }

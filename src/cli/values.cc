@@ -101,6 +101,20 @@ Result<std::int64_t> parse_time_limit(std::string_view option, std::string_view 
   return *value;
 }
 
+std::string_view ring_name(v1::Ring ring) {
+  const bool is_known = ring >= v1::RING_HOME && ring <= v1::RING_STRANGER;
+  return is_known ? kRingNames[static_cast<std::size_t>(ring) - 1] : "?";
+}
+
+Result<v1::Ring> parse_ring(std::string_view option, std::string_view text) {
+  const auto found = std::ranges::find(kRingNames, text);
+  if (found == kRingNames.end()) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("{} {}: home, friend, member or stranger is needed", option, plain(text)));
+  }
+  return static_cast<v1::Ring>(found - kRingNames.begin() + 1);
+}
+
 Result<std::vector<std::string>> parse_rings(std::string_view option, std::string_view text) {
   std::vector<std::string> names;
   for (std::size_t start = 0; start <= text.size();) {

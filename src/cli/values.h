@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "hearth/v1/types.pb.h"
 
 namespace hearth::cli {
 
@@ -41,6 +42,10 @@ std::string format_hours(Hours hours);  // "22:00-07:00"
 
 // How far somebody is trusted, most first, as hearth.v1.Ring.
 inline constexpr std::array<std::string_view, 4> kRingNames = {"home", "friend", "member", "stranger"};
+
+// Its name on a command line; "?" for a value of a newer version.
+std::string_view ring_name(v1::Ring ring);
+Result<v1::Ring> parse_ring(std::string_view option, std::string_view text);
 
 // Names of rings, "friend,member". Each once, at least one.
 Result<std::vector<std::string>> parse_rings(std::string_view option, std::string_view text);

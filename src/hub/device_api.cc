@@ -1,4 +1,4 @@
-// DeviceService: invitations, the owner's word, and revocation.
+// DeviceService: invitations, the owner's word, tokens, and revocation.
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -14,6 +14,15 @@ namespace hearth::hub {
 namespace {
 
 constexpr const char* kOwnersAreHome = "ring: an owner's device can do everything, so it is home";
+constexpr std::uint32_t kTokenDays = 90;
+constexpr std::uint32_t kMaxTokenDays = 3'650;
+constexpr std::size_t kTokenSecretBytes = 32;
+
+Result<Ring> ring_of_newcomer(v1::Ring wanted) {
+  const std::optional<Ring> ring = from_proto(wanted == v1::RING_UNSPECIFIED ? v1::RING_HOME : wanted);
+  if (!ring) return fail(Code::kInvalidArgument, "ring: home, friend, member or stranger");
+  return *ring;
+}
 
 // The addresses by which another device on the network may reach this PC, IPv4 first.
 std::vector<std::string> own_addresses() {
@@ -89,6 +98,37 @@ net::Async<Result<v1::AllowReply>> allow(Parts& parts, const v1::AllowRequest& r
   co_return v1::AllowReply();
 }
 
+net::Async<Result<v1::NewTokenReply>> new_token(Parts& parts, const v1::NewTokenRequest& request) {
+  if (Result<void> named = check_device_name(request.name()); !named) co_return std::unexpected(named.error());
+  const Result<Ring> ring = ring_of_newcomer(request.ring());
+  if (!ring) co_return std::unexpected(ring.error());
+  if (request.days() > kMaxTokenDays) {
+    co_return fail(Code::kInvalidArgument, fmt::format("days: {}: 1 to {}", request.days(), kMaxTokenDays));
+  }
+  const std::int64_t days = request.days() == 0 ? kTokenDays : request.days();
+  account::Token token{.endpoint = {},
+                       .device = {},
+                       .secret = net::random_bytes(kTokenSecretBytes),
+                       .hub_identity = parts.identity.public_key()};
+  const WallTime now = wall_now();
+  store::DeviceRow row =
+      parts.devices.make(request.name(), v1::ROLE_MEMBER, v1::KEY_KIND_SECRET, net::sha256(token.secret), now);
+  row.ring = *ring;
+  row.expires = {now.unix_millis + days * 24 * 60 * 60 * 1000};
+  parts.devices.put(row);
+  if (Result<void> saved = co_await parts.engine.save_device(row); !saved) co_return std::unexpected(saved.error());
+  parts.watchers.device_changed(row.id);
+  log_info(fmt::format("token made name=\"{}\" ring={} days={}", row.name, name_of(row.ring), days));
+  v1::NewTokenReply reply;
+  token.device = row.id;
+  for (const std::string& host : link_hosts(parts.options)) {
+    token.endpoint = {.host = host, .port = parts.port};
+    reply.add_tokens(account::format_token(token));
+  }
+  *reply.mutable_device() = parts.views.device(row, {});
+  co_return reply;
+}
+
 net::Async<Result<void>> remove_device(Parts& parts, DeviceId id) {
   const store::DeviceRow* device = parts.devices.find_active(id);
   if (device == nullptr) co_return fail(Code::kNotFound, "there is no such device");
@@ -152,9 +192,8 @@ void add_device_methods(net::Dispatcher& dispatcher, Parts& parts) {
         if (request.role() != v1::ROLE_MEMBER && request.role() != v1::ROLE_OWNER) {
           co_return fail(Code::kInvalidArgument, "role: ROLE_MEMBER or ROLE_OWNER");
         }
-        const v1::Ring wanted = request.ring() == v1::RING_UNSPECIFIED ? v1::RING_HOME : request.ring();
-        const std::optional<Ring> ring = from_proto(wanted);
-        if (!ring) co_return fail(Code::kInvalidArgument, "ring: home, friend, member or stranger");
+        const Result<Ring> ring = ring_of_newcomer(request.ring());
+        if (!ring) co_return std::unexpected(ring.error());
         if (request.role() == v1::ROLE_OWNER && *ring != Ring::kHome) {
           co_return fail(Code::kInvalidArgument, kOwnersAreHome);
         }
@@ -163,6 +202,9 @@ void add_device_methods(net::Dispatcher& dispatcher, Parts& parts) {
   dispatcher.unary<v1::AllowRequest, v1::AllowReply>(
       "hearth.v1.DeviceService.Allow",
       [&parts](const v1::AllowRequest& request, net::Caller&) { return allow(parts, request); });
+  dispatcher.unary<v1::NewTokenRequest, v1::NewTokenReply>(
+      "hearth.v1.DeviceService.NewToken",
+      [&parts](const v1::NewTokenRequest& request, net::Caller&) { return new_token(parts, request); });
   dispatcher.unary<v1::ListDevicesRequest, v1::ListDevicesReply>(
       "hearth.v1.DeviceService.List",
       [&parts](const v1::ListDevicesRequest&, net::Caller& caller) -> net::Async<Result<v1::ListDevicesReply>> {

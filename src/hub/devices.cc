@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
+
 namespace hearth::hub {
 
 Devices::Devices(std::vector<store::DeviceRow> rows) {
@@ -62,7 +64,8 @@ store::DeviceRow Devices::make(std::string name, v1::Role role, v1::KeyKind key_
           .key_kind = static_cast<std::uint8_t>(key_kind),
           .key = std::move(key),
           .paired = now,
-          .last_seen = now};
+          .last_seen = now,
+          .expires = {}};
 }
 
 void Devices::put(const store::DeviceRow& row) {
@@ -72,6 +75,16 @@ void Devices::put(const store::DeviceRow& row) {
 
 void Devices::seen(DeviceId id, WallTime now) {
   if (const auto found = rows_.find(id); found != rows_.end()) found->second.last_seen = now;
+}
+
+Result<void> check_device_name(std::string_view name) {
+  constexpr std::size_t kMaxBytes = 64;
+  if (!name.empty() && name.size() <= kMaxBytes && is_plain_utf8(name)) return {};
+  return fail(Code::kInvalidArgument, "name: 1 to 64 bytes of UTF-8 without control characters");
+}
+
+bool has_run_out(const store::DeviceRow& row, WallTime now) {
+  return row.expires.unix_millis != 0 && now >= row.expires;
 }
 
 }  // namespace hearth::hub

@@ -18,7 +18,7 @@ class Devices {
 
   // Revoked devices too: old jobs name them. Null if there never was one.
   const store::DeviceRow* find(DeviceId id) const;
-  // Only those that are in.
+  // Only those that are in; a token that has run out is still among them, until an owner takes it out.
   const store::DeviceRow* find_active(DeviceId id) const;
   const store::DeviceRow* find_by_key(std::string_view spki) const;
   std::vector<const store::DeviceRow*> active() const;
@@ -43,5 +43,11 @@ class Devices {
   std::map<DeviceId, store::DeviceRow> rows_;
   std::uint64_t last_id_ = 0;
 };
+
+// Errors: kInvalidArgument, if people could not read it as a device's name.
+Result<void> check_device_name(std::string_view name);
+
+// Whether it is a token that lets nobody in any more.
+bool has_run_out(const store::DeviceRow& row, WallTime now);
 
 }  // namespace hearth::hub

@@ -11,6 +11,7 @@
 #include "hub/node_session.h"
 #include "hub/parts.h"
 #include "hub/sweeper.h"
+#include "hub/token_watch.h"
 
 namespace hearth::hub {
 namespace {
@@ -77,6 +78,7 @@ class HubImpl : public Hub {
   std::unique_ptr<LogRelay> logs_;
   std::unique_ptr<Sweeper> sweeper_;
   std::unique_ptr<BlobAccess> access_;
+  std::unique_ptr<TokenWatch> token_watch_;
   std::unique_ptr<Parts> parts_;
   std::unique_ptr<net::Dispatcher> dispatcher_;
   std::unique_ptr<net::Server> server_;
@@ -137,6 +139,7 @@ Result<void> HubImpl::listen() {
   access_ = std::make_unique<BlobAccess>(loop_, workers_, *engine_, *devices_, *environments_, *blobs_,
                                          options_.sweeps.grace);
   engine_->observe(*access_);
+  token_watch_ = std::make_unique<TokenWatch>(*devices_, sessions_);
   engine_->on_failure(options_.on_failure);
   if (Result<void> restored = engine_->restore(); !restored) return restored;
   parts_ = std::unique_ptr<Parts>(new Parts{loop_, workers_, options_, *identity_, *engine_, *devices_, *environments_,
@@ -170,6 +173,7 @@ Result<void> HubImpl::listen() {
   server_ = std::move(*server);
   parts_->port = server_->port();
   sweeper_->start();
+  token_watch_->start(loop_);
   log_info(fmt::format("hub listens address={} port={} identity={}", options_.address, parts_->port,
                        to_hex(identity_->public_key())));
   return write_whole(endpoint, fmt::format("{{\"port\": {}, \"identity\": \"{}\", \"pid\": {}}}\n", parts_->port,
@@ -213,6 +217,7 @@ net::Async<void> HubImpl::stop() {
   server_.reset();
   co_await watchers_->stop();
   co_await sweeper_->stop();
+  co_await token_watch_->stop();
   co_await engine_->stop();
 }
 

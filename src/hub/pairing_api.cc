@@ -10,7 +10,6 @@
 namespace hearth::hub {
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 64;
 constexpr Duration kLongPoll = seconds(25);
 
 // One address' share of the doors that need no session.
@@ -39,9 +38,7 @@ Result<void> check_request(const v1::PairRequest& request) {
   if (!net::is_public_key(key_kind(request.key_kind()), request.device_key())) {
     return fail(Code::kInvalidArgument, "device_key: no public key of that kind (SubjectPublicKeyInfo, DER)");
   }
-  if (request.name().empty() || request.name().size() > kMaxNameBytes || !is_plain_utf8(request.name())) {
-    return fail(Code::kInvalidArgument, "name: 1 to 64 bytes of UTF-8 without control characters");
-  }
+  if (Result<void> named = check_device_name(request.name()); !named) return named;
   if (request.device_nonce().size() != 16) return fail(Code::kInvalidArgument, "device_nonce: 16 bytes");
   if (request.mac().size() != 32) return fail(Code::kInvalidArgument, "mac: 32 bytes");
   return {};
@@ -98,16 +95,25 @@ net::Async<Result<v1::PairStatusReply>> pair_status(Parts& parts, const v1::Pair
   }
 }
 
+// Whether the request proves that the device makes it; a challenge is used up by that.
+bool is_proof(Parts& parts, const store::DeviceRow* device, const v1::ProveRequest& request, Time now) {
+  const bool known_challenge = parts.sessions.take_challenge(request.challenge(), now);
+  if (device == nullptr || has_run_out(*device, wall_now())) return false;
+  if (device->key_kind == v1::KEY_KIND_SECRET) return net::sha256(request.secret()) == device->key;
+  const std::string proved = "hearth-session/1" + parts.identity.public_key() + request.challenge();
+  return known_challenge && net::verify_signature(key_kind(static_cast<v1::KeyKind>(device->key_kind)), device->key,
+                                                  proved, request.signature());
+}
+
 Result<v1::ProveReply> prove(Parts& parts, const v1::ProveRequest& request, net::Caller& caller) {
   const Time now = parts.loop.now();
-  const bool known_challenge = parts.sessions.take_challenge(request.challenge(), now);
   const store::DeviceRow* device = parts.devices.find_active({request.device_id()});
-  const std::string proved = "hearth-session/1" + parts.identity.public_key() + request.challenge();
-  if (!known_challenge || device == nullptr ||
-      !net::verify_signature(key_kind(static_cast<v1::KeyKind>(device->key_kind)), device->key, proved,
-                             request.signature())) {
+  if (!is_proof(parts, device, request, now)) {
     return fail(Code::kUnauthenticated,
-                "this device is not known here (any more), or its proof is wrong; pair it again");
+                request.secret().empty()
+                    ? "this device is not known here (any more), or its proof is wrong; pair it again"
+                    : "this token is not known here (any more), or it has run out; an owner makes another with: "
+                      "hearth token new NAME");
   }
   const std::string token = to_base64url(net::random_bytes(32));
   parts.sessions.open(device->id, token, now);
@@ -167,7 +173,10 @@ void add_pairing_methods(net::Dispatcher& dispatcher, Parts& parts) {
       });
   dispatcher.unary<v1::ProveRequest, v1::ProveReply>(
       "hearth.v1.PairingService.Prove",
-      [&parts](const v1::ProveRequest& request, net::Caller& caller) -> net::Async<Result<v1::ProveReply>> {
+      [&parts, limits](const v1::ProveRequest& request, net::Caller& caller) -> net::Async<Result<v1::ProveReply>> {
+        // A proof by a key has paid for its challenge already.
+        const bool counts = !request.secret().empty() && !is_loopback(caller.address);
+        if (counts && !limits->challenges.take(caller.address, parts.loop.now())) co_return too_often("proofs");
         co_return prove(parts, request, caller);
       });
 }
@@ -186,7 +195,7 @@ Result<net::Caller> authorize(Parts& parts, const net::RequestHead& head, const 
   }
   const std::optional<Session> session = parts.sessions.find(token, parts.loop.now());
   const store::DeviceRow* device = session ? parts.devices.find_active(session->device) : nullptr;
-  if (device == nullptr) return refuse();
+  if (device == nullptr || has_run_out(*device, wall_now())) return refuse();
   net::Caller caller;
   caller.level = device->role == v1::ROLE_OWNER    ? net::AccessLevel::kOwner
                  : device->role == v1::ROLE_MEMBER ? net::AccessLevel::kMember

@@ -287,6 +287,8 @@ v1::Device Views::device(const store::DeviceRow& row, DeviceId asking) const {
   device.set_online(sessions_.has_connections(row.id) || engine_.connected(row.id));
   device.set_is_this(row.id == asking);
   device.set_ring(static_cast<v1::Ring>(row.ring));
+  device.set_is_token(row.key_kind == v1::KEY_KIND_SECRET);
+  if (row.expires.unix_millis != 0) *device.mutable_expires() = moment(row.expires);
   return device;
 }
 

@@ -42,7 +42,7 @@ TaskRow task_row(std::uint64_t job, std::uint32_t index, pool::TaskState state) 
 }
 
 DeviceRow device_row(std::uint64_t id, const std::string& name) {
-  return {{id}, name, 2, 1, "key of " + name, {5}, {6}, false, Ring::kMember};
+  return {{id}, name, 2, 1, "key of " + name, {5}, {6}, false, Ring::kMember, {8}};
 }
 
 Batch job_batch(std::uint64_t id) {
@@ -443,6 +443,7 @@ TEST_P(StoreConformance, ReplacesADeviceByItsNumberAndKeepsRevokedOnes) {
   EXPECT_EQ(devices[0].ring, Ring::kMember);
   EXPECT_EQ(devices[0].key, "key of pc");
   EXPECT_EQ(devices[0].paired.unix_millis, 5);
+  EXPECT_EQ(devices[0].expires.unix_millis, 8);
   EXPECT_TRUE(devices[1].revoked);
   EXPECT_EQ(devices[1].last_seen.unix_millis, 77);
   EXPECT_FALSE(devices[2].revoked);

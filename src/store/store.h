@@ -50,11 +50,12 @@ struct DeviceRow {
   std::string name;           // unique among devices that are not revoked
   std::uint8_t role = 0;      // hearth.v1.Role
   std::uint8_t key_kind = 0;  // hearth.v1.KeyKind
-  std::string key;            // SubjectPublicKeyInfo, DER; unique among devices that are not revoked
+  std::string key;  // SubjectPublicKeyInfo, DER, or a token's digest; unique among devices that are not revoked
   WallTime paired;
   WallTime last_seen;
   bool revoked = false;     // the row stays: its number is never given again and old jobs name it
   Ring ring = Ring::kHome;  // how far its jobs are trusted
+  WallTime expires;         // 0: never
 };
 
 struct EnvironmentRow {

@@ -22,8 +22,9 @@ std::string writing_sql(Query query) {
     case Query::kCommit:
       return "COMMIT";
     case Query::kPutDevice:  // no REPLACE: that would delete the other device that has the name
-      return "INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO UPDATE SET "
-             "name = ?2, role = ?3, key_kind = ?4, key = ?5, paired = ?6, last_seen = ?7, revoked = ?8, ring = ?9";
+      return "INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO UPDATE SET "
+             "name = ?2, role = ?3, key_kind = ?4, key = ?5, paired = ?6, last_seen = ?7, revoked = ?8, ring = ?9, "
+             "expires = ?10";
     case Query::kInsertJob:
       return fmt::format(
           "INSERT INTO jobs ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
@@ -66,7 +67,7 @@ std::string writing_sql(Query query) {
 std::string reading_sql(Query query) {
   switch (query) {
     case Query::kDevices:
-      return "SELECT id, name, role, key_kind, key, paired, last_seen, revoked, ring FROM devices ORDER BY id";
+      return "SELECT id, name, role, key_kind, key, paired, last_seen, revoked, ring, expires FROM devices ORDER BY id";
     case Query::kEnvironments:
       return "SELECT name, sha256, size, description, made FROM environments ORDER BY name";
     case Query::kWorkspaces:

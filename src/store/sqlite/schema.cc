@@ -143,8 +143,13 @@ constexpr const char* kSixthVersion = R"sql(
   CREATE INDEX jobs_of_owner ON jobs (owner, id);
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion,  kSecondVersion, kThirdVersion,
-                                    kFourthVersion, kFifthVersion,  kSixthVersion};
+// Devices that are tokens run out.
+constexpr const char* kSeventhVersion = R"sql(
+  ALTER TABLE devices ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion,  kFourthVersion,
+                                    kFifthVersion, kSixthVersion,  kSeventhVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

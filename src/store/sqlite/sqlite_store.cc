@@ -113,6 +113,7 @@ DeviceRow read_device(const Rows& rows) {
   device.last_seen = {rows.integer(6)};
   device.revoked = rows.integer(7) != 0;
   device.ring = rows.integer<Ring>(8);
+  device.expires = {rows.integer(9)};
   return device;
 }
 
@@ -195,7 +196,7 @@ Result<void> SqliteStore::write(const Batch& batch) {
 Result<void> SqliteStore::put(const DeviceRow& device) {
   return queries_[Query::kPutDevice].run(device.id.value, Text{device.name}, device.role, device.key_kind, device.key,
                                          device.paired.unix_millis, device.last_seen.unix_millis, device.revoked,
-                                         static_cast<int>(device.ring));
+                                         static_cast<int>(device.ring), device.expires.unix_millis);
 }
 
 Result<void> SqliteStore::insert(const JobRow& job) {
