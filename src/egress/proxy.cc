@@ -232,6 +232,7 @@ net::Async<void> Proxy::State::relay(std::shared_ptr<Flow> flow, const ProxyRequ
     co_await asio::async_write(flow->guest, asio::buffer(kEstablished),
                                asio::redirect_error(asio::use_awaitable, error));
   } else {
+    if (!count_and_check(counts.bytes_sent, request.head.size())) co_return flow->close();
     co_await asio::async_write(flow->host, asio::buffer(request.head),
                                asio::redirect_error(asio::use_awaitable, error));
   }

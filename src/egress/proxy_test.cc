@@ -190,6 +190,17 @@ TEST_F(ProxyTest, EndsAtTheCap) {
   EXPECT_TRUE(ask({connect_to(at("a.example"))}).starts_with("HTTP/1.1 403 "));
 }
 
+// What a request's own words carry out is carried out too.
+TEST_F(ProxyTest, CountsHeads) {
+  const std::string get =
+      "GET http://" + at("a.example").text() + "/" + std::string(4'000, 'x') + " HTTP/1.1\r\nHost: h\r\n\r\n";
+  serve({.allowed = {at("a.example")}, .max_bytes = 8'000});
+  loop_.spawn(answer("\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"));
+  EXPECT_TRUE(ask({get}).starts_with("HTTP/1.1 200 "));
+  EXPECT_GT(proxy_->counts().bytes_sent, 4'000U);
+  EXPECT_EQ(ask({get}), "") << "that would be more than it may";
+}
+
 TEST_F(ProxyTest, ServesSoManyAtOnceAndTheRestAfterwards) {
   loop_.spawn(answer("ping", "pong"));
   serve({.allowed = {at("a.example")}, .max_connections = 1});
