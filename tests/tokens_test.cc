@@ -154,7 +154,7 @@ TEST_F(TokensTest, WrongOptionsAreNamed) {
       {{"token", "new", "ci", "--ring", "family"}, "--ring family"},
       {{"token", "new", std::string(65, 'n')}, "1 to 64 bytes"},
       {{"token", "new", "a\nb"}, "control characters"},
-      {{"token"}, "subcommand"},
+      {{"token"}, "followed by one of: new"},
   };
   for (const auto& [arguments, said] : cases) {
     const Ended ended = pool().cli(arguments);

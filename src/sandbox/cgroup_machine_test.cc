@@ -14,9 +14,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What the machine runs: what a control group is needed for, and what must be gone afterwards.
+// What the machine runs: what a control group is needed for, and what must be gone afterwards. It has no gocryptfs.
 constexpr const char* kTests =
-    "Cgroups*:Levels/SandboxConformance.*/fence:Levels/Leftovers.NoneAfterTheProcessWasKilled/fence:ArmedProgram.*";
+    "Cgroups*:Levels/SandboxConformance.*/fence:Levels/Leftovers.NoneAfterTheProcessWasKilled/fence:ArmedProgram.*:"
+    "-*PutsFilesOnTheDisk*";
 
 // As the machine's first process: loads the modules and goes to the root that lies on the disk.
 constexpr const char* kFirst = R"(#!/busybox sh
@@ -98,6 +99,15 @@ fs::path make_first_files(const fs::path& directory, const Kernel& kernel) {
   return directory / "initramfs";
 }
 
+// ctest takes a test that prints this for a skipped one, even if it fails.
+std::string soften(std::string text) {
+  constexpr std::string_view kWord = "SKIPPED";
+  for (std::size_t at = text.find(kWord); at != std::string::npos; at = text.find(kWord, at)) {
+    text.replace(at, kWord.size(), "skipped");
+  }
+  return text;
+}
+
 // All that it printed, until its end or for six minutes.
 std::string run_on_machine(const fs::path& directory, const Kernel& kernel) {
   std::ostringstream command;
@@ -107,7 +117,7 @@ std::string run_on_machine(const fs::path& directory, const Kernel& kernel) {
           << " -drive if=virtio,format=raw,readonly=on,file=" << make_disk(directory).string()
           << " -append 'console=ttyS0 loglevel=0 panic=-1 random.trust_cpu=on rdinit=/first'"
           << " </dev/null 2>&1";
-  return output_of(command.str());
+  return soften(output_of(command.str()));
 }
 
 TEST(MachineOfVersion2, HoldsGuestsAsThisOneDoes) {
@@ -120,7 +130,7 @@ TEST(MachineOfVersion2, HoldsGuestsAsThisOneDoes) {
     EXPECT_TRUE(printed.contains(std::string(" OK ] ") + test) || printed.contains(std::string(" OK ] Levels/") + test))
         << test;
   }
-  EXPECT_FALSE(printed.contains("SKIPPED")) << printed;
+  EXPECT_FALSE(printed.contains("skipped")) << printed;
 }
 
 }  // namespace

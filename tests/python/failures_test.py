@@ -37,7 +37,12 @@ class FailuresTest(harness.PoolTest):
         self.assertRegex(str(raised.exception), r"die: exit code 3 \(job \d+, task \d+ on .+\)\nSchluß")
 
     def test_what_the_hub_refuses_is_told(self) -> None:
-        wrong = (({"environment": "mars"}, "mars"), ({"cores": 5000}, "resources.cores"), ({"retries": 101}, "retries"))
+        wrong = (
+            ({"environment": "mars"}, "mars"),
+            ({"cores": 5000}, "resources.cores"),
+            ({"disk": "65T"}, "resources.disk_bytes"),
+            ({"retries": 101}, "retries"),
+        )
         for options, said in wrong:
             with hearth.Pool(self.token, **options) as pool:
                 self.assertRegex(str(pool.submit(work.square, 1).exception()), said)

@@ -31,7 +31,7 @@ class Pool(concurrent.futures.Executor):
     token        the line that `hearth token new NAME` shows; else $HEARTH_TOKEN; else this user's own `hearth` is asked
     environment  what the functions see as their system, by name (`hearth env list`); "": each node's own /usr, which
                  must have Python, and which only ring home is shown
-    cores, memory ("2G"), gpus, time_limit (seconds)
+    cores, memory ("2G"), disk ("50G", else files are part of the memory), gpus, time_limit (seconds)
                  of one task. A submitted call is a task; of a map, each chunk
     retries      how often a task is tried again whose process failed; one that was lost with its node always is
     inputs       files and folders that the functions find in their working directory
@@ -52,6 +52,7 @@ class Pool(concurrent.futures.Executor):
         environment: str = "",
         cores: int = 1,
         memory: str | int = "1G",
+        disk: str | int = 0,
         gpus: int = 0,
         time_limit: float | None = None,
         retries: int = 0,
@@ -80,7 +81,12 @@ class Pool(concurrent.futures.Executor):
         spec: Message = {
             "name": name,
             "environment": environment,
-            "resources": {"cores": cores, "memoryBytes": str(_bytes_of(memory)), "gpus": gpus},
+            "resources": {
+                "cores": cores,
+                "memoryBytes": str(_bytes_of("memory", memory)),
+                "diskBytes": str(_bytes_of("disk", disk)),
+                "gpus": gpus,
+            },
             "retries": retries,
             "variables": dict(variables or {}),
             "netHosts": list(net_hosts),
@@ -217,14 +223,14 @@ def _checked_pattern(pattern: str) -> str:
     return pattern
 
 
-def _bytes_of(memory: str | int) -> int:
-    if isinstance(memory, int):
-        return memory
-    number, unit = memory.rstrip("KMGT"), memory.lstrip("0123456789.")
+def _bytes_of(name: str, size: str | int) -> int:
+    if isinstance(size, int):
+        return size
+    number, unit = size.rstrip("KMGT"), size.lstrip("0123456789.")
     try:
         return round(float(number) * _UNITS[unit])
     except (ValueError, KeyError):
-        raise ValueError(f"memory={memory!r}: a number of bytes, or a size such as '512M' or '2G'") from None
+        raise ValueError(f"{name}={size!r}: a number of bytes, or a size such as '512M' or '2G'") from None
 
 
 def _cloudpickle() -> Any:
