@@ -90,9 +90,7 @@ Box::Box(Shared& shared, const Launcher& launcher, std::string name, const Limit
 
 Result<std::unique_ptr<WorkingDirectory>> Box::make_directory() {
   const std::string where = shared_.place + "/boxes/" + name_;
-  if (limits_.disk_bytes == 0 || launcher_.keeps_files()) {
-    return WorkingDirectory::make(where, limits_.scratch_bytes, shared_.user);
-  }
+  if (limits_.disk_bytes == 0) return WorkingDirectory::make(where, limits_.scratch_bytes, shared_.user);
   Result<std::filesystem::path> vault = shared_.vault->boxes();
   if (!vault) return std::unexpected(vault.error());
   Result<std::unique_ptr<ScratchDisk>> disk = ScratchDisk::make(*vault / name_);

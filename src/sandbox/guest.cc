@@ -112,6 +112,7 @@ Guest::Read Guest::read_piece(Stream stream) {
   std::array<char, kPieceBytes> piece;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read()
   ssize_t count = ::read((stream == Stream::kStdout ? plan_.output : plan_.errors).get(), piece.data(), piece.size());
   if (count > 0) plan_.listener->hear(stream, {piece.data(), static_cast<std::size_t>(count)}, plan_.on_output);
+  if (count > 0 && plan_.listener->has_heard_all()) kill_now();
   if (count > 0 || (count < 0 && errno == EINTR)) return Read::kMore;
   return count < 0 && errno == EAGAIN ? Read::kNothingNow : Read::kEnd;
 }

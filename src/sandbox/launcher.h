@@ -56,9 +56,6 @@ class Launcher {
   // Memory that the level itself takes beside the guest's.
   virtual std::uint64_t overhead_bytes() const { return 0; }
 
-  // Whether the guest's files lie in the level itself, and not in the working directory.
-  virtual bool keeps_files() const { return false; }
-
   // What a sandbox that only tries the level stands on.
   virtual Setup trial_setup() const = 0;
 

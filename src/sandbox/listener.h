@@ -25,6 +25,9 @@ class Listener {
   // At most 64 KiB that came out of bubblewrap's stdout or stderr.
   virtual void hear(Stream pipe, std::string_view piece, const Print& print) = 0;
 
+  // Nothing more is wanted of what bubblewrap runs, which may wait to be ended.
+  virtual bool has_heard_all() const { return false; }
+
   // There will be no more. Fills `started`, `exit_code`, `signalled` and, if it did not start, `message`.
   virtual void conclude(const Ending& ending, const Print& print, Exit& exit) = 0;
 };

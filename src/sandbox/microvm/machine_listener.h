@@ -20,6 +20,7 @@ class MachineListener final : public Listener, private wire::Reader::Sink {
   MachineListener(WorkingDirectory& directory, std::string program);
 
   void hear(Stream pipe, std::string_view piece, const Print& print) override;
+  bool has_heard_all() const override { return reader_.ended() || broken_; }
   void conclude(const Ending& ending, const Print& print, Exit& exit) override;
 
  private:

@@ -28,7 +28,6 @@ class MicroVm final : public Launcher {
 
   Result<void> check(const Setup& setup) const override;
   std::uint64_t overhead_bytes() const override;
-  bool keeps_files() const override { return true; }
   Setup trial_setup() const override;
   Result<Bubble> enclose(const LaunchOrder& order) const override;
 

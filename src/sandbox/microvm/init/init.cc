@@ -180,19 +180,20 @@ void send_results(const Port& port, const std::map<std::string, Seen>& inputs) {
   for (const auto& [name, state] : left) port.send({.kind = wire::Kind::kRemoved}, name, "");
 }
 
-Result<void> run() {
+// Returns only if something failed.
+Error run() {
   Result<void> done = start_devices();
-  if (!done) return done;
+  if (!done) return done.error();
   std::map<std::string, std::string> disks;
   for (const char* name : {wire::kImageDisk, wire::kParcelDisk, wire::kScratchDisk}) {
     Result<std::string> disk = find_disk(name);
-    if (!disk) return std::unexpected(disk.error());
+    if (!disk) return disk.error();
     disks[name] = *disk;
   }
   Result<std::string> port_node = find_port(wire::kPort);
-  if (!port_node) return std::unexpected(port_node.error());
+  if (!port_node) return port_node.error();
   Fd port_file(::open(port_node->c_str(), O_RDWR | O_CLOEXEC));
-  if (!port_file) return fail_errno(errno, "opening the port");
+  if (!port_file) return fail_errno(errno, "opening the port").error();
   Port port(port_file.get());
 
   Parcel parcel;
@@ -200,13 +201,15 @@ Result<void> run() {
   if (done) done = encrypt_as_swap(disks[wire::kScratchDisk]);
   if (done) done = build_root(disks[wire::kImageDisk], parcel.program().scratch_bytes);
   if (done) done = parcel.read(disks[wire::kParcelDisk], Parcel::Take::kFiles);
-  if (!done) return done;
+  if (!done) return done.error();
   auto send = [&port](const wire::Header& header, std::string_view name, std::string_view content) {
     port.send(header, name, content);
   };
   if (run_program(parcel.program(), send)) send_results(port, parcel.files());
   port.send({.kind = wire::Kind::kEnd}, "", "");
-  return {};
+  // What the port was given may wait for the monitor still, and would go with the machine: it is ended by whoever hears
+  // that this was all.
+  for (;;) ::pause();
 }
 
 }  // namespace
@@ -214,7 +217,7 @@ Result<void> run() {
 
 int main() {
   if (::getpid() != 1) return 0;
-  hearth::Result<void> done = hearth::sandbox::init::run();
-  if (!done) ::dprintf(2, "hearth: %s\n", done.error().message.c_str());
+  const hearth::Error error = hearth::sandbox::init::run();
+  ::dprintf(2, "hearth: %s\n", error.message.c_str());
   hearth::sandbox::init::power_off();
 }
