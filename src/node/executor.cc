@@ -63,6 +63,7 @@ std::int64_t unix_millis() {
 
 std::vector<v1::Blob> blobs_of(const std::map<std::string, v1::TreeFile>& layout) {
   std::vector<v1::Blob> blobs;
+  blobs.reserve(layout.size());
   for (const auto& [path, file] : layout) blobs.push_back(file.blob());
   return blobs;
 }
