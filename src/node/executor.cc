@@ -21,7 +21,7 @@ namespace {
 constexpr Duration kFirstDelay = milliseconds(200);
 constexpr Duration kLongestDelay = seconds(5);
 constexpr Duration kRoomPatience = minutes(60);      // for a full hub: what a task has made is worth waiting
-constexpr Duration kLeastPause = milliseconds(500);  // between two looks at a workspace
+constexpr Duration kLeastPause = milliseconds(500);  // between two looks at a task's files
 constexpr std::int64_t kPausesPerLook = 19;
 constexpr std::uint64_t kCopiedBytes = 1ULL << 20;  // larger inputs are shown in place
 
