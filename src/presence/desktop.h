@@ -2,6 +2,7 @@
 // and whether a program keeps the screen awake (org.gnome.SessionManager); others by org.freedesktop.ScreenSaver.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/result.h"
