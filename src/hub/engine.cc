@@ -113,6 +113,7 @@ Result<void> Engine::restore_job(const store::LiveJob& job) {
   if (!live) return {};
   LiveJob& restored = live_[job.row.request.id];
   restored.row = job.row;
+  restored.kept_state = job.row.state;
   restored.spec = std::move(spec);
   if (!job.row.environment.empty()) CHECK(restored.environment.emplace().ParseFromString(job.row.environment));
   Result<v1::Outcome> failure = stored_first_failure(job);
@@ -444,6 +445,9 @@ void Engine::fail_for_good(const Pending& pending, const Error& error) {
 }
 
 net::Async<void> Engine::speak(Pending& pending) {
+  for (const store::JobChange& change : pending.batch.changes) {
+    if (const auto live = live_.find(change.job); live != live_.end()) live->second.kept_state = change.state;
+  }
   if (!pending.ticket->result) pending.ticket->result = Result<void>();
   pending.ticket->done.notify();
   for (const pool::Effect& effect : pending.sends) {

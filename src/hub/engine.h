@@ -27,6 +27,7 @@ namespace hearth::hub {
 // What the hub remembers of a job that has not ended.
 struct LiveJob {
   store::JobRow row;
+  pool::JobState kept_state = pool::JobState::kQueued;  // on disk, so it may be told; row.state may be ahead of it
   v1::JobSpec spec;
   std::optional<v1::Blob> environment;  // the image that it runs in; none: the node's own /usr
   v1::Outcome first_failure;

@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include "hub/views.h"
+
 namespace hearth::hub {
 namespace {
 
@@ -173,6 +175,32 @@ TEST_F(EngineTest, ARepetitionThatWaitsForARefusedSubmissionIsNotAnsweredWithIt)
   store_->failure = Code{};
   while (!second) loop_.run_until_done(net::sleep_for(milliseconds(5)));
   if (second->has_value()) EXPECT_EQ(state_of(**second), pool::JobState::kQueued);
+}
+
+// Its tasks' outcomes are read from the store, so whoever hears of the end finds them there.
+TEST_F(EngineTest, AnEndIsToldOnceItIsOnDisk) {
+  Link link;
+  engine_->node_joined(kNode, link, kRoomyNode);
+  const Result<JobId> job = submit("request");
+  ASSERT_TRUE(job);
+  while (link.assigned.empty()) loop_.run_until_done(net::sleep_for(milliseconds(5)));
+  const Devices devices({});
+  const Sessions sessions;
+  const Views views(loop_, *engine_, devices, sessions);
+  const auto told = [&] { return views.live_job(*engine_->live_job(*job)); };
+  ASSERT_EQ(told().state(), v1::JOB_STATE_RUNNING);
+  store_->failure = Code::kResourceExhausted;
+  engine_->finished(kNode, link.assigned.front(), {});
+  EXPECT_EQ(state_of(*job), pool::JobState::kSucceeded);
+  EXPECT_EQ(told().state(), v1::JOB_STATE_RUNNING);
+  loop_.run_until_done(net::sleep_for(milliseconds(50)));
+  EXPECT_EQ(told().state(), v1::JOB_STATE_RUNNING) << "its disk is full";
+  EXPECT_EQ(told().ended().unix_millis(), 0);
+  store_->failure = Code{};
+  while (engine_->live_job(*job) != nullptr) loop_.run_until_done(net::sleep_for(milliseconds(20)));
+  const auto ended = loop_.run_until_done(views.job(*job, Visibility(kAnn, Ring::kHome)));
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->state(), v1::JOB_STATE_SUCCEEDED);
 }
 
 TEST_F(EngineTest, RequestIdsAreTheirDevicesOwn) {

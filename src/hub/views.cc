@@ -58,6 +58,8 @@ Views::Views(net::Loop& loop, Engine& engine, const Devices& devices, const Sess
 v1::Job Views::live_job(const LiveJob& live) const {
   v1::Job job;
   fill_head(job, live.row, live.spec, devices_);
+  job.set_state(static_cast<v1::JobState>(live.kept_state));
+  if (live.kept_state != live.row.state) job.clear_ended();
   if (live.first_failure.reason() != v1::FAILURE_REASON_UNSPECIFIED) *job.mutable_first_failure() = live.first_failure;
   if (const auto view = engine_.pool().job(live.row.request.id, loop_.now())) {
     job.set_pending(view->pending);

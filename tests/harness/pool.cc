@@ -206,6 +206,7 @@ Pool& PoolFixture::add_pool(const std::string& name) {
 }
 
 void PoolFixture::TearDown() {
+  if (pools_.empty()) return;  // skipped before there was one
   for (const std::unique_ptr<Pool>& pool : pools_) pool->down();
   expect_no_process_left();
   for (const std::unique_ptr<Pool>& pool : pools_) pool->expect_nothing_left();
