@@ -59,6 +59,10 @@ std::string writing_sql(Query query) {
       return "REPLACE INTO workspaces VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     case Query::kRemoveWorkspace:
       return "DELETE FROM workspaces WHERE owner = ?1 AND name = ?2";
+    case Query::kPutSchedule:
+      return "REPLACE INTO schedules VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    case Query::kRemoveSchedule:
+      return "DELETE FROM schedules WHERE owner = ?1 AND name = ?2";
     default:
       return {};
   }
@@ -73,6 +77,9 @@ std::string reading_sql(Query query) {
     case Query::kWorkspaces:
       return "SELECT owner, name, node, bytes, leaving, used_bytes, made, last_used FROM workspaces ORDER BY owner, "
              "name";
+    case Query::kSchedules:
+      return "SELECT owner, name, cron, overlap, made, next, last_due, last_job, last_trouble, spec FROM schedules "
+             "ORDER BY owner, name";
     case Query::kLiveJobs:
       return fmt::format(
           "SELECT {} FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state < 4 UNION SELECT after FROM jobs JOIN "
@@ -118,7 +125,7 @@ Result<Queries> Queries::prepare(Database& database) {
   Queries queries;
   for (int number = 0; number <= static_cast<int>(Query::kCountRangeEnds); ++number) {
     const auto query = static_cast<Query>(number);
-    const std::string sql = query <= Query::kRemoveWorkspace ? writing_sql(query) : reading_sql(query);
+    const std::string sql = query <= Query::kRemoveSchedule ? writing_sql(query) : reading_sql(query);
     Result<Statement> statement = database.prepare(sql);
     if (!statement) return std::unexpected(statement.error());
     queries.statements_.push_back(std::move(*statement));
