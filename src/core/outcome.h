@@ -19,6 +19,7 @@ enum class Failure : std::uint8_t {
   kOwner = 10,
   kWorkspace = 12,
   kDisk = 13,
+  kSkipped = 16,
 };
 
 }  // namespace hearth
