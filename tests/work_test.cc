@@ -178,6 +178,18 @@ TEST_F(WorkTest, AStreamAnswersEveryLineInOrder) {
   EXPECT_TRUE(json_of({"jobs"}).value("jobs", json::array()).empty()) << "its jobs are removed";
 }
 
+TEST_F(WorkTest, AStreamOutlivesARestartOfTheHub) {
+  RunOptions options;
+  for (int i = 0; i < 40; ++i) options.input += std::to_string(i) + "\n";
+  const std::string lines = options.input;
+  Process stream = pool().start_cli({"map", "--stream", "while read -r x; do sleep 0.2; echo \"$x\"; done"}, options);
+  Api(pool()).wait_until_running(2);
+  ::kill(pool().hub_process(), SIGKILL);
+  const Ended ended = stream.wait(seconds(240));
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_EQ(ended.out, lines) << "each line once, in order";
+}
+
 TEST_F(WorkTest, AStreamsWorkerIsKilledAndTheLineThatKillsItIsNamed) {
   const Ended ended =
       stream("while read -r x; do [ \"$x\" = bad ] && kill -KILL $$; echo \"$x\"; done", "a\nb\nbad\nc\n");

@@ -30,6 +30,7 @@ constexpr int kReadPatienceMillis = 50;               // lines that have waited 
 constexpr std::uint64_t kMostAnswerBytes = 64 << 20;  // of a chunk
 constexpr std::uint64_t kMostTasks = 64;              // of a wave
 constexpr std::uint64_t kWavesAtOnce = 3;             // so that nodes have work while answers travel
+constexpr Duration kBetweenTries = seconds(1);
 constexpr Duration kFirstLook = milliseconds(10);
 constexpr Duration kLongestPause = milliseconds(100);
 
@@ -165,14 +166,27 @@ class Stream {
     co_return co_await client_.workers().run([&answers] { return write_all(STDOUT_FILENO, answers); });
   }
 
+  // A hub that goes away is waited for: the wave is sent again, and counts once.
   net::Async<void> run_wave(std::vector<Chunk> wave) {
-    Result<void> done = co_await do_wave(wave);
+    std::uint64_t job = 0;
+    Result<void> done = co_await do_wave(wave, job);
+    const Time until = client_.loop().now() + kPatience;
+    while (!done && !over_ && client_.loop().now() < until) {
+      const bool is_stale = done.error().code == Code::kUnauthenticated;
+      if (!is_stale && !is_passing(done.error())) break;
+      co_await net::sleep_for(kBetweenTries);
+      if (is_stale) static_cast<void>(co_await client_.session().token(true));
+      if (job != 0) co_await cancel(job);
+      done = co_await do_wave(wave, job);
+    }
     if (!done && !over_) trouble_ = done.error();
     --waves_;
     changed_.notify();
   }
 
-  net::Async<Result<void>> do_wave(const std::vector<Chunk>& wave) {
+  // `id`: its job's number, once it has one.
+  net::Async<Result<void>> do_wave(const std::vector<Chunk>& wave, std::uint64_t& id) {
+    id = 0;
     Result<v1::Blob> tree = co_await send_chunks(wave);
     if (!tree) co_return std::unexpected(fail(tree, "sending lines").error());
     v1::SubmitRequest request;
@@ -183,6 +197,7 @@ class Stream {
     *spec.mutable_inputs_by_task() = *tree;
     const Result<std::uint64_t> job = co_await submit_job(client_, std::move(request));
     if (!job) co_return std::unexpected(job.error());
+    id = *job;
     Result<std::vector<v1::Task>> tasks = co_await wait_for(*job);
     if (!tasks) co_return std::unexpected(tasks.error());
     if (over_) co_return Result<void>();

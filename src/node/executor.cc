@@ -63,7 +63,6 @@ std::int64_t unix_millis() {
 
 std::vector<v1::Blob> blobs_of(const std::map<std::string, v1::TreeFile>& layout) {
   std::vector<v1::Blob> blobs;
-  blobs.reserve(layout.size());
   for (const auto& [path, file] : layout) blobs.push_back(file.blob());
   return blobs;
 }
@@ -190,7 +189,9 @@ void Executor::wipe(AttemptId attempt) {
 }
 
 net::Async<void> Executor::forget_inputs() {
-  if (!attempts_.empty() || !leaving_.empty() || world_.inputs.bytes() == 0) co_return;
+  if (!attempts_.empty() || !leaving_.empty()) co_return;
+  task_inputs_ = {};
+  if (world_.inputs.bytes() == 0) co_return;
   co_await world_.workers.run([this] {
     for (const blob::Digest& digest : world_.inputs.list()) world_.inputs.remove(digest);
   });
@@ -361,11 +362,10 @@ net::Async<Result<v1::Tree>> Executor::fetch_tree(AttemptPtr attempt, v1::Blob b
   v1::Tree tree;
   Result<void> fetched = co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
     Result<v1::Tree> whole = co_await link.transfer.fetch_tree(blob);
-    if (whole) tree = std::move(*whole);
+    tree = whole.value_or(v1::Tree());
     co_return whole ? Result<void>() : std::unexpected(whole.error());
   });
-  if (!fetched) co_return std::unexpected(fetched.error());
-  co_return tree;
+  co_return fetched ? Result<v1::Tree>(std::move(tree)) : std::unexpected(fetched.error());
 }
 
 // All trees as one; later ones win.

@@ -1,5 +1,6 @@
 // The files that a job gives to each of its tasks alone: JobSpec.inputs_by_task, one tree for all of them, which may be
-// large. It is fetched once, not by every task; the one that was asked for last stays.
+// large. It is fetched once, not by every task; the one that was asked for last stays,
+// until no attempt is here.
 #pragma once
 
 #include <memory>
