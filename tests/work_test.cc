@@ -183,7 +183,7 @@ TEST_F(WorkTest, AStreamOutlivesARestartOfTheHub) {
   for (int i = 0; i < 40; ++i) options.input += std::to_string(i) + "\n";
   const std::string lines = options.input;
   Process stream = pool().start_cli({"map", "--stream", "while read -r x; do sleep 0.2; echo \"$x\"; done"}, options);
-  Api(pool()).wait_until_running(2);
+  EXPECT_TRUE(eventually(seconds(60), [&] { return !json_of({"jobs"}).value("jobs", json::array()).empty(); }));
   ::kill(pool().hub_process(), SIGKILL);
   const Ended ended = stream.wait(seconds(240));
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
