@@ -93,7 +93,8 @@ void add_map_command(CommandTree& tree, MapOptions& options) {
   map.add_flag(
       "--stream", options.stream,
       "keep PROGRAM running on many lines: it reads one a time and answers each with one; answers come here in "
-      "the lines' order. Standard input may be endless");
+      "the lines' order. Standard input may be endless; lines whose worker fails are tried once more unless --retries "
+      "says otherwise");
   add_task_options(map, options.run);
 }
 
