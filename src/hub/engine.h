@@ -68,6 +68,7 @@ struct Submission {
   v1::JobSpec spec;         // complete, see spec.h
   std::string request_id;
   std::optional<v1::Blob> environment;  // the image that spec.environment stands for; none: "host"
+  bool even_if_never_run = false;       // see SubmitRequest
 };
 
 // What became of a workspace that was to be removed.
@@ -120,6 +121,7 @@ class Engine {
   net::Async<Result<void>> save_device(const store::DeviceRow& row);
   net::Async<Result<void>> save_environment(const store::EnvironmentRow& row);
   net::Async<Result<void>> remove_environment(std::string name);
+  net::Async<Result<void>> save_schedule(store::ScheduleRow row);
 
   // --- accounts: what is said of them holds at once, and is saved with the devices that it changes
   net::Async<Result<void>> save_account(const store::AccountRow& row, const std::vector<store::DeviceRow>& devices);

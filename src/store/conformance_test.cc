@@ -192,6 +192,42 @@ TEST_P(StoreConformance, KeepsReplacesAndRemovesWorkspacesInTheOrderGiven) {
   EXPECT_TRUE(store_->load_workspaces()->front().leaving);
 }
 
+TEST_P(StoreConformance, KeepsReplacesAndRemovesSchedules) {
+  const ScheduleRow anns{.owner = {3},
+                         .name = "backup",
+                         .cron = "0 3 * * *",
+                         .spec = std::string("a\0b", 3),
+                         .overlap = 2,
+                         .made = {5},
+                         .next = {1LL << 42U},
+                         .last_due = {7},
+                         .last_job = {8},
+                         .last_trouble = "it was skipped"};
+  ScheduleRow bobs = anns;
+  bobs.owner = {4};
+  Batch batch;
+  batch.schedules = {bobs, anns};
+  commit(batch);
+  open();
+  ASSERT_EQ(store_->load_schedules()->size(), 2U);
+  const ScheduleRow kept = store_->load_schedules()->front();
+  EXPECT_EQ(std::tie(kept.owner, kept.name, kept.cron, kept.spec, kept.overlap, kept.made, kept.next, kept.last_due,
+                     kept.last_job, kept.last_trouble),
+            std::tie(anns.owner, anns.name, anns.cron, anns.spec, anns.overlap, anns.made, anns.next, anns.last_due,
+                     anns.last_job, anns.last_trouble));
+  ScheduleRow gone = anns;
+  gone.cron.clear();
+  bobs.next = {9};
+  batch.schedules = {gone, bobs};
+  commit(batch);
+  ASSERT_EQ(store_->load_schedules()->size(), 1U);
+  EXPECT_EQ(store_->load_schedules()->front().next, WallTime{9});
+  batch.schedules[1].spec = std::string((1 << 20) + 1, 'x');
+  const Result<void> refused = store_->commit(batch);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+}
+
 TEST_P(StoreConformance, KeepsAJobWordForWordAndAcrossAReopen) {
   Batch batch;
   batch.jobs = {job_row(1), job_row(2)};
