@@ -398,6 +398,7 @@ net::Async<void> Engine::commit_for_ever() {
 }
 
 net::Async<bool> Engine::commit(Pending& pending) {
+  const Time began = now();
   for (bool first = true;; first = false) {
     Result<void> done = co_await ask([&](store::Store& store) { return store.commit(pending.batch); });
     if (done) break;
@@ -418,6 +419,7 @@ net::Async<bool> Engine::commit(Pending& pending) {
   }
   if (disk_trouble_) log_info("the pool's database can be written again");
   disk_trouble_.reset();
+  if (on_commit_) on_commit_(pending.batch.rows(), now() - began);
   co_return true;
 }
 

@@ -88,6 +88,9 @@ class Engine {
   // Called once, on the loop, after a failure for good. Set before the loop runs.
   void on_failure(std::function<void(const Error&)> handler) { on_failure_ = std::move(handler); }
 
+  // Called after each commit that succeeded: how many rows it wrote, and how long it took. Set before the loop runs.
+  void on_commit(std::function<void(std::size_t rows, Duration took)> handler) { on_commit_ = std::move(handler); }
+
   // Commits what is pending and stops.
   net::Async<void> stop();
 
@@ -206,6 +209,7 @@ class Engine {
   net::Event stopped_;
   std::optional<Error> disk_trouble_;
   std::function<void(const Error&)> on_failure_;
+  std::function<void(std::size_t, Duration)> on_commit_;
   bool failed_ = false;
 };
 

@@ -56,4 +56,8 @@ net::Async<void> serve_page(net::Exchange& exchange, const std::vector<PageFile>
 // Cookie or bearer token to Caller.
 Result<net::Caller> authorize(Parts& parts, const net::RequestHead& head, const std::string& address);
 
+// The same for what can only send one line with each request, as monitoring systems do: its bearer may be a whole
+// token.
+Result<net::Caller> authorize_machine(Parts& parts, const net::RequestHead& head, const std::string& address);
+
 }  // namespace hearth::hub

@@ -102,7 +102,8 @@ struct Batch {
   std::vector<JobId> removed;                // jobs that have ended: nothing of them is found any more
   std::vector<EnvironmentRow> environments;  // inserted or replaced by name; one without an image is removed
   std::vector<WorkspaceRow> workspaces;      // inserted or replaced by id; one without a node is removed
-  bool empty() const;
+  std::size_t rows() const;
+  bool empty() const { return rows() == 0; }
 };
 
 // Everything that a hub needs to go on.
