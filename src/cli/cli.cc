@@ -108,6 +108,7 @@ class CommandLine {
     text_option(up, "--port", up_.port, "PORT", "listen on this port (default: 7443; 0: any free one)");
     text_option(up, "--name", up_.name, "NAME", "what the pool is called (default: this PC's name)");
     up.add_flag("--foreground", up_.foreground, "stay in the foreground and log to standard error");
+    add_log_format(up);
     up.add_flag("--no-invite", up_.no_invite, "show no link and no code for a phone");
     add(app_, "down", "End this PC's daemons. What runs on other nodes goes on.", [this] { return down(context_); });
     CLI::App& join =
@@ -144,9 +145,15 @@ class CommandLine {
         [this] { return cli::resume(context_); });
     add(app_, "doctor", "Tell what works on this PC, what does not, and how to mend it.",
         [this] { return doctor(context_); });
-    CLI::App& daemon = add(app_, "daemon", "", [this] { return run_daemon(context_, daemon_); });
+    CLI::App& daemon = add(app_, "daemon", "", [this] { return run_daemon(context_, daemon_, up_); });
     daemon.group("");  // hidden: the supervisor's
+    add_log_format(daemon);
     daemon.add_option("which", daemon_)->required()->check(CLI::IsMember({"hub", "node"}));
+  }
+
+  void add_log_format(CLI::App& command) {
+    text_option(command, "--log-format", up_.log_format, "FORMAT",
+                "what the daemons log: text (the default) or json, one object a line");
   }
 
   void add_ring_options(CLI::App& limit) {

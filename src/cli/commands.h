@@ -24,6 +24,7 @@ struct UpOptions {
   std::string address;
   std::string port;
   std::string name;
+  std::string log_format = "text";
   bool foreground = false;
   bool no_invite = false;
 };
@@ -124,7 +125,7 @@ struct WipeOptions {
 // up.cc
 Result<int> up(const Context& context, const UpOptions& options);
 Result<int> down(const Context& context);
-Result<int> run_daemon(const Context& context, const std::string& which);
+Result<int> run_daemon(const Context& context, const std::string& which, const UpOptions& options);
 
 // join.cc
 Result<int> join(const Context& context, const PairOptions& options);

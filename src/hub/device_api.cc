@@ -94,7 +94,7 @@ net::Async<Result<v1::AllowReply>> allow(Parts& parts, const v1::AllowRequest& r
   parts.pairing_answered.notify();
   parts.watchers.pending_changed();
   parts.watchers.device_changed(row.id);
-  log_info(fmt::format("device paired name=\"{}\" role={} ring={}", row.name, row.role, name_of(row.ring)));
+  log_info("device paired", {{"name", row.name}, {"role", row.role}, {"ring", name_of(row.ring)}});
   co_return v1::AllowReply();
 }
 
@@ -118,7 +118,7 @@ net::Async<Result<v1::NewTokenReply>> new_token(Parts& parts, const v1::NewToken
   parts.devices.put(row);
   if (Result<void> saved = co_await parts.engine.save_device(row); !saved) co_return std::unexpected(saved.error());
   parts.watchers.device_changed(row.id);
-  log_info(fmt::format("token made name=\"{}\" ring={} days={}", row.name, name_of(row.ring), days));
+  log_info("token made", {{"name", row.name}, {"ring", name_of(row.ring)}, {"days", days}});
   v1::NewTokenReply reply;
   token.device = row.id;
   for (const std::string& host : link_hosts(parts.options)) {
@@ -146,7 +146,7 @@ net::Async<Result<void>> remove_device(Parts& parts, DeviceId id) {
   parts.engine.node_removed(id);
   Result<void> saved = co_await parts.engine.save_device(row);
   parts.watchers.device_changed(id);
-  log_info(fmt::format("device removed name=\"{}\"", row.name));
+  log_info("device removed", {{"name", row.name}});
   co_return saved;
 }
 
@@ -166,7 +166,7 @@ net::Async<Result<v1::SetRingReply>> set_ring(Parts& parts, const v1::SetRingReq
   if (changes) parts.sessions.cut(row.id);
   if (Result<void> saved = co_await parts.engine.save_device(row); !saved) co_return std::unexpected(saved.error());
   parts.watchers.device_changed(row.id);
-  log_info(fmt::format("device trusted name=\"{}\" ring={}", row.name, name_of(row.ring)));
+  log_info("device trusted", {{"name", row.name}, {"ring", name_of(row.ring)}});
   co_return v1::SetRingReply();
 }
 

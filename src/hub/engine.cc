@@ -2,8 +2,6 @@
 
 #include <chrono>
 
-#include <fmt/format.h>
-
 #include "base/check.h"
 #include "base/log.h"
 #include "hub/convert.h"
@@ -408,8 +406,7 @@ net::Async<bool> Engine::commit(Pending& pending) {
     }
     disk_trouble_ = done.error();
     if (first) {
-      log_error(fmt::format("could not write the pool's database, trying again every second error=\"{}\"",
-                            done.error().message));
+      log_error("could not write the pool's database, trying again every second", {{"error", done.error().message}});
       give_up_submissions(pending);
       pending.ticket->result = done;
       pending.ticket->done.notify();
@@ -436,8 +433,7 @@ void Engine::give_up_submissions(Pending& pending) {
 }
 
 void Engine::fail_for_good(const Pending& pending, const Error& error) {
-  log_error(
-      fmt::format("the pool's database has failed: nothing is written or said any more error=\"{}\"", error.message));
+  log_error("the pool's database has failed: nothing is written or said any more", {{"error", error.message}});
   failed_ = true;
   for (const std::shared_ptr<Ticket>& ticket : {pending.ticket, pending_.ticket}) {
     if (!ticket->result) ticket->result = fail(Code::kUnavailable, kFailed);

@@ -193,8 +193,8 @@ Result<void> HubImpl::listen() {
   if (Result<void> kept = write_whole(options_.directory / "certificate.pem", tls->certificate_pem()); !kept) {
     return kept;
   }
-  log_info(fmt::format("hub listens address={} port={} identity={}", options_.address, parts_->port,
-                       to_hex(identity_->public_key())));
+  log_info("hub listens",
+           {{"address", options_.address}, {"port", parts_->port}, {"identity", to_hex(identity_->public_key())}});
   return write_whole(endpoint, fmt::format("{{\"port\": {}, \"identity\": \"{}\", \"pid\": {}}}\n", parts_->port,
                                            to_hex(identity_->public_key()), getpid()));
 }

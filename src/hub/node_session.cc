@@ -1,7 +1,5 @@
 #include "hub/node_session.h"
 
-#include <fmt/format.h>
-
 #include "base/log.h"
 
 namespace hearth::hub {
@@ -37,14 +35,14 @@ net::Async<void> NodeSession::run() {
     if (is_frame) co_await access_.check_results(node_, frame);
     Result<void> taken = is_frame ? on_frame(frame) : fail(Code::kInvalidArgument, "the frame is no NodeFrame");
     if (taken) continue;
-    log_warning(fmt::format("node session closed name=\"{}\" error=\"{}\"", name_, taken.error().message));
+    log_warning("node session closed", {{"name", name_}, {"error", taken.error().message}});
     socket_.close(1002, taken.error().message);
     break;
   }
   closed_ = true;
   logs_.remove_source(node_, *this);
   engine_.node_gone(node_, *this);
-  if (greeted_) log_info(fmt::format("node disconnected name=\"{}\"", name_));
+  if (greeted_) log_info("node disconnected", {{"name", name_}});
   socket_.close(1000, "");
   wake_.notify();
   while (!writer_done_) co_await writer_ended_.wait();
@@ -100,8 +98,7 @@ void NodeSession::on_hello(const v1::Hello& hello) {
   outgoing_.mutable_welcome()->set_name(name_);
   flush_soon();
   if (!greeted_) {
-    log_info(
-        fmt::format("node connected name=\"{}\" cores={} held={}", name_, hello.offered().cores(), hello.held_size()));
+    log_info("node connected", {{"name", name_}, {"cores", hello.offered().cores()}, {"held", hello.held_size()}});
   }
   greeted_ = true;
   engine_.node_joined(node_, *this, greeting);

@@ -79,7 +79,7 @@ Result<v1::PairReply> pair(Parts& parts, const v1::PairRequest& request, const s
     return std::unexpected(added.error());
   parts.watchers.pending_changed();
   parts.pairing_answered.notify();
-  log_info(fmt::format("a device asks to be paired name=\"{}\" address={}", request.name(), address));
+  log_info("a device asks to be paired", {{"name", request.name()}, {"address", address}});
   return reply;
 }
 
