@@ -328,6 +328,23 @@ class CommandLine {
   void add_pool_commands() {
     add(app_, "nodes", "List the PCs that work for the pool.", [this] { return list_nodes(context_); });
     add(app_, "status", "Tell how the pool is.", [this] { return status(context_); });
+    CLI::App& usage = add(app_, "usage",
+                          "Tell who used how much of the pool, by owner and day (in UTC): cores, GPUs and memory as "
+                          "they were asked for while programs ran.",
+                          [this] { return show_usage(context_, usage_); });
+    text_option(usage, "--by", usage_.by, "WHAT", "add it up by owner or by day");
+    text_option(usage, "--since", usage_.since, "DAY",
+                "from this day on, for example 2026-01-31 (default: the last 30 days)");
+    usage.add_flag("--csv", usage_.csv, "print it as CSV");
+    CLI::App& audit = add(app_, "audit", "List what was done to the pool, by whom: for owners.",
+                          [this] { return show_audit(context_, audit_); });
+    audit.require_subcommand(0, 1);
+    text_option(audit, "--since", audit_.since, "DAY", "from this day on, in UTC, for example 2026-01-31");
+    audit.add_flag("--csv", audit_.csv, "print it as CSV");
+    CLI::App& verify =
+        add(audit, "verify", "Check that no line of that log was changed or taken out, and tell its last one's hash.",
+            [this] { return verify_audit(context_, audit_); });
+    text_option(verify, "--noted", audit_.noted, "NUMBER:HASH", "check that this line, told before, is still there");
   }
 
   void add_environment_commands() {
@@ -554,6 +571,8 @@ class CommandLine {
   EnvironmentOptions environment_;
   WorkspaceOptions workspace_;
   WipeOptions wipe_;
+  AuditOptions audit_;
+  UsageOptions usage_;
   std::string device_;
   std::string ring_;
   std::string directory_;

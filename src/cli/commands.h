@@ -116,6 +116,18 @@ struct JobOptions {
   bool follow = false;
 };
 
+struct AuditOptions {
+  std::string since;
+  std::string noted;  // NUMBER:HASH of an earlier verification
+  bool csv = false;
+};
+
+struct UsageOptions {
+  std::string by;  // "owner", "day"; empty: both
+  std::string since;
+  bool csv = false;
+};
+
 struct WipeOptions {
   std::string job;   // empty: what this PC's own node wiped
   std::string save;  // the job's records, for --file
@@ -162,6 +174,13 @@ Result<int> verify_wipe(const Context& context, const WipeOptions& options);
 // pool.cc
 Result<int> list_nodes(const Context& context);
 Result<int> status(const Context& context);
+
+// audit.cc
+Result<int> show_audit(const Context& context, const AuditOptions& options);
+Result<int> verify_audit(const Context& context, const AuditOptions& options);
+
+// usage.cc
+Result<int> show_usage(const Context& context, const UsageOptions& options);
 
 // environments.cc
 Result<int> build_environment(const Context& context, const EnvironmentOptions& options);

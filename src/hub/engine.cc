@@ -239,11 +239,12 @@ net::Async<Result<void>> Engine::cancel(JobId job) {
   co_return co_await committed();
 }
 
-net::Async<Result<void>> Engine::remove(JobId job) {
+net::Async<Result<void>> Engine::remove(JobId job, std::function<void()> taken) {
   if (disk_trouble_) co_return fail(*disk_trouble_, "no job is removed while the hub cannot write");
   Result<std::vector<JobId>> added = co_await make_known({job});
   if (!added) co_return std::unexpected(added.error());
-  if (Result<void> taken = pool_.on_remove(job, now()); !taken) co_return taken;
+  if (Result<void> done = pool_.on_remove(job, now()); !done) co_return done;
+  if (taken) taken();
   drain();
   Result<void> done = co_await committed();
   if (!done) co_return fail(done, "the job is removed as soon as the hub can write");
@@ -295,10 +296,11 @@ void Engine::started(NodeId node, AttemptId attempt) {
   drain();
 }
 
-void Engine::finished(NodeId node, AttemptId attempt, v1::Outcome outcome) {
+void Engine::finished(NodeId node, AttemptId attempt, v1::Outcome outcome, std::uint64_t result_bytes) {
   note_workspace(node, attempt, outcome);
   pool_.on_finished(node, attempt, static_cast<Failure>(outcome.reason()), now());
   pending_.changed_nodes.push_back(node);
+  reported_result_bytes_ = result_bytes;
   drain(&outcome);
 }
 
@@ -310,6 +312,11 @@ net::Async<Result<void>> Engine::save_device(const store::DeviceRow& row) {
 net::Async<Result<void>> Engine::save_environment(const store::EnvironmentRow& row) {
   pending_.batch.environments.push_back(row);
   co_return co_await committed();
+}
+
+void Engine::keep(store::AuditRow line) {
+  pending_.batch.audit.push_back(std::move(line));
+  wake_.notify();
 }
 
 net::Async<Result<void>> Engine::remove_environment(std::string name) {

@@ -88,6 +88,7 @@ class HubImpl : public Hub {
   std::unique_ptr<LogRelay> logs_;
   std::unique_ptr<Sweeper> sweeper_;
   std::unique_ptr<BlobAccess> access_;
+  std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<TokenWatch> token_watch_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<Parts> parts_;
@@ -155,10 +156,13 @@ Result<void> HubImpl::listen() {
   engine_->observe(*metrics_);
   engine_->on_commit([this](std::size_t rows, Duration took) { metrics_->committed(rows, took); });
   engine_->on_failure(options_.on_failure);
+  const Result<store::AuditRow> last_line = store_->last_audit();
+  if (!last_line) return fail(last_line, "reading the pool's audit log");
+  audit_ = std::make_unique<AuditLog>(*engine_, *last_line);
   if (Result<void> restored = engine_->restore(); !restored) return restored;
   parts_ = std::unique_ptr<Parts>(new Parts{loop_, workers_, options_, *identity_, *engine_, *devices_, *environments_,
                                             sessions_, invitations_, *views_, *watchers_, *logs_, *blobs_, *access_,
-                                            pairing_answered_, loop_.now()});
+                                            *audit_, pairing_answered_, loop_.now()});
   dispatcher_ = std::make_unique<net::Dispatcher>(
       [this](const net::RequestHead& head, const std::string& address) { return authorize(*parts_, head, address); },
       [this](const net::Caller& caller, net::Cuttable& connection, bool begins) {
@@ -170,7 +174,7 @@ Result<void> HubImpl::listen() {
       });
   dispatcher_->observe([this](const net::AnsweredCall& call) { metrics_->answered(call); });
   for (const auto add : {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods,
-                         add_environment_methods, add_workspace_methods}) {
+                         add_environment_methods, add_workspace_methods, add_audit_methods, add_usage_methods}) {
     add(*dispatcher_, *parts_);
   }
   const std::filesystem::path endpoint = options_.directory / "endpoint.json";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "blob/blob_store.h"
+#include "hub/audit_log.h"
 #include "hub/blob_access.h"
 #include "hub/devices.h"
 #include "hub/engine.h"
@@ -33,6 +34,7 @@ struct Parts {
   LogRelay& logs;
   blob::BlobStore& blobs;
   BlobAccess& access;
+  AuditLog& audit;
   net::Event& pairing_answered;
   Time started;
   std::uint16_t port = 0;
@@ -46,6 +48,8 @@ void add_node_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_blob_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_environment_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_workspace_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_audit_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_usage_methods(net::Dispatcher& dispatcher, Parts& parts);
 
 // PUT, GET and HEAD of /blob/<hex>. The caller has at least a node's level.
 net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Caller& caller);

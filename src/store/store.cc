@@ -4,7 +4,7 @@ namespace hearth::store {
 
 std::size_t Batch::rows() const {
   return devices.size() + jobs.size() + changes.size() + tasks.size() + range_ends.size() + removed.size() +
-         environments.size() + workspaces.size();
+         environments.size() + workspaces.size() + audit.size() + usage.size();
 }
 
 }  // namespace hearth::store

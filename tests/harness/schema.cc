@@ -4,9 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include "hearth/v1/audit.pb.h"
 #include "hearth/v1/blobs.pb.h"
 #include "hearth/v1/environments.pb.h"
 #include "hearth/v1/session.pb.h"
+#include "hearth/v1/usage.pb.h"
 #include "hearth/v1/workspaces.pb.h"
 
 namespace hearth::e2e {
@@ -19,6 +21,8 @@ std::vector<const MethodDescriptor*> all_methods() {
   v1::NodeFrame::descriptor();
   v1::Environment::descriptor();
   v1::Workspace::descriptor();
+  v1::AuditLine::descriptor();
+  v1::Usage::descriptor();
   std::vector<const MethodDescriptor*> methods;
   for (const auto& entry : std::filesystem::directory_iterator(HEARTH_PROTO_DIRECTORY)) {
     const std::string name = "hearth/v1/" + entry.path().filename().string();
