@@ -49,6 +49,8 @@ struct Token {
   std::string secret;        // 32 bytes
   std::string hub_identity;  // 32 bytes
 };
+// Errors: kInvalidArgument (which part is wrong; never the secret).
+Result<Token> parse_token(std::string_view text);
 std::string format_token(const Token& token);
 
 // The transcript that both sides sign and hash, and the six digits that people compare.

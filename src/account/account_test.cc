@@ -132,6 +132,51 @@ TEST(PairingLink, RefusesAnythingElse) {
   }
 }
 
+TEST(TokenLine, HasOneSpelling) {
+  const std::string secret = to_base64url(std::string(32, 's'));
+  const std::string identity = to_base64url(std::string(32, 'i'));
+  const std::string text = "https://[fe80::1]:7443/#token=1.18446744073709551615." + secret + "." + identity;
+  const auto token = parse_token(text);
+  ASSERT_TRUE(token.has_value()) << token.error().message;
+  EXPECT_EQ(token->endpoint, (net::Endpoint{.host = "fe80::1", .port = 7443}));
+  EXPECT_EQ(token->device.value, 18446744073709551615ULL);
+  EXPECT_EQ(token->secret, std::string(32, 's'));
+  EXPECT_EQ(token->hub_identity, std::string(32, 'i'));
+  EXPECT_EQ(format_token(*token), text);
+}
+
+TEST(TokenLine, RefusesAnythingElse) {
+  const std::string head = "https://h:1/#token=1.";
+  const std::string secret = to_base64url(std::string(32, 's'));
+  const std::string tail = "." + secret + "." + to_base64url(std::string(32, 'i'));
+  for (const std::string& text : {std::string(),
+                                  std::string(kLink),
+                                  "http://h:1/#token=1.7" + tail,
+                                  "https://h/#token=1.7" + tail,
+                                  "https://h:1/#token=2.7" + tail,
+                                  head,
+                                  head + "7",
+                                  head + "7." + secret,
+                                  head + tail,
+                                  head + "0" + tail,
+                                  head + "07" + tail,
+                                  head + "-7" + tail,
+                                  head + "x" + tail,
+                                  head + "7x" + tail,
+                                  head + "18446744073709551616" + tail,
+                                  head + "7" + tail + "=",
+                                  head + "7" + tail + "\n",
+                                  head + "7" + tail + ".x",
+                                  head + "7." + secret.substr(1) + "." + secret,
+                                  head + "7." + secret + "." + "AAAA",
+                                  "https://" + std::string(600, 'h') + ":1/#token=1.7" + tail}) {
+    const auto token = parse_token(text);
+    ASSERT_FALSE(token.has_value()) << text;
+    EXPECT_EQ(token.error().code, Code::kInvalidArgument);
+    EXPECT_THAT(token.error().message, Not(HasSubstr(secret.substr(1, 20))));  // no secret in a message
+  }
+}
+
 TEST(Pairing, HasTheTranscriptOfTheProtocol) {
   const std::string transcript = pairing_transcript("IDENTITY", std::string(300, 'k'), "SERVER", "DEVICE");
   EXPECT_EQ(transcript, "hearth-pair/1IDENTITY\x01\x2c" + std::string(300, 'k') + "SERVERDEVICE");

@@ -235,7 +235,7 @@ void BlobStore::State::set_aside(const Digest& digest) {
   const auto kept = std::distance(fs::directory_iterator(damaged, error), fs::directory_iterator());
   const std::lock_guard lock_guard(mutex);
   if (!index.erase(digest)) return;  // another thread was first
-  log_error("a stored blob is damaged and was set aside; check this disk blob=" + to_hex(digest));
+  log_error("a stored blob is damaged and was set aside; check this disk", {{"blob", to_hex(digest)}});
   if (!error && static_cast<std::size_t>(kept) < kMaxDamagedKept) {
     if (::rename(path.c_str(), (damaged / to_hex(digest)).c_str()) == 0) return;
   }

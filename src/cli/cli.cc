@@ -78,6 +78,7 @@ class CommandLine : public CommandTree {
     text_option(up, "--port", up_.port, "PORT", "listen on this port (default: 7443; 0: any free one)");
     text_option(up, "--name", up_.name, "NAME", "what the pool is called (default: this PC's name)");
     up.add_flag("--foreground", up_.foreground, "stay in the foreground and log to standard error");
+    add_log_format(up);
     up.add_flag("--no-invite", up_.no_invite, "show no link and no code for a phone");
     add(app_, "down", "End this PC's daemons. What runs on other nodes goes on.", [this] { return down(context_); });
     CLI::App& join =
@@ -117,9 +118,15 @@ class CommandLine : public CommandTree {
         [this] { return cli::resume(context_); });
     add(app_, "doctor", "Tell what works on this PC, what does not, and how to mend it.",
         [this] { return doctor(context_); });
-    CLI::App& daemon = add(app_, "daemon", "", [this] { return run_daemon(context_, daemon_); });
+    CLI::App& daemon = add(app_, "daemon", "", [this] { return run_daemon(context_, daemon_, up_); });
     daemon.group("");  // hidden: the supervisor's
+    add_log_format(daemon);
     daemon.add_option("which", daemon_)->required()->check(CLI::IsMember({"hub", "node"}));
+  }
+
+  void add_log_format(CLI::App& command) {
+    text_option(command, "--log-format", up_.log_format, "FORMAT",
+                "what the daemons log: text (the default) or json, one object a line");
   }
 
   void add_ring_options(CLI::App& limit) {
@@ -261,6 +268,23 @@ class CommandLine : public CommandTree {
     nodes.add_flag("--attributes", with_attributes_, "show what they say of themselves, for hearth run --where");
     add_account_commands();
     add(app_, "status", "Tell how the pool is.", [this] { return status(context_); });
+    CLI::App& usage = add(app_, "usage",
+                          "Tell who used how much of the pool, by owner and day (in UTC): cores, GPUs and memory as "
+                          "they were asked for while programs ran.",
+                          [this] { return show_usage(context_, usage_); });
+    text_option(usage, "--by", usage_.by, "WHAT", "add it up by owner or by day");
+    text_option(usage, "--since", usage_.since, "DAY",
+                "from this day on, for example 2026-01-31 (default: the last 30 days)");
+    usage.add_flag("--csv", usage_.csv, "print it as CSV");
+    CLI::App& audit = add(app_, "audit", "List what was done to the pool, by whom: for owners.",
+                          [this] { return show_audit(context_, audit_); });
+    audit.require_subcommand(0, 1);
+    text_option(audit, "--since", audit_.since, "DAY", "from this day on, in UTC, for example 2026-01-31");
+    audit.add_flag("--csv", audit_.csv, "print it as CSV");
+    CLI::App& verify =
+        add(audit, "verify", "Check that no line of that log was changed or taken out, and tell its last one's hash.",
+            [this] { return verify_audit(context_, audit_); });
+    text_option(verify, "--noted", audit_.noted, "NUMBER:HASH", "check that this line, told before, is still there");
   }
 
   void add_account_commands() {
@@ -505,6 +529,8 @@ class CommandLine : public CommandTree {
   EnvironmentOptions environment_;
   WorkspaceOptions workspace_;
   WipeOptions wipe_;
+  AuditOptions audit_;
+  UsageOptions usage_;
   std::string device_;
   std::string ring_;
   std::string directory_;

@@ -6,8 +6,8 @@
 //     config.json    what `hearth up` and `hearth join` decided:
 //                    {"hub": true|false, "address": "0.0.0.0", "port": 7443, "name": "kitchen-pc"}
 //     lock           held (flock) by the running supervisor; holds its process id
-//     log            what the daemons log
-//     hub/           identity.pem, pool.db, blobs/; while the hub listens also
+//     log            what the daemons log: lines of text, or of JSON with --log-format json
+//     hub/           identity.pem, certificate.pem, pool.db, blobs/; while the hub listens also
 //                    endpoint.json: {"port": n, "identity": hex, "pid": n}
 //     node/          identity.pem, account.json, policy.json, cache/, sandbox/, status.json
 //     cli/           identity.pem, account.json

@@ -24,6 +24,7 @@ struct UpOptions {
   std::string address;
   std::string port;
   std::string name;
+  std::string log_format = "text";
   bool foreground = false;
   bool no_invite = false;
 };
@@ -155,6 +156,18 @@ struct JobOptions {
   bool follow = false;
 };
 
+struct AuditOptions {
+  std::string since;
+  std::string noted;  // NUMBER:HASH of an earlier verification
+  bool csv = false;
+};
+
+struct UsageOptions {
+  std::string by;  // "owner", "day"; empty: both
+  std::string since;
+  bool csv = false;
+};
+
 struct WipeOptions {
   std::string job;   // empty: what this PC's own node wiped
   std::string save;  // the job's records, for --file
@@ -164,7 +177,7 @@ struct WipeOptions {
 // up.cc
 Result<int> up(const Context& context, const UpOptions& options);
 Result<int> down(const Context& context);
-Result<int> run_daemon(const Context& context, const std::string& which);
+Result<int> run_daemon(const Context& context, const std::string& which, const UpOptions& options);
 
 // join.cc
 Result<int> join(const Context& context, const PairOptions& options);
@@ -220,6 +233,13 @@ Result<int> list_accounts(const Context& context);
 Result<int> set_account(const Context& context, const AccountOptions& options);
 Result<int> remove_account(const Context& context, const AccountOptions& options);
 Result<int> assign_device(const Context& context, const AccountOptions& options);
+
+// audit.cc
+Result<int> show_audit(const Context& context, const AuditOptions& options);
+Result<int> verify_audit(const Context& context, const AuditOptions& options);
+
+// usage.cc
+Result<int> show_usage(const Context& context, const UsageOptions& options);
 
 // environments.cc
 Result<int> build_environment(const Context& context, const EnvironmentOptions& options);

@@ -46,9 +46,9 @@ struct Slot {
   std::optional<Time> start_at;  // nothing: running, or not to be started again
 };
 
-std::string describe_end(int status) {
-  if (WIFSIGNALED(status)) return fmt::format("signal={}", WTERMSIG(status));
-  return fmt::format("exit_code={}", WEXITSTATUS(status));
+LogField describe_end(int status) {
+  if (WIFSIGNALED(status)) return {"signal", WTERMSIG(status)};
+  return {"exit_code", WEXITSTATUS(status)};
 }
 
 class Supervisor {
@@ -105,12 +105,12 @@ class Supervisor {
     if (process == 0) become(supervisor, arguments);
     slot.started = now();
     if (process < 0) {
-      log_error(fmt::format("a daemon could not be started name={} errno={}", slot.child->name, errno));
+      log_error("a daemon could not be started", {{"name", slot.child->name}, {"errno", errno}});
       return schedule(slot);
     }
     slot.process = process;
     slot.start_at.reset();
-    log_info(fmt::format("daemon started name={} pid={}", slot.child->name, process));
+    log_info("daemon started", {{"name", slot.child->name}, {"pid", process}});
   }
 
   [[noreturn]] void become(pid_t supervisor, const std::vector<char*>& arguments) {
@@ -135,10 +135,10 @@ class Supervisor {
       slot->process = 0;
       if (stopping_) continue;
       if (WIFEXITED(status) && WEXITSTATUS(status) == kDoNotRestart) {
-        log_warning(fmt::format("daemon asks not to be started again name={}", slot->child->name));
+        log_warning("daemon asks not to be started again", {{"name", slot->child->name}});
         continue;
       }
-      log_warning(fmt::format("daemon ended, starting it again name={} {}", slot->child->name, describe_end(status)));
+      log_warning("daemon ended, starting it again", {{"name", slot->child->name}, describe_end(status)});
       schedule(*slot);
     }
   }

@@ -86,7 +86,7 @@ Result<void> start_node(const Home& home, Config config) {
   if (!lock->has_value()) return fail(Code::kAborted, "another hearth command has started the daemons meanwhile");
   std::error_code absent;
   std::filesystem::remove(home.node_status(), absent);
-  return start_service(home, config, std::move(**lock));
+  return start_service(home, config, LogFormat::kText, std::move(**lock));
 }
 
 }  // namespace

@@ -50,6 +50,20 @@ void say(std::string_view line) { static_cast<void>(write_all(STDERR_FILENO, std
 
 bool is_terminal(int file) { return ::isatty(file) == 1; }
 
+std::string csv_line(const std::vector<std::string>& cells) {
+  std::string line;
+  for (const std::string& cell : cells) {
+    if (&cell != &cells.front()) line += ',';
+    const bool is_formula = !cell.empty() && std::string_view("=+-@\t\r").contains(cell.front());
+    const bool is_quoted = cell.find_first_of(",\"\r\n") != std::string::npos;
+    if (is_quoted) line += '"';
+    if (is_formula) line += '\'';
+    for (const char c : cell) line += c == '"' ? std::string("\"\"") : std::string(1, c);
+    if (is_quoted) line += '"';
+  }
+  return line + "\r\n";
+}
+
 std::size_t display_width(std::string_view text) {
   const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
   return static_cast<std::size_t>(std::ranges::count_if(text, begins));

@@ -41,6 +41,10 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+// A line of CSV (RFC 4180), with its line break. What a spreadsheet would take for a formula gets a ' in front: names
+// come from other people's devices.
+std::string csv_line(const std::vector<std::string>& cells);
+
 // How many columns of a terminal the text takes: its code points.
 std::size_t display_width(std::string_view text);
 

@@ -28,6 +28,12 @@ TEST(Output, WidthCountsCharacters) {
   EXPECT_EQ(display_width("█▀"), 2U);
 }
 
+TEST(Output, CsvIsQuotedAndHoldsNoFormula) {
+  EXPECT_EQ(csv_line({"a", "", "b c"}), "a,,b c\r\n");
+  EXPECT_EQ(csv_line({"a,b", "say \"hi\"", "two\nlines"}), "\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\"\r\n");
+  EXPECT_EQ(csv_line({"=1+1", "+1", "-1", "@x", "\tx", "=\"a\",b"}), "'=1+1,'+1,'-1,'@x,'\tx,\"'=\"\"a\"\",b\"\r\n");
+}
+
 TEST(Output, BarsFill) {
   EXPECT_EQ(progress_bar(0, 4, 4), "[....]   0 %");
   EXPECT_EQ(progress_bar(2, 4, 4), "[##..]  50 %");

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "cli/daemon.h"
 #include "hearth/v1/nodes.pb.h"
 
@@ -24,8 +25,10 @@ bool is_there(const std::filesystem::path& file) {
   return std::filesystem::exists(file, failure);
 }
 
-Child daemon_child(const Home& home, const std::string& which) {
-  return {.name = which, .arguments = {"hearth", "daemon", which, "--home", home.root.string()}};
+Child daemon_child(const Home& home, LogFormat format, const std::string& which) {
+  return {.name = which,
+          .arguments = {"hearth", "daemon", which, "--home", home.root.string(), "--log-format",
+                        format == LogFormat::kJson ? "json" : "text"}};
 }
 
 Error with_log(Code code, const Home& home, const std::string& what) {
@@ -87,16 +90,18 @@ Result<void> check_port_is_free(const std::string& address, std::uint16_t port) 
   return bound;
 }
 
-int run_supervisor(const Home& home, const Config& config, const Lock& lock) {
+int run_supervisor(const Home& home, const Config& config, LogFormat format, const Lock& lock) {
+  set_log_format(format);
   if (!lock.sign()) return 1;
   SupervisorOptions options = {.program = this_program(), .children = {}};
-  if (config.hub) options.children.push_back(daemon_child(home, "hub"));
-  options.children.push_back(daemon_child(home, "node"));
+  if (config.hub) options.children.push_back(daemon_child(home, format, "hub"));
+  options.children.push_back(daemon_child(home, format, "node"));
   return supervise(options);
 }
 
-Result<void> start_service(const Home& home, const Config& config, Lock lock) {
-  return start_detached(home.log(), [&home, &config, &lock] { return run_supervisor(home, config, lock); });
+Result<void> start_service(const Home& home, const Config& config, LogFormat format, Lock lock) {
+  return start_detached(home.log(),
+                        [&home, &config, format, &lock] { return run_supervisor(home, config, format, lock); });
 }
 
 Result<std::unique_ptr<Client>> await_hub(const Home& home, Duration limit) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/log_line.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/documents.h"
@@ -18,10 +19,10 @@ bool has_joined(const Home& home, const Config& config);
 Result<void> check_port_is_free(const std::string& address, std::uint16_t port);
 
 // The supervisor of what `config` says, until it ends; in a process that holds the lock.
-int run_supervisor(const Home& home, const Config& config, const Lock& lock);
+int run_supervisor(const Home& home, const Config& config, LogFormat format, const Lock& lock);
 
 // Runs it in the background. The lock passes to it.
-Result<void> start_service(const Home& home, const Config& config, Lock lock);
+Result<void> start_service(const Home& home, const Config& config, LogFormat format, Lock lock);
 
 // Waits until the hub answers this PC's command line. Errors: kDeadlineExceeded, kUnavailable (the supervisor ended);
 // with the log's last lines.

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/daemon.h"
@@ -70,11 +71,26 @@ int say_it_is_up(const Context& context, const Config& config) {
   return 0;
 }
 
-void say_it_came_up(const Context& context, const Config& config) {
-  if (!config.hub) {
-    say("this PC is up as a node of another PC's pool");
+Result<LogFormat> log_format_of(const UpOptions& options) {
+  const std::optional<LogFormat> format = parse_log_format(options.log_format);
+  if (format) return *format;
+  return fail(Code::kInvalidArgument, fmt::format("--log-format {}: text or json", plain(options.log_format)));
+}
+
+// In the foreground a remark stands among what is logged, and is logged where every line is to be an object.
+void remark(const UpOptions& options, const std::string& sentence) {
+  if (options.foreground && options.log_format == "json") {
+    log_info(sentence);
   } else {
-    say(fmt::format("pool \"{}\" is up on port {}", config.name, listening_port(context.home)));
+    say(sentence);
+  }
+}
+
+void say_it_came_up(const Context& context, const Config& config, const UpOptions& options) {
+  if (!config.hub) {
+    remark(options, "this PC is up as a node of another PC's pool");
+  } else {
+    remark(options, fmt::format("pool \"{}\" is up on port {}", config.name, listening_port(context.home)));
   }
   if (!context.json) return;
   const std::optional<Holder> holder = Lock::holder(context.home);
@@ -88,13 +104,13 @@ void say_it_came_up(const Context& context, const Config& config) {
 // Once the daemons have been started: waits for them, then invites a phone.
 Result<int> welcome(const Context& context, const Config& config, const UpOptions& options) {
   if (!config.hub) {
-    if (!await_node(context.home, kStartLimit)) say("the hub does not answer yet; the node goes on trying");
-    say_it_came_up(context, config);
+    if (!await_node(context.home, kStartLimit)) remark(options, "the hub does not answer yet; the node goes on trying");
+    say_it_came_up(context, config, options);
     return 0;
   }
   const Result<std::unique_ptr<Client>> client = await_hub(context.home, kStartLimit);
   if (!client) return std::unexpected(client.error());
-  say_it_came_up(context, config);
+  say_it_came_up(context, config, options);
   // A link lets somebody in: it is for a terminal, not for a service's journal.
   const bool is_service = options.foreground && !is_terminal(STDOUT_FILENO);
   if (options.no_invite || context.json || is_service) return 0;
@@ -115,21 +131,25 @@ Result<int> welcome(const Context& context, const Config& config, const UpOption
 
 // The supervisor is this process; what is said and asked on the terminal comes from a child of it, since a supervisor
 // must stay free of threads.
-Result<int> run_in_foreground(const Context& context, const Config& config, const UpOptions& options, Lock lock) {
+Result<int> run_in_foreground(const Context& context, const Config& config, const UpOptions& options, LogFormat format,
+                              Lock lock) {
+  set_log_format(format);
   const pid_t announcer = ::fork();
   if (announcer < 0) return fail_errno(errno, "starting a process");
-  if (announcer > 0) return run_supervisor(context.home, config, lock);
+  if (announcer > 0) return run_supervisor(context.home, config, format, lock);
   {
     const Lock released = std::move(lock);
   }
   const Result<int> done = welcome(context, config, options);
-  if (!done) say("error: " + done.error().message);
+  if (!done) remark(options, "error: " + done.error().message);
   ::_exit(done ? *done : 1);
 }
 
 }  // namespace
 
 Result<int> up(const Context& context, const UpOptions& options) {
+  const Result<LogFormat> format = log_format_of(options);
+  if (!format) return std::unexpected(format.error());
   const Result<Config> config = planned_config(context.home, options);
   if (!config) return std::unexpected(config.error());
   Result<std::optional<Lock>> lock = Lock::take(context.home);
@@ -154,8 +174,8 @@ Result<int> up(const Context& context, const UpOptions& options) {
   }
   std::error_code absent;
   std::filesystem::remove(context.home.node_status(), absent);  // an earlier node's
-  if (options.foreground) return run_in_foreground(context, *config, options, std::move(**lock));
-  if (Result<void> started = start_service(context.home, *config, std::move(**lock)); !started) {
+  if (options.foreground) return run_in_foreground(context, *config, options, *format, std::move(**lock));
+  if (Result<void> started = start_service(context.home, *config, *format, std::move(**lock)); !started) {
     return std::unexpected(started.error());
   }
   lock->reset();
@@ -170,7 +190,10 @@ Result<int> down(const Context& context) {
   return 0;
 }
 
-Result<int> run_daemon(const Context& context, const std::string& which) {
+Result<int> run_daemon(const Context& context, const std::string& which, const UpOptions& options) {
+  const Result<LogFormat> format = log_format_of(options);
+  if (!format) return std::unexpected(format.error());
+  set_log_format(*format);
   const Result<Config> config = load_config(context.home);
   if (!config) return std::unexpected(config.error());
   if (which == "node") {

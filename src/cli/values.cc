@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ctime>
 #include <optional>
 
 #include <fmt/format.h>
@@ -174,6 +175,28 @@ std::string state_name(v1::JobState state) {
   std::ranges::transform(name, name.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return name;
+}
+
+Result<WallTime> parse_day(std::string_view option, std::string_view text) {
+  std::tm parts = {};
+  const std::string typed(text);
+  const char* end = ::strptime(typed.c_str(), "%Y-%m-%d", &parts);
+  if (typed.size() == 10 && end == typed.c_str() + typed.size()) {
+    const std::tm given = parts;
+    const std::time_t seconds = ::timegm(&parts);
+    // A day that its month does not have becomes one of the next.
+    if (seconds >= 0 && given.tm_mday == parts.tm_mday) return WallTime{std::int64_t{seconds} * 1000};
+  }
+  return fail(Code::kInvalidArgument,
+              fmt::format("{} {}: a day is needed, for example 2026-01-31", option, plain(text)));
+}
+
+std::string format_moment(WallTime moment) {
+  const std::time_t seconds = moment.unix_millis / 1000;
+  std::tm parts = {};
+  if (::gmtime_r(&seconds, &parts) == nullptr) return "?";
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
+                     parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
 std::string format_count(std::uint64_t count) {

@@ -59,6 +59,12 @@ std::string format_age(WallTime moment, WallTime now);
 // "running", "succeeded"
 std::string state_name(v1::JobState state);
 
+// "2026-01-31": its first moment in UTC.
+Result<WallTime> parse_day(std::string_view option, std::string_view text);
+
+// "2026-01-31 12:00:07", in UTC.
+std::string format_moment(WallTime moment);
+
 // "1,234,567"
 std::string format_count(std::uint64_t count);
 

@@ -65,6 +65,17 @@ TEST(Values, SpansAndMomentsRead) {
   EXPECT_EQ(format_count(999), "999");
 }
 
+TEST(Values, DaysAreDaysOfTheCalendar) {
+  EXPECT_EQ(parse_day("--since", "1970-01-02")->unix_millis, 86'400'000);
+  EXPECT_EQ(format_moment(*parse_day("--since", "2024-02-29")), "2024-02-29 00:00:00");
+  EXPECT_EQ(format_moment({1'769'860'807'999}), "2026-01-31 12:00:07");
+  for (const char* wrong : {"", "today", "2026-02-29", "2026-13-01", "2026-1-31", "2026-01-31x", "1969-12-31"}) {
+    const auto day = parse_day("--since", wrong);
+    ASSERT_FALSE(day) << wrong;
+    EXPECT_EQ(day.error().message, "--since " + std::string(wrong) + ": a day is needed, for example 2026-01-31");
+  }
+}
+
 TEST(Values, PlainTextMovesNoCursor) {
   EXPECT_EQ(plain("Küche"), "Küche");
   EXPECT_EQ(plain("a\x1b[2Jb\n"), "a?[2Jb?");

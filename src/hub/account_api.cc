@@ -84,7 +84,8 @@ Result<void> check_set(const v1::SetAccountRequest& request, const Accounts& kno
   return {};
 }
 
-net::Async<Result<v1::SetAccountReply>> set(Parts& parts, const v1::SetAccountRequest& request) {
+net::Async<Result<v1::SetAccountReply>> set(Parts& parts, const v1::SetAccountRequest& request,
+                                            const net::Caller& caller) {
   if (Result<void> checked = check_set(request, parts.accounts); !checked) co_return std::unexpected(checked.error());
   const store::AccountRow* known = parts.accounts.find(request.name());
   store::AccountRow row = known != nullptr ? *known : parts.accounts.make(request.name());
@@ -92,6 +93,9 @@ net::Async<Result<v1::SetAccountReply>> set(Parts& parts, const v1::SetAccountRe
   if (request.weight() > 0) row.weight = request.weight();
   if (request.has_most()) row.most = from_proto(request.most());
   parts.accounts.put(row);
+  parts.audit.note(caller, "account.set", row.name,
+                   fmt::format("weight={} cores={} memory={} gpus={}", row.weight, row.most.cores,
+                               row.most.memory_bytes, row.most.gpus));
   if (Result<void> saved = co_await parts.engine.save_account(row, {}); !saved)
     co_return std::unexpected(saved.error());
   v1::SetAccountReply reply;
@@ -110,7 +114,7 @@ std::unexpected<Error> no_account(const Parts& parts, const std::string& name) {
                           names.empty() ? "there is none yet: hearth account set NAME" : "there are: " + names));
 }
 
-net::Async<Result<v1::RemoveAccountReply>> remove(Parts& parts, const std::string& name) {
+net::Async<Result<v1::RemoveAccountReply>> remove(Parts& parts, const std::string& name, const net::Caller& caller) {
   const store::AccountRow* known = parts.accounts.find(name);
   if (known == nullptr) co_return no_account(parts, name);
   store::AccountRow row = *known;
@@ -122,13 +126,15 @@ net::Async<Result<v1::RemoveAccountReply>> remove(Parts& parts, const std::strin
   }
   for (const store::DeviceRow& device : devices) parts.devices.put(device);
   parts.accounts.put(row);
+  parts.audit.note(caller, "account.remove", row.name);
   if (Result<void> saved = co_await parts.engine.save_account(row, devices); !saved)
     co_return std::unexpected(saved.error());
   for (const store::DeviceRow& device : devices) parts.watchers.device_changed(device.id);
   co_return v1::RemoveAccountReply();
 }
 
-net::Async<Result<v1::AssignDeviceReply>> assign(Parts& parts, const v1::AssignDeviceRequest& request) {
+net::Async<Result<v1::AssignDeviceReply>> assign(Parts& parts, const v1::AssignDeviceRequest& request,
+                                                 const net::Caller& caller) {
   const store::DeviceRow* device = parts.devices.find_active({request.device_id()});
   if (device == nullptr) co_return fail(Code::kNotFound, "there is no such device");
   store::DeviceRow row = *device;
@@ -139,6 +145,7 @@ net::Async<Result<v1::AssignDeviceReply>> assign(Parts& parts, const v1::AssignD
     row.account = account->id;
   }
   parts.devices.put(row);
+  parts.audit.note(caller, "account.assign", row.name, "account=" + request.account());
   if (Result<void> saved = co_await parts.engine.assign_device(row); !saved) co_return std::unexpected(saved.error());
   parts.watchers.device_changed(row.id);
   co_return v1::AssignDeviceReply();
@@ -154,13 +161,14 @@ void add_account_methods(net::Dispatcher& dispatcher, Parts& parts) {
       });
   dispatcher.unary<v1::SetAccountRequest, v1::SetAccountReply>(
       "hearth.v1.AccountService.Set",
-      [&parts](const v1::SetAccountRequest& request, net::Caller&) { return set(parts, request); });
+      [&parts](const v1::SetAccountRequest& request, net::Caller& caller) { return set(parts, request, caller); });
   dispatcher.unary<v1::RemoveAccountRequest, v1::RemoveAccountReply>(
-      "hearth.v1.AccountService.Remove",
-      [&parts](const v1::RemoveAccountRequest& request, net::Caller&) { return remove(parts, request.name()); });
+      "hearth.v1.AccountService.Remove", [&parts](const v1::RemoveAccountRequest& request, net::Caller& caller) {
+        return remove(parts, request.name(), caller);
+      });
   dispatcher.unary<v1::AssignDeviceRequest, v1::AssignDeviceReply>(
       "hearth.v1.AccountService.Assign",
-      [&parts](const v1::AssignDeviceRequest& request, net::Caller&) { return assign(parts, request); });
+      [&parts](const v1::AssignDeviceRequest& request, net::Caller& caller) { return assign(parts, request, caller); });
 }
 
 }  // namespace hearth::hub

@@ -197,6 +197,16 @@ net::Async<Result<bool>> BlobAccess::may_report(NodeId node, const v1::Outcome& 
   co_return true;
 }
 
+net::Async<std::vector<std::uint64_t>> BlobAccess::result_bytes(const v1::NodeFrame& frame) const {
+  std::vector<std::uint64_t> found;
+  for (const v1::Finished& finished : frame.finished()) {
+    const v1::Outcome& outcome = finished.outcome();
+    const std::uint64_t outputs = outcome.has_outputs() ? co_await of_jobs_.bytes_of(outcome.outputs()) : 0;
+    found.push_back(outcome.log().size() + outputs);
+  }
+  co_return found;
+}
+
 net::Async<void> BlobAccess::check_results(NodeId node, v1::NodeFrame& frame) {
   if (devices_.visible_to(node).is_whole()) co_return;
   for (v1::Finished& finished : *frame.mutable_finished()) {

@@ -46,6 +46,10 @@ class BlobAccess : public Observer {
   // The device was taken out.
   void forget(DeviceId device) { held_.erase(device); }
 
+  // How much each attempt that the frame says has finished handed over: its log and its outputs, as far as they are
+  // here.
+  net::Async<std::vector<std::uint64_t>> result_bytes(const v1::NodeFrame& frame) const;
+
   // What a node that is not of ring home reports as results, it must be able to fetch itself: else it could hand on
   // whatever it has learnt the name of. An outcome with other results becomes the loss of its attempt, which runs
   // again; so does an honest one whose results were sent before the hub's restart.

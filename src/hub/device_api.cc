@@ -51,6 +51,14 @@ std::vector<std::string> link_hosts(const Options& options) {
   return hosts;
 }
 
+std::string in_words(const Standing& standing) {
+  return fmt::format("role={} ring={}",
+                     standing.role == v1::ROLE_OWNER    ? "owner"
+                     : standing.role == v1::ROLE_MEMBER ? "member"
+                                                        : "node",
+                     name_of(standing.ring));
+}
+
 v1::InviteReply invite(Parts& parts, Standing standing) {
   const Time now = parts.loop.now();
   const Invitation& made = parts.invitations.invite(standing, net::random_bytes(16), net::random_bytes(8), now);
@@ -67,15 +75,17 @@ v1::InviteReply invite(Parts& parts, Standing standing) {
   return reply;
 }
 
-net::Async<Result<v1::AllowReply>> allow(Parts& parts, const v1::AllowRequest& request) {
+net::Async<Result<v1::AllowReply>> allow(Parts& parts, const v1::AllowRequest& request, const net::Caller& caller) {
   WaitingDevice* waiting = parts.invitations.find_waiting(request.pairing_id(), parts.loop.now());
   if (waiting == nullptr || waiting->state != v1::PairStatusReply::STATE_WAITING) {
     co_return fail(Code::kNotFound, "there is no such device waiting; a pairing is over after two minutes");
   }
   if (!request.allow()) {
     waiting->state = v1::PairStatusReply::STATE_DENIED;
+    parts.audit.note(caller, "device.refuse", waiting->name);
     parts.pairing_answered.notify();
     parts.watchers.pending_changed();
+    if (Result<void> kept = co_await parts.engine.committed(); !kept) co_return std::unexpected(kept.error());
     co_return v1::AllowReply();
   }
   const store::DeviceRow* known = parts.devices.find_by_key(waiting->key);
@@ -85,6 +95,8 @@ net::Async<Result<v1::AllowReply>> allow(Parts& parts, const v1::AllowRequest& r
   row.role = static_cast<std::uint8_t>(waiting->standing.role);
   row.ring = waiting->standing.ring;
   parts.devices.put(row);
+  parts.audit.note(caller, "device.allow", row.name,
+                   fmt::format("{} from={}", in_words(waiting->standing), waiting->address));
   Result<void> saved = co_await parts.engine.save_device(row);
   if (!saved) co_return std::unexpected(saved.error());
   if (WaitingDevice* still = parts.invitations.find_waiting(request.pairing_id(), parts.loop.now())) {
@@ -94,11 +106,12 @@ net::Async<Result<v1::AllowReply>> allow(Parts& parts, const v1::AllowRequest& r
   parts.pairing_answered.notify();
   parts.watchers.pending_changed();
   parts.watchers.device_changed(row.id);
-  log_info(fmt::format("device paired name=\"{}\" role={} ring={}", row.name, row.role, name_of(row.ring)));
+  log_info("device paired", {{"name", row.name}, {"role", row.role}, {"ring", name_of(row.ring)}});
   co_return v1::AllowReply();
 }
 
-net::Async<Result<v1::NewTokenReply>> new_token(Parts& parts, const v1::NewTokenRequest& request) {
+net::Async<Result<v1::NewTokenReply>> new_token(Parts& parts, const v1::NewTokenRequest& request,
+                                                const net::Caller& caller) {
   if (Result<void> named = check_device_name(request.name()); !named) co_return std::unexpected(named.error());
   const Result<Ring> ring = ring_of_newcomer(request.ring());
   if (!ring) co_return std::unexpected(ring.error());
@@ -116,9 +129,10 @@ net::Async<Result<v1::NewTokenReply>> new_token(Parts& parts, const v1::NewToken
   row.ring = *ring;
   row.expires = {now.unix_millis + days * 24 * 60 * 60 * 1000};
   parts.devices.put(row);
+  parts.audit.note(caller, "token.new", row.name, fmt::format("ring={} days={}", name_of(row.ring), days));
   if (Result<void> saved = co_await parts.engine.save_device(row); !saved) co_return std::unexpected(saved.error());
   parts.watchers.device_changed(row.id);
-  log_info(fmt::format("token made name=\"{}\" ring={} days={}", row.name, name_of(row.ring), days));
+  log_info("token made", {{"name", row.name}, {"ring", name_of(row.ring)}, {"days", days}});
   v1::NewTokenReply reply;
   token.device = row.id;
   for (const std::string& host : link_hosts(parts.options)) {
@@ -129,7 +143,7 @@ net::Async<Result<v1::NewTokenReply>> new_token(Parts& parts, const v1::NewToken
   co_return reply;
 }
 
-net::Async<Result<void>> remove_device(Parts& parts, DeviceId id) {
+net::Async<Result<void>> remove_device(Parts& parts, DeviceId id, const net::Caller& caller) {
   const store::DeviceRow* device = parts.devices.find_active(id);
   if (device == nullptr) co_return fail(Code::kNotFound, "there is no such device");
   if (device->role == v1::ROLE_OWNER && parts.devices.owners() == 1) {
@@ -144,13 +158,15 @@ net::Async<Result<void>> remove_device(Parts& parts, DeviceId id) {
   parts.sessions.revoke(id);
   parts.access.forget(id);
   parts.engine.node_removed(id);
+  parts.audit.note(caller, caller.device == id ? "device.leave" : "device.revoke", row.name);
   Result<void> saved = co_await parts.engine.save_device(row);
   parts.watchers.device_changed(id);
-  log_info(fmt::format("device removed name=\"{}\"", row.name));
+  log_info("device removed", {{"name", row.name}});
   co_return saved;
 }
 
-net::Async<Result<v1::SetRingReply>> set_ring(Parts& parts, const v1::SetRingRequest& request) {
+net::Async<Result<v1::SetRingReply>> set_ring(Parts& parts, const v1::SetRingRequest& request,
+                                              const net::Caller& caller) {
   const std::optional<Ring> ring = from_proto(request.ring());
   if (!ring) co_return fail(Code::kInvalidArgument, "ring: home, friend, member or stranger");
   const store::DeviceRow* device = parts.devices.find_active({request.device_id()});
@@ -160,13 +176,15 @@ net::Async<Result<v1::SetRingReply>> set_ring(Parts& parts, const v1::SetRingReq
   }
   store::DeviceRow row = *device;
   const bool changes = row.ring != *ring;
-  row.ring = *ring;
+  const Ring before = std::exchange(row.ring, *ring);
   parts.devices.put(row);
+  parts.audit.note(caller, "device.ring", row.name,
+                   fmt::format("ring={} before={}", name_of(row.ring), name_of(before)));
   // It is shown more or less from now on: its open pages begin anew.
   if (changes) parts.sessions.cut(row.id);
   if (Result<void> saved = co_await parts.engine.save_device(row); !saved) co_return std::unexpected(saved.error());
   parts.watchers.device_changed(row.id);
-  log_info(fmt::format("device trusted name=\"{}\" ring={}", row.name, name_of(row.ring)));
+  log_info("device trusted", {{"name", row.name}, {"ring", name_of(row.ring)}});
   co_return v1::SetRingReply();
 }
 
@@ -188,7 +206,7 @@ v1::ListDevicesReply list(Parts& parts, const net::Caller& caller) {
 void add_device_methods(net::Dispatcher& dispatcher, Parts& parts) {
   dispatcher.unary<v1::InviteRequest, v1::InviteReply>(
       "hearth.v1.DeviceService.Invite",
-      [&parts](const v1::InviteRequest& request, net::Caller&) -> net::Async<Result<v1::InviteReply>> {
+      [&parts](const v1::InviteRequest& request, net::Caller& caller) -> net::Async<Result<v1::InviteReply>> {
         if (request.role() != v1::ROLE_MEMBER && request.role() != v1::ROLE_OWNER) {
           co_return fail(Code::kInvalidArgument, "role: ROLE_MEMBER or ROLE_OWNER");
         }
@@ -197,14 +215,17 @@ void add_device_methods(net::Dispatcher& dispatcher, Parts& parts) {
         if (request.role() == v1::ROLE_OWNER && *ring != Ring::kHome) {
           co_return fail(Code::kInvalidArgument, kOwnersAreHome);
         }
-        co_return invite(parts, {request.role(), *ring});
+        const Standing standing{request.role(), *ring};
+        parts.audit.note(caller, "device.invite", "", in_words(standing));
+        if (Result<void> kept = co_await parts.engine.committed(); !kept) co_return std::unexpected(kept.error());
+        co_return invite(parts, standing);
       });
   dispatcher.unary<v1::AllowRequest, v1::AllowReply>(
       "hearth.v1.DeviceService.Allow",
-      [&parts](const v1::AllowRequest& request, net::Caller&) { return allow(parts, request); });
+      [&parts](const v1::AllowRequest& request, net::Caller& caller) { return allow(parts, request, caller); });
   dispatcher.unary<v1::NewTokenRequest, v1::NewTokenReply>(
       "hearth.v1.DeviceService.NewToken",
-      [&parts](const v1::NewTokenRequest& request, net::Caller&) { return new_token(parts, request); });
+      [&parts](const v1::NewTokenRequest& request, net::Caller& caller) { return new_token(parts, request, caller); });
   dispatcher.unary<v1::ListDevicesRequest, v1::ListDevicesReply>(
       "hearth.v1.DeviceService.List",
       [&parts](const v1::ListDevicesRequest&, net::Caller& caller) -> net::Async<Result<v1::ListDevicesReply>> {
@@ -212,18 +233,18 @@ void add_device_methods(net::Dispatcher& dispatcher, Parts& parts) {
       });
   dispatcher.unary<v1::SetRingRequest, v1::SetRingReply>(
       "hearth.v1.DeviceService.SetRing",
-      [&parts](const v1::SetRingRequest& request, net::Caller&) { return set_ring(parts, request); });
+      [&parts](const v1::SetRingRequest& request, net::Caller& caller) { return set_ring(parts, request, caller); });
   dispatcher.unary<v1::RevokeRequest, v1::RevokeReply>(
       "hearth.v1.DeviceService.Revoke",
-      [&parts](const v1::RevokeRequest& request, net::Caller&) -> net::Async<Result<v1::RevokeReply>> {
-        Result<void> done = co_await remove_device(parts, {request.device_id()});
+      [&parts](const v1::RevokeRequest& request, net::Caller& caller) -> net::Async<Result<v1::RevokeReply>> {
+        Result<void> done = co_await remove_device(parts, {request.device_id()}, caller);
         if (!done) co_return std::unexpected(done.error());
         co_return v1::RevokeReply();
       });
   dispatcher.unary<v1::LeaveRequest, v1::LeaveReply>(
       "hearth.v1.DeviceService.Leave",
       [&parts](const v1::LeaveRequest&, net::Caller& caller) -> net::Async<Result<v1::LeaveReply>> {
-        Result<void> done = co_await remove_device(parts, caller.device);
+        Result<void> done = co_await remove_device(parts, caller.device, caller);
         if (!done) co_return std::unexpected(done.error());
         co_return v1::LeaveReply();
       });

@@ -2,8 +2,6 @@
 
 #include <chrono>
 
-#include <fmt/format.h>
-
 #include "base/check.h"
 #include "base/log.h"
 #include "hub/convert.h"
@@ -94,21 +92,6 @@ Result<void> Engine::restore() {
   loop_.spawn(commit_for_ever());
   loop_.spawn(tick_for_ever());
   drain();
-  return {};
-}
-
-// A job counts for the account that its device is in now.
-Result<void> Engine::restore_accounts(std::vector<store::LiveJob>& jobs) {
-  Result<std::vector<store::AccountRow>> accounts = store_.load_accounts();
-  if (!accounts) return std::unexpected(accounts.error());
-  for (const store::AccountRow& row : *accounts) {
-    pool_.set_account({.id = row.id, .weight = row.weight, .most = row.most});
-  }
-  Result<std::vector<store::DeviceRow>> devices = store_.load_devices();
-  if (!devices) return std::unexpected(devices.error());
-  std::map<DeviceId, AccountId> account_of;
-  for (const store::DeviceRow& row : *devices) account_of[row.id] = row.account;
-  for (store::LiveJob& job : jobs) job.row.request.account = account_of[job.row.request.owner];
   return {};
 }
 
@@ -275,11 +258,12 @@ net::Async<Result<void>> Engine::cancel(JobId job) {
   co_return co_await committed();
 }
 
-net::Async<Result<void>> Engine::remove(JobId job) {
+net::Async<Result<void>> Engine::remove(JobId job, std::function<void()> taken) {
   if (disk_trouble_) co_return fail(*disk_trouble_, "no job is removed while the hub cannot write");
   Result<std::vector<JobId>> added = co_await make_known({job});
   if (!added) co_return std::unexpected(added.error());
-  if (Result<void> taken = pool_.on_remove(job, now()); !taken) co_return taken;
+  if (Result<void> done = pool_.on_remove(job, now()); !done) co_return done;
+  if (taken) taken();
   drain();
   Result<void> done = co_await committed();
   if (!done) co_return fail(done, "the job is removed as soon as the hub can write");
@@ -331,11 +315,12 @@ void Engine::started(NodeId node, AttemptId attempt) {
   drain();
 }
 
-void Engine::finished(NodeId node, AttemptId attempt, v1::Outcome outcome) {
+void Engine::finished(NodeId node, AttemptId attempt, v1::Outcome outcome, std::uint64_t result_bytes) {
   note_workspace(node, attempt, outcome);
   pool_.on_finished(node, attempt, static_cast<Failure>(outcome.reason()), now());
   if (pool_.is_held(attempt)) held_outcomes_[attempt] = outcome;
   pending_.changed_nodes.push_back(node);
+  reported_result_bytes_ = result_bytes;
   drain(Report{attempt, outcome});
 }
 
@@ -349,32 +334,14 @@ net::Async<Result<void>> Engine::save_device(const store::DeviceRow& row) {
   co_return co_await committed();
 }
 
-net::Async<Result<void>> Engine::save_account(const store::AccountRow& row,
-                                              const std::vector<store::DeviceRow>& devices) {
-  pending_.batch.accounts.push_back(row);
-  if (row.removed) {
-    pool_.forget_account(row.id);
-  } else {
-    pool_.set_account({.id = row.id, .weight = row.weight, .most = row.most});
-  }
-  for (const store::DeviceRow& device : devices) {
-    pending_.batch.devices.push_back(device);
-    pool_.move_jobs(device.id, device.account, now());
-  }
-  drain();
-  co_return co_await committed();
-}
-
-net::Async<Result<void>> Engine::assign_device(const store::DeviceRow& row) {
-  pending_.batch.devices.push_back(row);
-  pool_.move_jobs(row.id, row.account, now());
-  drain();
-  co_return co_await committed();
-}
-
 net::Async<Result<void>> Engine::save_environment(const store::EnvironmentRow& row) {
   pending_.batch.environments.push_back(row);
   co_return co_await committed();
+}
+
+void Engine::keep(store::AuditRow line) {
+  pending_.batch.audit.push_back(std::move(line));
+  wake_.notify();
 }
 
 net::Async<Result<void>> Engine::remove_environment(std::string name) {
@@ -466,6 +433,7 @@ net::Async<void> Engine::commit_for_ever() {
 }
 
 net::Async<bool> Engine::commit(Pending& pending) {
+  const Time began = now();
   for (bool first = true;; first = false) {
     Result<void> done = co_await ask([&](store::Store& store) { return store.commit(pending.batch); });
     if (done) break;
@@ -475,8 +443,7 @@ net::Async<bool> Engine::commit(Pending& pending) {
     }
     disk_trouble_ = done.error();
     if (first) {
-      log_error(fmt::format("could not write the pool's database, trying again every second error=\"{}\"",
-                            done.error().message));
+      log_error("could not write the pool's database, trying again every second", {{"error", done.error().message}});
       give_up_submissions(pending);
       pending.ticket->result = done;
       pending.ticket->done.notify();
@@ -486,6 +453,7 @@ net::Async<bool> Engine::commit(Pending& pending) {
   }
   if (disk_trouble_) log_info("the pool's database can be written again");
   disk_trouble_.reset();
+  if (on_commit_) on_commit_(pending.batch.rows(), now() - began);
   co_return true;
 }
 
@@ -502,8 +470,7 @@ void Engine::give_up_submissions(Pending& pending) {
 }
 
 void Engine::fail_for_good(const Pending& pending, const Error& error) {
-  log_error(
-      fmt::format("the pool's database has failed: nothing is written or said any more error=\"{}\"", error.message));
+  log_error("the pool's database has failed: nothing is written or said any more", {{"error", error.message}});
   failed_ = true;
   for (const std::shared_ptr<Ticket>& ticket : {pending.ticket, pending_.ticket}) {
     if (!ticket->result) ticket->result = fail(Code::kUnavailable, kFailed);

@@ -90,6 +90,9 @@ class Engine {
   // Called once, on the loop, after a failure for good. Set before the loop runs.
   void on_failure(std::function<void(const Error&)> handler) { on_failure_ = std::move(handler); }
 
+  // Called after each commit that succeeded: how many rows it wrote, and how long it took. Set before the loop runs.
+  void on_commit(std::function<void(std::size_t rows, Duration took)> handler) { on_commit_ = std::move(handler); }
+
   // Commits what is pending and stops.
   net::Async<void> stop();
 
@@ -98,7 +101,9 @@ class Engine {
   // pool::Pool::on_submit; kAborted (an equal request was refused at the same moment: ask again).
   net::Async<Result<JobId>> submit(Submission submission);
   net::Async<Result<void>> cancel(JobId job);
-  net::Async<Result<void>> remove(JobId job);  // errors: those of pool::Pool::on_remove
+  // Errors: those of pool::Pool::on_remove. `taken` is called once the pool has taken it, before the commit that it is
+  // part of.
+  net::Async<Result<void>> remove(JobId job, std::function<void()> taken = {});
 
   // --- nodes
   void node_joined(NodeId node, NodeLink& link, const pool::NodeHello& hello);
@@ -109,12 +114,14 @@ class Engine {
   void offer(NodeId node, const Terms& offered, bool closed);
   void attributes(NodeId node, const pool::Attributes& attributes);
   void started(NodeId node, AttemptId attempt);
-  void finished(NodeId node, AttemptId attempt, v1::Outcome outcome);
+  // `result_bytes`: of its outputs and its log.
+  void finished(NodeId node, AttemptId attempt, v1::Outcome outcome, std::uint64_t result_bytes = 0);
 
   void workspace_wiped(NodeId node, const WorkspaceId& id, v1::WipeRecord record);
 
   // --- workspaces. Waits some seconds for a node that is connected. Errors: those of pool::Pool::on_remove_workspace.
-  net::Async<Result<RemovedWorkspace>> remove_workspace(WorkspaceId id);
+  // `taken`: as remove()'s.
+  net::Async<Result<RemovedWorkspace>> remove_workspace(WorkspaceId id, std::function<void()> taken = {});
   const std::map<WorkspaceId, store::WorkspaceRow>& workspaces() const { return workspaces_; }
 
   // --- rows that the engine only commits, along with its own
@@ -126,6 +133,11 @@ class Engine {
   // --- accounts: what is said of them holds at once, and is saved with the devices that it changes
   net::Async<Result<void>> save_account(const store::AccountRow& row, const std::vector<store::DeviceRow>& devices);
   net::Async<Result<void>> assign_device(const store::DeviceRow& row);
+
+  void keep(store::AuditRow line);  // part of the next commit
+
+  // Until what was given to the engine is on disk.
+  net::Async<Result<void>> committed();
 
   // --- questions
   const LiveJob* live_job(JobId id) const;
@@ -187,7 +199,7 @@ class Engine {
   void apply(const pool::RemoveRecord& record);
   void apply(const pool::WorkspaceRecord& record);
   void note_failure(JobId id, const v1::Outcome& failure);
-  net::Async<Result<void>> committed();
+  void note_usage(const store::TaskRow& row, const v1::Outcome* reported, std::optional<pool::TaskState> end);
   net::Async<void> commit_for_ever();
   net::Async<bool> commit(Pending& pending);  // false: never
   void give_up_submissions(Pending& pending);
@@ -212,12 +224,14 @@ class Engine {
   std::map<WorkspaceId, std::shared_ptr<Removal>> removals_;
   std::uint64_t last_job_id_ = 0;
   Pending pending_;
+  std::uint64_t reported_result_bytes_ = 0;  // of the outcome that is being taken
   net::Event wake_;
   bool stopping_ = false;
   int running_ = 0;  // coroutines of ours
   net::Event stopped_;
   std::optional<Error> disk_trouble_;
   std::function<void(const Error&)> on_failure_;
+  std::function<void(std::size_t, Duration)> on_commit_;
   bool failed_ = false;
 };
 

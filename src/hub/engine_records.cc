@@ -1,6 +1,7 @@
 // What the pool's records become in the store's next batch.
 #include "base/check.h"
 #include "hub/engine.h"
+#include "hub/usage.h"
 
 namespace hearth::hub {
 
@@ -43,6 +44,7 @@ void Engine::apply(const pool::RequeueRecord& record, const std::optional<Report
   store::TaskRow& row = rows_[record.attempt.task];
   const v1::Outcome ended = take_outcome(record.attempt, record.why, report);
   row.task = record.attempt.task;
+  note_usage(row, reported ? outcome : nullptr, std::nullopt);
   row.state = pool::TaskState::kPending;
   row.epoch = record.attempt.epoch;
   row.attempts = record.attempts;
@@ -60,6 +62,7 @@ void Engine::apply(const pool::EndRecord& record, const std::optional<Report>& r
   rows_.erase(task);
   const v1::Outcome ended = take_outcome(record.attempt, record.why, report);
   row.task = task;
+  note_usage(row, reported ? outcome : nullptr, record.state);
   row.state = record.state;
   row.epoch = record.attempt.epoch;
   row.ended = wall_now();
@@ -68,6 +71,22 @@ void Engine::apply(const pool::EndRecord& record, const std::optional<Report>& r
   pending_.batch.tasks.push_back(std::move(row));
   pending_.changed_jobs.push_back(task.job);
   pending_.ended.push_back({record.attempt, ended});
+}
+
+// `row`: as it was while the attempt was leased; a task that waits for another attempt uses nothing. `end`: the task's,
+// if it has ended with the attempt. Whose use it is follows from the job's owner, here and nowhere else.
+void Engine::note_usage(const store::TaskRow& row, const v1::Outcome* reported, std::optional<pool::TaskState> end) {
+  if (row.state != pool::TaskState::kLeased) return;
+  const LiveJob& job = live_.at(row.task.job);
+  const EndedAttempt attempt{.owner = job.row.request.owner,
+                             .resources = job.row.request.per_task,
+                             .time_limit_seconds = job.spec.time_limit_seconds(),
+                             .started = row.started,
+                             .reported = reported,
+                             .result_bytes = reported_result_bytes_,
+                             .has_ended = end.has_value(),
+                             .succeeded = end == pool::TaskState::kSucceeded};
+  add_usage(pending_.batch.usage, usage_of(attempt, wall_now()));
 }
 
 void Engine::note_failure(JobId id, const v1::Outcome& failure) {

@@ -1,6 +1,7 @@
 // The engine over a store that fails on demand.
 #include "hub/engine.h"
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <memory>
@@ -8,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include "account/audit_chain.h"
+#include "hub/audit_log.h"
 #include "hub/views.h"
 
 namespace hearth::hub {
@@ -25,10 +28,16 @@ class FaultyStore : public store::Store {
   explicit FaultyStore(std::unique_ptr<store::Store> real) : real_(std::move(real)) {}
 
   std::atomic<Code> failure = Code{};  // of every commit; none: they are real
+  std::atomic<int> usage_apart = 0;    // batches with a task's success or with usage, but not with both
+  std::atomic<int> audit_apart = 0;    // with a device or with a line of the audit log, but not with both
 
   Result<void> commit(const store::Batch& batch) override {
     const Code code = failure;
     if (code != Code{}) return fail(code, "the test's disk");
+    const bool ends = std::ranges::any_of(
+        batch.tasks, [](const store::TaskRow& row) { return row.state == pool::TaskState::kSucceeded; });
+    if (ends != !batch.usage.empty()) ++usage_apart;
+    if (batch.devices.empty() != batch.audit.empty()) ++audit_apart;
     return real_->commit(batch);
   }
   Result<bool> purge(std::uint32_t limit) override { return real_->purge(limit); }
@@ -37,6 +46,14 @@ class FaultyStore : public store::Store {
   Result<std::vector<store::AccountRow>> load_accounts() override { return real_->load_accounts(); }
   Result<std::vector<store::WorkspaceRow>> load_workspaces() override { return real_->load_workspaces(); }
   Result<std::vector<store::ScheduleRow>> load_schedules() override { return real_->load_schedules(); }
+  Result<std::vector<store::UsageRow>> load_usage(std::optional<DeviceId> owner, std::int64_t first, std::int64_t last,
+                                                  std::uint32_t limit) override {
+    return real_->load_usage(owner, first, last, limit);
+  }
+  Result<store::AuditRow> last_audit() override { return real_->last_audit(); }
+  Result<std::vector<store::AuditRow>> load_audit(std::uint64_t after, WallTime since, std::uint32_t limit) override {
+    return real_->load_audit(after, since, limit);
+  }
   Result<std::vector<store::LiveJob>> load_live_jobs() override { return real_->load_live_jobs(); }
   Result<JobId> last_job_id() override { return real_->last_job_id(); }
   Result<std::optional<store::JobRow>> load_job(JobId id) override { return real_->load_job(id); }
@@ -180,6 +197,39 @@ TEST_F(EngineTest, ARepetitionThatWaitsForARefusedSubmissionIsNotAnsweredWithIt)
 }
 
 // Its tasks' outcomes are read from the store, so whoever hears of the end finds them there.
+TEST_F(EngineTest, WhatAnAttemptUsedIsInTheCommitOfItsEnd) {
+  Link link;
+  engine_->node_joined(kNode, link, kRoomyNode);
+  ASSERT_TRUE(submit("request"));
+  finish(link);
+  const auto usage =
+      loop_.run_until_done(engine_->ask([](store::Store& store) { return store.load_usage(kAnn, 0, 1'000'000, 10); }));
+  ASSERT_EQ(usage->size(), 1U);
+  EXPECT_EQ(usage->front().tasks, 1);
+  EXPECT_EQ(store_->usage_apart, 0);
+}
+
+TEST_F(EngineTest, ALineOfTheAuditLogIsInTheCommitOfWhatItTells) {
+  AuditLog audit(*engine_, {});
+  // As a handler does: on the loop, without waiting in between.
+  const auto ring = [&](std::uint64_t id) -> Async<Result<void>> {
+    audit.note({}, "device.ring", "phone", "ring=friend");
+    co_return co_await engine_->save_device({.id = {id}, .name = std::to_string(id), .key = std::to_string(id)});
+  };
+  for (const std::uint64_t id : {5U, 6U}) ASSERT_TRUE(loop_.run_until_done(ring(id)));
+  EXPECT_EQ(store_->audit_apart, 0);
+  const auto lines =
+      loop_.run_until_done(engine_->ask([](store::Store& store) { return store.load_audit(0, {}, 10); }));
+  account::AuditVerifier verifier;
+  for (const store::AuditRow& row : *lines) {
+    v1::AuditLine line;
+    line.set_statement(row.statement);
+    line.set_hash(row.hash);
+    ASSERT_TRUE(verifier.next(line));
+  }
+  EXPECT_EQ(verifier.number(), 2U);
+}
+
 TEST_F(EngineTest, AnEndIsToldOnceItIsOnDisk) {
   Link link;
   engine_->node_joined(kNode, link, kRoomyNode);

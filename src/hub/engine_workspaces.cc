@@ -61,9 +61,10 @@ void Engine::note_workspace(NodeId node, AttemptId attempt, const v1::Outcome& o
   pending_.batch.workspaces.push_back(row->second);
 }
 
-net::Async<Result<RemovedWorkspace>> Engine::remove_workspace(WorkspaceId id) {
+net::Async<Result<RemovedWorkspace>> Engine::remove_workspace(WorkspaceId id, std::function<void()> taken) {
   if (disk_trouble_) co_return fail(*disk_trouble_, "no workspace is removed while the hub cannot write");
-  if (Result<void> taken = pool_.on_remove_workspace(id, now()); !taken) co_return std::unexpected(taken.error());
+  if (Result<void> done = pool_.on_remove_workspace(id, now()); !done) co_return std::unexpected(done.error());
+  if (taken) taken();
   std::shared_ptr<Removal>& shared = removals_[id];
   if (!shared) shared = std::make_shared<Removal>();
   const std::shared_ptr<Removal> removal = shared;

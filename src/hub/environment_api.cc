@@ -45,7 +45,8 @@ Result<std::uint64_t> look_at_image(blob::BlobStore& blobs, const std::string& d
   return image->size();
 }
 
-net::Async<Result<v1::PutEnvironmentReply>> put(Parts& parts, const v1::PutEnvironmentRequest& request) {
+net::Async<Result<v1::PutEnvironmentReply>> put(Parts& parts, const v1::PutEnvironmentRequest& request,
+                                                const net::Caller& caller) {
   if (Result<void> checked = check_put(request, parts.environments); !checked)
     co_return std::unexpected(checked.error());
   const std::string digest = request.image().sha256();
@@ -58,6 +59,7 @@ net::Async<Result<v1::PutEnvironmentReply>> put(Parts& parts, const v1::PutEnvir
                                   .made = wall_now()};
   // In the table first: from here on the image is kept.
   parts.environments.put(row);
+  parts.audit.note(caller, "environment.put", row.name, "sha256=" + to_hex(row.sha256));
   Result<void> saved = co_await parts.engine.save_environment(row);
   if (!saved) co_return std::unexpected(saved.error());
   v1::PutEnvironmentReply reply;
@@ -71,10 +73,12 @@ v1::ListEnvironmentsReply list(const Parts& parts) {
   return reply;
 }
 
-net::Async<Result<v1::RemoveEnvironmentReply>> remove(Parts& parts, const std::string& name) {
+net::Async<Result<v1::RemoveEnvironmentReply>> remove(Parts& parts, const std::string& name,
+                                                      const net::Caller& caller) {
   const store::EnvironmentRow* row = parts.environments.find(name);
   if (row == nullptr) co_return fail(Code::kNotFound, fmt::format("there is no environment '{}'", name.substr(0, 64)));
   const WallTime made = row->made;
+  parts.audit.note(caller, "environment.remove", name);
   Result<void> removed = co_await parts.engine.remove_environment(name);
   if (!removed) co_return std::unexpected(removed.error());
   // Unless somebody has put another of this name meanwhile.
@@ -88,7 +92,7 @@ net::Async<Result<v1::RemoveEnvironmentReply>> remove(Parts& parts, const std::s
 void add_environment_methods(net::Dispatcher& dispatcher, Parts& parts) {
   dispatcher.unary<v1::PutEnvironmentRequest, v1::PutEnvironmentReply>(
       "hearth.v1.EnvironmentService.Put",
-      [&parts](const v1::PutEnvironmentRequest& request, net::Caller&) { return put(parts, request); });
+      [&parts](const v1::PutEnvironmentRequest& request, net::Caller& caller) { return put(parts, request, caller); });
   dispatcher.unary<v1::ListEnvironmentsRequest, v1::ListEnvironmentsReply>(
       "hearth.v1.EnvironmentService.List",
       [&parts](const v1::ListEnvironmentsRequest&, net::Caller&) -> net::Async<Result<v1::ListEnvironmentsReply>> {
@@ -96,7 +100,9 @@ void add_environment_methods(net::Dispatcher& dispatcher, Parts& parts) {
       });
   dispatcher.unary<v1::RemoveEnvironmentRequest, v1::RemoveEnvironmentReply>(
       "hearth.v1.EnvironmentService.Remove",
-      [&parts](const v1::RemoveEnvironmentRequest& request, net::Caller&) { return remove(parts, request.name()); });
+      [&parts](const v1::RemoveEnvironmentRequest& request, net::Caller& caller) {
+        return remove(parts, request.name(), caller);
+      });
 }
 
 }  // namespace hearth::hub

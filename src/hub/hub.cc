@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "hub/metrics.h"
 #include "hub/node_session.h"
 #include "hub/parts.h"
 #include "hub/sweeper.h"
@@ -39,6 +40,14 @@ Result<void> write_whole(const std::filesystem::path& file, const std::string& t
   return {};
 }
 
+// What a request is for.
+std::string_view route_of(std::string_view path) {
+  if (net::Dispatcher::is_call(path)) return "call";
+  if (path == "/session") return "session";
+  if (path == "/metrics") return "metrics";
+  return path.starts_with("/blob/") ? "blob" : "page";
+}
+
 class HubImpl : public Hub {
  public:
   HubImpl(net::Loop& loop, Options options)
@@ -58,6 +67,7 @@ class HubImpl : public Hub {
   Result<void> add_local_devices();
   Result<void> listen();
   net::Async<void> serve(net::Exchange& exchange);
+  net::Async<void> serve_metrics(net::Exchange& exchange);
   net::Async<void> serve_node(net::Exchange& exchange, const net::Caller& caller);
 
   net::Loop& loop_;
@@ -80,7 +90,9 @@ class HubImpl : public Hub {
   std::unique_ptr<LogRelay> logs_;
   std::unique_ptr<Sweeper> sweeper_;
   std::unique_ptr<BlobAccess> access_;
+  std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<TokenWatch> token_watch_;
+  std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<Parts> parts_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<net::Dispatcher> dispatcher_;
@@ -149,11 +161,17 @@ Result<void> HubImpl::listen() {
                                          options_.sweeps.grace);
   engine_->observe(*access_);
   token_watch_ = std::make_unique<TokenWatch>(*devices_, sessions_);
+  metrics_ = std::make_unique<Metrics>(loop_, *engine_, *devices_, sessions_, *blobs_);
+  engine_->observe(*metrics_);
+  engine_->on_commit([this](std::size_t rows, Duration took) { metrics_->committed(rows, took); });
   engine_->on_failure(options_.on_failure);
+  const Result<store::AuditRow> last_line = store_->last_audit();
+  if (!last_line) return fail(last_line, "reading the pool's audit log");
+  audit_ = std::make_unique<AuditLog>(*engine_, *last_line);
   if (Result<void> restored = engine_->restore(); !restored) return restored;
   parts_ = std::unique_ptr<Parts>(new Parts{loop_, workers_, options_, *identity_, *engine_, *devices_, *accounts_,
                                             *environments_, *schedules_, sessions_, invitations_, *views_, *watchers_,
-                                            *logs_, *blobs_, *access_, pairing_answered_, loop_.now()});
+                                            *logs_, *blobs_, *access_, *audit_, pairing_answered_, loop_.now()});
   dispatcher_ = std::make_unique<net::Dispatcher>(
       [this](const net::RequestHead& head, const std::string& address) { return authorize(*parts_, head, address); },
       [this](const net::Caller& caller, net::Cuttable& connection, bool begins) {
@@ -163,8 +181,10 @@ Result<void> HubImpl::listen() {
           sessions_.leave(caller.device, connection);
         watchers_->device_changed(caller.device);
       });
+  dispatcher_->observe([this](const net::AnsweredCall& call) { metrics_->answered(call); });
   for (const auto add : {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods,
-                         add_environment_methods, add_workspace_methods, add_account_methods, add_schedule_methods}) {
+                         add_environment_methods, add_workspace_methods, add_account_methods, add_schedule_methods,
+                         add_audit_methods, add_usage_methods}) {
     add(*dispatcher_, *parts_);
   }
   const std::filesystem::path endpoint = options_.directory / "endpoint.json";
@@ -185,17 +205,24 @@ Result<void> HubImpl::listen() {
   token_watch_->start(loop_);
   scheduler_ = std::make_unique<Scheduler>(*parts_);
   scheduler_->start();
-  log_info(fmt::format("hub listens address={} port={} identity={}", options_.address, parts_->port,
-                       to_hex(identity_->public_key())));
+  metrics_->start();
+  if (Result<void> kept = write_whole(options_.directory / "certificate.pem", tls->certificate_pem()); !kept) {
+    return kept;
+  }
+  log_info("hub listens",
+           {{"address", options_.address}, {"port", parts_->port}, {"identity", to_hex(identity_->public_key())}});
   return write_whole(endpoint, fmt::format("{{\"port\": {}, \"identity\": \"{}\", \"pid\": {}}}\n", parts_->port,
                                            to_hex(identity_->public_key()), getpid()));
 }
 
 net::Async<void> HubImpl::serve(net::Exchange& exchange) {
   const net::RequestHead& head = exchange.head();
-  if (net::Dispatcher::is_call(head.path)) co_return co_await dispatcher_->handle(exchange);
-  const bool node = head.path == "/session";
-  if (!node && !head.path.starts_with("/blob/")) co_return co_await serve_page(exchange, options_.page);
+  const std::string_view route = route_of(head.path);
+  metrics_->requested(route);
+  if (route == "call") co_return co_await dispatcher_->handle(exchange);
+  if (route == "metrics") co_return co_await serve_metrics(exchange);
+  if (route == "page") co_return co_await serve_page(exchange, options_.page);
+  const bool node = route == "session";
   Result<net::Caller> caller = authorize(*parts_, head, exchange.peer_address());
   if (!caller) {
     co_await exchange.reply(net::text_response(401, caller.error().message));
@@ -204,6 +231,28 @@ net::Async<void> HubImpl::serve(net::Exchange& exchange) {
   } else {
     co_await serve_blob(exchange, *parts_, *caller);
   }
+}
+
+// For whoever is shown the whole pool: a person's device of ring home or a token of that ring, which a monitoring
+// system sends as it is.
+net::Async<void> HubImpl::serve_metrics(net::Exchange& exchange) {
+  const net::RequestHead& head = exchange.head();
+  if (head.method != "GET") co_return (void) co_await exchange.reply(net::text_response(405, "only GET"));
+  const Result<net::Caller> caller = authorize_machine(*parts_, head, exchange.peer_address());
+  if (!caller) {
+    net::Response response = net::text_response(401, caller.error().message);
+    response.headers.add("WWW-Authenticate", "Bearer");
+    co_return (void) co_await exchange.reply(std::move(response));
+  }
+  if (caller->level < net::AccessLevel::kMember || !devices_->visible_to(caller->device).is_whole()) {
+    co_return (void) co_await exchange.reply(
+        net::text_response(403, "metrics are for a person's device or a token, of ring home"));
+  }
+  net::Response response;
+  response.body = metrics_->text(server_->connections());
+  response.headers.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+  response.headers.add("Cache-Control", "no-store");
+  co_await exchange.reply(std::move(response));
 }
 
 net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller& caller) {
@@ -230,6 +279,7 @@ net::Async<void> HubImpl::stop() {
   co_await watchers_->stop();
   co_await sweeper_->stop();
   co_await token_watch_->stop();
+  co_await metrics_->stop();
   co_await engine_->stop();
 }
 

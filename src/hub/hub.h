@@ -44,7 +44,7 @@ struct SweepOptions {
 };
 
 struct Options {
-  std::filesystem::path directory;  // identity.pem, pool.db, blobs/, endpoint.json
+  std::filesystem::path directory;  // identity.pem, certificate.pem (of the last start), pool.db, blobs/, endpoint.json
   std::string address = "0.0.0.0";
   std::uint16_t port = 7443;  // 0: the kernel chooses, the first time
   std::string pool_name;

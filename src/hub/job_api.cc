@@ -39,6 +39,12 @@ net::Async<Result<v1::GetJobReply>> get(Parts& parts, const v1::GetJobRequest& r
   co_return reply;
 }
 
+// What somebody does to a job of their own is their own affair.
+void note_others(Parts& parts, const net::Caller& caller, std::string_view action, JobId job, DeviceId owner) {
+  if (caller.device == owner) return;
+  parts.audit.note(caller, action, fmt::format("job {}", job.value), "of=" + parts.devices.name(owner));
+}
+
 net::Async<Result<v1::CancelReply>> cancel(Parts& parts, const v1::CancelRequest& request, const net::Caller& caller) {
   const JobId id{request.job_id()};
   const Visibility visible = parts.devices.visible_to(caller.device);
@@ -48,6 +54,7 @@ net::Async<Result<v1::CancelReply>> cancel(Parts& parts, const v1::CancelRequest
       co_return fail(Code::kPermissionDenied, fmt::format("job {} is {}'s; only that device or an owner's may end it",
                                                           id.value, parts.devices.name(live->row.request.owner)));
     }
+    note_others(parts, caller, "job.cancel", id, live->row.request.owner);
     if (Result<void> done = co_await parts.engine.cancel(id); !done) co_return std::unexpected(done.error());
   }
   Result<v1::Job> job = co_await parts.views.job(id, visible);
@@ -65,7 +72,8 @@ net::Async<Result<v1::RemoveReply>> remove(Parts& parts, const v1::RemoveRequest
     co_return fail(Code::kPermissionDenied, fmt::format("job {} is {}'s; only that device or an owner's may remove it",
                                                         id.value, parts.devices.name(*owner)));
   }
-  if (Result<void> done = co_await parts.engine.remove(id); !done) co_return std::unexpected(done.error());
+  const auto taken = [&parts, &caller, id, of = *owner] { note_others(parts, caller, "job.remove", id, of); };
+  if (Result<void> done = co_await parts.engine.remove(id, taken); !done) co_return std::unexpected(done.error());
   co_return v1::RemoveReply();
 }
 

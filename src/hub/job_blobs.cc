@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::uint32_t kTasksAtOnce = 1'000;
 constexpr std::uint64_t kMaxTreeBytes = 32 << 20;
+constexpr std::uint64_t kLoopBytes = 64 << 10;  // up to this size a tree in the page cache is read on the loop
 
 }  // namespace
 
@@ -49,6 +50,20 @@ net::Async<Result<void>> JobBlobs::walk_outcomes(const store::JobRow& job, BlobW
     }
   }
   co_return Result<void>();
+}
+
+net::Async<std::uint64_t> JobBlobs::bytes_of(const v1::Blob& tree) const {
+  const std::string& digest = tree.sha256();
+  std::optional<std::string> bytes = digest.size() == 32 ? blobs_.load_cached(digest, kLoopBytes) : std::nullopt;
+  if (!bytes) {
+    Result<std::string> read = co_await workers_.run([&] { return blobs_.load(digest, kMaxTreeBytes); });
+    if (read) bytes = std::move(*read);
+  }
+  v1::Tree files;
+  std::uint64_t sum = 0;
+  if (!bytes || !files.ParseFromString(*bytes)) co_return sum;
+  for (const v1::TreeFile& file : files.files()) sum += file.blob().size();
+  co_return sum;
 }
 
 net::Async<Result<void>> JobBlobs::walk_tree(const v1::Blob& tree, BlobWalk& walk) const {

@@ -34,6 +34,9 @@ class JobBlobs {
   // What a tree that is not here, damaged or none at all would list belongs to nobody.
   net::Async<Result<void>> walk_tree(const v1::Blob& tree, BlobWalk& walk) const;
 
+  // Of the files that the tree lists, as it says; 0 if it is not here.
+  net::Async<std::uint64_t> bytes_of(const v1::Blob& tree) const;
+
  private:
   net::Async<Result<void>> walk_outcomes(const store::JobRow& job, BlobWalk& walk) const;
 

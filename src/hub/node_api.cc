@@ -45,16 +45,20 @@ v1::StatusReply status(Parts& parts, const net::Caller& caller) {
   return reply;
 }
 
-Result<v1::StopEverythingReply> stop_everything(Parts& parts, const v1::StopEverythingRequest& request) {
+// The stop comes first: it must not wait for a disk.
+net::Async<Result<v1::StopEverythingReply>> stop_everything(Parts& parts, const v1::StopEverythingRequest& request,
+                                                            const net::Caller& caller) {
   const store::DeviceRow* device = parts.devices.find_active({request.node_id()});
-  if (device == nullptr || device->role != v1::ROLE_NODE) return fail(Code::kNotFound, "there is no such node");
+  if (device == nullptr || device->role != v1::ROLE_NODE) co_return fail(Code::kNotFound, "there is no such node");
   NodeLink* link = parts.engine.link(device->id);
   if (link == nullptr) {
-    return fail(Code::kUnavailable, device->name + " is not connected; on that PC itself: hearth " +
-                                        (request.resume() ? "resume" : "stop-everything"));
+    co_return fail(Code::kUnavailable, device->name + " is not connected; on that PC itself: hearth " +
+                                           (request.resume() ? "resume" : "stop-everything"));
   }
   link->stop_everything(!request.resume());
-  return v1::StopEverythingReply();
+  parts.audit.note(caller, request.resume() ? "node.resume" : "node.stop", device->name);
+  if (Result<void> kept = co_await parts.engine.committed(); !kept) co_return std::unexpected(kept.error());
+  co_return v1::StopEverythingReply();
 }
 
 }  // namespace
@@ -75,9 +79,8 @@ void add_node_methods(net::Dispatcher& dispatcher, Parts& parts) {
         co_return status(parts, caller);
       });
   dispatcher.unary<v1::StopEverythingRequest, v1::StopEverythingReply>(
-      "hearth.v1.NodeService.StopEverything",
-      [&parts](const v1::StopEverythingRequest& request, net::Caller&) -> net::Async<Result<v1::StopEverythingReply>> {
-        co_return stop_everything(parts, request);
+      "hearth.v1.NodeService.StopEverything", [&parts](const v1::StopEverythingRequest& request, net::Caller& caller) {
+        return stop_everything(parts, request, caller);
       });
   dispatcher.streaming<v1::WatchRequest, v1::WatchReply>(
       "hearth.v1.NodeService.Watch", [&parts](const v1::WatchRequest&, net::Caller& caller, net::ReplyStream& stream) {

@@ -1,7 +1,5 @@
 #include "hub/node_session.h"
 
-#include <fmt/format.h>
-
 #include "base/log.h"
 
 namespace hearth::hub {
@@ -35,22 +33,25 @@ net::Async<void> NodeSession::run() {
     v1::NodeFrame frame;
     const bool is_frame = frame.ParseFromString(*message);
     if (is_frame) co_await access_.check_results(node_, frame);
-    Result<void> taken = is_frame ? on_frame(frame) : fail(Code::kInvalidArgument, "the frame is no NodeFrame");
+    std::vector<std::uint64_t> result_bytes;
+    if (is_frame) result_bytes = co_await access_.result_bytes(frame);
+    Result<void> taken =
+        is_frame ? on_frame(frame, result_bytes) : fail(Code::kInvalidArgument, "the frame is no NodeFrame");
     if (taken) continue;
-    log_warning(fmt::format("node session closed name=\"{}\" error=\"{}\"", name_, taken.error().message));
+    log_warning("node session closed", {{"name", name_}, {"error", taken.error().message}});
     socket_.close(1002, taken.error().message);
     break;
   }
   closed_ = true;
   logs_.remove_source(node_, *this);
   engine_.node_gone(node_, *this);
-  if (greeted_) log_info(fmt::format("node disconnected name=\"{}\"", name_));
+  if (greeted_) log_info("node disconnected", {{"name", name_}});
   socket_.close(1000, "");
   wake_.notify();
   while (!writer_done_) co_await writer_ended_.wait();
 }
 
-Result<void> NodeSession::on_frame(const v1::NodeFrame& frame) {
+Result<void> NodeSession::on_frame(const v1::NodeFrame& frame, const std::vector<std::uint64_t>& result_bytes) {
   if (!greeted_ && !frame.has_hello()) return fail(Code::kInvalidArgument, "the first frame must hold a hello");
   if (frame.has_hello()) {
     if (frame.hello().held_size() > kMaxHeld) return fail(Code::kInvalidArgument, "more than 10,000 attempts held");
@@ -77,12 +78,13 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame) {
   }
   for (const v1::Started& started : frame.started()) engine_.started(node_, from_proto(started.attempt()));
   for (const v1::LogPiece& piece : frame.logs()) logs_.on_piece(piece);
+  auto bytes = result_bytes.begin();
   for (const v1::Finished& finished : frame.finished()) {
     v1::Outcome outcome = finished.outcome();
     if (outcome.message().size() > 1024) outcome.mutable_message()->resize(1024);
     if (!v1::FailureReason_IsValid(outcome.reason()))
       return fail(Code::kInvalidArgument, "an outcome with an unknown reason");
-    engine_.finished(node_, from_proto(finished.attempt()), std::move(outcome));
+    engine_.finished(node_, from_proto(finished.attempt()), std::move(outcome), *bytes++);
   }
   for (const v1::WorkspaceWiped& wiped : frame.workspaces_wiped()) {
     engine_.workspace_wiped(node_, {{wiped.workspace().owner()}, wiped.workspace().name()}, wiped.record());
@@ -103,8 +105,7 @@ void NodeSession::on_hello(const v1::Hello& hello) {
   outgoing_.mutable_welcome()->set_name(name_);
   flush_soon();
   if (!greeted_) {
-    log_info(
-        fmt::format("node connected name=\"{}\" cores={} held={}", name_, hello.offered().cores(), hello.held_size()));
+    log_info("node connected", {{"name", name_}, {"cores", hello.offered().cores()}, {"held", hello.held_size()}});
   }
   greeted_ = true;
   engine_.node_joined(node_, *this, greeting);

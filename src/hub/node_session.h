@@ -35,7 +35,8 @@ class NodeSession : public NodeLink, public LogSource {
   void stop_log(AttemptId attempt) override;
 
  private:
-  Result<void> on_frame(const v1::NodeFrame& frame);
+  // `result_bytes`: of each attempt that the frame says has finished.
+  Result<void> on_frame(const v1::NodeFrame& frame, const std::vector<std::uint64_t>& result_bytes);
   void on_hello(const v1::Hello& hello);
   void flush_soon();
   net::Async<void> write_for_ever();

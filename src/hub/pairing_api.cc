@@ -11,6 +11,8 @@ namespace hearth::hub {
 namespace {
 
 constexpr Duration kLongPoll = seconds(25);
+constexpr const char* kUnknownToken =
+    "this token is not known here (any more), or it has run out; an owner makes another with: hearth token new NAME";
 
 // One address' share of the doors that need no session.
 struct Limits {
@@ -77,7 +79,7 @@ Result<v1::PairReply> pair(Parts& parts, const v1::PairRequest& request, const s
     return std::unexpected(added.error());
   parts.watchers.pending_changed();
   parts.pairing_answered.notify();
-  log_info(fmt::format("a device asks to be paired name=\"{}\" address={}", request.name(), address));
+  log_info("a device asks to be paired", {{"name", request.name()}, {"address", address}});
   return reply;
 }
 
@@ -112,8 +114,7 @@ Result<v1::ProveReply> prove(Parts& parts, const v1::ProveRequest& request, net:
     return fail(Code::kUnauthenticated,
                 request.secret().empty()
                     ? "this device is not known here (any more), or its proof is wrong; pair it again"
-                    : "this token is not known here (any more), or it has run out; an owner makes another with: "
-                      "hearth token new NAME");
+                    : kUnknownToken);
   }
   const std::string token = to_base64url(net::random_bytes(32));
   parts.sessions.open(device->id, token, now);
@@ -130,6 +131,18 @@ Result<v1::ProveReply> prove(Parts& parts, const v1::ProveRequest& request, net:
                                           reply.expires_in_seconds()));
   }
   return reply;
+}
+
+// Without what its session says.
+net::Caller caller_of(const store::DeviceRow& device, const std::string& address) {
+  net::Caller caller;
+  caller.level = device.role == v1::ROLE_OWNER    ? net::AccessLevel::kOwner
+                 : device.role == v1::ROLE_MEMBER ? net::AccessLevel::kMember
+                                                  : net::AccessLevel::kNode;
+  caller.device = device.id;
+  caller.device_name = device.name;
+  caller.address = address;
+  return caller;
 }
 
 }  // namespace
@@ -196,16 +209,23 @@ Result<net::Caller> authorize(Parts& parts, const net::RequestHead& head, const 
   const std::optional<Session> session = parts.sessions.find(token, parts.loop.now());
   const store::DeviceRow* device = session ? parts.devices.find_active(session->device) : nullptr;
   if (device == nullptr || has_run_out(*device, wall_now())) return refuse();
-  net::Caller caller;
-  caller.level = device->role == v1::ROLE_OWNER    ? net::AccessLevel::kOwner
-                 : device->role == v1::ROLE_MEMBER ? net::AccessLevel::kMember
-                                                   : net::AccessLevel::kNode;
-  caller.device = device->id;
-  caller.device_name = device->name;
+  net::Caller caller = caller_of(*device, address);
   caller.session = session->number;
   caller.freshly_proved = parts.loop.now() - session->proved <= Sessions::kFresh;
-  caller.address = address;
   return caller;
+}
+
+Result<net::Caller> authorize_machine(Parts& parts, const net::RequestHead& head, const std::string& address) {
+  const std::string_view authorization = head.headers.get("authorization");
+  if (!authorization.starts_with("Bearer https://")) return authorize(parts, head, address);
+  const Result<account::Token> token = account::parse_token(authorization.substr(7));
+  if (!token) return fail(Code::kUnauthenticated, token.error().message);
+  const store::DeviceRow* device = parts.devices.find_active(token->device);
+  const bool is_known = device != nullptr && device->key_kind == v1::KEY_KIND_SECRET &&
+                        equal_constant_time(net::sha256(token->secret), device->key);
+  if (!is_known || has_run_out(*device, wall_now())) return fail(Code::kUnauthenticated, kUnknownToken);
+  parts.devices.seen(device->id, wall_now());
+  return caller_of(*device, address);
 }
 
 }  // namespace hearth::hub

@@ -3,6 +3,7 @@
 
 #include "blob/blob_store.h"
 #include "hub/accounts.h"
+#include "hub/audit_log.h"
 #include "hub/blob_access.h"
 #include "hub/devices.h"
 #include "hub/engine.h"
@@ -37,6 +38,7 @@ struct Parts {
   LogRelay& logs;
   blob::BlobStore& blobs;
   BlobAccess& access;
+  AuditLog& audit;
   net::Event& pairing_answered;
   Time started;
   std::uint16_t port = 0;
@@ -52,6 +54,8 @@ void add_environment_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_workspace_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_account_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_schedule_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_audit_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_usage_methods(net::Dispatcher& dispatcher, Parts& parts);
 
 // PUT, GET and HEAD of /blob/<hex>. The caller has at least a node's level.
 net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Caller& caller);
@@ -61,5 +65,9 @@ net::Async<void> serve_page(net::Exchange& exchange, const std::vector<PageFile>
 
 // Cookie or bearer token to Caller.
 Result<net::Caller> authorize(Parts& parts, const net::RequestHead& head, const std::string& address);
+
+// The same for what can only send one line with each request, as monitoring systems do: its bearer may be a whole
+// token.
+Result<net::Caller> authorize_machine(Parts& parts, const net::RequestHead& head, const std::string& address);
 
 }  // namespace hearth::hub

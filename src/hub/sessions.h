@@ -40,6 +40,9 @@ class Sessions {
   void leave(DeviceId device, net::Cuttable& connection);
   bool has_connections(DeviceId device) const;
 
+  // Of those that have not been found to have run out.
+  std::size_t count() const { return by_token_.size(); }
+
   // Cuts its connections; its sessions live on.
   void cut(DeviceId device);
 

@@ -54,7 +54,7 @@ net::Async<void> Sweeper::run() {
     const Time began = loop_.now();
     removed_ = false;
     if (Result<void> done = co_await sweep(); !done && !stopping_) {
-      log_warning(fmt::format("blobs that no job needs could not be looked for error=\"{}\"", done.error().message));
+      log_warning("blobs that no job needs could not be looked for", {{"error", done.error().message}});
     }
     co_await rest(std::max(options_.gather, (loop_.now() - began) * kShare));
     const Time next = began + options_.interval;
@@ -148,7 +148,7 @@ net::Async<void> Sweeper::remove(const Digests& doomed) {
     co_await net::sleep_for(kBreath);
   }
   const std::uint64_t after = std::min(before, blobs_.bytes());
-  if (count > 0) log_info(fmt::format("removed blobs that no job needs count={} bytes={}", count, before - after));
+  if (count > 0) log_info("removed blobs that no job needs", {{"count", count}, {"bytes", before - after}});
 }
 
 }  // namespace hearth::hub

@@ -43,7 +43,11 @@ net::Async<Result<v1::RemoveWorkspaceReply>> remove(Parts& parts, const v1::Remo
   if (id.owner != caller.device && caller.level != net::AccessLevel::kOwner) {
     co_return fail(Code::kPermissionDenied, "only its own device or an owner's may remove a workspace");
   }
-  Result<RemovedWorkspace> removed = co_await parts.engine.remove_workspace(id);
+  const auto taken = [&parts, &caller, &id] {
+    if (id.owner == caller.device) return;
+    parts.audit.note(caller, "workspace.remove", id.name, "of=" + parts.devices.name(id.owner));
+  };
+  Result<RemovedWorkspace> removed = co_await parts.engine.remove_workspace(id, taken);
   if (!removed) co_return std::unexpected(removed.error());
   v1::RemoveWorkspaceReply reply;
   reply.set_gone(removed->gone);

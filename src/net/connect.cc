@@ -219,6 +219,7 @@ struct Dispatcher::State {
   Authorizer authorizer;
   StreamRegistry registry;
   std::size_t max_message_bytes = 0;
+  CallObserver observer;
   std::map<std::string, Method, std::less<>> methods;  // by path
 
   Method& add(std::string_view name, const pb::Descriptor* request, const pb::Descriptor* reply, bool streaming);
@@ -228,10 +229,11 @@ struct Dispatcher::State {
   }
   Async<Result<std::string>> run_unary(const Method& method, Codec codec, Exchange& exchange,
                                        Headers& reply_headers) const;
-  Async<void> answer_unary(const Method& method, const Format& format, Exchange& exchange) const;
+  Async<std::optional<Code>> answer_unary(const Method& method, const Format& format, Exchange& exchange) const;
   Async<Result<void>> run_streaming(const Method& method, Codec codec, Exchange& exchange, Headers headers,
                                     bool& started) const;
-  Async<void> answer_streaming(const Method& method, const Format& format, Exchange& exchange) const;
+  Async<std::optional<Code>> answer_streaming(const Method& method, const Format& format, Exchange& exchange) const;
+  Async<std::optional<Code>> answer(const Method& method, Exchange& exchange) const;
 };
 
 Dispatcher::State::Method& Dispatcher::State::add(std::string_view name, const pb::Descriptor* request,
@@ -297,7 +299,8 @@ Async<Result<std::string>> Dispatcher::State::run_unary(const Method& method, Co
   co_return encode_message(codec, **reply);
 }
 
-Async<void> Dispatcher::State::answer_unary(const Method& method, const Format& format, Exchange& exchange) const {
+Async<std::optional<Code>> Dispatcher::State::answer_unary(const Method& method, const Format& format,
+                                                           Exchange& exchange) const {
   Headers reply_headers;
   Result<std::string> body = co_await run_unary(method, format.codec, exchange, reply_headers);
   Response response;
@@ -309,8 +312,10 @@ Async<void> Dispatcher::State::answer_unary(const Method& method, const Format& 
     response = error_response(body.error());
   }
   for (const auto& [name, value] : reply_headers.fields()) response.headers.add(name, value);
+  const std::optional<Code> ended = body ? std::nullopt : std::optional(body.error().code);
   // A client that is gone needs no answer.
   (void)co_await exchange.reply(std::move(response));
+  co_return ended;
 }
 
 Async<Result<void>> Dispatcher::State::run_streaming(const Method& method, Codec codec, Exchange& exchange,
@@ -335,21 +340,39 @@ Async<Result<void>> Dispatcher::State::run_streaming(const Method& method, Codec
   co_return done;
 }
 
-Async<void> Dispatcher::State::answer_streaming(const Method& method, const Format& format, Exchange& exchange) const {
+Async<std::optional<Code>> Dispatcher::State::answer_streaming(const Method& method, const Format& format,
+                                                               Exchange& exchange) const {
   Headers headers;
   headers.add("content-type", std::string(format.content_type));
   headers.add("cache-control", "no-store");
   bool started = false;
   const Result<void> outcome = co_await run_streaming(method, format.codec, exchange, headers, started);
-  if (exchange.gone()) co_return;
+  const std::optional<Code> ended = outcome ? std::nullopt : std::optional(outcome.error().code);
+  if (exchange.gone()) co_return ended;
   // Errors of a stream travel in its last message; the HTTP status is always 200.
   std::string end;
   append_envelope(end, kEndStreamFlag, end_stream_json(outcome));
   if (!started) {
     (void)co_await exchange.reply({.status = 200, .headers = std::move(headers), .body = std::move(end)});
-    co_return;
+    co_return ended;
   }
   if (co_await exchange.write(end)) (void)co_await exchange.finish();
+  co_return ended;
+}
+
+Async<std::optional<Code>> Dispatcher::State::answer(const Method& method, Exchange& exchange) const {
+  const RequestHead& head = exchange.head();
+  if (head.method != "POST") {
+    (void)co_await exchange.reply(wrong_method_response());
+    co_return Code::kUnimplemented;
+  }
+  const Format* format = find_format(head.headers.get("content-type"), method.is_streaming());
+  if (format == nullptr) {
+    (void)co_await exchange.reply(wrong_type_response(method.is_streaming()));
+    co_return Code::kUnknown;
+  }
+  if (method.is_streaming()) co_return co_await answer_streaming(method, *format, exchange);
+  co_return co_await answer_unary(method, *format, exchange);
 }
 
 Dispatcher::Dispatcher(Authorizer authorizer, StreamRegistry registry, std::size_t max_message_bytes)
@@ -375,28 +398,23 @@ bool Dispatcher::is_call(std::string_view path) {
          is_identifier(path.substr(slash + 1), false);
 }
 
+void Dispatcher::observe(CallObserver observer) { state_->observer = std::move(observer); }
+
 Async<void> Dispatcher::handle(Exchange& exchange) {
-  const RequestHead& head = exchange.head();
-  const auto found = state_->methods.find(head.path);
+  const SteadyClock::time_point began = SteadyClock::now();
+  const auto found = state_->methods.find(exchange.head().path);
+  AnsweredCall call{.error = Code::kUnimplemented};
   if (found == state_->methods.end()) {
-    (void)co_await exchange.reply(unimplemented_response(head.path));
-    co_return;
-  }
-  if (head.method != "POST") {
-    (void)co_await exchange.reply(wrong_method_response());
-    co_return;
-  }
-  const State::Method& method = found->second;
-  const Format* format = find_format(head.headers.get("content-type"), method.is_streaming());
-  if (format == nullptr) {
-    (void)co_await exchange.reply(wrong_type_response(method.is_streaming()));
-    co_return;
-  }
-  if (method.is_streaming()) {
-    co_await state_->answer_streaming(method, *format, exchange);
+    (void)co_await exchange.reply(unimplemented_response(exchange.head().path));
   } else {
-    co_await state_->answer_unary(method, *format, exchange);
+    call.method = found->second.descriptor->full_name();
+    call.streamed = found->second.is_streaming();
+    call.error = co_await state_->answer(found->second, exchange);
   }
+  if (!state_->observer) co_return;
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(SteadyClock::now() - began);
+  call.took = microseconds(took.count());
+  state_->observer(call);
 }
 
 std::vector<std::string> Dispatcher::methods() const {

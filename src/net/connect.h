@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,15 @@ class ReplyStream {
 // cut.
 using StreamRegistry = std::function<void(const Caller& caller, Cuttable& connection, bool begins)>;
 
+// A call that was answered.
+struct AnsweredCall {
+  std::string_view method;    // "hearth.v1.JobService.Submit"; empty: none that is registered
+  std::optional<Code> error;  // nothing: it ended well
+  bool streamed = false;
+  Duration took;
+};
+using CallObserver = std::function<void(const AnsweredCall& call)>;
+
 class Dispatcher {
  public:
   // `max_message_bytes` bounds requests; larger ones get resource_exhausted. What strangers may send, to open methods,
@@ -68,6 +78,8 @@ class Dispatcher {
   template <class Request, class Reply>
   void streaming(std::string_view method,
                  std::function<Async<Result<void>>(const Request&, Caller&, ReplyStream&)> handler);
+
+  void observe(CallObserver observer);
 
   // Whether the path looks like a call ("/pkg.Service/Method").
   static bool is_call(std::string_view path);

@@ -194,6 +194,25 @@ TEST_F(ConnectTest, KnowsNoOtherMethods) {
   }
 }
 
+TEST_F(ConnectTest, TellsHowEachCallEnded) {
+  std::vector<std::string> told;
+  dispatcher.observe([&](const AnsweredCall& call) {
+    told.push_back(std::string(call.method) + (call.streamed ? " streamed " : " ") +
+                   std::string(call.error ? code_name(*call.error) : "ok"));
+  });
+  json(kGet, "{}");
+  json(kGet, R"({"jobId":"404"})");
+  json(kGet, "{}", {});
+  handled(post(kGet, "text/plain", "{}"));
+  json("/hearth.v1.JobService/Nothing", "{}");
+  handled(post(kLogs, "application/connect+proto", envelope(logs_request({1}).SerializeAsString())));
+  handled(post(kLogs, "application/connect+proto", envelope(logs_request({1, 1}).SerializeAsString())));
+  EXPECT_THAT(told, ElementsAre("hearth.v1.JobService.Get ok", "hearth.v1.JobService.Get not_found",
+                                "hearth.v1.JobService.Get unauthenticated", "hearth.v1.JobService.Get unknown",
+                                " unimplemented", "hearth.v1.JobService.Logs streamed ok",
+                                "hearth.v1.JobService.Logs streamed aborted"));
+}
+
 TEST_F(ConnectTest, IsPostOnly) {
   RequestHead head;
   head.method = "GET";

@@ -175,7 +175,7 @@ Async<bool> ServerExchange::settle() {
     co_return false;
   }
   if (answer_ == Answer::kNone) {
-    log_error("no answer was given to " + request_.head.method + " " + request_.head.path);
+    log_error("no answer was given", {{"method", request_.head.method}, {"path", request_.head.path}});
     Result<void> sent = co_await reply(text_response(500, "the server gave no answer"));
     if (!sent) co_return false;
   }

@@ -10,6 +10,7 @@
 #include <set>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -179,6 +180,16 @@ Result<std::string> verify_identity(X509* certificate, const ServerPin& pin) {
 
 TlsContext::TlsContext(std::unique_ptr<State> state) : state_(std::move(state)) {}
 TlsContext::~TlsContext() = default;
+
+std::string TlsContext::certificate_pem() const {
+  X509* certificate = SSL_CTX_get0_certificate(state_->context.get());
+  if (certificate == nullptr) return {};
+  const BioPtr memory(BIO_new(BIO_s_mem()));
+  CHECK(memory && PEM_write_bio_X509(memory.get(), certificate) == 1);
+  char* bytes = nullptr;
+  const long size = BIO_get_mem_data(memory.get(), &bytes);
+  return {bytes, static_cast<std::size_t>(size)};
+}
 
 std::shared_ptr<const TlsContext> TlsContext::server(const IdentityKey& identity) {
   SslContextPtr context = make_context(TLS_server_method());

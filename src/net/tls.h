@@ -30,6 +30,9 @@ class TlsContext {
   static std::shared_ptr<const TlsContext> client();
   ~TlsContext();
 
+  // A server's certificate, for clients that pin one as it is (Prometheus, curl --cacert); empty for a client.
+  std::string certificate_pem() const;
+
   struct State;  // OpenSSL's SSL_CTX
   const State& state() const { return *state_; }
 

@@ -1,5 +1,6 @@
 #include "net/tls.h"
 
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "net/test_peer.h"
@@ -34,6 +35,17 @@ TEST_F(TlsTest, TellsTheIdentity) {
   ASSERT_TRUE(get(*client, "/"));
   EXPECT_EQ(client->server_identity(), identity_.public_key());
   EXPECT_EQ(client->local_address(), "127.0.0.1");
+}
+
+TEST_F(TlsTest, GivesAServersCertificateToBePinned) {
+  const auto server = TlsContext::server(identity_);
+  const std::string text = server->certificate_pem();
+  const BioPtr memory(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+  const CertificatePtr certificate(PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr));
+  ASSERT_NE(certificate, nullptr) << text;
+  EXPECT_TRUE(verify_identity(certificate.get(), {.identity_key = identity_.public_key(), .identity_fingerprint = {}}));
+  EXPECT_EQ(text.find("PRIVATE"), std::string::npos);
+  EXPECT_EQ(TlsContext::client()->certificate_pem(), "");
 }
 
 TEST_F(TlsTest, RefusesOtherKeys) {

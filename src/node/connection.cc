@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
 #include "base/log.h"
 #include "base/sizes.h"
 
@@ -51,7 +49,7 @@ Duration Connection::next_delay() {
 void Connection::note_failure(const Error& error) {
   if (error.message == last_failure_) return;
   last_failure_ = error.message;
-  log_warning("no session with the hub, trying again: " + error.message);
+  log_warning("no session with the hub, trying again", {{"error", error.message}});
 }
 
 // An account's hub that shows another key is somebody else on its port, not a hub that revoked us.
@@ -101,7 +99,7 @@ net::Async<Result<void>> Connection::one_session() {
     co_return std::unexpected(opened.error());
   }
   std::shared_ptr<net::WebSocket> socket = std::move(*opened);
-  log_info(fmt::format("session open hub={}", hub()));
+  log_info("session open", {{"hub", hub()}});
   last_failure_.clear();
   open_ = true;
   queue_.clear();

@@ -101,7 +101,7 @@ net::Async<Result<void>> Environments::make(const v1::Blob& image, const std::st
     entries_[name] = {std::make_shared<Environment>(world_.directory / name / "root", size->bytes), ++uses_};
     bytes_ += size->bytes;
     share_with_cache();
-    log_info("environment unpacked sha256=" + name + " bytes=" + std::to_string(size->bytes));
+    log_info("environment unpacked", {{"sha256", name}, {"bytes", size->bytes}});
   }
   changing_ = false;
   changed_.notify();

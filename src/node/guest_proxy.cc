@@ -1,7 +1,5 @@
 #include "node/guest_proxy.h"
 
-#include <fmt/format.h>
-
 #include "base/log.h"
 #include "net/destination.h"
 
@@ -37,10 +35,12 @@ void close_proxy(const GuestProxy& proxy, AttemptId attempt, v1::Outcome& outcom
   const egress::Counts counts = proxy->counts();
   outcome.set_net_bytes_sent(counts.bytes_sent);
   outcome.set_net_bytes_received(counts.bytes_received);
-  log_info(fmt::format(
-      "a guest's network is closed job={} task={} connections={} refused={} bytes_sent={} bytes_received={}",
-      attempt.task.job.value, attempt.task.index, counts.connections, counts.refused, counts.bytes_sent,
-      counts.bytes_received));
+  log_info("a guest's network is closed", {{"job", attempt.task.job.value},
+                                           {"task", attempt.task.index},
+                                           {"connections", counts.connections},
+                                           {"refused", counts.refused},
+                                           {"bytes_sent", counts.bytes_sent},
+                                           {"bytes_received", counts.bytes_received}});
 }
 
 }  // namespace hearth::node

@@ -135,7 +135,7 @@ void WipeLog::end_crashed() {
     left.emplace(*attempt, std::pair(sandbox::level_named(level).value_or(sandbox::Level::kFence), workspace));
   }
   for (const auto& [attempt, what] : left) end(attempt, what.first, what.second, true);
-  if (!left.empty()) log_info("wiped what an earlier process left of " + std::to_string(left.size()) + " task(s)");
+  if (!left.empty()) log_info("wiped what an earlier process left", {{"tasks", left.size()}});
 }
 
 }  // namespace hearth::node

@@ -45,7 +45,7 @@ Cgroup::~Cgroup() {
   for (const std::string& directory : directories_) {
     for (int waited = 0; ::rmdir(directory.c_str()) != 0 && errno != ENOENT; ++waited) {
       if (waited == kPatienceMillis) {
-        log_error("a control group could not be removed path=" + directory);
+        log_error("a control group could not be removed", {{"path", directory}});
         break;
       }
       if (waited == 0) remove_groups_in(directory);

@@ -228,6 +228,61 @@ TEST_P(StoreConformance, KeepsReplacesAndRemovesSchedules) {
   EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
 }
 
+TEST_P(StoreConformance, UsageAddsUpByOwnerAndDay) {
+  const UsageRow one{{3}, 7, 1, 1, 2, 1'000, 10, std::int64_t{1} << 40U, 5, 6};
+  UsageRow others = one;
+  others.owner = {4};
+  Batch batch;
+  batch.usage = {one, others};
+  EXPECT_FALSE(batch.empty());
+  commit(batch);
+  others.day = 8;
+  batch.usage = {one, others};
+  commit(batch);
+  open();
+  const auto all = *store_->load_usage({}, 0, 100, 10);
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(std::tie(all[0].owner, all[0].day, all[0].tasks, all[0].failed_tasks, all[0].attempts),
+            std::make_tuple(DeviceId{3}, 7, 2, 2, 4));
+  EXPECT_EQ(std::tie(all[0].core_millis, all[0].gpu_millis, all[0].memory_mib_seconds, all[0].net_bytes),
+            std::make_tuple(2'000, 20, std::int64_t{2} << 40U, 10));
+  EXPECT_EQ(all[0].result_bytes, 12);
+  EXPECT_EQ(all[1].owner, DeviceId{4});
+  EXPECT_EQ(all[2].day, 8);
+  EXPECT_EQ(store_->load_usage(DeviceId{4}, 8, 8, 10)->size(), 1U);
+  EXPECT_EQ(store_->load_usage(DeviceId{4}, 0, 100, 10)->size(), 2U);
+  EXPECT_EQ(store_->load_usage({}, 0, 100, 2)->size(), 2U);
+  EXPECT_TRUE(store_->load_usage({}, 9, 100, 2)->empty());
+}
+
+AuditRow audit_row(std::uint64_t number) {
+  return {number, {1'000 * static_cast<std::int64_t>(number)}, std::string(32, '\0'), std::string("did\0it", 6)};
+}
+
+TEST_P(StoreConformance, TheAuditLogGrowsByWholeBatchesAndIsReadByNumberAndTime) {
+  EXPECT_EQ(store_->last_audit()->number, 0U);
+  Batch batch;
+  batch.audit = {audit_row(1), audit_row(2)};
+  batch.devices = {device_row(1, "pc")};
+  EXPECT_FALSE(batch.empty());
+  commit(batch);
+  open();
+  batch.audit = {audit_row(3)};
+  commit(batch);
+  EXPECT_EQ(store_->last_audit()->number, 3U);
+  const auto all = *store_->load_audit(0, {}, 10);
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(std::tie(all[1].number, all[1].at, all[1].hash, all[1].statement),
+            std::make_tuple(2U, WallTime{2'000}, std::string(32, '\0'), std::string("did\0it", 6)));
+  EXPECT_EQ(store_->load_audit(1, {}, 1)->front().number, 2U);
+  EXPECT_EQ(store_->load_audit(0, {2'001}, 10)->front().number, 3U);
+  EXPECT_TRUE(store_->load_audit(~std::uint64_t{0}, {}, 10)->empty());
+  batch.audit = {audit_row(2)};  // a line is written once
+  batch.devices = {device_row(2, "laptop")};
+  EXPECT_FALSE(store_->commit(batch));
+  EXPECT_EQ(store_->load_devices()->size(), 1U);
+}
+
 TEST_P(StoreConformance, KeepsAJobWordForWordAndAcrossAReopen) {
   Batch batch;
   batch.jobs = {job_row(1), job_row(2)};

@@ -2,9 +2,9 @@
 
 namespace hearth::store {
 
-bool Batch::empty() const {
-  return devices.empty() && jobs.empty() && changes.empty() && tasks.empty() && range_ends.empty() && removed.empty() &&
-         environments.empty() && workspaces.empty() && accounts.empty() && schedules.empty();
+std::size_t Batch::rows() const {
+  return devices.size() + jobs.size() + changes.size() + tasks.size() + range_ends.size() + removed.size() +
+         environments.size() + workspaces.size() + accounts.size() + schedules.size() + audit.size() + usage.size();
 }
 
 }  // namespace hearth::store

@@ -98,6 +98,28 @@ struct ScheduleRow {
   std::string last_trouble;
 };
 
+// One line of the audit log: it only grows.
+struct AuditRow {
+  std::uint64_t number = 0;  // counts up from 1; one that is there already is refused, and the batch with it
+  WallTime at;
+  std::string hash;       // 32 bytes
+  std::string statement;  // a serialized hearth.v1.AuditStatement, opaque here
+};
+
+// What the attempts of one owner used that ended on one day. In a batch: what is to be added to that.
+struct UsageRow {
+  DeviceId owner;
+  std::int64_t day = 0;  // since 1970-01-01, in UTC
+  std::int64_t tasks = 0;
+  std::int64_t failed_tasks = 0;
+  std::int64_t attempts = 0;
+  std::int64_t core_millis = 0;
+  std::int64_t gpu_millis = 0;
+  std::int64_t memory_mib_seconds = 0;
+  std::int64_t net_bytes = 0;
+  std::int64_t result_bytes = 0;
+};
+
 struct JobChange {
   JobId job;
   pool::JobState state = pool::JobState::kQueued;
@@ -126,7 +148,10 @@ struct Batch {
   std::vector<WorkspaceRow> workspaces;      // inserted or replaced by id; one without a node is removed
   std::vector<AccountRow> accounts;          // inserted or replaced by id, or removed
   std::vector<ScheduleRow> schedules;        // inserted or replaced by owner and name; one without a cron is removed
-  bool empty() const;
+  std::vector<AuditRow> audit;               // new
+  std::vector<UsageRow> usage;               // added to the row of the same owner and day
+  std::size_t rows() const;
+  bool empty() const { return rows() == 0; }
 };
 
 // Everything that a hub needs to go on.
@@ -155,6 +180,12 @@ class Store {
   virtual Result<std::vector<WorkspaceRow>> load_workspaces() = 0;      // by id
   virtual Result<std::vector<AccountRow>> load_accounts() = 0;          // by id
   virtual Result<std::vector<ScheduleRow>> load_schedules() = 0;        // by owner and name
+  // Of one owner, or of all if there is none; days from `first` to `last`, by day, then by owner.
+  virtual Result<std::vector<UsageRow>> load_usage(std::optional<DeviceId> owner, std::int64_t first, std::int64_t last,
+                                                   std::uint32_t limit) = 0;
+  virtual Result<AuditRow> last_audit() = 0;  // of the highest number; 0: there is none
+  // Numbers above `after` from `since` on, by number.
+  virtual Result<std::vector<AuditRow>> load_audit(std::uint64_t after, WallTime since, std::uint32_t limit) = 0;
   virtual Result<std::vector<LiveJob>>
   load_live_jobs() = 0;                     // jobs that have not ended, and those they run after, by id
   virtual Result<JobId> last_job_id() = 0;  // the highest ever given, removed ones included; 0: none

@@ -4,10 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include "hearth/v1/audit.pb.h"
 #include "hearth/v1/blobs.pb.h"
 #include "hearth/v1/environments.pb.h"
 #include "hearth/v1/schedules.pb.h"
 #include "hearth/v1/session.pb.h"
+#include "hearth/v1/usage.pb.h"
 #include "hearth/v1/workspaces.pb.h"
 
 namespace hearth::e2e {
@@ -21,6 +23,8 @@ std::vector<const MethodDescriptor*> all_methods() {
   v1::Environment::descriptor();
   v1::Schedule::descriptor();
   v1::Workspace::descriptor();
+  v1::AuditLine::descriptor();
+  v1::Usage::descriptor();
   std::vector<const MethodDescriptor*> methods;
   for (const auto& entry : std::filesystem::directory_iterator(HEARTH_PROTO_DIRECTORY)) {
     const std::string name = "hearth/v1/" + entry.path().filename().string();

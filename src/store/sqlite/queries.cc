@@ -68,6 +68,16 @@ std::string writing_sql(Query query) {
       return "REPLACE INTO schedules VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     case Query::kRemoveSchedule:
       return "DELETE FROM schedules WHERE owner = ?1 AND name = ?2";
+    case Query::kAddAudit:
+      return "INSERT INTO audit VALUES (?1, ?2, ?3, ?4)";
+    case Query::kAddUsage:
+      return "INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (day, owner) DO UPDATE "
+             "SET "
+             "tasks = tasks + ?3, failed_tasks = failed_tasks + ?4, attempts = attempts + ?5, core_millis = "
+             "core_millis "
+             "+ ?6, gpu_millis = gpu_millis + ?7, memory_mib_seconds = memory_mib_seconds + ?8, net_bytes = net_bytes "
+             "+ "
+             "?9, result_bytes = result_bytes + ?10";
     default:
       return {};
   }
@@ -88,6 +98,15 @@ std::string reading_sql(Query query) {
     case Query::kSchedules:
       return "SELECT owner, name, cron, overlap, made, next, last_due, last_job, last_trouble, spec FROM schedules "
              "ORDER BY owner, name";
+    case Query::kUsage:  // an owner of 0: all
+      return "SELECT day, owner, tasks, failed_tasks, attempts, core_millis, gpu_millis, memory_mib_seconds, "
+             "net_bytes, "
+             "result_bytes FROM usage WHERE day BETWEEN ?1 AND ?2 AND (?3 = 0 OR owner = ?3) ORDER BY day, owner LIMIT "
+             "?4";
+    case Query::kLastAudit:
+      return "SELECT number, at, hash, statement FROM audit ORDER BY number DESC LIMIT 1";
+    case Query::kAuditAfter:
+      return "SELECT number, at, hash, statement FROM audit WHERE number > ?1 AND at >= ?2 ORDER BY number LIMIT ?3";
     case Query::kLiveJobs:
       return fmt::format(
           "SELECT {} FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state < 4 UNION SELECT after FROM jobs JOIN "

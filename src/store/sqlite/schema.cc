@@ -177,8 +177,40 @@ constexpr const char* kNinthVersion = R"sql(
   ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion, kSecondVersion,  kThirdVersion,  kFourthVersion, kFifthVersion,
-                                    kSixthVersion, kSeventhVersion, kEighthVersion, kNinthVersion};
+// What was done to the pool. The file itself refuses to change or drop a line.
+constexpr const char* kTenthVersion = R"sql(
+  CREATE TABLE audit (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    statement BLOB NOT NULL
+  ) STRICT;
+  CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+    BEGIN SELECT raise(ABORT, 'the audit log only grows'); END;
+  CREATE TRIGGER audit_is_not_removed BEFORE DELETE ON audit
+    BEGIN SELECT raise(ABORT, 'the audit log only grows'); END;
+)sql";
+
+// Who used how much, a row for each owner and day.
+constexpr const char* kEleventhVersion = R"sql(
+  CREATE TABLE usage (
+    day INTEGER NOT NULL,
+    owner INTEGER NOT NULL,
+    tasks INTEGER NOT NULL,
+    failed_tasks INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    core_millis INTEGER NOT NULL,
+    gpu_millis INTEGER NOT NULL,
+    memory_mib_seconds INTEGER NOT NULL,
+    net_bytes INTEGER NOT NULL,
+    result_bytes INTEGER NOT NULL,
+    PRIMARY KEY (day, owner)
+  ) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion,   kFourthVersion,
+                                    kFifthVersion, kSixthVersion,  kSeventhVersion, kEighthVersion,
+                                    kNinthVersion, kTenthVersion,  kEleventhVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

@@ -29,6 +29,10 @@ class SqliteStore : public Store {
   Result<std::vector<AccountRow>> load_accounts() override;
   Result<std::vector<WorkspaceRow>> load_workspaces() override;
   Result<std::vector<ScheduleRow>> load_schedules() override;
+  Result<std::vector<UsageRow>> load_usage(std::optional<DeviceId> owner, std::int64_t first, std::int64_t last,
+                                           std::uint32_t limit) override;
+  Result<AuditRow> last_audit() override;
+  Result<std::vector<AuditRow>> load_audit(std::uint64_t after, WallTime since, std::uint32_t limit) override;
   Result<std::vector<LiveJob>> load_live_jobs() override;
   Result<JobId> last_job_id() override;
   Result<std::optional<JobRow>> load_job(JobId id) override;
@@ -53,6 +57,7 @@ class SqliteStore : public Store {
   Result<void> put(const AccountRow& account);
   Result<void> put(const WorkspaceRow& workspace);
   Result<void> put(const ScheduleRow& schedule);
+  Result<void> add(const UsageRow& usage);
   Result<void> read_after(JobRow& job);
   Result<std::vector<JobRow>> read_jobs(Rows& rows);
   Result<void> add_counts(Query query, JobId job, std::array<std::uint32_t, 6>& counts);
@@ -160,6 +165,26 @@ ScheduleRow read_schedule(const Rows& rows) {
           .last_trouble = rows.bytes(8)};
 }
 
+UsageRow read_usage(const Rows& rows) {
+  return {.owner = {rows.integer<std::uint64_t>(1)},
+          .day = rows.integer(0),
+          .tasks = rows.integer(2),
+          .failed_tasks = rows.integer(3),
+          .attempts = rows.integer(4),
+          .core_millis = rows.integer(5),
+          .gpu_millis = rows.integer(6),
+          .memory_mib_seconds = rows.integer(7),
+          .net_bytes = rows.integer(8),
+          .result_bytes = rows.integer(9)};
+}
+
+AuditRow read_audit(const Rows& rows) {
+  return {.number = rows.integer<std::uint64_t>(0),
+          .at = {rows.integer(1)},
+          .hash = rows.bytes(2),
+          .statement = rows.bytes(3)};
+}
+
 RangeEnd read_range_end(JobId job, const Rows& rows) {
   return {job, rows.integer<std::uint32_t>(0), rows.integer<std::uint32_t>(1), rows.integer<pool::TaskState>(2),
           rows.integer<Failure>(3)};
@@ -224,6 +249,14 @@ Result<void> SqliteStore::write(const Batch& batch) {
   }
   for (const ScheduleRow& schedule : batch.schedules) {
     if (const Result<void> done = put(schedule); !done) return fail(done, "schedule " + schedule.name);
+  }
+  for (const UsageRow& usage : batch.usage) {
+    if (const Result<void> done = add(usage); !done) return fail(done, fmt::format("usage of {}", usage.owner.value));
+  }
+  for (const AuditRow& line : batch.audit) {
+    const Result<void> done =
+        queries_[Query::kAddAudit].run(line.number, line.at.unix_millis, line.hash, line.statement);
+    if (!done) return fail(done, fmt::format("line {} of the audit log", line.number));
   }
   return {};
 }
@@ -341,6 +374,39 @@ Result<std::vector<AccountRow>> SqliteStore::load_accounts() {
   const Result<void> done = each(rows, [&](const Rows& row) { accounts.push_back(read_account(row)); });
   if (!done) return std::unexpected(done.error());
   return accounts;
+}
+
+Result<void> SqliteStore::add(const UsageRow& usage) {
+  return queries_[Query::kAddUsage].run(usage.day, usage.owner.value, usage.tasks, usage.failed_tasks, usage.attempts,
+                                        usage.core_millis, usage.gpu_millis, usage.memory_mib_seconds, usage.net_bytes,
+                                        usage.result_bytes);
+}
+
+Result<std::vector<UsageRow>> SqliteStore::load_usage(std::optional<DeviceId> owner, std::int64_t first,
+                                                      std::int64_t last, std::uint32_t limit) {
+  std::vector<UsageRow> usage;
+  Rows rows = queries_[Query::kUsage].rows(first, last, owner.value_or(DeviceId{}).value, limit);
+  const Result<void> done = each(rows, [&](const Rows& row) { usage.push_back(read_usage(row)); });
+  if (!done) return std::unexpected(done.error());
+  return usage;
+}
+
+Result<AuditRow> SqliteStore::last_audit() {
+  AuditRow last;
+  Rows rows = queries_[Query::kLastAudit].rows();
+  const Result<void> done = each(rows, [&](const Rows& row) { last = read_audit(row); });
+  if (!done) return std::unexpected(done.error());
+  return last;
+}
+
+// Numbers beyond 2^63 never exist, but a client may name one.
+Result<std::vector<AuditRow>> SqliteStore::load_audit(std::uint64_t after, WallTime since, std::uint32_t limit) {
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  std::vector<AuditRow> lines;
+  Rows rows = queries_[Query::kAuditAfter].rows(std::min(after, kMost), since.unix_millis, limit);
+  const Result<void> done = each(rows, [&](const Rows& row) { lines.push_back(read_audit(row)); });
+  if (!done) return std::unexpected(done.error());
+  return lines;
 }
 
 Result<std::vector<EnvironmentRow>> SqliteStore::load_environments() {

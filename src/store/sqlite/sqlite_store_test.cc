@@ -119,6 +119,19 @@ class SqliteStore : public testing::Test {
   fs::path file_;
 };
 
+TEST_F(SqliteStore, TheFileItselfRefusesToChangeTheAuditLog) {
+  Batch batch;
+  batch.audit = {{1, {5}, std::string(32, 'h'), "did it"}};
+  CHECK(open()->commit(batch));
+  for (const char* sql : {"UPDATE audit SET statement = x''", "DELETE FROM audit", "DELETE FROM audit WHERE number = 1",
+                          "UPDATE audit SET number = 2"}) {
+    const auto database = Database::open(file_);
+    ASSERT_TRUE(database);
+    EXPECT_FALSE((*database)->execute(sql)) << sql;
+  }
+  EXPECT_EQ(open()->load_audit(0, {}, 10)->front().statement, "did it");
+}
+
 TEST_F(SqliteStore, TheFileIsItsOwnersAlone) {
   const std::unique_ptr<Store> store = open();
   ASSERT_TRUE(store->commit(big_job(1)));
