@@ -11,6 +11,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "store/copy.h"
 #include "store/postgres/private_server.h"
 #include "store/shared.h"
 #include "store/store.h"
@@ -486,6 +487,36 @@ TEST_P(StoreConformance, TwoLivingDevicesNeverShareANameOrAKey) {
   batch.devices[0].key = "key of pc";
   EXPECT_EQ(refused(batch), Code::kAlreadyExists);
   EXPECT_EQ(store_->load_devices()->size(), 1U);
+}
+
+TEST_P(StoreConformance, TakesACopyOfAPoolWithEverythingInIt) {
+  const std::filesystem::path other = scratch_ / "other.db";
+  Result<std::unique_ptr<Store>> from = open_sqlite(other);
+  ASSERT_TRUE(from) << from.error().message;
+  Batch batch = full_job_batch(2);
+  batch.jobs.push_back(job_row(1));
+  batch.jobs.push_back(job_row(3));
+  batch.devices = {device_row(1, "pc"), device_row(2, "phone")};
+  batch.devices[1].revoked = true;
+  batch.environments = {{"base", std::string(32, 'b'), 1, "b", {9}}};
+  batch.workspaces = {{{{3}, "work"}, {7}, 1ULL << 40U, false, 12, {5}, {6}}};
+  ASSERT_TRUE((*from)->commit(batch));
+  Batch removal;
+  removal.removed = {{3}};
+  ASSERT_TRUE((*from)->commit(removal));
+  const Result<Copied> copied = copy_pool(**from, *store_);
+  ASSERT_TRUE(copied) << copied.error().message;
+  EXPECT_EQ(std::tuple(copied->devices, copied->jobs, copied->tasks), std::tuple(2U, 2U, 3U));
+  open();
+  expect_same(**store_->load_job({1}), batch.jobs[1]);
+  expect_same(**store_->load_job({2}), batch.jobs[0]);
+  expect_same(store_->load_tasks({2}, 0, 10, false)->at(1), batch.tasks[1]);
+  EXPECT_EQ(store_->load_range_ends({2})->size(), 1U);
+  EXPECT_EQ(store_->load_devices()->size(), 2U);
+  EXPECT_EQ(store_->load_environments()->size(), 1U);
+  EXPECT_EQ(store_->load_workspaces()->size(), 1U);
+  EXPECT_EQ(store_->last_job_id()->value, 3U) << "a removed job's number is never given again";
+  EXPECT_FALSE(store_->load_job({3})->has_value());
 }
 
 // A writer that commits job after job, each with its tasks, and tells of each commit that returned.

@@ -17,6 +17,7 @@
 namespace hearth::store {
 
 inline constexpr Duration kHoldSpan = seconds(5);
+inline constexpr Duration kFirstHoldSpan = seconds(30);  // until the first renewal: the pool has to be read meanwhile
 inline constexpr Duration kMeetInterval = seconds(1);
 
 // A hub as it makes itself known to the others of its pool.
@@ -36,7 +37,9 @@ struct KnownHub {
 };
 
 struct Meeting {
-  bool holding = false;        // we are the holder
+  bool holding = false;  // we are the holder
+  bool filling = false;  // a copy was begun and is not complete
+  std::string pool_name;
   std::vector<KnownHub> hubs;  // by name
 };
 
@@ -49,10 +52,17 @@ class SharedStore : public Store {
 
   // Gives up the hold, if we have it, so that another hub need not wait.
   virtual Result<void> release() = 0;
+
+  // For the copy of another store into this one, which is more than one commit: begin_filling() takes away what an
+  // earlier try left; until end_filling() no other hub can hold the pool. Errors: kFailedPrecondition (the database
+  // holds a pool already).
+  virtual Result<void> begin_filling() = 0;
+  virtual Result<void> end_filling() = 0;
 };
 
 struct PostgresOptions {
   std::string url;
+  std::string pool_name;            // given to a new pool
   std::int64_t pool = 1;            // databases can hold several; a hub's is the first
   Duration patience = seconds(10);  // how long a lost server is dialled again before an error is given
 };

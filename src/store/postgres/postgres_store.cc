@@ -37,6 +37,8 @@ class PostgresStore : public SharedStore {
 
   Result<Meeting> meet(const HubRow& self) override;
   Result<void> release() override;
+  Result<void> begin_filling() override;
+  Result<void> end_filling() override;
   Result<void> commit(const Batch& batch) override;
   Result<bool> purge(std::uint32_t limit) override;
   Result<std::vector<DeviceRow>> load_devices() override;
@@ -119,7 +121,7 @@ Result<Table> PostgresStore::read(const std::string& sql, const Parameters& para
 
 // --- holding the pool -----------------------------------------------------------------------------------------------
 
-std::string hold_span() { return fmt::format("interval '{} ms'", kHoldSpan.micros / 1000); }
+std::string interval(Duration span) { return fmt::format("interval '{} ms'", span.micros / 1000); }
 
 Result<void> PostgresStore::make_known(const HubRow& self) {
   Parameters row = of_pool();
@@ -128,17 +130,17 @@ Result<void> PostgresStore::make_known(const HubRow& self) {
     return std::unexpected(put.error());
   }
   const Result<Table> pool = read(
-      "INSERT INTO pools (pool, epoch, serial, holder, held_until) VALUES ($1, 0, 0, ''::bytea, now()) ON CONFLICT "
-      "(pool) DO NOTHING",
-      of_pool());
+      "INSERT INTO pools (pool, epoch, serial, name, filling, holder, held_until) VALUES ($1, 0, 0, $2, 0, ''::bytea, "
+      "now()) ON CONFLICT (pool) DO NOTHING",
+      of_pool().add(options_.pool_name));
   return pool ? Result<void>() : std::unexpected(pool.error());
 }
 
 // Once asked of each server: should the answer be lost, the hold is this very hub's and is taken again.
 Result<bool> PostgresStore::take_hold(const HubRow& self) {
   const Result<Table> taken =
-      read("UPDATE pools SET epoch = epoch + 1, holder = $2, held_until = now() + " + hold_span() +
-               " WHERE pool = $1 AND (holder = $2 OR held_until < now()) RETURNING epoch, serial",
+      read("UPDATE pools SET epoch = epoch + 1, holder = $2, held_until = now() + " + interval(kFirstHoldSpan) +
+               " WHERE pool = $1 AND (holder = $2 OR (held_until < now() AND filling = 0)) RETURNING epoch, serial",
            of_pool().add(self.identity));
   if (!taken) return std::unexpected(taken.error());
   if (taken->rows() == 0) return false;
@@ -150,7 +152,7 @@ Result<bool> PostgresStore::take_hold(const HubRow& self) {
 
 Result<bool> PostgresStore::renew_hold() {
   const Result<Table> renewed =
-      read("UPDATE pools SET held_until = now() + " + hold_span() + " WHERE pool = $1 AND epoch = $2",
+      read("UPDATE pools SET held_until = now() + " + interval(kHoldSpan) + " WHERE pool = $1 AND epoch = $2",
            of_pool().add(*epoch_));
   if (!renewed) return std::unexpected(renewed.error());
   if (renewed->changed_rows() == 1) return true;
@@ -164,15 +166,17 @@ Result<Meeting> PostgresStore::meet(const HubRow& self) {
   Result<bool> holding = epoch_ ? renew_hold() : take_hold(self);
   if (!holding && holding.error().code == Code::kAborted && !epoch_) holding = false;  // the holder commits just now
   if (!holding) return std::unexpected(holding.error());
-  const Result<Table> hubs =
-      read("SELECT " + column_names<HubRow>() +
-               ", CASE WHEN identity = (SELECT holder FROM pools WHERE pool = $1) THEN 1::bigint ELSE 0::bigint END, "
-               "CASE WHEN met > now() - " +
-               hold_span() + " THEN 1::bigint ELSE 0::bigint END FROM hubs WHERE pool = $1 ORDER BY name, identity",
-           of_pool());
+  const Result<Table> hubs = read(
+      "SELECT " + column_names<HubRow>() +
+          ", CASE WHEN identity = (SELECT holder FROM pools WHERE pool = $1) THEN 1::bigint ELSE 0::bigint END, "
+          "CASE WHEN met > now() - " +
+          interval(kHoldSpan) + " THEN 1::bigint ELSE 0::bigint END FROM hubs WHERE pool = $1 ORDER BY name, identity",
+      of_pool());
   if (!hubs) return std::unexpected(hubs.error());
+  const Result<Table> pool = read("SELECT name, filling FROM pools WHERE pool = $1", of_pool());
+  if (!pool) return std::unexpected(pool.error());
+  Meeting meeting{.holding = *holding, .filling = pool->integer(0, 1) != 0, .pool_name = pool->bytes(0, 0), .hubs = {}};
   constexpr int kHolds = 6;  // the columns of a HubRow come before
-  Meeting meeting{.holding = *holding, .hubs = {}};
   for (int row = 0; row < hubs->rows(); ++row) {
     meeting.hubs.push_back({.row = read_row<HubRow>(*hubs, row),
                             .holds = hubs->integer(row, kHolds) != 0,
@@ -183,10 +187,40 @@ Result<Meeting> PostgresStore::meet(const HubRow& self) {
 
 Result<void> PostgresStore::release() {
   if (!epoch_ || failure_) return {};
-  const Result<Table> released = read(
-      "UPDATE pools SET held_until = now(), holder = ''::bytea WHERE pool = $1 AND epoch = $2", of_pool().add(*epoch_));
+  const Result<Table> released =
+      read("UPDATE pools SET held_until = now(), holder = ''::bytea WHERE pool = $1 AND epoch = $2 AND filling = 0",
+           of_pool().add(*epoch_));
   epoch_.reset();
   return released ? Result<void>() : std::unexpected(released.error());
+}
+
+// --- filling ---------------------------------------------------------------------------------------------------------
+
+Result<void> PostgresStore::begin_filling() {
+  return in_transaction([&]() -> Result<void> {
+    const Result<Table> kept = server_->run(
+        "SELECT filling, (SELECT count(*) FROM jobs WHERE pool = $1) + (SELECT count(*) FROM removed_jobs WHERE pool = "
+        "$1) + (SELECT count(*) FROM devices WHERE pool = $1) FROM pools WHERE pool = $1",
+        of_pool());
+    if (!kept) return std::unexpected(kept.error());
+    if (kept->integer(0, 0) == 0 && kept->integer(0, 1) != 0) {
+      return fail(Code::kFailedPrecondition, "the database holds a pool already: name an empty one");
+    }
+    for (const char* table :
+         {"devices", "jobs", "job_after", "tasks", "range_ends", "removed_jobs", "environments", "workspaces"}) {
+      const Result<Table> gone = server_->run(fmt::format("DELETE FROM {} WHERE pool = $1", table), of_pool());
+      if (!gone) return std::unexpected(gone.error());
+    }
+    const Result<Table> marked = server_->run("UPDATE pools SET filling = 1 WHERE pool = $1", of_pool());
+    return marked ? Result<void>() : std::unexpected(marked.error());
+  });
+}
+
+Result<void> PostgresStore::end_filling() {
+  return in_transaction([&]() -> Result<void> {
+    const Result<Table> done = server_->run("UPDATE pools SET filling = 0 WHERE pool = $1", of_pool());
+    return done ? Result<void>() : std::unexpected(done.error());
+  });
 }
 
 // --- transactions ---------------------------------------------------------------------------------------------------
@@ -195,7 +229,7 @@ Result<void> PostgresStore::release() {
 Result<void> PostgresStore::attempt(std::int64_t serial, const std::function<Result<void>()>& work) {
   Result<void> done = server_->script("BEGIN");
   if (!done) return done;
-  const Result<Table> fence = server_->run("UPDATE pools SET serial = $2, held_until = now() + " + hold_span() +
+  const Result<Table> fence = server_->run("UPDATE pools SET serial = $2, held_until = now() + " + interval(kHoldSpan) +
                                                " WHERE pool = $1 AND epoch = $3 AND serial = $4",
                                            of_pool().add(serial).add(*epoch_).add(last_serial_));
   if (!fence) {

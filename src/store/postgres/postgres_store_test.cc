@@ -59,8 +59,10 @@ class PostgresStore : public testing::Test {
   }
   std::unique_ptr<SharedStore> open_holding(const std::string& url, const HubRow& hub) {
     std::unique_ptr<SharedStore> store = open(url);
-    const Result<Meeting> meeting = store->meet(hub);
-    CHECK(meeting && meeting->holding);
+    for (const char* what : {"takes the hold", "renews it"}) {
+      const Result<Meeting> meeting = store->meet(hub);
+      EXPECT_TRUE(meeting && meeting->holding) << what;
+    }
     return store;
   }
   void execute(const std::string& sql) {
@@ -177,6 +179,24 @@ TEST_F(PostgresStore, AHubThatStandsStillInTheMidstOfATransactionKeepsNobodyFrom
     return meeting && meeting->holding;
   }));
   EXPECT_EQ((*still)->script("COMMIT").error().code, Code::kUnavailable);
+}
+
+TEST_F(PostgresStore, AHalfFilledPoolIsHeldByNobodyElseAndFilledAfresh) {
+  auto kitchen = open_holding(server_->url(), kKitchen);
+  ASSERT_TRUE(kitchen->begin_filling());
+  ASSERT_TRUE(kitchen->commit(job_batch(1)));
+  EXPECT_TRUE(kitchen->meet(kKitchen)->filling);
+  ASSERT_TRUE(kitchen->release());
+  const auto attic = open(server_->url());
+  EXPECT_FALSE(attic->meet(kAttic)->holding);
+  kitchen = open_holding(server_->url(), kKitchen);
+  ASSERT_TRUE(kitchen->begin_filling());
+  EXPECT_FALSE(kitchen->load_job({1})->has_value()) << "what the earlier try left";
+  ASSERT_TRUE(kitchen->commit(job_batch(1)));
+  ASSERT_TRUE(kitchen->end_filling());
+  EXPECT_EQ(kitchen->begin_filling().error().code, Code::kFailedPrecondition) << "it holds a pool";
+  ASSERT_TRUE(kitchen->release());
+  EXPECT_TRUE(attic->meet(kAttic)->holding);
 }
 
 TEST_F(PostgresStore, APoolSeesNothingOfAnotherInTheSameDatabase) {

@@ -9,13 +9,16 @@
 namespace hearth::store {
 namespace {
 
-// serial: of the last commit, by which a hub finds out what became of one whose answer it did not hear. The hold runs
-// out by the server's clock alone, so that no two computers' clocks need to agree.
+// serial: of the last commit, by which a hub finds out what became of one whose answer it did not hear. filling:
+// another store's rows are being copied here, and only the hub that began it may hold the pool. The hold runs out by
+// the server's clock alone, so that no two computers' clocks need to agree.
 constexpr const char* kFirstVersion = R"sql(
   CREATE TABLE pools (
     pool BIGINT PRIMARY KEY,
     epoch BIGINT NOT NULL,
     serial BIGINT NOT NULL,
+    name BYTEA NOT NULL,
+    filling BIGINT NOT NULL CHECK (filling IN (0, 1)),
     holder BYTEA NOT NULL,
     held_until TIMESTAMPTZ NOT NULL
   );
