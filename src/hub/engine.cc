@@ -256,9 +256,15 @@ net::Async<Result<void>> Engine::remove(JobId job) {
 
 void Engine::node_joined(NodeId node, NodeLink& link, const pool::NodeHello& hello) {
   links_[node] = &link;
+  if (hubs_.other_hubs_size() > 0) link.tell_hubs(hubs_);
   pool_.on_node_hello(node, hello, now());
   pending_.changed_nodes.push_back(node);
   drain();
+}
+
+void Engine::tell_hubs(v1::Hubs hubs) {
+  hubs_ = std::move(hubs);
+  for (const auto& [node, link] : links_) link->tell_hubs(hubs_);
 }
 
 void Engine::node_gone(NodeId node, NodeLink& link) {

@@ -19,6 +19,7 @@
 
 #include "core/pool/pool.h"
 #include "hearth/v1/jobs.pb.h"
+#include "hearth/v1/session.pb.h"
 #include "net/async.h"
 #include "store/store.h"
 
@@ -46,6 +47,7 @@ class NodeLink {
   virtual void acknowledge(AttemptId attempt) = 0;
   virtual void stop_everything(bool stop) = 0;  // false: resume
   virtual void wipe_workspace(const WorkspaceId& id) = 0;
+  virtual void tell_hubs(const v1::Hubs&) {}
 };
 
 // Told after the commit.
@@ -107,6 +109,9 @@ class Engine {
   void offer(NodeId node, const Terms& offered, bool closed);
   void started(NodeId node, AttemptId attempt);
   void finished(NodeId node, AttemptId attempt, v1::Outcome outcome);
+
+  // Where the pool's other hubs are: told to every node, now and when it connects.
+  void tell_hubs(v1::Hubs hubs);
 
   void workspace_wiped(NodeId node, const WorkspaceId& id, v1::WipeRecord record);
 
@@ -192,6 +197,7 @@ class Engine {
   pool::Pool pool_;
   std::vector<Observer*> observers_;
   std::map<NodeId, NodeLink*> links_;
+  v1::Hubs hubs_;
   std::map<JobId, LiveJob> live_;
   std::map<TaskId, store::TaskRow> rows_;  // of tasks that are leased or wait for another attempt
   std::map<Request, JobId> requests_;      // of live jobs

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,22 @@ struct PostgresOptions {
 // of another program, or one that a newer version of Hearth wrote). kUnavailable, from any function: no server took
 // part for `patience`; as after kDataLoss nothing is known then, so end the process and open the store again.
 Result<std::unique_ptr<SharedStore>> open_postgres(const PostgresOptions& options);
+
+// What a person wants to know of a database before trusting it with a pool.
+struct StoreReport {
+  struct Pool {
+    std::string name;
+    std::uint64_t jobs = 0;
+    bool filling = false;
+    std::string holder;  // the hub's name; empty: none
+  };
+  std::string server_version;
+  std::string confirmed_by;  // synchronous_standby_names: which other servers confirm a commit; empty: none
+  std::optional<Pool> pool;  // none: no hub has opened it yet
+};
+
+// Changes nothing. Errors: those of open_postgres().
+Result<StoreReport> examine_postgres(const PostgresOptions& options);
 
 // Whether the text is such a URL; nothing is dialled. Errors: kInvalidArgument.
 Result<void> check_postgres_url(const std::string& url);

@@ -1,23 +1,15 @@
-// The store in PostgreSQL: every batch is one transaction of a few statements that carry many rows each.
-//
 // The pool's row is each transaction's first lock and its fence: the statement that gives the commit its serial number
 // changes that row only if the epoch is ours and the serial is the one we wrote last. So a second hub, an earlier life
 // of this one and a transaction of a connection that was given up can all come too late, and none can come between.
-#include <algorithm>
-#include <functional>
-#include <limits>
-#include <map>
-#include <optional>
-#include <set>
+#include "store/postgres/postgres_store.h"
+
+#include <chrono>
 #include <thread>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "store/postgres/columns.h"
-#include "store/postgres/connection.h"
 #include "store/postgres/schema.h"
-#include "store/shared.h"
 
 namespace hearth::store {
 namespace {
@@ -30,65 +22,9 @@ constexpr int kMostTries = 5;  // of one transaction; a lock is waited for as lo
 const Error kTakenOver{Code::kFailedPrecondition,
                        "another hub holds the pool now; this one has written nothing since and stands by"};
 
-class PostgresStore : public SharedStore {
- public:
-  PostgresStore(PostgresOptions options, std::unique_ptr<Connection> server)
-      : options_(std::move(options)), server_(std::move(server)) {}
+std::string interval(Duration span) { return fmt::format("interval '{} ms'", span.micros / 1000); }
 
-  Result<Meeting> meet(const HubRow& self) override;
-  Result<void> release() override;
-  Result<void> begin_filling() override;
-  Result<void> end_filling() override;
-  Result<void> commit(const Batch& batch) override;
-  Result<bool> purge(std::uint32_t limit) override;
-  Result<std::vector<DeviceRow>> load_devices() override;
-  Result<std::vector<EnvironmentRow>> load_environments() override;
-  Result<std::vector<WorkspaceRow>> load_workspaces() override;
-  Result<std::vector<LiveJob>> load_live_jobs() override;
-  Result<JobId> last_job_id() override;
-  Result<std::optional<JobRow>> load_job(JobId id) override;
-  Result<std::optional<JobId>> find_request(DeviceId owner, const std::string& request_id) override;
-  Result<std::vector<JobRow>> load_jobs(std::optional<DeviceId> owner, JobId before, std::uint32_t limit) override;
-  Result<std::vector<TaskRow>> load_tasks(JobId job, std::uint32_t first, std::uint32_t limit,
-                                          bool only_failed) override;
-  Result<std::vector<RangeEnd>> load_range_ends(JobId job) override;
-  Result<std::array<std::uint32_t, 6>> count_tasks(JobId job) override;
-
- private:
-  enum class Fate : std::uint8_t { kCommitted, kNot };
-
-  Parameters of_pool() const { return Parameters().add(options_.pool); }
-  Result<void> reconnect();
-  Result<Table> read(const std::string& sql, const Parameters& parameters);
-  Result<void> in_transaction(const std::function<Result<void>()>& work);
-  Result<void> attempt(std::int64_t serial, const std::function<Result<void>()>& work);
-  Result<Fate> fate_of(std::int64_t serial);
-  Result<void> settle(std::int64_t serial);
-  Result<void> make_known(const HubRow& self);
-  Result<bool> take_hold(const HubRow& self);
-  Result<bool> renew_hold();
-
-  Result<void> write(const Batch& batch);
-  Result<void> put_devices(const std::vector<DeviceRow>& devices);
-  Result<void> insert_jobs(const std::vector<JobRow>& jobs);
-  Result<void> apply(const std::vector<JobChange>& changes);
-  Result<void> remove_jobs(const std::vector<JobId>& jobs);
-  Result<void> put_environments(const std::vector<EnvironmentRow>& rows);
-  Result<void> put_workspaces(const std::vector<WorkspaceRow>& rows);
-  template <class Row>
-  Result<void> insert(const std::vector<Row>& rows, Conflict conflict);
-
-  template <class Row>
-  Result<std::vector<Row>> load(const std::string& rest, const Parameters& parameters);
-  Result<std::vector<JobRow>> load_jobs_where(const std::string& rest, const Parameters& parameters);
-
-  PostgresOptions options_;
-  std::unique_ptr<Connection> server_;  // none: lost
-  std::optional<std::int64_t> epoch_;   // of our hold
-  std::int64_t last_serial_ = 0;        // of the last commit under it
-  std::int64_t next_serial_ = 0;        // never given twice
-  std::optional<Error> failure_;        // nothing is written any more
-};
+}  // namespace
 
 // --- connections ----------------------------------------------------------------------------------------------------
 
@@ -120,8 +56,6 @@ Result<Table> PostgresStore::read(const std::string& sql, const Parameters& para
 }
 
 // --- holding the pool -----------------------------------------------------------------------------------------------
-
-std::string interval(Duration span) { return fmt::format("interval '{} ms'", span.micros / 1000); }
 
 Result<void> PostgresStore::make_known(const HubRow& self) {
   Parameters row = of_pool();
@@ -324,282 +258,6 @@ Result<bool> PostgresStore::purge(std::uint32_t limit) {
   if (!done) return std::unexpected(done.error());
   return more;
 }
-
-// --- writing --------------------------------------------------------------------------------------------------------
-
-// The last row of each key; the order of those that stay.
-template <class Row, class Key>
-std::vector<Row> last_of_each(const std::vector<Row>& rows, const Key& key) {
-  std::map<decltype(key(rows.front())), std::size_t> last;
-  for (std::size_t i = 0; i < rows.size(); ++i) last[key(rows[i])] = i;
-  std::vector<Row> kept;
-  kept.reserve(last.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (last[key(rows[i])] == i) kept.push_back(rows[i]);
-  }
-  return kept;
-}
-
-template <class Row>
-Result<void> PostgresStore::insert(const std::vector<Row>& rows, Conflict conflict) {
-  if (rows.empty()) return {};
-  Parameters parameters = of_pool();
-  ArraysOf(rows).add_to(parameters);
-  const Result<Table> done = server_->run(insert_sql<Row>(conflict), parameters);
-  return done ? Result<void>() : fail(done, TableOf<Row>::kName);
-}
-
-Result<void> PostgresStore::write(const Batch& batch) {
-  const auto task_of = [](const TaskRow& row) { return row.task; };
-  const auto range_of = [](const RangeEnd& row) { return std::pair(row.job, row.first); };
-  if (Result<void> done = put_devices(batch.devices); !done) return done;
-  if (Result<void> done = insert_jobs(batch.jobs); !done) return done;
-  if (Result<void> done = apply(batch.changes); !done) return done;
-  if (Result<void> done = insert(last_of_each(batch.tasks, task_of), Conflict::kReplace); !done) return done;
-  if (Result<void> done = insert(last_of_each(batch.range_ends, range_of), Conflict::kReplace); !done) return done;
-  if (Result<void> done = remove_jobs(batch.removed); !done) return done;
-  if (Result<void> done = put_environments(batch.environments); !done) return done;
-  return put_workspaces(batch.workspaces);
-}
-
-// A device may take a name that another one gave up just before, so their order counts; a statement may not touch a row
-// twice.
-Result<void> PostgresStore::put_devices(const std::vector<DeviceRow>& devices) {
-  std::vector<DeviceRow> run;
-  std::set<DeviceId> ids;
-  for (const DeviceRow& device : devices) {
-    if (!ids.insert(device.id).second) {
-      if (Result<void> done = insert(run, Conflict::kReplace); !done) return done;
-      run.clear();
-      ids = {device.id};
-    }
-    run.push_back(device);
-  }
-  return insert(run, Conflict::kReplace);
-}
-
-Result<void> PostgresStore::insert_jobs(const std::vector<JobRow>& jobs) {
-  if (Result<void> done = insert(jobs, Conflict::kRefuse); !done) return done;
-  std::vector<AfterRow> after;
-  for (const JobRow& job : jobs) {
-    std::uint32_t position = 0;
-    for (const JobId id : job.request.after) after.push_back({job.request.id, position++, id});
-  }
-  return insert(after, Conflict::kRefuse);
-}
-
-Result<void> PostgresStore::apply(const std::vector<JobChange>& changes) {
-  if (changes.empty()) return {};
-  std::map<JobId, JobChange> merged;
-  for (const JobChange& change : changes) {
-    JobChange& whole = merged.try_emplace(change.job, change).first->second;
-    whole.state = change.state;
-    if (change.started.unix_millis != 0) whole.started = change.started;
-    if (change.ended.unix_millis != 0) whole.ended = change.ended;
-  }
-  std::vector<std::int64_t> ids;
-  std::vector<std::int64_t> states;
-  std::vector<std::int64_t> started;
-  std::vector<std::int64_t> ended;
-  for (const auto& [id, change] : merged) {
-    ids.push_back(static_cast<std::int64_t>(id.value));
-    states.push_back(static_cast<std::int64_t>(change.state));
-    started.push_back(change.started.unix_millis);
-    ended.push_back(change.ended.unix_millis);
-  }
-  const Result<Table> done = server_->run(
-      "UPDATE jobs SET state = given.state, started = CASE WHEN given.started = 0 THEN jobs.started ELSE given.started "
-      "END, ended = CASE WHEN given.ended = 0 THEN jobs.ended ELSE given.ended END FROM unnest($2::bigint[], "
-      "$3::bigint[], $4::bigint[], $5::bigint[]) AS given (id, state, started, ended) WHERE jobs.pool = $1 AND jobs.id "
-      "= given.id",
-      of_pool().add(ids).add(states).add(started).add(ended));
-  if (!done) return fail(done, "jobs");
-  if (std::cmp_equal(done->changed_rows(), ids.size())) return {};
-  return fail(Code::kInternal, "a job's state changed, but it is not in the store");
-}
-
-Result<void> PostgresStore::remove_jobs(const std::vector<JobId>& jobs) {
-  if (jobs.empty()) return {};
-  std::vector<std::int64_t> ids;
-  for (const JobId job : jobs) ids.push_back(static_cast<std::int64_t>(job.value));
-  const Parameters removed = of_pool().add(ids);
-  const Result<Table> gone = server_->run("DELETE FROM jobs WHERE pool = $1 AND id = ANY($2)", removed);
-  if (!gone) return fail(gone, "jobs");
-  if (!std::cmp_equal(gone->changed_rows(), ids.size())) {
-    return fail(Code::kInternal, "a job is removed, but it is not in the store");
-  }
-  for (const char* sql :
-       {"DELETE FROM job_after WHERE pool = $1 AND job = ANY($2)",
-        "DELETE FROM range_ends WHERE pool = $1 AND job = ANY($2)",
-        "INSERT INTO removed_jobs (pool, id) SELECT $1, id FROM unnest($2::bigint[]) AS given (id)"}) {
-    if (const Result<Table> done = server_->run(sql, removed); !done) return fail(done, "removed jobs");
-  }
-  return {};
-}
-
-Result<void> PostgresStore::put_environments(const std::vector<EnvironmentRow>& rows) {
-  std::vector<EnvironmentRow> kept = last_of_each(rows, [](const EnvironmentRow& row) { return row.name; });
-  std::vector<std::string_view> removed;
-  for (const EnvironmentRow& row : rows) {
-    if (row.sha256.empty()) removed.push_back(row.name);
-  }
-  if (!removed.empty()) {
-    const Result<Table> gone =
-        server_->run("DELETE FROM environments WHERE pool = $1 AND name = ANY($2)", of_pool().add(removed));
-    if (!gone) return fail(gone, "environments");
-  }
-  std::erase_if(kept, [](const EnvironmentRow& row) { return row.sha256.empty(); });
-  return insert(kept, Conflict::kReplace);
-}
-
-Result<void> PostgresStore::put_workspaces(const std::vector<WorkspaceRow>& rows) {
-  std::vector<WorkspaceRow> kept = last_of_each(rows, [](const WorkspaceRow& row) { return row.id; });
-  std::vector<std::int64_t> owners;
-  std::vector<std::string_view> names;
-  for (const WorkspaceRow& row : rows) {
-    if (row.node != NodeId{}) continue;
-    owners.push_back(static_cast<std::int64_t>(row.id.owner.value));
-    names.push_back(row.id.name);
-  }
-  if (!names.empty()) {
-    const Result<Table> gone = server_->run(
-        "DELETE FROM workspaces WHERE pool = $1 AND (owner, name) IN (SELECT * FROM unnest($2::bigint[], $3::bytea[]))",
-        of_pool().add(owners).add(names));
-    if (!gone) return fail(gone, "workspaces");
-  }
-  std::erase_if(kept, [](const WorkspaceRow& row) { return row.node == NodeId{}; });
-  return insert(kept, Conflict::kReplace);
-}
-
-// --- reading --------------------------------------------------------------------------------------------------------
-
-template <class Row>
-Result<std::vector<Row>> PostgresStore::load(const std::string& rest, const Parameters& parameters) {
-  const Result<Table> table = read(
-      fmt::format("SELECT {} FROM {} WHERE pool = $1 {}", column_names<Row>(), TableOf<Row>::kName, rest), parameters);
-  if (!table) return std::unexpected(table.error());
-  std::vector<Row> rows;
-  rows.reserve(static_cast<std::size_t>(table->rows()));
-  for (int row = 0; row < table->rows(); ++row) rows.push_back(read_row<Row>(*table, row));
-  return rows;
-}
-
-Result<std::vector<DeviceRow>> PostgresStore::load_devices() { return load<DeviceRow>("ORDER BY id", of_pool()); }
-
-Result<std::vector<EnvironmentRow>> PostgresStore::load_environments() {
-  return load<EnvironmentRow>("ORDER BY name", of_pool());
-}
-
-Result<std::vector<WorkspaceRow>> PostgresStore::load_workspaces() {
-  return load<WorkspaceRow>("ORDER BY owner, name", of_pool());
-}
-
-Result<std::vector<JobRow>> PostgresStore::load_jobs_where(const std::string& rest, const Parameters& parameters) {
-  Result<std::vector<JobRow>> jobs = load<JobRow>(rest, parameters);
-  if (!jobs || jobs->empty()) return jobs;
-  std::vector<std::int64_t> ids;
-  std::map<JobId, JobRow*> by_id;
-  for (JobRow& job : *jobs) {
-    ids.push_back(static_cast<std::int64_t>(job.request.id.value));
-    by_id[job.request.id] = &job;
-  }
-  const Result<std::vector<AfterRow>> after =
-      load<AfterRow>("AND job = ANY($2) ORDER BY job, position", of_pool().add(ids));
-  if (!after) return std::unexpected(after.error());
-  for (const AfterRow& row : *after) by_id.at(row.job)->request.after.push_back(row.after);
-  return jobs;
-}
-
-Result<std::vector<LiveJob>> PostgresStore::load_live_jobs() {
-  Result<std::vector<JobRow>> jobs = load_jobs_where(
-      "AND id IN (SELECT id FROM jobs WHERE pool = $1 AND state < 4 UNION SELECT after FROM job_after JOIN jobs ON "
-      "jobs.pool = job_after.pool AND jobs.id = job_after.job WHERE job_after.pool = $1 AND jobs.state < 4) ORDER BY "
-      "id",
-      of_pool());
-  if (!jobs) return std::unexpected(jobs.error());
-  std::vector<LiveJob> live;
-  for (JobRow& job : *jobs) {
-    const JobId id = job.request.id;
-    LiveJob& entry = live.emplace_back(LiveJob{std::move(job), {}, {}});
-    const Result<Table> tasks = read(
-        "SELECT job, task, state, epoch, attempts, failures, node, started, ended, ''::bytea FROM tasks WHERE pool = "
-        "$1 "
-        "AND job = $2 ORDER BY task",
-        of_pool().add(id.value));
-    if (!tasks) return std::unexpected(tasks.error());
-    for (int row = 0; row < tasks->rows(); ++row) entry.tasks.push_back(read_row<TaskRow>(*tasks, row));
-    Result<std::vector<RangeEnd>> ranges = load_range_ends(id);
-    if (!ranges) return std::unexpected(ranges.error());
-    entry.range_ends = std::move(*ranges);
-  }
-  return live;
-}
-
-Result<JobId> PostgresStore::last_job_id() {
-  const Result<Table> last = read(
-      "SELECT coalesce(max(id), 0) FROM (SELECT id FROM jobs WHERE pool = $1 UNION ALL SELECT id FROM removed_jobs "
-      "WHERE pool = $1) AS given",
-      of_pool());
-  if (!last) return std::unexpected(last.error());
-  return JobId{last->integer<std::uint64_t>(0, 0)};
-}
-
-Result<std::optional<JobRow>> PostgresStore::load_job(JobId id) {
-  Result<std::vector<JobRow>> jobs = load_jobs_where("AND id = $2", of_pool().add(id.value));
-  if (!jobs) return std::unexpected(jobs.error());
-  if (jobs->empty()) return std::nullopt;
-  return std::move(jobs->front());
-}
-
-Result<std::optional<JobId>> PostgresStore::find_request(DeviceId owner, const std::string& request_id) {
-  const Result<Table> found =
-      read("SELECT id FROM jobs WHERE pool = $1 AND owner = $2 AND request_id = $3 AND request_id <> ''::bytea",
-           of_pool().add(owner.value).add(request_id));
-  if (!found) return std::unexpected(found.error());
-  if (found->rows() == 0) return std::nullopt;
-  return JobId{found->integer<std::uint64_t>(0, 0)};
-}
-
-// Ids beyond 2^63 never exist, but a client may name one.
-Result<std::vector<JobRow>> PostgresStore::load_jobs(std::optional<DeviceId> owner, JobId before, std::uint32_t limit) {
-  constexpr auto kAll = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  const std::uint64_t end = before.value == 0 ? kAll : std::min(before.value, kAll);
-  Parameters parameters = of_pool().add(end).add(std::int64_t{limit});
-  if (!owner) return load_jobs_where("AND id < $2 ORDER BY id DESC LIMIT $3", parameters);
-  return load_jobs_where("AND owner = $4 AND id < $2 ORDER BY id DESC LIMIT $3", parameters.add(owner->value));
-}
-
-Result<std::vector<TaskRow>> PostgresStore::load_tasks(JobId job, std::uint32_t first, std::uint32_t limit,
-                                                       bool only_failed) {
-  const Parameters from = of_pool().add(job.value).add(std::int64_t{first});
-  if (!only_failed) {
-    return load<TaskRow>("AND job = $2 AND task >= $3 AND task < $4 ORDER BY task",
-                         Parameters(from).add(std::int64_t{first} + limit));
-  }
-  // A pending task that was placed before waits because that attempt failed or was lost.
-  return load<TaskRow>(
-      "AND job = $2 AND task >= $3 AND (state = 4 OR (state = 1 AND attempts > 0)) ORDER BY task LIMIT $4",
-      Parameters(from).add(std::int64_t{limit}));
-}
-
-Result<std::vector<RangeEnd>> PostgresStore::load_range_ends(JobId job) {
-  return load<RangeEnd>("AND job = $2 ORDER BY first", of_pool().add(job.value));
-}
-
-Result<std::array<std::uint32_t, 6>> PostgresStore::count_tasks(JobId job) {
-  const Result<Table> table = read(
-      "SELECT state, count(*) FROM tasks WHERE pool = $1 AND job = $2 GROUP BY state UNION ALL SELECT state, "
-      "CAST(sum(count) AS BIGINT) FROM range_ends WHERE pool = $1 AND job = $2 GROUP BY state",
-      of_pool().add(job.value));
-  if (!table) return std::unexpected(table.error());
-  std::array<std::uint32_t, 6> counts{};
-  for (int row = 0; row < table->rows(); ++row) {
-    counts.at(table->integer<std::size_t>(row, 0)) += table->integer<std::uint32_t>(row, 1);
-  }
-  return counts;
-}
-
-}  // namespace
 
 Result<void> check_postgres_url(const std::string& url) { return Connection::check_url(url); }
 

@@ -49,6 +49,9 @@ class PrivateServer {
     return server;
   }
 
+  // An empty directory for one that is to follow another: start it with resume() once there is something in data().
+  static std::unique_ptr<PrivateServer> prepare() { return std::unique_ptr<PrivateServer>(new PrivateServer); }
+
   PrivateServer(const PrivateServer&) = delete;
   PrivateServer& operator=(const PrivateServer&) = delete;
   ~PrivateServer() {
@@ -82,7 +85,10 @@ class PrivateServer {
     CHECK(false);
   }
 
-  // Runs one of the server's programs as its user; whether it succeeded.
+  const std::string& directory() const { return directory_; }  // of its socket too
+
+  // Runs one of the server's programs, or another by its path, as its user, to whom it is psql's server; whether it
+  // succeeded.
   bool run(const std::vector<std::string>& command) {
     int status = 0;
     const pid_t process = spawn(command);
@@ -105,9 +111,10 @@ class PrivateServer {
 
   pid_t spawn(const std::vector<std::string>& command) {
     const std::string program = programs() / command.front();
-    std::vector<char*> arguments;
-    for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
-    arguments.push_back(nullptr);
+    const std::vector<std::string> variables = {"PATH=" + programs().string() + ":/usr/bin:/bin",
+                                                "PGHOST=" + directory_, "PGUSER=hearth", "HOME=" + directory_};
+    const std::vector<char*> arguments = pointers(command);
+    const std::vector<char*> environment = pointers(variables);
     const std::string log_file = log();
     const pid_t process = ::fork();
     if (process != 0) return process;
@@ -116,8 +123,15 @@ class PrivateServer {
     const int output = ::open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     ::dup2(output, STDOUT_FILENO);
     ::dup2(output, STDERR_FILENO);
-    if (::chdir(directory_.c_str()) == 0) ::execv(program.c_str(), arguments.data());
+    if (::chdir(directory_.c_str()) == 0) ::execve(program.c_str(), arguments.data(), environment.data());
     ::_exit(127);
+  }
+
+  static std::vector<char*> pointers(const std::vector<std::string>& words) {
+    std::vector<char*> pointers;
+    for (const std::string& word : words) pointers.push_back(const_cast<char*>(word.c_str()));
+    pointers.push_back(nullptr);
+    return pointers;
   }
 
   std::string directory_;

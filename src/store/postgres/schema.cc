@@ -139,18 +139,6 @@ constexpr const char* kFirstVersion = R"sql(
 
 constexpr std::array kMigrations = {kFirstVersion};
 
-// 0: no tables of ours.
-Result<std::int64_t> version_of(Connection& server) {
-  const Result<Table> made = server.run(
-      "SELECT count(*) FROM information_schema.tables WHERE table_schema = "
-      "current_schema() AND table_name = 'hearth_schema'");
-  if (!made) return std::unexpected(made.error());
-  if (made->integer(0, 0) == 0) return 0;
-  const Result<Table> version = server.run("SELECT version FROM hearth_schema");
-  if (!version) return std::unexpected(version.error());
-  return version->rows() == 1 ? version->integer(0, 0) : -1;
-}
-
 std::string steps_from(std::int64_t version) {
   std::string sql = "BEGIN;";
   if (version == 0) {
@@ -163,9 +151,20 @@ std::string steps_from(std::int64_t version) {
 
 }  // namespace
 
+Result<std::int64_t> schema_version(Connection& server) {
+  const Result<Table> made = server.run(
+      "SELECT count(*) FROM information_schema.tables WHERE table_schema = "
+      "current_schema() AND table_name = 'hearth_schema'");
+  if (!made) return std::unexpected(made.error());
+  if (made->integer(0, 0) == 0) return 0;
+  const Result<Table> version = server.run("SELECT version FROM hearth_schema");
+  if (!version) return std::unexpected(version.error());
+  return version->rows() == 1 ? version->integer(0, 0) : -1;
+}
+
 Result<void> migrate(Connection& server) {
   constexpr auto kNewest = static_cast<std::int64_t>(kMigrations.size());
-  Result<std::int64_t> version = version_of(server);
+  Result<std::int64_t> version = schema_version(server);
   if (!version) return std::unexpected(version.error());
   if (*version == kNewest) return {};
   if (*version < 0 || *version > kNewest) {
@@ -178,7 +177,7 @@ Result<void> migrate(Connection& server) {
   if (taken) return {};
   if (const Result<void> back = server.script("ROLLBACK"); !back) return back;
   // Another hub may have done it at the same moment.
-  version = version_of(server);
+  version = schema_version(server);
   if (version && *version == kNewest) return {};
   if (taken.error().code == Code::kInternal) {
     return fail(Code::kFailedPrecondition,

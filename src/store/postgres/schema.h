@@ -5,6 +5,8 @@
 // tables and indices.
 #pragma once
 
+#include <cstdint>
+
 #include "base/result.h"
 #include "store/postgres/connection.h"
 
@@ -13,5 +15,8 @@ namespace hearth::store {
 // Brings the database to this version, in one transaction; the hubs that hold its pools lose their hold by it, since
 // they know the older tables. Errors: kFailedPrecondition if a newer version of Hearth or another program made it.
 Result<void> migrate(Connection& server);
+
+// 0: it has no tables of ours; -1: nobody knows.
+Result<std::int64_t> schema_version(Connection& server);
 
 }  // namespace hearth::store
