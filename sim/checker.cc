@@ -11,7 +11,12 @@ using pool::TaskState;
 constexpr std::uint32_t kMaxLosses = 20;
 
 bool is_own_doing(Failure why) {
-  return why != Failure::kNodeLost && why != Failure::kCancelled && why != Failure::kOwner;
+  return why != Failure::kNodeLost && why != Failure::kCancelled && why != Failure::kOwner &&
+         why != Failure::kPreempted && why != Failure::kGang;
+}
+
+bool counts_as_attempt(Failure why) {
+  return why != Failure::kOwner && why != Failure::kPreempted && why != Failure::kGang;
 }
 
 bool is_leased(const StoredTask* task, AttemptId attempt) {
@@ -72,7 +77,12 @@ void Checker::check(const Store& store, const pool::RequeueRecord& record) {
   const StoredTask* row = store.find(record.attempt.task);
   if (!is_leased(row, record.attempt)) return universe_.fail(record.attempt, "is requeued but not leased");
   const std::uint32_t failures = row->failures + (is_own_doing(record.why) ? 1 : 0);
-  const std::uint32_t attempts = row->attempts - (record.why == Failure::kOwner ? 1 : 0);
+  const std::uint32_t attempts = row->attempts - (counts_as_attempt(record.why) ? 0 : 1);
+  const StoredJob& job = store.jobs.at(record.attempt.task.job);
+  if (record.why == Failure::kGang && !job.request.gang) universe_.fail(record.attempt, "has no gang");
+  if (record.why == Failure::kPreempted && job.request.priority >= pool::PriorityClass::kNormal) {
+    universe_.fail(record.attempt, "is ended for others, though it is of class", name_of(job.request.priority));
+  }
   if (record.failures != failures || record.attempts != attempts) {
     universe_.fail(record.attempt, "is requeued with", record.failures, "failures, not", failures);
   }
@@ -162,6 +172,14 @@ void Checker::check(const Store& store, const pool::AcknowledgeSend& send) {
   }
 }
 
+void Checker::check_gangs(const Store& store) {
+  for (const auto& [id, job] : store.jobs) {
+    if (!job.request.gang) continue;
+    const std::uint32_t succeeded = job.count(TaskState::kSucceeded);
+    if (succeeded != 0 && succeeded != job.request.tasks) universe_.fail(id, "succeeds in part, though it is a gang");
+  }
+}
+
 void Checker::check_sums(const pool::Pool& pool, const std::set<JobId>& jobs, const Store& store) {
   std::uint64_t pending = 0;
   std::uint64_t leased = 0;
@@ -197,6 +215,12 @@ void Checker::check_restored(const pool::Pool& pool, const Store& store) {
 
 void Checker::check_nobody_idles(const pool::Pool& pool, const std::set<JobId>& jobs, const Store& store,
                                  const std::set<NodeId>& nodes) {
+  // For a gang, nodes are drained until all of it fits.
+  const auto waits_as_gang = [&](JobId id) {
+    const auto stored = store.jobs.find(id);
+    return stored != store.jobs.end() && stored->second.request.gang && pool.job(id, universe_.now())->pending > 0;
+  };
+  if (std::ranges::any_of(jobs, waits_as_gang)) return;
   for (const NodeId id : nodes) {
     const auto node = pool.node(id);
     if (!node || !node->connected || node->closed || node->leased > 0) continue;
@@ -204,6 +228,7 @@ void Checker::check_nobody_idles(const pool::Pool& pool, const std::set<JobId>& 
       const auto stored = store.jobs.find(job);
       if (stored == store.jobs.end() || !stored->second.request.per_task.fits_in(node->offered)) continue;
       const auto workspace = stored->second.workspace();
+      if (!stored->second.request.where.empty()) continue;  // this may be a node that does not meet it
       if (workspace && (!store.workspaces.contains(*workspace) || store.workspaces.at(*workspace).node != id)) continue;
       const auto why = pool.why(job, universe_.now());
       if (why && why->cause == pool::Cause::kBusy) universe_.fail("node", id, "idles while", job, "waits");

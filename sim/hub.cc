@@ -137,6 +137,7 @@ void Hub::commit(const Batch& batch) {
         },
         record);
   }
+  checker_.check_gangs(store_);
 }
 
 void Hub::speak(const Batch& batch) {

@@ -74,7 +74,11 @@ void Machine::dial() {
     session_ = network_.open(id_);
     if (session_ == 0) return dial();
     agent_->on_session_open(universe_.now());
-    network_.send(session_, pool::NodeHello{agent_->offered(), agent_->closed(), agent_->held(), agent_->admits()});
+    network_.send(session_, pool::NodeHello{.offered = agent_->offered(),
+                                            .closed = agent_->closed(),
+                                            .held = agent_->held(),
+                                            .admits = agent_->admits(),
+                                            .attributes = {{"cores", static_cast<double>(size_.cores)}}});
     flush();
   });
 }

@@ -115,6 +115,16 @@ StoredJob World::make_order(std::uint64_t number) {
     job.request.workspace = random.chance(500) ? "left" : "right";
     job.request.admission.workspace_bytes = kWorkspaceBytes;
   }
+  if (random.chance(scenario.gangs) && job.request.workspace.empty()) {
+    job.request.gang = true;
+    job.request.tasks = 1 + random.below(kLargeCores);
+    job.request.per_task = size_of(1);
+    // One that fails takes all others with it.
+    job.behaviour.failing = scenario.failing / 4;
+    job.request.retries = 3;
+  }
+  if (random.chance(scenario.classes)) job.request.priority = static_cast<pool::PriorityClass>(1 + random.below(4));
+  if (random.chance(scenario.conditions)) job.request.where = "cores >= 2";
   job.time_limit = random.chance(100) ? job.behaviour.longest / 2 + milliseconds(1) : minutes(60);
   if (!random.chance(scenario.dependent)) return job;
   for (const auto& [other, order] : orders_) {

@@ -16,6 +16,13 @@ struct DeviceId {
 // A node is a device that offers resources.
 using NodeId = DeviceId;
 
+// Whose use counts together in the fair share: people's, a firm's. One that was made for a single device has its
+// number.
+struct AccountId {
+  std::uint64_t value = 0;
+  constexpr auto operator<=>(const AccountId&) const = default;
+};
+
 // A job of the pool: counts up from 1. 0: none.
 struct JobId {
   std::uint64_t value = 0;

@@ -132,6 +132,9 @@ class CommandLine {
                 "of that disk, at most this much for workspaces, which jobs leave here in clear; 0: none; the default: "
                 "none on a PC that joined another's pool, else a quarter");
     text_option(limit, "--hours", limit_.hours, "FROM-TO", "only at these hours, for example 22-7 or 8:00-18:30");
+    list_option(limit, "--label", limit_.labels, "NAME=VALUE",
+                "what jobs may ask for by hearth run --where \"label.NAME == 'VALUE'\"; NAME= takes it back");
+    text_option(limit, "--watts", limit_.watts, "N", "what this PC draws under load; 0: not said");
     add_ring_options(limit);
     limit.add_flag("--none", limit_.none, "take all limits away first");
     add_owner_options(limit);
@@ -296,6 +299,12 @@ class CommandLine {
         run, "--net", run_.net, "WHAT",
         "hosts that the program reaches through the node's proxy, for example hosts=a.example:443,b.example:80; or "
         "full: the Internet");
+    text_option(run, "--where", run_.where, "CONDITION", "only on nodes that meet it; see: hearth nodes --attributes");
+    text_option(
+        run, "--priority", run_.priority, "CLASS",
+        "scavenger, batch, normal or urgent: a higher one goes first, and may end scavenger (urgent: batch) ones");
+    text_option(run, "--deadline", run_.deadline, "TIME", "your earliest goes first: 2h, or \"2030-12-31 18:00\"");
+    run.add_flag("--gang", run_.gang, "all tasks at once or none; if one fails or is lost, all run again");
     text_option(run, "--retries", run_.retries, "N", "try a failed task again so many times (default: 0)");
     text_option(run, "--name", run_.name, "NAME", "what the job is called (default: the program's name)");
     run.add_flag("--detach", run_.detach, "print the job's number and return at once");
@@ -337,8 +346,30 @@ class CommandLine {
   }
 
   void add_pool_commands() {
-    add(app_, "nodes", "List the PCs that work for the pool.", [this] { return list_nodes(context_); });
+    CLI::App& nodes = add(app_, "nodes", "List the PCs that work for the pool.",
+                          [this] { return list_nodes(context_, with_attributes_); });
+    nodes.add_flag("--attributes", with_attributes_, "show what they say of themselves, for hearth run --where");
+    add_account_commands();
     add(app_, "status", "Tell how the pool is.", [this] { return status(context_); });
+  }
+
+  void add_account_commands() {
+    CLI::App& account = add(app_, "account", "List who shares the pool, and what each has of it.",
+                            [this] { return list_accounts(context_); });
+    CLI::App& set = add(account, "set", "Make an account, or change it: what some devices use then counts together.",
+                        [this] { return set_account(context_, account_); });
+    argument(set, "NAME", account_.name, "what it is called");
+    text_option(set, "--weight", account_.weight, "N", "what it is to have beside others, 1 to 10000 (default: 100)");
+    text_option(set, "--cores", account_.cores, "N", "what its tasks hold at once at most; 0: no limit");
+    text_option(set, "--memory", account_.memory, "SIZE", "the same of memory");
+    text_option(set, "--gpus", account_.gpus, "N", "the same of GPUs");
+    argument(add(account, "rm", "Remove an account: its devices are on their own from then on.",
+                 [this] { return remove_account(context_, account_); }),
+             "NAME", account_.name, "the account's name");
+    CLI::App& assign = add(account, "assign", "Let what a device uses count for an account.",
+                           [this] { return assign_device(context_, account_); });
+    argument(assign, "DEVICE", account_.device, "the device's name");
+    argument(assign, "NAME", account_.name, "the account's name, or none");
   }
 
   void add_environment_commands() {
@@ -562,6 +593,8 @@ class CommandLine {
   LimitOptions limit_;
   RunOptions run_;
   JobOptions job_;
+  AccountOptions account_;
+  bool with_attributes_ = false;
   EnvironmentOptions environment_;
   WorkspaceOptions workspace_;
   WipeOptions wipe_;

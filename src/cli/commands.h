@@ -58,6 +58,8 @@ struct LimitOptions {
   std::string gpu;
   std::string oci_runtime;
   std::string net;
+  std::vector<std::string> labels;  // NAME=VALUE
+  std::string watts;
   bool strangers_may_share_my_kernel = false;
   std::string owner_first;
   std::string quiet;
@@ -89,8 +91,21 @@ struct RunOptions {
   std::string net;
   std::string retries;
   std::string name;
+  std::string where;
+  std::string priority;
+  std::string deadline;
+  bool gang = false;
   bool detach = false;
   std::vector<std::string> program;
+};
+
+struct AccountOptions {
+  std::string name;
+  std::string device;
+  std::string weight;
+  std::string cores;
+  std::string memory;
+  std::string gpus;
 };
 
 struct EnvironmentOptions {
@@ -166,8 +181,14 @@ Result<int> why(const Context& context, const JobOptions& options);
 Result<int> verify_wipe(const Context& context, const WipeOptions& options);
 
 // pool.cc
-Result<int> list_nodes(const Context& context);
+Result<int> list_nodes(const Context& context, bool with_attributes);
 Result<int> status(const Context& context);
+
+// accounts.cc
+Result<int> list_accounts(const Context& context);
+Result<int> set_account(const Context& context, const AccountOptions& options);
+Result<int> remove_account(const Context& context, const AccountOptions& options);
+Result<int> assign_device(const Context& context, const AccountOptions& options);
 
 // environments.cc
 Result<int> build_environment(const Context& context, const EnvironmentOptions& options);

@@ -220,6 +220,25 @@ Result<void> get_tasks(const json& status, std::vector<RunningHere>& out) {
   return {};
 }
 
+// Labels are flags, numbers or texts; written as they are typed.
+Result<void> get_labels(const json& policy, std::map<std::string, std::string>& out) {
+  if (absent(policy, "labels")) return {};
+  const json& object = policy["labels"];
+  if (!object.is_object()) return std::unexpected(wrong_field("labels", "an object"));
+  for (const auto& [name, value] : object.items()) {
+    if (!value.is_boolean() && !value.is_number() && !value.is_string()) {
+      return std::unexpected(wrong_field("labels", "true, false, a number or a text each"));
+    }
+    out[name] = value.is_string() ? value.get<std::string>() : value.dump();
+  }
+  return {};
+}
+
+json label_json(const std::string& text) {
+  const json value = json::parse(text, nullptr, false);
+  return value.is_boolean() || value.is_number() ? value : json(text);
+}
+
 }  // namespace
 
 Result<Policy> parse_policy(std::string_view text) {
@@ -237,12 +256,17 @@ Result<Policy> parse_policy(std::string_view text) {
            get_count(*object, "disk_bytes", kMostBytes, disk),
            get_count(*object, "workspace_bytes", kMostBytes, workspaces), get_text(*object, "hours", hours),
            get_bool(*object, "draining", policy.draining), get_owner_first(*object, policy.owner_first),
-           get_rings(*object, policy.rings), get_text(*object, "oci_runtime", policy.oci_runtime)});
+           get_rings(*object, policy.rings), get_text(*object, "oci_runtime", policy.oci_runtime),
+           get_labels(*object, policy.labels)});
   if (!read) return std::unexpected(read.error());
   if (!absent(*object, "cores")) policy.cores = cores;
   if (!absent(*object, "memory_bytes")) policy.memory_bytes = memory;
   if (!absent(*object, "disk_bytes")) policy.disk_bytes = disk;
   if (!absent(*object, "workspace_bytes")) policy.workspace_bytes = workspaces;
+  if (!absent(*object, "watts")) {
+    if (!(*object)["watts"].is_number()) return std::unexpected(wrong_field("watts", "a number"));
+    policy.watts = (*object)["watts"].get<double>();
+  }
   if (hours.empty()) return policy;
   const Result<Hours> parsed = parse_hours("\"hours\"", hours);
   if (!parsed) return fail(Code::kDataLoss, parsed.error().message);
@@ -261,6 +285,8 @@ std::string format_policy(const Policy& policy) {
     if (ring != RingPolicy{}) object["rings"][name] = ring_json(ring);
   }
   if (!policy.oci_runtime.empty()) object["oci_runtime"] = policy.oci_runtime;
+  for (const auto& [name, value] : policy.labels) object["labels"][name] = label_json(value);
+  if (policy.watts) object["watts"] = *policy.watts;
   object["draining"] = policy.draining;
   if (policy.owner_first != OwnerFirst{}) object["owner_first"] = owner_first_json(policy.owner_first);
   return dump(object) + "\n";

@@ -78,8 +78,10 @@ struct Policy {
   std::optional<std::uint64_t> disk_bytes;
   std::optional<std::uint64_t> workspace_bytes;
   std::optional<Hours> hours;
-  std::map<std::string, RingPolicy> rings;  // by name, see kRingNames
-  std::string oci_runtime;                  // of the level "oci", with its arguments; empty: crun
+  std::map<std::string, RingPolicy> rings;    // by name, see kRingNames
+  std::string oci_runtime;                    // of the level "oci", with its arguments; empty: crun
+  std::map<std::string, std::string> labels;  // what the node says of itself; "true", "3" and the like are no texts
+  std::optional<double> watts;
   bool draining = false;
   OwnerFirst owner_first;
   bool operator==(const Policy&) const = default;

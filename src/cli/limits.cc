@@ -23,6 +23,7 @@ constexpr Range kWorkspaces = {0, 1024 * kTiB};
 constexpr std::uint64_t kUsualDisk = 20 * kGiB;  // see node/node.h
 
 constexpr Range kCelsius = {0, 150};
+constexpr Range kWatts = {0, 100'000};
 
 Result<void> take_span(std::string_view option, const std::string& text, std::optional<std::uint64_t>& out) {
   if (text.empty()) return {};
@@ -156,6 +157,38 @@ Result<void> take_runtime(const LimitOptions& options, Policy& policy) {
   return {};
 }
 
+// "room=cellar" says it, "room=" takes it back.
+Result<void> take_labels(const LimitOptions& options, Policy& policy) {
+  constexpr std::size_t kMostLabels = 64;
+  constexpr std::size_t kMostName = 58;
+  constexpr std::size_t kMostText = 256;
+  for (const std::string& label : options.labels) {
+    const std::size_t equals = label.find('=');
+    const std::string name = label.substr(0, equals);
+    const std::string value = equals == std::string::npos ? "" : label.substr(equals + 1);
+    if (equals == std::string::npos || !is_short_name(name) || name.size() > kMostName || value.size() > kMostText ||
+        !is_plain_utf8(value)) {
+      return fail(Code::kInvalidArgument,
+                  fmt::format("--label {}: NAME=VALUE is needed, of at most 256 bytes; a name has a-z, 0-9, '.', '_' "
+                              "and '-', at most 58; NAME= takes it back",
+                              plain(label)));
+    }
+    if (value.empty()) {
+      policy.labels.erase(name);
+    } else {
+      policy.labels[name] = value;
+    }
+  }
+  if (policy.labels.size() > kMostLabels) {
+    return fail(Code::kInvalidArgument, fmt::format("{} labels: at most 64", policy.labels.size()));
+  }
+  if (options.watts.empty()) return {};
+  const Result<std::uint64_t> watts = parse_count("--watts", options.watts, kWatts);
+  if (!watts) return std::unexpected(watts.error());
+  policy.watts = *watts == 0 ? std::nullopt : std::optional(static_cast<double>(*watts));
+  return {};
+}
+
 // After the disk, of which they may take half.
 Result<void> take_workspaces(const LimitOptions& options, Policy& policy) {
   if (!options.workspaces.empty()) {
@@ -187,12 +220,15 @@ Result<Policy> changed(Policy policy, const LimitOptions& options) {
                     .hours = {},
                     .rings = policy.rings,
                     .oci_runtime = policy.oci_runtime,
+                    .labels = policy.labels,
+                    .watts = policy.watts,
                     .draining = policy.draining,
                     .owner_first = {}};
   }
   Result<void> taken = take_owner_options(options, policy.owner_first);
   if (taken) taken = take_rings(options, policy);
   if (taken) taken = take_runtime(options, policy);
+  if (taken) taken = take_labels(options, policy);
   if (!taken) return std::unexpected(taken.error());
   if (!options.cores.empty()) {
     const Result<std::uint64_t> cores = parse_count("--cores", options.cores, kCores);
@@ -282,6 +318,8 @@ std::string describe(const Policy& policy, bool own_pool) {
   text += fmt::format("  keeps   {}\n", workspaces_text(policy, own_pool));
   const bool always = !policy.hours || policy.hours->from_minute == policy.hours->to_minute;
   text += fmt::format("  hours   {}\n", always ? "all day" : format_hours(*policy.hours));
+  for (const auto& [name, value] : policy.labels) text += fmt::format("  label   {} = {}\n", name, plain(value));
+  if (policy.watts) text += fmt::format("  power   {:.0f} W under load\n", *policy.watts);
   text += describe(policy.rings, policy.oci_runtime);
   text += describe(policy.owner_first, own_pool);
   if (policy.draining) text += "It is leaving its pool: what runs is finished, nothing new is taken.\n";

@@ -87,7 +87,30 @@ std::string describe_hubs(const v1::StatusReply& reply) {
 
 }  // namespace
 
-Result<int> list_nodes(const Context& context) {
+namespace {
+
+std::string text_of(const v1::Attribute& attribute) {
+  if (attribute.has_text()) return fmt::format("'{}'", plain(attribute.text()));
+  if (attribute.has_flag()) return attribute.flag() ? "true" : "false";
+  const bool is_bytes = attribute.name().ends_with("memory");
+  return is_bytes ? format_bytes(static_cast<std::uint64_t>(attribute.number()))
+                  : fmt::format("{:g}", attribute.number());
+}
+
+std::string attributes_text(const v1::ListNodesReply& nodes) {
+  std::string text;
+  for (const v1::Node& node : nodes.nodes()) {
+    text += fmt::format("{}{}\n", text.empty() ? "" : "\n", plain(node.name()));
+    for (const v1::Attribute& attribute : node.attributes()) {
+      text += fmt::format("  {:12} {}\n", plain(attribute.name()), text_of(attribute));
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<int> list_nodes(const Context& context, bool with_attributes) {
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
   const Result<v1::ListNodesReply> reply =
@@ -95,6 +118,10 @@ Result<int> list_nodes(const Context& context) {
   if (!reply) return std::unexpected(reply.error());
   if (context.json) {
     print(message_json(*reply));
+    return 0;
+  }
+  if (with_attributes) {
+    print(attributes_text(*reply));
     return 0;
   }
   Table table({{"NAME"},

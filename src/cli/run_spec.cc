@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <ctime>
 #include <filesystem>
 
 #include <unistd.h>
@@ -86,6 +87,46 @@ Result<void> set_numbers(const RunOptions& options, v1::JobSpec& spec) {
   const Result<std::int64_t> limit = parse_time_limit("--time", options.time);
   if (!limit) return std::unexpected(limit.error());
   spec.set_time_limit_seconds(*limit);
+  return {};
+}
+
+Result<v1::PriorityClass> parse_priority(const std::string& text) {
+  constexpr std::array<std::string_view, 4> kNames = {"scavenger", "batch", "normal", "urgent"};
+  const auto found = std::ranges::find(kNames, text);
+  if (found != kNames.end()) return static_cast<v1::PriorityClass>(found - kNames.begin() + 1);
+  return wrong(fmt::format("--priority {}: scavenger, batch, normal or urgent", plain(text)));
+}
+
+// "2h" from now, or a moment of this PC's calendar.
+Result<std::int64_t> parse_deadline(const std::string& text) {
+  const std::int64_t now = wall_now().unix_millis;
+  for (const char* form : {"%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"}) {
+    std::tm parts{};
+    parts.tm_isdst = -1;
+    const char* end = ::strptime(text.c_str(), form, &parts);
+    if (end == nullptr || *end != '\0') continue;
+    const std::int64_t moment = static_cast<std::int64_t>(std::mktime(&parts)) * 1000;
+    if (moment > now) return moment;
+    return wrong(fmt::format("--deadline {}: that is over", plain(text)));
+  }
+  const Result<std::int64_t> span = parse_time_limit("--deadline", text);
+  if (span) return now + *span * 1000;
+  return wrong(fmt::format("--deadline {}: a span from now like 90m, 2h or 3d, or a moment like \"2030-12-31 18:00\"",
+                           plain(text)));
+}
+
+Result<void> set_placement(const RunOptions& options, v1::JobSpec& spec) {
+  spec.set_where(options.where);
+  spec.set_gang(options.gang);
+  if (!options.priority.empty()) {
+    const Result<v1::PriorityClass> priority = parse_priority(options.priority);
+    if (!priority) return std::unexpected(priority.error());
+    spec.set_priority(*priority);
+  }
+  if (options.deadline.empty()) return {};
+  const Result<std::int64_t> deadline = parse_deadline(options.deadline);
+  if (!deadline) return std::unexpected(deadline.error());
+  spec.mutable_deadline()->set_unix_millis(*deadline);
   return {};
 }
 
@@ -313,8 +354,8 @@ std::vector<std::string> forgotten_inputs(const RunOptions& options, const RunPl
 
 Result<RunPlan> plan_run(const RunOptions& options) {
   RunPlan plan;
-  for (const auto& set :
-       {set_program, set_numbers, set_resources, set_outputs, set_variables, set_after, set_workspace, set_network}) {
+  for (const auto& set : {set_program, set_numbers, set_resources, set_placement, set_outputs, set_variables, set_after,
+                          set_workspace, set_network}) {
     if (Result<void> done = set(options, plan.spec); !done) return std::unexpected(done.error());
   }
   if (!options.inputs.empty()) {
@@ -375,6 +416,10 @@ std::string failure_text(const v1::Outcome& outcome) {
     case v1::FAILURE_REASON_OWNER:
       return "its PC's owner needed the PC; it runs again, from what it saved in its workspace (--workspace) or else "
              "anew";
+    case v1::FAILURE_REASON_PREEMPTED:
+      return "a task of a higher class needed its room; it runs again (--priority says which class it is of)";
+    case v1::FAILURE_REASON_GANG:
+      return with_message("it ended with its gang");
     case v1::FAILURE_REASON_START:
       return with_message("it could not be started");
     case v1::FAILURE_REASON_OUTPUT:

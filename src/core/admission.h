@@ -76,18 +76,43 @@ class Admission {
   std::uint32_t bits_ = 0;
 };
 
+// Conditions that jobs ask of nodes, as bits: those that a task needs, or those that a node meets. Which bit stands for
+// which condition is the pool's affair.
+class Conditions {
+ public:
+  static constexpr std::size_t kMost = 256;
+
+  constexpr auto operator<=>(const Conditions&) const = default;
+
+  constexpr void set(std::size_t bit, bool value = true) {
+    const std::uint64_t mask = std::uint64_t{1} << (bit % 64);
+    words_[bit / 64] = value ? words_[bit / 64] | mask : words_[bit / 64] & ~mask;
+  }
+  constexpr bool are_met_by(const Conditions& met) const {
+    for (std::size_t i = 0; i < words_.size(); ++i) {
+      if ((words_[i] & ~met.words_[i]) != 0) return false;
+    }
+    return true;
+  }
+
+ private:
+  std::array<std::uint64_t, kMost / 64> words_{};
+};
+
 // What a task needs, or what a node has to give.
 struct Terms {
   Resources resources;
   Admission admission;
   NodeId node = {};                  // of a task whose workspace lies somewhere: that node alone will do
   std::uint64_t workspace_room = 0;  // by how much its workspace is to grow, or all of a new one's
+  Conditions conditions = {};
 
   constexpr bool operator==(const Terms&) const = default;
 
   constexpr bool fits_in(const Terms& room) const {
     return resources.fits_in(room.resources) && admission.is_granted_by(room.admission) &&
-           (node == NodeId{} || node == room.node) && workspace_room <= room.workspace_room;
+           (node == NodeId{} || node == room.node) && workspace_room <= room.workspace_room &&
+           conditions.are_met_by(room.conditions);
   }
 };
 

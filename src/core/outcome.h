@@ -19,6 +19,8 @@ enum class Failure : std::uint8_t {
   kOwner = 10,
   kWorkspace = 12,
   kDisk = 13,
+  kPreempted = 14,
+  kGang = 15,
 };
 
 }  // namespace hearth

@@ -25,6 +25,18 @@ struct Resources {
     return {cores + other.cores, memory_bytes + other.memory_bytes, gpus + other.gpus,
             std::max(gpu_memory_bytes, other.gpu_memory_bytes), disk_bytes + other.disk_bytes};
   }
+  constexpr Resources operator*(std::uint32_t times) const {
+    return {cores * times, memory_bytes * times, gpus * times, gpu_memory_bytes, disk_bytes * times};
+  }
+  // How often it fits into the room.
+  constexpr std::uint32_t times_in(const Resources& room) const {
+    if (!fits_in(room)) return 0;
+    std::uint64_t times = cores > 0 ? room.cores / cores : UINT32_MAX;
+    if (memory_bytes > 0) times = std::min(times, room.memory_bytes / memory_bytes);
+    if (gpus > 0) times = std::min<std::uint64_t>(times, room.gpus / gpus);
+    if (disk_bytes > 0) times = std::min(times, room.disk_bytes / disk_bytes);
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(times, UINT32_MAX));
+  }
   // Never below zero in any part.
   constexpr Resources operator-(const Resources& other) const {
     return {cores - std::min(cores, other.cores), memory_bytes - std::min(memory_bytes, other.memory_bytes),

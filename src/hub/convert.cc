@@ -43,6 +43,22 @@ Resources from_proto(const v1::Resources& resources) {
           resources.disk_bytes()};
 }
 
+pool::Attributes attributes_of(const google::protobuf::RepeatedPtrField<v1::Attribute>& told, const std::string& name) {
+  pool::Attributes made;
+  for (const v1::Attribute& attribute : told) {
+    const std::string& key = attribute.name();
+    const pool::KnownAttribute* known = pool::find_known_attribute(key);
+    const bool is_label = key.starts_with(pool::kLabelPrefix) && key.size() <= pool::kMaxAttributeName;
+    if ((known == nullptr && !is_label) || made.size() >= pool::kMaxAttributes) continue;
+    pool::AttributeValue value = attribute.flag();
+    if (attribute.has_number()) value = attribute.number();
+    if (attribute.has_text()) value = attribute.text().substr(0, pool::kMaxAttributeText);
+    if (known == nullptr || static_cast<std::size_t>(known->kind) == value.index()) made[key] = std::move(value);
+  }
+  made["name"] = name;
+  return made;
+}
+
 v1::AttemptId to_proto(const AttemptId& attempt) {
   v1::AttemptId made;
   made.set_job_id(attempt.task.job.value);

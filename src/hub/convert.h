@@ -6,6 +6,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "core/admission.h"
+#include "core/pool/attributes.h"
 #include "hearth/v1/session.pb.h"
 
 namespace hearth::hub {
@@ -16,6 +17,8 @@ Resources from_proto(const v1::Resources& resources);
 // Nothing for one that is unspecified or unknown.
 std::optional<Ring> from_proto(v1::Ring ring);
 Admission from_proto(const google::protobuf::RepeatedPtrField<v1::Admission>& admissions);
+// What a node says of itself, and what it is called. What is unknown, of another kind or too much is left out.
+pool::Attributes attributes_of(const google::protobuf::RepeatedPtrField<v1::Attribute>& told, const std::string& name);
 v1::AttemptId to_proto(const AttemptId& attempt);
 AttemptId from_proto(const v1::AttemptId& attempt);
 

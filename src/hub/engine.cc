@@ -30,6 +30,12 @@ v1::Outcome outcome_of(Failure why) {
     case Failure::kOwner:
       outcome.set_message("its PC's owner needed it");
       break;
+    case Failure::kPreempted:
+      outcome.set_message("a task of a higher class needed its room; it runs again");
+      break;
+    case Failure::kGang:
+      outcome.set_message("another task of its gang failed or was lost");
+      break;
     case Failure::kDependency:
       outcome.set_message("a job that it runs after did not succeed");
       break;
@@ -72,6 +78,7 @@ Result<void> Engine::restore() {
   Result<std::vector<store::LiveJob>> jobs = store_.load_live_jobs();
   if (!jobs) return fail(jobs, "reading the pool's database");
   if (Result<void> restored = restore_workspaces(); !restored) return fail(restored, "reading the pool's database");
+  if (Result<void> restored = restore_accounts(*jobs); !restored) return fail(restored, "reading the pool's database");
   for (const store::LiveJob& job : *jobs) {
     if (Result<void> restored = restore_job(job); !restored) return fail(restored, "reading the pool's database");
   }
@@ -79,6 +86,21 @@ Result<void> Engine::restore() {
   loop_.spawn(commit_for_ever());
   loop_.spawn(tick_for_ever());
   drain();
+  return {};
+}
+
+// A job counts for the account that its device is in now.
+Result<void> Engine::restore_accounts(std::vector<store::LiveJob>& jobs) {
+  Result<std::vector<store::AccountRow>> accounts = store_.load_accounts();
+  if (!accounts) return std::unexpected(accounts.error());
+  for (const store::AccountRow& row : *accounts) {
+    pool_.set_account({.id = row.id, .weight = row.weight, .most = row.most});
+  }
+  Result<std::vector<store::DeviceRow>> devices = store_.load_devices();
+  if (!devices) return std::unexpected(devices.error());
+  std::map<DeviceId, AccountId> account_of;
+  for (const store::DeviceRow& row : *devices) account_of[row.id] = row.account;
+  for (store::LiveJob& job : jobs) job.row.request.account = account_of[job.row.request.owner];
   return {};
 }
 
@@ -106,9 +128,7 @@ Result<void> Engine::restore_job(const store::LiveJob& job) {
   v1::JobSpec spec;
   CHECK(spec.ParseFromString(job.row.spec));
   pool::JobRequest request = job.row.request;
-  request.per_task = from_proto(spec.resources());  // no store keeps all of it
-  request.admission = admission_of(spec, job.row.ring);
-  request.workspace = spec.workspace().name();
+  fill_request(spec, job.row.ring, request);
   pool_.restore_job(request, job.row.state, tasks, now());
   if (!live) return {};
   LiveJob& restored = live_[job.row.request.id];
@@ -173,15 +193,13 @@ Result<JobId> Engine::take_job(Submission submission, const std::vector<JobId>& 
   const JobId id{last_job_id_ + 1};
   v1::JobSpec& spec = submission.spec;
   size_workspace(request.first, spec);
-  const v1::Resources& needs = spec.resources();
   job.row.request = {.id = id,
                      .owner = submission.owner,
                      .tasks = spec.tasks(),
-                     .per_task = from_proto(needs),
                      .retries = spec.retries(),
                      .after = after,
-                     .admission = admission_of(spec, submission.ring),
-                     .workspace = spec.workspace().name()};
+                     .account = submission.account};
+  fill_request(spec, submission.ring, job.row.request);
   job.row.ring = submission.ring;
   job.row.spec = spec.SerializeAsString();
   if (submission.environment) job.row.environment = submission.environment->SerializeAsString();
@@ -306,12 +324,41 @@ void Engine::started(NodeId node, AttemptId attempt) {
 void Engine::finished(NodeId node, AttemptId attempt, v1::Outcome outcome) {
   note_workspace(node, attempt, outcome);
   pool_.on_finished(node, attempt, static_cast<Failure>(outcome.reason()), now());
+  if (pool_.is_held(attempt)) held_outcomes_[attempt] = outcome;
   pending_.changed_nodes.push_back(node);
-  drain(&outcome);
+  drain(Report{attempt, outcome});
+}
+
+void Engine::attributes(NodeId node, const pool::Attributes& attributes) {
+  pool_.on_attributes(node, attributes, now());
+  drain();
 }
 
 net::Async<Result<void>> Engine::save_device(const store::DeviceRow& row) {
   pending_.batch.devices.push_back(row);
+  co_return co_await committed();
+}
+
+net::Async<Result<void>> Engine::save_account(const store::AccountRow& row,
+                                              const std::vector<store::DeviceRow>& devices) {
+  pending_.batch.accounts.push_back(row);
+  if (row.removed) {
+    pool_.forget_account(row.id);
+  } else {
+    pool_.set_account({.id = row.id, .weight = row.weight, .most = row.most});
+  }
+  for (const store::DeviceRow& device : devices) {
+    pending_.batch.devices.push_back(device);
+    pool_.move_jobs(device.id, device.account, now());
+  }
+  drain();
+  co_return co_await committed();
+}
+
+net::Async<Result<void>> Engine::assign_device(const store::DeviceRow& row) {
+  pending_.batch.devices.push_back(row);
+  pool_.move_jobs(row.id, row.account, now());
+  drain();
   co_return co_await committed();
 }
 
@@ -344,28 +391,28 @@ NodeLink* Engine::link(NodeId node) const {
 
 // --- effects --------------------------------------------------------------------------------------------------------
 
-// `outcome`: what the event that was just fed in reported, for the record that settles it. The pool places a bounded
-// number of tasks at a time; while more could be placed its deadline is already past.
-void Engine::drain(const v1::Outcome* outcome) {
-  take_effects(outcome);
+// `report`: what the event that was just fed in told, for the record that settles that attempt. The pool places a
+// bounded number of tasks at a time; while more could be placed its deadline is already past.
+void Engine::drain(const std::optional<Report>& report) {
+  take_effects(report);
   for (std::optional<Time> deadline = pool_.next_deadline(); deadline && *deadline <= now();
        deadline = pool_.next_deadline()) {
     pool_.tick(now());
-    take_effects(nullptr);
+    take_effects(std::nullopt);
   }
   if (!pending_.empty()) wake_.notify();
 }
 
-void Engine::take_effects(const v1::Outcome* outcome) {
+void Engine::take_effects(const std::optional<Report>& report) {
   for (pool::Effect& effect : pool_.take_effects()) {
     if (const auto* job = std::get_if<pool::JobRecord>(&effect)) {
       apply(*job);
     } else if (const auto* lease = std::get_if<pool::LeaseRecord>(&effect)) {
       apply(*lease);
     } else if (const auto* requeue = std::get_if<pool::RequeueRecord>(&effect)) {
-      apply(*requeue, outcome);
+      apply(*requeue, report);
     } else if (const auto* end = std::get_if<pool::EndRecord>(&effect)) {
-      apply(*end, outcome);
+      apply(*end, report);
     } else if (const auto* range = std::get_if<pool::EndRangeRecord>(&effect)) {
       apply(*range);
     } else if (const auto* removal = std::get_if<pool::RemoveRecord>(&effect)) {

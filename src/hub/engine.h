@@ -66,6 +66,7 @@ class Observer {
 struct Submission {
   DeviceId owner;
   Ring ring = Ring::kHome;  // the device's
+  AccountId account = {};   // the device's
   v1::JobSpec spec;         // complete, see spec.h
   std::string request_id;
   std::optional<v1::Blob> environment;  // the image that spec.environment stands for; none: "host"
@@ -107,6 +108,7 @@ class Engine {
   void heartbeat(NodeId node);
   void note_change(NodeId node);  // what the node says of itself has changed: watchers want to know
   void offer(NodeId node, const Terms& offered, bool closed);
+  void attributes(NodeId node, const pool::Attributes& attributes);
   void started(NodeId node, AttemptId attempt);
   void finished(NodeId node, AttemptId attempt, v1::Outcome outcome);
 
@@ -123,6 +125,10 @@ class Engine {
   net::Async<Result<void>> save_device(const store::DeviceRow& row);
   net::Async<Result<void>> save_environment(const store::EnvironmentRow& row);
   net::Async<Result<void>> remove_environment(std::string name);
+
+  // --- accounts: what is said of them holds at once, and is saved with the devices that it changes
+  net::Async<Result<void>> save_account(const store::AccountRow& row, const std::vector<store::DeviceRow>& devices);
+  net::Async<Result<void>> assign_device(const store::DeviceRow& row);
 
   // --- questions
   const LiveJob* live_job(JobId id) const;
@@ -146,6 +152,7 @@ class Engine {
     AttemptId attempt;
     v1::Outcome outcome;
   };
+  using Report = Ended;  // what a node told
   // What one commit makes true, and what is said once it is.
   struct Pending {
     store::Batch batch;
@@ -164,6 +171,7 @@ class Engine {
   Time now() const { return loop_.now(); }
   Result<void> restore_job(const store::LiveJob& job);
   Result<void> restore_workspaces();
+  Result<void> restore_accounts(std::vector<store::LiveJob>& jobs);
   void size_workspace(DeviceId owner, v1::JobSpec& spec) const;
   void note_workspace(NodeId node, AttemptId attempt, const v1::Outcome& outcome);
   Result<v1::Outcome> stored_first_failure(const store::LiveJob& job);
@@ -171,12 +179,13 @@ class Engine {
   Result<JobId> take_job(Submission submission, const std::vector<JobId>& after);
   net::Async<Result<std::vector<JobId>>> make_known(const std::vector<JobId>& jobs);
   void forget(const std::vector<JobId>& jobs);
-  void drain(const v1::Outcome* outcome = nullptr);
-  void take_effects(const v1::Outcome* outcome);
+  void drain(const std::optional<Report>& report = std::nullopt);
+  void take_effects(const std::optional<Report>& report);
   void apply(const pool::JobRecord& record);
   void apply(const pool::LeaseRecord& record);
-  void apply(const pool::RequeueRecord& record, const v1::Outcome* outcome);
-  void apply(const pool::EndRecord& record, const v1::Outcome* outcome);
+  void apply(const pool::RequeueRecord& record, const std::optional<Report>& report);
+  void apply(const pool::EndRecord& record, const std::optional<Report>& report);
+  v1::Outcome take_outcome(AttemptId attempt, Failure why, const std::optional<Report>& report);
   void apply(const pool::EndRangeRecord& record);
   void apply(const pool::RemoveRecord& record);
   void apply(const pool::WorkspaceRecord& record);
@@ -199,9 +208,10 @@ class Engine {
   std::map<NodeId, NodeLink*> links_;
   v1::Hubs hubs_;
   std::map<JobId, LiveJob> live_;
-  std::map<TaskId, store::TaskRow> rows_;  // of tasks that are leased or wait for another attempt
-  std::map<Request, JobId> requests_;      // of live jobs
-  std::set<JobId> removing_;               // their removal is not committed yet
+  std::map<AttemptId, v1::Outcome> held_outcomes_;  // of gangs' tasks that wait for the rest
+  std::map<TaskId, store::TaskRow> rows_;           // of tasks that are leased or wait for another attempt
+  std::map<Request, JobId> requests_;               // of live jobs
+  std::set<JobId> removing_;                        // their removal is not committed yet
   std::map<WorkspaceId, store::WorkspaceRow> workspaces_;
   std::map<WorkspaceId, std::shared_ptr<Removal>> removals_;
   std::uint64_t last_job_id_ = 0;

@@ -33,10 +33,15 @@ void Engine::apply(const pool::LeaseRecord& record) {
   pending_.changed_nodes.push_back(record.node);
 }
 
-void Engine::apply(const pool::RequeueRecord& record, const v1::Outcome* outcome) {
+// A node's word counts for its own attempt alone; of others that end with it, see gangs, each has its own.
+v1::Outcome Engine::take_outcome(AttemptId attempt, Failure why, const std::optional<Report>& report) {
+  if (auto held = held_outcomes_.extract(attempt); held && why == Failure::kNone) return std::move(held.mapped());
+  return report && report->attempt == attempt ? report->outcome : outcome_of(why);
+}
+
+void Engine::apply(const pool::RequeueRecord& record, const std::optional<Report>& report) {
   store::TaskRow& row = rows_[record.attempt.task];
-  const bool reported = outcome != nullptr && record.why != Failure::kNodeLost;
-  const v1::Outcome ended = reported ? *outcome : outcome_of(record.why);
+  const v1::Outcome ended = take_outcome(record.attempt, record.why, report);
   row.task = record.attempt.task;
   row.state = pool::TaskState::kPending;
   row.epoch = record.attempt.epoch;
@@ -49,12 +54,11 @@ void Engine::apply(const pool::RequeueRecord& record, const v1::Outcome* outcome
   pending_.ended.push_back({record.attempt, ended});
 }
 
-void Engine::apply(const pool::EndRecord& record, const v1::Outcome* outcome) {
+void Engine::apply(const pool::EndRecord& record, const std::optional<Report>& report) {
   const TaskId task = record.attempt.task;
   store::TaskRow row = rows_[task];
   rows_.erase(task);
-  const bool reported = outcome != nullptr && record.why == static_cast<Failure>(outcome->reason());
-  const v1::Outcome ended = reported ? *outcome : outcome_of(record.why);
+  const v1::Outcome ended = take_outcome(record.attempt, record.why, report);
   row.task = task;
   row.state = record.state;
   row.epoch = record.attempt.epoch;

@@ -34,6 +34,7 @@ class FaultyStore : public store::Store {
   Result<bool> purge(std::uint32_t limit) override { return real_->purge(limit); }
   Result<std::vector<store::DeviceRow>> load_devices() override { return real_->load_devices(); }
   Result<std::vector<store::EnvironmentRow>> load_environments() override { return real_->load_environments(); }
+  Result<std::vector<store::AccountRow>> load_accounts() override { return real_->load_accounts(); }
   Result<std::vector<store::WorkspaceRow>> load_workspaces() override { return real_->load_workspaces(); }
   Result<std::vector<store::LiveJob>> load_live_jobs() override { return real_->load_live_jobs(); }
   Result<JobId> last_job_id() override { return real_->last_job_id(); }
@@ -186,7 +187,8 @@ TEST_F(EngineTest, AnEndIsToldOnceItIsOnDisk) {
   while (link.assigned.empty()) loop_.run_until_done(net::sleep_for(milliseconds(5)));
   const Devices devices({});
   const Sessions sessions;
-  const Views views(loop_, *engine_, devices, sessions);
+  const Accounts accounts({});
+  const Views views(loop_, *engine_, devices, accounts, sessions);
   const auto told = [&] { return views.live_job(*engine_->live_job(*job)); };
   ASSERT_EQ(told().state(), v1::JOB_STATE_RUNNING);
   store_->failure = Code::kResourceExhausted;

@@ -71,6 +71,7 @@ class HubImpl : public Hub {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<blob::BlobStore> blobs_;
   std::unique_ptr<Devices> devices_;
+  std::unique_ptr<Accounts> accounts_;
   std::unique_ptr<Environments> environments_;
   Sessions sessions_;
   Invitations invitations_;
@@ -123,6 +124,9 @@ Result<void> HubImpl::open_state() {
   Result<std::vector<store::DeviceRow>> devices = store_->load_devices();
   if (!devices) return fail(devices, "reading the pool's devices");
   devices_ = std::make_unique<Devices>(std::move(*devices));
+  Result<std::vector<store::AccountRow>> accounts = store_->load_accounts();
+  if (!accounts) return fail(accounts, "reading the pool's accounts");
+  accounts_ = std::make_unique<Accounts>(*accounts);
   Result<std::vector<store::EnvironmentRow>> environments = store_->load_environments();
   if (!environments) return fail(environments, "reading the pool's environments");
   environments_ = std::make_unique<Environments>(std::move(*environments));
@@ -142,7 +146,7 @@ Result<void> HubImpl::add_local_devices() {
 
 Result<void> HubImpl::listen() {
   engine_ = std::make_unique<Engine>(loop_, store_worker_, *store_);
-  views_ = std::make_unique<Views>(loop_, *engine_, *devices_, sessions_);
+  views_ = std::make_unique<Views>(loop_, *engine_, *devices_, *accounts_, sessions_);
   watchers_ = std::make_unique<Watchers>(loop_, *views_, *devices_, invitations_);
   logs_ = std::make_unique<LogRelay>(*engine_, *blobs_, workers_);
   engine_->observe(*watchers_);
@@ -155,9 +159,9 @@ Result<void> HubImpl::listen() {
   token_watch_ = std::make_unique<TokenWatch>(*devices_, sessions_);
   engine_->on_failure(options_.on_failure);
   if (Result<void> restored = engine_->restore(); !restored) return restored;
-  parts_ = std::unique_ptr<Parts>(new Parts{loop_, workers_, options_, *identity_, *engine_, *devices_, *environments_,
-                                            sessions_, invitations_, *views_, *watchers_, *logs_, *blobs_, *access_,
-                                            pairing_answered_, loop_.now()});
+  parts_ = std::unique_ptr<Parts>(new Parts{loop_, workers_, options_, *identity_, *engine_, *devices_, *accounts_,
+                                            *environments_, sessions_, invitations_, *views_, *watchers_, *logs_,
+                                            *blobs_, *access_, pairing_answered_, loop_.now()});
   dispatcher_ = std::make_unique<net::Dispatcher>(
       [this](const net::RequestHead& head, const std::string& address) { return authorize(*parts_, head, address); },
       [this](const net::Caller& caller, net::Cuttable& connection, bool begins) {
@@ -168,7 +172,7 @@ Result<void> HubImpl::listen() {
         watchers_->device_changed(caller.device);
       });
   for (const auto add : {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods,
-                         add_environment_methods, add_workspace_methods}) {
+                         add_environment_methods, add_workspace_methods, add_account_methods}) {
     add(*dispatcher_, *parts_);
   }
   net::ServerOptions listening{.address = options_.address,

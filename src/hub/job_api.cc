@@ -110,6 +110,7 @@ net::Async<Result<v1::SubmitReply>> submit(Parts& parts, const v1::SubmitRequest
   }
   const store::DeviceRow* device = parts.devices.find_active(caller.device);
   if (device == nullptr) co_return fail(Code::kUnauthenticated, "this device was taken out of the pool");
+  if (Result<void> allowed = check_standing(spec, device->ring); !allowed) co_return std::unexpected(allowed.error());
   if (spec.has_workspace() && device->ring != Ring::kHome) {
     co_return fail(
         Code::kPermissionDenied,
@@ -120,6 +121,7 @@ net::Async<Result<v1::SubmitReply>> submit(Parts& parts, const v1::SubmitRequest
   const std::optional<v1::Blob> inputs = spec.has_inputs() ? std::optional(spec.inputs()) : std::nullopt;
   Result<JobId> id = co_await parts.engine.submit({.owner = caller.device,
                                                    .ring = device->ring,
+                                                   .account = device->account,
                                                    .spec = std::move(spec),
                                                    .request_id = request.request_id(),
                                                    .environment = std::move(*environment)});
@@ -232,6 +234,19 @@ std::string workspace_in_use(const Parts& parts, const pool::Why& why, const Liv
                      ahead.value);
 }
 
+AccountId account_of(const Parts& parts, const LiveJob& live) {
+  const store::DeviceRow* owner = parts.devices.find(live.row.request.owner);
+  return owner == nullptr ? AccountId{} : owner->account;
+}
+
+std::string unmet_condition(const pool::Why& why) {
+  std::string text = fmt::format("none of the {} large enough meets its condition", plural(why.nodes, "node"));
+  for (const auto& [part, nodes] : why.unmet) {
+    if (nodes > 0) text += fmt::format("; {} on {}", part, nodes == why.nodes ? "none" : fmt::format("{} not", nodes));
+  }
+  return text + "; what nodes say of themselves: hearth nodes --attributes";
+}
+
 std::string sentence(const Parts& parts, const pool::Why& why, const LiveJob& live) {
   const Resources& needs = live.row.request.per_task;
   switch (why.cause) {
@@ -265,6 +280,14 @@ std::string sentence(const Parts& parts, const pool::Why& why, const LiveJob& li
                          parts.devices.name(why.node));
     case pool::Cause::kWorkspaceInUse:
       return workspace_in_use(parts, why, live);
+    case pool::Cause::kNotMet:
+      return unmet_condition(why);
+    case pool::Cause::kQuota:
+      return fmt::format("account {} uses as much as it may: hearth account",
+                         parts.accounts.name(account_of(parts, live)));
+    case pool::Cause::kGang:
+      return fmt::format("its {} tasks run all at once, and there is room for {} now{}", live.row.request.tasks,
+                         why.room_for, why.jobs.empty() ? "" : ", beside job " + job_list(why.jobs));
     case pool::Cause::kBackoff:
       return fmt::format("its last attempt failed; the next starts in {:.0f} s", why.wait.seconds());
   }

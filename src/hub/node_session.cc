@@ -70,8 +70,10 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame) {
     *hello.mutable_admits() = frame.offer().admits();
     hello.set_frozen(frame.offer().frozen());
     hello.set_stopped(frame.offer().stopped());
+    *hello.mutable_attributes() = frame.offer().attributes();
     engine_.offer(node_, {from_proto(frame.offer().offered()), from_proto(frame.offer().admits())},
                   frame.offer().closed());
+    engine_.attributes(node_, attributes_of(frame.offer().attributes(), name_));
   }
   for (const v1::Started& started : frame.started()) engine_.started(node_, from_proto(started.attempt()));
   for (const v1::LogPiece& piece : frame.logs()) logs_.on_piece(piece);
@@ -93,7 +95,8 @@ void NodeSession::on_hello(const v1::Hello& hello) {
   pool::NodeHello greeting{.offered = from_proto(hello.offered()),
                            .closed = hello.closed(),
                            .held = {},
-                           .admits = from_proto(hello.admits())};
+                           .admits = from_proto(hello.admits()),
+                           .attributes = attributes_of(hello.attributes(), name_)};
   for (const v1::AttemptId& attempt : hello.held()) greeting.held.push_back(from_proto(attempt));
   for (const v1::WorkspaceId& id : hello.workspaces()) greeting.workspaces.push_back({{id.owner()}, id.name()});
   outgoing_.mutable_welcome()->set_node_id(node_.value);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "blob/blob_store.h"
+#include "hub/accounts.h"
 #include "hub/blob_access.h"
 #include "hub/circle.h"
 #include "hub/devices.h"
@@ -27,6 +28,7 @@ struct Parts {
   const net::IdentityKey& identity;
   Engine& engine;
   Devices& devices;
+  Accounts& accounts;
   Environments& environments;
   Sessions& sessions;
   Invitations& invitations;
@@ -50,6 +52,7 @@ void add_node_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_blob_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_environment_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_workspace_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_account_methods(net::Dispatcher& dispatcher, Parts& parts);
 
 // PUT, GET and HEAD of /blob/<hex>. The caller has at least a node's level.
 net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Caller& caller);

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "core/pool/condition.h"
+#include "hub/convert.h"
 #include "hub/environments.h"
 #include "net/destination.h"
 
@@ -151,6 +153,23 @@ Result<void> check_counts(const v1::JobSpec& spec) {
   return {};
 }
 
+Result<void> check_placement(const v1::JobSpec& spec) {
+  if (!v1::PriorityClass_IsValid(spec.priority())) {
+    return wrong("priority", "a class is scavenger, batch, normal or urgent");
+  }
+  if (spec.gang() && spec.tasks() > pool::kMaxGang) {
+    return wrong("gang", fmt::format("{} tasks: a gang has at most {}", spec.tasks(), pool::kMaxGang));
+  }
+  if (spec.gang() && spec.has_workspace()) {
+    return wrong("gang", "its tasks run at once, but a workspace is one task's at a time");
+  }
+  if (spec.deadline().unix_millis() < 0) return wrong("deadline", "a moment after 1970");
+  if (spec.where().empty()) return {};
+  if (!is_plain_utf8(spec.where())) return wrong("where", "UTF-8 without control characters");
+  if (const auto condition = pool::Condition::parse(spec.where()); !condition) return fail(condition, "where");
+  return {};
+}
+
 Result<void> check_names(const v1::JobSpec& spec) {
   if (spec.name().size() > 128 || !is_plain_utf8(spec.name()))
     return wrong("name", "at most 128 bytes of UTF-8 without control characters");
@@ -176,16 +195,37 @@ Result<void> complete_spec(v1::JobSpec& spec) {
   if (needs.cores() == 0) needs.set_cores(1);
   if (needs.memory_bytes() == 0) needs.set_memory_bytes(1ULL << 30);
   if (spec.time_limit_seconds() == 0) spec.set_time_limit_seconds(24 * 3600);
+  if (spec.priority() == v1::PRIORITY_CLASS_UNSPECIFIED) spec.set_priority(v1::PRIORITY_CLASS_NORMAL);
   const std::set<std::uint64_t> after(spec.after().begin(), spec.after().end());
   spec.mutable_after()->Assign(after.begin(), after.end());
 
-  for (const auto& check : {check_argv, check_counts, check_outputs, check_variables, check_names, check_workspace}) {
+  for (const auto& check :
+       {check_argv, check_counts, check_outputs, check_variables, check_names, check_workspace, check_placement}) {
     if (Result<void> done = check(spec); !done) return done;
   }
   if (Result<void> done = check_resources(needs); !done) return done;
   if (Result<void> done = complete_hosts(spec); !done) return done;
   if (spec.name().empty()) spec.set_name(default_name(spec));
   return {};
+}
+
+Result<void> check_standing(const v1::JobSpec& spec, Ring ring) {
+  if (spec.priority() != v1::PRIORITY_CLASS_URGENT || ring == Ring::kHome) return {};
+  return fail(Code::kPermissionDenied, fmt::format("priority: urgent is for devices of ring home, and this one is of "
+                                                   "ring {}: ask for normal, batch or scavenger",
+                                                   name_of(ring)));
+}
+
+void fill_request(const v1::JobSpec& spec, Ring ring, pool::JobRequest& request) {
+  request.per_task = from_proto(spec.resources());
+  request.admission = admission_of(spec, ring);
+  request.workspace = spec.workspace().name();
+  request.where = spec.where();
+  if (spec.priority() != v1::PRIORITY_CLASS_UNSPECIFIED) {
+    request.priority = static_cast<pool::PriorityClass>(spec.priority());
+  }
+  request.gang = spec.gang();
+  request.deadline_millis = spec.deadline().unix_millis();
 }
 
 Admission admission_of(const v1::JobSpec& spec, Ring ring) {

@@ -3,12 +3,19 @@
 
 #include "base/result.h"
 #include "core/admission.h"
+#include "core/pool/pool.h"
 #include "hearth/v1/jobs.pb.h"
 
 namespace hearth::hub {
 
 // Fills in what is unset and checks the rest. Errors: kInvalidArgument: "FIELD: what is wrong: what is allowed".
 Result<void> complete_spec(v1::JobSpec& spec);
+
+// What not every device may ask for. Errors: kPermissionDenied.
+Result<void> check_standing(const v1::JobSpec& spec, Ring ring);
+
+// What decisions need of a complete specification, so that no store keeps it twice.
+void fill_request(const v1::JobSpec& spec, Ring ring, pool::JobRequest& request);
 
 // What the job's tasks do only where they are admitted to it.
 Admission admission_of(const v1::JobSpec& spec, Ring ring);

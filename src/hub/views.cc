@@ -52,13 +52,17 @@ std::unexpected<Error> no_job(JobId id) {
   return fail(Code::kNotFound, fmt::format("there is no job {}; those that there are: hearth jobs", id.value));
 }
 
-Views::Views(net::Loop& loop, Engine& engine, const Devices& devices, const Sessions& sessions)
-    : loop_(loop), engine_(engine), devices_(devices), sessions_(sessions) {}
+Views::Views(net::Loop& loop, Engine& engine, const Devices& devices, const Accounts& accounts,
+             const Sessions& sessions)
+    : loop_(loop), engine_(engine), devices_(devices), accounts_(accounts), sessions_(sessions) {}
 
 v1::Job Views::live_job(const LiveJob& live) const {
   v1::Job job;
   fill_head(job, live.row, live.spec, devices_);
   job.set_state(static_cast<v1::JobState>(live.kept_state));
+  if (const store::DeviceRow* owner = devices_.find(live.row.request.owner)) {
+    job.set_account(accounts_.name(owner->account));
+  }
   if (live.kept_state != live.row.state) job.clear_ended();
   if (live.first_failure.reason() != v1::FAILURE_REASON_UNSPECIFIED) *job.mutable_first_failure() = live.first_failure;
   if (const auto view = engine_.pool().job(live.row.request.id, loop_.now())) {
@@ -205,6 +209,7 @@ void describe(v1::Node& node, const v1::Hello& hello, Visibility visible) {
   node.set_closed(hello.closed());
   node.set_cpu_model(hello.cpu_model());
   node.set_isolation(hello.isolation());
+  *node.mutable_attributes() = hello.attributes();
   for (const v1::Admission& one : hello.admits()) {
     if (visible.is_whole() || from_proto(one.ring()) == visible.ring()) *node.add_admits() = one;
   }
@@ -289,6 +294,7 @@ v1::Device Views::device(const store::DeviceRow& row, DeviceId asking) const {
   device.set_online(sessions_.has_connections(row.id) || engine_.connected(row.id));
   device.set_is_this(row.id == asking);
   device.set_ring(static_cast<v1::Ring>(row.ring));
+  device.set_account(accounts_.name(row.account));
   device.set_is_token(row.key_kind == v1::KEY_KIND_SECRET);
   if (row.expires.unix_millis != 0) *device.mutable_expires() = moment(row.expires);
   return device;

@@ -9,6 +9,7 @@
 #include "hearth/v1/devices.pb.h"
 #include "hearth/v1/nodes.pb.h"
 #include "hearth/v1/session.pb.h"
+#include "hub/accounts.h"
 #include "hub/convert.h"
 #include "hub/devices.h"
 #include "hub/engine.h"
@@ -24,7 +25,7 @@ struct NodeFacts {
 
 class Views {
  public:
-  Views(net::Loop& loop, Engine& engine, const Devices& devices, const Sessions& sessions);
+  Views(net::Loop& loop, Engine& engine, const Devices& devices, const Accounts& accounts, const Sessions& sessions);
 
   // Errors: kNotFound.
   net::Async<Result<v1::Job>> job(JobId id, Visibility visible) const;
@@ -52,6 +53,7 @@ class Views {
   net::Loop& loop_;
   Engine& engine_;
   const Devices& devices_;
+  const Accounts& accounts_;
   const Sessions& sessions_;
   std::map<NodeId, NodeFacts> facts_;
 };

@@ -124,6 +124,7 @@ void Shell::start() {
     co_await shell.owner_.read_stopped();
     shell.world_.loop.spawn(shell.connection_.run());
     shell.world_.loop.spawn(shell.tick_for_ever());
+    shell.world_.loop.spawn(shell.measure_speed_for_ever());
     shell.world_.loop.spawn(shell.look_around_for_ever());
   }(*this));
 }
@@ -193,6 +194,12 @@ net::Async<void> Shell::read_policy() {
     const Error& error = !policy ? policy.error() : !disk ? disk.error() : rings.error();
     log_warning("the limits are left as they were: " + error.message);
     co_return;
+  }
+  if (const Result<OwnersWords> words = parse_owners_words(text); !words) {
+    log_warning("the labels are left as they were: " + words.error().message);
+  } else if (*words != words_) {
+    words_ = *words;
+    tell_attributes();
   }
   take_rings(*rings, *policy);
   agent_.on_policy(*policy, world_.loop.now());
@@ -316,6 +323,7 @@ v1::Hello Shell::make_hello() {
   hello.set_closed_reason(agent_.closed_reason());
   hello.set_frozen(agent_.frozen());
   hello.set_stopped(agent_.stopped());
+  *hello.mutable_attributes() = attributes();
   for (AttemptId attempt : agent_.held()) *hello.add_held() = to_proto(attempt);
   for (const WorkspaceId& id : world_.workspaces.here()) {
     v1::WorkspaceId& workspace = *hello.add_workspaces();
@@ -323,6 +331,39 @@ v1::Hello Shell::make_hello() {
     workspace.set_name(id.name);
   }
   return hello;
+}
+
+AttributeList Shell::attributes() const {
+  const std::optional<sandbox::Level> level = rings_.of(Ring::kHome).level;
+  return make_attributes(world_.machine, level ? name_of(*level) : "", speed_, words_);
+}
+
+// What the owner says may change while nothing else does.
+void Shell::tell_attributes() {
+  if (!connection_.is_open()) return;
+  carry_out(SendOffer{.offered = agent_.offered(),
+                      .closed = agent_.closed(),
+                      .closed_reason = agent_.closed_reason(),
+                      .admits = agent_.admits(),
+                      .frozen = agent_.frozen(),
+                      .stopped = agent_.stopped()});
+}
+
+// While nothing of a guest's runs, so that what is measured is the machine.
+net::Async<void> Shell::measure_speed_for_ever() {
+  constexpr Duration kAgain = seconds(6 * 3600);
+  constexpr Duration kLater = seconds(60);
+  constexpr double kNoteworthy = 0.1;
+  for (;;) {
+    const bool is_idle = speed_ == 0 || agent_.held().empty();
+    if (is_idle) {
+      const double speed = co_await world_.workers.run(&measure_speed);
+      const bool differs = std::abs(speed - speed_) > kNoteworthy * speed_;
+      if (differs) speed_ = speed;
+      if (differs) tell_attributes();
+    }
+    co_await net::sleep_for(is_idle ? kAgain : kLater);
+  }
 }
 
 void Shell::carry_out(const Wipe& order) {
@@ -361,6 +402,7 @@ void Shell::carry_out(const SendOffer& order) {
   *offer.mutable_admits() = to_proto(order.admits);
   offer.set_frozen(order.frozen);
   offer.set_stopped(order.stopped);
+  *offer.mutable_attributes() = attributes();
 }
 
 void Shell::carry_out(const SendHeartbeat& /*order*/) {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/node/agent.h"
+#include "node/attributes.h"
 #include "node/connection.h"
 #include "node/executor.h"
 #include "node/owner_watch.h"
@@ -70,6 +71,9 @@ class Shell {
   std::string lack_of_level() const;
   void share_disk();
   net::Async<void> tell_status();
+  AttributeList attributes() const;
+  void tell_attributes();
+  net::Async<void> measure_speed_for_ever();
   Status make_status() const;
 
   v1::Hello make_hello();
@@ -107,6 +111,8 @@ class Shell {
   std::map<AttemptId, std::uint64_t> watched_;  // to the offset of what is to be sent next
   std::set<AttemptId> grown_;
   bool sending_logs_ = false;
+  OwnersWords words_;
+  double speed_ = 0;
 };
 
 }  // namespace hearth::node

@@ -48,9 +48,14 @@ Machine read_machine() {
   machine.memory_bytes = meminfo_bytes(read_text("/proc/meminfo"), "MemTotal");
   machine.gpus = find_gpus();
   machine.cpu_model = field(read_text("/proc/cpuinfo"), "model name", ':');
-  machine.system = field(read_text("/etc/os-release"), "PRETTY_NAME", '=');
+  const std::string release = read_text("/etc/os-release");
+  machine.system = field(release, "PRETTY_NAME", '=');
+  machine.os = field(release, "ID", '=');
+  machine.os_version = field(release, "VERSION_ID", '=');
   utsname names{};
   if (::uname(&names) == 0) {
+    machine.kernel = names.release;
+    machine.architecture = names.machine;
     if (!machine.system.empty()) machine.system += ", ";
     machine.system += std::string(names.sysname) + " " + names.release;
   }

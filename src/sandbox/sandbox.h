@@ -260,7 +260,11 @@ struct Machine {
   std::uint64_t memory_bytes = 0;
   std::vector<Gpu> gpus;
   std::string cpu_model;
-  std::string system;  // "Debian GNU/Linux 12 (bookworm), Linux 6.1.0"
+  std::string system;        // "Debian GNU/Linux 12 (bookworm), Linux 6.1.0"
+  std::string os;            // os-release's ID: "debian"
+  std::string os_version;    // its VERSION_ID: "12"
+  std::string kernel;        // "6.1.0-28-amd64"
+  std::string architecture;  // "x86_64"
 };
 Machine read_machine();
 

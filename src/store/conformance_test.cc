@@ -64,7 +64,7 @@ TaskRow task_row(std::uint64_t job, std::uint32_t index, pool::TaskState state) 
 }
 
 DeviceRow device_row(std::uint64_t id, const std::string& name) {
-  return {{id}, name, 2, 1, "key of " + name, {5}, {6}, false, Ring::kMember, {8}};
+  return {{id}, name, 2, 1, "key of " + name, {5}, {6}, false, Ring::kMember, {8}, {9}};
 }
 
 Batch job_batch(std::uint64_t id) {
@@ -157,6 +157,26 @@ TEST_P(StoreConformance, AnEmptyBatchIsEmptyAndCommits) {
   EXPECT_TRUE(Batch{}.empty());
   EXPECT_FALSE(job_batch(1).empty());
   commit({});
+}
+
+TEST_P(StoreConformance, KeepsReplacesAndRemovesAccounts) {
+  Batch batch;
+  batch.accounts = {{{1ULL << 62U}, "firm", 300, {8, 1ULL << 40U, 2}}, {{5}, "school", 100, {}}};
+  ASSERT_TRUE(store_->commit(batch));
+  open();
+  std::vector<AccountRow> kept = *store_->load_accounts();
+  ASSERT_EQ(kept.size(), 2U);
+  EXPECT_EQ(kept[0].name, "school");
+  EXPECT_EQ(kept[1].id, AccountId{1ULL << 62U});
+  EXPECT_EQ(kept[1].weight, 300U);
+  EXPECT_EQ(kept[1].most, (Resources{8, 1ULL << 40U, 2}));
+  kept[0].weight = 7;
+  kept[1].removed = true;
+  batch.accounts = kept;
+  ASSERT_TRUE(store_->commit(batch));
+  kept = *store_->load_accounts();
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].weight, 7U);
 }
 
 TEST_P(StoreConformance, KeepsReplacesAndRemovesEnvironmentsInTheOrderGiven) {
@@ -470,6 +490,7 @@ TEST_P(StoreConformance, ReplacesADeviceByItsNumberAndKeepsRevokedOnes) {
   EXPECT_EQ(devices[0].key, "key of pc");
   EXPECT_EQ(devices[0].paired.unix_millis, 5);
   EXPECT_EQ(devices[0].expires.unix_millis, 8);
+  EXPECT_EQ(devices[0].account.value, 9U);
   EXPECT_TRUE(devices[1].revoked);
   EXPECT_EQ(devices[1].last_seen.unix_millis, 77);
   EXPECT_FALSE(devices[2].revoked);

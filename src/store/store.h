@@ -56,6 +56,15 @@ struct DeviceRow {
   bool revoked = false;     // the row stays: its number is never given again and old jobs name it
   Ring ring = Ring::kHome;  // how far its jobs are trusted
   WallTime expires;         // 0: never
+  AccountId account;        // 0: an account of its own
+};
+
+struct AccountRow {
+  AccountId id;
+  std::string name;  // unique
+  std::uint32_t weight = 100;
+  Resources most;  // cores, memory, GPUs; 0: no limit
+  bool removed = false;
 };
 
 struct EnvironmentRow {
@@ -102,6 +111,7 @@ struct Batch {
   std::vector<JobId> removed;                // jobs that have ended: nothing of them is found any more
   std::vector<EnvironmentRow> environments;  // inserted or replaced by name; one without an image is removed
   std::vector<WorkspaceRow> workspaces;      // inserted or replaced by id; one without a node is removed
+  std::vector<AccountRow> accounts;          // inserted or replaced by id, or removed
   bool empty() const;
 };
 
@@ -129,6 +139,7 @@ class Store {
   virtual Result<std::vector<DeviceRow>> load_devices() = 0;            // revoked ones included, by id
   virtual Result<std::vector<EnvironmentRow>> load_environments() = 0;  // by name
   virtual Result<std::vector<WorkspaceRow>> load_workspaces() = 0;      // by id
+  virtual Result<std::vector<AccountRow>> load_accounts() = 0;          // by id
   virtual Result<std::vector<LiveJob>>
   load_live_jobs() = 0;                     // jobs that have not ended, and those they run after, by id
   virtual Result<JobId> last_job_id() = 0;  // the highest ever given, removed ones included; 0: none

@@ -1,5 +1,7 @@
 #include "core/pool/fair_queue.h"
 
+#include <algorithm>
+#include <limits>
 #include <tuple>
 
 #include "base/check.h"
@@ -7,106 +9,180 @@
 namespace hearth::pool {
 namespace {
 
-std::optional<JobId> head_of(const Queue& queue) {
+std::optional<JobTurn> head_of(const Queue& queue) {
   if (queue.jobs.empty()) return std::nullopt;
   return queue.jobs.begin()->first;
 }
 
+constexpr std::array kClasses = {PriorityClass::kUrgent, PriorityClass::kNormal, PriorityClass::kBatch,
+                                 PriorityClass::kScavenger};
+
 }  // namespace
 
-bool FairQueue::BySize::operator()(const Terms& a, const Terms& b) const {
-  const Resources& x = a.resources;
-  const Resources& y = b.resources;
-  return std::tie(x.cores, x.memory_bytes, x.gpus, x.gpu_memory_bytes, x.disk_bytes, a.admission, a.node,
-                  a.workspace_room) < std::tie(y.cores, y.memory_bytes, y.gpus, y.gpu_memory_bytes, y.disk_bytes,
-                                               b.admission, b.node, b.workspace_room);
+JobTurn turn_of(const Job& job) {
+  const std::int64_t deadline = job.request.deadline_millis;
+  return {deadline > 0 ? deadline : std::numeric_limits<std::int64_t>::max(), job.request.id};
+}
+
+FairQueue::Rank FairQueue::rank_of(PriorityClass priority) {
+  return static_cast<Rank>(PriorityClass::kUrgent) - static_cast<Rank>(priority);
+}
+
+ShapeKey FairQueue::key_of(const Job& job) {
+  return {job.needs(), job.request.priority, job.request.gang ? job.request.tasks : 0};
+}
+
+bool FairQueue::BySize::operator()(const ShapeKey& a, const ShapeKey& b) const {
+  const Resources& x = a.needs.resources;
+  const Resources& y = b.needs.resources;
+  return std::tie(x.cores, x.memory_bytes, x.gpus, x.gpu_memory_bytes, x.disk_bytes, a.priority, a.gang,
+                  a.needs.admission, a.needs.conditions, a.needs.node, a.needs.workspace_room) <
+         std::tie(y.cores, y.memory_bytes, y.gpus, y.gpu_memory_bytes, y.disk_bytes, b.priority, b.gang,
+                  b.needs.admission, b.needs.conditions, b.needs.node, b.needs.workspace_room);
+}
+
+bool FairQueue::may_have(const Queue& queue) {
+  const ShapeKey& key = queue.shape->key;
+  return queue.party->account->may_have(key.needs.resources * std::max(key.gang, 1U));
+}
+
+Party& FairQueue::party_of(const Job& job) {
+  const AccountId account = job.account();
+  Party& party = parties_[{rank_of(job.request.priority), account}];
+  party.priority = job.request.priority;
+  party.account = &accounts_.get(account);
+  return party;
 }
 
 void FairQueue::add(Job& job, Time now) {
-  Shape& shape = shapes_[job.needs()];
-  shape.needs = job.needs();
-  Owner& owner = owners_[job.request.owner];
-  owner.id = job.request.owner;
-  const auto [entry, is_new] = shape.queues.try_emplace(owner.id);
+  const ShapeKey key = key_of(job);
+  Shape& shape = shapes_[key];
+  shape.key = key;
+  const auto [entry, is_new] = shape.queues.try_emplace(job.account());
   Queue& queue = entry->second;
   if (is_new) {
-    queue.owner = &owner;
+    queue.party = &party_of(job);
     queue.shape = &shape;
     queue.serial = ++last_serial_;
-    ++owner.queues;
+    ++queue.party->queues;
+    ++queue.party->account->queues;
     set_alarm(queue, std::nullopt);
   }
-  const std::optional<JobId> old_head = head_of(queue);
-  if (!queue.jobs.emplace(job.request.id, &job).second) return;
+  const std::optional<JobTurn> old_head = head_of(queue);
+  if (!queue.jobs.emplace(turn_of(job), &job).second) return;
   update_heads(queue, old_head);
   if (shape.blocked) start_clock(queue, now);
 }
 
 void FairQueue::remove(Job& job) {
-  const auto shape = shapes_.find(job.needs());
+  const auto shape = shapes_.find(key_of(job));
   if (shape == shapes_.end()) return;
-  const auto entry = shape->second.queues.find(job.request.owner);
+  const auto entry = shape->second.queues.find(job.account());
   if (entry == shape->second.queues.end()) return;
   Queue& queue = entry->second;
-  const std::optional<JobId> old_head = head_of(queue);
-  if (queue.jobs.erase(job.request.id) == 0) return;
+  const std::optional<JobTurn> old_head = head_of(queue);
+  if (queue.jobs.erase(turn_of(job)) == 0) return;
   update_heads(queue, old_head);
   drop_if_empty(queue);
 }
 
 void FairQueue::drop_if_empty(Queue& queue) {
-  if (!queue.jobs.empty() || queue.reserved != nullptr) return;
+  if (!queue.jobs.empty() || !queue.reserved.empty()) return;
   set_alarm(queue, std::nullopt);
-  Owner& owner = *queue.owner;
+  Party& party = *queue.party;
   Shape& shape = *queue.shape;
   shape.without_alarm.erase(queue.serial);
-  shape.queues.erase(DeviceId{owner.id});
-  --owner.queues;
-  drop_if_idle(owner);
+  shape.queues.erase(AccountId{party.account->terms.id});
+  --party.queues;
+  --party.account->queues;
+  drop_if_idle(party);
   if (!shape.queues.empty()) return;
-  blocked_.erase(shape.needs);
-  shapes_.erase(Terms{shape.needs});
+  if (const auto blocked = blocked_.find(shape.key); blocked != blocked_.end()) {
+    auto at = blocked;
+    unblock(at);
+  }
+  shapes_.erase(ShapeKey{shape.key});
 }
 
-void FairQueue::drop_if_idle(Owner& owner) {
-  if (owner.cores == 0 && owner.queues == 0) owners_.erase(DeviceId{owner.id});
+void FairQueue::drop_if_idle(Party& party) {
+  if (party.queues > 0) return;
+  const Account& account = *party.account;
+  parties_.erase({rank_of(party.priority), account.terms.id});
+  accounts_.drop_if_idle(account);
 }
 
-void FairQueue::list(Owner& owner) {
-  if (!owner.heads.empty()) turns_.emplace(owner.cores, owner.id);
+void FairQueue::list(Party& party) {
+  party.is_listed = !party.heads.empty() && !party.account->is_full();
+  if (party.is_listed) turns_.insert({rank_of(party.priority), party.account->score, party.account->terms.id});
 }
 
-void FairQueue::unlist(Owner& owner) {
-  if (!owner.heads.empty()) turns_.erase({owner.cores, owner.id});
+void FairQueue::unlist(Party& party) {
+  if (party.is_listed) turns_.erase({rank_of(party.priority), party.account->score, party.account->terms.id});
+  party.is_listed = false;
 }
 
-void FairQueue::update_heads(Queue& queue, std::optional<JobId> old_head) {
-  const std::optional<JobId> head = head_of(queue);
+void FairQueue::update_heads(Queue& queue, std::optional<JobTurn> old_head) {
+  const std::optional<JobTurn> head = head_of(queue);
   if (head == old_head) return;
-  Owner& owner = *queue.owner;
-  unlist(owner);
-  if (old_head) owner.heads.erase(*old_head);
-  if (head) owner.heads.emplace(*head, &queue);
-  list(owner);
+  Party& party = *queue.party;
+  unlist(party);
+  if (old_head) party.heads.erase(*old_head);
+  if (head) party.heads.emplace(*head, &queue);
+  list(party);
 }
 
-void FairQueue::reorder(Owner& owner, std::uint64_t cores) {
-  unlist(owner);
-  owner.cores = cores;
-  list(owner);
+// Its parties' places follow its score.
+template <class Change>
+void FairQueue::change(Account& account, Change change) {
+  std::array<Party*, kClasses.size()> parties{};
+  for (std::size_t i = 0; i < kClasses.size() && account.queues > 0; ++i) {
+    const auto party = parties_.find({rank_of(kClasses[i]), account.terms.id});
+    if (party == parties_.end()) continue;
+    parties[i] = &party->second;
+    unlist(party->second);
+  }
+  change();
+  for (Party* party : parties) {
+    if (party != nullptr) list(*party);
+  }
 }
 
-void FairQueue::charge(DeviceId id, std::uint32_t cores) {
-  Owner& owner = owners_[id];
-  owner.id = id;
-  reorder(owner, owner.cores + cores);
+void FairQueue::relist_all() {
+  turns_.clear();
+  for (auto& [key, party] : parties_) list(party);
 }
 
-void FairQueue::refund(DeviceId id, std::uint32_t cores) {
-  const auto owner = owners_.find(id);
-  CHECK(owner != owners_.end() && owner->second.cores >= cores);
-  reorder(owner->second, owner->second.cores - cores);
-  drop_if_idle(owner->second);
+void FairQueue::charge(AccountId id, const Resources& needs) {
+  Account& account = accounts_.get(id);
+  change(account, [&] { accounts_.charge(account, needs); });
+}
+
+void FairQueue::refund(AccountId id, const Resources& needs) {
+  CHECK(accounts_.find(id) != nullptr);
+  Account& account = accounts_.get(id);
+  change(account, [&] { accounts_.refund(account, needs); });
+  accounts_.drop_if_idle(account);
+}
+
+void FairQueue::set_terms(const AccountTerms& terms) {
+  change(accounts_.get(terms.id), [&] { accounts_.set_terms(terms); });
+}
+
+void FairQueue::forget_terms(AccountId id) {
+  if (accounts_.find(id) == nullptr) return;
+  Account& account = accounts_.get(id);
+  ++account.queues;  // holds it meanwhile
+  change(account, [&] { accounts_.forget_terms(id); });
+  --account.queues;
+  accounts_.drop_if_idle(account);
+}
+
+void FairQueue::set_capacity(const Resources& capacity) {
+  if (accounts_.set_capacity(capacity)) relist_all();
+}
+
+bool FairQueue::is_behind_others(PriorityClass priority) const {
+  return !turns_.empty() && turns_.begin()->rank < rank_of(priority);
 }
 
 std::optional<Head> FairQueue::first_open() const {
@@ -120,27 +196,35 @@ std::optional<Head> FairQueue::first_open() const {
 }
 
 void FairQueue::start_clock(Queue& queue, Time now) {
-  if (queue.alarm || queue.jobs.empty() || queue.reserved != nullptr) return;
+  if (queue.alarm || queue.jobs.empty() || !queue.reserved.empty()) return;
   set_alarm(queue, now + starvation_bound_);
 }
 
 void FairQueue::block(Shape& shape, Time now) {
   CHECK(!shape.blocked);
   shape.blocked = true;
-  blocked_.emplace(shape.needs, &shape);
+  blocked_.emplace(shape.key, &shape);
+  if (shape.key.gang > 0) ++blocked_gangs_;
   for (auto entry = shape.without_alarm.begin(); entry != shape.without_alarm.end();) {
     Queue& queue = *(entry++)->second;
     start_clock(queue, now);
   }
 }
 
-void FairQueue::unblock_fitting(const Terms& room) {
-  for (auto entry = blocked_.begin();
-       entry != blocked_.end() && entry->first.resources.cores <= room.resources.cores;) {
-    Shape& shape = *entry->second;
-    if (shape.needs.fits_in(room)) {
-      shape.blocked = false;
-      entry = blocked_.erase(entry);
+void FairQueue::unblock(std::map<ShapeKey, Shape*, BySize>::iterator& blocked) {
+  Shape& shape = *blocked->second;
+  shape.blocked = false;
+  if (shape.key.gang > 0) --blocked_gangs_;
+  blocked = blocked_.erase(blocked);
+}
+
+void FairQueue::unblock_fitting(const std::array<Terms, kReaches>& rooms) {
+  if (blocked_gangs_ > 0) gangs_may_fit_ = true;
+  const std::uint32_t most = rooms.back().resources.cores;
+  for (auto entry = blocked_.begin(); entry != blocked_.end() && entry->first.needs.resources.cores <= most;) {
+    const Shape& shape = *entry->second;
+    if (shape.key.gang == 0 && shape.needs().fits_in(rooms[shape.reach()])) {
+      unblock(entry);
     } else {
       ++entry;
     }
@@ -165,9 +249,28 @@ Queue* FairQueue::take_alarm(Time now) {
   return queue;
 }
 
-std::optional<Time> FairQueue::next_alarm() const {
-  if (alarms_.empty()) return std::nullopt;
-  return alarms_.begin()->first.first;
+void FairQueue::tick(Time now) {
+  if (accounts_.age(now)) relist_all();
+  if (!gangs_may_fit_ || now < last_gang_look_ + gang_retry_) return;
+  gangs_may_fit_ = false;
+  last_gang_look_ = now;
+  for (auto entry = blocked_.begin(); entry != blocked_.end() && blocked_gangs_ > 0;) {
+    if (entry->first.gang > 0) {
+      unblock(entry);
+    } else {
+      ++entry;
+    }
+  }
+}
+
+std::optional<Time> FairQueue::next_deadline() const {
+  std::optional<Time> next = accounts_.next_aging();
+  const auto sooner = [&](Time at) {
+    if (!next || at < *next) next = at;
+  };
+  if (!alarms_.empty()) sooner(alarms_.begin()->first.first);
+  if (gangs_may_fit_ && blocked_gangs_ > 0) sooner(last_gang_look_ + gang_retry_);
+  return next;
 }
 
 }  // namespace hearth::pool

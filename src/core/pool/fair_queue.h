@@ -1,50 +1,72 @@
-// Whose turn it is. Jobs with tasks that could be leased wait here, grouped by owner and by shape (what one task
-// needs). The owner with the fewest cores leased goes first; within one, the oldest job.
+// Whose turn it is. Jobs with tasks that could be leased wait here, grouped by account, class and shape (what one task
+// needs). The highest class goes first; in one class the account with the smallest score (see accounts.h); within an
+// account the job with the earliest deadline, then the oldest. An account that may have no more steps aside.
 //
 // A shape that fits on no node now is blocked: its jobs step aside, so that nobody waits behind them, until room for
-// the shape appears. Cost: logarithmic in owners and jobs, plus one look at each owner and head before the first that
-// is not blocked; freed room costs one look at each blocked shape that has no more cores.
+// the shape appears. Cost: logarithmic in accounts and jobs, plus one look at each account and head before the first
+// that is not blocked; freed room costs one look at each blocked shape that has no more cores.
 #pragma once
 
+#include <array>
+#include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <utility>
 #include <vector>
 
+#include "core/pool/accounts.h"
 #include "core/pool/jobs.h"
 
 namespace hearth::pool {
 
 struct Node;
-struct Owner;
+struct Party;
 struct Shape;
 
-// The ready jobs of one owner and shape.
+// What distinguishes tasks for placement. A class is part of it, since a higher one finds room where another finds
+// none.
+struct ShapeKey {
+  Terms needs;
+  PriorityClass priority = PriorityClass::kNormal;
+  std::uint32_t gang = 0;  // so many at once; 0: one by one
+};
+
+// The order of jobs within an account and class.
+using JobTurn = std::pair<std::int64_t, JobId>;  // by deadline
+JobTurn turn_of(const Job& job);
+
+// The ready jobs of one account and shape.
 struct Queue {
-  Owner* owner = nullptr;
+  Party* party = nullptr;
   Shape* shape = nullptr;
   std::uint64_t serial = 0;
-  std::map<JobId, Job*> jobs;
-  Node* reserved = nullptr;   // a node that is drained for it
-  std::optional<Time> alarm;  // when it has waited for too long
+  std::map<JobTurn, Job*> jobs;
+  std::vector<Node*> reserved;  // nodes that are drained for it
+  std::optional<Time> alarm;    // when it has waited for too long
 };
 
 struct Shape {
-  Terms needs;
+  ShapeKey key;
   bool blocked = false;
-  std::map<DeviceId, Queue> queues;
+  std::map<AccountId, Queue> queues;
   std::map<std::uint64_t, Queue*> without_alarm;  // of `queues`, by serial: those whose clock starts at the next block
   std::uint64_t fits_version = 0;                 // of NodeTable::version(), when `fits` was found
   bool fits = false;                              // some open node could take it when idle
+
+  const Terms& needs() const { return key.needs; }
+  Reach reach() const { return reach_of(key.priority); }
 };
 
-struct Owner {
-  DeviceId id;
-  std::uint64_t cores = 0;        // leased
-  std::uint32_t queues = 0;       // that point here
-  std::map<JobId, Queue*> heads;  // each queue's oldest job
+// An account's jobs of one class.
+struct Party {
+  PriorityClass priority = PriorityClass::kNormal;
+  Account* account = nullptr;
+  std::uint32_t queues = 0;         // that point here
+  std::map<JobTurn, Queue*> heads;  // each queue's first job
+  bool is_listed = false;
 };
 
 struct Head {
@@ -54,59 +76,93 @@ struct Head {
 
 class FairQueue {
  public:
-  explicit FairQueue(Duration starvation_bound) : starvation_bound_(starvation_bound) {}
+  explicit FairQueue(const Options& options)
+      : starvation_bound_(options.starvation_bound),
+        gang_retry_(options.gang_retry),
+        accounts_(options.usage_half_life) {}
 
   // The job has tasks that could be leased; no effect if that is known.
   void add(Job& job, Time now);
   // It has none any more; no effect if that is known.
   void remove(Job& job);
 
-  // Cores leased to an owner, and given back.
-  void charge(DeviceId owner, std::uint32_t cores);
-  void refund(DeviceId owner, std::uint32_t cores);
+  // Leased to an account, and given back.
+  void charge(AccountId account, const Resources& needs);
+  void refund(AccountId account, const Resources& needs);
+  void set_terms(const AccountTerms& terms);
+  void forget_terms(AccountId account);
+  void set_capacity(const Resources& capacity);
+  const Accounts& accounts() const { return accounts_; }
 
   std::optional<Head> first_open() const;
-  // Calls visit(Head) for each queue's oldest job in order of turn, blocked ones included, for as long as it returns
+  // Calls visit(Head) for each queue's first job in order of turn, blocked ones included, for as long as it returns
   // true. It may not change the queue.
   template <class Visit>
   void visit_heads(Visit visit) const {
     for (const auto& turn : turns_) {
-      for (const auto& [job, queue] : owners_.at(turn.second).heads) {
+      const Party& party = parties_.at({turn.rank, turn.account});
+      for (const auto& [job, queue] : party.heads) {
+        if (!may_have(*queue)) continue;
         if (!visit(Head{queue, queue->jobs.begin()->second})) return;
       }
     }
   }
+  // Whether jobs of a higher class wait that could use more.
+  bool is_behind_others(PriorityClass priority) const;
 
   // The shape fits nowhere now. Its queues' clocks start, if they do not run.
   void block(Shape& shape, Time now);
-  void unblock_fitting(const Terms& room);
+  // What there is for tasks that reach so far; the last is the most. Gangs are only noted, see tick().
+  void unblock_fitting(const std::array<Terms, kReaches>& rooms);
 
   // A task of the queue was placed: its clock stops.
   void placed(Queue& queue) { set_alarm(queue, std::nullopt); }
   void set_alarm(Queue& queue, std::optional<Time> at);
   Queue* take_alarm(Time now);
-  std::optional<Time> next_alarm() const;
 
-  // Forgets a queue without jobs, which is kept while a node is reserved for it.
+  // Lets past use fade, and gangs look for room again if some was freed.
+  void tick(Time now);
+  std::optional<Time> next_deadline() const;
+
+  // Forgets a queue without jobs, which is kept while nodes are reserved for it.
   void drop_if_empty(Queue& queue);
 
  private:
   struct BySize {
-    bool operator()(const Terms& a, const Terms& b) const;
+    bool operator()(const ShapeKey& a, const ShapeKey& b) const;
+  };
+  using Rank = std::uint8_t;  // of a class, the highest first
+  struct Turn {
+    Rank rank = 0;
+    std::uint64_t score = 0;
+    AccountId account;
+    auto operator<=>(const Turn&) const = default;
   };
 
-  void update_heads(Queue& queue, std::optional<JobId> old_head);
+  static Rank rank_of(PriorityClass priority);
+  static ShapeKey key_of(const Job& job);
+  static bool may_have(const Queue& queue);
+  Party& party_of(const Job& job);
+  void update_heads(Queue& queue, std::optional<JobTurn> old_head);
   void start_clock(Queue& queue, Time now);
-  void reorder(Owner& owner, std::uint64_t cores);
-  void list(Owner& owner);
-  void unlist(Owner& owner);
-  void drop_if_idle(Owner& owner);
+  void unblock(std::map<ShapeKey, Shape*, BySize>::iterator& blocked);
+  template <class Change>
+  void change(Account& account, Change change);
+  void list(Party& party);
+  void unlist(Party& party);
+  void relist_all();
+  void drop_if_idle(Party& party);
 
   Duration starvation_bound_;
-  std::map<DeviceId, Owner> owners_;
-  std::set<std::pair<std::uint64_t, DeviceId>> turns_;  // owners with jobs
-  std::map<Terms, Shape, BySize> shapes_;
-  std::map<Terms, Shape*, BySize> blocked_;
+  Duration gang_retry_;
+  Accounts accounts_;
+  std::map<std::pair<Rank, AccountId>, Party> parties_;
+  std::set<Turn> turns_;  // of parties with jobs that may have more
+  std::map<ShapeKey, Shape, BySize> shapes_;
+  std::map<ShapeKey, Shape*, BySize> blocked_;
+  std::uint32_t blocked_gangs_ = 0;
+  bool gangs_may_fit_ = false;
+  Time last_gang_look_;
   std::map<std::pair<Time, std::uint64_t>, Queue*> alarms_;
   std::uint64_t last_serial_ = 0;
 };

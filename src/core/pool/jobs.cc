@@ -15,8 +15,13 @@ void RecentMean::add(Duration value) {
   ++count_;
 }
 
+AccountId Job::account() const {
+  return request.account == AccountId{} ? AccountId{request.owner.value} : request.account;
+}
+
 Terms Job::needs() const {
   Terms needs{request.per_task, request.admission};
+  needs.conditions = conditions;
   if (workspace == nullptr) return needs;
   needs.node = workspace->node;
   needs.workspace_room = std::max(workspace->bytes, request.admission.workspace_bytes) - workspace->bytes;
@@ -31,6 +36,7 @@ bool Job::has_ended() const {
 
 bool Job::has_ready() const {
   if (state != JobState::kQueued && state != JobState::kRunning) return false;
+  if (request.gang) return fresh.size() + ready_retries.size() == request.tasks;
   return !fresh.empty() || !ready_retries.empty();
 }
 

@@ -53,7 +53,10 @@ struct Job {
   RecentMean busy;  // the time that a task holds its room: what prefetch and estimates rest on
 
   Workspace* workspace = nullptr;  // of a live job that has one
+  Conditions conditions;           // what `where` stands for, while the job lives
+  std::uint32_t held = 0;          // of a gang: leased tasks that have succeeded and wait for the rest
 
+  AccountId account() const;
   // Of one task. Changes only while the job is not in the queue.
   Terms needs() const;
   std::uint32_t pending() const;

@@ -19,10 +19,12 @@ struct Lease {
   Node* node = nullptr;
   std::uint32_t attempts = 0;  // placements so far, this one included
   std::uint32_t failures = 0;
+  std::uint64_t batch = 0;  // of effects, in which it was given
   Time leased_at;
   Time in_room_since;
   bool in_room = false;          // false: prefetched, waits on the node for its turn
   bool started = false;          // the node said so
+  bool held = false;             // of a gang: it has succeeded, and waits for the rest
   bool brief = false;            // in room, and known to end soon
   std::int64_t core_micros = 0;  // while prefetched: the work that it adds to what lies ahead
   Lease* before = nullptr;

@@ -27,7 +27,7 @@ void Pool::State::fill_room(Node& node) {
 }
 
 void Pool::State::take_back(Lease& lease, Failure why) {
-  if (lease.node->connected) effects.emplace_back(StopSend{lease.node->id, lease.attempt});
+  stop(lease);
   lose(lease, why);
 }
 
@@ -75,6 +75,8 @@ void Pool::on_node_hello(NodeId id, const NodeHello& hello, Time now) {
   node.offered = hello.offered;
   node.admits = hello.admits;
   node.closed = hello.closed;
+  node.attributes = hello.attributes;
+  node.meets = state.conditions.met_by(node.attributes);
   state.nodes.changed_offers();
   state.nodes.heard(node, state.now);
 
@@ -134,6 +136,16 @@ void Pool::on_offer(NodeId id, const Terms& offered, bool closed, Time now) {
   state_->placement.freed(*node);
 }
 
+void Pool::on_attributes(NodeId id, const Attributes& attributes, Time now) {
+  state_->advance(now);
+  Node* node = state_->heard_from(id);
+  if (node == nullptr || node->attributes == attributes) return;
+  node->attributes = attributes;
+  node->meets = state_->conditions.met_by(attributes);
+  state_->nodes.changed_offers();
+  state_->placement.freed(*node);
+}
+
 void Pool::on_started(NodeId id, AttemptId attempt, Time now) {
   state_->advance(now);
   if (state_->heard_from(id) == nullptr) return;
@@ -150,6 +162,7 @@ void Pool::on_finished(NodeId id, AttemptId attempt, Failure failure, Time now) 
   state_->heard_from(id);
   Lease* lease = state_->options.fence_epochs ? state_->leases.find(attempt, id) : state_->leases.find(attempt.task);
   if (lease != nullptr) state_->accept(*lease, attempt, failure);
+  if (is_held(attempt)) return;  // the node keeps it until its gang is settled
   state_->effects.emplace_back(AcknowledgeSend{id, attempt});
 }
 

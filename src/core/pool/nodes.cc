@@ -40,7 +40,11 @@ void NodeTable::remove(Node& node) {
 void NodeTable::refresh(Node& node) {
   const bool takes_more = node.is_open() && node.reserved_for == nullptr;
   const bool has_place = takes_more && node.leases() < kMaxLeasesPerNode;
-  rooms_.update(node, has_place);
+  count(node);
+  rooms_[kFreeRoom].update(node, has_place);
+  for (Reach reach = kFreeRoom + 1; reach < kReaches; ++reach) {
+    rooms_[reach].update(node, has_place && node.endable[reach].cores > 0);
+  }
 
   std::optional<std::int64_t> time_ahead;
   if (has_place && node.brief_cores > 0 && node.ahead.size() < options_.max_prefetch) {
@@ -52,22 +56,30 @@ void NodeTable::refresh(Node& node) {
   if (time_ahead) aheads_.emplace(std::pair(*time_ahead, node.id), &node);
 }
 
-Node* NodeTable::find_room_for_workspace(const Terms& needs) {
+void NodeTable::count(Node& node) {
+  const Resources now = node.connected ? node.offered : Resources{};
+  if (now == node.counted) return;
+  capacity_ = capacity_ - node.counted + now;
+  node.counted = now;
+}
+
+Node* NodeTable::find_room_for_workspace(const Terms& needs, Reach reach) {
   Node* best = nullptr;
   for (auto& [id, node] : nodes_) {
-    if (!node.place || !node.has_room_for(needs)) continue;
+    if (!node.places[reach] || !node.has_room_for(needs, reach)) continue;
     if (best == nullptr || node.with({}).workspace_room > best->with({}).workspace_room) best = &node;
   }
   return best;
 }
 
-Node* NodeTable::find_room(const Terms& needs) {
+Node* NodeTable::find_room(const Terms& needs, Reach reach) {
   if (needs.node != NodeId{}) {
     Node* home = find(needs.node);
-    return home != nullptr && home->place && home->has_room_for(needs) ? home : nullptr;
+    return home != nullptr && home->places[reach] && home->has_room_for(needs, reach) ? home : nullptr;
   }
-  if (needs.admission.workspace_bytes > 0) return find_room_for_workspace(needs);
-  return rooms_.is_large(needs.resources) ? rooms_.find_tightest(needs) : rooms_.find_emptiest(needs);
+  if (needs.admission.workspace_bytes > 0) return find_room_for_workspace(needs, reach);
+  const RoomIndex& rooms = rooms_[reach];
+  return rooms.is_large(needs.resources) ? rooms.find_tightest(needs) : rooms.find_emptiest(needs);
 }
 
 Node* NodeTable::find_ahead(const Terms& needs, std::int64_t core_micros) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -27,8 +28,11 @@ struct Node {
   bool closed = false;
   Resources offered;
   Admission admits;
-  Resources used;                     // by leases in room; may exceed an offer that has shrunk
-  std::uint64_t workspace_bytes = 0;  // of the workspaces that lie there
+  Attributes attributes;
+  Conditions meets;                              // of those that jobs ask now
+  Resources used;                                // by leases in room; may exceed an offer that has shrunk
+  std::array<Resources, kReaches> endable = {};  // of `used`: what those who reach so far may have besides free room
+  std::uint64_t workspace_bytes = 0;             // of the workspaces that lie there
   LeaseList in_room;
   LeaseList ahead;                     // prefetched
   std::int64_t ahead_core_micros = 0;  // the work in `ahead`
@@ -38,17 +42,18 @@ struct Node {
   std::optional<Time> review;  // when to take back what it has not started
 
   // Its places in the table's indices.
-  std::optional<RoomIndex::Place> place;
+  std::array<std::optional<RoomIndex::Place>, kReaches> places;
   std::optional<std::int64_t> time_ahead;
   bool watched = false;
   Time watched_until;
+  Resources counted;  // of `offered`, in the pool's capacity
 
   bool is_open() const { return connected && !silent && !closed; }
-  Resources room() const { return offered - used; }
+  Resources room(Reach reach = kFreeRoom) const { return offered - (used - endable[reach]); }
   Terms with(const Resources& free) const {
-    return {free, admits, id, admits.workspace_bytes - std::min(admits.workspace_bytes, workspace_bytes)};
+    return {free, admits, id, admits.workspace_bytes - std::min(admits.workspace_bytes, workspace_bytes), meets};
   }
-  bool has_room_for(const Terms& needs) const { return needs.fits_in(with(room())); }
+  bool has_room_for(const Terms& needs, Reach reach = kFreeRoom) const { return needs.fits_in(with(room(reach))); }
   bool could_take(const Terms& needs) const { return needs.fits_in(with(offered)); }  // when idle
   std::uint32_t leases() const { return in_room.size() + ahead.size(); }
 };
@@ -69,8 +74,9 @@ class NodeTable {
 
   // A node with room for `needs`, or null: for small tasks the relatively emptiest one, so that every node takes its
   // share; for large ones the one with the least room, so that big gaps stay whole. A new workspace goes where most is
-  // left for such (one look at each node); tasks of one that lies somewhere go there.
-  Node* find_room(const Terms& needs);
+  // left for such (one look at each node); tasks of one that lies somewhere go there. With a reach, the room of those
+  // who may be ended counts.
+  Node* find_room(const Terms& needs, Reach reach = kFreeRoom);
 
   // A node whose turn-over leaves place for `core_micros` more work ahead, or null.
   Node* find_ahead(const Terms& needs, std::int64_t core_micros) const;
@@ -78,7 +84,8 @@ class NodeTable {
   // Whether an open node could take it when idle. Remembered by the caller for as long as version() stays.
   bool any_open_fits(const Terms& needs) const;
   std::uint64_t version() const { return version_; }
-  void changed_offers() { ++version_; }  // a node came, went, opened, closed or offers something else
+  void changed_offers() { ++version_; }  // a node came, went, opened, closed, offers or is something else
+  const Resources& capacity() const { return capacity_; }  // of connected nodes
 
   // Any word from a node renews its leases.
   void heard(Node& node, Time now);
@@ -89,11 +96,13 @@ class NodeTable {
 
  private:
   void watch(Node& node);
-  Node* find_room_for_workspace(const Terms& needs);
+  void count(Node& node);
+  Node* find_room_for_workspace(const Terms& needs, Reach reach);
 
   Options options_;
   std::map<NodeId, Node> nodes_;
-  RoomIndex rooms_;
+  std::array<RoomIndex, kReaches> rooms_ = {RoomIndex(0), RoomIndex(1), RoomIndex(2)};
+  Resources capacity_;
   std::map<std::pair<std::int64_t, NodeId>, Node*> aheads_;  // by the time that the work ahead takes
   std::set<std::pair<Time, NodeId>> deadlines_;              // of watched nodes, at or before the end of their lease
   std::set<std::pair<Time, NodeId>> reviews_;

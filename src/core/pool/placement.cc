@@ -1,6 +1,7 @@
 #include "core/pool/placement.h"
 
 #include <algorithm>
+#include <array>
 
 namespace hearth::pool {
 namespace {
@@ -22,30 +23,81 @@ std::optional<Choice> Placement::next(Time now) {
     if (const auto choice = next_reserved(now)) return choice;
   }
   while (const auto head = queue_.first_open()) {
-    Shape& shape = *head->queue->shape;
-    if (Node* node = nodes_.find_room(shape.needs)) return Choice{head->queue, head->job, node};
-    queue_.block(shape, now);
+    if (auto choice = choose(*head)) return choice;
+    queue_.block(*head->queue->shape, now);
   }
   return next_ahead();
 }
 
+// Free room first; only then that of others.
+std::optional<Choice> Placement::choose(const Head& head) {
+  const Shape& shape = *head.queue->shape;
+  for (Reach reach = kFreeRoom; reach <= shape.reach(); ++reach) {
+    Choice choice{.queue = head.queue, .job = head.job, .reach = reach};
+    if (shape.key.gang > 0) {
+      choice.seats = seats_for(*head.queue, reach);
+    } else {
+      choice.node = nodes_.find_room(shape.needs(), reach);
+    }
+    if (choice.node != nullptr || !choice.seats.empty()) return choice;
+  }
+  return std::nullopt;
+}
+
+// Few nodes with much room rather than many with little: a gang's tasks talk to each other. Empty: not all find a seat.
+Seats Placement::seats_for(const Queue& queue, Reach reach) {
+  const Terms& needs = queue.shape->needs();
+  std::uint32_t missing = queue.shape->key.gang;
+  Seats seats;
+  for (auto& [id, node] : nodes_.all()) {
+    const bool is_taken = node.reserved_for != nullptr && node.reserved_for != &queue;
+    if (!node.is_open() || is_taken || !node.has_room_for(needs, reach)) continue;
+    const std::uint32_t most = kMaxLeasesPerNode - std::min(kMaxLeasesPerNode, node.leases());
+    const std::uint32_t here = std::min(needs.resources.times_in(node.room(reach)), most);
+    if (here > 0) seats.emplace_back(&node, here);
+  }
+  std::ranges::sort(seats, {}, [](const auto& seat) { return std::pair(~seat.second, seat.first->id); });
+  for (auto seat = seats.begin(); seat != seats.end(); ++seat) {
+    seat->second = std::min(seat->second, missing);
+    missing -= seat->second;
+    if (missing > 0) continue;
+    seats.erase(seat + 1, seats.end());
+    return seats;
+  }
+  return {};
+}
+
+std::uint32_t Placement::room_for_gang(const Terms& needs, std::uint32_t tasks, Reach reach) {
+  std::uint64_t room = 0;
+  for (auto& [id, node] : nodes_.all()) {
+    if (node.is_open() && node.has_room_for(needs, reach)) room += needs.resources.times_in(node.room(reach));
+  }
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(room, tasks));
+}
+
 void Placement::placed(const Choice& choice) {
   queue_.placed(*choice.queue);
-  if (choice.queue->reserved != nullptr) unreserve(*choice.queue);
+  if (!choice.queue->reserved.empty()) unreserve(*choice.queue);
 }
 
 void Placement::freed(Node& node) {
   nodes_.refresh(node);
+  if (node.reserved_for != nullptr && node.reserved_for->shape->key.gang > 0) gang_may_fit_ = true;
   const bool takes_more = node.is_open() && node.reserved_for == nullptr && node.leases() < kMaxLeasesPerNode;
-  if (takes_more) queue_.unblock_fitting(node.with(node.room()));
+  if (!takes_more) return;
+  std::array<Terms, kReaches> rooms;
+  for (Reach reach = kFreeRoom; reach < kReaches; ++reach) rooms[reach] = node.with(node.room(reach));
+  queue_.unblock_fitting(rooms);
 }
 
 void Placement::unreserve(Queue& queue) {
-  Node& node = *queue.reserved;
-  queue.reserved = nullptr;
-  node.reserved_for = nullptr;
-  reservations_.erase(node.id);
-  freed(node);
+  std::vector<Node*> nodes = std::exchange(queue.reserved, {});
+  if (queue.shape->key.gang > 0) gang_drains_ = false;
+  for (Node* node : nodes) {
+    node->reserved_for = nullptr;
+    reservations_.erase(node->id);
+  }
+  for (Node* node : nodes) freed(*node);
 }
 
 void Placement::release(Node& node, Time now) {
@@ -68,36 +120,80 @@ Node* Placement::best_to_drain(const Terms& needs) {
   return reservations_.size() < std::max<std::size_t>(1, open / kReservedPart) ? best : nullptr;
 }
 
+// Those that are the emptiest already, as few as hold all of it. None: there are not so many, or another gang drains.
+std::vector<Node*> Placement::best_to_drain_for_gang(const Shape& shape) {
+  if (gang_drains_) return {};
+  std::vector<std::pair<std::uint32_t, Node*>> able;  // by how many find room now
+  for (auto& [id, node] : nodes_.all()) {
+    if (!node.is_open() || node.reserved_for != nullptr || !node.could_take(shape.needs())) continue;
+    able.emplace_back(shape.needs().resources.times_in(node.room()), &node);
+  }
+  std::ranges::sort(able, {}, [](const auto& entry) { return std::pair(~entry.first, entry.second->id); });
+  std::vector<Node*> nodes;
+  std::uint64_t seats = 0;
+  for (const auto& [now, node] : able) {
+    nodes.push_back(node);
+    seats += shape.needs().resources.times_in(node->offered);
+    if (seats >= shape.key.gang) return nodes;
+  }
+  return {};
+}
+
+std::vector<Node*> Placement::nodes_to_drain(const Queue& queue) {
+  // Who waits behind others' higher classes has not been passed over.
+  if (queue_.is_behind_others(queue.shape->key.priority)) return {};
+  if (queue.shape->key.gang > 0) return best_to_drain_for_gang(*queue.shape);
+  Node* best = best_to_drain(queue.shape->needs());
+  return best != nullptr ? std::vector<Node*>{best} : std::vector<Node*>{};
+}
+
 void Placement::reserve(Queue& queue, Time now) {
-  Node* node = best_to_drain(queue.shape->needs);
-  if (node == nullptr) {
+  queue.reserved = nodes_to_drain(queue);
+  if (queue.reserved.empty()) {
     queue_.set_alarm(queue, now + std::max(options_.starvation_bound / 8, milliseconds(1)));
     return;
   }
-  queue.reserved = node;
-  node->reserved_for = &queue;
-  reservations_.emplace(node->id, &queue);
-  nodes_.refresh(*node);
+  if (queue.shape->key.gang > 0) gang_drains_ = gang_may_fit_ = true;
+  for (Node* node : queue.reserved) {
+    node->reserved_for = &queue;
+    reservations_.emplace(node->id, &queue);
+    nodes_.refresh(*node);
+  }
 }
 
 std::optional<Choice> Placement::next_reserved(Time now) {
   for (auto entry = reservations_.begin(); entry != reservations_.end();) {
     Queue& queue = *entry->second;
-    Node& node = *(entry++)->second->reserved;
-    const Terms& needs = queue.shape->needs;
-    if (queue.jobs.empty() || !node.is_open() || !node.could_take(needs)) {
+    Node& node = *nodes_.find(entry->first);
+    ++entry;
+    if (queue.jobs.empty() || !node.is_open() || !node.could_take(queue.shape->needs())) {
       release(node, now);
-    } else if (node.has_room_for(needs) && node.leases() < kMaxLeasesPerNode) {
-      return Choice{&queue, queue.jobs.begin()->second, &node};
+      entry = reservations_.begin();  // a gang's others went with it
+    } else if (auto choice = choose_reserved(queue)) {
+      return choice;
     }
   }
   return std::nullopt;
 }
 
+std::optional<Choice> Placement::choose_reserved(Queue& queue) {
+  const Shape& shape = *queue.shape;
+  Job* job = queue.jobs.begin()->second;
+  if (shape.key.gang > 0) {
+    if (!std::exchange(gang_may_fit_, false)) return std::nullopt;
+    Seats seats = seats_for(queue, kFreeRoom);
+    if (seats.empty()) return std::nullopt;
+    return Choice{.queue = &queue, .job = job, .seats = std::move(seats)};
+  }
+  Node& node = *queue.reserved.front();
+  const bool fits = node.has_room_for(shape.needs()) && node.leases() < kMaxLeasesPerNode;
+  return fits ? std::optional(Choice{.queue = &queue, .job = job, .node = &node}) : std::nullopt;
+}
+
 bool Placement::fits_somewhere(Shape& shape) {
   if (shape.fits_version != nodes_.version()) {
     shape.fits_version = nodes_.version();
-    shape.fits = nodes_.any_open_fits(shape.needs);
+    shape.fits = nodes_.any_open_fits(shape.needs());
   }
   return shape.fits;
 }
@@ -109,10 +205,12 @@ std::optional<Choice> Placement::next_ahead() {
     if (!fits_somewhere(*head.queue->shape)) return ++looks < kMaxLooks;
     // Whoever is next in turn decides: leasing ahead for those behind would fill the room that the next one waits for.
     Job& job = *head.job;
-    if (job.fresh.empty() || !job.is_brief(options_.prefetch_span)) return false;
+    if (job.request.gang || job.fresh.empty() || !job.is_brief(options_.prefetch_span)) return false;
     const Terms needs = job.needs();
     const std::int64_t work = std::max(job.busy.mean(), kLeastTaskTime).micros * std::int64_t{needs.resources.cores};
-    if (Node* node = nodes_.find_ahead(needs, work)) choice = Choice{head.queue, &job, node, true, work};
+    if (Node* node = nodes_.find_ahead(needs, work)) {
+      choice = Choice{.queue = head.queue, .job = &job, .node = node, .ahead = true, .core_micros = work};
+    }
     return false;
   });
   return choice;

@@ -2,24 +2,32 @@
 //
 //   while (const auto choice = placement.next(now)) { ...lease it... placement.placed(*choice); }
 //
-// Tasks go where there is room. A queue that found none for the starvation bound gets a node reserved, which drains
-// until the task fits. Where nothing has room, tasks of the next in turn are leased ahead, if they are known to be
-// brief.
+// Tasks go where there is room, or where those of a lower class can be ended for them. A gang goes where all of it
+// finds room at once. A queue that found none for the starvation bound gets a node reserved, which drains until the
+// task fits; a gang as many as it takes, one gang at a time, so that no two wait for each other. Where nothing has
+// room, tasks of the next in turn are leased ahead, if they are known to be brief.
 #pragma once
 
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "core/pool/fair_queue.h"
 #include "core/pool/nodes.h"
 
 namespace hearth::pool {
 
+// So many tasks of a gang on each node.
+using Seats = std::vector<std::pair<Node*, std::uint32_t>>;
+
 struct Choice {
   Queue* queue = nullptr;
   Job* job = nullptr;
   Node* node = nullptr;
+  Seats seats = {};         // of a gang, instead of `node`
+  Reach reach = kFreeRoom;  // if there is no free room: whose room is to be taken
   bool ahead = false;
   std::int64_t core_micros = 0;  // with ahead: the work that it is expected to be
 };
@@ -36,13 +44,20 @@ class Placement {
 
   // The node's room or reservation may have grown: blocked tasks are looked at again.
   void freed(Node& node);
+  // How many of the gang's tasks would find room now, at most as many as it has.
+  std::uint32_t room_for_gang(const Terms& needs, std::uint32_t tasks, Reach reach);
   // The node goes: what it is reserved for looks for another.
   void release(Node& node, Time now);
 
  private:
+  std::optional<Choice> choose(const Head& head);
+  Seats seats_for(const Queue& queue, Reach reach);
   void reserve(Queue& queue, Time now);
+  std::vector<Node*> nodes_to_drain(const Queue& queue);
   Node* best_to_drain(const Terms& needs);
+  std::vector<Node*> best_to_drain_for_gang(const Shape& shape);
   void unreserve(Queue& queue);
+  std::optional<Choice> choose_reserved(Queue& queue);
   std::optional<Choice> next_reserved(Time now);
   std::optional<Choice> next_ahead();
   bool fits_somewhere(Shape& shape);
@@ -51,6 +66,8 @@ class Placement {
   NodeTable& nodes_;
   FairQueue& queue_;
   std::map<NodeId, Queue*> reservations_;
+  bool gang_drains_ = false;   // some of them are a gang's
+  bool gang_may_fit_ = false;  // one of those was freed since it was last looked at
 };
 
 }  // namespace hearth::pool

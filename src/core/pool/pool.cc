@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "base/check.h"
@@ -46,7 +47,35 @@ Result<void> Pool::State::check_request(const JobRequest& job) const {
                   name(id) + ", which it is to run after, has not succeeded, so it would never run");
     }
   }
+  if (job.gang && job.tasks > kMaxGang) {
+    return fail(Code::kInvalidArgument,
+                "a gang has at most " + std::to_string(kMaxGang) + " tasks, not " + std::to_string(job.tasks));
+  }
+  if (job.gang && !job.workspace.empty()) {
+    return fail(Code::kInvalidArgument, "the tasks of a gang run at once, but a workspace is one task's at a time");
+  }
+  if (const Result<void> asked = conditions.check(job.where); !asked) return asked;
   return check_workspace(job);
+}
+
+// Nodes are asked once, when the first job asks.
+void Pool::State::name_condition(Job& job) {
+  bool is_new = false;
+  job.conditions = conditions.add(job.request.where, is_new);
+  if (!is_new) return;
+  for (auto& [id, node] : nodes.all()) {
+    node.meets = conditions.met_by(node.attributes);
+    nodes.refresh(node);
+  }
+  nodes.changed_offers();
+}
+
+void Pool::State::forget_condition(Job& job) {
+  if (!conditions.remove(job.request.where)) return;
+  for (auto& [id, node] : nodes.all()) {
+    node.meets = conditions.met_by(node.attributes);
+    nodes.refresh(node);
+  }
 }
 
 void Pool::State::add_job(const JobRequest& request, JobState state) {
@@ -58,6 +87,7 @@ void Pool::State::add_job(const JobRequest& request, JobState state) {
   job.fresh.insert(0, request.tasks);
   pending += request.tasks;
   ++live_jobs;
+  if (!job.has_ended()) name_condition(job);
   for (const JobId id : job.request.after) {
     Job* other = find_job(id);
     if (other == nullptr) continue;
@@ -72,10 +102,11 @@ Lease& Pool::State::add_lease(Job& job, Node& node, AttemptId attempt, std::uint
   lease.node = &node;
   lease.attempts = attempts;
   lease.failures = failures;
+  lease.batch = batch;
   lease.leased_at = now;
   ++job.leased;
   --pending;
-  queue.charge(job.request.owner, job.request.per_task.cores);
+  queue.charge(job.account(), job.request.per_task);
   node.ahead.push_back(lease);
   occupy(lease);
   return lease;
@@ -88,6 +119,9 @@ void Pool::State::move_into_room(Lease& lease) {
   node.ahead_core_micros -= lease.core_micros;
   node.in_room.push_back(lease);
   node.used = node.used + needs;
+  for (Reach reach = ended_from(lease.job->request.priority); reach < kReaches; ++reach) {
+    node.endable[reach] = node.endable[reach] + needs;
+  }
   lease.core_micros = 0;
   lease.in_room = true;
   lease.in_room_since = now;
@@ -96,10 +130,39 @@ void Pool::State::move_into_room(Lease& lease) {
   ++lease.job->in_room;
 }
 
+// Ends those that may be ended until so many tasks find room: the lowest class first, of it what was placed last.
+void Pool::State::make_room(Node& node, const Terms& needs, std::uint32_t tasks, Reach reach) {
+  std::vector<Lease*> endable = node.in_room.all();
+  std::erase_if(endable, [&](const Lease* lease) { return ended_from(lease->job->request.priority) > reach; });
+  std::ranges::sort(endable, [](const Lease* a, const Lease* b) {
+    return std::tuple(a->job->request.priority, b->in_room_since, b->attempt) <
+           std::tuple(b->job->request.priority, a->in_room_since, a->attempt);
+  });
+  for (Lease* lease : endable) {
+    if (needs.resources.times_in(node.room()) >= tasks) return;
+    take_back(*lease, Failure::kPreempted);
+  }
+}
+
 void Pool::State::lease(const Choice& choice) {
   placement.placed(choice);
+  const Job& job = *choice.job;
+  if (choice.seats.empty()) {
+    if (choice.reach != kFreeRoom) make_room(*choice.node, job.needs(), 1, choice.reach);
+    lease_task(choice, *choice.node);
+    return;
+  }
+  for (const auto& [node, tasks] : choice.seats) {
+    if (choice.reach != kFreeRoom) make_room(*node, job.needs(), tasks, choice.reach);
+  }
+  for (const auto& [node, tasks] : choice.seats) {
+    for (std::uint32_t i = 0; i < tasks; ++i) lease_task(choice, *node);
+  }
+}
+
+void Pool::State::lease_task(const Choice& choice, Node& node) {
   Job& job = *choice.job;
-  Node& node = *choice.node;
+  if (job.request.gang) leave_queue(job);  // as a whole, by its first task
   Retry task;
   std::uint32_t index = 0;
   if (!choice.ahead && !job.ready_retries.empty()) {
@@ -131,6 +194,8 @@ void Pool::State::lease(const Choice& choice) {
 
 void Pool::State::place() {
   more_to_place = false;
+  restart_broken_gangs();
+  queue.set_capacity(nodes.capacity());
   for (int leased = 0; leased < kMaxLeasesPerBatch; ++leased) {
     const std::optional<Choice> choice = placement.next(now);
     if (!choice) return;
@@ -203,22 +268,42 @@ void Pool::tick(Time now) {
   }
   for (Node* node : state_->nodes.take_reviews(state_->now)) state_->review(*node);
   state_->end_backoffs();
+  state_->queue.tick(state_->now);
 }
 
 std::optional<Time> Pool::next_deadline() const {
-  if (state_->more_to_place) return state_->now;
+  if (state_->more_to_place || !state_->broken_gangs.empty()) return state_->now;
   std::optional<Time> next = state_->nodes.next_deadline();
   const auto sooner = [&](std::optional<Time> other) {
     if (other && (!next || *other < *next)) next = other;
   };
-  sooner(state_->queue.next_alarm());
+  sooner(state_->queue.next_deadline());
   if (!state_->backoffs.empty()) sooner(state_->backoffs.begin()->first);
   return next;
 }
 
 std::vector<Effect> Pool::take_effects() {
   state_->place();
+  ++state_->batch;
   return std::exchange(state_->effects, {});
+}
+
+void Pool::set_account(const AccountTerms& terms) { state_->queue.set_terms(terms); }
+
+void Pool::forget_account(AccountId account) { state_->queue.forget_terms(account); }
+
+void Pool::move_jobs(DeviceId owner, AccountId account, Time now) {
+  State& state = *state_;
+  state.advance(now);
+  for (auto& [id, job] : state.jobs) {
+    if (job.request.owner != owner || job.request.account == account || job.has_ended()) continue;
+    state.leave_queue(job);
+    const Resources leased = job.request.per_task * job.leased;
+    if (job.leased > 0) state.queue.refund(job.account(), leased);
+    job.request.account = account;
+    if (job.leased > 0) state.queue.charge(job.account(), leased);
+    state.enter_queue(job);
+  }
 }
 
 void Pool::forget(JobId id) {

@@ -5,11 +5,12 @@
 // commits the *records* among them in one transaction, and only then carries out the *sends*. After a crash it hands
 // the committed records back through restore_*() and goes on.
 //
-// Decided here: fair share between owners (the one with the fewest cores in use goes first; first come, first served
-// within one), placement (incremental, best fit), reservations so that a large task is not overtaken for ever, prefetch
-// (short tasks are leased ahead of a node's free room, so that it never waits for a round trip), leases and epochs,
-// retries and their back-off, dependencies, cancellation, workspaces (a job's tasks go where its workspace lies, one at
-// a time, see workspaces.h).
+// Decided here: priority classes (see priority.h), fair share between the accounts of one class (see accounts.h; within
+// an account the earliest deadline, then first come, first served), placement (incremental, best fit, on nodes that
+// meet the job's condition), reservations so that a large task is not overtaken for ever, gangs (all tasks at once or
+// none, see gangs.cc), prefetch (short tasks are leased ahead of a node's free room, so that it never waits for a round
+// trip), leases and epochs, retries and their back-off, dependencies, cancellation, workspaces (a job's tasks go where
+// its workspace lies, one at a time, see workspaces.h).
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,8 @@
 #include "base/time.h"
 #include "core/admission.h"
 #include "core/outcome.h"
+#include "core/pool/attributes.h"
+#include "core/pool/priority.h"
 #include "core/resources.h"
 
 namespace hearth::pool {
@@ -36,6 +39,8 @@ struct Options {
   std::uint32_t max_prefetch = 256;  // tasks ahead per node
   Duration starvation_bound =
       seconds(60);  // a task that fits some node and waited longer gets the next such node to itself
+  Duration usage_half_life = seconds(6 * 3600);  // after which past use counts half
+  Duration gang_retry = milliseconds(250);       // room for a gang is looked for so often at most
   std::uint32_t max_live_jobs = 100'000;
   bool fence_epochs = true;  // false only in the simulator's planted-bug test
 };
@@ -66,6 +71,21 @@ struct JobRequest {
   // What follows from the job's specification and its owner's ring, so that no store keeps it.
   Admission admission = {};
   std::string workspace = {};  // the name of one of the owner's; empty: none
+  std::string where = {};      // a condition on nodes, see condition.h; empty: none
+  PriorityClass priority = PriorityClass::kNormal;
+  bool gang = false;                 // at most kMaxGang tasks
+  std::int64_t deadline_millis = 0;  // by the calendar; 0: none
+  AccountId account = {};            // whose use it is; none: its owner's own
+};
+
+inline constexpr std::uint32_t kMaxGang = 1'024;
+
+// What an owner of the pool says of an account.
+struct AccountTerms {
+  AccountId id;
+  std::uint32_t weight = 100;  // 1 to 10,000: how much it is to have beside others
+  Resources most = {};         // leased to it at once: cores, memory, GPUs; 0: no limit
+  bool is_set = false;         // somebody said so
 };
 
 struct NodeHello {
@@ -74,6 +94,7 @@ struct NodeHello {
   std::vector<AttemptId> held;  // running there, or finished and not yet acknowledged
   Admission admits = {};
   std::vector<WorkspaceId> workspaces = {};  // that lie there
+  Attributes attributes = {};
 };
 
 // --- effects
@@ -91,7 +112,7 @@ struct LeaseRecord {  // the task is leased; attempts counts placements so far, 
 };
 struct RequeueRecord {  // the attempt is lost or failed and the task waits for another; epoch and counts stay known
   AttemptId attempt;
-  std::uint32_t attempts = 0;  // without this one if its PC's owner needed the PC
+  std::uint32_t attempts = 0;  // without this one if its PC's owner, a higher class or its gang ended it
   std::uint32_t failures = 0;  // those by its own doing, counted against retries
   Failure why = Failure::kNodeLost;
 };
@@ -169,7 +190,10 @@ enum class Cause : std::uint8_t {
   kBackoff,
   kNotAdmitted,
   kWorkspaceAway = 12,
-  kWorkspaceInUse
+  kWorkspaceInUse,
+  kNotMet,
+  kQuota,
+  kGang
 };  // as hearth.v1.WhyReply.Cause
 
 struct Why {
@@ -181,6 +205,17 @@ struct Why {
   Duration wait;      // with kBackoff
   Admission lacking;  // with kNotAdmitted: what none of those grants; empty: each is granted by some, all by none
   NodeId node;        // with kWorkspaceAway: where it lies
+  // With kNotMet: the condition's parts, and how many of the `nodes` that are large enough do not meet each.
+  std::vector<std::pair<std::string, std::uint32_t>> unmet;
+  std::uint32_t room_for = 0;  // with kGang: so many of its tasks
+};
+
+struct AccountView {
+  AccountTerms terms;
+  Resources used;            // leased
+  std::uint32_t queues = 0;  // kinds of tasks that wait
+  double share = 0;          // of the pool now: the largest part of cores, memory, GPUs
+  double recent = 0;         // its mean over the recent past, which fades
 };
 
 // --- restoring
@@ -208,9 +243,16 @@ class Pool {
   void restore_job(const JobRequest& job, JobState state, const std::vector<RestoredTask>& tasks, Time now);
   void restore_workspace(const WorkspaceRecord& workspace);  // before any job
 
+  // What is said of accounts holds at once, for what is leased too but for `most`.
+  void set_account(const AccountTerms& terms);
+  void forget_account(AccountId account);  // it is as one that nobody spoke of
+  // All of the owner's jobs count for this account from now on.
+  void move_jobs(DeviceId owner, AccountId account, Time now);
+
   // A JobRecord tells the new job's state. Errors: kResourceExhausted (too many live jobs), kNotFound /
   // kFailedPrecondition (a job of `after` is unknown / has failed), kInvalidArgument (no tasks or cores, or too many
-  // tasks), kAlreadyExists. Of a workspace: kFailedPrecondition (it is being removed), kResourceExhausted (too many).
+  // tasks, or a wrong condition, or a gang with a workspace), kAlreadyExists. Of conditions: kResourceExhausted. Of a
+  // workspace: kFailedPrecondition (it is being removed), kResourceExhausted (too many).
   Result<void> on_submit(const JobRequest& job, Time now);
   void on_cancel(JobId job, Time now);
   // Errors: kNotFound (unknown, or removed already); kFailedPrecondition (it has not ended, or one that has not ended
@@ -226,6 +268,7 @@ class Pool {
   void on_node_removed(NodeId node, Time now);
   void on_heartbeat(NodeId node, Time now);  // any word from the node counts as one
   void on_offer(NodeId node, const Terms& offered, bool closed, Time now);
+  void on_attributes(NodeId node, const Attributes& attributes, Time now);  // what runs goes on
   void on_started(NodeId node, AttemptId attempt, Time now);
   void on_finished(NodeId node, AttemptId attempt, Failure failure, Time now);
   void on_workspace_wiped(NodeId node, const WorkspaceId& id, Time now);
@@ -239,11 +282,14 @@ class Pool {
 
   // Whether the attempt is the newest of its task and leased: its outcome would be accepted.
   bool is_current(AttemptId attempt) const;
+  // Whether its success was reported and waits for the rest of its gang: its EndRecord, or its restart, is yet to come.
+  bool is_held(AttemptId attempt) const;
 
   std::optional<JobView> job(JobId id, Time now) const;
   std::optional<Why> why(JobId id, Time now) const;
   std::optional<NodeView> node(NodeId id) const;
-  std::optional<NodeId> node_of(TaskId task) const;                         // of its current lease
+  std::vector<AccountView> accounts() const;         // that use something, have used it lately, wait, or are spoken of
+  std::optional<NodeId> node_of(TaskId task) const;  // of its current lease
   std::vector<AttemptId> leased_tasks(JobId id) const;                      // current attempts, by index
   std::vector<AttemptId> started_on(NodeId node, std::size_t limit) const;  // attempts that run there
   std::vector<JobId> jobs_at(NodeId node) const;                            // that have attempts leased to it

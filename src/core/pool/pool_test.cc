@@ -47,8 +47,8 @@ TEST(Pool, RefusesWhatItCannotKeep) {
   EXPECT_EQ(world.submitted.error().code, Code::kInvalidArgument);
   world.submit(1'000'001);
   EXPECT_EQ(world.submitted.error().code, Code::kInvalidArgument);
-  world.submit(1, Resources{});
-  EXPECT_EQ(world.submitted.error().code, Code::kInvalidArgument);
+  EXPECT_EQ(world.pool.on_submit({.id = {90}, .owner = kAnn}, world.now).error().code, Code::kInvalidArgument)
+      << "no cores";
   world.submit(1, cores(1), kAnn, {JobId{99}});
   EXPECT_EQ(world.submitted.error().code, Code::kNotFound);
   const JobId job = world.submit(1);

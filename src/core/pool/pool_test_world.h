@@ -23,13 +23,23 @@ class World {
 
   JobId submit(std::uint32_t tasks, const Resources& needs = cores(1), DeviceId owner = kAnn,
                std::vector<JobId> after = {}, std::uint32_t retries = 0) {
-    const JobId id{++last_job};
-    submitted = pool.on_submit({id, owner, tasks, needs, retries, std::move(after)}, now);
+    return submit(
+        JobRequest{.owner = owner, .tasks = tasks, .per_task = needs, .retries = retries, .after = std::move(after)});
+  }
+  JobId submit(JobRequest job) {
+    job.id = JobId{++last_job};
+    if (job.owner == DeviceId{}) job.owner = kAnn;
+    if (job.per_task == Resources{}) job.per_task = cores(1);
+    submitted = pool.on_submit(job, now);
     settle();
-    return id;
+    return job.id;
   }
   void join(NodeId node, std::uint32_t count, std::vector<AttemptId> held = {}, bool closed = false) {
     pool.on_node_hello(node, {cores(count), closed, std::move(held)}, now);
+    settle();
+  }
+  void join_as(NodeId node, const Resources& offered, const Attributes& attributes) {
+    pool.on_node_hello(node, {.offered = offered, .attributes = attributes}, now);
     settle();
   }
   void finish(AttemptId attempt, Failure failure = Failure::kNone) {

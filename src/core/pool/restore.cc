@@ -51,6 +51,7 @@ void Pool::restore_job(const JobRequest& request, JobState job_state, const std:
     }
     return;
   }
+  if (job.request.gang && job.leased > 0 && job.leased < job.request.tasks) state.break_gang(job);
   if (job.state == JobState::kWaiting) state.wait_again(job);
   state.enter_queue(job);
   state.end_if_done(job);

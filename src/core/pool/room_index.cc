@@ -24,13 +24,13 @@ bool RoomIndex::ByShare::operator()(const Bucket& a, const Bucket& b) const {
   const std::uint64_t share_b = std::uint64_t{b.free_cores} * a.cores;
   if (share_a != share_b) return share_a > share_b;
   // Nodes with GPUs last, and those that admit more: they are to be free for those who need that.
-  return std::tie(a.free_gpus, a.gpu_memory, a.admits, b.free_cores, b.cores) <
-         std::tie(b.free_gpus, b.gpu_memory, b.admits, a.free_cores, a.cores);
+  return std::tie(a.free_gpus, a.gpu_memory, a.admits, a.meets, b.free_cores, b.cores) <
+         std::tie(b.free_gpus, b.gpu_memory, b.admits, b.meets, a.free_cores, a.cores);
 }
 
 bool RoomIndex::ByCores::operator()(const Bucket& a, const Bucket& b) const {
-  return std::tie(a.free_gpus, a.gpu_memory, a.admits, a.free_cores, a.cores) <
-         std::tie(b.free_gpus, b.gpu_memory, b.admits, b.free_cores, b.cores);
+  return std::tie(a.free_gpus, a.gpu_memory, a.admits, a.meets, a.free_cores, a.cores) <
+         std::tie(b.free_gpus, b.gpu_memory, b.admits, b.meets, b.free_cores, b.cores);
 }
 
 void RoomIndex::insert(Node& node, const Place& place) {
@@ -52,26 +52,29 @@ void RoomIndex::erase(const Node& node, const Place& place) {
 }
 
 void RoomIndex::update(Node& node, bool is_found) {
-  const Resources room = node.room();
+  const Resources room = node.room(reach_);
   std::optional<Place> place;
-  if (is_found && room.cores > 0)
-    place = Place{{room.cores, node.offered.cores, room.gpus, room.gpu_memory_bytes, node.admits}, room.memory_bytes};
-  if (node.place == place) return;
-  if (node.place) erase(node, *node.place);
-  node.place = place;
+  if (is_found && room.cores > 0) {
+    place = Place{{room.cores, node.offered.cores, room.gpus, room.gpu_memory_bytes, node.admits, node.meets},
+                  room.memory_bytes};
+  }
+  std::optional<Place>& known = node.places[reach_];
+  if (known == place) return;
+  if (known) erase(node, *known);
+  known = place;
   if (place) insert(node, *place);
 }
 
 template <class Buckets>
-Node* RoomIndex::find_in(const Buckets& buckets, const Terms& needs) {
+Node* RoomIndex::find_in(const Buckets& buckets, const Terms& needs) const {
   for (const auto& [bucket, entry] : buckets) {
     const bool suits = bucket.free_cores >= needs.resources.cores && bucket.free_gpus >= needs.resources.gpus &&
                        needs.resources.gpu_memory_bytes <= bucket.gpu_memory &&
-                       needs.admission.is_granted_by(bucket.admits);
+                       needs.admission.is_granted_by(bucket.admits) && needs.conditions.are_met_by(bucket.meets);
     if (!suits) continue;
     const Nodes* nodes = nodes_of(entry);
     for (auto node = nodes->lower_bound({needs.resources.memory_bytes, NodeId{}}); node != nodes->end(); ++node) {
-      if (needs.resources.disk_bytes <= node->second->room().disk_bytes) return node->second;
+      if (needs.resources.disk_bytes <= node->second->room(reach_).disk_bytes) return node->second;
     }
   }
   return nullptr;

@@ -1,6 +1,7 @@
-// Nodes by their free room. Nodes that offer and have free the same cores and GPUs and admit the same share a bucket,
-// ordered by memory; a search visits buckets, of which there are as many as there are distinct (free cores, cores,
-// GPUs, admissions), never nodes; but for tasks that need disk, whose search passes by the nodes that lack that alone.
+// Nodes by their free room, or by that and the room of those whom others may end. Nodes that offer and have free the
+// same cores and GPUs, admit the same and meet the same conditions share a bucket, ordered by memory; a search visits
+// buckets, of which there are as many as there are distinct (free cores, cores, GPUs, admissions, conditions), never
+// nodes; but for tasks that need disk, whose search passes by the nodes that lack that alone.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 
 #include "base/ids.h"
 #include "core/admission.h"
+#include "core/pool/priority.h"
 
 namespace hearth::pool {
 
@@ -16,6 +18,8 @@ struct Node;
 
 class RoomIndex {
  public:
+  explicit RoomIndex(Reach reach = kFreeRoom) : reach_(reach) {}
+
   // Where a node lies in the index; it keeps this itself.
   struct Bucket {
     std::uint32_t free_cores = 0;
@@ -23,6 +27,7 @@ class RoomIndex {
     std::uint32_t free_gpus = 0;
     std::uint64_t gpu_memory = 0;
     Admission admits;
+    Conditions meets;
     bool operator==(const Bucket&) const = default;
   };
   struct Place {
@@ -53,10 +58,11 @@ class RoomIndex {
   using Nodes = std::map<std::pair<std::uint64_t, NodeId>, Node*>;  // by memory
 
   template <class Buckets>
-  static Node* find_in(const Buckets& buckets, const Terms& needs);
+  Node* find_in(const Buckets& buckets, const Terms& needs) const;
   void insert(Node& node, const Place& place);
   void erase(const Node& node, const Place& place);
 
+  Reach reach_;
   std::map<Bucket, Nodes, ByShare> by_share_;
   std::map<Bucket, const Nodes*, ByCores> by_cores_;
   std::map<std::uint32_t, std::uint32_t> sizes_;  // how many nodes in the index offer so many cores

@@ -1,6 +1,6 @@
 // Pool's insides: the tables, and what is done with them. The sources that share it: pool.cc (what people and the clock
-// do), node_events.cc (what nodes do), task_ends.cc (what becomes of attempts and jobs), workspaces.cc, restore.cc,
-// view.cc (questions).
+// do), node_events.cc (what nodes do), task_ends.cc (what becomes of attempts and jobs), gangs.cc, workspaces.cc,
+// restore.cc, view.cc (questions).
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/pool/condition_table.h"
 #include "core/pool/fair_queue.h"
 #include "core/pool/jobs.h"
 #include "core/pool/lease_table.h"
@@ -24,20 +25,22 @@ namespace hearth::pool {
 inline constexpr Duration kPatienceAhead = seconds(5);
 
 struct Pool::State {
-  explicit State(const Options& given)
-      : options(given), nodes(given), queue(given.starvation_bound), placement(given, nodes, queue) {}
+  explicit State(const Options& given) : options(given), nodes(given), queue(given), placement(given, nodes, queue) {}
 
   Options options;
   Time now;
   std::vector<Effect> effects;
+  std::uint64_t batch = 1;  // of effects
   bool more_to_place = false;
   std::map<JobId, Job> jobs;
   NodeTable nodes;
   LeaseTable leases;
   WorkspaceTable workspaces;
+  ConditionTable conditions;
   FairQueue queue;
   Placement placement;
   std::set<std::pair<Time, TaskId>> backoffs;
+  std::set<JobId> broken_gangs;  // a task of theirs is lost or has failed: the others are yet to be ended
   std::uint64_t pending = 0;
   std::uint32_t live_jobs = 0;
 
@@ -45,7 +48,11 @@ struct Pool::State {
     if (to > now) now = to;
   }
   Job* find_job(JobId id);
+
+  // view.cc
   Duration wait_of(const Job& job, Time at) const;  // until the first of its back-offs ends
+  bool lacks_nodes(const Job& job, Why& why) const;
+  void explain_wait(const Job& job, Time at, Why& why);
 
   // restore.cc
   void wait_again(Job& job);
@@ -53,8 +60,12 @@ struct Pool::State {
   // pool.cc
   Result<void> check_request(const JobRequest& job) const;
   void add_job(const JobRequest& request, JobState state);
+  void name_condition(Job& job);
+  void forget_condition(Job& job);
   void place();
   void lease(const Choice& choice);
+  void lease_task(const Choice& choice, Node& node);
+  void make_room(Node& node, const Terms& needs, std::uint32_t tasks, Reach reach);
   Lease& add_lease(Job& job, Node& node, AttemptId attempt, std::uint32_t attempts, std::uint32_t failures);
   void move_into_room(Lease& lease);
   void end_backoffs();
@@ -68,6 +79,7 @@ struct Pool::State {
   void review_later(Node& node, Time at);
 
   // task_ends.cc
+  void stop(const Lease& lease);  // its node ends it
   void drop_lease(Lease& lease);  // gives its room back
   void lose(Lease& lease, Failure why);
   bool fail_attempt(Lease& lease, Failure why);  // true: for good
@@ -76,7 +88,15 @@ struct Pool::State {
   void end_if_done(Job& job);
   void end_job(Job& job, JobState state);
   void end_pending(Job& job, TaskState state, Failure why);
+  void reuse(const std::set<NodeId>& touched);
+  void end_leased(Job& job, Failure why);
   void cancel(Job& job);
+
+  // gangs.cc
+  void hold(Lease& lease);  // it has succeeded; the last one of its gang settles them all
+  void settle_gang(Job& job, AttemptId last);
+  void break_gang(Job& job);  // no effect on a job that is none
+  void restart_broken_gangs();
 
   // workspaces.cc
   Result<void> check_workspace(const JobRequest& job) const;

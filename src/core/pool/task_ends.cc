@@ -12,10 +12,36 @@ constexpr std::uint32_t kMaxLosses = 20;  // a task that lost its node more ofte
 constexpr Duration kMaxBackoff = seconds(60);
 
 bool is_own_doing(Failure why) {
-  return why != Failure::kNodeLost && why != Failure::kCancelled && why != Failure::kOwner;
+  return why != Failure::kNodeLost && why != Failure::kCancelled && why != Failure::kOwner &&
+         why != Failure::kPreempted && why != Failure::kGang;
+}
+
+// A PC whose owner needed it, or others who went first, say nothing about the task, however often that happens.
+bool counts_as_attempt(Failure why) {
+  return why != Failure::kOwner && why != Failure::kPreempted && why != Failure::kGang;
+}
+
+// Not Resources' minus, which stops at zero: what was added is taken away.
+void take_away(Resources& from, const Resources& needs) {
+  from.cores -= needs.cores;
+  from.memory_bytes -= needs.memory_bytes;
+  from.gpus -= needs.gpus;
+  from.disk_bytes -= needs.disk_bytes;
 }
 
 }  // namespace
+
+// What was leased in this very batch the node is not even told of.
+void Pool::State::stop(const Lease& lease) {
+  if (lease.batch == batch) {
+    std::erase_if(effects, [&](const Effect& effect) {
+      const auto* assign = std::get_if<AssignSend>(&effect);
+      return assign != nullptr && assign->attempt == lease.attempt;
+    });
+  } else if (lease.node->connected) {
+    effects.emplace_back(StopSend{lease.node->id, lease.attempt});
+  }
+}
 
 void Pool::State::drop_lease(Lease& lease) {
   Job& job = *lease.job;
@@ -23,11 +49,10 @@ void Pool::State::drop_lease(Lease& lease) {
   const Resources& needs = job.request.per_task;
   if (lease.in_room) {
     node.in_room.remove(lease);
-    // Not Resources' minus, which stops at zero: what was added is taken away.
-    node.used.cores -= needs.cores;
-    node.used.memory_bytes -= needs.memory_bytes;
-    node.used.gpus -= needs.gpus;
-    node.used.disk_bytes -= needs.disk_bytes;
+    take_away(node.used, needs);
+    for (Reach reach = ended_from(job.request.priority); reach < kReaches; ++reach) {
+      take_away(node.endable[reach], needs);
+    }
     if (lease.brief) node.brief_cores -= needs.cores;
     --job.in_room;
   } else {
@@ -35,7 +60,8 @@ void Pool::State::drop_lease(Lease& lease) {
     node.ahead_core_micros -= lease.core_micros;
   }
   --job.leased;
-  queue.refund(job.request.owner, needs.cores);
+  if (lease.held) --job.held;
+  queue.refund(job.account(), needs);
   vacate(lease);
   leases.remove(lease);
 }
@@ -43,8 +69,7 @@ void Pool::State::drop_lease(Lease& lease) {
 void Pool::State::requeue(const Lease& lease, std::uint32_t failures, Failure why, Duration wait) {
   Job& job = *lease.job;
   const AttemptId attempt = lease.attempt;
-  // A PC whose owner needed it says nothing about the task, however often that happens.
-  const std::uint32_t attempts = lease.attempts - (why == Failure::kOwner ? 1 : 0);
+  const std::uint32_t attempts = lease.attempts - (counts_as_attempt(why) ? 0 : 1);
   job.retries[attempt.task.index] = Retry{attempt.epoch, attempts, failures};
   ++pending;
   effects.emplace_back(RequeueRecord{attempt, attempts, failures, why});
@@ -65,6 +90,7 @@ void Pool::State::lose(Lease& lease, Failure why) {
     requeue(lease, lease.failures, why, Duration{});
   }
   drop_lease(lease);
+  if (job.request.gang) break_gang(job);
   end_if_done(job);
 }
 
@@ -92,6 +118,7 @@ bool Pool::State::fail_attempt(Lease& lease, Failure why) {
 void Pool::State::accept(Lease& lease, AttemptId reported, Failure failure) {
   Job& job = *lease.job;
   Node& node = *lease.node;
+  if (job.request.gang && failure == Failure::kNone) return hold(lease);
   bool has_ended = true;
   if (failure == Failure::kNone) {
     effects.emplace_back(EndRecord{reported, TaskState::kSucceeded, Failure::kNone});
@@ -105,6 +132,7 @@ void Pool::State::accept(Lease& lease, AttemptId reported, Failure failure) {
     job.busy.add(lease.in_room ? now - lease.in_room_since : Duration{});
   }
   drop_lease(lease);
+  if (job.request.gang) break_gang(job);
   fill_room(node);
   placement.freed(node);
   end_if_done(job);
@@ -131,21 +159,30 @@ void Pool::State::end_pending(Job& job, TaskState state, Failure why) {
   job.fresh.clear();
 }
 
-void Pool::State::cancel(Job& job) {
-  end_pending(job, TaskState::kCancelled, Failure::kCancelled);
-  std::set<NodeId> touched;
-  for (Lease* lease : leases.of_job(job.request.id)) {
-    effects.emplace_back(EndRecord{lease->attempt, TaskState::kCancelled, Failure::kCancelled});
-    if (lease->node->connected) effects.emplace_back(StopSend{lease->node->id, lease->attempt});
-    touched.insert(lease->node->id);
-    drop_lease(*lease);
-    ++job.cancelled;
-  }
+// What was leased there may have left room.
+void Pool::State::reuse(const std::set<NodeId>& touched) {
   for (const NodeId id : touched) {
     Node& node = *nodes.find(id);
     fill_room(node);
     placement.freed(node);
   }
+}
+
+void Pool::State::end_leased(Job& job, Failure why) {
+  std::set<NodeId> touched;
+  for (Lease* lease : leases.of_job(job.request.id)) {
+    effects.emplace_back(EndRecord{lease->attempt, TaskState::kCancelled, why});
+    stop(*lease);
+    touched.insert(lease->node->id);
+    drop_lease(*lease);
+    ++job.cancelled;
+  }
+  reuse(touched);
+}
+
+void Pool::State::cancel(Job& job) {
+  end_pending(job, TaskState::kCancelled, Failure::kCancelled);
+  end_leased(job, Failure::kCancelled);
   end_job(job, JobState::kCancelled);
 }
 
@@ -159,6 +196,8 @@ void Pool::State::end_job(Job& first, JobState first_state) {
     if (job != &first) end_pending(*job, TaskState::kFailed, Failure::kDependency);
     job->state = end;
     forget_workspace(*job);
+    forget_condition(*job);
+    broken_gangs.erase(job->request.id);
     --live_jobs;
     effects.emplace_back(JobRecord{job->request.id, end});
     for (const JobId id : job->request.after) {

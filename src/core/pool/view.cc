@@ -43,14 +43,17 @@ std::vector<JobId> jobs_on(const NodeTable& nodes, const Terms& needs, JobId exc
 struct Survey {
   std::uint32_t connected = 0;
   std::uint32_t large_enough = 0;
-  std::uint32_t admitting = 0;  // and large enough
+  std::uint32_t suitable = 0;   // and meet its condition
+  std::uint32_t admitting = 0;  // and admit it
   std::uint32_t open = 0;       // and all that
-  Admission granted;            // by any that is large enough
+  Admission granted;            // by any that is suitable
   Resources largest;
+  std::vector<std::uint32_t> unmet;  // how many of the large enough ones do not meet each part of the condition
 };
 
-Survey survey(const NodeTable& nodes, const Terms& needs) {
+Survey survey(const NodeTable& nodes, const Terms& needs, const Condition* condition) {
   Survey found;
+  if (condition != nullptr) found.unmet.resize(condition->parts().size());
   for (const auto& [id, node] : nodes.all()) {
     const bool is_asked_for = needs.node == NodeId{} || needs.node == id;
     if (!node.connected || node.silent || !is_asked_for) continue;
@@ -58,6 +61,11 @@ Survey survey(const NodeTable& nodes, const Terms& needs) {
     if (is_larger(node.offered, found.largest)) found.largest = node.offered;
     if (!needs.resources.fits_in(node.offered)) continue;
     ++found.large_enough;
+    for (std::size_t part = 0; part < found.unmet.size(); ++part) {
+      if (!condition->part_holds(part, node.attributes)) ++found.unmet[part];
+    }
+    if (!needs.conditions.are_met_by(node.meets)) continue;
+    ++found.suitable;
     found.granted = found.granted | node.admits;
     if (!node.could_take(needs)) continue;
     ++found.admitting;
@@ -71,6 +79,11 @@ Survey survey(const NodeTable& nodes, const Terms& needs) {
 bool Pool::is_current(AttemptId attempt) const {
   const Lease* lease = state_->leases.find(attempt.task);
   return lease != nullptr && lease->attempt.epoch == attempt.epoch;
+}
+
+bool Pool::is_held(AttemptId attempt) const {
+  const Lease* lease = state_->leases.find(attempt.task);
+  return lease != nullptr && lease->attempt.epoch == attempt.epoch && lease->held;
 }
 
 std::optional<JobView> Pool::job(JobId id, Time) const {
@@ -101,37 +114,64 @@ std::optional<Why> Pool::why(JobId id, Time now) const {
     }
     return why;
   }
-  const Terms needs = job->needs();
-  const Survey found = survey(state_->nodes, needs);
   if (job->pending() == 0) {
     why.cause = Cause::kRunning;
   } else if (const auto ahead = state_->ahead_in_workspace(*job)) {
     why.cause = Cause::kWorkspaceInUse;
     why.jobs.push_back(*ahead);
-  } else if (found.connected == 0 && needs.node != NodeId{}) {
-    why.cause = Cause::kWorkspaceAway;
+  } else if (!state_->lacks_nodes(*job, why)) {
+    state_->explain_wait(*job, now, why);
+  }
+  return why;
+}
+
+// Whether there is no node that could take it as things are; then also why.
+bool Pool::State::lacks_nodes(const Job& job, Why& why) const {
+  const Terms needs = job.needs();
+  const Condition* condition = conditions.find(job.request.where);
+  const Survey found = survey(nodes, needs, condition);
+  if (found.connected == 0) {
+    why.cause = needs.node != NodeId{} ? Cause::kWorkspaceAway : Cause::kNoNode;
     why.node = needs.node;
-  } else if (found.connected == 0) {
-    why.cause = Cause::kNoNode;
   } else if (found.large_enough == 0) {
     why.cause = Cause::kTooLarge;
     why.largest_offer = found.largest;
+  } else if (found.suitable == 0) {
+    why.cause = Cause::kNotMet;
+    why.nodes = found.large_enough;
+    const std::vector<std::string> parts = condition != nullptr ? condition->parts() : std::vector<std::string>{};
+    for (std::size_t part = 0; part < parts.size(); ++part) why.unmet.emplace_back(parts[part], found.unmet[part]);
   } else if (found.admitting == 0) {
     why.cause = Cause::kNotAdmitted;
-    why.nodes = found.large_enough;
+    why.nodes = found.suitable;
     why.lacking = needs.admission - found.granted;
   } else if (found.open == 0) {
     why.cause = Cause::kNodesClosed;
     why.nodes = found.admitting;
-  } else if (!job->has_ready()) {
-    why.cause = Cause::kBackoff;
-    why.wait = state_->wait_of(*job, std::max(now, state_->now));
   } else {
-    why.cause = Cause::kBusy;
     why.nodes = found.open;
-    why.jobs = jobs_on(state_->nodes, needs, id);
+    return false;
   }
-  return why;
+  return true;
+}
+
+void Pool::State::explain_wait(const Job& job, Time at, Why& why) {
+  const Terms needs = job.needs();
+  const std::uint32_t at_once = job.request.gang ? job.request.tasks : 1;
+  const Account* account = queue.accounts().find(job.account());
+  const Reach reach = reach_of(job.request.priority);
+  if (!job.has_ready()) {
+    why.cause = Cause::kBackoff;
+    why.wait = wait_of(job, std::max(at, now));
+    return;
+  }
+  if (account != nullptr && !account->may_have(needs.resources * at_once)) {
+    why.cause = Cause::kQuota;
+    return;
+  }
+  why.room_for = job.request.gang ? placement.room_for_gang(needs, at_once, reach) : 0;
+  why.cause = why.room_for > 0 ? Cause::kGang : Cause::kBusy;
+  why.jobs = jobs_on(nodes, needs, job.request.id);
 }
 
 Duration Pool::State::wait_of(const Job& job, Time at) const {
@@ -175,6 +215,19 @@ std::vector<JobId> Pool::jobs_at(NodeId id) const {
     }
   }
   return {found.begin(), found.end()};
+}
+
+std::vector<AccountView> Pool::accounts() const {
+  constexpr double kWhole = 1e9;
+  std::vector<AccountView> views;
+  for (const auto& [id, account] : state_->queue.accounts().all()) {
+    views.push_back({.terms = account.terms,
+                     .used = account.used,
+                     .queues = account.queues,
+                     .share = static_cast<double>(account.share) / kWhole,
+                     .recent = static_cast<double>(account.recent) / kWhole});
+  }
+  return views;
 }
 
 std::uint64_t Pool::pending_tasks() const { return state_->pending; }

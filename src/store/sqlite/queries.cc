@@ -22,9 +22,9 @@ std::string writing_sql(Query query) {
     case Query::kCommit:
       return "COMMIT";
     case Query::kPutDevice:  // no REPLACE: that would delete the other device that has the name
-      return "INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO UPDATE SET "
+      return "INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO UPDATE SET "
              "name = ?2, role = ?3, key_kind = ?4, key = ?5, paired = ?6, last_seen = ?7, revoked = ?8, ring = ?9, "
-             "expires = ?10";
+             "expires = ?10, account = ?11";
     case Query::kInsertJob:
       return fmt::format(
           "INSERT INTO jobs ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
@@ -59,6 +59,11 @@ std::string writing_sql(Query query) {
       return "REPLACE INTO workspaces VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     case Query::kRemoveWorkspace:
       return "DELETE FROM workspaces WHERE owner = ?1 AND name = ?2";
+    case Query::kPutAccount:
+      return "INSERT INTO accounts VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET "
+             "name = ?2, weight = ?3, cores = ?4, memory = ?5, gpus = ?6";
+    case Query::kRemoveAccount:
+      return "DELETE FROM accounts WHERE id = ?1";
     default:
       return {};
   }
@@ -67,7 +72,10 @@ std::string writing_sql(Query query) {
 std::string reading_sql(Query query) {
   switch (query) {
     case Query::kDevices:
-      return "SELECT id, name, role, key_kind, key, paired, last_seen, revoked, ring, expires FROM devices ORDER BY id";
+      return "SELECT id, name, role, key_kind, key, paired, last_seen, revoked, ring, expires, account FROM devices "
+             "ORDER BY id";
+    case Query::kAccounts:
+      return "SELECT id, name, weight, cores, memory, gpus FROM accounts ORDER BY id";
     case Query::kEnvironments:
       return "SELECT name, sha256, size, description, made FROM environments ORDER BY name";
     case Query::kWorkspaces:
@@ -118,7 +126,8 @@ Result<Queries> Queries::prepare(Database& database) {
   Queries queries;
   for (int number = 0; number <= static_cast<int>(Query::kCountRangeEnds); ++number) {
     const auto query = static_cast<Query>(number);
-    const std::string sql = query <= Query::kRemoveWorkspace ? writing_sql(query) : reading_sql(query);
+    std::string sql = writing_sql(query);
+    if (sql.empty()) sql = reading_sql(query);
     Result<Statement> statement = database.prepare(sql);
     if (!statement) return std::unexpected(statement.error());
     queries.statements_.push_back(std::move(*statement));

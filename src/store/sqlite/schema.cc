@@ -148,8 +148,20 @@ constexpr const char* kSeventhVersion = R"sql(
   ALTER TABLE devices ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion,  kFourthVersion,
-                                    kFifthVersion, kSixthVersion,  kSeventhVersion};
+constexpr const char* kEighthVersion = R"sql(
+  CREATE TABLE accounts (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    weight INTEGER NOT NULL,
+    cores INTEGER NOT NULL,
+    memory INTEGER NOT NULL,
+    gpus INTEGER NOT NULL
+  ) STRICT;
+  ALTER TABLE devices ADD COLUMN account INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion,   kFourthVersion,
+                                    kFifthVersion, kSixthVersion,  kSeventhVersion, kEighthVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

@@ -26,6 +26,7 @@ class SqliteStore : public Store {
   Result<bool> purge(std::uint32_t limit) override;
   Result<std::vector<DeviceRow>> load_devices() override;
   Result<std::vector<EnvironmentRow>> load_environments() override;
+  Result<std::vector<AccountRow>> load_accounts() override;
   Result<std::vector<WorkspaceRow>> load_workspaces() override;
   Result<std::vector<LiveJob>> load_live_jobs() override;
   Result<JobId> last_job_id() override;
@@ -48,6 +49,7 @@ class SqliteStore : public Store {
   Result<void> put(const RangeEnd& range);
   Result<void> remove(JobId job);
   Result<void> put(const EnvironmentRow& environment);
+  Result<void> put(const AccountRow& account);
   Result<void> put(const WorkspaceRow& workspace);
   Result<void> read_after(JobRow& job);
   Result<std::vector<JobRow>> read_jobs(Rows& rows);
@@ -114,7 +116,19 @@ DeviceRow read_device(const Rows& rows) {
   device.revoked = rows.integer(7) != 0;
   device.ring = rows.integer<Ring>(8);
   device.expires = {rows.integer(9)};
+  device.account = {rows.integer<std::uint64_t>(10)};
   return device;
+}
+
+AccountRow read_account(const Rows& rows) {
+  AccountRow account;
+  account.id = {rows.integer<std::uint64_t>(0)};
+  account.name = rows.bytes(1);
+  account.weight = rows.integer<std::uint32_t>(2);
+  account.most.cores = rows.integer<std::uint32_t>(3);
+  account.most.memory_bytes = rows.integer<std::uint64_t>(4);
+  account.most.gpus = rows.integer<std::uint32_t>(5);
+  return account;
 }
 
 EnvironmentRow read_environment(const Rows& rows) {
@@ -184,6 +198,9 @@ Result<void> SqliteStore::write(const Batch& batch) {
   for (const JobId job : batch.removed) {
     if (const Result<void> done = remove(job); !done) return fail(done, fmt::format("job {}", job.value));
   }
+  for (const AccountRow& account : batch.accounts) {
+    if (const Result<void> done = put(account); !done) return fail(done, "account " + account.name);
+  }
   for (const EnvironmentRow& environment : batch.environments) {
     if (const Result<void> done = put(environment); !done) return fail(done, "environment " + environment.name);
   }
@@ -196,7 +213,8 @@ Result<void> SqliteStore::write(const Batch& batch) {
 Result<void> SqliteStore::put(const DeviceRow& device) {
   return queries_[Query::kPutDevice].run(device.id.value, Text{device.name}, device.role, device.key_kind, device.key,
                                          device.paired.unix_millis, device.last_seen.unix_millis, device.revoked,
-                                         static_cast<int>(device.ring), device.expires.unix_millis);
+                                         static_cast<int>(device.ring), device.expires.unix_millis,
+                                         device.account.value);
 }
 
 Result<void> SqliteStore::insert(const JobRow& job) {
@@ -251,6 +269,12 @@ Result<void> SqliteStore::remove(JobId job) {
   return {};
 }
 
+Result<void> SqliteStore::put(const AccountRow& account) {
+  if (account.removed) return queries_[Query::kRemoveAccount].run(account.id.value);
+  return queries_[Query::kPutAccount].run(account.id.value, Text{account.name}, account.weight, account.most.cores,
+                                          account.most.memory_bytes, account.most.gpus);
+}
+
 Result<void> SqliteStore::put(const EnvironmentRow& environment) {
   if (environment.sha256.empty()) return queries_[Query::kRemoveEnvironment].run(Text{environment.name});
   return queries_[Query::kPutEnvironment].run(Text{environment.name}, environment.sha256, environment.size,
@@ -271,6 +295,14 @@ Result<std::vector<WorkspaceRow>> SqliteStore::load_workspaces() {
   const Result<void> done = each(rows, [&](const Rows& row) { workspaces.push_back(read_workspace(row)); });
   if (!done) return std::unexpected(done.error());
   return workspaces;
+}
+
+Result<std::vector<AccountRow>> SqliteStore::load_accounts() {
+  std::vector<AccountRow> accounts;
+  Rows rows = queries_[Query::kAccounts].rows();
+  const Result<void> done = each(rows, [&](const Rows& row) { accounts.push_back(read_account(row)); });
+  if (!done) return std::unexpected(done.error());
+  return accounts;
 }
 
 Result<std::vector<EnvironmentRow>> SqliteStore::load_environments() {

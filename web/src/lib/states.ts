@@ -69,6 +69,10 @@ export function reason_text(outcome: Outcome | undefined): string {
       return "Its files took more of the disk than the job asked for.";
     case FailureReason.OWNER:
       return "The owner of the PC that ran it needed it.";
+    case FailureReason.PREEMPTED:
+      return "A task of a higher class needed its room; it runs again.";
+    case FailureReason.GANG:
+      return "Another task of its gang failed or was lost.";
     case FailureReason.START:
       return "The program could not be started.";
     case FailureReason.OUTPUT:

@@ -1,0 +1,166 @@
+// AccountService.
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "hearth/v1/accounts.pb.h"
+#include "hub/convert.h"
+#include "hub/parts.h"
+
+namespace hearth::hub {
+namespace {
+
+constexpr std::uint32_t kMaxWeight = 10'000;
+constexpr std::uint32_t kUsualWeight = 100;
+
+std::vector<const store::DeviceRow*> devices_in(const Parts& parts, AccountId account) {
+  std::vector<const store::DeviceRow*> found;
+  for (const store::DeviceRow* row : parts.devices.active()) {
+    if (row->account == account) found.push_back(row);
+  }
+  return found;
+}
+
+void add_use(v1::Account& account, const pool::AccountView& view) {
+  *account.mutable_used() = to_proto(view.used);
+  account.set_share(view.share);
+  account.set_recent_share(view.recent);
+  account.set_waits(view.queues > 0);
+}
+
+using Views = std::map<AccountId, pool::AccountView>;
+
+v1::Account view_of(const Parts& parts, const store::AccountRow& row, const Views& views) {
+  v1::Account account;
+  account.set_name(row.name);
+  account.set_weight(row.weight);
+  *account.mutable_most() = to_proto(row.most);
+  for (const store::DeviceRow* device : devices_in(parts, row.id)) account.add_devices(device->name);
+  if (const auto view = views.find(row.id); view != views.end()) add_use(account, view->second);
+  return account;
+}
+
+v1::ListAccountsReply list(const Parts& parts, const net::Caller& caller) {
+  const Visibility visible = parts.devices.visible_to(caller.device);
+  const store::DeviceRow* asking = parts.devices.find_active(caller.device);
+  Views views;
+  for (pool::AccountView& view : parts.engine.pool().accounts()) views.emplace(view.terms.id, std::move(view));
+  v1::ListAccountsReply reply;
+  reply.set_own_only(!visible.is_whole());
+  for (const auto& [name, row] : parts.accounts.all()) {
+    const bool is_own = asking != nullptr && asking->account == row.id;
+    if (!visible.is_whole() && !is_own) continue;
+    v1::Account& account = *reply.add_accounts();
+    account = view_of(parts, row, views);
+    if (!visible.is_whole()) account.clear_devices();
+  }
+  for (const auto& [id, view] : views) {
+    const store::DeviceRow* device = parts.devices.find(DeviceId{id.value});
+    if (device == nullptr || !visible.covers(device->id)) continue;
+    v1::Account& account = *reply.add_accounts();
+    account.set_name(device->name);
+    account.set_weight(view.terms.weight);
+    account.add_devices(device->name);
+    account.set_is_device(true);
+    add_use(account, view);
+  }
+  return reply;
+}
+
+Result<void> check_set(const v1::SetAccountRequest& request, const Accounts& known) {
+  if (!is_short_name(request.name())) {
+    return fail(Code::kInvalidArgument, "name: 1 to 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first");
+  }
+  if (request.weight() > kMaxWeight) {
+    return fail(Code::kInvalidArgument, fmt::format("weight: {}: 1 to {}", request.weight(), kMaxWeight));
+  }
+  if (request.most().disk_bytes() > 0 || request.most().gpu_memory_bytes() > 0) {
+    return fail(Code::kInvalidArgument, "most: an account is limited in cores, memory and GPUs");
+  }
+  if (known.find(request.name()) == nullptr && known.all().size() >= Accounts::kMost) {
+    return fail(
+        Code::kResourceExhausted,
+        fmt::format("the pool has {} accounts, as many as it takes: remove one (hearth account rm)", Accounts::kMost));
+  }
+  return {};
+}
+
+net::Async<Result<v1::SetAccountReply>> set(Parts& parts, const v1::SetAccountRequest& request) {
+  if (Result<void> checked = check_set(request, parts.accounts); !checked) co_return std::unexpected(checked.error());
+  const store::AccountRow* known = parts.accounts.find(request.name());
+  store::AccountRow row = known != nullptr ? *known : parts.accounts.make(request.name());
+  if (known == nullptr) row.weight = kUsualWeight;
+  if (request.weight() > 0) row.weight = request.weight();
+  if (request.has_most()) row.most = from_proto(request.most());
+  parts.accounts.put(row);
+  if (Result<void> saved = co_await parts.engine.save_account(row, {}); !saved)
+    co_return std::unexpected(saved.error());
+  v1::SetAccountReply reply;
+  *reply.mutable_account() = view_of(parts, row, {});
+  co_return reply;
+}
+
+std::unexpected<Error> no_account(const Parts& parts, const std::string& name) {
+  std::string names;
+  for (const auto& [known, row] : parts.accounts.all()) {
+    names += (names.empty() ? "" : ", ") + known;
+    if (names.size() > 500) break;
+  }
+  return fail(Code::kNotFound,
+              fmt::format("there is no account '{}'; {}", name.substr(0, 64),
+                          names.empty() ? "there is none yet: hearth account set NAME" : "there are: " + names));
+}
+
+net::Async<Result<v1::RemoveAccountReply>> remove(Parts& parts, const std::string& name) {
+  const store::AccountRow* known = parts.accounts.find(name);
+  if (known == nullptr) co_return no_account(parts, name);
+  store::AccountRow row = *known;
+  row.removed = true;
+  std::vector<store::DeviceRow> devices;
+  for (const store::DeviceRow* device : devices_in(parts, row.id)) {
+    devices.push_back(*device);
+    devices.back().account = {};
+  }
+  for (const store::DeviceRow& device : devices) parts.devices.put(device);
+  parts.accounts.put(row);
+  if (Result<void> saved = co_await parts.engine.save_account(row, devices); !saved)
+    co_return std::unexpected(saved.error());
+  for (const store::DeviceRow& device : devices) parts.watchers.device_changed(device.id);
+  co_return v1::RemoveAccountReply();
+}
+
+net::Async<Result<v1::AssignDeviceReply>> assign(Parts& parts, const v1::AssignDeviceRequest& request) {
+  const store::DeviceRow* device = parts.devices.find_active({request.device_id()});
+  if (device == nullptr) co_return fail(Code::kNotFound, "there is no such device");
+  store::DeviceRow row = *device;
+  row.account = {};
+  if (!request.account().empty()) {
+    const store::AccountRow* account = parts.accounts.find(request.account());
+    if (account == nullptr) co_return no_account(parts, request.account());
+    row.account = account->id;
+  }
+  parts.devices.put(row);
+  if (Result<void> saved = co_await parts.engine.assign_device(row); !saved) co_return std::unexpected(saved.error());
+  parts.watchers.device_changed(row.id);
+  co_return v1::AssignDeviceReply();
+}
+
+}  // namespace
+
+void add_account_methods(net::Dispatcher& dispatcher, Parts& parts) {
+  dispatcher.unary<v1::ListAccountsRequest, v1::ListAccountsReply>(
+      "hearth.v1.AccountService.List",
+      [&parts](const v1::ListAccountsRequest&, net::Caller& caller) -> net::Async<Result<v1::ListAccountsReply>> {
+        co_return list(parts, caller);
+      });
+  dispatcher.unary<v1::SetAccountRequest, v1::SetAccountReply>(
+      "hearth.v1.AccountService.Set",
+      [&parts](const v1::SetAccountRequest& request, net::Caller&) { return set(parts, request); });
+  dispatcher.unary<v1::RemoveAccountRequest, v1::RemoveAccountReply>(
+      "hearth.v1.AccountService.Remove",
+      [&parts](const v1::RemoveAccountRequest& request, net::Caller&) { return remove(parts, request.name()); });
+  dispatcher.unary<v1::AssignDeviceRequest, v1::AssignDeviceReply>(
+      "hearth.v1.AccountService.Assign",
+      [&parts](const v1::AssignDeviceRequest& request, net::Caller&) { return assign(parts, request); });
+}
+
+}  // namespace hearth::hub
