@@ -521,6 +521,7 @@ TEST_P(StoreConformance, TakesACopyOfAPoolWithEverythingInIt) {
   batch.devices[1].revoked = true;
   batch.environments = {{"base", std::string(32, 'b'), 1, "b", {9}}};
   batch.workspaces = {{{{3}, "work"}, {7}, 1ULL << 40U, false, 12, {5}, {6}}};
+  batch.accounts = {{{5}, "school", 100, {}}};
   ASSERT_TRUE((*from)->commit(batch));
   Batch removal;
   removal.removed = {{3}};
@@ -536,6 +537,7 @@ TEST_P(StoreConformance, TakesACopyOfAPoolWithEverythingInIt) {
   EXPECT_EQ(store_->load_devices()->size(), 2U);
   EXPECT_EQ(store_->load_environments()->size(), 1U);
   EXPECT_EQ(store_->load_workspaces()->size(), 1U);
+  EXPECT_EQ(store_->load_accounts()->size(), 1U);
   EXPECT_EQ(store_->last_job_id()->value, 3U) << "a removed job's number is never given again";
   EXPECT_FALSE(store_->load_job({3})->has_value());
 }

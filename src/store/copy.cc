@@ -30,10 +30,13 @@ class Copy {
     if (!environments) return std::unexpected(environments.error());
     Result<std::vector<WorkspaceRow>> workspaces = from_.load_workspaces();
     if (!workspaces) return std::unexpected(workspaces.error());
+    Result<std::vector<AccountRow>> accounts = from_.load_accounts();
+    if (!accounts) return std::unexpected(accounts.error());
     copied_.devices = devices->size();
     batch.devices = std::move(*devices);
     batch.environments = std::move(*environments);
     batch.workspaces = std::move(*workspaces);
+    batch.accounts = std::move(*accounts);
     return to_.commit(batch);
   }
 

@@ -39,6 +39,7 @@ struct TableOf<DeviceRow> {
     column("revoked", row.revoked);
     column("ring", row.ring);
     column("expires", row.expires.unix_millis);
+    column("account", row.account.value);
   }
 };
 
@@ -124,6 +125,20 @@ struct TableOf<EnvironmentRow> {
     column("size", row.size);
     column("description", row.description);
     column("made", row.made.unix_millis);
+  }
+};
+
+template <>
+struct TableOf<AccountRow> {
+  static constexpr std::string_view kName = "accounts";
+  static constexpr std::string_view kKey = "id";
+  static void visit(auto& row, auto&& column) {
+    column("id", row.id.value);
+    column("name", row.name);
+    column("weight", row.weight);
+    column("cores", row.most.cores);
+    column("memory_bytes", row.most.memory_bytes);
+    column("gpus", row.most.gpus);
   }
 };
 

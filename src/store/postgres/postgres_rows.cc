@@ -47,6 +47,7 @@ Result<void> PostgresStore::write(const Batch& batch) {
   if (Result<void> done = insert(last_of_each(batch.tasks, task_of), Conflict::kReplace); !done) return done;
   if (Result<void> done = insert(last_of_each(batch.range_ends, range_of), Conflict::kReplace); !done) return done;
   if (Result<void> done = remove_jobs(batch.removed); !done) return done;
+  if (Result<void> done = put_accounts(batch.accounts); !done) return done;
   if (Result<void> done = put_environments(batch.environments); !done) return done;
   return put_workspaces(batch.workspaces);
 }
@@ -126,6 +127,21 @@ Result<void> PostgresStore::remove_jobs(const std::vector<JobId>& jobs) {
   return {};
 }
 
+Result<void> PostgresStore::put_accounts(const std::vector<AccountRow>& rows) {
+  std::vector<AccountRow> kept = last_of_each(rows, [](const AccountRow& row) { return row.id; });
+  std::vector<std::int64_t> removed;
+  for (const AccountRow& row : rows) {
+    if (row.removed) removed.push_back(static_cast<std::int64_t>(row.id.value));
+  }
+  if (!removed.empty()) {
+    const Result<Table> gone =
+        server_->run("DELETE FROM accounts WHERE pool = $1 AND id = ANY($2)", of_pool().add(removed));
+    if (!gone) return fail(gone, "accounts");
+  }
+  std::erase_if(kept, [](const AccountRow& row) { return row.removed; });
+  return insert(kept, Conflict::kReplace);
+}
+
 Result<void> PostgresStore::put_environments(const std::vector<EnvironmentRow>& rows) {
   std::vector<EnvironmentRow> kept = last_of_each(rows, [](const EnvironmentRow& row) { return row.name; });
   std::vector<std::string_view> removed;
@@ -178,6 +194,8 @@ Result<std::vector<DeviceRow>> PostgresStore::load_devices() { return load<Devic
 Result<std::vector<EnvironmentRow>> PostgresStore::load_environments() {
   return load<EnvironmentRow>("ORDER BY name", of_pool());
 }
+
+Result<std::vector<AccountRow>> PostgresStore::load_accounts() { return load<AccountRow>("ORDER BY id", of_pool()); }
 
 Result<std::vector<WorkspaceRow>> PostgresStore::load_workspaces() {
   return load<WorkspaceRow>("ORDER BY owner, name", of_pool());

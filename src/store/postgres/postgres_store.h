@@ -29,6 +29,7 @@ class PostgresStore : public SharedStore {
   Result<std::vector<DeviceRow>> load_devices() override;
   Result<std::vector<EnvironmentRow>> load_environments() override;
   Result<std::vector<WorkspaceRow>> load_workspaces() override;
+  Result<std::vector<AccountRow>> load_accounts() override;
   Result<std::vector<LiveJob>> load_live_jobs() override;
   Result<JobId> last_job_id() override;
   Result<std::optional<JobRow>> load_job(JobId id) override;
@@ -58,6 +59,7 @@ class PostgresStore : public SharedStore {
   Result<void> insert_jobs(const std::vector<JobRow>& jobs);
   Result<void> apply(const std::vector<JobChange>& changes);
   Result<void> remove_jobs(const std::vector<JobId>& jobs);
+  Result<void> put_accounts(const std::vector<AccountRow>& rows);
   Result<void> put_environments(const std::vector<EnvironmentRow>& rows);
   Result<void> put_workspaces(const std::vector<WorkspaceRow>& rows);
   template <class Row>

@@ -45,6 +45,7 @@ constexpr const char* kFirstVersion = R"sql(
     revoked BIGINT NOT NULL CHECK (revoked IN (0, 1)),
     ring BIGINT NOT NULL CHECK (ring BETWEEN 1 AND 4),
     expires BIGINT NOT NULL,
+    account BIGINT NOT NULL,
     PRIMARY KEY (pool, id)
   );
   CREATE UNIQUE INDEX device_names ON devices (pool, name) WHERE revoked = 0;
@@ -122,6 +123,18 @@ constexpr const char* kFirstVersion = R"sql(
     made BIGINT NOT NULL,
     PRIMARY KEY (pool, name)
   );
+
+  CREATE TABLE accounts (
+    pool BIGINT NOT NULL,
+    id BIGINT NOT NULL,
+    name BYTEA NOT NULL,
+    weight BIGINT NOT NULL,
+    cores BIGINT NOT NULL,
+    memory_bytes BIGINT NOT NULL,
+    gpus BIGINT NOT NULL,
+    PRIMARY KEY (pool, id)
+  );
+  CREATE UNIQUE INDEX account_names ON accounts (pool, name);
 
   CREATE TABLE workspaces (
     pool BIGINT NOT NULL,
