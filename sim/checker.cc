@@ -51,13 +51,23 @@ void Checker::check(const Store& store, const pool::JobRecord& record) {
   }
 }
 
+// What a task that is leased needs of the jobs before its own.
+void Checker::check_after(const Store& store, TaskId task, const pool::JobRequest& request) {
+  bool one_failed = request.after.empty();
+  for (const JobId after : request.after) {
+    const StoredJob& other = store.jobs.at(after);
+    const bool is_good = request.when == pool::When::kSuccess ? other.state == JobState::kSucceeded : other.has_ended();
+    if (!is_good) universe_.fail(task, "does not wait for", after);
+    one_failed = one_failed || other.state == JobState::kFailed;
+  }
+  if (request.when == pool::When::kFailure && !one_failed) universe_.fail(task, "runs though nothing failed");
+}
+
 void Checker::check(const Store& store, const pool::LeaseRecord& record) {
   const TaskId id = record.attempt.task;
   const StoredJob& job = store.jobs.at(id.job);
   if (job.state != JobState::kRunning) return universe_.fail(id, "is leased though its job does not run");
-  for (const JobId after : job.request.after) {
-    if (store.jobs.at(after).state != JobState::kSucceeded) universe_.fail(id, "does not wait for", after);
-  }
+  check_after(store, id, job.request);
   const StoredTask* row = store.find(id);
   if (row != nullptr && row->state != TaskState::kPending) return universe_.fail(id, "is leased but does not wait");
   const StoredTask before = row != nullptr ? *row : StoredTask{};

@@ -36,6 +36,7 @@ class Checker {
 
  private:
   void check(const Store& store, const pool::JobRecord& record);
+  void check_after(const Store& store, TaskId task, const pool::JobRequest& request);
   void check(const Store& store, const pool::LeaseRecord& record);
   void check(const Store& store, const pool::RequeueRecord& record);
   void check(const Store& store, const pool::EndRecord& record);

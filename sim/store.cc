@@ -70,7 +70,7 @@ void Store::restore_one(pool::Pool& pool, const StoredJob& job, Time now) {
   for (const auto& [index, task] : job.tasks) {
     tasks.push_back({index, task.state, task.epoch, task.attempts, task.failures, task.node});
   }
-  pool.restore_job(job.request, job.state, tasks, now);
+  pool.restore_job(job.request, job.state, tasks, now, job.rest ? job.rest->why : Failure::kNone);
 }
 
 const StoredTask* Store::find(TaskId task) const {

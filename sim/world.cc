@@ -130,6 +130,8 @@ StoredJob World::make_order(std::uint64_t number) {
   for (const auto& [other, order] : orders_) {
     if (order.id.value != 0 && random.chance(300)) job.request.after.push_back(order.id);
   }
+  job.request.when = pool::When{static_cast<std::uint8_t>(1 + random.below(3))};
+  job.request.even_if_never_run = random.chance(500);
   return job;
 }
 

@@ -35,7 +35,8 @@ struct Time {
   constexpr Duration operator-(Time earlier) const { return {micros - earlier.micros}; }
 };
 
-// A point on the calendar, for people: it may jump, so no decision rests on it but when a token runs out. Milliseconds
+// A point on the calendar, for people: it may jump, so no decision rests on it but when a token runs out or a schedule
+// comes due. Milliseconds
 // since 1970-01-01 UTC; 0: unknown.
 struct WallTime {
   std::int64_t unix_millis = 0;

@@ -5,9 +5,8 @@
 #include <optional>
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
-#include "cli/commands.h"
+#include "cli/command_tree.h"
 #include "cli/help.h"
 #include "cli/output.h"
 #include "cli/spelling.h"
@@ -22,10 +21,10 @@ constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
 // The option tree, the places that it parses into, and what the chosen command does.
-class CommandLine {
+class CommandLine : public CommandTree {
  public:
   explicit CommandLine(const Programs& programs)
-      : app_("turns the computers people already own into a cloud they share") {
+      : CommandTree("turns the computers people already own into a cloud they share") {
     context_.programs = &programs;
     app_.name("hearth");
     app_.set_version_flag("--version", std::string("hearth ") + kVersion);
@@ -36,7 +35,7 @@ class CommandLine {
     app_.footer("hearth help COMMAND tells more about a command; hearth help --man prints the manual page.");
     add_service_commands();
     add_device_commands();
-    add_run_command();
+    add_work_commands(*this, work_);
     add_job_commands();
     add_wipe_command();
     add_pool_commands();
@@ -72,35 +71,6 @@ class CommandLine {
   }
 
  private:
-  using Action = std::function<Result<int>()>;
-
-  CLI::App& add(CLI::App& parent, const std::string& name, const std::string& text, Action action) {
-    CLI::App& command = *parent.add_subcommand(name, text);
-    command.add_option("--home", home_, "where everything is kept")->type_name("DIR");
-    command.add_flag("--json", context_.json, "print the result as JSON");
-    command.callback([this, &command, action = std::move(action)] {
-      // The callback of `devices` runs for `devices allow` too, after that one's.
-      if (command.get_subcommands().empty()) action_ = action;
-    });
-    return command;
-  }
-
-  static void text_option(CLI::App& command, const std::string& name, std::string& place, const std::string& value,
-                          const std::string& text) {
-    command.add_option(name, place, text)->type_name(value)->take_last()->check([](const std::string& typed) {
-      return std::string(typed.empty() ? "a value is needed" : "");
-    });
-  }
-
-  static void list_option(CLI::App& command, const std::string& name, std::vector<std::string>& place,
-                          const std::string& value, const std::string& text) {
-    command.add_option(name, place, text)->type_name(value)->allow_extra_args(false);
-  }
-
-  static void argument(CLI::App& command, const std::string& name, std::string& place, const std::string& text) {
-    command.add_option(name, place, text)->required()->type_name(" ");
-  }
-
   void add_service_commands() {
     CLI::App& up = add(app_, "up", "Turn this PC into a family server and node. A second time it says that it is up.",
                        [this] { return cli::up(context_, up_); });
@@ -268,48 +238,6 @@ class CommandLine {
         [this] { return show_session(context_); });
   }
 
-  void add_run_command() {
-    CLI::App& run = add(app_, "run",
-                        "Run a program in the pool: its files go there, its output comes here live, its results come "
-                        "back into the current directory, and its exit code is this command's. {i} in an argument is "
-                        "the task's number.",
-                        [this] { return run_job(context_, run_); });
-    run.prefix_command();
-    text_option(run, "-n,--count", run_.count, "COUNT", "run this many tasks, numbered from 0 (default: 1)");
-    text_option(run, "--cores", run_.cores, "N", "cores for each task (default: 1)");
-    text_option(run, "--memory", run_.memory, "SIZE", "memory for each task, for example 2G (default: 1G)");
-    text_option(run, "--disk", run_.disk, "SIZE",
-                "room for each task's files on the node's disk, under a key that nothing keeps, for example 50G "
-                "(default: none, files are part of its memory)");
-    text_option(run, "--gpu", run_.gpus, "N", "GPUs for each task (default: 0)");
-    text_option(run, "--gpu-memory", run_.gpu_memory, "SIZE",
-                "with --gpu: memory that each GPU has at least, for example 8G");
-    text_option(run, "--time", run_.time, "LIMIT", "end a task that runs longer: 90s, 10m, 2h, 1d (default: 24h)");
-    list_option(run, "--input", run_.inputs, "PATH", "a file or folder that the program reads; may be repeated");
-    list_option(run, "--output", run_.outputs, "GLOB",
-                "files to bring back, for example \"out/*.png\"; may be repeated");
-    text_option(run, "--env", run_.environment, "NAME",
-                "the environment to run in (default: host, the node's own /usr)");
-    text_option(run, "--workspace", run_.workspace, "NAME[:SIZE]",
-                "a directory of yours that stays on one node from job to job, at $HEARTH_WORKSPACE; it holds 1G unless "
-                "SIZE says more. A task that its PC's owner sends back goes on from what it saved there, or else anew");
-    list_option(run, "--var", run_.variables, "NAME=VALUE", "an environment variable; may be repeated");
-    list_option(run, "--after", run_.after, "JOB", "run after this job, on its results; may be repeated");
-    text_option(
-        run, "--net", run_.net, "WHAT",
-        "hosts that the program reaches through the node's proxy, for example hosts=a.example:443,b.example:80; or "
-        "full: the Internet");
-    text_option(run, "--where", run_.where, "CONDITION", "only on nodes that meet it; see: hearth nodes --attributes");
-    text_option(
-        run, "--priority", run_.priority, "CLASS",
-        "scavenger, batch, normal or urgent: a higher one goes first, and may end scavenger (urgent: batch) ones");
-    text_option(run, "--deadline", run_.deadline, "TIME", "your earliest goes first: 2h, or \"2030-12-31 18:00\"");
-    run.add_flag("--gang", run_.gang, "all tasks at once or none; if one fails or is lost, all run again");
-    text_option(run, "--retries", run_.retries, "N", "try a failed task again so many times (default: 0)");
-    text_option(run, "--name", run_.name, "NAME", "what the job is called (default: the program's name)");
-    run.add_flag("--detach", run_.detach, "print the job's number and return at once");
-  }
-
   CLI::App& add_job_command(const std::string& name, const std::string& text,
                             Result<int> (*command)(const Context&, const JobOptions&)) {
     CLI::App& app = add(app_, name, text, [this, command] { return command(context_, job_); });
@@ -416,13 +344,14 @@ class CommandLine {
     help.callback([this] { action_ = [this] { return show_help(); }; });
   }
 
-  // What follows `--` belongs to the program of `run`, options and all.
+  // What follows `--` belongs to the program of `run` or `schedule`, options and all.
   void parse(int argc, char** argv) {
     std::vector<std::string> words(argv + 1, argv + argc);
-    const bool is_run = std::ranges::find(words, "run") != words.end();
-    const auto separator = is_run ? std::ranges::find(words, "--") : words.end();
-    if (separator != words.end()) {
-      run_.program.assign(separator + 1, words.end());
+    const auto separator = std::ranges::find(words, "--");
+    const auto is_there = [&](const char* word) { return std::find(words.begin(), separator, word) != separator; };
+    if (separator != words.end() && (is_there("run") || is_there("schedule"))) {
+      RunOptions& owner = is_there("run") ? work_.run : work_.schedule.run;
+      owner.program.assign(separator + 1, words.end());
       words.erase(separator, words.end());
     }
     std::ranges::reverse(words);  // as CLI11 wants them
@@ -435,10 +364,10 @@ class CommandLine {
     if (!run.parsed()) return;
     std::vector<std::string> rest = run.remaining();
     if (rest.empty()) return;
-    if (!run_.program.empty() || rest.front().starts_with('-')) {
+    if (!work_.run.program.empty() || rest.front().starts_with('-')) {
       throw CLI::ExtrasError("run", {rest.front()});
     }
-    run_.program = std::move(rest);
+    work_.run.program = std::move(rest);
   }
 
   const CLI::App& parsed() const {
@@ -582,16 +511,12 @@ class CommandLine {
     return help;
   }
 
-  CLI::App app_;
-  std::string home_;
-  Context context_;
-  Action action_;
   UpOptions up_;
   InviteOptions invite_;
   PairOptions pair_;
   TokenOptions token_;
   LimitOptions limit_;
-  RunOptions run_;
+  WorkOptions work_;
   JobOptions job_;
   AccountOptions account_;
   bool with_attributes_ = false;

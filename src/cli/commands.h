@@ -88,6 +88,7 @@ struct RunOptions {
   std::string workspace;               // NAME or NAME:SIZE
   std::vector<std::string> variables;  // NAME=VALUE
   std::vector<std::string> after;
+  std::string when;  // of `after`
   std::string net;
   std::string retries;
   std::string name;
@@ -106,6 +107,30 @@ struct AccountOptions {
   std::string cores;
   std::string memory;
   std::string gpus;
+};
+
+struct SubmitOptions {
+  std::string file;  // "-": standard input
+  bool dry_run = false;
+  bool follow = false;
+};
+
+struct MapOptions {
+  std::string program;
+  std::vector<std::string> files;
+  std::string reduce;
+  std::string to;  // empty: "results", or, with `reduce`, nowhere
+  bool replace = false;
+  bool stream = false;
+  RunOptions run;  // what each task needs
+};
+
+struct ScheduleOptions {
+  std::string cron;
+  std::string name;
+  std::string overlap;
+  std::string device;  // whose; empty: this device's
+  RunOptions run;
 };
 
 struct EnvironmentOptions {
@@ -167,6 +192,19 @@ Result<int> show_session(const Context& context);
 
 // run.cc
 Result<int> run_job(const Context& context, const RunOptions& options);
+
+// submit.cc
+Result<int> submit_plan(const Context& context, const SubmitOptions& options);
+
+// map.cc, stream.cc
+Result<int> map_files(const Context& context, const MapOptions& options);
+Result<int> map_stream(const Context& context, const MapOptions& options);
+
+// schedules.cc
+Result<int> add_schedule(const Context& context, const ScheduleOptions& options);
+Result<int> list_schedules(const Context& context);
+Result<int> remove_schedule(const Context& context, const ScheduleOptions& options);
+Result<int> run_schedule(const Context& context, const ScheduleOptions& options);
 
 // jobs.cc
 Result<int> list_jobs(const Context& context, const JobOptions& options);

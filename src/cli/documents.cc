@@ -329,6 +329,20 @@ std::string object_json(const std::vector<std::pair<std::string, JsonValue>>& fi
   return dump(object) + "\n";
 }
 
+std::string plan_json(const std::vector<PlanRow>& rows) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const PlanRow& row : rows) {
+    nlohmann::ordered_json job = {{"name", row.name}};
+    if (row.job != 0) job["job_id"] = std::to_string(row.job);
+    job["tasks"] = row.tasks;
+    job["needs"] = row.needs;
+    job["when"] = row.when.empty() ? "success" : row.when;
+    job["program"] = row.program;
+    list.push_back(std::move(job));
+  }
+  return dump({{"jobs", list}}) + "\n";
+}
+
 std::string findings_json(const std::vector<Finding>& findings) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const Finding& finding : findings) {

@@ -121,6 +121,17 @@ std::string message_json(const google::protobuf::Message& message);
 using JsonValue = std::variant<bool, std::int64_t, std::string, std::vector<std::string>>;
 std::string object_json(const std::vector<std::pair<std::string, JsonValue>>& fields);
 
+// One job of a plan; `job` is 0 where it was not submitted.
+struct PlanRow {
+  std::string name;
+  std::uint64_t job = 0;
+  std::uint32_t tasks = 1;
+  std::vector<std::string> needs;
+  std::string when;
+  std::vector<std::string> program;
+};
+std::string plan_json(const std::vector<PlanRow>& rows);
+
 std::string findings_json(const std::vector<Finding>& findings);
 std::string findings_text(const std::vector<Finding>& findings);  // for people
 

@@ -124,6 +124,9 @@ class Fetcher {
       Result<v1::Tree> tree = co_await transfer_.fetch_tree(task.outcome().outputs());
       if (tree) {
         into = std::move(*tree);
+        for (v1::TreeFile& file : *into.mutable_files()) {
+          if (file.path().starts_with(options_.below)) file.mutable_path()->erase(0, options_.below.size());
+        }
         co_return Result<void>();
       }
       const bool again = co_await retries.may_repeat(tree.error());

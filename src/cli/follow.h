@@ -78,6 +78,7 @@ struct FetchOptions {
   std::uint64_t job = 0;
   std::optional<std::uint32_t> task;
   std::filesystem::path directory;
+  std::string below = {};  // a folder of theirs, "results/": without its name in front
 };
 net::Async<Result<FetchedResults>> fetch_results(Client& client, FetchOptions options);
 

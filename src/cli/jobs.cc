@@ -21,16 +21,15 @@ namespace {
 constexpr Range kListed = {1, 1000};
 constexpr Range kTaskIndex = {0, 999'999};
 
-// "JOB_STATE_RUNNING" -> "running"
-std::string state_word(std::string_view name, std::string_view prefix) {
-  std::string word(name.substr(prefix.size()));
+std::string state_of(const v1::Job& job) { return state_name(job.state()); }
+
+// "TASK_STATE_RUNNING" -> "running"
+std::string state_of(const v1::Task& task) {
+  std::string word = v1::TaskState_Name(task.state()).substr(std::string_view("TASK_STATE_").size());
   std::ranges::transform(word, word.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return word;
 }
-
-std::string state_of(const v1::Job& job) { return state_word(v1::JobState_Name(job.state()), "JOB_STATE_"); }
-std::string state_of(const v1::Task& task) { return state_word(v1::TaskState_Name(task.state()), "TASK_STATE_"); }
 
 std::string name_of(const v1::Job& job) {
   if (!job.spec().name().empty()) return job.spec().name();
@@ -73,7 +72,8 @@ void print_job(const v1::Job& job) {
   text += fmt::format("  took       {}\n", took(job.started(), job.ended()));
   if (left_of(job) != "-") text += fmt::format("  left       {}\n", left_of(job));
   const std::string failure = failure_text(job.first_failure());
-  if (!failure.empty()) text += fmt::format("  failure    {}\n", failure);
+  const bool is_skipped = job.first_failure().reason() == v1::FAILURE_REASON_SKIPPED;
+  if (!failure.empty()) text += fmt::format("  {}    {}\n", is_skipped ? "why    " : "failure", failure);
   print(text);
 }
 
@@ -263,7 +263,7 @@ Result<int> cancel_job(const Context& context, const JobOptions& options) {
   const Result<v1::CancelReply> reply = (*client)->call<v1::CancelReply>("hearth.v1.JobService/Cancel", request);
   if (!reply) return std::unexpected(reply.error());
   if (context.json) print(message_json(*reply));
-  const std::string state = state_word(v1::JobState_Name(reply->state()), "JOB_STATE_");
+  const std::string state = state_name(reply->state());
   say(fmt::format("job {} {}", *job, reply->state() == v1::JOB_STATE_CANCELLED ? "is cancelled" : "is " + state));
   return 0;
 }

@@ -6,14 +6,13 @@
 
 #include <fmt/format.h>
 
-#include "base/bytes.h"
-#include "blob/transfer.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/documents.h"
 #include "cli/follow.h"
 #include "cli/output.h"
 #include "cli/run_spec.h"
+#include "cli/sending.h"
 #include "cli/values.h"
 
 namespace hearth::cli {
@@ -68,17 +67,7 @@ class Run {
  private:
   net::Async<Result<void>> send_inputs() {
     if (plan_.files.empty()) co_return Result<void>();
-    blob::Transfer transfer(client_.session().client(), client_.workers(),
-                            [this] { return client_.session().last_token(); });
-    Pulse pulse(client_.loop(), seconds(10), [this] { return keep_fresh(client_); });
-    Result<v1::Blob> tree = co_await transfer.send_tree(plan_.files, [this](const blob::Progress& progress) {
-      quiet_->progress.show(fmt::format("sending inputs {}  {} of {}, {} of {} files",
-                                        progress_bar(progress.bytes_done, progress.bytes_total, 30),
-                                        format_bytes(progress.bytes_done), format_bytes(progress.bytes_total),
-                                        progress.files_done, progress.files_total));
-    });
-    co_await pulse.stop();
-    quiet_->progress.clear();
+    Result<v1::Blob> tree = co_await cli::send_inputs(client_, plan_.files, quiet_->progress);
     if (!tree) co_return std::unexpected(tree.error());
     *plan_.spec.mutable_inputs() = *tree;
     co_return Result<void>();
@@ -87,12 +76,10 @@ class Run {
   net::Async<Result<void>> submit() {
     v1::SubmitRequest request;
     *request.mutable_spec() = plan_.spec;
-    request.set_request_id(net::random_bytes(16));
     submitting_ = true;
-    const Result<v1::SubmitReply> reply =
-        co_await call_patiently<v1::SubmitReply>(client_.session(), "hearth.v1.JobService/Submit", request);
-    if (!reply) co_return std::unexpected(reply.error());
-    job_ = reply->job_id();
+    const Result<std::uint64_t> job = co_await submit_job(client_, std::move(request));
+    if (!job) co_return std::unexpected(job.error());
+    job_ = *job;
     co_return Result<void>();
   }
 
@@ -123,15 +110,6 @@ class Run {
 
   LogPrinter::Prefix prefix() const {
     return plan_.spec.tasks() > 1 ? LogPrinter::Prefix::kTask : LogPrinter::Prefix::kNone;
-  }
-
-  net::Async<Result<v1::Job>> fetch_job() {
-    v1::GetJobRequest request;
-    request.set_job_id(job_);
-    const Result<v1::GetJobReply> reply =
-        co_await call_patiently<v1::GetJobReply>(client_.session(), "hearth.v1.JobService/Get", request);
-    if (!reply) co_return std::unexpected(reply.error());
-    co_return reply->job();
   }
 
   // Draws how far the job is, where that disturbs nothing.
@@ -175,7 +153,7 @@ class Run {
   }
 
   net::Async<Result<int>> conclude() {
-    const Result<v1::Job> job = co_await fetch_job();
+    const Result<v1::Job> job = co_await fetch_job(client_, job_);
     if (!job) co_return std::unexpected(job.error());
     FetchedResults results;
     int code = exit_code(*job);

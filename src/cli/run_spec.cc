@@ -5,6 +5,7 @@
 #include <cctype>
 #include <ctime>
 #include <filesystem>
+#include <map>
 
 #include <unistd.h>
 
@@ -186,6 +187,20 @@ Result<void> set_after(const RunOptions& options, v1::JobSpec& spec) {
   return {};
 }
 
+Result<void> set_when(const RunOptions& options, v1::JobSpec& spec) {
+  if (options.when.empty()) return {};
+  static const std::map<std::string, v1::When> kWhen = {
+      {"success", v1::WHEN_SUCCESS}, {"failure", v1::WHEN_FAILURE}, {"always", v1::WHEN_ALWAYS}};
+  const auto found = kWhen.find(options.when);
+  if (found == kWhen.end()) {
+    return wrong(fmt::format("--when {}: success, failure or always is needed", plain(options.when)));
+  }
+  if (options.after.empty())
+    return wrong(fmt::format("--when {}: when what has ended? say --after JOB too", options.when));
+  spec.set_when(found->second);
+  return {};
+}
+
 Result<void> set_network(const RunOptions& options, v1::JobSpec& spec) {
   if (options.net.empty()) return {};
   if (options.net == "full") {
@@ -352,12 +367,19 @@ std::vector<std::string> forgotten_inputs(const RunOptions& options, const RunPl
 
 }  // namespace
 
-Result<RunPlan> plan_run(const RunOptions& options) {
-  RunPlan plan;
+Result<v1::JobSpec> spec_of(const RunOptions& options) {
+  v1::JobSpec spec;
   for (const auto& set : {set_program, set_numbers, set_resources, set_placement, set_outputs, set_variables, set_after,
-                          set_workspace, set_network}) {
-    if (Result<void> done = set(options, plan.spec); !done) return std::unexpected(done.error());
+                          set_when, set_workspace, set_network}) {
+    if (Result<void> done = set(options, spec); !done) return std::unexpected(done.error());
   }
+  return spec;
+}
+
+Result<RunPlan> plan_run(const RunOptions& options) {
+  Result<v1::JobSpec> spec = spec_of(options);
+  if (!spec) return std::unexpected(spec.error());
+  RunPlan plan{.spec = std::move(*spec), .files = {}, .notes = {}};
   if (!options.inputs.empty()) {
     Result<std::vector<blob::LocalFile>> files = blob::scan_inputs(options.inputs);
     if (!files) return std::unexpected(files.error());
@@ -366,6 +388,11 @@ Result<RunPlan> plan_run(const RunOptions& options) {
   if (Result<void> placed = place_program(options, plan); !placed) return std::unexpected(placed.error());
   plan.notes = forgotten_inputs(options, plan);
   return plan;
+}
+
+bool names_local_program(const std::string& script, std::string& program) {
+  program = script.substr(0, script.find_first_of(" \t\n;|&<>()"));
+  return program.find('/') != std::string::npos && !is_of_the_system(program) && is_local_file(program);
 }
 
 Result<std::uint64_t> parse_job(const std::string& text) {
@@ -426,6 +453,8 @@ std::string failure_text(const v1::Outcome& outcome) {
       return with_message("its results were refused");
     case v1::FAILURE_REASON_DEPENDENCY:
       return with_message("a job that it runs after did not succeed");
+    case v1::FAILURE_REASON_SKIPPED:
+      return "skipped: no job that it runs after failed, or one of them was skipped";
     case v1::FAILURE_REASON_CANCELLED:
       return with_message("cancelled");
     default:

@@ -18,8 +18,14 @@ struct RunPlan {
   std::vector<std::string> notes;  // sentences: what looks like a mistake but need not be one
 };
 
+// What the options alone say, without a look at any file. Errors: kInvalidArgument, with the option first.
+Result<v1::JobSpec> spec_of(const RunOptions& options);
+
 // Errors: kInvalidArgument, kNotFound: which value, what is allowed.
 Result<RunPlan> plan_run(const RunOptions& options);
+
+// Whether the first word of a shell's script is a program among this machine's files, and which.
+bool names_local_program(const std::string& script, std::string& program);
 
 // The number in "17". Errors: kInvalidArgument.
 Result<std::uint64_t> parse_job(const std::string& text);

@@ -175,6 +175,13 @@ TEST_F(RunSpec, WrongValuesAreNamedWithWhatIsAllowed) {
   RunOptions after = program({"echo"});
   after.after = {"last"};
   expect_wrong(after, "--after");
+  RunOptions when = program({"echo"});
+  when.when = "failure";
+  expect_wrong(when, "--when failure");  // of what?
+  when.after = {"1"};
+  EXPECT_EQ(spec_of(when)->when(), v1::WHEN_FAILURE);
+  when.when = "sometimes";
+  expect_wrong(when, "--when sometimes");
   RunOptions absent = program({"echo"});
   absent.inputs = {"not-there"};
   expect_wrong(absent, "not-there");

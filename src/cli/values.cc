@@ -169,6 +169,13 @@ std::string format_age(WallTime moment, WallTime now) {
   return fmt::format("{} d ago", age / 86400);
 }
 
+std::string state_name(v1::JobState state) {
+  std::string name = v1::JobState_Name(state).substr(std::string_view("JOB_STATE_").size());
+  std::ranges::transform(name, name.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return name;
+}
+
 std::string format_count(std::uint64_t count) {
   std::string digits = fmt::format("{}", count);
   for (std::size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, ",");

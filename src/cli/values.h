@@ -56,6 +56,9 @@ std::string format_duration(Duration span);
 // "just now", "40 s ago", "3 min ago", "2 h ago", "5 d ago"; "-" for a moment that is unknown.
 std::string format_age(WallTime moment, WallTime now);
 
+// "running", "succeeded"
+std::string state_name(v1::JobState state);
+
 // "1,234,567"
 std::string format_count(std::uint64_t count);
 

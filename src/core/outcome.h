@@ -21,6 +21,7 @@ enum class Failure : std::uint8_t {
   kDisk = 13,
   kPreempted = 14,
   kGang = 15,
+  kSkipped = 16,
 };
 
 }  // namespace hearth

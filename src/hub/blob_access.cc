@@ -130,7 +130,21 @@ net::Async<Result<void>> BlobAccess::read_all(DeviceId device, Held& held) {
     }
     before = jobs->back().request.id;
   }
+  if (Result<void> walked = co_await read_schedules(device, walk); !walked) co_return walked;
   held.is_read = held.generation == generation;
+  co_return Result<void>();
+}
+
+// What its schedules need for jobs to come.
+net::Async<Result<void>> BlobAccess::read_schedules(DeviceId device, BlobWalk& walk) {
+  Result<std::vector<store::ScheduleRow>> rows =
+      co_await engine_.ask([](store::Store& store) { return store.load_schedules(); });
+  if (!rows) co_return std::unexpected(rows.error());
+  for (const store::ScheduleRow& row : *rows) {
+    v1::JobSpec spec;
+    if (row.owner != device || !spec.ParseFromString(row.spec)) continue;
+    if (Result<void> walked = co_await of_jobs_.walk_inputs(spec, walk); !walked) co_return walked;
+  }
   co_return Result<void>();
 }
 
@@ -153,7 +167,7 @@ net::Async<Result<std::shared_ptr<const BlobAccess::Digests>>> BlobAccess::needs
   if (job == nullptr || !job->dependency_outputs) co_return needs;
   if (job->environment) needs->insert(job->environment->sha256());
   std::vector<v1::Blob> trees = *job->dependency_outputs;
-  if (job->spec.has_inputs()) trees.push_back(job->spec.inputs());
+  for (const v1::Blob& tree : input_trees(job->spec)) trees.push_back(tree);
   BlobWalk walk{.take = [&needs](const blob::Digest& digest) { needs->insert(digest); }};
   for (const v1::Blob& tree : trees) {
     if (Result<void> walked = co_await of_jobs_.walk_tree(tree, walk); !walked)

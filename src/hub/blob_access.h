@@ -76,6 +76,7 @@ class BlobAccess : public Observer {
   net::Async<Result<bool>> is_of_its_jobs(DeviceId device, const blob::Digest& digest);
   net::Async<Result<bool>> is_leased(NodeId node, const blob::Digest& digest);
   net::Async<Result<void>> read_jobs(DeviceId device, Held& held);
+  net::Async<Result<void>> read_schedules(DeviceId device, BlobWalk& walk);
   net::Async<Result<void>> read_all(DeviceId device, Held& held);
   net::Async<Result<std::shared_ptr<const Digests>>> needs_of(JobId job);
   net::Async<Result<bool>> may_report(NodeId node, const v1::Outcome& outcome);

@@ -15,6 +15,11 @@ namespace {
 // The largest tree of dependencies that one assignment carries.
 constexpr std::size_t kMaxDependencyTrees = 10'000;
 
+// Tasks that never ran end all at once, for one reason.
+Failure why_of_rest(const std::vector<store::RangeEnd>& ends) {
+  return ends.empty() ? Failure::kNone : ends.front().why;
+}
+
 constexpr const char* kFailed = "the hub's disk has failed, and the hub starts again from what is there: ask again";
 
 }  // namespace
@@ -38,6 +43,9 @@ v1::Outcome outcome_of(Failure why) {
       break;
     case Failure::kDependency:
       outcome.set_message("a job that it runs after did not succeed");
+      break;
+    case Failure::kSkipped:
+      outcome.set_message("skipped: no job that it runs after failed, or one of them was skipped");
       break;
     case Failure::kCancelled:
       outcome.set_message("cancelled");
@@ -129,7 +137,7 @@ Result<void> Engine::restore_job(const store::LiveJob& job) {
   CHECK(spec.ParseFromString(job.row.spec));
   pool::JobRequest request = job.row.request;
   fill_request(spec, job.row.ring, request);
-  pool_.restore_job(request, job.row.state, tasks, now());
+  pool_.restore_job(request, job.row.state, tasks, now(), why_of_rest(job.range_ends));
   if (!live) return {};
   LiveJob& restored = live_[job.row.request.id];
   restored.row = job.row;
@@ -198,7 +206,8 @@ Result<JobId> Engine::take_job(Submission submission, const std::vector<JobId>& 
                      .tasks = spec.tasks(),
                      .retries = spec.retries(),
                      .after = after,
-                     .account = submission.account};
+                     .account = submission.account,
+                     .even_if_never_run = submission.even_if_never_run};
   fill_request(spec, submission.ring, job.row.request);
   job.row.ring = submission.ring;
   job.row.spec = spec.SerializeAsString();
@@ -226,21 +235,28 @@ net::Async<Result<std::vector<JobId>>> Engine::make_known(const std::vector<JobI
   }
   std::vector<JobId> added;
   if (unknown.empty()) co_return added;
-  using Rows = Result<std::vector<store::JobRow>>;
+  struct Ended {
+    store::JobRow row;
+    std::vector<store::RangeEnd> ends;
+  };
+  using Rows = Result<std::vector<Ended>>;
   Rows rows = co_await ask([&](store::Store& store) -> Rows {
-    std::vector<store::JobRow> found;
+    std::vector<Ended> found;
     for (const JobId id : unknown) {
       Result<std::optional<store::JobRow>> row = store.load_job(id);
       if (!row) return std::unexpected(row.error());
-      if (*row) found.push_back(std::move(**row));
+      if (!*row) continue;
+      Result<std::vector<store::RangeEnd>> ends = store.load_range_ends(id);
+      if (!ends) return std::unexpected(ends.error());
+      found.push_back({std::move(**row), std::move(*ends)});
     }
     return found;
   });
   if (!rows) co_return std::unexpected(rows.error());
-  for (const store::JobRow& row : *rows) {
+  for (const auto& [row, ends] : *rows) {
     const JobId id = row.request.id;
     if (row.state < pool::JobState::kSucceeded || removing_.contains(id) || pool_.job(id, now())) continue;
-    pool_.restore_job(row.request, row.state, {}, now());
+    pool_.restore_job(row.request, row.state, {}, now(), why_of_rest(ends));
     added.push_back(id);
   }
   co_return added;
@@ -278,11 +294,6 @@ void Engine::node_joined(NodeId node, NodeLink& link, const pool::NodeHello& hel
   pool_.on_node_hello(node, hello, now());
   pending_.changed_nodes.push_back(node);
   drain();
-}
-
-void Engine::tell_hubs(v1::Hubs hubs) {
-  hubs_ = std::move(hubs);
-  for (const auto& [node, link] : links_) link->tell_hubs(hubs_);
 }
 
 void Engine::node_gone(NodeId node, NodeLink& link) {
@@ -369,6 +380,11 @@ net::Async<Result<void>> Engine::save_environment(const store::EnvironmentRow& r
 
 net::Async<Result<void>> Engine::remove_environment(std::string name) {
   pending_.batch.environments.push_back({.name = std::move(name), .sha256 = {}, .description = {}});
+  co_return co_await committed();
+}
+
+net::Async<Result<void>> Engine::save_schedule(store::ScheduleRow row) {
+  pending_.batch.schedules.push_back(std::move(row));
   co_return co_await committed();
 }
 

@@ -70,6 +70,7 @@ struct Submission {
   v1::JobSpec spec;         // complete, see spec.h
   std::string request_id;
   std::optional<v1::Blob> environment;  // the image that spec.environment stands for; none: "host"
+  bool even_if_never_run = false;       // see SubmitRequest
 };
 
 // What became of a workspace that was to be removed.
@@ -113,7 +114,10 @@ class Engine {
   void finished(NodeId node, AttemptId attempt, v1::Outcome outcome);
 
   // Where the pool's other hubs are: told to every node, now and when it connects.
-  void tell_hubs(v1::Hubs hubs);
+  void tell_hubs(v1::Hubs hubs) {
+    hubs_ = std::move(hubs);
+    for (const auto& [node, link] : links_) link->tell_hubs(hubs_);
+  }
 
   void workspace_wiped(NodeId node, const WorkspaceId& id, v1::WipeRecord record);
 
@@ -125,6 +129,7 @@ class Engine {
   net::Async<Result<void>> save_device(const store::DeviceRow& row);
   net::Async<Result<void>> save_environment(const store::EnvironmentRow& row);
   net::Async<Result<void>> remove_environment(std::string name);
+  net::Async<Result<void>> save_schedule(store::ScheduleRow row);
 
   // --- accounts: what is said of them holds at once, and is saved with the devices that it changes
   net::Async<Result<void>> save_account(const store::AccountRow& row, const std::vector<store::DeviceRow>& devices);

@@ -76,7 +76,9 @@ void Engine::note_failure(JobId id, const v1::Outcome& failure) {
 }
 
 void Engine::apply(const pool::EndRangeRecord& record) {
-  if (record.state == pool::TaskState::kFailed) note_failure(record.job, outcome_of(record.why));
+  if (record.state == pool::TaskState::kFailed || record.why == Failure::kSkipped) {
+    note_failure(record.job, outcome_of(record.why));
+  }
   pending_.batch.range_ends.push_back({record.job, record.first, record.count, record.state, record.why});
   pending_.changed_jobs.push_back(record.job);
 }

@@ -36,6 +36,7 @@ class FaultyStore : public store::Store {
   Result<std::vector<store::EnvironmentRow>> load_environments() override { return real_->load_environments(); }
   Result<std::vector<store::AccountRow>> load_accounts() override { return real_->load_accounts(); }
   Result<std::vector<store::WorkspaceRow>> load_workspaces() override { return real_->load_workspaces(); }
+  Result<std::vector<store::ScheduleRow>> load_schedules() override { return real_->load_schedules(); }
   Result<std::vector<store::LiveJob>> load_live_jobs() override { return real_->load_live_jobs(); }
   Result<JobId> last_job_id() override { return real_->last_job_id(); }
   Result<std::optional<store::JobRow>> load_job(JobId id) override { return real_->load_job(id); }

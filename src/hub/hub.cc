@@ -73,6 +73,7 @@ class HubImpl : public Hub {
   std::unique_ptr<Devices> devices_;
   std::unique_ptr<Accounts> accounts_;
   std::unique_ptr<Environments> environments_;
+  std::unique_ptr<Schedules> schedules_;
   Sessions sessions_;
   Invitations invitations_;
   net::Event pairing_answered_;
@@ -86,6 +87,7 @@ class HubImpl : public Hub {
   std::unique_ptr<Replicas> replicas_;
   std::unique_ptr<Circle> circle_;
   std::unique_ptr<Parts> parts_;
+  std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<net::Dispatcher> dispatcher_;
   std::unique_ptr<net::Server> server_;
 };
@@ -130,6 +132,9 @@ Result<void> HubImpl::open_state() {
   Result<std::vector<store::EnvironmentRow>> environments = store_->load_environments();
   if (!environments) return fail(environments, "reading the pool's environments");
   environments_ = std::make_unique<Environments>(std::move(*environments));
+  Result<std::vector<store::ScheduleRow>> schedules = store_->load_schedules();
+  if (!schedules) return fail(schedules, "reading the pool's schedules");
+  schedules_ = std::make_unique<Schedules>(std::move(*schedules));
   return {};
 }
 
@@ -160,8 +165,8 @@ Result<void> HubImpl::listen() {
   engine_->on_failure(options_.on_failure);
   if (Result<void> restored = engine_->restore(); !restored) return restored;
   parts_ = std::unique_ptr<Parts>(new Parts{loop_, workers_, options_, *identity_, *engine_, *devices_, *accounts_,
-                                            *environments_, sessions_, invitations_, *views_, *watchers_, *logs_,
-                                            *blobs_, *access_, pairing_answered_, loop_.now()});
+                                            *environments_, *schedules_, sessions_, invitations_, *views_, *watchers_,
+                                            *logs_, *blobs_, *access_, pairing_answered_, loop_.now()});
   dispatcher_ = std::make_unique<net::Dispatcher>(
       [this](const net::RequestHead& head, const std::string& address) { return authorize(*parts_, head, address); },
       [this](const net::Caller& caller, net::Cuttable& connection, bool begins) {
@@ -172,7 +177,7 @@ Result<void> HubImpl::listen() {
         watchers_->device_changed(caller.device);
       });
   for (const auto add : {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods,
-                         add_environment_methods, add_workspace_methods, add_account_methods}) {
+                         add_environment_methods, add_workspace_methods, add_account_methods, add_schedule_methods}) {
     add(*dispatcher_, *parts_);
   }
   net::ServerOptions listening{.address = options_.address,
@@ -190,6 +195,8 @@ Result<void> HubImpl::listen() {
   parts_->port = server_->port();
   sweeper_->start();
   token_watch_->start(loop_);
+  scheduler_ = std::make_unique<Scheduler>(*parts_);
+  scheduler_->start();
   log_info(fmt::format("hub listens address={} port={} identity={}", options_.address, parts_->port,
                        to_hex(identity_->public_key())));
   if (shared_ != nullptr) join_circle();
@@ -242,6 +249,7 @@ net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller&
 
 net::Async<void> HubImpl::stop() {
   server_.reset();
+  co_await scheduler_->stop();
   co_await watchers_->stop();
   co_await sweeper_->stop();
   co_await token_watch_->stop();

@@ -2,131 +2,24 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
-#include "blob/transfer.h"
 #include "hearth/v1/jobs.pb.h"
 #include "hub/parts.h"
-#include "hub/spec.h"
+#include "hub/submission.h"
 
 namespace hearth::hub {
 namespace {
 
 constexpr std::uint32_t kMaxListed = 1000;
 constexpr std::uint32_t kDefaultListed = 100;
-constexpr std::uint64_t kMaxTreeBytes = 32 << 20;
-
-constexpr const char* kNoInputs = "inputs: the tree was not uploaded (PUT /blob/SHA256 first)";
-
-std::unexpected<Error> no_content(const v1::TreeFile& file) {
-  return fail(Code::kFailedPrecondition, fmt::format("inputs: the content of '{}' was not uploaded", file.path()));
-}
-
-// Blocks.
-Result<v1::Tree> load_inputs(blob::BlobStore& blobs, const v1::Blob& inputs) {
-  blobs.has(inputs.sha256());  // so that it stays until the job refers to it
-  Result<std::string> bytes = blobs.load(inputs.sha256(), kMaxTreeBytes);
-  if (!bytes) {
-    return fail(bytes.error().code == Code::kNotFound ? Code::kFailedPrecondition : bytes.error().code, kNoInputs);
-  }
-  v1::Tree tree;
-  if (!tree.ParseFromString(*bytes)) return fail(Code::kInvalidArgument, "inputs: the blob is no Tree");
-  if (Result<void> checked = blob::check_tree(tree); !checked) return fail(checked, "inputs");
-  return tree;
-}
-
-// Every input is here, so that a task never starts only to find that something is missing. Blocks.
-Result<void> check_inputs(blob::BlobStore& blobs, const v1::Blob& inputs) {
-  Result<v1::Tree> tree = load_inputs(blobs, inputs);
-  if (!tree) return std::unexpected(tree.error());
-  for (const v1::TreeFile& file : tree->files()) {
-    if (!blobs.has(file.blob().sha256())) return no_content(file);
-  }
-  return {};
-}
-
-// What a device may not fetch it does not come to by naming it in a job either: it is as if that had not been uploaded.
-net::Async<Result<void>> check_own_inputs(Parts& parts, v1::Blob inputs, DeviceId device) {
-  if (parts.devices.visible_to(device).is_whole()) co_return Result<void>();
-  Result<bool> may = co_await parts.access.may_fetch(device, inputs.sha256());
-  if (may && !*may) co_return fail(Code::kFailedPrecondition, kNoInputs);
-  if (!may) co_return std::unexpected(may.error());
-  Result<v1::Tree> tree = co_await parts.workers.run([&] { return load_inputs(parts.blobs, inputs); });
-  if (!tree) co_return std::unexpected(tree.error());
-  for (const v1::TreeFile& file : tree->files()) {
-    may = co_await parts.access.may_fetch(device, file.blob().sha256());
-    if (may && !*may) co_return no_content(file);
-    if (!may) co_return std::unexpected(may.error());
-  }
-  co_return Result<void>();
-}
-
-// Who asked for the job. Errors: kNotFound, also if it may not be seen.
-net::Async<Result<DeviceId>> owner_of(Parts& parts, JobId id, Visibility visible) {
-  DeviceId owner;
-  if (const LiveJob* live = parts.engine.live_job(id)) {
-    owner = live->row.request.owner;
-  } else {
-    Result<std::optional<store::JobRow>> row =
-        co_await parts.engine.ask([&](store::Store& store) { return store.load_job(id); });
-    if (!row) co_return std::unexpected(row.error());
-    if (!*row) co_return no_job(id);
-    owner = (*row)->request.owner;
-  }
-  if (!visible.covers(owner)) co_return no_job(id);
-  co_return owner;
-}
-
-// A job sees the outputs of those that it runs after.
-net::Async<Result<void>> check_after(Parts& parts, const v1::JobSpec& spec, Visibility visible) {
-  if (visible.is_whole()) co_return Result<void>();
-  for (const std::uint64_t id : spec.after()) {
-    Result<DeviceId> owner = co_await owner_of(parts, {id}, visible);
-    if (!owner && owner.error().code == Code::kNotFound)
-      co_return fail(Code::kNotFound,
-                     fmt::format("there is no job {} to run after; those that there are: hearth jobs", id));
-    if (!owner) co_return std::unexpected(owner.error());
-  }
-  co_return Result<void>();
-}
 
 net::Async<Result<v1::SubmitReply>> submit(Parts& parts, const v1::SubmitRequest& request, const net::Caller& caller) {
   if (request.request_id().size() != 16) co_return fail(Code::kInvalidArgument, "request_id: 16 random bytes");
-  v1::JobSpec spec = request.spec();
-  if (Result<void> completed = complete_spec(spec); !completed) co_return std::unexpected(completed.error());
-  Result<void> after = co_await check_after(parts, spec, parts.devices.visible_to(caller.device));
-  if (!after) co_return std::unexpected(after.error());
-  if (spec.has_inputs()) {
-    if (Result<void> own = co_await check_own_inputs(parts, spec.inputs(), caller.device); !own)
-      co_return std::unexpected(own.error());
-    Result<void> checked = co_await parts.workers.run([&] { return check_inputs(parts.blobs, spec.inputs()); });
-    if (!checked) co_return std::unexpected(checked.error());
-  }
-  Result<std::optional<v1::Blob>> environment = parts.environments.resolve(spec);
-  if (!environment) co_return std::unexpected(environment.error());
-  // Asked for, so that it is wanted: from here on the job keeps it, whatever becomes of the name.
-  if (*environment && !parts.blobs.has((*environment)->sha256())) {
-    co_return fail(Code::kFailedPrecondition,
-                   fmt::format("environment: the image of '{}' is gone; make it again: hearth env build {}",
-                               spec.environment(), spec.environment()));
-  }
-  const store::DeviceRow* device = parts.devices.find_active(caller.device);
-  if (device == nullptr) co_return fail(Code::kUnauthenticated, "this device was taken out of the pool");
-  if (Result<void> allowed = check_standing(spec, device->ring); !allowed) co_return std::unexpected(allowed.error());
-  if (spec.has_workspace() && device->ring != Ring::kHome) {
-    co_return fail(
-        Code::kPermissionDenied,
-        fmt::format("workspace: this device is of ring {}, and workspaces lie on the disk of somebody's PC, for "
-                    "home alone; an owner may say: hearth devices ring NAME home",
-                    name_of(device->ring)));
-  }
-  const std::optional<v1::Blob> inputs = spec.has_inputs() ? std::optional(spec.inputs()) : std::nullopt;
-  Result<JobId> id = co_await parts.engine.submit({.owner = caller.device,
-                                                   .ring = device->ring,
-                                                   .account = device->account,
-                                                   .spec = std::move(spec),
-                                                   .request_id = request.request_id(),
-                                                   .environment = std::move(*environment)});
+  Result<Submission> submission = co_await prepare_submission(parts, request.spec(), caller.device);
+  if (!submission) co_return std::unexpected(submission.error());
+  submission->request_id = request.request_id();
+  submission->even_if_never_run = request.even_if_never_run();
+  Result<JobId> id = co_await hub::submit(parts, std::move(*submission));
   if (!id) co_return std::unexpected(id.error());
-  if (inputs) parts.access.taken(caller.device, *inputs);
   v1::SubmitReply reply;
   reply.set_job_id(id->value);
   co_return reply;

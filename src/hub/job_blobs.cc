@@ -10,15 +10,27 @@ constexpr std::uint64_t kMaxTreeBytes = 32 << 20;
 
 }  // namespace
 
+std::vector<v1::Blob> input_trees(const v1::JobSpec& spec) {
+  std::vector<v1::Blob> trees;
+  if (spec.has_inputs()) trees.push_back(spec.inputs());
+  if (spec.has_inputs_by_task()) trees.push_back(spec.inputs_by_task());
+  return trees;
+}
+
 net::Async<Result<void>> JobBlobs::walk(const store::JobRow& job, BlobWalk& walk) const {
   v1::JobSpec spec;
   if (!spec.ParseFromString(job.spec)) {
     co_return fail(Code::kDataLoss, fmt::format("the record of job {} cannot be read", job.request.id.value));
   }
-  if (spec.has_inputs()) {
-    if (Result<void> walked = co_await walk_tree(spec.inputs(), walk); !walked) co_return walked;
-  }
+  if (Result<void> walked = co_await walk_inputs(spec, walk); !walked) co_return walked;
   co_return co_await walk_outcomes(job, walk);
+}
+
+net::Async<Result<void>> JobBlobs::walk_inputs(const v1::JobSpec& spec, BlobWalk& walk) const {
+  for (const v1::Blob& tree : input_trees(spec)) {
+    if (Result<void> walked = co_await walk_tree(tree, walk); !walked) co_return walked;
+  }
+  co_return Result<void>();
 }
 
 net::Async<Result<void>> JobBlobs::walk_outcomes(const store::JobRow& job, BlobWalk& walk) const {

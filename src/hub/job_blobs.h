@@ -19,6 +19,9 @@ struct BlobWalk {
   std::unordered_set<blob::Digest> trees = {};           // read already: not read again
 };
 
+// The trees that are laid out for its tasks.
+std::vector<v1::Blob> input_trees(const v1::JobSpec& spec);
+
 class JobBlobs {
  public:
   JobBlobs(net::Workers& workers, Engine& engine, blob::BlobStore& blobs)
@@ -26,6 +29,7 @@ class JobBlobs {
 
   // Errors: kDataLoss (a record cannot be read); of the disk.
   net::Async<Result<void>> walk(const store::JobRow& job, BlobWalk& walk) const;
+  net::Async<Result<void>> walk_inputs(const v1::JobSpec& spec, BlobWalk& walk) const;
 
   // What a tree that is not here, damaged or none at all would list belongs to nobody.
   net::Async<Result<void>> walk_tree(const v1::Blob& tree, BlobWalk& walk) const;

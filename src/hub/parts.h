@@ -13,6 +13,7 @@
 #include "hub/log_relay.h"
 #include "hub/rate_limiter.h"
 #include "hub/replicas.h"
+#include "hub/schedules.h"
 #include "hub/sessions.h"
 #include "hub/views.h"
 #include "hub/watchers.h"
@@ -30,6 +31,7 @@ struct Parts {
   Devices& devices;
   Accounts& accounts;
   Environments& environments;
+  Schedules& schedules;
   Sessions& sessions;
   Invitations& invitations;
   Views& views;
@@ -53,6 +55,7 @@ void add_blob_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_environment_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_workspace_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_account_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_schedule_methods(net::Dispatcher& dispatcher, Parts& parts);
 
 // PUT, GET and HEAD of /blob/<hex>. The caller has at least a node's level.
 net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Caller& caller);

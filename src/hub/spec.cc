@@ -1,7 +1,9 @@
 #include "hub/spec.h"
 
 #include <algorithm>
+#include <charconv>
 #include <set>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -150,6 +152,9 @@ Result<void> check_counts(const v1::JobSpec& spec) {
   }
   if (spec.after_size() > kMaxAfter)
     return wrong("after", fmt::format("{} jobs: at most {}", spec.after_size(), kMaxAfter));
+  if (!v1::When_IsValid(spec.when())) return wrong("when", fmt::format("{}: 1 to 3", static_cast<int>(spec.when())));
+  if (spec.after_size() == 0 && spec.when() > v1::WHEN_SUCCESS)
+    return wrong("when", "for the end of which jobs? name them in `after`");
   return {};
 }
 
@@ -178,6 +183,8 @@ Result<void> check_names(const v1::JobSpec& spec) {
     return wrong("environment", "\"host\", or 1 to 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first");
   }
   if (spec.has_inputs() && spec.inputs().sha256().size() != 32) return wrong("inputs.sha256", "a SHA-256 has 32 bytes");
+  if (spec.has_inputs_by_task() && spec.inputs_by_task().sha256().size() != 32)
+    return wrong("inputs_by_task.sha256", "a SHA-256 has 32 bytes");
   return {};
 }
 
@@ -225,7 +232,26 @@ void fill_request(const v1::JobSpec& spec, Ring ring, pool::JobRequest& request)
     request.priority = static_cast<pool::PriorityClass>(spec.priority());
   }
   request.gang = spec.gang();
+  request.when = when_of(spec);
   request.deadline_millis = spec.deadline().unix_millis();
+}
+
+Result<void> check_inputs_by_task(const v1::Tree& tree, std::uint32_t tasks) {
+  for (const v1::TreeFile& file : tree.files()) {
+    const std::string_view path = file.path();
+    const std::string_view number = path.substr(0, path.find('/'));
+    std::uint32_t task = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), task);
+    const bool is_number = error == std::errc() && end == number.data() + number.size() && number.size() < path.size();
+    if (is_number && task < tasks && number == std::to_string(task)) continue;
+    return wrong("inputs_by_task",
+                 fmt::format("'{}': a path begins with its task's number, 0/ to {}/", path, tasks - 1));
+  }
+  return {};
+}
+
+pool::When when_of(const v1::JobSpec& spec) {
+  return spec.when() == v1::WHEN_UNSPECIFIED ? pool::When::kSuccess : static_cast<pool::When>(spec.when());
 }
 
 Admission admission_of(const v1::JobSpec& spec, Ring ring) {

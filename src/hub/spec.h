@@ -17,7 +17,13 @@ Result<void> check_standing(const v1::JobSpec& spec, Ring ring);
 // What decisions need of a complete specification, so that no store keeps it twice.
 void fill_request(const v1::JobSpec& spec, Ring ring, pool::JobRequest& request);
 
+// The rule of JobSpec.inputs_by_task, of a tree that blob::check_tree() takes. Errors: kInvalidArgument.
+Result<void> check_inputs_by_task(const v1::Tree& tree, std::uint32_t tasks);
+
 // What the job's tasks do only where they are admitted to it.
 Admission admission_of(const v1::JobSpec& spec, Ring ring);
+
+// For which ends of the jobs that it runs after it is.
+pool::When when_of(const v1::JobSpec& spec);
 
 }  // namespace hearth::hub

@@ -53,6 +53,21 @@ TEST(Spec, NeedsToBeAdmittedToWhatItAsksFor) {
   EXPECT_TRUE(admission_of(spec, Ring::kMember).holds(Ring::kMember, Right::kFullNetwork));
 }
 
+TEST(Spec, ATasksOwnInputsLieBelowItsNumber) {
+  const auto check = [](const std::string& path) {
+    v1::Tree tree;
+    tree.add_files()->set_path(path);
+    return check_inputs_by_task(tree, 12);
+  };
+  for (const char* path : {"0/a", "11/b/c"}) EXPECT_TRUE(check(path)) << path;
+  for (const char* path : {"12/a", "a/0", "00/a", "+1/a", "0", "0x/a", "-1/a", "99999999999/a", "1 /a"}) {
+    const Result<void> checked = check(path);
+    ASSERT_FALSE(checked) << path;
+    EXPECT_EQ(checked.error().code, Code::kInvalidArgument);
+    EXPECT_NE(checked.error().message.find("0/ to 11/"), std::string::npos) << checked.error().message;
+  }
+}
+
 struct Wrong {
   const char* field;
   std::function<void(v1::JobSpec&)> spoil;
@@ -72,6 +87,13 @@ TEST_P(SpecRefuses, AndNamesTheField) {
 INSTANTIATE_TEST_SUITE_P(
     EveryLimit, SpecRefuses,
     testing::Values(
+        Wrong{"when", [](auto& s) { s.set_when(v1::WHEN_ALWAYS); }},
+        Wrong{"when",
+              [](auto& s) {
+                s.add_after(1);
+                s.set_when(static_cast<v1::When>(9));
+              }},
+        Wrong{"inputs_by_task", [](auto& s) { s.mutable_inputs_by_task()->set_sha256("short"); }},
         Wrong{"net_hosts", [](auto& s) { s.add_net_hosts("a.example"); }},
         Wrong{"net_hosts", [](auto& s) { s.add_net_hosts("*.example:443"); }},
         Wrong{"net_hosts",

@@ -94,11 +94,26 @@ net::Async<Result<void>> Sweeper::spare_environments(Digests& doomed) {
   co_return Result<void>();
 }
 
+net::Async<Result<void>> Sweeper::spare_schedules(BlobWalk& walk) {
+  Result<std::vector<store::ScheduleRow>> rows =
+      co_await engine_.ask([](store::Store& store) { return store.load_schedules(); });
+  if (!rows) co_return std::unexpected(rows.error());
+  for (const store::ScheduleRow& row : *rows) {
+    v1::JobSpec spec;
+    if (!spec.ParseFromString(row.spec)) {
+      co_return fail(Code::kDataLoss, fmt::format("the record of schedule {} cannot be read", row.name));
+    }
+    if (Result<void> spared = co_await of_jobs_.walk_inputs(spec, walk); !spared) co_return spared;
+  }
+  co_return Result<void>();
+}
+
 // From the newest job to the oldest. Jobs that come meanwhile have higher numbers; what they need is wanted.
 net::Async<Result<void>> Sweeper::spare_needed(Digests& doomed) {
   if (Result<void> spared = co_await spare_environments(doomed); !spared) co_return spared;
   BlobWalk walk{.take = [&doomed](const blob::Digest& digest) { doomed.erase(digest); },
                 .is_over = [this] { return stopping_; }};
+  if (Result<void> spared = co_await spare_schedules(walk); !spared) co_return spared;
   for (JobId before; !stopping_ && !doomed.empty();) {
     Result<std::vector<store::JobRow>> jobs =
         co_await engine_.ask([&](store::Store& store) { return store.load_jobs({}, before, kJobsAtOnce); });

@@ -42,6 +42,7 @@ class Sweeper : public Observer {
   net::Async<Result<void>> sweep();
   net::Async<Result<void>> purge_rows();
   net::Async<Result<void>> spare_environments(Digests& doomed);
+  net::Async<Result<void>> spare_schedules(BlobWalk& walk);
   net::Async<Result<void>> spare_needed(Digests& doomed);
   net::Async<void> remove(const Digests& doomed);
 

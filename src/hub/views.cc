@@ -11,14 +11,6 @@ constexpr int kListedArguments = 16;
 constexpr std::size_t kListedRunning = 20;       // tasks of a node
 constexpr std::size_t kCountedRunning = 10'000;  // of a node, for a device that is shown its own alone
 
-v1::JobSpec listed(v1::JobSpec spec) {
-  if (spec.argv_size() > kListedArguments) {
-    spec.mutable_argv()->DeleteSubrange(kListedArguments, spec.argv_size() - kListedArguments);
-  }
-  spec.clear_variables();
-  return spec;
-}
-
 v1::TaskState to_proto(pool::TaskState state) { return static_cast<v1::TaskState>(state); }
 
 v1::Task task_view(const store::TaskRow& row, const Devices& devices) {
@@ -47,6 +39,14 @@ void fill_head(v1::Job& job, const store::JobRow& row, v1::JobSpec spec, const D
 }
 
 }  // namespace
+
+v1::JobSpec listed(v1::JobSpec spec) {
+  if (spec.argv_size() > kListedArguments) {
+    spec.mutable_argv()->DeleteSubrange(kListedArguments, spec.argv_size() - kListedArguments);
+  }
+  spec.clear_variables();
+  return spec;
+}
 
 std::unexpected<Error> no_job(JobId id) {
   return fail(Code::kNotFound, fmt::format("there is no job {}; those that there are: hearth jobs", id.value));
@@ -103,18 +103,20 @@ net::Async<Result<v1::Job>> Views::job(JobId id, Visibility visible) const {
 
 namespace {
 
-// Of a job that has failed: its first failed task's, else why tasks that never ran failed with it.
-v1::Outcome first_failure(store::Store& store, JobId id) {
+// Of a job that has failed: its first failed task's, else why tasks that never ran failed with it. Of a cancelled one:
+// whether it was skipped.
+v1::Outcome first_failure(store::Store& store, const store::JobRow& job) {
   v1::Outcome outcome;
-  const auto failed = store.load_tasks(id, 0, 1, true);
+  const bool failed_itself = job.state == pool::JobState::kFailed;
+  const auto failed = store.load_tasks(job.request.id, 0, failed_itself ? 1 : 0, true);
   if (failed && !failed->empty()) {
     outcome.ParseFromString(failed->front().outcome);
     return outcome;
   }
-  const auto ends = store.load_range_ends(id);
+  const auto ends = store.load_range_ends(job.request.id);
   if (!ends) return outcome;
   for (const store::RangeEnd& range : *ends) {
-    if (range.state == pool::TaskState::kFailed) return outcome_of(range.why);
+    if (range.state == pool::TaskState::kFailed || range.why == Failure::kSkipped) return outcome_of(range.why);
   }
   return outcome;
 }
@@ -139,7 +141,7 @@ net::Async<Result<std::vector<v1::Job>>> Views::jobs(JobId before, std::uint32_t
       if (one.row.state >= pool::JobState::kSucceeded) {
         if (auto counts = store.count_tasks(one.row.request.id)) one.counts = *counts;
       }
-      if (one.row.state == pool::JobState::kFailed) one.failure = first_failure(store, one.row.request.id);
+      if (one.row.state > pool::JobState::kSucceeded) one.failure = first_failure(store, one.row);
       found.push_back(std::move(one));
     }
     return found;

@@ -58,6 +58,9 @@ class Views {
   std::map<NodeId, NodeFacts> facts_;
 };
 
+// As a job's specification is listed: without argv's tail, without variables.
+v1::JobSpec listed(v1::JobSpec spec);
+
 // What is said of a job that is not there, or may not be seen.
 std::unexpected<Error> no_job(JobId id);
 

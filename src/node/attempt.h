@@ -43,6 +43,7 @@ struct Attempt {
   GuestProxy proxy;  // nullptr: no network
   std::unique_ptr<sandbox::Sandbox> box;
   sandbox::Command command;
+  std::string own_input;           // the first of the files that its job gives to its task alone; empty: none
   std::vector<blob::Reader> pins;  // large inputs, shown in place; a microVM's image
   sandbox::Level level = sandbox::Level::kFence;
   std::shared_ptr<const Environment> environment;    // kept while it runs in it

@@ -43,7 +43,8 @@ Result<std::string> source_path(const std::string& program, const IsInput& is_in
 
 }  // namespace
 
-Result<sandbox::Command> make_command(const v1::JobSpec& spec, TaskId task, const IsInput& is_input) {
+Result<sandbox::Command> make_command(const v1::JobSpec& spec, TaskId task, const IsInput& is_input,
+                                      const std::string& own_input) {
   sandbox::Command command;
   for (const std::string& argument : spec.argv()) command.argv.push_back(with_index(argument, task));
   if (command.argv.empty() || command.argv[0].empty()) {
@@ -64,6 +65,7 @@ Result<sandbox::Command> make_command(const v1::JobSpec& spec, TaskId task, cons
   variables["HEARTH_TASK_INDEX"] = std::to_string(task.index);
   variables["HEARTH_TASK_COUNT"] = std::to_string(spec.tasks());
   variables["HEARTH_JOB_ID"] = std::to_string(task.job.value);
+  if (!own_input.empty()) variables["HEARTH_INPUT"] = own_input;
   if (spec.has_workspace()) variables["HEARTH_WORKSPACE"] = kWorkspacePath;
   command.variables.assign(variables.begin(), variables.end());
   return command;

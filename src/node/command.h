@@ -17,9 +17,11 @@ namespace hearth::node {
 // Whether a path is among the inputs laid out for the task.
 using IsInput = std::function<bool(const std::string& path)>;
 
-// Argument vector and environment, "{i}" replaced; a .py program under python3, a C++ one compiled first. Errors:
-// kInvalidArgument, kNotFound (a script that is not among the inputs).
-Result<sandbox::Command> make_command(const v1::JobSpec& spec, TaskId task, const IsInput& is_input);
+// Argument vector and environment, "{i}" replaced; a .py program under python3, a C++ one compiled first. `own_input`:
+// the first of the files that the task alone has, if there is one. Errors: kInvalidArgument, kNotFound (a script that
+// is not among the inputs).
+Result<sandbox::Command> make_command(const v1::JobSpec& spec, TaskId task, const IsInput& is_input,
+                                      const std::string& own_input = {});
 
 // The output patterns, "{i}" replaced.
 std::vector<std::string> make_patterns(const v1::JobSpec& spec, TaskId task);

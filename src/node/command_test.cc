@@ -33,6 +33,17 @@ TEST(Command, PutsTheTasksNumberIn) {
   EXPECT_EQ(make_patterns(spec, kTask), (Argv{"out-3-*.png"}));
 }
 
+TEST(Command, TellsWhichFileIsTheTasksOwn) {
+  const auto none = [](const std::string&) { return false; };
+  const auto told = [](const sandbox::Command& command) {
+    const auto found =
+        std::ranges::find(command.variables, std::string("HEARTH_INPUT"), [](const auto& v) { return v.first; });
+    return found == command.variables.end() ? "" : found->second;
+  };
+  EXPECT_EQ(told(*make_command(spec_of({"cat"}), kTask, none, "a b.txt")), "a b.txt");
+  EXPECT_EQ(told(*make_command(spec_of({"cat"}), kTask, none)), "");
+}
+
 TEST(Command, RunsScriptsUnderTheirInterpreter) {
   EXPECT_EQ(argv_of(spec_of({"./a.py", "x"}), "a.py"), (Argv{"python3", "./a.py", "x"}));
   EXPECT_EQ(argv_of(spec_of({"a.py"}), "a.py"), (Argv{"python3", "./a.py"}));

@@ -63,7 +63,6 @@ std::int64_t unix_millis() {
 
 std::vector<v1::Blob> blobs_of(const std::map<std::string, v1::TreeFile>& layout) {
   std::vector<v1::Blob> blobs;
-  blobs.reserve(layout.size());
   for (const auto& [path, file] : layout) blobs.push_back(file.blob());
   return blobs;
 }
@@ -190,7 +189,9 @@ void Executor::wipe(AttemptId attempt) {
 }
 
 net::Async<void> Executor::forget_inputs() {
-  if (!attempts_.empty() || !leaving_.empty() || world_.inputs.bytes() == 0) co_return;
+  if (!attempts_.empty() || !leaving_.empty()) co_return;
+  task_inputs_ = {};
+  if (world_.inputs.bytes() == 0) co_return;
   co_await world_.workers.run([this] {
     for (const blob::Digest& digest : world_.inputs.list()) world_.inputs.remove(digest);
   });
@@ -288,7 +289,8 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
   }
   std::vector<sandbox::BoundFile> bound = std::move(attempt->command.bound_files);
   Result<sandbox::Command> command = make_command(
-      attempt->job->spec, attempt->id.task, [&layout](const std::string& path) { return layout->contains(path); });
+      attempt->job->spec, attempt->id.task, [&layout](const std::string& path) { return layout->contains(path); },
+      attempt->own_input);
   if (!command) co_return std::unexpected(command.error());
   attempt->command = std::move(*command);
   attempt->command.bound_files = std::move(bound);
@@ -356,17 +358,35 @@ net::Async<void> Executor::watch_files(AttemptPtr attempt) {
   }
 }
 
+net::Async<Result<v1::Tree>> Executor::fetch_tree(AttemptPtr attempt, v1::Blob blob) {
+  v1::Tree tree;
+  Result<void> fetched = co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
+    Result<v1::Tree> whole = co_await link.transfer.fetch_tree(blob);
+    tree = whole.value_or(v1::Tree());
+    co_return whole ? Result<void>() : std::unexpected(whole.error());
+  });
+  co_return fetched ? Result<v1::Tree>(std::move(tree)) : std::unexpected(fetched.error());
+}
+
 // All trees as one; later ones win.
 net::Async<Result<Executor::Layout>> Executor::fetch_layout(AttemptPtr attempt) {
   Layout layout;
-  for (const v1::Blob& blob : attempt->job->trees) {
-    Result<void> fetched = co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
-      Result<v1::Tree> tree = co_await link.transfer.fetch_tree(blob);
-      if (!tree) co_return std::unexpected(tree.error());
-      for (v1::TreeFile& file : *tree->mutable_files()) layout[file.path()] = std::move(file);
-      co_return Result<void>();
-    });
-    if (!fetched) co_return std::unexpected(fetched.error());
+  const JobOrder& job = *attempt->job;
+  for (const v1::Blob& blob : job.trees) {
+    Result<v1::Tree> tree = co_await fetch_tree(attempt, blob);
+    if (!tree) co_return std::unexpected(tree.error());
+    for (v1::TreeFile& file : *tree->mutable_files()) layout[file.path()] = std::move(file);
+  }
+  if (!job.spec.has_inputs_by_task()) co_return layout;
+  std::shared_ptr<const v1::Tree> own = task_inputs_.find(job.spec.inputs_by_task());
+  if (!own) {
+    Result<v1::Tree> tree = co_await fetch_tree(attempt, job.spec.inputs_by_task());
+    if (!tree) co_return std::unexpected(tree.error());
+    own = task_inputs_.keep(job.spec.inputs_by_task(), std::move(*tree));
+  }
+  for (v1::TreeFile& file : files_of_task(*own, attempt->id.task.index)) {
+    if (attempt->own_input.empty()) attempt->own_input = file.path();
+    layout[file.path()] = std::move(file);
   }
   co_return layout;
 }

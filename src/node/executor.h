@@ -16,6 +16,7 @@
 #include "node/attempt.h"
 #include "node/environments.h"
 #include "node/hub_link.h"
+#include "node/task_inputs.h"
 #include "node/wipe_log.h"
 #include "node/workspaces.h"
 #include "sandbox/sandbox.h"
@@ -79,6 +80,7 @@ class Executor {
   net::Async<Result<void>> take_environment(AttemptPtr attempt);
   net::Async<Result<void>> take_workspace(AttemptPtr attempt);
   net::Async<void> watch_files(AttemptPtr attempt);
+  net::Async<Result<v1::Tree>> fetch_tree(AttemptPtr attempt, v1::Blob blob);
   net::Async<Result<Layout>> fetch_layout(AttemptPtr attempt);
   net::Async<Result<void>> fetch_blobs(AttemptPtr attempt, std::vector<v1::Blob> blobs, blob::BlobStore& into);
   Result<sandbox::Setup> setup_of(Attempt& attempt);
@@ -111,6 +113,7 @@ class Executor {
   std::set<AttemptPtr> leaving_;  // wiped, but something of them may still be there
   std::vector<bool> gpu_lent_;
   egress::Resolver resolver_;
+  TaskInputs task_inputs_;
 };
 
 }  // namespace hearth::node

@@ -1,4 +1,4 @@
-// What every implementation of Store promises. An implementation joins by a row in kBackends.
+// What every implementation of Store promises. An implementation joins by a row in backends.h.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -8,64 +8,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
-#include <map>
 
 #include "base/check.h"
+#include "store/backends.h"
 #include "store/copy.h"
-#include "store/postgres/private_server.h"
-#include "store/shared.h"
 #include "store/store.h"
 
 namespace hearth::store {
 namespace {
-
-struct Backend {
-  const char* name;
-  Result<std::unique_ptr<Store>> (*open)(const std::filesystem::path& scratch);  // the same folder: the same store
-};
-
-Result<std::unique_ptr<Store>> open_in_folder(const std::filesystem::path& scratch) {
-  return open_sqlite(scratch / "pool.db");
-}
-
-// One server for all tests of this program; each folder is a pool of its own there.
-const Result<std::unique_ptr<PrivateServer>>& private_server() {
-  static const Result<std::unique_ptr<PrivateServer>> server = PrivateServer::start();
-  return server;
-}
-
-Result<std::unique_ptr<Store>> open_in_postgres(const std::filesystem::path& scratch) {
-  static std::map<std::filesystem::path, std::int64_t> pools;
-  const std::int64_t pool = pools.try_emplace(scratch, pools.size() + 1).first->second;
-  if (!private_server()) return std::unexpected(private_server().error());
-  Result<std::unique_ptr<SharedStore>> store = open_postgres({.url = (*private_server())->url(), .pool = pool});
-  if (!store) return std::unexpected(store.error());
-  const Result<Meeting> meeting = (*store)->meet({.identity = "only", .name = "pc"});
-  if (!meeting) return std::unexpected(meeting.error());
-  CHECK(meeting->holding);
-  return std::move(*store);
-}
-
-constexpr Backend kBackends[] = {{"Sqlite", &open_in_folder}, {"Postgres", &open_in_postgres}};
-
-JobRow job_row(std::uint64_t id) {
-  JobRow job;
-  job.request = {{id}, {3}, 10, {2, std::uint64_t{1} << 33U, 1}, 4, {}};
-  job.spec = std::string("\0spec", 5);
-  job.ring = Ring::kFriend;
-  job.environment = std::string("\0image", 6);
-  job.request_id = "request-" + std::to_string(id);
-  job.submitted = {1'700'000'000'123};
-  return job;
-}
-
-TaskRow task_row(std::uint64_t job, std::uint32_t index, pool::TaskState state) {
-  return {{{job}, index}, state, 2, 3, 1, {7}, {1'000}, {2'000}, std::string("out\0come", 8)};
-}
-
-DeviceRow device_row(std::uint64_t id, const std::string& name) {
-  return {{id}, name, 2, 1, "key of " + name, {5}, {6}, false, Ring::kMember, {8}, {9}};
-}
 
 Batch job_batch(std::uint64_t id) {
   Batch batch;
@@ -216,6 +166,42 @@ TEST_P(StoreConformance, KeepsReplacesAndRemovesWorkspacesInTheOrderGiven) {
   ASSERT_EQ(store_->load_workspaces()->size(), 1U);
   EXPECT_EQ(store_->load_workspaces()->front().id, bobs.id);
   EXPECT_TRUE(store_->load_workspaces()->front().leaving);
+}
+
+TEST_P(StoreConformance, KeepsReplacesAndRemovesSchedules) {
+  const ScheduleRow anns{.owner = {3},
+                         .name = "backup",
+                         .cron = "0 3 * * *",
+                         .spec = std::string("a\0b", 3),
+                         .overlap = 2,
+                         .made = {5},
+                         .next = {1LL << 42U},
+                         .last_due = {7},
+                         .last_job = {8},
+                         .last_trouble = "it was skipped"};
+  ScheduleRow bobs = anns;
+  bobs.owner = {4};
+  Batch batch;
+  batch.schedules = {bobs, anns};
+  commit(batch);
+  open();
+  ASSERT_EQ(store_->load_schedules()->size(), 2U);
+  const ScheduleRow kept = store_->load_schedules()->front();
+  EXPECT_EQ(std::tie(kept.owner, kept.name, kept.cron, kept.spec, kept.overlap, kept.made, kept.next, kept.last_due,
+                     kept.last_job, kept.last_trouble),
+            std::tie(anns.owner, anns.name, anns.cron, anns.spec, anns.overlap, anns.made, anns.next, anns.last_due,
+                     anns.last_job, anns.last_trouble));
+  ScheduleRow gone = anns;
+  gone.cron.clear();
+  bobs.next = {9};
+  batch.schedules = {gone, bobs};
+  commit(batch);
+  ASSERT_EQ(store_->load_schedules()->size(), 1U);
+  EXPECT_EQ(store_->load_schedules()->front().next, WallTime{9});
+  batch.schedules[1].spec = std::string((1 << 20) + 1, 'x');
+  const Result<void> refused = store_->commit(batch);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
 }
 
 TEST_P(StoreConformance, KeepsAJobWordForWordAndAcrossAReopen) {
@@ -522,6 +508,7 @@ TEST_P(StoreConformance, TakesACopyOfAPoolWithEverythingInIt) {
   batch.environments = {{"base", std::string(32, 'b'), 1, "b", {9}}};
   batch.workspaces = {{{{3}, "work"}, {7}, 1ULL << 40U, false, 12, {5}, {6}}};
   batch.accounts = {{{5}, "school", 100, {}}};
+  batch.schedules = {{.owner = {3}, .name = "backup", .cron = "0 3 * * *"}};
   ASSERT_TRUE((*from)->commit(batch));
   Batch removal;
   removal.removed = {{3}};
@@ -538,6 +525,7 @@ TEST_P(StoreConformance, TakesACopyOfAPoolWithEverythingInIt) {
   EXPECT_EQ(store_->load_environments()->size(), 1U);
   EXPECT_EQ(store_->load_workspaces()->size(), 1U);
   EXPECT_EQ(store_->load_accounts()->size(), 1U);
+  EXPECT_EQ(store_->load_schedules()->size(), 1U);
   EXPECT_EQ(store_->last_job_id()->value, 3U) << "a removed job's number is never given again";
   EXPECT_FALSE(store_->load_job({3})->has_value());
 }

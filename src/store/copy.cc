@@ -32,11 +32,14 @@ class Copy {
     if (!workspaces) return std::unexpected(workspaces.error());
     Result<std::vector<AccountRow>> accounts = from_.load_accounts();
     if (!accounts) return std::unexpected(accounts.error());
+    Result<std::vector<ScheduleRow>> schedules = from_.load_schedules();
+    if (!schedules) return std::unexpected(schedules.error());
     copied_.devices = devices->size();
     batch.devices = std::move(*devices);
     batch.environments = std::move(*environments);
     batch.workspaces = std::move(*workspaces);
     batch.accounts = std::move(*accounts);
+    batch.schedules = std::move(*schedules);
     return to_.commit(batch);
   }
 

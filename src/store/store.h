@@ -85,6 +85,19 @@ struct WorkspaceRow {
   WallTime last_used;
 };
 
+struct ScheduleRow {
+  DeviceId owner;
+  std::string name;  // unique for the device
+  std::string cron;
+  std::string spec;          // a serialized hearth.v1.JobSpec, opaque here; at most 1 MiB
+  std::uint8_t overlap = 0;  // hearth.v1.Overlap
+  WallTime made;
+  WallTime next;      // when it comes due
+  WallTime last_due;  // 0: never yet
+  JobId last_job;     // what was submitted last
+  std::string last_trouble;
+};
+
 struct JobChange {
   JobId job;
   pool::JobState state = pool::JobState::kQueued;
@@ -112,6 +125,7 @@ struct Batch {
   std::vector<EnvironmentRow> environments;  // inserted or replaced by name; one without an image is removed
   std::vector<WorkspaceRow> workspaces;      // inserted or replaced by id; one without a node is removed
   std::vector<AccountRow> accounts;          // inserted or replaced by id, or removed
+  std::vector<ScheduleRow> schedules;        // inserted or replaced by owner and name; one without a cron is removed
   bool empty() const;
 };
 
@@ -140,6 +154,7 @@ class Store {
   virtual Result<std::vector<EnvironmentRow>> load_environments() = 0;  // by name
   virtual Result<std::vector<WorkspaceRow>> load_workspaces() = 0;      // by id
   virtual Result<std::vector<AccountRow>> load_accounts() = 0;          // by id
+  virtual Result<std::vector<ScheduleRow>> load_schedules() = 0;        // by owner and name
   virtual Result<std::vector<LiveJob>>
   load_live_jobs() = 0;                     // jobs that have not ended, and those they run after, by id
   virtual Result<JobId> last_job_id() = 0;  // the highest ever given, removed ones included; 0: none

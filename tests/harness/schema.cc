@@ -6,6 +6,7 @@
 
 #include "hearth/v1/blobs.pb.h"
 #include "hearth/v1/environments.pb.h"
+#include "hearth/v1/schedules.pb.h"
 #include "hearth/v1/session.pb.h"
 #include "hearth/v1/workspaces.pb.h"
 
@@ -18,6 +19,7 @@ std::vector<const MethodDescriptor*> all_methods() {
   v1::MissingRequest::descriptor();
   v1::NodeFrame::descriptor();
   v1::Environment::descriptor();
+  v1::Schedule::descriptor();
   v1::Workspace::descriptor();
   std::vector<const MethodDescriptor*> methods;
   for (const auto& entry : std::filesystem::directory_iterator(HEARTH_PROTO_DIRECTORY)) {

@@ -10,6 +10,7 @@
 #include "harness/api.h"
 #include "harness/pairing.h"
 #include "harness/schema.h"
+#include "hearth/v1/schedules.pb.h"
 #include "hearth/v1/workspaces.pb.h"
 
 namespace hearth::e2e {
@@ -29,14 +30,16 @@ enum class Decision {
   kItself,  // concerns the caller alone
 };
 const std::map<std::string, Decision> kDecisions = {
-    {"/hearth.v1.BlobService/Missing", Decision::kShows},     {"/hearth.v1.DeviceService/Leave", Decision::kItself},
-    {"/hearth.v1.AccountService/List", Decision::kShows},     {"/hearth.v1.DeviceService/List", Decision::kShows},
+    {"/hearth.v1.AccountService/List", Decision::kShows},     {"/hearth.v1.BlobService/Missing", Decision::kShows},
+    {"/hearth.v1.DeviceService/Leave", Decision::kItself},    {"/hearth.v1.DeviceService/List", Decision::kShows},
     {"/hearth.v1.EnvironmentService/List", Decision::kShows}, {"/hearth.v1.JobService/Cancel", Decision::kActs},
     {"/hearth.v1.JobService/Get", Decision::kShows},          {"/hearth.v1.JobService/List", Decision::kShows},
     {"/hearth.v1.JobService/Logs", Decision::kShows},         {"/hearth.v1.JobService/Remove", Decision::kActs},
     {"/hearth.v1.JobService/Submit", Decision::kActs},        {"/hearth.v1.JobService/Why", Decision::kShows},
     {"/hearth.v1.NodeService/List", Decision::kShows},        {"/hearth.v1.NodeService/Status", Decision::kShows},
-    {"/hearth.v1.NodeService/Watch", Decision::kShows},       {"/hearth.v1.WorkspaceService/List", Decision::kShows},
+    {"/hearth.v1.NodeService/Watch", Decision::kShows},       {"/hearth.v1.ScheduleService/Add", Decision::kItself},
+    {"/hearth.v1.ScheduleService/List", Decision::kShows},    {"/hearth.v1.ScheduleService/Remove", Decision::kActs},
+    {"/hearth.v1.ScheduleService/RunNow", Decision::kActs},   {"/hearth.v1.WorkspaceService/List", Decision::kShows},
     {"/hearth.v1.WorkspaceService/Remove", Decision::kActs},
 };
 
@@ -105,6 +108,11 @@ class VisibilityTest : public PoolFixture {
     ended_ = *phone_->submit(spec);
     ASSERT_EQ(phone_->wait(ended_).state(), v1::JOB_STATE_SUCCEEDED);
     outcome_ = phone_->get(ended_, 1).tasks(0).outcome();
+    v1::AddScheduleRequest schedule;
+    schedule.set_name("secret-schedule");
+    schedule.set_cron("@yearly");
+    *schedule.mutable_spec() = secret_job("true");
+    ASSERT_TRUE(phone_->call<v1::AddScheduleReply>("hearth.v1.ScheduleService/Add", schedule));
     running_ = *phone_->submit(secret_job("sleep 600"));
     phone_->wait_until_running(running_);
   }
@@ -125,8 +133,8 @@ class VisibilityTest : public PoolFixture {
     return Api(pool().directory() / ("device-" + name));
   }
   std::vector<std::string> secrets() const {
-    return {"secret-name",      "secret-argument",           "secret-log",           "secret-phone",
-            "secret-workspace", outcome_.outputs().sha256(), outcome_.log().sha256()};
+    return {"secret-name",     "secret-argument",           "secret-log",           "secret-phone", "secret-workspace",
+            "secret-schedule", outcome_.outputs().sha256(), outcome_.log().sha256()};
   }
 
   std::unique_ptr<Api> owner_;
@@ -184,6 +192,30 @@ TEST_F(VisibilityTest, AnothersJobIsAnsweredLikeOneThatIsNotThere) {
   const auto after = device.submit(later);
   ASSERT_FALSE(after) << "its outputs would be laid out for the friend's job";
   EXPECT_EQ(after.error().code, Code::kNotFound);
+}
+
+TEST_F(VisibilityTest, AnothersScheduleIsOneThatIsNotThere) {
+  const auto schedules =
+      phone_->call<v1::ListSchedulesReply>("hearth.v1.ScheduleService/List", v1::ListSchedulesRequest());
+  ASSERT_EQ(schedules->schedules_size(), 1);
+  v1::RunScheduleRequest run;
+  run.set_name("secret-schedule");
+  run.set_owner_id(schedules->schedules(0).owner_id());
+  v1::RemoveScheduleRequest remove;
+  remove.set_name(run.name());
+  remove.set_owner_id(run.owner_id());
+  const auto codes = [&](Api& device) {
+    const auto ran = device.call<v1::RunScheduleReply>("hearth.v1.ScheduleService/RunNow", run);
+    const auto removed = device.call<v1::RemoveScheduleReply>("hearth.v1.ScheduleService/Remove", remove);
+    return std::pair(ran ? Code::kUnknown : ran.error().code, removed ? Code::kUnknown : removed.error().code);
+  };
+  Api stranger = pair("friend", v1::RING_FRIEND);
+  EXPECT_EQ(codes(stranger), std::pair(Code::kNotFound, Code::kNotFound));
+  Api sister = pair("sister", v1::RING_HOME);
+  EXPECT_EQ(codes(sister), std::pair(Code::kPermissionDenied, Code::kPermissionDenied)) << "home sees it";
+  EXPECT_EQ(phone_->call<v1::ListSchedulesReply>("hearth.v1.ScheduleService/List", v1::ListSchedulesRequest())
+                ->schedules_size(),
+            1);
 }
 
 TEST_F(VisibilityTest, OfOtherRingsEachIsShownItsOwn) {

@@ -46,9 +46,9 @@ struct Job {
   std::uint32_t succeeded = 0;
   std::uint32_t failed = 0;
   std::uint32_t cancelled = 0;
-  std::uint32_t waiting_for = 0;  // jobs of request.after that have not ended
-  std::set<JobId> dependants;     // live jobs that run after this one
-  Duration total_time;            // lease to accepted end, summed over `timed` tasks
+  std::set<JobId> dependants;  // live jobs that run after this one
+  bool skipped = false;        // it ended without a need for it
+  Duration total_time;         // lease to accepted end, summed over `timed` tasks
   std::uint32_t timed = 0;
   RecentMean busy;  // the time that a task holds its room: what prefetch and estimates rest on
 

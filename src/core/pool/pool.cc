@@ -37,16 +37,7 @@ Result<void> Pool::State::check_request(const JobRequest& job) const {
     return fail(Code::kResourceExhausted, "the pool has " + std::to_string(live_jobs) +
                                               " jobs that have not ended, as many as it takes: wait, or cancel some");
   }
-  for (const JobId id : job.after) {
-    const auto other = jobs.find(id);
-    if (other == jobs.end())
-      return fail(Code::kNotFound, "there is no " + name(id) + " to run after; those that there are: hearth jobs");
-    const JobState state = other->second.state;
-    if (state == JobState::kFailed || state == JobState::kCancelled) {
-      return fail(Code::kFailedPrecondition,
-                  name(id) + ", which it is to run after, has not succeeded, so it would never run");
-    }
-  }
+  if (Result<void> checked = check_after(job); !checked) return checked;
   if (job.gang && job.tasks > kMaxGang) {
     return fail(Code::kInvalidArgument,
                 "a gang has at most " + std::to_string(kMaxGang) + " tasks, not " + std::to_string(job.tasks));
@@ -89,10 +80,7 @@ void Pool::State::add_job(const JobRequest& request, JobState state) {
   ++live_jobs;
   if (!job.has_ended()) name_condition(job);
   for (const JobId id : job.request.after) {
-    Job* other = find_job(id);
-    if (other == nullptr) continue;
-    other->dependants.insert(request.id);
-    if (!other->has_ended()) ++job.waiting_for;
+    if (Job* other = find_job(id)) other->dependants.insert(request.id);
   }
 }
 
@@ -222,12 +210,13 @@ Pool::~Pool() = default;
 Result<void> Pool::on_submit(const JobRequest& request, Time now) {
   state_->advance(now);
   if (const auto good = state_->check_request(request); !good) return good;
-  state_->add_job(request, JobState::kQueued);
+  const bool runs = state_->fate_of(request) == State::Fate::kRuns;
+  state_->add_job(request, runs ? JobState::kQueued : JobState::kWaiting);
   Job& job = *state_->find_job(request.id);
-  if (job.waiting_for > 0) job.state = JobState::kWaiting;
   state_->name_workspace(job);
   state_->effects.emplace_back(JobRecord{request.id, job.state});
-  state_->enter_queue(job);
+  if (runs) state_->enter_queue(job);
+  if (!runs) state_->follow_fate(job);
   return {};
 }
 

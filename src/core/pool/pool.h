@@ -61,6 +61,9 @@ enum class TaskState : std::uint8_t {
   kCancelled = 5
 };  // as hearth.v1.TaskState
 
+// How the jobs that one runs after must have ended, as hearth.v1.When.
+enum class When : std::uint8_t { kSuccess = 1, kFailure = 2, kAlways = 3 };
+
 struct JobRequest {
   JobId id;
   DeviceId owner;
@@ -76,6 +79,8 @@ struct JobRequest {
   bool gang = false;                 // at most kMaxGang tasks
   std::int64_t deadline_millis = 0;  // by the calendar; 0: none
   AccountId account = {};            // whose use it is; none: its owner's own
+  When when = When::kSuccess;
+  bool even_if_never_run = false;  // of on_submit() alone: where it would refuse, the job ends at once
 };
 
 inline constexpr std::uint32_t kMaxGang = 1'024;
@@ -121,7 +126,7 @@ struct EndRecord {  // the task's one accepted end
   TaskState state = TaskState::kSucceeded;
   Failure why = Failure::kNone;
 };
-// Tasks [first, first + count) that never ran end with their job (cancelled, or a dependency failed).
+// Tasks [first, first + count) that never ran end with their job (cancelled, skipped, or a dependency failed).
 struct EndRangeRecord {
   JobId job;
   std::uint32_t first = 0;
@@ -239,8 +244,9 @@ class Pool {
 
   // Before any event, jobs in the order of their ids. Leases restored here run for one more lease from `now`, for their
   // nodes to come back. A job that has ended may be restored at any time, so that another can run after it or that it
-  // can be removed.
-  void restore_job(const JobRequest& job, JobState state, const std::vector<RestoredTask>& tasks, Time now);
+  // can be removed. `rest`: why those of its tasks ended that never ran.
+  void restore_job(const JobRequest& job, JobState state, const std::vector<RestoredTask>& tasks, Time now,
+                   Failure rest = Failure::kNone);
   void restore_workspace(const WorkspaceRecord& workspace);  // before any job
 
   // What is said of accounts holds at once, for what is leased too but for `most`.
@@ -250,9 +256,10 @@ class Pool {
   void move_jobs(DeviceId owner, AccountId account, Time now);
 
   // A JobRecord tells the new job's state. Errors: kResourceExhausted (too many live jobs), kNotFound /
-  // kFailedPrecondition (a job of `after` is unknown / has failed), kInvalidArgument (no tasks or cores, or too many
-  // tasks, or a wrong condition, or a gang with a workspace), kAlreadyExists. Of conditions: kResourceExhausted. Of a
-  // workspace: kFailedPrecondition (it is being removed), kResourceExhausted (too many).
+  // kFailedPrecondition (a job of `after` is unknown / they have ended so that it would never run), kInvalidArgument
+  // (no tasks or cores, or too many tasks, or a wrong condition, or a gang with a workspace), kAlreadyExists. Of
+  // conditions: kResourceExhausted. Of a workspace: kFailedPrecondition (it is being removed), kResourceExhausted (too
+  // many).
   Result<void> on_submit(const JobRequest& job, Time now);
   void on_cancel(JobId job, Time now);
   // Errors: kNotFound (unknown, or removed already); kFailedPrecondition (it has not ended, or one that has not ended

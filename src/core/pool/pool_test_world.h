@@ -34,6 +34,16 @@ class World {
     settle();
     return job.id;
   }
+  // Of one task, for these ends of the jobs before it.
+  JobId submit_when(When when, std::vector<JobId> after, bool even_if_never_run = false) {
+    const JobId id{++last_job};
+    JobRequest request{id, kAnn, 1, cores(1), 0, std::move(after)};
+    request.when = when;
+    request.even_if_never_run = even_if_never_run;
+    submitted = pool.on_submit(request, now);
+    settle();
+    return id;
+  }
   void join(NodeId node, std::uint32_t count, std::vector<AttemptId> held = {}, bool closed = false) {
     pool.on_node_hello(node, {cores(count), closed, std::move(held)}, now);
     settle();

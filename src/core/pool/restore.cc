@@ -18,8 +18,8 @@ TaskState state_of_untouched(JobState job) {
 
 }  // namespace
 
-void Pool::restore_job(const JobRequest& request, JobState job_state, const std::vector<RestoredTask>& tasks,
-                       Time now) {
+void Pool::restore_job(const JobRequest& request, JobState job_state, const std::vector<RestoredTask>& tasks, Time now,
+                       Failure rest) {
   State& state = *state_;
   state.advance(now);
   CHECK(state.find_job(request.id) == nullptr);
@@ -42,6 +42,7 @@ void Pool::restore_job(const JobRequest& request, JobState job_state, const std:
     }
   }
   if (job.has_ended()) {
+    job.skipped = rest == Failure::kSkipped;
     count_end(job, state_of_untouched(job_state), job.fresh.size());
     state.pending -= job.fresh.size();
     job.fresh.clear();
@@ -52,24 +53,14 @@ void Pool::restore_job(const JobRequest& request, JobState job_state, const std:
     return;
   }
   if (job.request.gang && job.leased > 0 && job.leased < job.request.tasks) state.break_gang(job);
-  if (job.state == JobState::kWaiting) state.wait_again(job);
-  state.enter_queue(job);
-  state.end_if_done(job);
-}
-
-// A waiting job and the ends of those that it waits for are committed together, so this only mends a store that lost
-// some of them.
-void Pool::State::wait_again(Job& job) {
-  for (const JobId id : job.request.after) {
-    const Job* other = find_job(id);
-    if (other == nullptr || !other->has_ended() || other->state == JobState::kSucceeded) continue;
-    end_pending(job, TaskState::kFailed, Failure::kDependency);
-    end_job(job, JobState::kFailed);
+  // A waiting job and the ends of those that it waits for are committed together, so this only mends a store that lost
+  // some of them.
+  if (job.state == JobState::kWaiting) {
+    state.follow_fate(job);
     return;
   }
-  if (job.waiting_for > 0) return;
-  job.state = JobState::kQueued;
-  effects.emplace_back(JobRecord{job.request.id, job.state});
+  state.enter_queue(job);
+  state.end_if_done(job);
 }
 
 }  // namespace hearth::pool

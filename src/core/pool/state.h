@@ -1,6 +1,6 @@
 // Pool's insides: the tables, and what is done with them. The sources that share it: pool.cc (what people and the clock
-// do), node_events.cc (what nodes do), task_ends.cc (what becomes of attempts and jobs), gangs.cc, workspaces.cc,
-// restore.cc, view.cc (questions).
+// do), node_events.cc (what nodes do), task_ends.cc (what becomes of attempts and jobs), gangs.cc, dependencies.cc,
+// workspaces.cc, restore.cc, view.cc (questions).
 #pragma once
 
 #include <cstdint>
@@ -54,9 +54,6 @@ struct Pool::State {
   bool lacks_nodes(const Job& job, Why& why) const;
   void explain_wait(const Job& job, Time at, Why& why);
 
-  // restore.cc
-  void wait_again(Job& job);
-
   // pool.cc
   Result<void> check_request(const JobRequest& job) const;
   void add_job(const JobRequest& request, JobState state);
@@ -86,7 +83,6 @@ struct Pool::State {
   void requeue(const Lease& lease, std::uint32_t failures, Failure why, Duration wait);
   void accept(Lease& lease, AttemptId reported, Failure failure);
   void end_if_done(Job& job);
-  void end_job(Job& job, JobState state);
   void end_pending(Job& job, TaskState state, Failure why);
   void reuse(const std::set<NodeId>& touched);
   void end_leased(Job& job, Failure why);
@@ -97,6 +93,14 @@ struct Pool::State {
   void settle_gang(Job& job, AttemptId last);
   void break_gang(Job& job);  // no effect on a job that is none
   void restart_broken_gangs();
+
+  // dependencies.cc
+  enum class Fate : std::uint8_t { kWaits, kRuns, kFails, kIsSkipped };
+  Fate fate_of(const JobRequest& request) const;
+  Result<void> check_after(const JobRequest& request) const;
+  bool follow_fate(Job& job);  // of one that waits
+  void close(Job& job, JobState state);
+  void end_job(Job& job, JobState state);
 
   // workspaces.cc
   Result<void> check_workspace(const JobRequest& job) const;

@@ -1,8 +1,7 @@
 // What becomes of attempts, tasks and jobs.
 #include <algorithm>
-#include <vector>
+#include <set>
 
-#include "base/check.h"
 #include "core/pool/state.h"
 
 namespace hearth::pool {
@@ -184,37 +183,6 @@ void Pool::State::cancel(Job& job) {
   end_pending(job, TaskState::kCancelled, Failure::kCancelled);
   end_leased(job, Failure::kCancelled);
   end_job(job, JobState::kCancelled);
-}
-
-// Jobs that run after one that has not succeeded fail with it, and those after them: a loop, for chains may be long.
-void Pool::State::end_job(Job& first, JobState first_state) {
-  std::vector<std::pair<Job*, JobState>> ending{{&first, first_state}};
-  while (!ending.empty()) {
-    const auto [job, end] = ending.back();
-    ending.pop_back();
-    if (job->has_ended()) continue;
-    if (job != &first) end_pending(*job, TaskState::kFailed, Failure::kDependency);
-    job->state = end;
-    forget_workspace(*job);
-    forget_condition(*job);
-    broken_gangs.erase(job->request.id);
-    --live_jobs;
-    effects.emplace_back(JobRecord{job->request.id, end});
-    for (const JobId id : job->request.after) {
-      if (Job* other = find_job(id)) other->dependants.erase(job->request.id);
-    }
-    for (const JobId id : job->dependants) {
-      Job* dependant = find_job(id);
-      CHECK(dependant != nullptr && dependant->state == JobState::kWaiting);
-      if (end != JobState::kSucceeded) {
-        ending.emplace_back(dependant, JobState::kFailed);
-      } else if (--dependant->waiting_for == 0) {
-        dependant->state = JobState::kQueued;
-        effects.emplace_back(JobRecord{id, dependant->state});
-        enter_queue(*dependant);
-      }
-    }
-  }
 }
 
 }  // namespace hearth::pool

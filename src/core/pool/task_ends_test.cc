@@ -147,53 +147,6 @@ TEST(TaskEnds, CancellingStopsWhatRunsAndEndsTheRest) {
   EXPECT_EQ(world.of<AcknowledgeSend>().size(), 1u);
 }
 
-TEST(TaskEnds, DependantsStartWhenAllTheyWaitForHaveSucceeded) {
-  World world;
-  world.join(kFirst, 4);
-  const JobId first = world.submit(1);
-  const JobId second = world.submit(1);
-  const JobId last = world.submit(2, cores(1), kAnn, {first, second, first});
-  EXPECT_EQ(world.view(last).state, JobState::kWaiting);
-  EXPECT_EQ(world.cause(last), Cause::kWaitsForJobs);
-  EXPECT_EQ(world.pool.why(last, world.now)->jobs, (std::vector<JobId>{first, second}));
-  world.finish({{first, 0}, 1});
-  EXPECT_EQ(world.view(last).state, JobState::kWaiting);
-  EXPECT_EQ(world.pool.why(last, world.now)->jobs, (std::vector<JobId>{second}));
-  world.finish({{second, 0}, 1});
-  EXPECT_EQ(world.view(last).state, JobState::kRunning);
-  EXPECT_EQ(world.view(last).running, 2u);
-  const JobId after_the_end = world.submit(1, cores(1), kAnn, {first});
-  EXPECT_EQ(world.view(after_the_end).state, JobState::kRunning);
-}
-
-TEST(TaskEnds, AFailureFailsAllThatComesAfterIt) {
-  World world;
-  world.join(kFirst, 4);
-  const JobId first = world.submit(1);
-  const JobId second = world.submit(3, cores(1), kAnn, {first});
-  const JobId third = world.submit(2, cores(1), kAnn, {first, second});
-  std::vector<JobId> chain{third};
-  for (int i = 0; i < 2'000; ++i) chain.push_back(world.submit(1, cores(1), kAnn, {chain.back()}));
-  world.all.clear();
-  world.finish({{first, 0}, 1}, Failure::kExitCode);
-  EXPECT_EQ(world.view(second).state, JobState::kFailed);
-  EXPECT_EQ(world.view(second).failed, 3u);
-  EXPECT_EQ(world.view(third).failed, 2u);
-  EXPECT_EQ(world.view(chain.back()).state, JobState::kFailed);
-  EXPECT_EQ(world.of<EndRangeRecord>().size(), 2'002u);
-  for (const auto& range : world.of<EndRangeRecord>()) EXPECT_EQ(range.why, Failure::kDependency);
-  EXPECT_EQ(world.pool.pending_tasks(), 0u);
-}
-
-TEST(TaskEnds, ACancelledJobFailsItsDependants) {
-  World world;
-  const JobId first = world.submit(1);
-  const JobId second = world.submit(1, cores(1), kAnn, {first});
-  world.pool.on_cancel(first, world.now);
-  world.settle();
-  EXPECT_EQ(world.view(second).state, JobState::kFailed);
-}
-
 TEST(TaskEnds, AnOwnersReturnCountsAsNothingHoweverOften) {
   World world;
   world.join(kFirst, 1);

@@ -159,6 +159,24 @@ struct TableOf<WorkspaceRow> {
 };
 
 template <>
+struct TableOf<ScheduleRow> {
+  static constexpr std::string_view kName = "schedules";
+  static constexpr std::string_view kKey = "owner, name";
+  static void visit(auto& row, auto&& column) {
+    column("owner", row.owner.value);
+    column("name", row.name);
+    column("cron", row.cron);
+    column("overlap", row.overlap);
+    column("made", row.made.unix_millis);
+    column("next", row.next.unix_millis);
+    column("last_due", row.last_due.unix_millis);
+    column("last_job", row.last_job.value);
+    column("last_trouble", row.last_trouble);
+    column("spec", row.spec);
+  }
+};
+
+template <>
 struct TableOf<HubRow> {
   static constexpr std::string_view kName = "hubs";
   static constexpr std::string_view kKey = "identity";

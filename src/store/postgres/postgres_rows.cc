@@ -49,7 +49,8 @@ Result<void> PostgresStore::write(const Batch& batch) {
   if (Result<void> done = remove_jobs(batch.removed); !done) return done;
   if (Result<void> done = put_accounts(batch.accounts); !done) return done;
   if (Result<void> done = put_environments(batch.environments); !done) return done;
-  return put_workspaces(batch.workspaces);
+  if (Result<void> done = put_workspaces(batch.workspaces); !done) return done;
+  return put_schedules(batch.schedules);
 }
 
 // A device may take a name that another one gave up just before, so their order counts; a statement may not touch a row
@@ -166,14 +167,36 @@ Result<void> PostgresStore::put_workspaces(const std::vector<WorkspaceRow>& rows
     owners.push_back(static_cast<std::int64_t>(row.id.owner.value));
     names.push_back(row.id.name);
   }
-  if (!names.empty()) {
-    const Result<Table> gone = server_->run(
-        "DELETE FROM workspaces WHERE pool = $1 AND (owner, name) IN (SELECT * FROM unnest($2::bigint[], $3::bytea[]))",
-        of_pool().add(owners).add(names));
-    if (!gone) return fail(gone, "workspaces");
-  }
+  if (Result<void> gone = remove_named("workspaces", owners, names); !gone) return gone;
   std::erase_if(kept, [](const WorkspaceRow& row) { return row.node == NodeId{}; });
   return insert(kept, Conflict::kReplace);
+}
+
+Result<void> PostgresStore::put_schedules(const std::vector<ScheduleRow>& rows) {
+  std::vector<ScheduleRow> kept =
+      last_of_each(rows, [](const ScheduleRow& row) { return std::pair(row.owner, row.name); });
+  std::vector<std::int64_t> owners;
+  std::vector<std::string_view> names;
+  for (const ScheduleRow& row : rows) {
+    if (!row.cron.empty()) continue;
+    owners.push_back(static_cast<std::int64_t>(row.owner.value));
+    names.push_back(row.name);
+  }
+  if (Result<void> gone = remove_named("schedules", owners, names); !gone) return gone;
+  std::erase_if(kept, [](const ScheduleRow& row) { return row.cron.empty(); });
+  return insert(kept, Conflict::kReplace);
+}
+
+// What is its device's own by a name.
+Result<void> PostgresStore::remove_named(std::string_view table, const std::vector<std::int64_t>& owners,
+                                         const std::vector<std::string_view>& names) {
+  if (names.empty()) return {};
+  const Result<Table> gone = server_->run(
+      fmt::format("DELETE FROM {} WHERE pool = $1 AND (owner, name) IN (SELECT * FROM unnest($2::bigint[], "
+                  "$3::bytea[]))",
+                  table),
+      of_pool().add(owners).add(names));
+  return gone ? Result<void>() : fail(gone, table);
 }
 
 // --- reading --------------------------------------------------------------------------------------------------------
@@ -196,6 +219,10 @@ Result<std::vector<EnvironmentRow>> PostgresStore::load_environments() {
 }
 
 Result<std::vector<AccountRow>> PostgresStore::load_accounts() { return load<AccountRow>("ORDER BY id", of_pool()); }
+
+Result<std::vector<ScheduleRow>> PostgresStore::load_schedules() {
+  return load<ScheduleRow>("ORDER BY owner, name", of_pool());
+}
 
 Result<std::vector<WorkspaceRow>> PostgresStore::load_workspaces() {
   return load<WorkspaceRow>("ORDER BY owner, name", of_pool());

@@ -141,7 +141,7 @@ Result<void> PostgresStore::begin_filling() {
       return fail(Code::kFailedPrecondition, "the database holds a pool already: name an empty one");
     }
     for (const char* table : {"devices", "jobs", "job_after", "tasks", "range_ends", "removed_jobs", "environments",
-                              "workspaces", "accounts"}) {
+                              "workspaces", "accounts", "schedules"}) {
       const Result<Table> gone = server_->run(fmt::format("DELETE FROM {} WHERE pool = $1", table), of_pool());
       if (!gone) return std::unexpected(gone.error());
     }
@@ -228,6 +228,12 @@ Result<void> PostgresStore::commit(const Batch& batch) {
     if (job.spec.size() <= kMaxSpecBytes) continue;
     return fail(Code::kInvalidArgument, fmt::format("job {}: its description has {} bytes, at most {} are allowed",
                                                     job.request.id.value, job.spec.size(), kMaxSpecBytes));
+  }
+  for (const ScheduleRow& schedule : batch.schedules) {
+    if (schedule.spec.size() <= kMaxSpecBytes) continue;
+    return fail(Code::kInvalidArgument,
+                fmt::format("schedule {}: its job's description has {} bytes, at most {} are allowed", schedule.name,
+                            schedule.spec.size(), kMaxSpecBytes));
   }
   for (const TaskRow& task : batch.tasks) {
     if (task.outcome.size() <= kMaxOutcomeBytes) continue;

@@ -30,6 +30,7 @@ class PostgresStore : public SharedStore {
   Result<std::vector<EnvironmentRow>> load_environments() override;
   Result<std::vector<WorkspaceRow>> load_workspaces() override;
   Result<std::vector<AccountRow>> load_accounts() override;
+  Result<std::vector<ScheduleRow>> load_schedules() override;
   Result<std::vector<LiveJob>> load_live_jobs() override;
   Result<JobId> last_job_id() override;
   Result<std::optional<JobRow>> load_job(JobId id) override;
@@ -62,6 +63,9 @@ class PostgresStore : public SharedStore {
   Result<void> put_accounts(const std::vector<AccountRow>& rows);
   Result<void> put_environments(const std::vector<EnvironmentRow>& rows);
   Result<void> put_workspaces(const std::vector<WorkspaceRow>& rows);
+  Result<void> put_schedules(const std::vector<ScheduleRow>& rows);
+  Result<void> remove_named(std::string_view table, const std::vector<std::int64_t>& owners,
+                            const std::vector<std::string_view>& names);
   template <class Row>
   Result<void> insert(const std::vector<Row>& rows, Conflict conflict);
 

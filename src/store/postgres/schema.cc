@@ -136,6 +136,21 @@ constexpr const char* kFirstVersion = R"sql(
   );
   CREATE UNIQUE INDEX account_names ON accounts (pool, name);
 
+  CREATE TABLE schedules (
+    pool BIGINT NOT NULL,
+    owner BIGINT NOT NULL,
+    name BYTEA NOT NULL,
+    cron BYTEA NOT NULL,
+    overlap BIGINT NOT NULL,
+    made BIGINT NOT NULL,
+    next BIGINT NOT NULL,
+    last_due BIGINT NOT NULL,
+    last_job BIGINT NOT NULL,
+    last_trouble BYTEA NOT NULL,
+    spec BYTEA NOT NULL,
+    PRIMARY KEY (pool, owner, name)
+  );
+
   CREATE TABLE workspaces (
     pool BIGINT NOT NULL,
     owner BIGINT NOT NULL,

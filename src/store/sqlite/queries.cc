@@ -64,6 +64,10 @@ std::string writing_sql(Query query) {
              "name = ?2, weight = ?3, cores = ?4, memory = ?5, gpus = ?6";
     case Query::kRemoveAccount:
       return "DELETE FROM accounts WHERE id = ?1";
+    case Query::kPutSchedule:
+      return "REPLACE INTO schedules VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    case Query::kRemoveSchedule:
+      return "DELETE FROM schedules WHERE owner = ?1 AND name = ?2";
     default:
       return {};
   }
@@ -81,6 +85,9 @@ std::string reading_sql(Query query) {
     case Query::kWorkspaces:
       return "SELECT owner, name, node, bytes, leaving, used_bytes, made, last_used FROM workspaces ORDER BY owner, "
              "name";
+    case Query::kSchedules:
+      return "SELECT owner, name, cron, overlap, made, next, last_due, last_job, last_trouble, spec FROM schedules "
+             "ORDER BY owner, name";
     case Query::kLiveJobs:
       return fmt::format(
           "SELECT {} FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state < 4 UNION SELECT after FROM jobs JOIN "

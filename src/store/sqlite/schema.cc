@@ -160,8 +160,25 @@ constexpr const char* kEighthVersion = R"sql(
   ALTER TABLE devices ADD COLUMN account INTEGER NOT NULL DEFAULT 0;
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion,   kFourthVersion,
-                                    kFifthVersion, kSixthVersion,  kSeventhVersion, kEighthVersion};
+// Schedules by owner and name.
+constexpr const char* kNinthVersion = R"sql(
+  CREATE TABLE schedules (
+    owner INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    cron TEXT NOT NULL,
+    overlap INTEGER NOT NULL,
+    made INTEGER NOT NULL,
+    next INTEGER NOT NULL,
+    last_due INTEGER NOT NULL,
+    last_job INTEGER NOT NULL,
+    last_trouble TEXT NOT NULL,
+    spec BLOB NOT NULL,
+    PRIMARY KEY (owner, name)
+  ) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion, kSecondVersion,  kThirdVersion,  kFourthVersion, kFifthVersion,
+                                    kSixthVersion, kSeventhVersion, kEighthVersion, kNinthVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

@@ -28,6 +28,7 @@ class SqliteStore : public Store {
   Result<std::vector<EnvironmentRow>> load_environments() override;
   Result<std::vector<AccountRow>> load_accounts() override;
   Result<std::vector<WorkspaceRow>> load_workspaces() override;
+  Result<std::vector<ScheduleRow>> load_schedules() override;
   Result<std::vector<LiveJob>> load_live_jobs() override;
   Result<JobId> last_job_id() override;
   Result<std::optional<JobRow>> load_job(JobId id) override;
@@ -51,6 +52,7 @@ class SqliteStore : public Store {
   Result<void> put(const EnvironmentRow& environment);
   Result<void> put(const AccountRow& account);
   Result<void> put(const WorkspaceRow& workspace);
+  Result<void> put(const ScheduleRow& schedule);
   Result<void> read_after(JobRow& job);
   Result<std::vector<JobRow>> read_jobs(Rows& rows);
   Result<void> add_counts(Query query, JobId job, std::array<std::uint32_t, 6>& counts);
@@ -145,6 +147,19 @@ WorkspaceRow read_workspace(const Rows& rows) {
           .last_used = {rows.integer(7)}};
 }
 
+ScheduleRow read_schedule(const Rows& rows) {
+  return {.owner = {rows.integer<std::uint64_t>(0)},
+          .name = rows.bytes(1),
+          .cron = rows.bytes(2),
+          .spec = rows.bytes(9),
+          .overlap = rows.integer<std::uint8_t>(3),
+          .made = {rows.integer(4)},
+          .next = {rows.integer(5)},
+          .last_due = {rows.integer(6)},
+          .last_job = {rows.integer<std::uint64_t>(7)},
+          .last_trouble = rows.bytes(8)};
+}
+
 RangeEnd read_range_end(JobId job, const Rows& rows) {
   return {job, rows.integer<std::uint32_t>(0), rows.integer<std::uint32_t>(1), rows.integer<pool::TaskState>(2),
           rows.integer<Failure>(3)};
@@ -206,6 +221,9 @@ Result<void> SqliteStore::write(const Batch& batch) {
   }
   for (const WorkspaceRow& workspace : batch.workspaces) {
     if (const Result<void> done = put(workspace); !done) return fail(done, "workspace " + workspace.id.name);
+  }
+  for (const ScheduleRow& schedule : batch.schedules) {
+    if (const Result<void> done = put(schedule); !done) return fail(done, "schedule " + schedule.name);
   }
   return {};
 }
@@ -287,6 +305,26 @@ Result<void> SqliteStore::put(const WorkspaceRow& workspace) {
   return queries_[Query::kPutWorkspace].run(id.owner.value, Text{id.name}, workspace.node.value, workspace.bytes,
                                             workspace.leaving, workspace.used_bytes, workspace.made.unix_millis,
                                             workspace.last_used.unix_millis);
+}
+
+Result<void> SqliteStore::put(const ScheduleRow& schedule) {
+  if (schedule.cron.empty()) return queries_[Query::kRemoveSchedule].run(schedule.owner.value, Text{schedule.name});
+  if (schedule.spec.size() > kMaxSpecBytes) {
+    return fail(Code::kInvalidArgument, fmt::format("its job's description has {} bytes, at most {} are allowed",
+                                                    schedule.spec.size(), kMaxSpecBytes));
+  }
+  return queries_[Query::kPutSchedule].run(schedule.owner.value, Text{schedule.name}, Text{schedule.cron},
+                                           schedule.overlap, schedule.made.unix_millis, schedule.next.unix_millis,
+                                           schedule.last_due.unix_millis, schedule.last_job.value,
+                                           Text{schedule.last_trouble}, schedule.spec);
+}
+
+Result<std::vector<ScheduleRow>> SqliteStore::load_schedules() {
+  std::vector<ScheduleRow> schedules;
+  Rows rows = queries_[Query::kSchedules].rows();
+  const Result<void> done = each(rows, [&](const Rows& row) { schedules.push_back(read_schedule(row)); });
+  if (!done) return std::unexpected(done.error());
+  return schedules;
 }
 
 Result<std::vector<WorkspaceRow>> SqliteStore::load_workspaces() {

@@ -79,6 +79,8 @@ export function reason_text(outcome: Outcome | undefined): string {
       return "Its results could not be collected.";
     case FailureReason.DEPENDENCY:
       return "A job that it runs after did not succeed.";
+    case FailureReason.SKIPPED:
+      return "It was not needed: no job that it runs after failed.";
     case FailureReason.CANCELLED:
       return "Cancelled.";
     default:

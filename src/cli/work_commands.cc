@@ -1,0 +1,148 @@
+// How work is given to the pool: run, submit, map, schedule.
+#include "cli/command_tree.h"
+
+namespace hearth::cli {
+namespace {
+
+// What each task needs and finds.
+void add_task_options(CLI::App& command, RunOptions& options) {
+  CommandTree::text_option(command, "--cores", options.cores, "N", "cores for each task (default: 1)");
+  CommandTree::text_option(command, "--memory", options.memory, "SIZE",
+                           "memory for each task, for example 2G (default: 1G)");
+  CommandTree::text_option(command, "--disk", options.disk, "SIZE",
+                           "room for each task's files on the node's disk, under a key that nothing keeps, for example "
+                           "50G (default: none, files are part of its memory)");
+  CommandTree::text_option(command, "--gpu", options.gpus, "N", "GPUs for each task (default: 0)");
+  CommandTree::text_option(command, "--gpu-memory", options.gpu_memory, "SIZE",
+                           "with --gpu: memory that each GPU has at least, for example 8G");
+  CommandTree::text_option(command, "--time", options.time, "LIMIT",
+                           "end a task that runs longer: 90s, 10m, 2h, 1d (default: 24h)");
+  CommandTree::list_option(command, "--input", options.inputs, "PATH",
+                           "a file or folder that the program reads; may be repeated");
+  CommandTree::text_option(command, "--env", options.environment, "NAME",
+                           "the environment to run in (default: host, the node's own /usr)");
+  CommandTree::list_option(command, "--var", options.variables, "NAME=VALUE",
+                           "an environment variable; may be repeated");
+  CommandTree::text_option(
+      command, "--net", options.net, "WHAT",
+      "hosts that the program reaches through the node's proxy, for example hosts=a.example:443,b.example:80; or "
+      "full: the Internet");
+  CommandTree::text_option(command, "--retries", options.retries, "N",
+                           "try a failed task again so many times (default: 0)");
+  CommandTree::text_option(command, "--where", options.where, "CONDITION",
+                           "only on nodes that meet this, for example \"gpu.memory >= 8G && os == 'debian'\"; what "
+                           "nodes say of themselves: hearth nodes --attributes");
+  CommandTree::text_option(command, "--priority", options.priority, "CLASS",
+                           "scavenger (of what is left over), batch, normal (the default) or urgent: a higher class "
+                           "goes first, and ends scavenger tasks (urgent: batch ones too) where there is no room; "
+                           "those run again later");
+  CommandTree::text_option(command, "--deadline", options.deadline, "TIME",
+                           "of your jobs the one with the earliest goes first: 2h from now, or \"2030-12-31 18:00\"");
+}
+
+// What makes a job of a program.
+void add_job_options(CLI::App& command, RunOptions& options) {
+  CommandTree::text_option(command, "-n,--count", options.count, "COUNT",
+                           "run this many tasks, numbered from 0 (default: 1)");
+  add_task_options(command, options);
+  CommandTree::list_option(command, "--output", options.outputs, "GLOB",
+                           "files to bring back, for example \"out/*.png\"; may be repeated");
+  CommandTree::text_option(
+      command, "--workspace", options.workspace, "NAME[:SIZE]",
+      "a directory of yours that stays on one node from job to job, at $HEARTH_WORKSPACE; it holds 1G unless "
+      "SIZE says more. A task that its PC's owner sends back goes on from what it saved there, or else anew");
+}
+
+void add_run_command(CommandTree& tree, RunOptions& options) {
+  CLI::App& run = tree.add(tree.root(), "run",
+                           "Run a program in the pool: its files go there, its output comes here live, its results "
+                           "come back into the current directory, and its exit code is this command's. {i} in an "
+                           "argument is the task's number.",
+                           [&tree, &options] { return run_job(tree.context(), options); });
+  run.prefix_command();
+  add_job_options(run, options);
+  CommandTree::list_option(run, "--after", options.after, "JOB", "run after this job, on its results; may be repeated");
+  CommandTree::text_option(run, "--when", options.when, "END",
+                           "with --after: run when all of them succeeded (success, the default), when one failed "
+                           "(failure), or always");
+  CommandTree::text_option(run, "--name", options.name, "NAME", "what the job is called (default: the program's name)");
+  run.add_flag("--gang", options.gang,
+               "start all tasks at once or none; if one fails or is lost, all run again; they succeed together");
+  run.add_flag("--detach", options.detach, "print the job's number and return at once");
+}
+
+void add_submit_command(CommandTree& tree, SubmitOptions& options) {
+  CLI::App& submit =
+      tree.add(tree.root(), "submit",
+               "Submit the jobs of a plan, a YAML file: what each runs and needs of the others. Paths in "
+               "it are relative to the file.",
+               [&tree, &options] { return submit_plan(tree.context(), options); });
+  CommandTree::argument(submit, "PLAN", options.file, "the plan's file; -: standard input");
+  submit.add_flag("--dry-run", options.dry_run, "only show the jobs that there would be");
+  submit.add_flag("--follow", options.follow,
+                  "tell of each job's start and end until all have ended; 0 if none failed");
+}
+
+void add_map_command(CommandTree& tree, MapOptions& options) {
+  CLI::App& map = tree.add(
+      tree.root(), "map",
+      "Run a shell's line for each of many files, all over the pool; what it prints becomes the file's result. In it, "
+      "{} is the file, {name} its name, {stem} that without its ending, {i} its number. With --stream, run it for "
+      "each line of standard input instead.",
+      [&tree, &options] {
+        return options.stream ? map_stream(tree.context(), options) : map_files(tree.context(), options);
+      });
+  CommandTree::argument(map, "PROGRAM", options.program, "a shell's line, in quotes, for example 'wc -l {}'");
+  map.add_option("FILES", options.files, "the files; each goes to its own task alone")->type_name(" ");
+  CommandTree::text_option(map, "--reduce", options.reduce, "PROGRAM",
+                           "run this once afterwards, on all results: {} are their files, in the order of FILES; "
+                           "without {} it reads them on standard input. What it prints comes here");
+  CommandTree::text_option(
+      map, "--to", options.to, "DIR",
+      "write results there, under the files' names (default: results; with --reduce they stay in the pool)");
+  map.add_flag("--replace", options.replace, "replace results that are there already");
+  map.add_flag(
+      "--stream", options.stream,
+      "keep PROGRAM running on many lines: it reads one a time and answers each with one; answers come here in "
+      "the lines' order. Standard input may be endless; lines whose worker fails are tried once more unless --retries "
+      "says otherwise");
+  add_task_options(map, options.run);
+}
+
+void add_schedule_commands(CommandTree& tree, ScheduleOptions& options) {
+  const auto list = [&tree] { return list_schedules(tree.context()); };
+  CLI::App& schedule = tree.add(tree.root(), "schedule", "List what the hub runs by the clock.", list);
+  schedule.require_subcommand(0, 1);
+  tree.add(schedule, "list", "List what the hub runs by the clock.", list);
+  CLI::App& add = tree.add(schedule, "add",
+                           "Have the hub run a program by its PC's clock, as \"hearth run\" would: hearth schedule add "
+                           "'0 3 * * *' --cores 2 -- ./backup. Inputs are sent now.",
+                           [&tree, &options] { return add_schedule(tree.context(), options); });
+  CommandTree::argument(
+      add, "CRON", options.cron,
+      "minute, hour, day, month and weekday, as cron has them; or @hourly, @daily, @weekly, @monthly");
+  CommandTree::text_option(add, "--name", options.name, "NAME",
+                           "what it and its jobs are called (default: the program's name)");
+  CommandTree::text_option(add, "--overlap", options.overlap, "HOW",
+                           "when the last one still runs: skip (the default) or allow");
+  add_job_options(add, options.run);
+  CLI::App& remove = tree.add(schedule, "remove", "Take a schedule out. What it started goes on.",
+                              [&tree, &options] { return remove_schedule(tree.context(), options); });
+  CLI::App& now = tree.add(schedule, "run-now", "Start a schedule's job now.",
+                           [&tree, &options] { return run_schedule(tree.context(), options); });
+  for (CLI::App* command : {&remove, &now}) {
+    CommandTree::argument(*command, "NAME", options.name, "the schedule's name");
+    CommandTree::text_option(*command, "--of", options.device, "DEVICE", "whose it is (default: this device's)");
+  }
+}
+
+}  // namespace
+
+void add_work_commands(CommandTree& tree, WorkOptions& options) {
+  add_run_command(tree, options.run);
+  add_submit_command(tree, options.submit);
+  add_map_command(tree, options.map);
+  add_schedule_commands(tree, options.schedule);
+}
+
+}  // namespace hearth::cli
