@@ -18,12 +18,14 @@
 #include "cli/documents.h"
 #include "cli/home.h"
 #include "hub/hub.h"
+#include "hub/moving.h"
 #include "net/async.h"
 #include "net/crypto.h"
 #include "net/mdns.h"
 #include "node/node.h"
 #include "presence/presence.h"
 #include "sandbox/sandbox.h"
+#include "store/shared.h"
 #ifdef HEARTH_WITH_PAGE
 #include "web/page.h"
 #endif
@@ -51,22 +53,25 @@ class HubDaemon {
     if (!command_line) return std::unexpected(command_line.error());
     Result<hub::LocalDevice> node = local_device(home_.node(), cli::host_name(), true);
     if (!node) return std::unexpected(node.error());
+    locals_ = {{home_.cli(), *command_line}, {home_.node(), *node}};
     Result<std::unique_ptr<hub::Hub>> hub = hub::Hub::start(loop_, {.directory = home_.hub(),
+                                                                    .store = start_.store,
+                                                                    .pc_name = cli::host_name(),
                                                                     .address = start_.address,
                                                                     .port = start_.port,
                                                                     .pool_name = start_.name,
                                                                     .local_devices = {*command_line, *node},
                                                                     .page = page_of_this_program(),
-                                                                    .on_failure = [this](const Error& error) {
-                                                                      failure_ = std::unexpected(error);
-                                                                      stop();
-                                                                    }});
+                                                                    .on_failure =
+                                                                        [this](const Error& error) {
+                                                                          failure_ = std::unexpected(error);
+                                                                          stop();
+                                                                        },
+                                                                    .on_change = [this] { note_change(); }});
     if (!hub) return std::unexpected(hub.error());
     hub_ = std::move(*hub);
-    for (const auto& [directory, device] : {std::pair(home_.cli(), *command_line), std::pair(home_.node(), *node)}) {
-      if (Result<void> saved = save_account(*hub_, directory, device); !saved) return saved;
-    }
-    const std::unique_ptr<net::Announcement> announcement = announce(*hub_);
+    note_change();
+    if (!failure_) return failure_;
     loop_.on_signal({SIGTERM, SIGINT}, [this](int) { stop(); });
     loop_.run();
     return failure_;
@@ -80,21 +85,34 @@ class HubDaemon {
     return hub::LocalDevice{.name = name, .as_node = as_node, .key_spki = key->public_key_spki()};
   }
 
-  Result<void> save_account(const hub::Hub& hub, const std::filesystem::path& directory,
-                            const hub::LocalDevice& device) {
+  // Of what the hub says of itself.
+  void note_change() {
+    for (const auto& [directory, device] : locals_) {
+      if (Result<void> saved = save_account(directory, device); !saved && failure_) {
+        failure_ = saved;
+        stop();
+      }
+    }
+    if (hub_->holds() && !std::exchange(announced_, true)) announcement_ = announce(*hub_);
+  }
+
+  Result<void> save_account(const std::filesystem::path& directory, const hub::LocalDevice& device) {
+    const DeviceId id = hub_->local_device(device.key_spki);
+    if (id == DeviceId{}) return {};
     // A hub that listens on one address only is reached there by its own PC too.
     const bool everywhere = start_.address == "0.0.0.0" || start_.address == "::";
     return account::save_account(directory,
-                                 {.endpoint = {.host = everywhere ? "127.0.0.1" : start_.address, .port = hub.port()},
-                                  .hub_identity = hub.identity_key(),
-                                  .device = hub.local_device(device.key_spki),
-                                  .pool_name = start_.name});
+                                 {.endpoint = {.host = everywhere ? "127.0.0.1" : start_.address, .port = hub_->port()},
+                                  .hub_identity = hub_->identity_key(),
+                                  .device = id,
+                                  .pool_name = hub_->pool_name(),
+                                  .other_hubs = hub_->other_hubs()});
   }
 
   std::unique_ptr<net::Announcement> announce(const hub::Hub& hub) {
     const std::string fingerprint = to_base64url(net::sha256(hub.identity_key()).substr(0, kFingerprintBytes));
     Result<std::unique_ptr<net::Announcement>> announcement =
-        net::Announcement::publish(start_.name, hub.port(), fingerprint);
+        net::Announcement::publish(hub.pool_name(), hub.port(), fingerprint);
     if (announcement) return std::move(*announcement);
     log_info(announcement.error().message);
     return nullptr;
@@ -112,6 +130,9 @@ class HubDaemon {
   cli::Home home_;
   net::Loop loop_;
   std::unique_ptr<hub::Hub> hub_;
+  std::vector<std::pair<std::filesystem::path, hub::LocalDevice>> locals_;
+  bool announced_ = false;
+  std::unique_ptr<net::Announcement> announcement_;
   bool stopping_ = false;
   Result<void> failure_;
 };
@@ -134,6 +155,38 @@ int run_hub(const cli::HubStart& start) {
 
 // MicroVMs by emulation isolate nobody: the tests of this program alone set this.
 bool insecure_tcg_for_tests() { return std::getenv("HEARTH_INSECURE_TCG_FOR_TESTS") != nullptr; }
+
+std::vector<cli::Finding> check_store(const std::string& url) {
+  const Result<store::StoreReport> report = store::examine_postgres({.url = url});
+  if (!report) return {{"database", false, true, report.error().message, ""}};
+  std::vector<cli::Finding> findings = {{"database", true, true, "PostgreSQL " + report->server_version, ""}};
+  if (report->confirmed_by.empty()) {
+    findings.push_back({"second server", false, false,
+                        "no other server confirms a commit: what was acknowledged is lost with this one's disk",
+                        "replicate it and set synchronous_standby_names, see packaging/postgresql/README.md"});
+  } else {
+    findings.push_back({"second server", true, false, "commits are confirmed by " + report->confirmed_by, ""});
+  }
+  if (!report->pool) {
+    findings.push_back({"pool", true, false, "none yet: it is ready for one", ""});
+  } else if (report->pool->filling) {
+    findings.push_back({"pool", false, false, "a move into it was begun and is not complete",
+                        "start the hub of the PC that it comes from"});
+  } else {
+    const std::string holder = report->pool->holder.empty() ? "no hub" : report->pool->holder;
+    findings.push_back({"pool", true, false,
+                        fmt::format("\"{}\", {} jobs, held by {}", report->pool->name, report->pool->jobs, holder),
+                        ""});
+  }
+  return findings;
+}
+
+// What the hub would do when it starts.
+Result<void> move_store(const cli::HubStart& start) {
+  const cli::Home home{start.home};
+  return hub::move_pool(
+      {.directory = home.hub(), .store = start.store, .pc_name = cli::host_name(), .pool_name = start.name});
+}
 
 int run_node(const cli::NodeStart& start) {
   return node::run({.directory = cli::Home{start.home}.node(),
@@ -196,5 +249,9 @@ std::vector<cli::Finding> test_this_pc(const std::filesystem::path& home) {
 
 int main(int argc, char** argv) {
   return hearth::cli::run(argc, argv,
-                          {.hub = hearth::run_hub, .node = hearth::run_node, .self_test = hearth::test_this_pc});
+                          {.hub = hearth::run_hub,
+                           .node = hearth::run_node,
+                           .self_test = hearth::test_this_pc,
+                           .check_store = hearth::check_store,
+                           .move_store = hearth::move_store});
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -57,9 +58,31 @@ std::unexpected<Error> malformed(const fs::path& path, std::string_view why) {
               path.string() + " is damaged: " + std::string(why) + "; remove it and pair this device again");
 }
 
+std::optional<std::string> identity_of(const Json& object) {
+  const auto found = object.find("hub_identity");
+  if (found == object.end() || !found->is_string()) return std::nullopt;
+  std::optional<std::string> identity = from_hex(found->get<std::string>());
+  return identity && identity->size() == 32 ? identity : std::nullopt;
+}
+
 std::string text_of(const Json& object, const char* name) {
   const auto found = object.find(name);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::optional<std::vector<HubAddress>> other_hubs_of(const Json& object) {
+  std::vector<HubAddress> hubs;
+  const auto list = object.find("other_hubs");
+  if (list == object.end()) return hubs;
+  if (!list->is_array() || list->size() > kMaxOtherHubs) return std::nullopt;
+  for (const Json& entry : *list) {
+    if (!entry.is_object()) return std::nullopt;
+    Result<net::Endpoint> endpoint = net::parse_endpoint(text_of(entry, "endpoint"));
+    std::optional<std::string> identity = identity_of(entry);
+    if (!endpoint || !identity) return std::nullopt;
+    hubs.push_back({std::move(*endpoint), std::move(*identity)});
+  }
+  return hubs;
 }
 
 Result<void> write_whole(const fs::path& path, std::string_view text) {
@@ -91,24 +114,32 @@ Result<Account> load_account(const fs::path& directory) {
 
   const Result<net::Endpoint> endpoint = net::parse_endpoint(text_of(object, "endpoint"));
   if (!endpoint) return malformed(path, "its endpoint is no host:port");
-  const std::optional<std::string> identity = from_hex(text_of(object, "hub_identity"));
-  if (!identity || identity->size() != 32) return malformed(path, "its hub_identity is no key");
+  const std::optional<std::string> identity = identity_of(object);
+  if (!identity) return malformed(path, "its hub_identity is no key");
   const auto device = object.find("device_id");
   if (device == object.end() || !device->is_number_unsigned() || device->get<std::uint64_t>() == 0) {
     return malformed(path, "its device_id is no positive number");
   }
   const std::string pool = text_of(object, "pool");
   if (pool.size() > kMaxNameBytes || !is_plain_utf8(pool)) return malformed(path, "its pool is no name");
-  return Account{
-      .endpoint = *endpoint, .hub_identity = *identity, .device = {device->get<std::uint64_t>()}, .pool_name = pool};
+  std::optional<std::vector<HubAddress>> others = other_hubs_of(object);
+  if (!others) return malformed(path, "its other_hubs are no list of at most 32 endpoints with keys");
+  return Account{.endpoint = *endpoint,
+                 .hub_identity = *identity,
+                 .device = {device->get<std::uint64_t>()},
+                 .pool_name = pool,
+                 .other_hubs = std::move(*others)};
 }
 
 Result<void> save_account(const fs::path& directory, const Account& account) {
   if (Result<void> made = make_directory(directory); !made) return made;
-  const Json object = {{"endpoint", account.endpoint.text()},
-                       {"hub_identity", to_hex(account.hub_identity)},
-                       {"device_id", account.device.value},
-                       {"pool", account.pool_name}};
+  Json object = {{"endpoint", account.endpoint.text()},
+                 {"hub_identity", to_hex(account.hub_identity)},
+                 {"device_id", account.device.value},
+                 {"pool", account.pool_name}};
+  for (const HubAddress& hub : account.other_hubs) {
+    object["other_hubs"].push_back({{"endpoint", hub.endpoint.text()}, {"hub_identity", to_hex(hub.identity)}});
+  }
   const std::string text = object.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   const fs::path path = file_in(directory);
   const fs::path aside = path.string() + ".new-" + to_hex(net::random_bytes(6));

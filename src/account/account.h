@@ -3,7 +3,8 @@
 //
 // On disk, in a directory of the device's own (mode 0700):
 //   identity.pem   its Ed25519 key (mode 0600)
-//   account.json   {"endpoint": "host:port", "hub_identity": hex, "device_id": n, "pool": name}; absent until paired
+//   account.json   {"endpoint": "host:port", "hub_identity": hex, "device_id": n, "pool": name,
+//                   "other_hubs": [{"endpoint": "host:port", "hub_identity": hex}]}; absent until paired
 #pragma once
 
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "hearth/v1/pairing.pb.h"
@@ -20,11 +22,22 @@
 
 namespace hearth::account {
 
+// A hub and the key by which it is known there.
+struct HubAddress {
+  net::Endpoint endpoint;
+  std::string identity;  // 32 bytes
+  bool operator==(const HubAddress&) const = default;
+};
+
+inline constexpr std::size_t kMaxOtherHubs = 32;
+
 struct Account {
   net::Endpoint endpoint;
   std::string hub_identity;  // 32 bytes
   DeviceId device;
   std::string pool_name;
+  std::vector<HubAddress> other_hubs;  // of the pool, as the hub told: tried in turn when it does not answer
+  bool operator==(const Account&) const = default;
 };
 
 // Errors: kNotFound (not paired: the message says how to pair), kDataLoss (malformed).
@@ -65,7 +78,7 @@ net::Async<Result<Account>> pair(net::Loop& loop, net::Workers& workers, const P
                                  const net::IdentityKey& key, const std::string& name, bool as_node,
                                  std::function<void(const std::string& digits)> on_digits);
 
-// A session that proves its key when it must.
+// A session that proves its key when it must; if its hub does not answer, at the pool's next one.
 class Session {
  public:
   Session(net::Loop& loop, net::Workers& workers, Account account, const net::IdentityKey& key);
@@ -73,8 +86,19 @@ class Session {
   Session(net::Loop& loop, std::unique_ptr<net::Client> client, Account account, const net::IdentityKey& key);
   ~Session();
 
-  net::Client& client();
+  net::Client& client();  // of whichever hub is in use
   const Account& account() const;
+
+  // Called on the loop when another hub is in use, or when the pool has other hubs than the account said: to be saved.
+  void on_change(std::function<void(const Account&)> handler);
+
+  bool has_other_hubs() const;
+  // What the hub says of the pool's other hubs.
+  void learn_hubs(const google::protobuf::RepeatedPtrField<v1::HubAddress>& others);
+  // The key that the hub in use showed last; empty before.
+  std::string server_identity() const;
+  // Whether the hub is there and holds its pool. Asked soon to be answered if there are others.
+  net::Async<bool> hub_answers();
 
   // A token good for another minute at least; proves anew if `fresh` or if the old one runs out. Errors:
   // kUnauthenticated (revoked), kUnavailable.

@@ -67,6 +67,27 @@ TEST_F(AccountFile, IsKeptForItsOwnerAlone) {
   EXPECT_EQ(load_account(root / "me").error().code, Code::kNotFound);
 }
 
+TEST_F(AccountFile, KeepsWhereThePoolsOtherHubsAre) {
+  Account account = example();
+  account.other_hubs = {{{.host = "attic.local", .port = 7443}, std::string(32, 'a')},
+                        {{.host = "fd00::1", .port = 1}, std::string(32, 'b')}};
+  ASSERT_TRUE(save_account(root / "me", account));
+  const auto kept = load_account(root / "me");
+  ASSERT_TRUE(kept) << kept.error().message;
+  EXPECT_EQ(*kept, account);
+  const std::string key(64, 'a');
+  const std::string start =
+      R"({"endpoint":"h:1","hub_identity":")" + key + R"(","device_id":1,"pool":"p","other_hubs":)";
+  const std::string hub = R"({"endpoint":"h:1","hub_identity":")" + key + R"("})";
+  std::string many = "[" + hub;
+  for (std::size_t count = 0; count < kMaxOtherHubs; ++count) many += "," + hub;
+  EXPECT_TRUE(loaded(start + "[" + hub + "]}"));
+  for (const std::string& wrong : {std::string("7"), std::string("[7]"), std::string("[{}]"), many + "]",
+                                   std::string(R"([{"endpoint":"h:1","hub_identity":"ab"}])")}) {
+    EXPECT_EQ(loaded(start + wrong + "}").error().code, Code::kDataLoss) << wrong.substr(0, 60);
+  }
+}
+
 TEST_F(AccountFile, SaysHowToPair) {
   EXPECT_EQ(load_account(root / "none").error().code, Code::kNotFound);
   EXPECT_THAT(load_account(root / "none").error().message, HasSubstr("hearth pair LINK"));

@@ -4,11 +4,12 @@
 // $XDG_DATA_HOME/hearth, else ~/.local/share/hearth.
 //   HOME/
 //     config.json    what `hearth up` and `hearth join` decided:
-//                    {"hub": true|false, "address": "0.0.0.0", "port": 7443, "name": "kitchen-pc"}
+//                    {"hub": true|false, "address": "0.0.0.0", "port": 7443, "name": "kitchen-pc",
+//                    "store": "postgresql://..."}; no "store": hub/pool.db
 //     lock           held (flock) by the running supervisor; holds its process id
 //     log            what the daemons log: lines of text, or of JSON with --log-format json
 //     hub/           identity.pem, certificate.pem, pool.db, blobs/; while the hub listens also
-//                    endpoint.json: {"port": n, "identity": hex, "pid": n}
+//                    endpoint.json: {"port": n, "identity": hex, "pid": n, "stands_by": true|false}
 //     node/          identity.pem, account.json, policy.json, cache/, sandbox/, status.json
 //     cli/           identity.pem, account.json
 //
@@ -30,6 +31,7 @@ struct HubStart {
   std::string address;
   std::uint16_t port = 0;  // 0: the kernel chooses; the choice is kept in endpoint.json and taken again
   std::string name;        // of the pool
+  std::string store;       // the URL of a PostgreSQL database; empty: a file of its own
 };
 
 struct NodeStart {
@@ -53,6 +55,9 @@ struct Programs {
   std::function<int(const NodeStart&)> node;
   std::function<std::vector<Finding>(const std::filesystem::path& home)>
       self_test;  // of the sandbox, and of what sees the owner
+  std::function<std::vector<Finding>(const std::string& store)> check_store = {};
+  std::function<Result<void>(const HubStart&)> move_store =
+      {};  // of a hub that does not run, from its file into the store
 };
 
 // Exit codes: 0 done, 1 failed, 2 usage; `run`: the program's own.

@@ -30,7 +30,11 @@ Result<std::unique_ptr<Client>> Client::open(const Home& home, const std::filesy
   if (!account) return std::unexpected(account.error());
   Result<net::IdentityKey> key = net::IdentityKey::load_or_create(directory / "identity.pem");
   if (!key) return std::unexpected(key.error());
-  return std::unique_ptr<Client>(new Client(home, std::move(*account), std::move(*key)));
+  std::unique_ptr<Client> client(new Client(home, std::move(*account), std::move(*key)));
+  // Where it cannot be kept it is learnt again.
+  client->session_.on_change(
+      [directory](const account::Account& changed) { (void)account::save_account(directory, changed); });
+  return client;
 }
 
 Client::Client(Home home, account::Account account, net::IdentityKey key)

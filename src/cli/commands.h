@@ -25,6 +25,7 @@ struct UpOptions {
   std::string port;
   std::string name;
   std::string log_format = "text";
+  std::string store;
   bool foreground = false;
   bool no_invite = false;
 };
@@ -178,6 +179,12 @@ struct WipeOptions {
 Result<int> up(const Context& context, const UpOptions& options);
 Result<int> down(const Context& context);
 Result<int> run_daemon(const Context& context, const std::string& which, const UpOptions& options);
+
+// store.cc
+Result<int> check_store(const Context& context, const std::string& url);  // empty: this PC's
+Result<int> migrate_store(const Context& context, const std::string& url);
+// Errors: what is wrong with it, and what to do.
+Result<void> require_store(const Context& context, const std::string& url);
 
 // join.cc
 Result<int> join(const Context& context, const PairOptions& options);

@@ -74,21 +74,6 @@ std::vector<Finding> check_hub(const Home& home) {
   return findings;
 }
 
-std::string describe(const std::vector<Finding>& findings) {
-  std::size_t width = 0;
-  for (const Finding& finding : findings) width = std::max(width, display_width(finding.name));
-  std::string text;
-  for (const Finding& finding : findings) {
-    const std::string mark = finding.ok ? "ok  " : finding.required ? "FAIL" : "note";
-    const std::string padding(width - display_width(finding.name), ' ');
-    text += fmt::format("{}  {}{}  {}\n", mark, finding.name, padding, plain(finding.detail));
-    if (!finding.ok && !finding.remedy.empty()) {
-      text += fmt::format("      {}  mend it: {}\n", std::string(width, ' '), plain(finding.remedy));
-    }
-  }
-  return text;
-}
-
 }  // namespace
 
 Result<int> doctor(const Context& context) {
@@ -101,7 +86,7 @@ Result<int> doctor(const Context& context) {
   findings.push_back(check_up(context.home));
   if (!has_joined(context.home, *config)) findings.push_back(check_port(context.home, *config));
   for (Finding& finding : check_hub(context.home)) findings.push_back(std::move(finding));
-  print(context.json ? findings_json(findings) : describe(findings));
+  print(context.json ? findings_json(findings) : findings_text(findings));
   const bool failed = std::ranges::any_of(findings, [](const Finding& one) { return one.required && !one.ok; });
   return failed ? 1 : 0;
 }

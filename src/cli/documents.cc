@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "cli/output.h"
 
 namespace hearth::cli {
 namespace {
@@ -84,15 +85,17 @@ Result<Config> parse_config(std::string_view text) {
   Config config;
   std::uint64_t port = config.port;
   const Result<void> read = all({get_bool(*object, "hub", config.hub), get_text(*object, "address", config.address),
-                                 get_count(*object, "port", 65535, port), get_text(*object, "name", config.name)});
+                                 get_count(*object, "port", 65535, port), get_text(*object, "name", config.name),
+                                 get_text(*object, "store", config.store)});
   if (!read) return std::unexpected(read.error());
   config.port = static_cast<std::uint16_t>(port);
   return config;
 }
 
 std::string format_config(const Config& config) {
-  const nlohmann::ordered_json object = {
+  nlohmann::ordered_json object = {
       {"hub", config.hub}, {"address", config.address}, {"port", config.port}, {"name", config.name}};
+  if (!config.store.empty()) object["store"] = config.store;
   return dump(object) + "\n";
 }
 
@@ -103,10 +106,12 @@ Result<HubEndpoint> parse_endpoint_file(std::string_view text) {
   if (!object) return std::unexpected(object.error());
   std::uint64_t port = 0;
   std::uint64_t process = 0;
+  bool stands_by = false;
   const Result<void> read = all({get_count(*object, "port", 65535, port),
-                                 get_count(*object, "pid", std::numeric_limits<std::int32_t>::max(), process)});
+                                 get_count(*object, "pid", std::numeric_limits<std::int32_t>::max(), process),
+                                 get_bool(*object, "stands_by", stands_by)});
   if (!read) return std::unexpected(read.error());
-  return HubEndpoint{static_cast<std::uint16_t>(port), static_cast<int>(process)};
+  return HubEndpoint{static_cast<std::uint16_t>(port), static_cast<int>(process), stands_by};
 }
 
 namespace {
@@ -348,6 +353,21 @@ std::string findings_json(const std::vector<Finding>& findings) {
                     {"remedy", finding.remedy}});
   }
   return dump({{"findings", list}}) + "\n";
+}
+
+std::string findings_text(const std::vector<Finding>& findings) {
+  std::size_t width = 0;
+  for (const Finding& finding : findings) width = std::max(width, display_width(finding.name));
+  std::string text;
+  for (const Finding& finding : findings) {
+    const std::string mark = finding.ok ? "ok  " : finding.required ? "FAIL" : "note";
+    const std::string padding(width - display_width(finding.name), ' ');
+    text += fmt::format("{}  {}{}  {}\n", mark, finding.name, padding, plain(finding.detail));
+    if (!finding.ok && !finding.remedy.empty()) {
+      text += fmt::format("      {}  mend it: {}\n", std::string(width, ' '), plain(finding.remedy));
+    }
+  }
+  return text;
 }
 
 }  // namespace hearth::cli

@@ -27,6 +27,7 @@ struct Config {
   std::string address = "0.0.0.0";
   std::uint16_t port = 7443;
   std::string name;
+  std::string store;  // a PostgreSQL URL; empty: hub/pool.db
   bool operator==(const Config&) const = default;
 };
 Result<Config> parse_config(std::string_view text);
@@ -37,6 +38,7 @@ Result<Config> load_config(const Home& home);  // the defaults if there is none
 struct HubEndpoint {
   std::uint16_t port = 0;
   int process = 0;
+  bool stands_by = false;
 };
 Result<HubEndpoint> parse_endpoint_file(std::string_view text);
 
@@ -131,5 +133,6 @@ struct PlanRow {
 std::string plan_json(const std::vector<PlanRow>& rows);
 
 std::string findings_json(const std::vector<Finding>& findings);
+std::string findings_text(const std::vector<Finding>& findings);  // for people
 
 }  // namespace hearth::cli

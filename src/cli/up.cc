@@ -34,6 +34,7 @@ Result<Config> planned_config(const Home& home, const UpOptions& options) {
     if (!port) return std::unexpected(port.error());
     config->port = static_cast<std::uint16_t>(*port);
   }
+  if (!options.store.empty()) config->store = options.store;
   constexpr std::size_t kMostName = 64;
   if (config->name.size() > kMostName || plain(config->name) != config->name) {
     return fail(Code::kInvalidArgument, fmt::format("--name {}: 1 to 64 bytes of text are allowed, without control "
@@ -43,11 +44,24 @@ Result<Config> planned_config(const Home& home, const UpOptions& options) {
   return config;
 }
 
-std::uint16_t listening_port(const Home& home) {
+HubEndpoint endpoint_of(const Home& home) {
   const Result<std::string> text = read_small_file(home.endpoint());
-  if (!text) return 0;
-  const Result<HubEndpoint> endpoint = parse_endpoint_file(*text);
-  return endpoint ? endpoint->port : std::uint16_t{0};
+  if (!text) return {};
+  return parse_endpoint_file(*text).value_or(HubEndpoint());
+}
+
+std::uint16_t listening_port(const Home& home) { return endpoint_of(home).port; }
+
+// A pool that lies in this PC's own file does not follow by itself.
+Result<void> check_planned_store(const Context& context, const Config& config, const UpOptions& options) {
+  if (options.store.empty()) return {};
+  const Result<Config> before = load_config(context.home);
+  std::error_code absent;
+  if (before && before->store.empty() && std::filesystem::exists(context.home.hub() / "pool.db", absent)) {
+    return fail(Code::kFailedPrecondition,
+                "this PC's pool lies in a file of its own; take it along with: hearth store migrate --to URL");
+  }
+  return require_store(context, config.store);
 }
 
 int say_it_is_up(const Context& context, const Config& config) {
@@ -89,6 +103,9 @@ void remark(const UpOptions& options, const std::string& sentence) {
 void say_it_came_up(const Context& context, const Config& config, const UpOptions& options) {
   if (!config.hub) {
     remark(options, "this PC is up as a node of another PC's pool");
+  } else if (endpoint_of(context.home).stands_by) {
+    remark(options,
+           fmt::format("this PC's hub stands by on port {}: another one holds the pool", listening_port(context.home)));
   } else {
     remark(options, fmt::format("pool \"{}\" is up on port {}", config.name, listening_port(context.home)));
   }
@@ -157,8 +174,11 @@ Result<int> up(const Context& context, const UpOptions& options) {
   if (!lock->has_value()) {
     const Result<Config> running = load_config(context.home);
     if (!running) return std::unexpected(running.error());
-    if (*config != *running) say("note: address, port and name stay as they are until: hearth down");
+    if (*config != *running) say("note: address, port, name and store stay as they are until: hearth down");
     return say_it_is_up(context, *running);
+  }
+  if (Result<void> usable = check_planned_store(context, *config, options); !usable) {
+    return std::unexpected(usable.error());
   }
   if (config->hub) {
     // A port of 0 is chosen by the kernel the first time and kept.
@@ -199,8 +219,11 @@ Result<int> run_daemon(const Context& context, const std::string& which, const U
   if (which == "node") {
     return context.programs->node(NodeStart{.home = context.home.root, .own_pool = config->hub});
   }
-  return context.programs->hub(
-      HubStart{.home = context.home.root, .address = config->address, .port = config->port, .name = config->name});
+  return context.programs->hub(HubStart{.home = context.home.root,
+                                        .address = config->address,
+                                        .port = config->port,
+                                        .name = config->name,
+                                        .store = config->store});
 }
 
 }  // namespace hearth::cli

@@ -6,14 +6,15 @@
 
 #include "base/bytes.h"
 #include "hearth/v1/blobs.pb.h"
+#include "hub/blob_receive.h"
 #include "hub/parts.h"
+#include "hub/replicas.h"
 
 namespace hearth::hub {
 namespace {
 
 constexpr int kMaxAsked = 100'000;
 constexpr std::size_t kAskedAtOnce = 500;
-constexpr std::size_t kPieceBytes = 256 << 10;
 // Up to this size a blob is read whole and verified before it is sent.
 constexpr std::uint64_t kVerifiedBytes = 256 << 10;
 
@@ -22,7 +23,9 @@ constexpr std::array<std::string_view, 14> kPassiveTypes = {
     "image/png",  "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp",  "video/mp4",
     "video/webm", "audio/mpeg", "audio/ogg", "audio/wav",  "audio/mp4",  "text/plain", "audio/flac"};
 
-unsigned status_of(Code code) {
+}  // namespace
+
+unsigned blob_status(Code code) {
   switch (code) {
     case Code::kInvalidArgument:
       return 400;
@@ -39,8 +42,10 @@ unsigned status_of(Code code) {
   }
 }
 
+namespace {
+
 net::Async<void> refuse(net::Exchange& exchange, const Error& error) {
-  co_await exchange.reply(net::text_response(status_of(error.code), error.message));
+  co_await exchange.reply(net::text_response(blob_status(error.code), error.message));
 }
 
 std::string quoted_name(std::string name) {
@@ -146,53 +151,15 @@ net::Async<void> get(net::Exchange& exchange, Parts& parts, DeviceId device, con
   co_await send(exchange, parts, std::move(*found), part, range ? 206 : 200, std::move(headers));
 }
 
-// One hop to a worker for all that there is to do.
-net::Async<Result<void>> receive_small(net::Exchange& exchange, Parts& parts, const std::string& digest) {
-  Result<std::string> body = co_await exchange.read_whole_body(kVerifiedBytes);
-  if (!body) co_return std::unexpected(body.error());
-  co_return co_await parts.workers.run([&]() -> Result<void> {
-    Result<blob::Writer> writer = parts.blobs.create(body->size());
-    if (!writer) return std::unexpected(writer.error());
-    if (Result<void> written = writer->write(*body); !written) return written;
-    Result<blob::Digest> committed = writer->commit(&digest);
-    return committed ? Result<void>() : std::unexpected(committed.error());
-  });
-}
-
-// The body's bytes go to the disk piece by piece, hashed and written on a worker.
-net::Async<Result<void>> receive(net::Exchange& exchange, Parts& parts, const std::string& digest) {
-  const std::uint64_t length = exchange.head().content_length.value_or(0);
-  Result<blob::Writer> writer = co_await parts.workers.run([&] { return parts.blobs.create(length); });
-  if (!writer) co_return std::unexpected(writer.error());
-  std::vector<char> buffer(kPieceBytes);
-  for (bool ended = false; !ended;) {
-    std::size_t filled = 0;
-    while (filled < buffer.size() && !ended) {
-      Result<std::size_t> count = co_await exchange.read_body(std::span(buffer).subspan(filled));
-      if (!count) co_return std::unexpected(count.error());
-      filled += *count;
-      ended = *count == 0;
-    }
-    Result<void> written =
-        co_await parts.workers.run([&] { return writer->write(std::string_view(buffer.data(), filled)); });
-    if (!written) co_return written;
-  }
-  Result<blob::Digest> committed = co_await parts.workers.run([&] { return writer->commit(&digest); });
-  co_return committed ? Result<void>() : std::unexpected(committed.error());
-}
-
 net::Async<void> put(net::Exchange& exchange, Parts& parts, DeviceId device, const std::string& digest) {
   Result<bool> here = co_await may_find(parts, device, digest);
   if (!here) co_return co_await refuse(exchange, here.error());
   if (*here) co_return (void) co_await exchange.reply(net::text_response(200, "was there"));
-  const std::optional<std::uint64_t> length = exchange.head().content_length;
-  Result<void> stored;
-  if (length && *length <= kVerifiedBytes)
-    stored = co_await receive_small(exchange, parts, digest);
-  else
-    stored = co_await receive(exchange, parts, digest);
+  Result<void> stored = co_await receive_blob(exchange, parts.blobs, parts.workers, digest);
   if (!stored) co_return co_await refuse(exchange, stored.error());
   parts.access.sent(device, digest);
+  // Not told before the hubs that stand by have it too.
+  if (parts.replicas != nullptr) co_await parts.replicas->hand_over(digest);
   co_await exchange.reply(net::text_response(201, "stored"));
 }
 

@@ -30,6 +30,10 @@ const store::DeviceRow* Devices::find_by_key(std::string_view spki) const {
   return nullptr;
 }
 
+bool Devices::ever_had_key(std::string_view spki) const {
+  return std::ranges::any_of(rows_, [spki](const auto& entry) { return entry.second.key == spki; });
+}
+
 std::vector<const store::DeviceRow*> Devices::active() const {
   std::vector<const store::DeviceRow*> found;
   for (const auto& [id, row] : rows_) {

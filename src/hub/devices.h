@@ -21,6 +21,7 @@ class Devices {
   // Only those that are in; a token that has run out is still among them, until an owner takes it out.
   const store::DeviceRow* find_active(DeviceId id) const;
   const store::DeviceRow* find_by_key(std::string_view spki) const;
+  bool ever_had_key(std::string_view spki) const;  // revoked ones too
   std::vector<const store::DeviceRow*> active() const;
   std::size_t owners() const;
 

@@ -274,6 +274,7 @@ net::Async<Result<void>> Engine::remove(JobId job, std::function<void()> taken) 
 
 void Engine::node_joined(NodeId node, NodeLink& link, const pool::NodeHello& hello) {
   links_[node] = &link;
+  if (hubs_.other_hubs_size() > 0) link.tell_hubs(hubs_);
   pool_.on_node_hello(node, hello, now());
   pending_.changed_nodes.push_back(node);
   drain();
@@ -318,10 +319,10 @@ void Engine::started(NodeId node, AttemptId attempt) {
 void Engine::finished(NodeId node, AttemptId attempt, v1::Outcome outcome, std::uint64_t result_bytes) {
   note_workspace(node, attempt, outcome);
   pool_.on_finished(node, attempt, static_cast<Failure>(outcome.reason()), now());
-  if (pool_.is_held(attempt)) held_outcomes_[attempt] = outcome;
+  const Report report{.attempt = attempt, .outcome = std::move(outcome), .result_bytes = result_bytes};
+  if (pool_.is_held(attempt)) held_[attempt] = report;
   pending_.changed_nodes.push_back(node);
-  reported_result_bytes_ = result_bytes;
-  drain(Report{attempt, outcome});
+  drain(report);
 }
 
 void Engine::attributes(NodeId node, const pool::Attributes& attributes) {

@@ -19,6 +19,7 @@
 
 #include "core/pool/pool.h"
 #include "hearth/v1/jobs.pb.h"
+#include "hearth/v1/session.pb.h"
 #include "net/async.h"
 #include "store/store.h"
 
@@ -46,6 +47,7 @@ class NodeLink {
   virtual void acknowledge(AttemptId attempt) = 0;
   virtual void stop_everything(bool stop) = 0;  // false: resume
   virtual void wipe_workspace(const WorkspaceId& id) = 0;
+  virtual void tell_hubs(const v1::Hubs&) {}
 };
 
 // Told after the commit.
@@ -117,6 +119,12 @@ class Engine {
   // `result_bytes`: of its outputs and its log.
   void finished(NodeId node, AttemptId attempt, v1::Outcome outcome, std::uint64_t result_bytes = 0);
 
+  // Where the pool's other hubs are: told to every node, now and when it connects.
+  void tell_hubs(v1::Hubs hubs) {
+    hubs_ = std::move(hubs);
+    for (const auto& [node, link] : links_) link->tell_hubs(hubs_);
+  }
+
   void workspace_wiped(NodeId node, const WorkspaceId& id, v1::WipeRecord record);
 
   // --- workspaces. Waits some seconds for a node that is connected. Errors: those of pool::Pool::on_remove_workspace.
@@ -161,7 +169,13 @@ class Engine {
     AttemptId attempt;
     v1::Outcome outcome;
   };
-  using Report = Ended;  // what a node told
+  // What is said of an attempt's end.
+  struct Report {
+    AttemptId attempt;
+    v1::Outcome outcome;
+    std::uint64_t result_bytes = 0;
+    bool is_nodes_word = true;
+  };
   // What one commit makes true, and what is said once it is.
   struct Pending {
     store::Batch batch;
@@ -194,12 +208,12 @@ class Engine {
   void apply(const pool::LeaseRecord& record);
   void apply(const pool::RequeueRecord& record, const std::optional<Report>& report);
   void apply(const pool::EndRecord& record, const std::optional<Report>& report);
-  v1::Outcome take_outcome(AttemptId attempt, Failure why, const std::optional<Report>& report);
+  Report take_report(AttemptId attempt, Failure why, const std::optional<Report>& report);
   void apply(const pool::EndRangeRecord& record);
   void apply(const pool::RemoveRecord& record);
   void apply(const pool::WorkspaceRecord& record);
   void note_failure(JobId id, const v1::Outcome& failure);
-  void note_usage(const store::TaskRow& row, const v1::Outcome* reported, std::optional<pool::TaskState> end);
+  void note_usage(const store::TaskRow& row, const Report& report, std::optional<pool::TaskState> end);
   net::Async<void> commit_for_ever();
   net::Async<bool> commit(Pending& pending);  // false: never
   void give_up_submissions(Pending& pending);
@@ -215,16 +229,16 @@ class Engine {
   pool::Pool pool_;
   std::vector<Observer*> observers_;
   std::map<NodeId, NodeLink*> links_;
+  v1::Hubs hubs_;
   std::map<JobId, LiveJob> live_;
-  std::map<AttemptId, v1::Outcome> held_outcomes_;  // of gangs' tasks that wait for the rest
-  std::map<TaskId, store::TaskRow> rows_;           // of tasks that are leased or wait for another attempt
-  std::map<Request, JobId> requests_;               // of live jobs
-  std::set<JobId> removing_;                        // their removal is not committed yet
+  std::map<AttemptId, Report> held_;       // of gangs' tasks that wait for the rest
+  std::map<TaskId, store::TaskRow> rows_;  // of tasks that are leased or wait for another attempt
+  std::map<Request, JobId> requests_;      // of live jobs
+  std::set<JobId> removing_;               // their removal is not committed yet
   std::map<WorkspaceId, store::WorkspaceRow> workspaces_;
   std::map<WorkspaceId, std::shared_ptr<Removal>> removals_;
   std::uint64_t last_job_id_ = 0;
   Pending pending_;
-  std::uint64_t reported_result_bytes_ = 0;  // of the outcome that is being taken
   net::Event wake_;
   bool stopping_ = false;
   int running_ = 0;  // coroutines of ours

@@ -35,55 +35,56 @@ void Engine::apply(const pool::LeaseRecord& record) {
 }
 
 // A node's word counts for its own attempt alone; of others that end with it, see gangs, each has its own.
-v1::Outcome Engine::take_outcome(AttemptId attempt, Failure why, const std::optional<Report>& report) {
-  if (auto held = held_outcomes_.extract(attempt); held && why == Failure::kNone) return std::move(held.mapped());
-  return report && report->attempt == attempt ? report->outcome : outcome_of(why);
+Engine::Report Engine::take_report(AttemptId attempt, Failure why, const std::optional<Report>& report) {
+  if (auto held = held_.extract(attempt); held && why == Failure::kNone) return std::move(held.mapped());
+  if (report && report->attempt == attempt) return *report;
+  return {.attempt = attempt, .outcome = outcome_of(why), .is_nodes_word = false};
 }
 
 void Engine::apply(const pool::RequeueRecord& record, const std::optional<Report>& report) {
   store::TaskRow& row = rows_[record.attempt.task];
-  const v1::Outcome ended = take_outcome(record.attempt, record.why, report);
+  const Report ended = take_report(record.attempt, record.why, report);
   row.task = record.attempt.task;
-  note_usage(row, reported ? outcome : nullptr, std::nullopt);
+  note_usage(row, ended, std::nullopt);
   row.state = pool::TaskState::kPending;
   row.epoch = record.attempt.epoch;
   row.attempts = record.attempts;
   row.failures = record.failures;
   row.ended = wall_now();
-  row.outcome = ended.SerializeAsString();
+  row.outcome = ended.outcome.SerializeAsString();
   pending_.batch.tasks.push_back(row);
   pending_.changed_jobs.push_back(record.attempt.task.job);
-  pending_.ended.push_back({record.attempt, ended});
+  pending_.ended.push_back({record.attempt, ended.outcome});
 }
 
 void Engine::apply(const pool::EndRecord& record, const std::optional<Report>& report) {
   const TaskId task = record.attempt.task;
   store::TaskRow row = rows_[task];
   rows_.erase(task);
-  const v1::Outcome ended = take_outcome(record.attempt, record.why, report);
+  const Report ended = take_report(record.attempt, record.why, report);
   row.task = task;
-  note_usage(row, reported ? outcome : nullptr, record.state);
+  note_usage(row, ended, record.state);
   row.state = record.state;
   row.epoch = record.attempt.epoch;
   row.ended = wall_now();
-  row.outcome = ended.SerializeAsString();
-  if (record.state == pool::TaskState::kFailed) note_failure(task.job, ended);
+  row.outcome = ended.outcome.SerializeAsString();
+  if (record.state == pool::TaskState::kFailed) note_failure(task.job, ended.outcome);
   pending_.batch.tasks.push_back(std::move(row));
   pending_.changed_jobs.push_back(task.job);
-  pending_.ended.push_back({record.attempt, ended});
+  pending_.ended.push_back({record.attempt, ended.outcome});
 }
 
 // `row`: as it was while the attempt was leased; a task that waits for another attempt uses nothing. `end`: the task's,
 // if it has ended with the attempt. Whose use it is follows from the job's owner, here and nowhere else.
-void Engine::note_usage(const store::TaskRow& row, const v1::Outcome* reported, std::optional<pool::TaskState> end) {
+void Engine::note_usage(const store::TaskRow& row, const Report& report, std::optional<pool::TaskState> end) {
   if (row.state != pool::TaskState::kLeased) return;
   const LiveJob& job = live_.at(row.task.job);
   const EndedAttempt attempt{.owner = job.row.request.owner,
                              .resources = job.row.request.per_task,
                              .time_limit_seconds = job.spec.time_limit_seconds(),
                              .started = row.started,
-                             .reported = reported,
-                             .result_bytes = reported_result_bytes_,
+                             .reported = report.is_nodes_word ? &report.outcome : nullptr,
+                             .result_bytes = report.result_bytes,
                              .has_ended = end.has_value(),
                              .succeeded = end == pool::TaskState::kSucceeded};
   add_usage(pending_.batch.usage, usage_of(attempt, wall_now()));

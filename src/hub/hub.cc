@@ -8,9 +8,12 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "hub/addresses.h"
 #include "hub/metrics.h"
+#include "hub/moving.h"
 #include "hub/node_session.h"
 #include "hub/parts.h"
+#include "hub/shared_hub.h"
 #include "hub/sweeper.h"
 #include "hub/token_watch.h"
 
@@ -19,15 +22,6 @@ namespace {
 
 constexpr unsigned kFileWorkers = 4;
 constexpr std::string_view kNodeProtocol = "hearth-node.1";
-
-// The port of an earlier start, so that links and pinned addresses go on working. 0: none.
-std::uint16_t earlier_port(const std::filesystem::path& file) {
-  std::ifstream stream(file);
-  const std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  const std::size_t at = text.find("\"port\":");
-  const unsigned long port = at == std::string::npos ? 0 : std::strtoul(text.c_str() + at + 7, nullptr, 10);
-  return port > 65535 ? std::uint16_t{0} : static_cast<std::uint16_t>(port);
-}
 
 Result<void> write_whole(const std::filesystem::path& file, const std::string& text) {
   const std::filesystem::path fresh = file.string() + ".new";
@@ -50,8 +44,8 @@ std::string_view route_of(std::string_view path) {
 
 class HubImpl : public Hub {
  public:
-  HubImpl(net::Loop& loop, Options options)
-      : loop_(loop), options_(std::move(options)), workers_(kFileWorkers), store_worker_(1) {}
+  HubImpl(net::Loop& loop, Options options, Held held)
+      : loop_(loop), options_(std::move(options)), workers_(kFileWorkers), store_worker_(1), held_(std::move(held)) {}
 
   Result<void> start();
   std::uint16_t port() const override { return parts_->port; }
@@ -60,10 +54,17 @@ class HubImpl : public Hub {
     const store::DeviceRow* row = devices_->find_by_key(key_spki);
     return row == nullptr ? DeviceId{} : row->id;
   }
+  bool holds() const override { return true; }
+  const std::string& pool_name() const override { return options_.pool_name; }
+  std::vector<account::HubAddress> other_hubs() const override {
+    return circle_ ? circle_->others() : std::vector<account::HubAddress>();
+  }
   net::Async<void> stop() override;
 
  private:
   Result<void> open_state();
+  Result<void> open_store();
+  void join_circle();
   Result<void> add_local_devices();
   Result<void> listen();
   net::Async<void> serve(net::Exchange& exchange);
@@ -74,6 +75,8 @@ class HubImpl : public Hub {
   Options options_;
   net::Workers workers_;
   net::Workers store_worker_;
+  Held held_;
+  store::SharedStore* shared_ = nullptr;  // store_, if other hubs may share it
   std::optional<net::IdentityKey> identity_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<blob::BlobStore> blobs_;
@@ -93,6 +96,8 @@ class HubImpl : public Hub {
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<TokenWatch> token_watch_;
   std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<Replicas> replicas_;
+  std::unique_ptr<Circle> circle_;
   std::unique_ptr<Parts> parts_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<net::Dispatcher> dispatcher_;
@@ -106,22 +111,30 @@ Result<void> HubImpl::start() {
   return {};
 }
 
-Result<void> HubImpl::open_state() {
-  std::error_code error;
-  std::filesystem::create_directories(options_.directory, error);
-  std::filesystem::permissions(options_.directory, std::filesystem::perms::owner_all, error);
-  if (error)
-    return fail(Code::kPermissionDenied, fmt::format("making {}: {}", options_.directory.string(), error.message()));
-  Result<net::IdentityKey> identity = net::IdentityKey::load_or_create(options_.directory / "identity.pem");
-  if (!identity) return fail(identity, "the hub's identity");
-  identity_.emplace(std::move(*identity));
-  Result<std::unique_ptr<store::Store>> store = store::open_sqlite(options_.directory / "pool.db");
-  if (!store) return std::unexpected(store.error());
-  store_ = std::move(*store);
+Result<void> HubImpl::open_store() {
+  if (held_.store) {
+    shared_ = held_.store.get();
+    store_ = std::move(held_.store);
+    blobs_ = std::move(held_.blobs);
+  } else {
+    Result<std::unique_ptr<store::Store>> store = store::open_sqlite(pool_file(options_.directory));
+    if (!store) return std::unexpected(store.error());
+    store_ = std::move(*store);
+  }
+  if (blobs_) return {};
   Result<std::unique_ptr<blob::BlobStore>> blobs =
       blob::BlobStore::open(options_.directory / "blobs", {.max_bytes = options_.max_blob_bytes});
   if (!blobs) return fail(blobs, "the hub's blobs");
   blobs_ = std::move(*blobs);
+  return {};
+}
+
+Result<void> HubImpl::open_state() {
+  if (Result<void> made = make_hub_directory(options_); !made) return made;
+  Result<net::IdentityKey> identity = net::IdentityKey::load_or_create(options_.directory / "identity.pem");
+  if (!identity) return fail(identity, "the hub's identity");
+  identity_.emplace(std::move(*identity));
+  if (Result<void> opened = open_store(); !opened) return opened;
   Result<std::vector<store::DeviceRow>> devices = store_->load_devices();
   if (!devices) return fail(devices, "reading the pool's devices");
   devices_ = std::make_unique<Devices>(std::move(*devices));
@@ -187,9 +200,8 @@ Result<void> HubImpl::listen() {
                          add_audit_methods, add_usage_methods}) {
     add(*dispatcher_, *parts_);
   }
-  const std::filesystem::path endpoint = options_.directory / "endpoint.json";
   net::ServerOptions listening{.address = options_.address,
-                               .port = options_.port != 0 ? options_.port : earlier_port(endpoint),
+                               .port = options_.port != 0 ? options_.port : earlier_port(options_),
                                .max_connections_per_address = 2'000};
   const auto handler = [this](net::Exchange& exchange) { return serve(exchange); };
   const auto tls = net::TlsContext::server(*identity_);
@@ -211,8 +223,19 @@ Result<void> HubImpl::listen() {
   }
   log_info("hub listens",
            {{"address", options_.address}, {"port", parts_->port}, {"identity", to_hex(identity_->public_key())}});
-  return write_whole(endpoint, fmt::format("{{\"port\": {}, \"identity\": \"{}\", \"pid\": {}}}\n", parts_->port,
-                                           to_hex(identity_->public_key()), getpid()));
+  if (shared_ != nullptr) join_circle();
+  return write_endpoint(options_, parts_->port, identity_->public_key(), false);
+}
+
+void HubImpl::join_circle() {
+  replicas_ = std::make_unique<Replicas>(loop_, workers_, *blobs_);
+  store::HubRow self = held_.self;
+  self.endpoints = endpoints_text(options_, parts_->port);
+  circle_ = std::make_unique<Circle>(loop_, store_worker_, *shared_, std::move(self), *engine_, *devices_, *replicas_,
+                                     Circle::Events{options_.on_failure, options_.on_change});
+  parts_->circle = circle_.get();
+  parts_->replicas = replicas_.get();
+  circle_->start();
 }
 
 net::Async<void> HubImpl::serve(net::Exchange& exchange) {
@@ -280,15 +303,38 @@ net::Async<void> HubImpl::stop() {
   co_await sweeper_->stop();
   co_await token_watch_->stop();
   co_await metrics_->stop();
+  if (circle_) co_await circle_->stop();
+  if (replicas_) co_await replicas_->stop();
   co_await engine_->stop();
+  if (shared_ == nullptr) co_return;
+  const Result<void> released = co_await store_worker_.run([this] { return shared_->release(); });
+  if (!released) log_warning("the hold on the pool runs out by itself: " + released.error().message);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Hub>> Hub::start(net::Loop& loop, const Options& options) {
-  auto hub = std::make_unique<HubImpl>(loop, options);
+std::uint16_t earlier_port(const Options& options) {
+  std::ifstream stream(options.directory / "endpoint.json");
+  const std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  const std::size_t at = text.find("\"port\":");
+  const unsigned long port = at == std::string::npos ? 0 : std::strtoul(text.c_str() + at + 7, nullptr, 10);
+  return port > 65535 ? std::uint16_t{0} : static_cast<std::uint16_t>(port);
+}
+
+Result<void> write_endpoint(const Options& options, std::uint16_t port, const std::string& identity, bool stands_by) {
+  return write_whole(options.directory / "endpoint.json",
+                     fmt::format("{{\"port\": {}, \"identity\": \"{}\", \"pid\": {}, \"stands_by\": {}}}\n", port,
+                                 to_hex(identity), getpid(), stands_by));
+}
+
+Result<std::unique_ptr<Hub>> start_holder(net::Loop& loop, const Options& options, Held held) {
+  auto hub = std::make_unique<HubImpl>(loop, options, std::move(held));
   if (Result<void> started = hub->start(); !started) return std::unexpected(started.error());
   return hub;
+}
+
+Result<std::unique_ptr<Hub>> Hub::start(net::Loop& loop, const Options& options) {
+  return options.store.empty() ? start_holder(loop, options, {}) : start_shared_hub(loop, options);
 }
 
 }  // namespace hearth::hub

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "account/account.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -45,6 +46,8 @@ struct SweepOptions {
 
 struct Options {
   std::filesystem::path directory;  // identity.pem, certificate.pem (of the last start), pool.db, blobs/, endpoint.json
+  std::string store;                // the URL of a PostgreSQL database, which other hubs may share; empty: pool.db
+  std::string pc_name;              // what the other hubs call this one
   std::string address = "0.0.0.0";
   std::uint16_t port = 7443;  // 0: the kernel chooses, the first time
   std::string pool_name;
@@ -55,6 +58,8 @@ struct Options {
   // Called once, on the loop, if the disk failed: nothing that the hub says can be relied on any more, so it says
   // nothing. stop() it and end the process; a new one takes up what is on the disk.
   std::function<void(const Error&)> on_failure;
+  // Called on the loop when what the hub says of itself below has changed. Needed with a shared store alone.
+  std::function<void()> on_change;
 };
 
 class Hub {
@@ -64,8 +69,12 @@ class Hub {
   virtual ~Hub() = default;
 
   virtual std::uint16_t port() const = 0;
-  virtual const std::string& identity_key() const = 0;                 // 32 bytes
-  virtual DeviceId local_device(std::string_view key_spki) const = 0;  // of one of options.local_devices
+  virtual const std::string& identity_key() const = 0;  // 32 bytes
+  // Of one of options.local_devices; 0: the hub that holds the pool has yet to let it in.
+  virtual DeviceId local_device(std::string_view key_spki) const = 0;
+  virtual bool holds() const = 0;  // false: it stands by
+  virtual const std::string& pool_name() const = 0;
+  virtual std::vector<account::HubAddress> other_hubs() const = 0;
 
   // Stops taking requests, commits what is pending.
   virtual net::Async<void> stop() = 0;

@@ -16,6 +16,19 @@ void count_tasks(const Parts& parts, Visibility visible, v1::StatusReply& reply)
   }
 }
 
+void tell_hubs(const Parts& parts, v1::StatusReply& reply) {
+  for (const store::KnownHub& known : parts.circle->hubs()) {
+    v1::Hub& hub = *reply.add_hubs();
+    hub.set_name(known.row.name);
+    hub.set_endpoints(known.row.endpoints);
+    hub.set_holds(known.holds);
+    hub.set_alive(known.alive);
+    const Replicas::Step step = parts.replicas->step_of(known.row.identity);
+    hub.set_in_step(step.in_step);
+    hub.set_files_behind(step.behind);
+  }
+}
+
 v1::StatusReply status(Parts& parts, const net::Caller& caller) {
   const Visibility visible = parts.devices.visible_to(caller.device);
   v1::StatusReply reply;
@@ -36,6 +49,7 @@ v1::StatusReply status(Parts& parts, const net::Caller& caller) {
     reply.set_tasks_pending(parts.engine.pool().pending_tasks());
     reply.set_tasks_running(parts.engine.pool().leased_tasks());
     reply.set_blob_bytes(parts.blobs.bytes());
+    if (parts.circle != nullptr) tell_hubs(parts, reply);
   } else {
     count_tasks(parts, visible, reply);
     reply.set_own_only(true);

@@ -153,6 +153,11 @@ void NodeSession::wipe_workspace(const WorkspaceId& id) {
   flush_soon();
 }
 
+void NodeSession::tell_hubs(const v1::Hubs& hubs) {
+  *outgoing_.mutable_hubs() = hubs;
+  flush_soon();
+}
+
 void NodeSession::watch_log(AttemptId attempt, std::uint64_t offset) {
   v1::WatchLog& watch = *outgoing_.add_watch_logs();
   *watch.mutable_attempt() = to_proto(attempt);

@@ -31,6 +31,7 @@ class NodeSession : public NodeLink, public LogSource {
   void acknowledge(AttemptId attempt) override;
   void stop_everything(bool stop) override;
   void wipe_workspace(const WorkspaceId& id) override;
+  void tell_hubs(const v1::Hubs& hubs) override;
   void watch_log(AttemptId attempt, std::uint64_t offset) override;
   void stop_log(AttemptId attempt) override;
 

@@ -5,6 +5,7 @@
 #include "hub/accounts.h"
 #include "hub/audit_log.h"
 #include "hub/blob_access.h"
+#include "hub/circle.h"
 #include "hub/devices.h"
 #include "hub/engine.h"
 #include "hub/environments.h"
@@ -12,6 +13,7 @@
 #include "hub/invitations.h"
 #include "hub/log_relay.h"
 #include "hub/rate_limiter.h"
+#include "hub/replicas.h"
 #include "hub/schedules.h"
 #include "hub/sessions.h"
 #include "hub/views.h"
@@ -42,6 +44,8 @@ struct Parts {
   net::Event& pairing_answered;
   Time started;
   std::uint16_t port = 0;
+  Circle* circle = nullptr;  // of the hubs that share the store; none: there is one hub
+  Replicas* replicas = nullptr;
 };
 
 // One function per service of the schema.

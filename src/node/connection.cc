@@ -1,6 +1,8 @@
 #include "node/connection.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "base/sizes.h"
@@ -12,8 +14,17 @@ constexpr Duration kFirstDelay = milliseconds(200);
 constexpr Duration kLongestDelay = seconds(5);
 constexpr Duration kSettled = seconds(10);      // a session that lasted as long was a good one
 constexpr Duration kSilence = seconds(30);      // after which the hub is asked whether it is there
+constexpr Duration kBriefSilence = seconds(4);  // where another could have taken over
 constexpr std::size_t kMaxMessageBytes = kMiB;  // of the session's protocol
 constexpr std::size_t kFullFrameBytes = 700 * kKiB;
+
+// All that an account names, whichever is in use.
+std::vector<std::pair<std::string, std::string>> hubs_of(const account::Account& account) {
+  std::vector<std::pair<std::string, std::string>> hubs{{account.endpoint.text(), account.hub_identity}};
+  for (const account::HubAddress& hub : account.other_hubs) hubs.emplace_back(hub.endpoint.text(), hub.identity);
+  std::ranges::sort(hubs);
+  return hubs;
+}
 
 }  // namespace
 
@@ -55,7 +66,7 @@ void Connection::note_failure(const Error& error) {
 // An account's hub that shows another key is somebody else on its port, not a hub that revoked us.
 bool Connection::is_revoked(const Error& error) const {
   return error.code == Code::kUnauthenticated && link_ &&
-         link_->session.client().server_identity() == link_->session.account().hub_identity;
+         link_->session.server_identity() == link_->session.account().hub_identity;
 }
 
 net::Async<void> Connection::run() {
@@ -76,14 +87,19 @@ net::Async<void> Connection::run() {
 net::Async<Result<void>> Connection::refresh_account() {
   Result<account::Account> account = co_await workers_.run([this] { return account::load_account(directory_); });
   if (!account) co_return std::unexpected(account.error());
-  if (link_) {
-    const account::Account& known = link_->session.account();
-    bool same = known.endpoint == account->endpoint && known.hub_identity == account->hub_identity &&
-                known.device == account->device;
-    if (same) co_return Result<void>();
+  if (link_ && link_->session.account().device == account->device &&
+      hubs_of(link_->session.account()) == hubs_of(*account)) {
+    co_return Result<void>();
   }
   link_ = std::make_shared<HubLink>(loop_, workers_, std::move(*account), key_);
+  link_->session.on_change([this](const account::Account& changed) { loop_.spawn(save_account(changed)); });
   co_return Result<void>();
+}
+
+net::Async<void> Connection::save_account(account::Account account) {
+  const Result<void> saved =
+      co_await workers_.run([this, &account] { return account::save_account(directory_, account); });
+  if (!saved) log_warning("where the pool's hubs are could not be kept: " + saved.error().message);
 }
 
 net::Async<Result<void>> Connection::one_session() {
@@ -121,25 +137,21 @@ net::Async<Result<void>> Connection::one_session() {
   co_return ended;
 }
 
+// A hub with nothing to say is as silent as a dead one.
 net::Async<Result<void>> Connection::read_frames(net::WebSocket& socket) {
+  const std::shared_ptr<HubLink> link = link_;
   for (;;) {
-    Result<std::string> message = co_await socket.read(kSilence);
+    Result<std::string> message = co_await socket.read(link->session.has_other_hubs() ? kBriefSilence : kSilence);
     if (!message && message.error().code == Code::kDeadlineExceeded) {
-      if (co_await hub_answers()) continue;
+      if (co_await link->session.hub_answers()) continue;
       co_return fail(Code::kUnavailable, "the hub is silent");
     }
     if (!message) co_return std::unexpected(message.error());
     v1::HubFrame frame;
     if (!frame.ParseFromString(*message)) co_return fail(Code::kInvalidArgument, "the hub sent what is no HubFrame");
+    if (frame.has_hubs()) link->session.learn_hubs(frame.hubs().other_hubs());
     events_.on_frame(frame);
   }
-}
-
-// A hub with nothing to say is as silent as a dead one. Any answer at all will do.
-net::Async<bool> Connection::hub_answers() {
-  std::shared_ptr<HubLink> link = link_;
-  Result<net::Response> answer = co_await link->session.client().request("GET", "/alive", {}, "");
-  co_return answer.has_value();
 }
 
 net::Async<void> Connection::write_frames(std::shared_ptr<net::WebSocket> socket, std::shared_ptr<bool> open) {

@@ -44,10 +44,10 @@ class Connection {
 
  private:
   net::Async<Result<void>> refresh_account();
+  net::Async<void> save_account(account::Account account);
   net::Async<Result<void>> one_session();
   net::Async<Result<void>> read_frames(net::WebSocket& socket);
   net::Async<void> write_frames(std::shared_ptr<net::WebSocket> socket, std::shared_ptr<bool> open);
-  net::Async<bool> hub_answers();
   bool is_revoked(const Error& error) const;
   void note_failure(const Error& error);
   Duration next_delay();

@@ -104,6 +104,7 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
     loop.on_signal({SIGTERM, SIGINT}, [&loop](int) { loop.stop(); });
     shell.start();
     loop.run();
+    host.stop_trying();
   }
   // Nothing runs here any more. Workspaces are the pool's that this PC no longer belongs to.
   if (code == kExitRevoked) workspaces.wipe_all_now();

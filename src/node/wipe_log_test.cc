@@ -24,6 +24,7 @@ class FakeHost final : public sandbox::Host {
   std::vector<sandbox::Check> self_test() override { return {}; }
   void use_oci_runtime(const std::string&) override {}
   std::vector<sandbox::LevelReport> levels() override { return {}; }
+  void stop_trying() override {}
   std::string full_network_lack() const override { return ""; }
   std::string swap_risk() const override { return ""; }
   std::vector<std::string> traces(const std::string& name) const override {

@@ -52,6 +52,7 @@ class HostOfBoxes final : public Host {
   bool has_lost_files() const override { return shared_.vault->has_died(); }
   void use_oci_runtime(const std::string& command) override;
   std::vector<LevelReport> levels() override;
+  void stop_trying() override { stop_trying_.request_stop(); }
   std::vector<Check> self_test() override { return run_self_test(*this, shared_); }
   std::vector<std::string> traces(const std::string& name) const override { return find_traces(shared_, name); }
   std::string full_network_lack() const override { return shared_.network_tools.missing(); }
@@ -65,6 +66,7 @@ class HostOfBoxes final : public Host {
   std::unique_ptr<Mount> memory_;  // nullptr: nobody asked for it
   Oci& oci_;                       // one of the launchers
   std::mutex trying_;
+  std::stop_source stop_trying_;
   std::vector<LevelReport> levels_;  // guarded by trying_; empty: not tried yet
 };
 
@@ -122,7 +124,7 @@ void HostOfBoxes::use_oci_runtime(const std::string& command) {
 
 std::vector<LevelReport> HostOfBoxes::levels() {
   std::lock_guard lock(trying_);
-  if (levels_.empty()) levels_ = try_levels(*this, shared_);
+  if (levels_.empty()) levels_ = try_levels(*this, shared_, stop_trying_.get_token());
   return levels_;
 }
 

@@ -18,7 +18,7 @@ void tell(const std::string& message, LevelReport& report) {
   report.remedy = at == std::string::npos ? "see the message" : message.substr(at + 2);
 }
 
-LevelReport try_level(Host& host, Level level, const Launcher& launcher) {
+LevelReport try_level(Host& host, Level level, const Launcher& launcher, const std::stop_token& stop) {
   LevelReport report{.level = level, .passed = false, .detail = "", .remedy = ""};
   const std::string name = "trial-" + std::string(name_of(level));
   Result<std::unique_ptr<Sandbox>> box = host.prepare(name, kTrialLimits, launcher.trial_setup());
@@ -26,7 +26,7 @@ LevelReport try_level(Host& host, Level level, const Launcher& launcher) {
     tell(box.error().message, report);
     return report;
   }
-  const Trial trial = run_trial(**box, "true", kPatience);
+  const Trial trial = run_trial(**box, "true", kPatience, stop);
   report.passed = trial.exit.started && trial.exit.exit_code == 0;
   if (report.passed) {
     report.detail = "a program started and ended in " + std::to_string(trial.exit.wall_micros / 1000) + " ms";
@@ -61,9 +61,12 @@ std::optional<Level> level_named(std::string_view name) {
   return std::nullopt;
 }
 
-std::vector<LevelReport> try_levels(Host& host, const Shared& shared) {
+std::vector<LevelReport> try_levels(Host& host, const Shared& shared, const std::stop_token& stop) {
   std::vector<LevelReport> reports;
-  for (const auto& [level, launcher] : shared.launchers) reports.push_back(try_level(host, level, *launcher));
+  for (const auto& [level, launcher] : shared.launchers) {
+    if (stop.stop_requested()) break;
+    reports.push_back(try_level(host, level, *launcher, stop));
+  }
   return reports;
 }
 

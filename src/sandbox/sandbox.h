@@ -237,6 +237,9 @@ class Host {
   // passed and nothing else.
   virtual std::vector<LevelReport> levels() = 0;
 
+  // Ends what levels() tries, now and later: this process is about to end. Any thread.
+  virtual void stop_trying() = 0;
+
   // Why no guest can have Network::Kind::kFull here, with the remedy; empty if it can.
   virtual std::string full_network_lack() const = 0;
 

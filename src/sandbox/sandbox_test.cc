@@ -101,6 +101,12 @@ TEST(Sandbox, RendersAndEncodes) {
   EXPECT_EQ(outputs->size(), 4U);
 }
 
+TEST(Host, TriesNothingAnyMoreOnceItIsToEnd) {
+  TestHost host;
+  host->stop_trying();
+  EXPECT_TRUE(host->levels().empty());
+}
+
 TEST(Host, ExaminesItself) {
   TestHost host;
   for (const Check& check : host->self_test()) {

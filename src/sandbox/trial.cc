@@ -10,10 +10,10 @@ constexpr std::size_t kMaxOutputBytes = 64 << 10;
 
 }  // namespace
 
-Trial run_trial(Sandbox& box, const std::string& script, Duration patience) {
+Trial run_trial(Sandbox& box, const std::string& script, Duration patience, std::stop_token stop) {
   Trial trial;
   std::mutex mutex;
-  std::condition_variable changed;
+  std::condition_variable_any changed;
   bool ended = false;
   Result<void> started = box.start(
       {.argv = {"/bin/sh", "-c", script}, .variables = {}, .bound_files = {}},
@@ -31,7 +31,7 @@ Trial run_trial(Sandbox& box, const std::string& script, Duration patience) {
     return trial;
   }
   std::unique_lock lock(mutex);
-  if (!changed.wait_for(lock, std::chrono::microseconds(patience.micros), [&] { return ended; })) {
+  if (!changed.wait_for(lock, stop, std::chrono::microseconds(patience.micros), [&] { return ended; })) {
     lock.unlock();
     box.kill();
     lock.lock();

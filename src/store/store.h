@@ -1,8 +1,8 @@
 // A pool's durable state, behind an interface of intents in batches: no SQL, no cursors, no transactions handed out.
 // What a commit() that returned success contains survives kill -9 and power cuts; a failed one has changed nothing.
 //
-// A Store is used by one thread at a time (the hub's store worker). Implementations: sqlite/. One conformance suite,
-// conformance_test.cc, holds for all.
+// A Store is used by one thread at a time (the hub's store worker). Implementations: sqlite/, and postgres/ (shared.h).
+// One conformance suite, conformance_test.cc, holds for all.
 #pragma once
 
 #include <array>
@@ -168,7 +168,7 @@ class Store {
   // Errors: kResourceExhausted (disk full, may be tried again), kAlreadyExists (a job of the same owner has the
   // request_id), kInvalidArgument, kInternal; kDataLoss: the file is damaged, or the disk failed. After a failed fsync
   // a later one proves nothing of what was written before, so from then on every commit fails: end the process and open
-  // the file again.
+  // the file again. A SharedStore has two more of that kind: kUnavailable and kFailedPrecondition.
   virtual Result<void> commit(const Batch& batch) = 0;
 
   // A removed job's tasks may be many, so their rows go afterwards and step by step: at most `limit` (at least 1) now.

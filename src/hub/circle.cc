@@ -1,0 +1,107 @@
+#include "hub/circle.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+
+namespace hearth::hub {
+
+std::vector<account::HubAddress> addresses_of(const std::vector<store::KnownHub>& hubs) {
+  std::vector<account::HubAddress> addresses;
+  for (const bool alive : {true, false}) {
+    for (const store::KnownHub& hub : hubs) {
+      if (hub.alive != alive) continue;
+      const std::string& text = hub.row.endpoints;
+      for (std::size_t at = 0; at < text.size() && addresses.size() < account::kMaxOtherHubs;) {
+        const std::size_t end = std::min(text.find(' ', at), text.size());
+        Result<net::Endpoint> endpoint = net::parse_endpoint(text.substr(at, end - at));
+        if (endpoint) addresses.push_back({std::move(*endpoint), hub.row.identity});
+        at = end + 1;
+      }
+    }
+  }
+  return addresses;
+}
+
+std::vector<store::KnownHub> others_of(const store::Meeting& meeting, const store::HubRow& self) {
+  std::vector<store::KnownHub> others = meeting.hubs;
+  std::erase_if(others, [&self](const store::KnownHub& hub) { return hub.row.identity == self.identity; });
+  return others;
+}
+
+Circle::Circle(net::Loop& loop, net::Workers& store_worker, store::SharedStore& store, store::HubRow self,
+               Engine& engine, Devices& devices, Replicas& replicas, Events events)
+    : loop_(loop),
+      store_worker_(store_worker),
+      store_(store),
+      self_(std::move(self)),
+      engine_(engine),
+      devices_(devices),
+      replicas_(replicas),
+      events_(std::move(events)) {}
+
+void Circle::start() {
+  running_ = true;
+  loop_.spawn(run());
+}
+
+net::Async<void> Circle::stop() {
+  stopping_ = true;
+  woken_.notify();
+  while (running_) co_await stopped_.wait();
+}
+
+net::Async<void> Circle::run() {
+  while (!stopping_) {
+    Result<store::Meeting> meeting = co_await store_worker_.run([this] { return store_.meet(self_); });
+    if (!meeting) {
+      log_error(fmt::format("this hub does not hold the pool any more error=\"{}\"", meeting.error().message));
+      events_.on_failure(meeting.error());
+      break;
+    }
+    take(std::move(*meeting));
+    for (const store::KnownHub& hub : std::vector(hubs_)) {
+      if (hub.alive && !stopping_) co_await let_in(hub.row);
+    }
+    if (!stopping_) co_await woken_.wait(store::kMeetInterval);
+  }
+  running_ = false;
+  stopped_.notify();
+}
+
+void Circle::take(store::Meeting meeting) {
+  const std::vector<store::KnownHub> others = others_of(meeting, self_);
+  replicas_.meet(others);
+  hubs_ = std::move(meeting.hubs);
+  std::vector<account::HubAddress> addresses = addresses_of(others);
+  if (addresses == addresses_) return;
+  addresses_ = std::move(addresses);
+  v1::Hubs told;
+  for (const account::HubAddress& address : addresses_) {
+    v1::HubAddress& hub = *told.add_other_hubs();
+    hub.set_endpoint(address.endpoint.text());
+    hub.set_identity_key(address.identity);
+  }
+  engine_.tell_hubs(std::move(told));
+  events_.on_change();
+}
+
+// Whoever may write to the pool's database could write itself a device there: its PC's own need no pairing. One that
+// was taken out stays out.
+net::Async<void> Circle::let_in(const store::HubRow& hub) {
+  const std::pair<std::string, v1::Role> own[] = {{hub.command_line_key, v1::ROLE_OWNER},
+                                                  {hub.node_key, v1::ROLE_NODE}};
+  for (const auto& [key, role] : own) {
+    if (key.empty() || devices_.ever_had_key(key)) continue;
+    const std::string name = role == v1::ROLE_OWNER ? hub.name + " cli" : hub.name;
+    const store::DeviceRow row = devices_.make(name, role, v1::KEY_KIND_ED25519, key, wall_now());
+    devices_.put(row);
+    const Result<void> saved = co_await engine_.save_device(row);
+    if (saved) log_info(fmt::format("a hub's own device came in name=\"{}\"", row.name));
+  }
+}
+
+}  // namespace hearth::hub

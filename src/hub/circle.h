@@ -1,0 +1,61 @@
+// The hubs that share this one's store, seen from the one that holds the pool: meets them every second, which renews
+// the hold, lets their PCs' own devices in, and tells nodes and clients where the others are.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "account/account.h"
+#include "hub/devices.h"
+#include "hub/engine.h"
+#include "hub/replicas.h"
+#include "net/async.h"
+#include "store/shared.h"
+
+namespace hearth::hub {
+
+// What others may dial, in the order in which hubs are named; those that live first.
+std::vector<account::HubAddress> addresses_of(const std::vector<store::KnownHub>& hubs);
+
+// Those that are not this one.
+std::vector<store::KnownHub> others_of(const store::Meeting& meeting, const store::HubRow& self);
+
+class Circle {
+ public:
+  struct Events {
+    std::function<void(const Error&)> on_failure;  // the hold is lost: nothing may be said any more
+    std::function<void()> on_change;               // others() has changed
+  };
+
+  Circle(net::Loop& loop, net::Workers& store_worker, store::SharedStore& store, store::HubRow self, Engine& engine,
+         Devices& devices, Replicas& replicas, Events events);
+
+  void start();
+  net::Async<void> stop();
+
+  const std::vector<account::HubAddress>& others() const { return addresses_; }
+  const std::vector<store::KnownHub>& hubs() const { return hubs_; }  // this one too
+
+ private:
+  net::Async<void> run();
+  void take(store::Meeting meeting);
+  net::Async<void> let_in(const store::HubRow& hub);
+
+  net::Loop& loop_;
+  net::Workers& store_worker_;
+  store::SharedStore& store_;
+  const store::HubRow self_;
+  Engine& engine_;
+  Devices& devices_;
+  Replicas& replicas_;
+  Events events_;
+  std::vector<store::KnownHub> hubs_;
+  std::vector<account::HubAddress> addresses_;
+  bool stopping_ = false;
+  bool running_ = false;
+  net::Event woken_;
+  net::Event stopped_;
+};
+
+}  // namespace hearth::hub

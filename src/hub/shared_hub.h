@@ -1,0 +1,33 @@
+// A hub that shares its pool's store with others: stands by until it holds the pool, and is the hub from then on.
+//
+// While it stands by it answers every call with "unavailable", so that whoever asks goes on to the next hub, and takes
+// the holder's files (replicas.h).
+#pragma once
+
+#include <memory>
+
+#include "blob/blob_store.h"
+#include "hub/hub.h"
+#include "store/shared.h"
+
+namespace hearth::hub {
+
+Result<std::unique_ptr<Hub>> start_shared_hub(net::Loop& loop, const Options& options);
+
+// What a hub has in hand that holds its pool.
+struct Held {
+  std::unique_ptr<store::SharedStore> store;
+  store::HubRow self;
+  store::Meeting meeting;
+  std::unique_ptr<blob::BlobStore> blobs;  // none: yet to be opened
+};
+
+// hub.cc
+Result<std::unique_ptr<Hub>> start_holder(net::Loop& loop, const Options& options, Held held);
+
+// HOME/hub/endpoint.json
+Result<void> write_endpoint(const Options& options, std::uint16_t port, const std::string& identity, bool stands_by);
+// The port of an earlier start, so that links and pinned addresses go on working. 0: none.
+std::uint16_t earlier_port(const Options& options);
+
+}  // namespace hearth::hub

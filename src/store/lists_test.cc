@@ -1,0 +1,138 @@
+// What every implementation of Store promises of what it keeps beside jobs and tasks. See conformance_test.cc.
+#include <tuple>
+
+#include "store/backends.h"
+
+namespace hearth::store {
+namespace {
+
+TEST_P(StoreConformance, KeepsReplacesAndRemovesAccounts) {
+  Batch batch;
+  batch.accounts = {{{1ULL << 62U}, "firm", 300, {8, 1ULL << 40U, 2}}, {{5}, "school", 100, {}}};
+  ASSERT_TRUE(store_->commit(batch));
+  open();
+  std::vector<AccountRow> kept = *store_->load_accounts();
+  ASSERT_EQ(kept.size(), 2U);
+  EXPECT_EQ(kept[0].name, "school");
+  EXPECT_EQ(kept[1].id, AccountId{1ULL << 62U});
+  EXPECT_EQ(kept[1].weight, 300U);
+  EXPECT_EQ(kept[1].most, (Resources{8, 1ULL << 40U, 2}));
+  kept[0].weight = 7;
+  kept[1].removed = true;
+  batch.accounts = kept;
+  ASSERT_TRUE(store_->commit(batch));
+  kept = *store_->load_accounts();
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].weight, 7U);
+}
+
+TEST_P(StoreConformance, KeepsReplacesAndRemovesSchedules) {
+  const ScheduleRow anns{.owner = {3},
+                         .name = "backup",
+                         .cron = "0 3 * * *",
+                         .spec = std::string("a\0b", 3),
+                         .overlap = 2,
+                         .made = {5},
+                         .next = {1LL << 42U},
+                         .last_due = {7},
+                         .last_job = {8},
+                         .last_trouble = "it was skipped"};
+  ScheduleRow bobs = anns;
+  bobs.owner = {4};
+  Batch batch;
+  batch.schedules = {bobs, anns};
+  commit(batch);
+  open();
+  ASSERT_EQ(store_->load_schedules()->size(), 2U);
+  const ScheduleRow kept = store_->load_schedules()->front();
+  EXPECT_EQ(std::tie(kept.owner, kept.name, kept.cron, kept.spec, kept.overlap, kept.made, kept.next, kept.last_due,
+                     kept.last_job, kept.last_trouble),
+            std::tie(anns.owner, anns.name, anns.cron, anns.spec, anns.overlap, anns.made, anns.next, anns.last_due,
+                     anns.last_job, anns.last_trouble));
+  ScheduleRow gone = anns;
+  gone.cron.clear();
+  bobs.next = {9};
+  batch.schedules = {gone, bobs};
+  commit(batch);
+  ASSERT_EQ(store_->load_schedules()->size(), 1U);
+  EXPECT_EQ(store_->load_schedules()->front().next, WallTime{9});
+  batch.schedules[1].spec = std::string((1 << 20) + 1, 'x');
+  const Result<void> refused = store_->commit(batch);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+}
+
+TEST_P(StoreConformance, KeepsReplacesAndRemovesEnvironmentsInTheOrderGiven) {
+  const EnvironmentRow python{"python", std::string(32, '\0'), 1ULL << 33U, "made of packages", {7}};
+  const EnvironmentRow newer{"python", std::string(32, 'n'), 5, "", {8}};
+  Batch batch;
+  batch.environments = {python, {"base", std::string(32, 'b'), 1, "b", {9}}};
+  commit(batch);
+  open();
+  ASSERT_EQ(store_->load_environments()->size(), 2U);
+  const EnvironmentRow kept = store_->load_environments()->at(1);
+  EXPECT_EQ(std::tie(kept.name, kept.sha256, kept.size, kept.description, kept.made),
+            std::tie(python.name, python.sha256, python.size, python.description, python.made));
+  batch.environments = {{"base", "", 0, "", {}}, {"python", "", 0, "", {}}, newer};
+  commit(batch);
+  ASSERT_EQ(store_->load_environments()->size(), 1U);
+  EXPECT_EQ(store_->load_environments()->front().sha256, newer.sha256);
+}
+
+TEST_P(StoreConformance, UsageAddsUpByOwnerAndDay) {
+  const UsageRow one{{3}, 7, 1, 1, 2, 1'000, 10, std::int64_t{1} << 40U, 5, 6};
+  UsageRow others = one;
+  others.owner = {4};
+  Batch batch;
+  batch.usage = {one, others};
+  EXPECT_FALSE(batch.empty());
+  commit(batch);
+  others.day = 8;
+  batch.usage = {one, others};
+  commit(batch);
+  open();
+  const auto all = *store_->load_usage({}, 0, 100, 10);
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(std::tie(all[0].owner, all[0].day, all[0].tasks, all[0].failed_tasks, all[0].attempts),
+            std::make_tuple(DeviceId{3}, 7, 2, 2, 4));
+  EXPECT_EQ(std::tie(all[0].core_millis, all[0].gpu_millis, all[0].memory_mib_seconds, all[0].net_bytes),
+            std::make_tuple(2'000, 20, std::int64_t{2} << 40U, 10));
+  EXPECT_EQ(all[0].result_bytes, 12);
+  EXPECT_EQ(all[1].owner, DeviceId{4});
+  EXPECT_EQ(all[2].day, 8);
+  EXPECT_EQ(store_->load_usage(DeviceId{4}, 8, 8, 10)->size(), 1U);
+  EXPECT_EQ(store_->load_usage(DeviceId{4}, 0, 100, 10)->size(), 2U);
+  EXPECT_EQ(store_->load_usage({}, 0, 100, 2)->size(), 2U);
+  EXPECT_TRUE(store_->load_usage({}, 9, 100, 2)->empty());
+}
+
+AuditRow audit_row(std::uint64_t number) {
+  return {number, {1'000 * static_cast<std::int64_t>(number)}, std::string(32, '\0'), std::string("did\0it", 6)};
+}
+
+TEST_P(StoreConformance, TheAuditLogGrowsByWholeBatchesAndIsReadByNumberAndTime) {
+  EXPECT_EQ(store_->last_audit()->number, 0U);
+  Batch batch;
+  batch.audit = {audit_row(1), audit_row(2)};
+  batch.devices = {device_row(1, "pc")};
+  EXPECT_FALSE(batch.empty());
+  commit(batch);
+  open();
+  batch.audit = {audit_row(3)};
+  commit(batch);
+  EXPECT_EQ(store_->last_audit()->number, 3U);
+  const auto all = *store_->load_audit(0, {}, 10);
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(std::tie(all[1].number, all[1].at, all[1].hash, all[1].statement),
+            std::make_tuple(2U, WallTime{2'000}, std::string(32, '\0'), std::string("did\0it", 6)));
+  EXPECT_EQ(store_->load_audit(1, {}, 1)->front().number, 2U);
+  EXPECT_EQ(store_->load_audit(0, {2'001}, 10)->front().number, 3U);
+  EXPECT_TRUE(store_->load_audit(~std::uint64_t{0}, {}, 10)->empty());
+  batch.audit = {audit_row(2)};  // a line is written once
+  batch.devices = {device_row(2, "laptop")};
+  EXPECT_FALSE(store_->commit(batch));
+  EXPECT_EQ(store_->load_devices()->size(), 1U);
+}
+
+}  // namespace
+}  // namespace hearth::store

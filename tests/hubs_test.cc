@@ -1,0 +1,226 @@
+// What must hold when a pool's database is a server's and several hubs share it: whatever hub dies, stands still or
+// comes back, an acknowledged job is never lost, a task has one accepted result, and what runs goes on.
+#include <chrono>
+#include <filesystem>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/api.h"
+#include "harness/load.h"
+#include "harness/pairing.h"
+#include "harness/pool.h"
+#include "store/postgres/private_server.h"
+
+namespace hearth::e2e {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+class HubsTest : public PoolFixture {
+ protected:
+  void SetUp() override {
+    Result<std::unique_ptr<store::PrivateServer>> server = store::PrivateServer::start();
+    if (!server && server.error().code == Code::kUnavailable) GTEST_SKIP() << "SKIPPED: " << server.error().message;
+    ASSERT_TRUE(server) << server.error().message;
+    server_ = std::move(*server);
+  }
+
+  Pool& up(const std::string& name) { return up(name, server_->url()); }
+  Pool& up(const std::string& name, const std::string& store) {
+    Pool& pool = add_pool(name);
+    const Ended ended = pool.cli({"up", "--address", "127.0.0.1", "--port", "0", "--no-invite", "--store", store});
+    EXPECT_EQ(ended.exit_code, 0) << ended.err << read_text(pool.home() / "log");
+    return pool;
+  }
+
+  static bool stands_by(const Pool& pool) {
+    const json file = json::parse(read_text(pool.home() / "hub" / "endpoint.json"), nullptr, false);
+    return !file.is_object() || file.value("stands_by", true) || !alive(file.value("pid", 0));
+  }
+
+  // Both hubs live, and the one that stands by has every file.
+  static bool is_whole(const Pool& pool) {
+    const Ended ended = pool.cli({"status", "--json"});
+    const json status = json::parse(ended.out, nullptr, false);
+    if (ended.exit_code != 0 || !status.is_object()) return false;
+    int holders = 0;
+    int in_step = 0;
+    for (const json& hub : status.value("hubs", json::array())) {
+      holders += hub.value("holds", false) && hub.value("alive", false) ? 1 : 0;
+      in_step += hub.value("inStep", hub.value("in_step", false)) ? 1 : 0;
+    }
+    return holders == 1 && in_step == 1;
+  }
+
+  // Until the other one holds the pool; how long that took.
+  static std::int64_t await_holder(const Pool& pool) {
+    const auto begun = std::chrono::steady_clock::now();
+    EXPECT_TRUE(eventually(seconds(60), [&] { return !stands_by(pool); })) << read_text(pool.home() / "log");
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun).count();
+  }
+
+  std::unique_ptr<store::PrivateServer> server_;
+};
+
+TEST_F(HubsTest, TheHolderIsKilledAgainAndAgainUnderLoad) {
+  Pool* holder = &up("kitchen");
+  Pool* other = &up("attic");
+  const Pool& client = *other;
+  ASSERT_TRUE(eventually(seconds(60), [&] { return is_whole(client); })) << client.cli({"status"}).out;
+  Api api(client);
+  const auto steady = api.submit(shell("sleep 60; echo survived"));
+  ASSERT_TRUE(steady) << text_of(steady.error());
+  api.wait_until_running(*steady);
+
+  Load load(client);
+  for (int round = 0; round < 4; ++round) {
+    // A supervisor that stands still starts nothing again: the whole PC is gone, but for its node.
+    const pid_t supervisor = holder->supervisor();
+    const pid_t hub = holder->hub_process();
+    ::kill(supervisor, SIGSTOP);
+    // Every other time the hub is not dead but stands still, and comes back believing that it holds the pool.
+    const bool only_stands_still = round % 2 == 1;
+    ::kill(hub, only_stands_still ? SIGSTOP : SIGKILL);
+    const std::int64_t millis = await_holder(*other);
+    RecordProperty("takeover_millis_" + std::to_string(round), std::to_string(millis));
+    pause_for(seconds(2));
+    if (only_stands_still) ::kill(hub, SIGCONT);
+    ::kill(supervisor, SIGCONT);
+    std::swap(holder, other);
+    ASSERT_TRUE(eventually(seconds(60), [&] { return is_whole(client); })) << client.cli({"status"}).out;
+  }
+  load.stop();
+  EXPECT_GT(load.repeated(), 0) << "no hub was ever away when a job was submitted: nothing was tested";
+
+  const v1::Job survived = api.wait(*steady, seconds(120));
+  EXPECT_EQ(survived.state(), v1::JOB_STATE_SUCCEEDED) << survived.DebugString();
+  const v1::Task task = api.get(*steady, 1).tasks(0);
+  EXPECT_EQ(task.attempts(), 1U) << "it was started again though its node went on";
+  EXPECT_EQ(api.log_text(task.outcome()), "survived\n");
+  const std::set<std::uint64_t> distinct(load.acknowledged().begin(), load.acknowledged().end());
+  EXPECT_EQ(distinct.size(), load.acknowledged().size()) << "two requests were given one job";
+  EXPECT_EQ(all_jobs(api).size(), distinct.size() + 1) << "a repeated request made a second job";
+  for (const std::uint64_t id : distinct) expect_finished_once(api, id);
+}
+
+TEST_F(HubsTest, AHubThatIsToldToEndHandsOverAtOnceAndComesBackToStandBy) {
+  Pool& kitchen = up("kitchen");
+  Pool& attic = up("attic");
+  EXPECT_FALSE(stands_by(kitchen));
+  EXPECT_TRUE(stands_by(attic));
+  const Ended refused = attic.cli({"status"});
+  EXPECT_EQ(refused.exit_code, 0) << "its PC's own command line is a device of the pool: " << refused.err;
+  ASSERT_EQ(attic.cli({"run", "--", "echo", "hello"}).out, "hello\n");
+  kitchen.down();
+  await_holder(attic);
+  EXPECT_TRUE(eventually(seconds(30), [&] { return attic.cli({"status"}).out.find("is away") != std::string::npos; }));
+  EXPECT_EQ(attic.cli({"run", "--", "echo", "again"}).out, "again\n");
+  up("kitchen again");  // a third PC comes along
+  EXPECT_EQ(kitchen.cli({"up"}).exit_code, 0);
+  EXPECT_TRUE(stands_by(kitchen));
+  EXPECT_EQ(kitchen.cli({"run", "--", "echo", "third"}).out, "third\n");
+}
+
+TEST_F(HubsTest, APoolMovesIntoADatabaseWhileJobsWaitAndRun) {
+  Pool& pool = add_pool("main");
+  pool.up();
+  pool.await_node();
+  Api api(pool);
+  ASSERT_EQ(pool.cli({"run", "--output", "kept", "--", "sh", "-c", "echo kept > kept"}).exit_code, 0);
+  const auto steady = api.submit(shell("sleep 20; echo survived"));
+  ASSERT_TRUE(steady) << text_of(steady.error());
+  api.wait_until_running(*steady);
+  v1::JobSpec many = shell("echo {i}");
+  many.set_tasks(20);
+  many.add_after(*steady);
+  const auto waiting = api.submit(many);
+  ASSERT_TRUE(waiting) << text_of(waiting.error());
+
+  EXPECT_THAT(pool.cli({"up", "--store", server_->url()}).err, HasSubstr("until: hearth down"));
+  EXPECT_EQ(pool.cli({"store", "check"}).exit_code, 0);
+  const Ended wrong = pool.cli({"store", "migrate", "--to", "postgresql://ann:s3cret@127.0.0.1:1/hearth"});
+  EXPECT_EQ(wrong.exit_code, 1);
+  EXPECT_EQ(wrong.err.find("s3cret"), std::string::npos) << wrong.err;
+  const Ended moved = pool.cli({"store", "migrate", "--to", server_->url()});
+  ASSERT_EQ(moved.exit_code, 0) << moved.err << read_text(pool.home() / "log");
+  const std::filesystem::perms mode = std::filesystem::status(pool.home() / "config.json").permissions();
+  EXPECT_EQ(mode, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_FALSE(std::filesystem::exists(pool.home() / "hub" / "pool.db"));
+  EXPECT_EQ(pool.cli({"store", "migrate", "--to", server_->url()}).exit_code, 1) << "it has moved already";
+  EXPECT_THAT(pool.cli({"store", "check"}).out, HasSubstr("3 jobs"));
+
+  EXPECT_EQ(api.wait(*steady).state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(api.get(*steady, 1).tasks(0).attempts(), 1U) << "it was started again though its node went on";
+  EXPECT_EQ(api.wait(*waiting).succeeded(), 20U);
+  EXPECT_EQ(pool.cli({"get", "1"}).exit_code, 0) << "results of before";
+  const auto next = api.submit(shell("true"));
+  ASSERT_TRUE(next) << text_of(next.error());
+  EXPECT_EQ(*next, *waiting + 1);
+  pool.down();
+  EXPECT_EQ(pool.cli({"up"}).exit_code, 0) << "it knows where its pool lies";
+  EXPECT_EQ(api.wait(*next).state(), v1::JOB_STATE_SUCCEEDED);
+}
+
+TEST_F(HubsTest, TheDatabaseServerDiesUnderLoad) {
+  Pool& pool = up("main");
+  pool.await_node();
+  Api api(pool);
+  Load load(pool);
+  for (int round = 0; round < 3; ++round) {
+    pause_for(seconds(2));
+    server_->stop(SIGQUIT);
+    pause_for(milliseconds(500));
+    server_->resume();
+  }
+  pause_for(seconds(2));
+  load.stop();
+  const std::set<std::uint64_t> distinct(load.acknowledged().begin(), load.acknowledged().end());
+  EXPECT_GT(distinct.size(), 3U);
+  EXPECT_EQ(all_jobs(api).size(), distinct.size());
+  for (const std::uint64_t id : distinct) expect_finished_once(api, id);
+  pool.down();
+  server_.reset();  // started anew it is a process of this test
+}
+
+// By the recipe in packaging/postgresql.
+TEST_F(HubsTest, TheFirstOfTwoServersDiesUnderLoadAndTheSecondIsPromoted) {
+  const std::filesystem::path recipe = server_->directory() + "/replicate";
+  std::filesystem::copy_file(std::filesystem::path(HEARTH_PROTO_DIRECTORY) / "../../../packaging/postgresql/replicate",
+                             recipe);
+  std::filesystem::permissions(recipe, std::filesystem::perms(0755));
+  const auto second = store::PrivateServer::prepare();
+  const std::string& first_directory = server_->directory();
+  std::filesystem::permissions(first_directory, std::filesystem::perms(0755));
+  ASSERT_TRUE(server_->run({recipe, "lead", "second"})) << read_text(server_->log());
+  ASSERT_TRUE(second->run({recipe, "follow", "user=hearth host=" + first_directory, "second", second->data()}))
+      << read_text(second->log());
+  second->resume();
+
+  Pool& pool = up("main", "postgresql:///postgres?user=hearth&host=" + first_directory + "," + second->directory());
+  pool.await_node();
+  EXPECT_THAT(pool.cli({"store", "check"}).out, HasSubstr("commits are confirmed by ANY 1 (second)"));
+  Api api(pool);
+  Load load(pool);
+  pause_for(seconds(4));
+  EXPECT_FALSE(second->run({recipe, "promote"})) << "nobody says that the first one has ended";
+  EXPECT_FALSE(second->run({recipe, "promote", "--fence", "! pg_isready -q -h " + first_directory})) << "it lives";
+  server_->stop(SIGQUIT);
+  EXPECT_TRUE(second->run({recipe, "promote", "--fence", "! pg_isready -q -h " + first_directory}))
+      << read_text(second->log());
+  pause_for(seconds(4));
+  load.stop();
+  const std::set<std::uint64_t> distinct(load.acknowledged().begin(), load.acknowledged().end());
+  EXPECT_GT(distinct.size(), 3U);
+  EXPECT_EQ(all_jobs(api).size(), distinct.size()) << "what was acknowledged is on the second server, once";
+  for (const std::uint64_t id : distinct) expect_finished_once(api, id);
+  EXPECT_THAT(pool.cli({"store", "check"}).out, HasSubstr("no other server confirms"));
+  pool.down();  // before its database goes
+}
+
+}  // namespace
+}  // namespace hearth::e2e
