@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "hearth/v1/accounts.pb.h"
 #include "hearth/v1/audit.pb.h"
 #include "hearth/v1/blobs.pb.h"
 #include "hearth/v1/environments.pb.h"
@@ -18,6 +19,7 @@ using google::protobuf::DescriptorPool;
 using google::protobuf::MethodDescriptor;
 
 std::vector<const MethodDescriptor*> all_methods() {
+  v1::Account::descriptor();
   v1::MissingRequest::descriptor();
   v1::NodeFrame::descriptor();
   v1::Environment::descriptor();
