@@ -238,12 +238,23 @@ TEST_F(EvilTest, BoundlessOffersAreBounded) {
   frame.mutable_hello()->mutable_offered()->set_memory_bytes(UINT64_MAX);
   frame.mutable_hello()->mutable_offered()->set_gpus(UINT32_MAX);
   *frame.mutable_hello()->mutable_total() = frame.hello().offered();
-  frame.mutable_hello()->set_cpu_model(std::string(500'000, 'c'));
+  frame.mutable_hello()->set_cpu_model(std::string(200'000, 'c'));
+  for (int i = 0; i < 2'000; ++i) {
+    v1::Attribute& attribute = *frame.mutable_hello()->add_attributes();
+    attribute.set_name("label.a" + std::to_string(i));
+    attribute.set_text(std::string(300, 'x'));
+  }
   node.say(frame);
   (void)node.hear();  // welcome or goodbye
   Api api(pool());
   EXPECT_TRUE(api.call<v1::StatusReply>("hearth.v1.NodeService/Status", v1::StatusRequest()));
   EXPECT_EQ(pool().cli({"nodes"}).exit_code, 0);
+  const auto nodes = api.call<v1::ListNodesReply>("hearth.v1.NodeService/List", v1::ListNodesRequest());
+  ASSERT_TRUE(nodes);
+  for (const v1::Node& shown : nodes->nodes()) {
+    EXPECT_LE(shown.attributes_size(), 129);
+    for (const v1::Attribute& attribute : shown.attributes()) EXPECT_LE(attribute.text().size(), 256U);
+  }
 }
 
 TEST_F(EvilTest, WebSocketGarbageEndsTheSession) {

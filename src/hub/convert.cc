@@ -49,10 +49,11 @@ pool::Attributes attributes_of(const google::protobuf::RepeatedPtrField<v1::Attr
     const std::string& key = attribute.name();
     const pool::KnownAttribute* known = pool::find_known_attribute(key);
     const bool is_label = key.starts_with(pool::kLabelPrefix) && key.size() <= pool::kMaxAttributeName;
-    if ((known == nullptr && !is_label) || made.size() >= pool::kMaxAttributes) continue;
+    const bool is_too_long = attribute.text().size() > pool::kMaxAttributeText;
+    if ((known == nullptr && !is_label) || is_too_long || made.size() >= pool::kMaxAttributes) continue;
     pool::AttributeValue value = attribute.flag();
     if (attribute.has_number()) value = attribute.number();
-    if (attribute.has_text()) value = attribute.text().substr(0, pool::kMaxAttributeText);
+    if (attribute.has_text()) value = attribute.text();
     if (known == nullptr || static_cast<std::size_t>(known->kind) == value.index()) made[key] = std::move(value);
   }
   made["name"] = name;

@@ -141,7 +141,7 @@ AccountId account_of(const Parts& parts, const LiveJob& live) {
 }
 
 std::string unmet_condition(const pool::Why& why) {
-  std::string text = fmt::format("none of the {} large enough meets its condition", plural(why.nodes, "node"));
+  std::string text = fmt::format("no node meets its condition, of {} large enough", plural(why.nodes, "node"));
   for (const auto& [part, nodes] : why.unmet) {
     if (nodes > 0) text += fmt::format("; {} on {}", part, nodes == why.nodes ? "none" : fmt::format("{} not", nodes));
   }

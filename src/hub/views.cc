@@ -204,6 +204,21 @@ net::Async<Result<std::vector<v1::Task>>> Views::tasks(JobId id, std::uint32_t f
 
 namespace {
 
+// As conditions see them, so no more and no longer than they may be, whatever the node said.
+void show_attributes(v1::Node& node, const v1::Hello& hello) {
+  for (const auto& [name, value] : attributes_of(hello.attributes(), node.name())) {
+    v1::Attribute& attribute = *node.add_attributes();
+    attribute.set_name(name);
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      attribute.set_text(*text);
+    } else if (const auto* number = std::get_if<double>(&value)) {
+      attribute.set_number(*number);
+    } else {
+      attribute.set_flag(std::get<bool>(value));
+    }
+  }
+}
+
 // What somebody needs to understand where their work runs.
 void describe(v1::Node& node, const v1::Hello& hello, Visibility visible) {
   *node.mutable_total() = hello.total();
@@ -211,7 +226,7 @@ void describe(v1::Node& node, const v1::Hello& hello, Visibility visible) {
   node.set_closed(hello.closed());
   node.set_cpu_model(hello.cpu_model());
   node.set_isolation(hello.isolation());
-  *node.mutable_attributes() = hello.attributes();
+  show_attributes(node, hello);
   for (const v1::Admission& one : hello.admits()) {
     if (visible.is_whole() || from_proto(one.ring()) == visible.ring()) *node.add_admits() = one;
   }
