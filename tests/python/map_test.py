@@ -92,8 +92,8 @@ if __name__ == "__main__":
         self.assertEqual(self.run_program(moved), self.run_program(self.PROGRAM))
 
     def test_a_program_that_ends_waits_for_its_calls(self) -> None:
-        text = "import hearth\n\ndef f(x):\n    return x + 1\n\nfuture = hearth.Pool().submit(f, 1)\n"
-        text += "future.add_done_callback(lambda done: print(done.result()))\n"
+        text = "import hearth, time\n\ndef f(x):\n    return x + 1\n\nfuture = hearth.Pool().submit(f, 1)\n"
+        text += "future.add_done_callback(lambda done: (time.sleep(0.3), print(done.result())))\n"
         self.assertEqual(self.run_program(text), "2\n")
 
 

@@ -162,17 +162,18 @@ class Desk:
         with self._state:
             while self._open:
                 self._state.wait()
-        if self._stopped.is_set():
-            return
-        self._stopped.set()
-        with self._state:
-            self._state.notify_all()
-            self._cut()
-        self._session.close()  # what is still to be said is said once, or not
-        for _ in range(_FETCHERS):
-            self._errands.put(None)
-        for thread in self._threads:
-            thread.join()
+            first = not self._stopped.is_set()
+            self._stopped.set()
+        if first:
+            with self._state:
+                self._state.notify_all()
+                self._cut()
+            self._session.close()  # what is still to be said is said once, or not
+            for _ in range(_FETCHERS):
+                self._errands.put(None)
+        for thread in self._threads:  # whoever else drains: a future's callbacks are still running in one of them
+            if thread is not threading.current_thread():
+                thread.join()
         self._session.close()
 
     def _on_done(self, chunk: Chunk) -> None:
