@@ -49,16 +49,14 @@ bool wants(const v1::WitnessAsk& ask, const v1::WitnessWord& word) {
 
 PairRoutes::PairRoutes(net::Loop& loop, net::Workers& store_worker, net::Workers& file_workers, PairStore& store,
                        std::filesystem::path directory, std::string secret)
-    : loop_(loop),
-      store_worker_(store_worker),
+    : store_worker_(store_worker),
       file_workers_(file_workers),
       store_(store),
       directory_(std::move(directory)),
       secret_(std::move(secret)) {
-  store_.on_ask([this] { loop_.post([asked = asked_] { asked->notify(); }); });
+  // The store may outlive this.
+  store_.on_ask([&loop, asked = asked_] { loop.post([asked] { asked->notify(); }); });
 }
-
-PairRoutes::~PairRoutes() { store_.on_ask({}); }
 
 net::Async<bool> PairRoutes::serve(net::Exchange& exchange) {
   const net::RequestHead& head = exchange.head();

@@ -17,7 +17,6 @@ class PairRoutes {
  public:
   PairRoutes(net::Loop& loop, net::Workers& store_worker, net::Workers& file_workers, PairStore& store,
              std::filesystem::path directory, std::string secret);
-  ~PairRoutes();
 
   // Whether it was one of these, from one of them; else nothing has been answered.
   net::Async<bool> serve(net::Exchange& exchange);
@@ -31,7 +30,6 @@ class PairRoutes {
   net::Async<Result<void>> receive(net::Exchange& exchange, const std::filesystem::path& file);
   net::Async<void> hear_witness(net::Exchange& exchange);
 
-  net::Loop& loop_;
   net::Workers& store_worker_;
   net::Workers& file_workers_;
   PairStore& store_;

@@ -27,8 +27,6 @@ class SharedHub : public Hub {
   SharedHub(net::Loop& loop, const Options& options)
       : loop_(loop), options_(options), workers_(kFileWorkers), store_worker_(std::make_shared<net::Workers>(1)) {}
 
-  ~SharedHub() override { routes_.reset(); }  // before the store, wherever that is
-
   Result<void> start();
   std::uint16_t port() const override { return holder_ ? holder_->port() : server_->port(); }
   const std::string& identity_key() const override { return identity_->public_key(); }
