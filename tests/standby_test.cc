@@ -113,6 +113,10 @@ TEST_F(StandbyTest, TheTwoChangeRolesWhenToldTo) {
   EXPECT_EQ(pool().cli({"run", "--", "echo", "alone"}).out, "alone\n");
   EXPECT_EQ(attic.cli({"up"}).exit_code, 0);
   ASSERT_TRUE(eventually(seconds(60), [&] { return is_whole(pool()); })) << pool().cli({"status"}).out;
+  const Ended migrated = pool().cli({"store", "migrate", "--to", "postgresql://127.0.0.1:1/hearth"});
+  EXPECT_EQ(migrated.exit_code, 1);
+  EXPECT_THAT(migrated.err, HasSubstr("hearth standby remove")) << "a copy is elsewhere";
+  EXPECT_EQ(pool().cli({"up", "--standby-of", "https://127.0.0.1:1/#pair=x"}).exit_code, 1) << "it is up";
   const Ended removed = pool().cli({"standby", "remove"});
   EXPECT_EQ(removed.exit_code, 0) << removed.err;
   EXPECT_EQ(pool().cli({"run", "--", "echo", "still"}).out, "still\n");
@@ -136,6 +140,29 @@ TEST_F(StandbyTest, AHolderThatIsCutOffFromBothSaysNothing) {
   EXPECT_NE(submitted.exit_code, 0) << "nobody could have been told: " << submitted.out;
   for (const pid_t process : {witness, partner, third.supervisor(), attic.supervisor()}) ::kill(process, SIGCONT);
   EXPECT_TRUE(eventually(seconds(60), [&] { return is_whole(attic); })) << attic.cli({"status"}).out;
+}
+
+// One that was let go of must not be given the pool by a witness that nobody told.
+TEST_F(StandbyTest, AHubIsLetGoOfOnlyOnceItsWitnessKnowsOrIsNoneAnyMore) {
+  Pool& attic = add_pool("attic");
+  stand_by(pool(), attic);
+  Pool& third = add_pool("cellar");
+  join(pool(), third, "cellar");
+  ASSERT_EQ(pool().cli({"standby", "witness", "cellar"}).exit_code, 0);
+  ASSERT_TRUE(eventually(seconds(20), [&] { return read_text(third.home() / "log").contains("noted who holds"); }));
+  const pid_t witness = third.node_process();
+  ::kill(third.supervisor(), SIGSTOP);
+  ::kill(witness, SIGSTOP);
+  const Ended refused = pool().cli({"standby", "remove"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("--none"));
+  ASSERT_EQ(pool().cli({"standby", "witness", "--none"}).exit_code, 0) << "the partner knows of it";
+  EXPECT_EQ(pool().cli({"standby", "remove"}).exit_code, 0);
+  ::kill(witness, SIGCONT);
+  ::kill(third.supervisor(), SIGCONT);
+  pause_for(seconds(8));
+  EXPECT_TRUE(stands_by(attic));
+  EXPECT_EQ(pool().cli({"run", "--", "echo", "alone"}).out, "alone\n");
 }
 
 TEST_F(StandbyTest, WrongInputIsRefusedAndLosesNothing) {

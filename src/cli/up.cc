@@ -172,6 +172,9 @@ Result<int> up(const Context& context, const UpOptions& options) {
   Result<std::optional<Lock>> lock = Lock::take(context.home);
   if (!lock) return std::unexpected(lock.error());
   if (!lock->has_value()) {
+    if (!options.standby_of.empty()) {
+      return fail(Code::kFailedPrecondition, "hearth is up here already; --standby-of is for before: hearth down");
+    }
     const Result<Config> running = load_config(context.home);
     if (!running) return std::unexpected(running.error());
     if (*config != *running) say("note: address, port, name and store stay as they are until: hearth down");

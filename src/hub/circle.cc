@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "hub/addresses.h"
 
 namespace hearth::hub {
 
@@ -14,12 +15,8 @@ std::vector<account::HubAddress> addresses_of(const std::vector<store::KnownHub>
   for (const bool alive : {true, false}) {
     for (const store::KnownHub& hub : hubs) {
       if (hub.alive != alive) continue;
-      const std::string& text = hub.row.endpoints;
-      for (std::size_t at = 0; at < text.size() && addresses.size() < account::kMaxOtherHubs;) {
-        const std::size_t end = std::min(text.find(' ', at), text.size());
-        Result<net::Endpoint> endpoint = net::parse_endpoint(text.substr(at, end - at));
-        if (endpoint) addresses.push_back({std::move(*endpoint), hub.row.identity});
-        at = end + 1;
+      for (net::Endpoint& endpoint : endpoints_in(hub.row.endpoints)) {
+        if (addresses.size() < account::kMaxOtherHubs) addresses.push_back({std::move(endpoint), hub.row.identity});
       }
     }
   }

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "net/crypto.h"
+#include "store/journal.h"
 
 namespace hearth::hub {
 namespace {
@@ -44,8 +45,16 @@ Result<void> make_hub_directory(const Options& options) {
 
 Result<void> finish_move(const Options& options, store::DatabaseStore& store, store::Meeting& meeting) {
   if (fs::exists(pool_file(options.directory))) {
-    Result<std::unique_ptr<store::Store>> file = store::open_sqlite(pool_file(options.directory));
+    Result<std::unique_ptr<store::Journal>> file = store::open_journal(pool_file(options.directory));
     if (!file) return std::unexpected(file.error());
+    const Result<std::vector<store::HubRow>> hubs = (*file)->changes().hubs();
+    if (!hubs) return std::unexpected(hubs.error());
+    if (hubs->size() > 1) {
+      return fail(
+          Code::kFailedPrecondition,
+          "another hub stands by with a copy of this pool's file, and could take over from it; let it go first: "
+          "hearth standby remove");
+    }
     if (Result<void> begun = store.begin_filling(); !begun) return begun;
     const Result<store::Copied> copied = store::copy_pool(**file, store);
     if (!copied) return fail(copied, "moving the pool into the database");

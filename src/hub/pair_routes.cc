@@ -139,9 +139,9 @@ net::Async<Result<void>> PairRoutes::receive(net::Exchange& exchange, const std:
     if (!count) done = std::unexpected(count.error());
     if (!count || *count == 0) break;
     done = co_await file_workers_.run([&]() -> Result<void> {
-      const auto size = static_cast<ssize_t>(*count);
-      return ::write(descriptor, buffer.data(), *count) == size ? Result<void>()
-                                                                : fail_errno(errno, "writing " + file.string());
+      const ssize_t written = ::write(descriptor, buffer.data(), *count);
+      if (written == static_cast<ssize_t>(*count)) return {};
+      return fail_errno(written < 0 ? errno : ENOSPC, "writing " + file.string());
     });
   }
   if (done) {

@@ -246,6 +246,13 @@ Result<void> PairStore::speak(bool confirmed) {
   return fail(Code::kFailedPrecondition, "another hub holds the pool now: " + partner_->row().name);
 }
 
+bool PairStore::await_noted_alone() {
+  set_ask(claim(true));
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(kWitnessPatience.micros);
+  std::unique_lock lock(mutex_);
+  return heard_.wait_until(lock, deadline, [this] { return hearing_.says_alone(place().epoch, self_.identity); });
+}
+
 void PairStore::fall_behind() {
   follows_ = false;
   set_ask(claim(true));
@@ -416,6 +423,11 @@ Result<v1::AddStandbyReply> PairStore::add_standby(const store::HubRow& hub) {
 
 Result<std::string> PairStore::remove_standby() {
   if (!partner_) return fail(Code::kNotFound, "no hub stands by for this pool");
+  if (place().witness != NodeId{} && !await_noted_alone()) {
+    return fail(Code::kUnavailable,
+                "the witness does not answer, and might let the hub that stands by take over: have none first, by "
+                "hearth standby witness --none");
+  }
   store::Place alone = place();
   alone.witness = {};
   alone.witness_secret.clear();
@@ -432,6 +444,11 @@ Result<std::string> PairStore::remove_standby() {
     partner_.reset();
   }
   last.reset();
+  {
+    const std::lock_guard lock(mutex_);
+    hearing_ = {};
+  }
+  set_ask({});
   tell();
   return gone.name;
 }
@@ -442,16 +459,21 @@ Result<void> PairStore::set_witness(DeviceId node) {
   if (node != DeviceId{} && !follows_) {
     return fail(Code::kFailedPrecondition, "the hub that stands by does not have every record yet: try again then");
   }
-  store::Place next = place();
+  const store::Place before = place();
+  // The one before might let the partner take over from a holder that does not ask it any more.
+  const bool is_safe = before.witness == NodeId{} || await_noted_alone();
+  store::Place next = before;
   next.witness = NodeId{node.value};
   next.witness_secret = node == DeviceId{} ? "" : net::random_bytes(kSecretBytes);
   if (Result<void> saved = log().save(next); !saved) return saved;
-  {
-    const std::lock_guard lock(mutex_);
-    hearing_ = {};
+  const Result<void> told = hand_over_changes();
+  if (told && !is_safe && !follows_) {  // nor does the partner know of it
+    if (Result<void> back = log().save(before); !back) return back;
+    return fail(Code::kUnavailable, "neither the witness nor the hub that stands by answers: try again when one does");
   }
-  set_ask(claim(true));
-  return hand_over_changes();
+  const std::lock_guard lock(mutex_);
+  hearing_ = {};
+  return told;
 }
 
 Result<v1::Greeting> PairStore::greeted(const v1::Greeting& by) {

@@ -109,6 +109,7 @@ class PairStore : public store::SharedStore {
   Result<bool> pass_on(std::size_t count);  // of the backlog: whether the partner has it now
   Result<void> hand_over_changes();
   Result<void> speak(bool confirmed);
+  bool await_noted_alone();  // by the witness that there is
   void fall_behind();
   void set_ask(const v1::WitnessAsk& ask);
   v1::WitnessAsk claim(bool alone) const;

@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "hub/addresses.h"
 #include "net/client.h"
 
 namespace hearth::hub {
@@ -22,17 +23,6 @@ namespace {
 
 constexpr Duration kGreetInterval = seconds(1);
 constexpr net::ClientOptions kClient{.connect_limit = seconds(2), .stall_limit = seconds(4)};
-
-std::vector<net::Endpoint> endpoints_of(const store::HubRow& row) {
-  std::vector<net::Endpoint> found;
-  for (std::size_t at = 0; at < row.endpoints.size();) {
-    const std::size_t end = std::min(row.endpoints.find(' ', at), row.endpoints.size());
-    Result<net::Endpoint> endpoint = net::parse_endpoint(row.endpoints.substr(at, end - at));
-    if (endpoint) found.push_back(std::move(*endpoint));
-    at = end + 1;
-  }
-  return found;
-}
 
 net::Headers headers_for(const store::HubRow& row) {
   net::Headers headers;
@@ -110,7 +100,7 @@ struct Partner::State {
   }
 
   std::shared_ptr<net::Client> connect(const store::HubRow& to) {
-    const std::vector<net::Endpoint> endpoints = endpoints_of(to);
+    const std::vector<net::Endpoint> endpoints = endpoints_in(to.endpoints);
     if (endpoints.empty()) return nullptr;
     const net::Endpoint& next = endpoints[turn % endpoints.size()];
     if (client && endpoint == next.text()) return client;
