@@ -41,7 +41,8 @@ Circle::Circle(net::Loop& loop, net::Workers& store_worker, store::SharedStore& 
       pair_(pair),
       events_(std::move(events)) {}
 
-void Circle::start() {
+void Circle::start(store::Meeting first) {
+  take(std::move(first));
   running_ = true;
   loop_.spawn(run());
 }
@@ -65,7 +66,7 @@ net::Async<void> Circle::run() {
       events_.on_failure(meeting.error());
       break;
     }
-    take(std::move(*meeting));
+    if (take(std::move(*meeting))) events_.on_change();
     for (const store::KnownHub& hub : std::vector(hubs_)) {
       if (hub.alive && !stopping_) co_await let_in(hub.row);
     }
@@ -82,18 +83,18 @@ bool Circle::in_step() const {
   });
 }
 
-void Circle::take(store::Meeting meeting) {
+bool Circle::take(store::Meeting meeting) {
   const std::vector<store::KnownHub> others = others_of(meeting, self_);
   replicas_.meet(others);
   hubs_ = std::move(meeting.hubs);
   witness_ = meeting.witness;
-  tell_hubs(others);
   if (pair_ != nullptr) tell_duty();
+  return tell_hubs(others);
 }
 
-void Circle::tell_hubs(const std::vector<store::KnownHub>& others) {
+bool Circle::tell_hubs(const std::vector<store::KnownHub>& others) {
   std::vector<account::HubAddress> addresses = addresses_of(others);
-  if (addresses == addresses_) return;
+  if (addresses == addresses_) return false;
   addresses_ = std::move(addresses);
   v1::Hubs told;
   for (const account::HubAddress& address : addresses_) {
@@ -102,7 +103,7 @@ void Circle::tell_hubs(const std::vector<store::KnownHub>& others) {
     hub.set_identity_key(address.identity);
   }
   engine_.tell_hubs(std::move(told));
-  events_.on_change();
+  return true;
 }
 
 // A node that is not the witness any more hears it too.

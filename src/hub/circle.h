@@ -32,7 +32,8 @@ class Circle {
   Circle(net::Loop& loop, net::Workers& store_worker, store::SharedStore& store, store::HubRow self, Engine& engine,
          Devices& devices, Replicas& replicas, PairStore* pair, Events events);
 
-  void start();
+  // `first`: where the hold was taken, so that the first who asks is told of the others too.
+  void start(store::Meeting first);
   net::Async<void> stop();
 
   const std::vector<account::HubAddress>& others() const { return addresses_; }
@@ -46,8 +47,8 @@ class Circle {
 
  private:
   net::Async<void> run();
-  void take(store::Meeting meeting);
-  void tell_hubs(const std::vector<store::KnownHub>& others);
+  bool take(store::Meeting meeting);  // whether others() has changed
+  bool tell_hubs(const std::vector<store::KnownHub>& others);
   void tell_duty();
   bool in_step() const;
   net::Async<void> end_soon(std::string successor);

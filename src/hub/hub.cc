@@ -229,7 +229,7 @@ void HubImpl::join_circle() {
   parts_->circle = circle_.get();
   parts_->replicas = replicas_.get();
   parts_->pair = held_.pair;
-  circle_->start();
+  circle_->start(std::move(held_.meeting));
 }
 
 net::Async<void> HubImpl::serve(net::Exchange& exchange) {
