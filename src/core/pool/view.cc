@@ -45,6 +45,7 @@ struct Survey {
   std::uint32_t large_enough = 0;
   std::uint32_t suitable = 0;   // and meet its condition
   std::uint32_t admitting = 0;  // and admit it
+  std::uint32_t cordoned = 0;   // of those: not closed, but cordoned or drained
   std::uint32_t open = 0;       // and all that
   Admission granted;            // by any that is suitable
   Resources largest;
@@ -69,7 +70,8 @@ Survey survey(const NodeTable& nodes, const Terms& needs, const Condition* condi
     found.granted = found.granted | node.admits;
     if (!node.could_take(needs)) continue;
     ++found.admitting;
-    if (!node.closed) ++found.open;
+    if (node.closed) continue;
+    ++(node.duty == Duty::kServing ? found.open : found.cordoned);
   }
   return found;
 }
@@ -148,6 +150,7 @@ bool Pool::State::lacks_nodes(const Job& job, Why& why) const {
   } else if (found.open == 0) {
     why.cause = Cause::kNodesClosed;
     why.nodes = found.admitting;
+    why.cordoned = found.cordoned;
   } else {
     why.nodes = found.open;
     return false;
@@ -184,7 +187,7 @@ Duration Pool::State::wait_of(const Job& job, Time at) const {
 std::optional<NodeView> Pool::node(NodeId id) const {
   const Node* node = state_->nodes.find(id);
   if (node == nullptr) return std::nullopt;
-  return NodeView{node->connected, node->closed, node->offered, node->used, node->leases()};
+  return NodeView{node->connected, node->closed, node->duty, node->offered, node->used, node->leases()};
 }
 
 std::optional<NodeId> Pool::node_of(TaskId task) const {
