@@ -92,12 +92,13 @@ enum class Duty : std::uint8_t {
   kDraining      // nothing new, and what still runs when its grace ends goes back to the queue
 };
 
-// What an owner of the pool says of an account.
+// What an owner of the pool says of an account, or of a firm: that is one whose part several accounts share.
 struct AccountTerms {
   AccountId id;
   std::uint32_t weight = 100;  // 1 to 10,000: how much it is to have beside others
   Resources most = {};         // leased to it at once: cores, memory, GPUs; 0: no limit
   bool is_set = false;         // somebody said so
+  AccountId firm = {};         // that it is of; none: it stands beside firms itself. A firm is of none
 };
 
 struct NodeHello {
@@ -221,15 +222,17 @@ struct Why {
   NodeId node;        // with kWorkspaceAway: where it lies
   // With kNotMet: the condition's parts, and how many of the `nodes` that are large enough do not meet each.
   std::vector<std::pair<std::string, std::uint32_t>> unmet;
+  AccountId full;              // with kQuota: the account or firm that may have no more
   std::uint32_t room_for = 0;  // with kGang: so many of its tasks
 };
 
 struct AccountView {
   AccountTerms terms;
   Resources used;            // leased
-  std::uint32_t queues = 0;  // kinds of tasks that wait
+  std::uint32_t queues = 0;  // kinds of tasks that wait; a firm's: its accounts'
   double share = 0;          // of the pool now: the largest part of cores, memory, GPUs
   double recent = 0;         // its mean over the recent past, which fades
+  bool is_firm = false;      // others are of it
 };
 
 // --- restoring

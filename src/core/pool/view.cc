@@ -1,6 +1,7 @@
 // Questions that people ask.
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -169,7 +170,9 @@ void Pool::State::explain_wait(const Job& job, Time at, Why& why) {
     return;
   }
   if (account != nullptr && !account->may_have(needs.resources * at_once)) {
+    const bool is_its_own = !account->is_within_limits(needs.resources * at_once);
     why.cause = Cause::kQuota;
+    why.full = is_its_own ? account->terms.id : account->top().terms.id;
     return;
   }
   why.room_for = job.request.gang ? placement.room_for_gang(needs, at_once, reach) : 0;
@@ -223,12 +226,18 @@ std::vector<JobId> Pool::jobs_at(NodeId id) const {
 std::vector<AccountView> Pool::accounts() const {
   constexpr double kWhole = 1e9;
   std::vector<AccountView> views;
-  for (const auto& [id, account] : state_->queue.accounts().all()) {
+  const std::map<AccountId, Account>& accounts = state_->queue.accounts().all();
+  std::map<AccountId, std::uint32_t> queues;  // of firms
+  for (const auto& [id, account] : accounts) {
+    if (account.firm != nullptr) queues[account.firm->terms.id] += account.queues;
+  }
+  for (const auto& [id, account] : accounts) {
     views.push_back({.terms = account.terms,
                      .used = account.used,
-                     .queues = account.queues,
+                     .queues = account.queues + queues[id],
                      .share = static_cast<double>(account.share) / kWhole,
-                     .recent = static_cast<double>(account.recent) / kWhole});
+                     .recent = static_cast<double>(account.recent) / kWhole,
+                     .is_firm = account.members > 0});
   }
   return views;
 }
