@@ -78,6 +78,15 @@ struct PoolOptions {
 // pool_commands.cc
 void add_pool_commands(CommandTree& tree, PoolOptions& options);
 
+// What `store` and `standby` parse into.
+struct HubOptions {
+  std::string store;
+  StandbyOptions standby;
+};
+
+// hub_commands.cc
+void add_hub_commands(CommandTree& tree, HubOptions& options);
+
 // work_commands.cc
 void add_work_commands(CommandTree& tree, WorkOptions& options);
 

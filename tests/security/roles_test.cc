@@ -30,7 +30,9 @@ const std::set<std::string> kOwners = {
     "/hearth.v1.DeviceService/NewToken",     "/hearth.v1.DeviceService/Revoke",
     "/hearth.v1.DeviceService/SetRing",      "/hearth.v1.DeviceService/SetRole",
     "/hearth.v1.EnvironmentService/Put",     "/hearth.v1.EnvironmentService/Remove",
-    "/hearth.v1.NodeService/StopEverything",
+    "/hearth.v1.NodeService/StopEverything", "/hearth.v1.HubService/AddStandby",
+    "/hearth.v1.HubService/RemoveStandby",   "/hearth.v1.HubService/SetWitness",
+    "/hearth.v1.HubService/HandOver",
 };
 
 class RolesTest : public PoolFixture {
