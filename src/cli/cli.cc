@@ -38,7 +38,7 @@ class CommandLine : public CommandTree {
     add_work_commands(*this, work_);
     add_job_commands();
     add_wipe_command();
-    add_pool_commands();
+    add_pool_commands(*this, pool_);
     add_environment_commands();
     add_workspace_commands();
     add_help_command();
@@ -187,7 +187,10 @@ class CommandLine : public CommandTree {
     CLI::App& invite =
         add(app_, "invite", "Show a link, a QR code and a typed code for one more device, and let it in.",
             [this] { return cli::invite(context_, invite_); });
-    text_option(invite, "--role", invite_.role, "ROLE", "member (runs jobs; the default) or owner (everything)");
+    text_option(
+        invite, "--role", invite_.role, "ROLE",
+        "member (runs jobs; the default), operator (also runs the pool: nodes, accounts, everybody's jobs) or owner "
+        "(everything)");
     text_option(invite, "--ring", invite_.ring, "RING",
                 "how far a member's jobs are trusted: home (the default), friend, member or stranger");
     invite.add_flag("--no-wait", invite_.no_wait, "do not wait for the device");
@@ -209,6 +212,10 @@ class CommandLine : public CommandTree {
                          [this] { return set_ring(context_, device_, ring_); });
     argument(ring, "NAME", device_, "the device");
     argument(ring, "RING", ring_, "home, friend, member or stranger");
+    CLI::App& role = add(devices, "role", "Say what a device may do to the pool from now on.",
+                         [this] { return set_role(context_, device_, ring_); });
+    argument(role, "NAME", device_, "the device");
+    argument(role, "ROLE", ring_, "member, operator or owner");
     CLI::App& revoke = add(devices, "revoke", "Take a device out: its sessions end within a second.",
                            [this] { return revoke_device(context_, device_); });
     argument(revoke, "NAME", device_, "the device's name");
@@ -267,50 +274,6 @@ class CommandLine : public CommandTree {
     verify.add_option("JOB", wipe_.job, "the job's number")->type_name(" ");
     text_option(verify, "--save", wipe_.save, "FILE", "write the job's records there, to be checked without the pool");
     text_option(verify, "--file", wipe_.file, "FILE", "check records that were saved");
-  }
-
-  void add_pool_commands() {
-    CLI::App& nodes = add(app_, "nodes", "List the PCs that work for the pool.",
-                          [this] { return list_nodes(context_, with_attributes_); });
-    nodes.add_flag("--attributes", with_attributes_, "show what they say of themselves, for hearth run --where");
-    add_account_commands();
-    add(app_, "status", "Tell how the pool is.", [this] { return status(context_); });
-    CLI::App& usage = add(app_, "usage",
-                          "Tell who used how much of the pool, by owner and day (in UTC): cores, GPUs and memory as "
-                          "they were asked for while programs ran.",
-                          [this] { return show_usage(context_, usage_); });
-    text_option(usage, "--by", usage_.by, "WHAT", "add it up by owner or by day");
-    text_option(usage, "--since", usage_.since, "DAY",
-                "from this day on, for example 2026-01-31 (default: the last 30 days)");
-    usage.add_flag("--csv", usage_.csv, "print it as CSV");
-    CLI::App& audit = add(app_, "audit", "List what was done to the pool, by whom: for owners.",
-                          [this] { return show_audit(context_, audit_); });
-    audit.require_subcommand(0, 1);
-    text_option(audit, "--since", audit_.since, "DAY", "from this day on, in UTC, for example 2026-01-31");
-    audit.add_flag("--csv", audit_.csv, "print it as CSV");
-    CLI::App& verify =
-        add(audit, "verify", "Check that no line of that log was changed or taken out, and tell its last one's hash.",
-            [this] { return verify_audit(context_, audit_); });
-    text_option(verify, "--noted", audit_.noted, "NUMBER:HASH", "check that this line, told before, is still there");
-  }
-
-  void add_account_commands() {
-    CLI::App& account = add(app_, "account", "List who shares the pool, and what each has of it.",
-                            [this] { return list_accounts(context_); });
-    CLI::App& set = add(account, "set", "Make an account, or change it: what some devices use then counts together.",
-                        [this] { return set_account(context_, account_); });
-    argument(set, "NAME", account_.name, "what it is called");
-    text_option(set, "--weight", account_.weight, "N", "what it is to have beside others, 1 to 10000 (default: 100)");
-    text_option(set, "--cores", account_.cores, "N", "what its tasks hold at once at most; 0: no limit");
-    text_option(set, "--memory", account_.memory, "SIZE", "the same of memory");
-    text_option(set, "--gpus", account_.gpus, "N", "the same of GPUs");
-    argument(add(account, "rm", "Remove an account: its devices are on their own from then on.",
-                 [this] { return remove_account(context_, account_); }),
-             "NAME", account_.name, "the account's name");
-    CLI::App& assign = add(account, "assign", "Let what a device uses count for an account.",
-                           [this] { return assign_device(context_, account_); });
-    argument(assign, "DEVICE", account_.device, "the device's name");
-    argument(assign, "NAME", account_.name, "the account's name, or none");
   }
 
   void add_environment_commands() {
@@ -532,15 +495,12 @@ class CommandLine : public CommandTree {
   LimitOptions limit_;
   WorkOptions work_;
   JobOptions job_;
-  AccountOptions account_;
-  bool with_attributes_ = false;
+  PoolOptions pool_;
   EnvironmentOptions environment_;
   WorkspaceOptions workspace_;
   WipeOptions wipe_;
-  AuditOptions audit_;
-  UsageOptions usage_;
   std::string device_;
-  std::string ring_;
+  std::string ring_;  // or role
   std::string directory_;
   std::string daemon_;
   std::vector<std::string> help_topic_;

@@ -66,6 +66,18 @@ struct WorkOptions {
   ScheduleOptions schedule;
 };
 
+// What the commands about the pool as a whole parse into.
+struct PoolOptions {
+  bool with_attributes = false;
+  DutyOptions duty;
+  AccountOptions account;
+  UsageOptions usage;
+  AuditOptions audit;
+};
+
+// pool_commands.cc
+void add_pool_commands(CommandTree& tree, PoolOptions& options);
+
 // What `store` and `standby` parse into.
 struct HubOptions {
   std::string store;
@@ -74,6 +86,7 @@ struct HubOptions {
 
 // hub_commands.cc
 void add_hub_commands(CommandTree& tree, HubOptions& options);
+
 // work_commands.cc
 void add_work_commands(CommandTree& tree, WorkOptions& options);
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -114,6 +115,7 @@ struct RunOptions {
 
 struct AccountOptions {
   std::string name;
+  std::string firm;  // that it is of, or "none"
   std::string device;
   std::string weight;
   std::string cores;
@@ -175,9 +177,14 @@ struct AuditOptions {
 };
 
 struct UsageOptions {
-  std::string by;  // "owner", "day"; empty: both
+  std::string by;  // "owner", "account", "firm", "day"; empty: all of them
   std::string since;
   bool csv = false;
+};
+
+struct DutyOptions {
+  std::string node;
+  std::string grace = "10m";
 };
 
 struct WipeOptions {
@@ -218,6 +225,7 @@ Result<int> list_devices(const Context& context);
 Result<int> answer_device(const Context& context, const std::string& code_or_name, bool allow);
 Result<int> fetch_kernel(const Context& context, const std::string& into);  // empty: where this PC's node looks
 Result<int> set_ring(const Context& context, const std::string& name, const std::string& ring);
+Result<int> set_role(const Context& context, const std::string& name, const std::string& role);
 Result<int> revoke_device(const Context& context, const std::string& name);
 
 // tokens.cc
@@ -256,9 +264,12 @@ Result<int> verify_wipe(const Context& context, const WipeOptions& options);
 Result<int> list_nodes(const Context& context, bool with_attributes);
 Result<int> status(const Context& context);
 
+// duties.cc: `verb` is cordon, drain or uncordon.
+Result<int> set_duty(const Context& context, const DutyOptions& options, std::string_view verb);
+
 // accounts.cc
 Result<int> list_accounts(const Context& context);
-Result<int> set_account(const Context& context, const AccountOptions& options);
+Result<int> set_account(const Context& context, const AccountOptions& options, bool is_firm);
 Result<int> remove_account(const Context& context, const AccountOptions& options);
 Result<int> assign_device(const Context& context, const AccountOptions& options);
 

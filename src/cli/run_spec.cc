@@ -443,6 +443,8 @@ std::string failure_text(const v1::Outcome& outcome) {
     case v1::FAILURE_REASON_OWNER:
       return "its PC's owner needed the PC; it runs again, from what it saved in its workspace (--workspace) or else "
              "anew";
+    case v1::FAILURE_REASON_DRAINED:
+      return "its node is drained by the pool's owner; it runs again elsewhere";
     case v1::FAILURE_REASON_PREEMPTED:
       return "a task of a higher class needed its room; it runs again (--priority says which class it is of)";
     case v1::FAILURE_REASON_GANG:

@@ -33,6 +33,9 @@ v1::Outcome outcome_of(Failure why) {
     case Failure::kOwner:
       outcome.set_message("its PC's owner needed it");
       break;
+    case Failure::kDrained:
+      outcome.set_message("its node is drained by the pool's owner; it runs again");
+      break;
     case Failure::kPreempted:
       outcome.set_message("a task of a higher class needed its room; it runs again");
       break;
@@ -85,6 +88,7 @@ Result<void> Engine::restore() {
   if (!jobs) return fail(jobs, "reading the pool's database");
   if (Result<void> restored = restore_workspaces(); !restored) return fail(restored, "reading the pool's database");
   if (Result<void> restored = restore_accounts(*jobs); !restored) return fail(restored, "reading the pool's database");
+  if (Result<void> restored = restore_duties(); !restored) return fail(restored, "reading the pool's database");
   for (const store::LiveJob& job : *jobs) {
     if (Result<void> restored = restore_job(job); !restored) return fail(restored, "reading the pool's database");
   }
@@ -277,6 +281,7 @@ void Engine::node_joined(NodeId node, NodeLink& link, const pool::NodeHello& hel
   if (hubs_.other_hubs_size() > 0) link.tell_hubs(hubs_);
   if (duty_) link.tell_duty(node == witness_ ? *duty_ : v1::WitnessDuty());
   pool_.on_node_hello(node, hello, now());
+  note_power(node, hello.attributes);
   pending_.changed_nodes.push_back(node);
   drain();
 }
@@ -293,7 +298,9 @@ void Engine::node_gone(NodeId node, NodeLink& link) {
 void Engine::node_removed(NodeId node) {
   links_.erase(node);
   pool_.on_node_removed(node, now());
+  if (duties_.erase(node) > 0) pending_.batch.duties.push_back({.node = node});
   drain();
+  power_.erase(node);
 }
 
 void Engine::heartbeat(NodeId node) { pool_.on_heartbeat(node, now()); }
@@ -328,6 +335,7 @@ void Engine::finished(NodeId node, AttemptId attempt, v1::Outcome outcome, std::
 
 void Engine::attributes(NodeId node, const pool::Attributes& attributes) {
   pool_.on_attributes(node, attributes, now());
+  note_power(node, attributes);
   drain();
 }
 
@@ -500,6 +508,7 @@ net::Async<void> Engine::speak(Pending& pending) {
   }
   for (Observer* observer : observers_) {
     for (const Ended& ended : pending.ended) observer->attempt_ended(ended.attempt, ended.outcome);
+    for (const store::UsageRow& row : pending.batch.usage) observer->used(row);
     for (const JobId job : pending.changed_jobs) {
       if (const LiveJob* live = live_job(job)) observer->job_changed(job, live->row.request.owner);
     }

@@ -61,6 +61,7 @@ class Observer {
   virtual void attempt_ended(AttemptId attempt, const v1::Outcome& outcome) = 0;  // for good, or to be tried again
   virtual void job_ended(JobId job) = 0;
   virtual void job_removed(JobId, DeviceId /*owner*/) {}
+  virtual void used(const store::UsageRow&) {}
 };
 
 // What a device asks for.
@@ -116,6 +117,9 @@ class Engine {
   void note_change(NodeId node);  // what the node says of itself has changed: watchers want to know
   void offer(NodeId node, const Terms& offered, bool closed);
   void attributes(NodeId node, const pool::Attributes& attributes);
+  // What the pool's owners say of it, from now on.
+  net::Async<Result<void>> set_duty(const store::DutyRow& row);
+  const store::DutyRow* duty(NodeId node) const;  // null: it serves
   void started(NodeId node, AttemptId attempt);
   // `result_bytes`: of its outputs and its log.
   void finished(NodeId node, AttemptId attempt, v1::Outcome outcome, std::uint64_t result_bytes = 0);
@@ -147,7 +151,8 @@ class Engine {
   net::Async<Result<void>> save_schedule(store::ScheduleRow row);
 
   // --- accounts: what is said of them holds at once, and is saved with the devices that it changes
-  net::Async<Result<void>> save_account(const store::AccountRow& row, const std::vector<store::DeviceRow>& devices);
+  net::Async<Result<void>> save_accounts(const std::vector<store::AccountRow>& rows,
+                                         const std::vector<store::DeviceRow>& devices);
   net::Async<Result<void>> assign_device(const store::DeviceRow& row);
 
   void keep(store::AuditRow line);  // part of the next commit
@@ -173,6 +178,16 @@ class Engine {
  private:
   struct Ticket;
   struct Removal;
+  // What a device's use counts for, by name.
+  struct Counted {
+    std::string account;
+    std::string firm;
+  };
+  // What a node's owner says that it draws, of how many cores; zeros if nothing was said.
+  struct Power {
+    double watts = 0;
+    double cores = 0;
+  };
   struct Ended {
     AttemptId attempt;
     v1::Outcome outcome;
@@ -203,6 +218,13 @@ class Engine {
   Result<void> restore_job(const store::LiveJob& job);
   Result<void> restore_workspaces();
   Result<void> restore_accounts(std::vector<store::LiveJob>& jobs);
+  void take_account(const store::AccountRow& row);
+  void take_assignment(const store::DeviceRow& row);
+  Counted counted_for(DeviceId owner) const;
+  void note_power(NodeId node, const pool::Attributes& attributes);
+  Power power_of(NodeId node) const;
+  Result<void> restore_duties();
+  void take_duty(const store::DutyRow& row);
   void size_workspace(DeviceId owner, v1::JobSpec& spec) const;
   void note_workspace(NodeId node, AttemptId attempt, const v1::Outcome& outcome);
   Result<v1::Outcome> stored_first_failure(const store::LiveJob& job);
@@ -246,6 +268,10 @@ class Engine {
   std::map<Request, JobId> requests_;      // of live jobs
   std::set<JobId> removing_;               // their removal is not committed yet
   std::map<WorkspaceId, store::WorkspaceRow> workspaces_;
+  std::map<NodeId, store::DutyRow> duties_;  // of those that do not just serve
+  std::map<NodeId, Power> power_;            // of those that have been here
+  std::map<AccountId, store::AccountRow> accounts_;
+  std::map<DeviceId, AccountId> account_of_;  // of devices that are in one
   std::map<WorkspaceId, std::shared_ptr<Removal>> removals_;
   std::uint64_t last_job_id_ = 0;
   Pending pending_;

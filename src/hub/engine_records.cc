@@ -79,8 +79,14 @@ void Engine::apply(const pool::EndRecord& record, const std::optional<Report>& r
 void Engine::note_usage(const store::TaskRow& row, const Report& report, std::optional<pool::TaskState> end) {
   if (row.state != pool::TaskState::kLeased) return;
   const LiveJob& job = live_.at(row.task.job);
+  const Counted counted = counted_for(job.row.request.owner);
+  const Power power = power_of(row.node);
   const EndedAttempt attempt{.owner = job.row.request.owner,
+                             .account = counted.account,
+                             .firm = counted.firm,
                              .resources = job.row.request.per_task,
+                             .node_watts = power.watts,
+                             .node_cores = power.cores,
                              .time_limit_seconds = job.spec.time_limit_seconds(),
                              .started = row.started,
                              .reported = report.is_nodes_word ? &report.outcome : nullptr,

@@ -95,6 +95,7 @@ class HubImpl : public Hub {
   std::unique_ptr<Sweeper> sweeper_;
   std::unique_ptr<BlobAccess> access_;
   std::unique_ptr<AuditLog> audit_;
+  std::unique_ptr<ShareHistory> shares_;
   std::unique_ptr<TokenWatch> token_watch_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<Replicas> replicas_;
@@ -174,10 +175,12 @@ Result<void> HubImpl::listen() {
   const Result<store::AuditRow> last_line = store_->last_audit();
   if (!last_line) return fail(last_line, "reading the pool's audit log");
   audit_ = std::make_unique<AuditLog>(*engine_, *last_line);
+  shares_ = std::make_unique<ShareHistory>(loop_, *engine_);
   if (Result<void> restored = engine_->restore(); !restored) return restored;
-  parts_ = std::unique_ptr<Parts>(new Parts{loop_, workers_, options_, *identity_, *engine_, *devices_, *accounts_,
-                                            *environments_, *schedules_, sessions_, invitations_, *views_, *watchers_,
-                                            *logs_, *blobs_, *access_, *audit_, pairing_answered_, loop_.now()});
+  parts_ = std::unique_ptr<Parts>(
+      new Parts{loop_,          workers_,    options_,  *identity_,   *engine_,          *devices_,  *accounts_,
+                *environments_, *schedules_, sessions_, invitations_, *views_,           *watchers_, *logs_,
+                *blobs_,        *access_,    *audit_,   *shares_,     pairing_answered_, loop_.now()});
   dispatcher_ = std::make_unique<net::Dispatcher>(
       [this](const net::RequestHead& head, const std::string& address) { return authorize(*parts_, head, address); },
       [this](const net::Caller& caller, net::Cuttable& connection, bool begins) {
@@ -190,7 +193,7 @@ Result<void> HubImpl::listen() {
   dispatcher_->observe([this](const net::AnsweredCall& call) { metrics_->answered(call); });
   for (const auto add : {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods,
                          add_environment_methods, add_workspace_methods, add_account_methods, add_schedule_methods,
-                         add_audit_methods, add_usage_methods, add_hub_methods}) {
+                         add_audit_methods, add_usage_methods, add_operator_methods, add_hub_methods}) {
     add(*dispatcher_, *parts_);
   }
   net::ServerOptions listening{.address = options_.address,
@@ -211,6 +214,7 @@ Result<void> HubImpl::listen() {
   scheduler_ = std::make_unique<Scheduler>(*parts_);
   scheduler_->start();
   metrics_->start();
+  shares_->start();
   if (Result<void> kept = write_whole(options_.directory / "certificate.pem", tls->certificate_pem()); !kept) {
     return kept;
   }
@@ -298,6 +302,7 @@ net::Async<void> HubImpl::stop() {
   co_await sweeper_->stop();
   co_await token_watch_->stop();
   co_await metrics_->stop();
+  co_await shares_->stop();
   co_await circle_->stop();
   co_await replicas_->stop();
   co_await engine_->stop();

@@ -138,12 +138,23 @@ Result<v1::ProveReply> prove(Parts& parts, const v1::ProveRequest& request, net:
   return reply;
 }
 
+net::AccessLevel level_of(std::uint8_t role) {
+  switch (role) {
+    case v1::ROLE_OWNER:
+      return net::AccessLevel::kOwner;
+    case v1::ROLE_OPERATOR:
+      return net::AccessLevel::kOperator;
+    case v1::ROLE_MEMBER:
+      return net::AccessLevel::kMember;
+    default:
+      return net::AccessLevel::kNode;
+  }
+}
+
 // Without what its session says.
 net::Caller caller_of(const store::DeviceRow& device, const std::string& address) {
   net::Caller caller;
-  caller.level = device.role == v1::ROLE_OWNER    ? net::AccessLevel::kOwner
-                 : device.role == v1::ROLE_MEMBER ? net::AccessLevel::kMember
-                                                  : net::AccessLevel::kNode;
+  caller.level = level_of(device.role);
   caller.device = device.id;
   caller.device_name = device.name;
   caller.address = address;

@@ -17,6 +17,7 @@
 #include "hub/replicas.h"
 #include "hub/schedules.h"
 #include "hub/sessions.h"
+#include "hub/share_history.h"
 #include "hub/views.h"
 #include "hub/watchers.h"
 #include "net/connect.h"
@@ -42,6 +43,7 @@ struct Parts {
   blob::BlobStore& blobs;
   BlobAccess& access;
   AuditLog& audit;
+  ShareHistory& shares;
   net::Event& pairing_answered;
   Time started;
   std::uint16_t port = 0;
@@ -62,6 +64,7 @@ void add_account_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_schedule_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_audit_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_usage_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_operator_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_hub_methods(net::Dispatcher& dispatcher, Parts& parts);
 
 // PUT, GET and HEAD of /blob/<hex>. The caller has at least a node's level.

@@ -37,12 +37,15 @@ class Copy {
     if (!accounts) return std::unexpected(accounts.error());
     Result<std::vector<ScheduleRow>> schedules = from_.load_schedules();
     if (!schedules) return std::unexpected(schedules.error());
+    Result<std::vector<DutyRow>> duties = from_.load_duties();
+    if (!duties) return std::unexpected(duties.error());
     copied_.devices = devices->size();
     batch.devices = std::move(*devices);
     batch.environments = std::move(*environments);
     batch.workspaces = std::move(*workspaces);
     batch.accounts = std::move(*accounts);
     batch.schedules = std::move(*schedules);
+    batch.duties = std::move(*duties);
     return to_.commit(batch);
   }
 

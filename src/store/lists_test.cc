@@ -9,6 +9,8 @@ namespace {
 TEST_P(StoreConformance, KeepsReplacesAndRemovesAccounts) {
   Batch batch;
   batch.accounts = {{{1ULL << 62U}, "firm", 300, {8, 1ULL << 40U, 2}}, {{5}, "school", 100, {}}};
+  batch.accounts[0].is_firm = true;
+  batch.accounts[1].firm = batch.accounts[0].id;
   ASSERT_TRUE(store_->commit(batch));
   open();
   std::vector<AccountRow> kept = *store_->load_accounts();
@@ -16,6 +18,9 @@ TEST_P(StoreConformance, KeepsReplacesAndRemovesAccounts) {
   EXPECT_EQ(kept[0].name, "school");
   EXPECT_EQ(kept[1].id, AccountId{1ULL << 62U});
   EXPECT_EQ(kept[1].weight, 300U);
+  EXPECT_TRUE(kept[1].is_firm);
+  EXPECT_EQ(kept[0].firm, kept[1].id);
+  EXPECT_FALSE(kept[0].is_firm);
   EXPECT_EQ(kept[1].most, (Resources{8, 1ULL << 40U, 2}));
   kept[0].weight = 7;
   kept[1].removed = true;
@@ -24,6 +29,25 @@ TEST_P(StoreConformance, KeepsReplacesAndRemovesAccounts) {
   kept = *store_->load_accounts();
   ASSERT_EQ(kept.size(), 1U);
   EXPECT_EQ(kept[0].weight, 7U);
+}
+
+TEST_P(StoreConformance, KeepsReplacesAndRemovesDuties) {
+  Batch batch;
+  batch.duties = {
+      {{7}, pool::Duty::kCordoned, {}}, {{8}, pool::Duty::kDraining, {60}}, {{9}, pool::Duty::kCordoned, {}}};
+  EXPECT_FALSE(batch.empty());
+  ASSERT_TRUE(store_->commit(batch));
+  open();
+  batch.duties = {{{7}, pool::Duty::kServing, {}},
+                  {{7}, pool::Duty::kDraining, {5}},
+                  {{9}, pool::Duty::kDraining, {6}},
+                  {{9}, pool::Duty::kServing, {}}};
+  ASSERT_TRUE(store_->commit(batch));
+  const std::vector<DutyRow> duties = *store_->load_duties();
+  ASSERT_EQ(duties.size(), 2U);
+  EXPECT_EQ(std::tie(duties[0].node, duties[0].duty, duties[0].grace_ends),
+            std::make_tuple(NodeId{7}, pool::Duty::kDraining, WallTime{5}));
+  EXPECT_EQ(duties[1].grace_ends, WallTime{60});
 }
 
 TEST_P(StoreConformance, KeepsReplacesAndRemovesSchedules) {
@@ -104,6 +128,23 @@ TEST_P(StoreConformance, UsageAddsUpByOwnerAndDay) {
   EXPECT_EQ(store_->load_usage(DeviceId{4}, 0, 100, 10)->size(), 2U);
   EXPECT_EQ(store_->load_usage({}, 0, 100, 2)->size(), 2U);
   EXPECT_TRUE(store_->load_usage({}, 9, 100, 2)->empty());
+}
+
+TEST_P(StoreConformance, UsageIsCountedByAccountAndFirmToo) {
+  UsageRow row{.owner = {3}, .day = 7, .tasks = 1, .energy_millijoules = 5, .unmetered_core_millis = 2};
+  row.account = "physics";
+  row.firm = "acme";
+  UsageRow elsewhere = row;
+  elsewhere.firm = "bolt";
+  Batch batch;
+  batch.usage = {elsewhere, row, row};
+  commit(batch);
+  open();
+  const auto all = *store_->load_usage({}, 0, 100, 10);
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(std::tie(all[0].account, all[0].firm, all[0].tasks), std::make_tuple("physics", "acme", 2));
+  EXPECT_EQ(std::tie(all[0].energy_millijoules, all[0].unmetered_core_millis), std::make_tuple(10, 4));
+  EXPECT_EQ(std::tie(all[1].firm, all[1].tasks), std::make_tuple("bolt", 1));
 }
 
 AuditRow audit_row(std::uint64_t number) {

@@ -9,6 +9,7 @@
 #include "hearth/v1/blobs.pb.h"
 #include "hearth/v1/environments.pb.h"
 #include "hearth/v1/hubs.pb.h"
+#include "hearth/v1/operator.pb.h"
 #include "hearth/v1/schedules.pb.h"
 #include "hearth/v1/session.pb.h"
 #include "hearth/v1/usage.pb.h"
@@ -28,6 +29,7 @@ std::vector<const MethodDescriptor*> all_methods() {
   v1::Workspace::descriptor();
   v1::AuditLine::descriptor();
   v1::Usage::descriptor();
+  v1::QueueLine::descriptor();
   v1::Greeting::descriptor();
   std::vector<const MethodDescriptor*> methods;
   for (const auto& entry : std::filesystem::directory_iterator(HEARTH_PROTO_DIRECTORY)) {

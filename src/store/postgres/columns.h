@@ -139,6 +139,8 @@ struct TableOf<AccountRow> {
     column("cores", row.most.cores);
     column("memory_bytes", row.most.memory_bytes);
     column("gpus", row.most.gpus);
+    column("firm", row.firm.value);
+    column("is_firm", row.is_firm);
   }
 };
 
@@ -177,12 +179,25 @@ struct TableOf<ScheduleRow> {
 };
 
 template <>
+struct TableOf<DutyRow> {
+  static constexpr std::string_view kName = "duties";
+  static constexpr std::string_view kKey = "node";
+  static void visit(auto& row, auto&& column) {
+    column("node", row.node.value);
+    column("duty", row.duty);
+    column("grace_ends", row.grace_ends.unix_millis);
+  }
+};
+
+template <>
 struct TableOf<UsageRow> {
   static constexpr std::string_view kName = "usage";
-  static constexpr std::string_view kKey = "day, owner";
+  static constexpr std::string_view kKey = "day, owner, account, firm";
   static void visit(auto& row, auto&& column) {
     column("day", row.day);
     column("owner", row.owner.value);
+    column("account", row.account);
+    column("firm", row.firm);
     column("tasks", row.tasks);
     column("failed_tasks", row.failed_tasks);
     column("attempts", row.attempts);
@@ -191,6 +206,8 @@ struct TableOf<UsageRow> {
     column("memory_mib_seconds", row.memory_mib_seconds);
     column("net_bytes", row.net_bytes);
     column("result_bytes", row.result_bytes);
+    column("energy_millijoules", row.energy_millijoules);
+    column("unmetered_core_millis", row.unmetered_core_millis);
   }
 };
 

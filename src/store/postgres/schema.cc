@@ -132,6 +132,8 @@ constexpr const char* kFirstVersion = R"sql(
     cores BIGINT NOT NULL,
     memory_bytes BIGINT NOT NULL,
     gpus BIGINT NOT NULL,
+    firm BIGINT NOT NULL,
+    is_firm BIGINT NOT NULL,
     PRIMARY KEY (pool, id)
   );
   CREATE UNIQUE INDEX account_names ON accounts (pool, name);
@@ -151,10 +153,20 @@ constexpr const char* kFirstVersion = R"sql(
     PRIMARY KEY (pool, owner, name)
   );
 
+  CREATE TABLE duties (
+    pool BIGINT NOT NULL,
+    node BIGINT NOT NULL,
+    duty BIGINT NOT NULL,
+    grace_ends BIGINT NOT NULL,
+    PRIMARY KEY (pool, node)
+  );
+
   CREATE TABLE usage (
     pool BIGINT NOT NULL,
     day BIGINT NOT NULL,
     owner BIGINT NOT NULL,
+    account BYTEA NOT NULL,
+    firm BYTEA NOT NULL,
     tasks BIGINT NOT NULL,
     failed_tasks BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
@@ -163,7 +175,9 @@ constexpr const char* kFirstVersion = R"sql(
     memory_mib_seconds BIGINT NOT NULL,
     net_bytes BIGINT NOT NULL,
     result_bytes BIGINT NOT NULL,
-    PRIMARY KEY (pool, day, owner)
+    energy_millijoules BIGINT NOT NULL,
+    unmetered_core_millis BIGINT NOT NULL,
+    PRIMARY KEY (pool, day, owner, account, firm)
   );
 
   CREATE TABLE audit (

@@ -56,24 +56,26 @@ std::string writing_sql(Query query) {
     case Query::kRemoveWorkspace:
       return "DELETE FROM workspaces WHERE owner = ?1 AND name = ?2";
     case Query::kPutAccount:
-      return "INSERT INTO accounts VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET "
-             "name = ?2, weight = ?3, cores = ?4, memory = ?5, gpus = ?6";
+      return "INSERT INTO accounts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET "
+             "name = ?2, weight = ?3, cores = ?4, memory = ?5, gpus = ?6, firm = ?7, is_firm = ?8";
     case Query::kRemoveAccount:
       return "DELETE FROM accounts WHERE id = ?1";
     case Query::kPutSchedule:
       return "REPLACE INTO schedules VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     case Query::kRemoveSchedule:
       return "DELETE FROM schedules WHERE owner = ?1 AND name = ?2";
+    case Query::kPutDuty:
+      return "REPLACE INTO duties VALUES (?1, ?2, ?3)";
+    case Query::kRemoveDuty:
+      return "DELETE FROM duties WHERE node = ?1";
     case Query::kAddAudit:
       return "INSERT INTO audit VALUES (?1, ?2, ?3, ?4)";
     case Query::kAddUsage:
-      return "INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (day, owner) DO UPDATE "
-             "SET "
-             "tasks = tasks + ?3, failed_tasks = failed_tasks + ?4, attempts = attempts + ?5, core_millis = "
-             "core_millis "
-             "+ ?6, gpu_millis = gpu_millis + ?7, memory_mib_seconds = memory_mib_seconds + ?8, net_bytes = net_bytes "
-             "+ "
-             "?9, result_bytes = result_bytes + ?10";
+      return "INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (day, "
+             "owner, account, firm) DO UPDATE SET tasks = tasks + ?5, failed_tasks = failed_tasks + ?6, attempts = "
+             "attempts + ?7, core_millis = core_millis + ?8, gpu_millis = gpu_millis + ?9, memory_mib_seconds = "
+             "memory_mib_seconds + ?10, net_bytes = net_bytes + ?11, result_bytes = result_bytes + ?12, "
+             "energy_millijoules = energy_millijoules + ?13, unmetered_core_millis = unmetered_core_millis + ?14";
     default:
       return {};
   }
@@ -85,7 +87,7 @@ std::string reading_sql(Query query) {
       return "SELECT id, name, role, key_kind, key, paired, last_seen, revoked, ring, expires, account FROM devices "
              "ORDER BY id";
     case Query::kAccounts:
-      return "SELECT id, name, weight, cores, memory, gpus FROM accounts ORDER BY id";
+      return "SELECT id, name, weight, cores, memory, gpus, firm, is_firm FROM accounts ORDER BY id";
     case Query::kEnvironments:
       return "SELECT name, sha256, size, description, made FROM environments ORDER BY name";
     case Query::kWorkspaces:
@@ -94,11 +96,12 @@ std::string reading_sql(Query query) {
     case Query::kSchedules:
       return "SELECT owner, name, cron, overlap, made, next, last_due, last_job, last_trouble, spec FROM schedules "
              "ORDER BY owner, name";
+    case Query::kDuties:
+      return "SELECT node, duty, grace_ends FROM duties ORDER BY node";
     case Query::kUsage:  // an owner of 0: all
-      return "SELECT day, owner, tasks, failed_tasks, attempts, core_millis, gpu_millis, memory_mib_seconds, "
-             "net_bytes, "
-             "result_bytes FROM usage WHERE day BETWEEN ?1 AND ?2 AND (?3 = 0 OR owner = ?3) ORDER BY day, owner LIMIT "
-             "?4";
+      return "SELECT day, owner, account, firm, tasks, failed_tasks, attempts, core_millis, gpu_millis, "
+             "memory_mib_seconds, net_bytes, result_bytes, energy_millijoules, unmetered_core_millis FROM usage WHERE "
+             "day BETWEEN ?1 AND ?2 AND (?3 = 0 OR owner = ?3) ORDER BY day, owner, account, firm LIMIT ?4";
     case Query::kLastAudit:
       return "SELECT number, at, hash, statement FROM audit ORDER BY number DESC LIMIT 1";
     case Query::kAuditAfter:

@@ -230,9 +230,46 @@ constexpr const char* kTwelfthVersion = R"sql(
   ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion,    kFourthVersion,
-                                    kFifthVersion, kSixthVersion,  kSeventhVersion,  kEighthVersion,
-                                    kNinthVersion, kTenthVersion,  kEleventhVersion, kTwelfthVersion};
+// What the pool's owners say of its nodes.
+constexpr const char* kThirteenthVersion = R"sql(
+  CREATE TABLE duties (
+    node INTEGER PRIMARY KEY,
+    duty INTEGER NOT NULL CHECK (duty IN (2, 3)),
+    grace_ends INTEGER NOT NULL
+  ) STRICT;
+)sql";
+
+// Firms, of which accounts are. Use is counted by account and firm too, and its energy.
+constexpr const char* kFourteenthVersion = R"sql(
+  ALTER TABLE accounts ADD COLUMN firm INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE accounts ADD COLUMN is_firm INTEGER NOT NULL DEFAULT 0 CHECK (is_firm IN (0, 1));
+  CREATE TABLE new_usage (
+    day INTEGER NOT NULL,
+    owner INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    firm TEXT NOT NULL,
+    tasks INTEGER NOT NULL,
+    failed_tasks INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    core_millis INTEGER NOT NULL,
+    gpu_millis INTEGER NOT NULL,
+    memory_mib_seconds INTEGER NOT NULL,
+    net_bytes INTEGER NOT NULL,
+    result_bytes INTEGER NOT NULL,
+    energy_millijoules INTEGER NOT NULL,
+    unmetered_core_millis INTEGER NOT NULL,
+    PRIMARY KEY (day, owner, account, firm)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO new_usage SELECT day, owner, '', '', tasks, failed_tasks, attempts, core_millis, gpu_millis,
+    memory_mib_seconds, net_bytes, result_bytes, 0, core_millis FROM usage;
+  DROP TABLE usage;
+  ALTER TABLE new_usage RENAME TO usage;
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion,      kSecondVersion,    kThirdVersion,    kFourthVersion,
+                                    kFifthVersion,      kSixthVersion,     kSeventhVersion,  kEighthVersion,
+                                    kNinthVersion,      kTenthVersion,     kEleventhVersion, kTwelfthVersion,
+                                    kThirteenthVersion, kFourteenthVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
