@@ -67,6 +67,7 @@ class PairStore : public store::SharedStore {
   Result<std::vector<store::WorkspaceRow>> load_workspaces() override { return journal_->load_workspaces(); }
   Result<std::vector<store::AccountRow>> load_accounts() override { return journal_->load_accounts(); }
   Result<std::vector<store::ScheduleRow>> load_schedules() override { return journal_->load_schedules(); }
+  Result<std::vector<store::DutyRow>> load_duties() override { return journal_->load_duties(); }
   Result<std::vector<store::UsageRow>> load_usage(std::optional<DeviceId> owner, std::int64_t first, std::int64_t last,
                                                   std::uint32_t limit) override {
     return journal_->load_usage(owner, first, last, limit);
