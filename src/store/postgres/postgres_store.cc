@@ -141,7 +141,7 @@ Result<void> PostgresStore::begin_filling() {
       return fail(Code::kFailedPrecondition, "the database holds a pool already: name an empty one");
     }
     for (const char* table : {"devices", "jobs", "job_after", "tasks", "range_ends", "removed_jobs", "environments",
-                              "workspaces", "accounts", "schedules", "usage", "audit"}) {
+                              "workspaces", "accounts", "schedules", "webhooks", "deliveries", "usage", "audit"}) {
       const Result<Table> gone = server_->run(fmt::format("DELETE FROM {} WHERE pool = $1", table), of_pool());
       if (!gone) return std::unexpected(gone.error());
     }

@@ -15,6 +15,23 @@ constexpr std::string_view kJobColumns =
     "environment, ring";
 constexpr std::string_view kTaskColumns = "task, state, epoch, attempts, failures, node, started, ended";
 
+std::string webhook_sql(Query query) {
+  switch (query) {
+    case Query::kPutWebhook:
+      return "REPLACE INTO webhooks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    case Query::kRemoveWebhook:
+      return "DELETE FROM webhooks WHERE id = ?1";
+    case Query::kRemoveDeliveriesOf:
+      return "DELETE FROM deliveries WHERE webhook = ?1";
+    case Query::kPutDelivery:
+      return "REPLACE INTO deliveries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    case Query::kRemoveDelivery:
+      return "DELETE FROM deliveries WHERE id = ?1";
+    default:
+      return {};
+  }
+}
+
 std::string writing_sql(Query query) {
   switch (query) {
     case Query::kPutDevice:  // no REPLACE: that would delete the other device that has the name
@@ -75,7 +92,7 @@ std::string writing_sql(Query query) {
              "+ "
              "?9, result_bytes = result_bytes + ?10";
     default:
-      return {};
+      return webhook_sql(query);
   }
 }
 
@@ -94,6 +111,11 @@ std::string reading_sql(Query query) {
     case Query::kSchedules:
       return "SELECT owner, name, cron, overlap, made, next, last_due, last_job, last_trouble, spec FROM schedules "
              "ORDER BY owner, name";
+    case Query::kWebhooks:
+      return "SELECT id, owner, url, secret, kinds, job, name_pattern, may_be_private, made, delivered, given_up, "
+             "last_delivered, last_failed, last_trouble FROM webhooks ORDER BY id";
+    case Query::kDeliveries:
+      return "SELECT id, webhook, kind, made, next, tries, body FROM deliveries ORDER BY made, id";
     case Query::kUsage:  // an owner of 0: all
       return "SELECT day, owner, tasks, failed_tasks, attempts, core_millis, gpu_millis, memory_mib_seconds, "
              "net_bytes, "
