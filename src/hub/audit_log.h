@@ -3,8 +3,8 @@
 //
 // Actions: device.invite device.allow device.refuse device.ring device.revoke device.leave token.new job.cancel
 // account.set account.remove account.assign job.remove (of another device's job) workspace.remove (of another device's)
-// environment.put environment.remove node.stop node.resume. What a node's owner says on that PC itself (hearth limit)
-// is theirs and not told here.
+// environment.put environment.remove node.stop node.resume webhook.add webhook.remove. What a node's owner says on that
+// PC itself (hearth limit) is theirs and not told here.
 #pragma once
 
 #include <cstdint>

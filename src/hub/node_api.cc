@@ -97,8 +97,9 @@ void add_node_methods(net::Dispatcher& dispatcher, Parts& parts) {
         return stop_everything(parts, request, caller);
       });
   dispatcher.streaming<v1::WatchRequest, v1::WatchReply>(
-      "hearth.v1.NodeService.Watch", [&parts](const v1::WatchRequest&, net::Caller& caller, net::ReplyStream& stream) {
-        return parts.watchers.watch(caller, stream);
+      "hearth.v1.NodeService.Watch",
+      [&parts](const v1::WatchRequest& request, net::Caller& caller, net::ReplyStream& stream) {
+        return parts.watchers.watch(request, caller, stream);
       });
 }
 

@@ -18,6 +18,7 @@
 #include "hub/sessions.h"
 #include "hub/views.h"
 #include "hub/watchers.h"
+#include "hub/webhooks.h"
 #include "net/connect.h"
 #include "net/crypto.h"
 
@@ -33,6 +34,7 @@ struct Parts {
   Accounts& accounts;
   Environments& environments;
   Schedules& schedules;
+  Webhooks& webhooks;
   Sessions& sessions;
   Invitations& invitations;
   Views& views;
@@ -58,6 +60,7 @@ void add_environment_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_workspace_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_account_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_schedule_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_webhook_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_audit_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_usage_methods(net::Dispatcher& dispatcher, Parts& parts);
 
