@@ -49,6 +49,7 @@ class NodeLink {
   virtual void stop_everything(bool stop) = 0;  // false: resume
   virtual void wipe_workspace(const WorkspaceId& id) = 0;
   virtual void tell_hubs(const v1::Hubs&) {}
+  virtual void tell_duty(const v1::WitnessDuty&) {}
 };
 
 // An attempt that failed or was lost.
@@ -147,6 +148,13 @@ class Engine {
   void tell_hubs(v1::Hubs hubs) {
     hubs_ = std::move(hubs);
     for (const auto& [node, link] : links_) link->tell_hubs(hubs_);
+  }
+
+  // Which node bears witness for two hubs, and how: told to all, now and when they connect, since any may have been it.
+  void tell_duty(NodeId witness, v1::WitnessDuty duty) {
+    witness_ = witness;
+    duty_ = std::move(duty);
+    for (const auto& [node, link] : links_) link->tell_duty(node == witness_ ? *duty_ : v1::WitnessDuty());
   }
 
   void workspace_wiped(NodeId node, const WorkspaceId& id, v1::WipeRecord record);
@@ -259,6 +267,8 @@ class Engine {
   Recorder* recorder_ = nullptr;
   std::map<NodeId, NodeLink*> links_;
   v1::Hubs hubs_;
+  NodeId witness_;
+  std::optional<v1::WitnessDuty> duty_;  // none: nothing is said of it
   std::map<JobId, LiveJob> live_;
   std::map<AttemptId, Report> held_;       // of gangs' tasks that wait for the rest
   std::map<TaskId, store::TaskRow> rows_;  // of tasks that are leased or wait for another attempt
