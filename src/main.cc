@@ -17,6 +17,7 @@
 #include "cli/cli.h"
 #include "cli/documents.h"
 #include "cli/home.h"
+#include "egress/post.h"
 #include "hub/hub.h"
 #include "hub/moving.h"
 #include "hub/pair_store.h"
@@ -55,20 +56,28 @@ class HubDaemon {
     Result<hub::LocalDevice> node = local_device(home_.node(), cli::host_name(), true);
     if (!node) return std::unexpected(node.error());
     locals_ = {{home_.cli(), *command_line}, {home_.node(), *node}};
-    Result<std::unique_ptr<hub::Hub>> hub = hub::Hub::start(loop_, {.directory = home_.hub(),
-                                                                    .store = start_.store,
-                                                                    .pc_name = cli::host_name(),
-                                                                    .address = start_.address,
-                                                                    .port = start_.port,
-                                                                    .pool_name = start_.name,
-                                                                    .local_devices = {*command_line, *node},
-                                                                    .page = page_of_this_program(),
-                                                                    .on_failure =
-                                                                        [this](const Error& error) {
-                                                                          failure_ = std::unexpected(error);
-                                                                          stop();
-                                                                        },
-                                                                    .on_change = [this] { note_change(); }});
+    Result<std::unique_ptr<hub::Hub>> hub =
+        hub::Hub::start(loop_, {.directory = home_.hub(),
+                                .store = start_.store,
+                                .pc_name = cli::host_name(),
+                                .address = start_.address,
+                                .port = start_.port,
+                                .pool_name = start_.name,
+                                .local_devices = {*command_line, *node},
+                                .page = page_of_this_program(),
+                                .post =
+                                    [this](hub::WebhookMessage message) {
+                                      return poster_.post({.url = std::move(message.url),
+                                                           .headers = std::move(message.headers),
+                                                           .body = std::move(message.body),
+                                                           .may_be_private = message.may_be_private});
+                                    },
+                                .on_failure =
+                                    [this](const Error& error) {
+                                      failure_ = std::unexpected(error);
+                                      stop();
+                                    },
+                                .on_change = [this] { note_change(); }});
     if (!hub) return std::unexpected(hub.error());
     hub_ = std::move(*hub);
     note_change();
@@ -130,6 +139,9 @@ class HubDaemon {
   const cli::HubStart& start_;
   cli::Home home_;
   net::Loop loop_;
+  egress::Resolver resolver_;
+  egress::Poster poster_{
+      {.resolve = [this](std::string host, Time due) { return resolver_.resolve(std::move(host), due); }}};
   std::unique_ptr<hub::Hub> hub_;
   std::vector<std::pair<std::filesystem::path, hub::LocalDevice>> locals_;
   bool announced_ = false;

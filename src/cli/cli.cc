@@ -264,6 +264,13 @@ class CommandLine : public CommandTree {
     text_option(get, "--task", job_.task, "I", "only this task's");
     text_option(get, "--to", job_.to, "DIR", "write them there (default: the current directory)");
     add_job_command("why", "Tell why a job is waiting.", &why);
+    CLI::App& watching = add(
+        app_, "watch",
+        "Tell what happens in the pool, a line for each event, until Ctrl-C; of jobs alone, if some are named, until "
+        "all of them have ended: then its exit code is that of the first which did not succeed. With --json, each "
+        "line is an object: docs/EVENTS.md.",
+        [this] { return watch(context_, job_); });
+    watching.add_option("JOB", job_.jobs, "the jobs' numbers")->type_name(" ");
   }
 
   void add_wipe_command() {

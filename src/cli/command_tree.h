@@ -58,12 +58,13 @@ class CommandTree {
   Action action_;
 };
 
-// What `run`, `submit`, `map` and `schedule` parse into.
+// What `run`, `submit`, `map`, `schedule` and `webhook` parse into.
 struct WorkOptions {
   RunOptions run;
   SubmitOptions submit;
   MapOptions map;
   ScheduleOptions schedule;
+  WebhookOptions webhook;
 };
 
 // What the commands about the pool as a whole parse into.

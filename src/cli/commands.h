@@ -108,6 +108,8 @@ struct RunOptions {
   std::string where;
   std::string priority;
   std::string deadline;
+  std::string webhook;
+  std::string webhook_secret;  // a file
   bool gang = false;
   bool detach = false;
   std::vector<std::string> program;
@@ -145,6 +147,16 @@ struct ScheduleOptions {
   std::string overlap;
   std::string device;  // whose; empty: this device's
   RunOptions run;
+};
+
+struct WebhookOptions {
+  std::string url;
+  std::string number;
+  std::vector<std::string> events;  // lists with commas
+  std::string job;
+  std::string name;
+  std::string secret_file;
+  bool may_be_private = false;
 };
 
 struct EnvironmentOptions {
@@ -248,6 +260,12 @@ Result<int> list_schedules(const Context& context);
 Result<int> remove_schedule(const Context& context, const ScheduleOptions& options);
 Result<int> run_schedule(const Context& context, const ScheduleOptions& options);
 
+// webhooks.cc
+Result<int> add_webhook(const Context& context, const WebhookOptions& options);
+Result<int> list_webhooks(const Context& context);
+Result<int> remove_webhook(const Context& context, const WebhookOptions& options);
+Result<int> test_webhook(const Context& context, const WebhookOptions& options);
+
 // jobs.cc
 Result<int> list_jobs(const Context& context, const JobOptions& options);
 Result<int> show_job(const Context& context, const JobOptions& options);
@@ -256,6 +274,9 @@ Result<int> cancel_job(const Context& context, const JobOptions& options);
 Result<int> remove_jobs(const Context& context, const JobOptions& options);
 Result<int> get_results(const Context& context, const JobOptions& options);
 Result<int> why(const Context& context, const JobOptions& options);
+
+// watch.cc
+Result<int> watch(const Context& context, const JobOptions& options);
 
 // wipes.cc
 Result<int> verify_wipe(const Context& context, const WipeOptions& options);

@@ -419,6 +419,13 @@ int exit_code_of(const v1::Outcome& outcome) {
   }
 }
 
+int exit_code_of(const v1::Job& job) {
+  if (job.state() == v1::JOB_STATE_SUCCEEDED) return 0;
+  if (job.state() == v1::JOB_STATE_CANCELLED) return 130;
+  const int code = exit_code_of(job.first_failure());
+  return code == 0 ? 1 : code;
+}
+
 std::string failure_text(const v1::Outcome& outcome) {
   const auto with_message = [&outcome](std::string_view what) {
     return outcome.message().empty() ? std::string(what) : fmt::format("{}: {}", what, plain(outcome.message()));

@@ -207,7 +207,7 @@ Result<JobId> Engine::take_job(Submission submission, const std::vector<JobId>& 
   last_job_id_ = id.value;
   pending_.batch.jobs.push_back(job.row);
   pending_.changed_jobs.push_back(id);
-  live_.emplace(id, std::move(job));
+  record(live_.emplace(id, std::move(job)).first->second, webhook::Kind::kJobQueued);
   requests_.emplace(request, id);
   drain();
   return id;
@@ -364,6 +364,12 @@ net::Async<Result<void>> Engine::save_schedule(store::ScheduleRow row) {
   co_return co_await committed();
 }
 
+net::Async<Result<void>> Engine::save_webhook(store::WebhookRow row, std::vector<store::DeliveryRow> deliveries) {
+  pending_.batch.webhooks.push_back(std::move(row));
+  for (store::DeliveryRow& delivery : deliveries) pending_.batch.deliveries.push_back(std::move(delivery));
+  co_return co_await committed();
+}
+
 // --- questions ------------------------------------------------------------------------------------------------------
 
 const LiveJob* Engine::live_job(JobId id) const {
@@ -509,6 +515,7 @@ net::Async<void> Engine::speak(Pending& pending) {
   for (Observer* observer : observers_) {
     for (const Ended& ended : pending.ended) observer->attempt_ended(ended.attempt, ended.outcome);
     for (const store::UsageRow& row : pending.batch.usage) observer->used(row);
+    for (const FailedAttempt& failed : pending.failed) observer->attempt_failed(failed);
     for (const JobId job : pending.changed_jobs) {
       if (const LiveJob* live = live_job(job)) observer->job_changed(job, live->row.request.owner);
     }

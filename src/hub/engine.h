@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/pool/pool.h"
+#include "core/webhook/webhook.h"
 #include "hearth/v1/jobs.pb.h"
 #include "hearth/v1/session.pb.h"
 #include "net/async.h"
@@ -51,6 +52,17 @@ class NodeLink {
   virtual void tell_duty(const v1::WitnessDuty&) {}
 };
 
+// An attempt that failed or was lost.
+struct FailedAttempt {
+  AttemptId attempt;
+  DeviceId owner;              // of its job
+  NodeId node;                 // where it was
+  std::uint32_t attempts = 0;  // of its task so far, as tasks are listed
+  bool again = false;          // another one follows
+  WallTime at;
+  v1::Outcome outcome;
+};
+
 // Told after the commit.
 class Observer {
  public:
@@ -59,9 +71,19 @@ class Observer {
   virtual void node_changed(NodeId node) = 0;
   virtual void attempt_assigned(AttemptId attempt, NodeId node) = 0;
   virtual void attempt_ended(AttemptId attempt, const v1::Outcome& outcome) = 0;  // for good, or to be tried again
+  virtual void attempt_failed(const FailedAttempt&) {}
   virtual void job_ended(JobId job) = 0;
   virtual void job_removed(JobId, DeviceId /*owner*/) {}
   virtual void used(const store::UsageRow&) {}
+};
+
+// Told as it is decided, before the commit: what it adds to the batch is on the disk together with what it was told.
+class Recorder {
+ public:
+  virtual ~Recorder() = default;
+  // `kind`: kJobQueued, kJobStarted or kJobEnded. Its row says what it will be once that is committed.
+  virtual void job_recorded(const LiveJob& job, webhook::Kind kind, store::Batch& batch) = 0;
+  virtual void attempt_recorded(const LiveJob& job, const FailedAttempt& failed, store::Batch& batch) = 0;
 };
 
 // What a device asks for.
@@ -87,6 +109,8 @@ class Engine {
   ~Engine();
 
   void observe(Observer& observer) { observers_.push_back(&observer); }
+  // There is one at most. Set before restore().
+  void record_to(Recorder& recorder) { recorder_ = &recorder; }
 
   // Takes up where the store's last commit left off, then starts committing. Blocks; call before the loop runs.
   Result<void> restore();
@@ -149,6 +173,7 @@ class Engine {
   net::Async<Result<void>> save_environment(const store::EnvironmentRow& row);
   net::Async<Result<void>> remove_environment(std::string name);
   net::Async<Result<void>> save_schedule(store::ScheduleRow row);
+  net::Async<Result<void>> save_webhook(store::WebhookRow row, std::vector<store::DeliveryRow> deliveries);
 
   // --- accounts: what is said of them holds at once, and is saved with the devices that it changes
   net::Async<Result<void>> save_accounts(const std::vector<store::AccountRow>& rows,
@@ -204,6 +229,7 @@ class Engine {
     store::Batch batch;
     std::vector<pool::Effect> sends;
     std::vector<Ended> ended;
+    std::vector<FailedAttempt> failed;
     std::vector<JobId> changed_jobs;
     std::vector<JobId> ended_jobs;
     std::vector<pool::RemoveRecord> removed_jobs;
@@ -242,7 +268,9 @@ class Engine {
   void apply(const pool::EndRangeRecord& record);
   void apply(const pool::RemoveRecord& record);
   void apply(const pool::WorkspaceRecord& record);
+  void record(const LiveJob& job, webhook::Kind kind);
   void note_failure(JobId id, const v1::Outcome& failure);
+  void note_failed_attempt(const store::TaskRow& row, const v1::Outcome& outcome, bool again);
   void note_usage(const store::TaskRow& row, const Report& report, std::optional<pool::TaskState> end);
   net::Async<void> commit_for_ever();
   net::Async<bool> commit(Pending& pending);  // false: never
@@ -258,6 +286,7 @@ class Engine {
   store::Store& store_;
   pool::Pool pool_;
   std::vector<Observer*> observers_;
+  Recorder* recorder_ = nullptr;
   std::map<NodeId, NodeLink*> links_;
   v1::Hubs hubs_;
   NodeId witness_;

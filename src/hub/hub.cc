@@ -67,7 +67,10 @@ class HubImpl : public Hub {
   Result<void> open_state();
   Result<void> open_files();
   void join_circle();
+  Result<void> open_webhooks();
   Result<void> add_local_devices();
+  Result<void> make_engine();
+  Result<void> make_dispatcher();
   Result<void> listen();
   net::Async<void> serve(net::Exchange& exchange);
   net::Async<void> serve_metrics(net::Exchange& exchange);
@@ -85,6 +88,7 @@ class HubImpl : public Hub {
   std::unique_ptr<Accounts> accounts_;
   std::unique_ptr<Environments> environments_;
   std::unique_ptr<Schedules> schedules_;
+  std::unique_ptr<Webhooks> webhooks_;
   Sessions sessions_;
   Invitations invitations_;
   net::Event pairing_answered_;
@@ -107,7 +111,8 @@ class HubImpl : public Hub {
 };
 
 Result<void> HubImpl::start() {
-  for (const auto step : {&HubImpl::open_state, &HubImpl::add_local_devices, &HubImpl::listen}) {
+  for (const auto step : {&HubImpl::open_state, &HubImpl::add_local_devices, &HubImpl::make_engine,
+                          &HubImpl::make_dispatcher, &HubImpl::listen}) {
     if (Result<void> done = (this->*step)(); !done) return done;
   }
   return {};
@@ -155,12 +160,24 @@ Result<void> HubImpl::add_local_devices() {
   return batch.empty() ? Result<void>() : store_->commit(batch);
 }
 
-Result<void> HubImpl::listen() {
+Result<void> HubImpl::open_webhooks() {
+  Result<std::vector<store::WebhookRow>> rows = store_->load_webhooks();
+  if (!rows) return fail(rows, "reading the pool's webhooks");
+  Result<std::vector<store::DeliveryRow>> waiting = store_->load_deliveries();
+  if (!waiting) return fail(waiting, "reading the webhooks' messages");
+  webhooks_ =
+      std::make_unique<Webhooks>(loop_, *engine_, *devices_, *views_, options_, std::move(*rows), std::move(*waiting));
+  engine_->record_to(*webhooks_);
+  return {};
+}
+
+Result<void> HubImpl::make_engine() {
   engine_ = std::make_unique<Engine>(loop_, store_worker_, *store_);
   views_ = std::make_unique<Views>(loop_, *engine_, *devices_, *accounts_, sessions_);
   watchers_ = std::make_unique<Watchers>(loop_, *views_, *devices_, invitations_);
   logs_ = std::make_unique<LogRelay>(*engine_, *blobs_, workers_);
   engine_->observe(*watchers_);
+  if (Result<void> opened = open_webhooks(); !opened) return opened;
   engine_->observe(*logs_);
   sweeper_ = std::make_unique<Sweeper>(loop_, workers_, *engine_, *blobs_, options_.sweeps);
   engine_->observe(*sweeper_);
@@ -178,9 +195,13 @@ Result<void> HubImpl::listen() {
   shares_ = std::make_unique<ShareHistory>(loop_, *engine_);
   if (Result<void> restored = engine_->restore(); !restored) return restored;
   parts_ = std::unique_ptr<Parts>(
-      new Parts{loop_,          workers_,    options_,  *identity_,   *engine_,          *devices_,  *accounts_,
-                *environments_, *schedules_, sessions_, invitations_, *views_,           *watchers_, *logs_,
-                *blobs_,        *access_,    *audit_,   *shares_,     pairing_answered_, loop_.now()});
+      new Parts{loop_,          workers_,    options_,   *identity_, *engine_,     *devices_,         *accounts_,
+                *environments_, *schedules_, *webhooks_, sessions_,  invitations_, *views_,           *watchers_,
+                *logs_,         *blobs_,     *access_,   *audit_,    *shares_,     pairing_answered_, loop_.now()});
+  return {};
+}
+
+Result<void> HubImpl::make_dispatcher() {
   dispatcher_ = std::make_unique<net::Dispatcher>(
       [this](const net::RequestHead& head, const std::string& address) { return authorize(*parts_, head, address); },
       [this](const net::Caller& caller, net::Cuttable& connection, bool begins) {
@@ -191,11 +212,16 @@ Result<void> HubImpl::listen() {
         watchers_->device_changed(caller.device);
       });
   dispatcher_->observe([this](const net::AnsweredCall& call) { metrics_->answered(call); });
-  for (const auto add : {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods,
-                         add_environment_methods, add_workspace_methods, add_account_methods, add_schedule_methods,
-                         add_audit_methods, add_usage_methods, add_operator_methods, add_hub_methods}) {
+  for (const auto add :
+       {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods,
+        add_environment_methods, add_workspace_methods, add_account_methods, add_schedule_methods, add_webhook_methods,
+        add_audit_methods, add_usage_methods, add_operator_methods, add_hub_methods}) {
     add(*dispatcher_, *parts_);
   }
+  return {};
+}
+
+Result<void> HubImpl::listen() {
   net::ServerOptions listening{.address = options_.address,
                                .port = options_.port != 0 ? options_.port : earlier_port(options_),
                                .max_connections_per_address = 2'000};
@@ -213,6 +239,7 @@ Result<void> HubImpl::listen() {
   token_watch_->start(loop_);
   scheduler_ = std::make_unique<Scheduler>(*parts_);
   scheduler_->start();
+  webhooks_->start();
   metrics_->start();
   shares_->start();
   if (Result<void> kept = write_whole(options_.directory / "certificate.pem", tls->certificate_pem()); !kept) {
@@ -298,6 +325,7 @@ net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller&
 net::Async<void> HubImpl::stop() {
   server_.reset();
   co_await scheduler_->stop();
+  co_await webhooks_->stop();
   co_await watchers_->stop();
   co_await sweeper_->stop();
   co_await token_watch_->stop();

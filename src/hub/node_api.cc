@@ -133,8 +133,9 @@ void add_node_methods(net::Dispatcher& dispatcher, Parts& parts) {
       "hearth.v1.NodeService.SetDuty",
       [&parts](const v1::SetDutyRequest& request, net::Caller& caller) { return set_duty(parts, request, caller); });
   dispatcher.streaming<v1::WatchRequest, v1::WatchReply>(
-      "hearth.v1.NodeService.Watch", [&parts](const v1::WatchRequest&, net::Caller& caller, net::ReplyStream& stream) {
-        return parts.watchers.watch(caller, stream);
+      "hearth.v1.NodeService.Watch",
+      [&parts](const v1::WatchRequest& request, net::Caller& caller, net::ReplyStream& stream) {
+        return parts.watchers.watch(request, caller, stream);
       });
 }
 

@@ -20,6 +20,7 @@
 #include "hub/share_history.h"
 #include "hub/views.h"
 #include "hub/watchers.h"
+#include "hub/webhooks.h"
 #include "net/connect.h"
 #include "net/crypto.h"
 
@@ -35,6 +36,7 @@ struct Parts {
   Accounts& accounts;
   Environments& environments;
   Schedules& schedules;
+  Webhooks& webhooks;
   Sessions& sessions;
   Invitations& invitations;
   Views& views;
@@ -62,6 +64,7 @@ void add_environment_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_workspace_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_account_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_schedule_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_webhook_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_audit_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_usage_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_operator_methods(net::Dispatcher& dispatcher, Parts& parts);

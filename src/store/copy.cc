@@ -39,6 +39,12 @@ class Copy {
     if (!schedules) return std::unexpected(schedules.error());
     Result<std::vector<DutyRow>> duties = from_.load_duties();
     if (!duties) return std::unexpected(duties.error());
+    Result<std::vector<WebhookRow>> webhooks = from_.load_webhooks();
+    if (!webhooks) return std::unexpected(webhooks.error());
+    Result<std::vector<DeliveryRow>> deliveries = from_.load_deliveries();
+    if (!deliveries) return std::unexpected(deliveries.error());
+    batch.webhooks = std::move(*webhooks);
+    batch.deliveries = std::move(*deliveries);
     copied_.devices = devices->size();
     batch.devices = std::move(*devices);
     batch.environments = std::move(*environments);

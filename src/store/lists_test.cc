@@ -86,6 +86,69 @@ TEST_P(StoreConformance, KeepsReplacesAndRemovesSchedules) {
   EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
 }
 
+TEST_P(StoreConformance, KeepsWebhooksAndTheirMessagesUntilTheyAreRemoved) {
+  const WebhookRow anns{.id = 7,
+                        .owner = {3},
+                        .url = "https://a.example/hook",
+                        .secret = std::string("s\0t", 3),
+                        .kinds = 5,
+                        .job = {1ULL << 40U},
+                        .name_pattern = "night-*",
+                        .may_be_private = true,
+                        .made = {1LL << 42U},
+                        .delivered = 8,
+                        .given_up = 9,
+                        .last_delivered = {10},
+                        .last_failed = {11},
+                        .last_trouble = "status 500"};
+  WebhookRow bobs = anns;
+  bobs.id = 8;
+  const DeliveryRow first{
+      .webhook = 7, .id = "msg_b", .kind = 3, .body = std::string("{\0}", 3), .made = {5}, .next = {6}, .tries = 2};
+  DeliveryRow second = first;
+  second.id = "msg_a";
+  DeliveryRow others = second;
+  others.id = "msg_c";
+  others.webhook = 8;
+  others.made = {4};
+  Batch batch;
+  batch.webhooks = {bobs, anns};
+  batch.deliveries = {first, second, others};
+  EXPECT_FALSE(batch.empty());
+  commit(batch);
+  open();
+  const auto webhooks = *store_->load_webhooks();
+  ASSERT_EQ(webhooks.size(), 2U);
+  const WebhookRow& kept = webhooks[0];
+  EXPECT_EQ(std::tie(kept.id, kept.owner, kept.url, kept.secret, kept.kinds, kept.job, kept.name_pattern,
+                     kept.may_be_private, kept.made),
+            std::tie(anns.id, anns.owner, anns.url, anns.secret, anns.kinds, anns.job, anns.name_pattern,
+                     anns.may_be_private, anns.made));
+  EXPECT_EQ(std::tie(kept.delivered, kept.given_up, kept.last_delivered, kept.last_failed, kept.last_trouble),
+            std::tie(anns.delivered, anns.given_up, anns.last_delivered, anns.last_failed, anns.last_trouble));
+  const auto deliveries = *store_->load_deliveries();
+  ASSERT_EQ(deliveries.size(), 3U);
+  EXPECT_EQ(deliveries[0].id, "msg_c") << "the oldest first";
+  const DeliveryRow& waiting = deliveries[2];
+  EXPECT_EQ(
+      std::tie(waiting.webhook, waiting.id, waiting.kind, waiting.body, waiting.made, waiting.next, waiting.tries),
+      std::tie(first.webhook, first.id, first.kind, first.body, first.made, first.next, first.tries));
+  second.body.clear();
+  others.tries = 3;
+  bobs.url.clear();
+  batch.webhooks.clear();
+  batch.deliveries = {second, others};
+  commit(batch);
+  EXPECT_EQ(store_->load_deliveries()->front().tries, 3U);
+  EXPECT_EQ(store_->load_deliveries()->size(), 2U);
+  batch.webhooks = {bobs};
+  batch.deliveries.clear();
+  commit(batch);
+  ASSERT_EQ(store_->load_deliveries()->size(), 1U) << "a webhook takes its messages with it";
+  EXPECT_EQ(store_->load_deliveries()->front().webhook, 7U);
+  EXPECT_EQ(store_->load_webhooks()->size(), 1U);
+}
+
 TEST_P(StoreConformance, KeepsReplacesAndRemovesEnvironmentsInTheOrderGiven) {
   const EnvironmentRow python{"python", std::string(32, '\0'), 1ULL << 33U, "made of packages", {7}};
   const EnvironmentRow newer{"python", std::string(32, 'n'), 5, "", {8}};

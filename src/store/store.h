@@ -107,6 +107,35 @@ struct DutyRow {
   WallTime grace_ends;  // of one that drains
 };
 
+// A URL that is told of what happens.
+struct WebhookRow {
+  std::uint64_t id = 0;     // unique; not 0
+  DeviceId owner;           // its device
+  std::string url;          // at most 2 KiB
+  std::string secret;       // by which its messages are signed
+  std::uint32_t kinds = 0;  // webhook::Kinds
+  JobId job;                // this one's events alone; 0: any
+  std::string name_pattern;
+  bool may_be_private = false;  // its host may lie in a private network
+  WallTime made;
+  std::uint64_t delivered = 0;  // messages that its receiver took
+  std::uint64_t given_up = 0;   // and those that it never did
+  WallTime last_delivered;
+  WallTime last_failed;
+  std::string last_trouble;  // why, then
+};
+
+// A message that is yet to be taken by a webhook's receiver.
+struct DeliveryRow {
+  std::uint64_t webhook = 0;
+  std::string id;         // unique; the same whenever it is sent
+  std::uint8_t kind = 0;  // webhook::Kind
+  std::string body;       // at most 64 KiB
+  WallTime made;
+  WallTime next;  // when it is to be sent
+  std::uint32_t tries = 0;
+};
+
 // One line of the audit log: it only grows.
 struct AuditRow {
   std::uint64_t number = 0;  // counts up from 1; one that is there already is refused, and the batch with it
@@ -164,6 +193,8 @@ struct Batch {
   std::vector<AccountRow> accounts;          // inserted or replaced by id, or removed
   std::vector<ScheduleRow> schedules;        // inserted or replaced by owner and name; one without a cron is removed
   std::vector<DutyRow> duties;               // inserted or replaced by node; one that serves is removed
+  std::vector<WebhookRow> webhooks;          // inserted or replaced by id; one without a URL goes, with its deliveries
+  std::vector<DeliveryRow> deliveries;       // inserted or replaced by id; one without a body is removed
   std::vector<AuditRow> audit;               // new
   std::vector<UsageRow> usage;               // added to the row of the same day, owner, account and firm
   std::size_t rows() const;
@@ -197,6 +228,8 @@ class Store {
   virtual Result<std::vector<AccountRow>> load_accounts() = 0;          // by id
   virtual Result<std::vector<ScheduleRow>> load_schedules() = 0;        // by owner and name
   virtual Result<std::vector<DutyRow>> load_duties() = 0;               // by node
+  virtual Result<std::vector<WebhookRow>> load_webhooks() = 0;          // by id
+  virtual Result<std::vector<DeliveryRow>> load_deliveries() = 0;       // by when they were made, then by id
   // Of one owner, or of all if there is none; days from `first` to `last`, by day, owner, account and firm.
   virtual Result<std::vector<UsageRow>> load_usage(std::optional<DeviceId> owner, std::int64_t first, std::int64_t last,
                                                    std::uint32_t limit) = 0;

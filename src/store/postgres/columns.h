@@ -190,6 +190,43 @@ struct TableOf<DutyRow> {
 };
 
 template <>
+struct TableOf<WebhookRow> {
+  static constexpr std::string_view kName = "webhooks";
+  static constexpr std::string_view kKey = "id";
+  static void visit(auto& row, auto&& column) {
+    column("id", row.id);
+    column("owner", row.owner.value);
+    column("url", row.url);
+    column("secret", row.secret);
+    column("kinds", row.kinds);
+    column("job", row.job.value);
+    column("name_pattern", row.name_pattern);
+    column("may_be_private", row.may_be_private);
+    column("made", row.made.unix_millis);
+    column("delivered", row.delivered);
+    column("given_up", row.given_up);
+    column("last_delivered", row.last_delivered.unix_millis);
+    column("last_failed", row.last_failed.unix_millis);
+    column("last_trouble", row.last_trouble);
+  }
+};
+
+template <>
+struct TableOf<DeliveryRow> {
+  static constexpr std::string_view kName = "deliveries";
+  static constexpr std::string_view kKey = "id";
+  static void visit(auto& row, auto&& column) {
+    column("id", row.id);
+    column("webhook", row.webhook);
+    column("kind", row.kind);
+    column("made", row.made.unix_millis);
+    column("next", row.next.unix_millis);
+    column("tries", row.tries);
+    column("body", row.body);
+  }
+};
+
+template <>
 struct TableOf<UsageRow> {
   static constexpr std::string_view kName = "usage";
   static constexpr std::string_view kKey = "day, owner, account, firm";

@@ -66,6 +66,8 @@ Result<void> PostgresStore::write(const Batch& batch) {
   if (Result<void> done = put_workspaces(batch.workspaces); !done) return done;
   if (Result<void> done = put_schedules(batch.schedules); !done) return done;
   if (Result<void> done = put_duties(batch.duties); !done) return done;
+  if (Result<void> done = put_webhooks(batch.webhooks); !done) return done;
+  if (Result<void> done = put_deliveries(batch.deliveries); !done) return done;
   if (Result<void> done = add_usage(batch.usage); !done) return done;
   return insert(batch.audit, Conflict::kRefuse);
 }
@@ -219,6 +221,38 @@ Result<void> PostgresStore::put_duties(const std::vector<DutyRow>& rows) {
   return insert(kept, Conflict::kReplace);
 }
 
+// Those that are removed take their messages with them.
+Result<void> PostgresStore::put_webhooks(const std::vector<WebhookRow>& rows) {
+  std::vector<WebhookRow> kept = last_of_each(rows, [](const WebhookRow& row) { return row.id; });
+  std::vector<std::int64_t> gone;
+  for (const WebhookRow& row : rows) {
+    if (row.url.empty()) gone.push_back(static_cast<std::int64_t>(row.id));
+  }
+  for (const char* sql : {"DELETE FROM deliveries WHERE pool = $1 AND webhook = ANY($2)",
+                          "DELETE FROM webhooks WHERE pool = $1 AND id = ANY($2)"}) {
+    if (gone.empty()) break;
+    const Result<Table> done = server_->run(sql, of_pool().add(gone));
+    if (!done) return fail(done, "webhooks");
+  }
+  std::erase_if(kept, [](const WebhookRow& row) { return row.url.empty(); });
+  return insert(kept, Conflict::kReplace);
+}
+
+Result<void> PostgresStore::put_deliveries(const std::vector<DeliveryRow>& rows) {
+  std::vector<DeliveryRow> kept = last_of_each(rows, [](const DeliveryRow& row) { return row.id; });
+  std::vector<std::string_view> gone;
+  for (const DeliveryRow& row : rows) {
+    if (row.body.empty()) gone.emplace_back(row.id);
+  }
+  if (!gone.empty()) {
+    const Result<Table> done =
+        server_->run("DELETE FROM deliveries WHERE pool = $1 AND id = ANY($2)", of_pool().add(gone));
+    if (!done) return fail(done, "deliveries");
+  }
+  std::erase_if(kept, [](const DeliveryRow& row) { return row.body.empty(); });
+  return insert(kept, Conflict::kReplace);
+}
+
 // What a batch adds to one row is summed up first: a statement may not touch a row twice.
 Result<void> PostgresStore::add_usage(const std::vector<UsageRow>& rows) {
   if (rows.empty()) return {};
@@ -281,6 +315,12 @@ Result<std::vector<ScheduleRow>> PostgresStore::load_schedules() {
 }
 
 Result<std::vector<DutyRow>> PostgresStore::load_duties() { return load<DutyRow>("ORDER BY node", of_pool()); }
+
+Result<std::vector<WebhookRow>> PostgresStore::load_webhooks() { return load<WebhookRow>("ORDER BY id", of_pool()); }
+
+Result<std::vector<DeliveryRow>> PostgresStore::load_deliveries() {
+  return load<DeliveryRow>("ORDER BY made, id", of_pool());
+}
 
 Result<std::vector<UsageRow>> PostgresStore::load_usage(std::optional<DeviceId> owner, std::int64_t first,
                                                         std::int64_t last, std::uint32_t limit) {

@@ -161,6 +161,38 @@ constexpr const char* kFirstVersion = R"sql(
     PRIMARY KEY (pool, node)
   );
 
+  CREATE TABLE webhooks (
+    pool BIGINT NOT NULL,
+    id BIGINT NOT NULL,
+    owner BIGINT NOT NULL,
+    url BYTEA NOT NULL,
+    secret BYTEA NOT NULL,
+    kinds BIGINT NOT NULL,
+    job BIGINT NOT NULL,
+    name_pattern BYTEA NOT NULL,
+    may_be_private BIGINT NOT NULL CHECK (may_be_private IN (0, 1)),
+    made BIGINT NOT NULL,
+    delivered BIGINT NOT NULL,
+    given_up BIGINT NOT NULL,
+    last_delivered BIGINT NOT NULL,
+    last_failed BIGINT NOT NULL,
+    last_trouble BYTEA NOT NULL,
+    PRIMARY KEY (pool, id)
+  );
+
+  CREATE TABLE deliveries (
+    pool BIGINT NOT NULL,
+    id BYTEA NOT NULL,
+    webhook BIGINT NOT NULL,
+    kind BIGINT NOT NULL,
+    made BIGINT NOT NULL,
+    next BIGINT NOT NULL,
+    tries BIGINT NOT NULL,
+    body BYTEA NOT NULL,
+    PRIMARY KEY (pool, id)
+  );
+  CREATE INDEX deliveries_of_webhook ON deliveries (pool, webhook);
+
   CREATE TABLE usage (
     pool BIGINT NOT NULL,
     day BIGINT NOT NULL,

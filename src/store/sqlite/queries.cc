@@ -15,6 +15,23 @@ constexpr std::string_view kJobColumns =
     "environment, ring";
 constexpr std::string_view kTaskColumns = "task, state, epoch, attempts, failures, node, started, ended";
 
+std::string webhook_sql(Query query) {
+  switch (query) {
+    case Query::kPutWebhook:
+      return "REPLACE INTO webhooks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    case Query::kRemoveWebhook:
+      return "DELETE FROM webhooks WHERE id = ?1";
+    case Query::kRemoveDeliveriesOf:
+      return "DELETE FROM deliveries WHERE webhook = ?1";
+    case Query::kPutDelivery:
+      return "REPLACE INTO deliveries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    case Query::kRemoveDelivery:
+      return "DELETE FROM deliveries WHERE id = ?1";
+    default:
+      return {};
+  }
+}
+
 std::string writing_sql(Query query) {
   switch (query) {
     case Query::kPutDevice:  // no REPLACE: that would delete the other device that has the name
@@ -77,7 +94,7 @@ std::string writing_sql(Query query) {
              "memory_mib_seconds + ?10, net_bytes = net_bytes + ?11, result_bytes = result_bytes + ?12, "
              "energy_millijoules = energy_millijoules + ?13, unmetered_core_millis = unmetered_core_millis + ?14";
     default:
-      return {};
+      return webhook_sql(query);
   }
 }
 
@@ -98,6 +115,11 @@ std::string reading_sql(Query query) {
              "ORDER BY owner, name";
     case Query::kDuties:
       return "SELECT node, duty, grace_ends FROM duties ORDER BY node";
+    case Query::kWebhooks:
+      return "SELECT id, owner, url, secret, kinds, job, name_pattern, may_be_private, made, delivered, given_up, "
+             "last_delivered, last_failed, last_trouble FROM webhooks ORDER BY id";
+    case Query::kDeliveries:
+      return "SELECT id, webhook, kind, made, next, tries, body FROM deliveries ORDER BY made, id";
     case Query::kUsage:  // an owner of 0: all
       return "SELECT day, owner, account, firm, tasks, failed_tasks, attempts, core_millis, gpu_millis, "
              "memory_mib_seconds, net_bytes, result_bytes, energy_millijoules, unmetered_core_millis FROM usage WHERE "

@@ -266,10 +266,40 @@ constexpr const char* kFourteenthVersion = R"sql(
   ALTER TABLE new_usage RENAME TO usage;
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion,      kSecondVersion,    kThirdVersion,    kFourthVersion,
-                                    kFifthVersion,      kSixthVersion,     kSeventhVersion,  kEighthVersion,
-                                    kNinthVersion,      kTenthVersion,     kEleventhVersion, kTwelfthVersion,
-                                    kThirteenthVersion, kFourteenthVersion};
+// Webhooks, and the messages that their receivers have yet to take.
+constexpr const char* kFifteenthVersion = R"sql(
+  CREATE TABLE webhooks (
+    id INTEGER PRIMARY KEY,
+    owner INTEGER NOT NULL,
+    url TEXT NOT NULL,
+    secret BLOB NOT NULL,
+    kinds INTEGER NOT NULL,
+    job INTEGER NOT NULL,
+    name_pattern TEXT NOT NULL,
+    may_be_private INTEGER NOT NULL CHECK (may_be_private IN (0, 1)),
+    made INTEGER NOT NULL,
+    delivered INTEGER NOT NULL,
+    given_up INTEGER NOT NULL,
+    last_delivered INTEGER NOT NULL,
+    last_failed INTEGER NOT NULL,
+    last_trouble TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE deliveries (
+    id TEXT PRIMARY KEY,
+    webhook INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    made INTEGER NOT NULL,
+    next INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    body BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX deliveries_of_webhook ON deliveries (webhook);
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion,      kSecondVersion,     kThirdVersion,    kFourthVersion,
+                                    kFifthVersion,      kSixthVersion,      kSeventhVersion,  kEighthVersion,
+                                    kNinthVersion,      kTenthVersion,      kEleventhVersion, kTwelfthVersion,
+                                    kThirteenthVersion, kFourteenthVersion, kFifteenthVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

@@ -10,6 +10,7 @@
 #include "store/sqlite/database.h"
 #include "store/sqlite/queries.h"
 #include "store/sqlite/schema.h"
+#include "store/sqlite/webhook_rows.h"
 
 namespace hearth::store {
 namespace {
@@ -31,6 +32,8 @@ class SqliteStore : public Journal {
   Result<std::vector<WorkspaceRow>> load_workspaces() override;
   Result<std::vector<ScheduleRow>> load_schedules() override;
   Result<std::vector<DutyRow>> load_duties() override;
+  Result<std::vector<WebhookRow>> load_webhooks() override { return store::load_webhooks(queries_); }
+  Result<std::vector<DeliveryRow>> load_deliveries() override { return store::load_deliveries(queries_); }
   Result<std::vector<UsageRow>> load_usage(std::optional<DeviceId> owner, std::int64_t first, std::int64_t last,
                                            std::uint32_t limit) override;
   Result<AuditRow> last_audit() override;
@@ -248,6 +251,12 @@ Result<void> SqliteStore::write(const Batch& batch) {
   }
   for (const DutyRow& duty : batch.duties) {
     if (const Result<void> done = put(duty); !done) return fail(done, fmt::format("duty of {}", duty.node.value));
+  }
+  for (const WebhookRow& webhook : batch.webhooks) {
+    if (const Result<void> done = put_webhook(queries_, webhook); !done) return fail(done, "a webhook");
+  }
+  for (const DeliveryRow& delivery : batch.deliveries) {
+    if (const Result<void> done = put_delivery(queries_, delivery); !done) return fail(done, "a webhook's message");
   }
   for (const UsageRow& usage : batch.usage) {
     if (const Result<void> done = add(usage); !done) return fail(done, fmt::format("usage of {}", usage.owner.value));
