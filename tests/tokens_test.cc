@@ -93,7 +93,7 @@ TEST_F(TokensTest, AMachineComesInAndRunsJobsByItsTokenAlone) {
   EXPECT_EQ(job.owner(), "Büro-Server");
   EXPECT_EQ(job.ring(), v1::RING_FRIEND);
   const Ended listed = pool().cli({"devices"});
-  EXPECT_THAT(listed.out, HasSubstr("Büro-Server  member (token)  friend"));
+  EXPECT_THAT(listed.out, HasSubstr("Büro-Server  guest (token)  friend"));
   EXPECT_THAT(listed.out, HasSubstr("runs out in 2 d 23 h"));
 }
 

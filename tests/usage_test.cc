@@ -126,7 +126,7 @@ TEST_F(UsageTest, OtherCommands) {
       {{"devices", "revoke", "nobody"}, 1, {"nobody"}},
       {{"devices", "allow", "000000"}, 1, {"000000"}},
       {{"devices", "burn"}, 2, {"burn"}},
-      {{"invite", "--role", "king"}, 2, {"king", "member or owner"}},
+      {{"invite", "--role", "king"}, 2, {"king", "member, operator or owner"}},
       {{"pair", "not-a-link"}, 1, {"belongs to its own pool"}},
       {{"up", "--port", "65536"}, 2, {"65536", "65535"}},
       {{"leave"}, 1, {"joined no other"}},

@@ -85,10 +85,11 @@ TEST_F(WatchTest, EndsWithTheExitStatusOfTheJobsThatAreNamed) {
 }
 
 TEST_F(WatchTest, LosesNoEndWhenTheHubDies) {
-  const std::string job = submit(shell("sleep 3; exit 5"));
+  const std::string job = submit(shell("sleep 6; exit 5"));
   Process watch = pool().start_cli({"watch", job});
   Process all = pool().start_cli({"watch"});
   ASSERT_TRUE(says(watch, "runs\n")) << watch.out() << watch.err();
+  ASSERT_TRUE(says(all, "job " + submit(shell("true")) + " (sh) succeeded\n")) << all.out() << all.err();
   // Ended, and started again by its supervisor; the task ends meanwhile or afterwards.
   ::kill(pool().hub_process(), SIGKILL);
   EXPECT_EQ(watch.wait(seconds(60)).exit_code, 5) << watch.err();

@@ -4,6 +4,7 @@
 #include <deque>
 #include <set>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "base/bytes.h"
@@ -93,7 +94,7 @@ TEST_F(HubWebhookTest, SignsAsStandardWebhooksDoes) {
   // The example of the specification's own libraries.
   const std::string secret = *from_base64("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
   EXPECT_EQ(webhook_signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", R"({"test": 2432232314})"),
-            "v1,g0hM9SsE+OTPJTGt/tmKtSyZlE3uFJELVlNIOLJ1OE0=");
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
   EXPECT_EQ(webhook_secret_text(secret), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
 
   const auto added = add(request_of("https://a.example/hook"));
@@ -109,7 +110,7 @@ TEST_F(HubWebhookTest, SignsAsStandardWebhooksDoes) {
   EXPECT_EQ(message.headers.get("content-type"), "application/json");
   EXPECT_THAT(message.body, HasSubstr(R"({"type":"job.ended","timestamp":")"));
   EXPECT_THAT(message.body, HasSubstr(R"("state":"JOB_STATE_CANCELLED")"));
-  EXPECT_THAT(message.body, HasSubstr(R"("pool":"test","job_id":"1","job":"/usr/bin/true","owner":"laptop")"));
+  EXPECT_THAT(message.body, HasSubstr(R"("pool":"test","job_id":"1","job":"true","owner":"laptop")"));
   EXPECT_THAT(message.body, HasSubstr(R"("cancelled":1)"));
 }
 
@@ -138,8 +139,10 @@ TEST_F(HubWebhookTest, TellsOfWhatItWasAskedForAndNoMore) {
     if (is_end || message.body.contains("task.failed")) EXPECT_THAT(message.body, HasSubstr(R"("exit_code":3)"));
     if (is_end)
       EXPECT_THAT(message.body, HasSubstr(R"("state":"JOB_STATE_FAILED","tasks":1,"succeeded":0,"failed":1)"));
-    if (message.body.contains("task.failed"))
-      EXPECT_THAT(message.body, HasSubstr(R"("task":0,"attempts":2,"node":"pc")"));
+    if (message.body.contains("task.failed")) {
+      EXPECT_THAT(message.body, HasSubstr(R"("attempts":2,"node":"pc")"));
+      EXPECT_THAT(message.body, HasSubstr(R"("task":0)"));
+    }
   }
   v1::JobSpec night;
   night.set_name("night-7");
@@ -266,17 +269,10 @@ TEST_F(HubWebhookTest, RefusesWhatItCannotSendTo) {
 }
 
 TEST_F(HubWebhookTest, KeepsNoMoreMessagesThanItMay) {
-  ASSERT_TRUE(add(request_of("https://a.example/", {"task.failed"})));
-  answers_.assign(100, Result<unsigned>(500U));
-  auto node = open_node();
-  ASSERT_TRUE(submit(1'100));
-  v1::Outcome failed;
-  failed.set_reason(v1::FAILURE_REASON_EXIT_CODE);
-  failed.set_exit_code(1);
-  for (std::size_t ended = 0; ended < 1'100 && !HasFailure();) {
-    const std::vector<v1::AttemptId> attempts = read_assignments(*node, 1);
-    finish(*node, attempts, failed);
-    ended += attempts.size();
+  ASSERT_TRUE(add(request_of("https://a.example/", {"job.queued"})));
+  answers_.assign(100'000, Result<unsigned>(500U));
+  for (std::size_t made = 0; made < Webhooks::kMostWaiting + 100; ++made) {
+    ASSERT_TRUE(submit(1, fmt::format("{:016}", made)));
   }
   EXPECT_TRUE(await([&] { return listed().front().given_up() >= 99; })) << listed().front().ShortDebugString();
   EXPECT_LE(listed().front().waiting(), Webhooks::kMostWaiting);
