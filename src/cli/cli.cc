@@ -166,6 +166,9 @@ class CommandLine : public CommandTree {
                 "whether tasks may use this PC's GPUs (default: yes for home, else no)");
     text_option(limit, "--net", limit_.net, "WHAT",
                 "what tasks reach of the network: none; listed: the hosts that their job lists; full: the Internet");
+    text_option(limit, "--gang-network", limit_.gang_network, "YES_NO",
+                "whether tasks that run at once may reach each other, by a network of their own (default: yes for "
+                "home, else no)");
     limit.add_flag(
         "--strangers-may-share-my-kernel", limit_.strangers_may_share_my_kernel,
         "accept less than a microVM for strangers: a fault in this PC's kernel then gives them all you have");
@@ -373,8 +376,8 @@ class CommandLine : public CommandTree {
     std::vector<std::string> words(argv + 1, argv + argc);
     const auto separator = std::ranges::find(words, "--");
     const auto is_there = [&](const char* word) { return std::find(words.begin(), separator, word) != separator; };
-    if (separator != words.end() && (is_there("run") || is_there("schedule"))) {
-      RunOptions& owner = is_there("run") ? work_.run : work_.schedule.run;
+    if (separator != words.end() && (is_there("run") || is_there("schedule") || is_there("cluster"))) {
+      RunOptions& owner = is_there("run") ? work_.run : is_there("schedule") ? work_.schedule.run : work_.cluster.run;
       owner.program.assign(separator + 1, words.end());
       words.erase(separator, words.end());
     }

@@ -182,8 +182,8 @@ Result<void> get_rings(const json& policy, std::map<std::string, RingPolicy>& ou
     RingPolicy& ring = out[name];
     const Result<void> read =
         all({get_optional(one, "isolation", ring.isolation), get_optional(one, "host_files", ring.host_files),
-             get_optional(one, "gpu", ring.gpu), get_optional(one, "net", ring.net),
-             get_bool(one, "may_share_my_kernel", ring.may_share_my_kernel)});
+             get_optional(one, "gpu", ring.gpu), get_optional(one, "gang_network", ring.gang_network),
+             get_optional(one, "net", ring.net), get_bool(one, "may_share_my_kernel", ring.may_share_my_kernel)});
     if (!read) return read;
   }
   return {};
@@ -194,6 +194,7 @@ nlohmann::ordered_json ring_json(const RingPolicy& ring) {
   if (ring.isolation) object["isolation"] = *ring.isolation;
   if (ring.host_files) object["host_files"] = *ring.host_files;
   if (ring.gpu) object["gpu"] = *ring.gpu;
+  if (ring.gang_network) object["gang_network"] = *ring.gang_network;
   if (ring.net) object["net"] = *ring.net;
   if (ring.may_share_my_kernel) object["may_share_my_kernel"] = true;
   return object;

@@ -64,6 +64,7 @@ struct RingPolicy {
   std::optional<std::string> isolation;  // "fence", "oci", "microvm", "none"
   std::optional<bool> host_files;
   std::optional<bool> gpu;
+  std::optional<bool> gang_network;
   std::optional<std::string> net;  // "none", "listed", "full"
   bool may_share_my_kernel = false;
   bool operator==(const RingPolicy&) const = default;

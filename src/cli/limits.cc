@@ -104,6 +104,7 @@ Result<void> take_ring(const LimitOptions& options, std::string_view name, RingP
   if (taken) taken = take_word("--net", options.net, {"none", "listed", "full"}, ring.net);
   if (taken) taken = take_yes_no("--host-files", options.host_files, ring.host_files);
   if (taken) taken = take_yes_no("--gpu", options.gpu, ring.gpu);
+  if (taken) taken = take_yes_no("--gang-network", options.gang_network, ring.gang_network);
   if (!taken || name != "stranger") return taken;
   if (options.strangers_may_share_my_kernel) ring.may_share_my_kernel = true;
   const std::string level = ring.isolation.value_or("microvm");
@@ -123,10 +124,12 @@ Result<void> take_rings(const LimitOptions& options, Policy& policy) {
   const Result<std::vector<std::string>> names = parse_rings("--for", options.rings.empty() ? "home" : options.rings);
   if (!names) return std::unexpected(names.error());
   const bool says_something = !options.isolation.empty() || !options.host_files.empty() || !options.gpu.empty() ||
-                              !options.net.empty() || options.strangers_may_share_my_kernel;
+                              !options.net.empty() || !options.gang_network.empty() ||
+                              options.strangers_may_share_my_kernel;
   if (!options.rings.empty() && !says_something) {
     return fail(Code::kInvalidArgument,
-                fmt::format("--for {}: say also what their tasks may: --isolation, --host-files, --gpu or --net",
+                fmt::format("--for {}: say also what their tasks may: --isolation, --host-files, --gpu, --net "
+                            "or --gang-network",
                             plain(options.rings)));
   }
   for (const std::string& name : *names) {
@@ -302,6 +305,7 @@ std::string describe(const std::map<std::string, RingPolicy>& rings, const std::
       const std::string net = ring.net.value_or("none");
       text += ring.host_files.value_or(name == "home") ? ", with this PC's programs" : ", with an environment (--env)";
       if (ring.gpu.value_or(name == "home")) text += ", its GPUs";
+      if (ring.gang_network.value_or(name == "home")) text += ", networks for gangs";
       if (net != "none") text += net == "full" ? ", the Internet" : ", the hosts that their job lists";
     }
     text += "\n";

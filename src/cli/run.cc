@@ -217,10 +217,14 @@ class Run {
 Result<int> run_job(const Context& context, const RunOptions& options) {
   Result<RunPlan> plan = plan_run(options);
   if (!plan) return std::unexpected(plan.error());
-  for (const std::string& note : plan->notes) say(note);
+  return run_plan(context, options, std::move(*plan));
+}
+
+Result<int> run_plan(const Context& context, const RunOptions& options, RunPlan plan) {
+  for (const std::string& note : plan.notes) say(note);
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
-  Run run(context, options, std::move(*plan), **client);
+  Run run(context, options, std::move(plan), **client);
   (*client)->loop().on_signal({SIGINT, SIGTERM}, [&run](int) { run.interrupt(); });
   const Result<int> code = (*client)->loop().run_until_done(run.run());
   if (!code) return std::unexpected((*client)->explain(code.error()));

@@ -88,6 +88,9 @@ Result<void> Engine::restore() {
   for (const store::LiveJob& job : *jobs) {
     if (Result<void> restored = restore_job(job); !restored) return fail(restored, "reading the pool's database");
   }
+  for (const auto& [id, job] : live_) {
+    if (job.spec.net_gang()) pool_.on_gang_broken(id, now());
+  }
   running_ = 2;
   loop_.spawn(commit_for_ever());
   loop_.spawn(tick_for_ever());
@@ -550,8 +553,19 @@ net::Async<void> Engine::send_assign(const pool::AssignSend& send) {
   const auto job = live_.find(send.attempt.task.job);
   NodeLink* to = link(send.node);
   if (to == nullptr) co_return;
-  to->assign(send.attempt, job->second);
+  Result<v1::GangNetwork> network = fail(Code::kUnimplemented, "there is none");
+  if (job->second.spec.net_gang() && make_gang_network_) {
+    network = make_gang_network_(send.attempt, job->second);
+    // The node says that there is none, which ends the attempt.
+    if (!network) log_error("a gang gets no network", {{"error", network.error().message}});
+  }
+  to->assign(send.attempt, job->second, network ? &*network : nullptr);
   for (Observer* observer : observers_) observer->attempt_assigned(send.attempt, send.node);
+}
+
+void Engine::restart_gang(JobId job) {
+  pool_.on_gang_broken(job, now());
+  drain();
 }
 
 net::Async<void> Engine::tick_for_ever() {

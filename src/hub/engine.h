@@ -42,7 +42,8 @@ v1::Outcome outcome_of(Failure why);
 class NodeLink {
  public:
   virtual ~NodeLink() = default;
-  virtual void assign(AttemptId attempt, const LiveJob& job) = 0;
+  // `network`: of its gang, if its job has one.
+  virtual void assign(AttemptId attempt, const LiveJob& job, const v1::GangNetwork* network) = 0;
   virtual void stop(AttemptId attempt) = 0;
   virtual void acknowledge(AttemptId attempt) = 0;
   virtual void stop_everything(bool stop) = 0;  // false: resume
@@ -97,6 +98,12 @@ class Engine {
 
   // Commits what is pending and stops.
   net::Async<void> stop();
+
+  // Makes the ways into the networks of gangs whose jobs have one. Set before the loop runs.
+  void on_gang_network(std::function<Result<v1::GangNetwork>(AttemptId, const LiveJob&)> maker) {
+    make_gang_network_ = std::move(maker);
+  }
+  void restart_gang(JobId job);  // its network is gone
 
   // --- jobs. Errors: kResourceExhausted (disk full), kUnavailable (failed for good: what becomes of the request is
   // known after a restart), and those that are named. A request_id counts for its owner alone. Errors: those of
@@ -246,6 +253,7 @@ class Engine {
   std::optional<Error> disk_trouble_;
   std::function<void(const Error&)> on_failure_;
   std::function<void(std::size_t, Duration)> on_commit_;
+  std::function<Result<v1::GangNetwork>(AttemptId, const LiveJob&)> make_gang_network_;
   bool failed_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "hub/addresses.h"
+#include "hub/gang_networks.h"
 #include "hub/metrics.h"
 #include "hub/moving.h"
 #include "hub/node_session.h"
@@ -96,6 +97,7 @@ class HubImpl : public Hub {
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<TokenWatch> token_watch_;
   std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<GangNetworks> gangs_;
   std::unique_ptr<Replicas> replicas_;
   std::unique_ptr<Circle> circle_;
   std::unique_ptr<Parts> parts_;
@@ -177,6 +179,9 @@ Result<void> HubImpl::listen() {
   metrics_ = std::make_unique<Metrics>(loop_, *engine_, *devices_, sessions_, *blobs_);
   engine_->observe(*metrics_);
   engine_->on_commit([this](std::size_t rows, Duration took) { metrics_->committed(rows, took); });
+  gangs_ = std::make_unique<GangNetworks>(*engine_);
+  engine_->observe(*gangs_);
+  engine_->on_gang_network([this](AttemptId attempt, const LiveJob& job) { return gangs_->member(attempt, job); });
   engine_->on_failure(options_.on_failure);
   const Result<store::AuditRow> last_line = store_->last_audit();
   if (!last_line) return fail(last_line, "reading the pool's audit log");
@@ -218,6 +223,7 @@ Result<void> HubImpl::listen() {
   scheduler_ = std::make_unique<Scheduler>(*parts_);
   scheduler_->start();
   metrics_->start();
+  gangs_->start(loop_);
   if (Result<void> kept = write_whole(options_.directory / "certificate.pem", tls->certificate_pem()); !kept) {
     return kept;
   }
@@ -303,6 +309,7 @@ net::Async<void> HubImpl::stop() {
   co_await sweeper_->stop();
   co_await token_watch_->stop();
   co_await metrics_->stop();
+  co_await gangs_->stop();
   if (circle_) co_await circle_->stop();
   if (replicas_) co_await replicas_->stop();
   co_await engine_->stop();

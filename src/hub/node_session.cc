@@ -112,10 +112,11 @@ void NodeSession::on_hello(const v1::Hello& hello) {
   logs_.add_source(node_, *this);
 }
 
-void NodeSession::assign(AttemptId attempt, const LiveJob& job) {
+void NodeSession::assign(AttemptId attempt, const LiveJob& job, const v1::GangNetwork* network) {
   v1::Assign& assign = *outgoing_.add_assign();
   *assign.mutable_attempt() = to_proto(attempt);
-  outgoing_bytes_ += 32;
+  if (network != nullptr) *assign.mutable_gang_network() = *network;
+  outgoing_bytes_ += 32 + (network != nullptr ? network->ByteSizeLong() : 0);
   if (specs_.insert(attempt.task.job).second) {
     *assign.mutable_spec() = job.spec;
     if (job.environment) *assign.mutable_environment() = *job.environment;

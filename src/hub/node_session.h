@@ -26,7 +26,7 @@ class NodeSession : public NodeLink, public LogSource {
   // Serves until the socket ends.
   net::Async<void> run();
 
-  void assign(AttemptId attempt, const LiveJob& job) override;
+  void assign(AttemptId attempt, const LiveJob& job, const v1::GangNetwork* network) override;
   void stop(AttemptId attempt) override;
   void acknowledge(AttemptId attempt) override;
   void stop_everything(bool stop) override;

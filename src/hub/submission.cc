@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "blob/transfer.h"
 #include "hub/job_blobs.h"
+#include "hub/lighthouse.h"
 #include "hub/spec.h"
 
 namespace hearth::hub {
@@ -113,6 +114,9 @@ net::Async<Result<DeviceId>> owner_of(Parts& parts, JobId id, Visibility visible
 
 net::Async<Result<Submission>> prepare_submission(Parts& parts, v1::JobSpec spec, DeviceId device) {
   if (Result<void> completed = complete_spec(spec); !completed) co_return std::unexpected(completed.error());
+  if (const std::string lack = spec.net_gang() ? lighthouse_lack() : std::string(); !lack.empty()) {
+    co_return fail(Code::kFailedPrecondition, "net_gang: " + lack);
+  }
   Result<void> after = co_await check_after(parts, spec, parts.devices.visible_to(device));
   if (!after) co_return std::unexpected(after.error());
   Result<void> inputs = co_await check_all_inputs(parts, spec, device);

@@ -7,13 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "node/command.h"
 #include "node/outcome.h"
 #include "node/rings.h"
-#include "sandbox/directory_tree.h"
 
 namespace hearth::node {
 namespace {
@@ -38,19 +36,6 @@ void note_workspace(v1::Outcome& outcome, const Workspaces::Content& left) {
   outcome.set_workspace_bytes(left.bytes);
   if (left.excess.empty() || outcome.reason() == v1::FAILURE_REASON_OWNER) return;
   set_failure(outcome, v1::FAILURE_REASON_WORKSPACE, left.excess);
-}
-
-Excess excess_on_disk(const std::filesystem::path& disk, std::uint64_t bytes) {
-  if (disk.empty()) return {};
-  Excess excess{.reason = v1::FAILURE_REASON_DISK, .sentence = ""};
-  const Result<sandbox::TreeSize> size = sandbox::measure_tree(disk);
-  if (!size) {
-    excess.sentence = "its files cannot be measured: " + size.error().message;
-  } else if (size->with_names() > bytes) {
-    excess.sentence = "its files take " + format_bytes(size->with_names()) + " of the disk, more than the " +
-                      format_bytes(bytes) + " that it asked for; ask for more: hearth run --disk SIZE";
-  }
-  return excess;
 }
 
 std::int64_t unix_millis() {
@@ -103,10 +88,11 @@ Executor::~Executor() {
   for (const AttemptPtr& attempt : all) attempt->workspace.reset();
 }
 
-void Executor::add(AttemptId attempt, std::shared_ptr<const JobOrder> job) {
+void Executor::add(AttemptId attempt, std::shared_ptr<const JobOrder> job, const v1::GangNetwork& gang) {
   auto made = std::make_shared<Attempt>();
   made->id = attempt;
   made->job = std::move(job);
+  made->gang = gang;
   attempts_.emplace(attempt, std::move(made));
 }
 
@@ -268,6 +254,10 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
   Result<GuestProxy> proxy = make_proxy(job.spec, world_.loop, resolver_);
   if (!proxy) co_return std::unexpected(proxy.error());
   attempt->proxy = std::move(*proxy);
+  auto overlay = co_await prepare_overlay(job.spec, attempt->gang, attempt->id.task, world_.link(), resolver_,
+                                          world_.loop.now() + kLongestDelay);
+  if (!overlay) co_return std::unexpected(overlay.error());
+  attempt->overlay = std::move(*overlay);
   Result<Layout> layout = co_await fetch_layout(attempt);
   if (!layout) co_return fail(layout, "its inputs cannot be had");
   for (const auto& [path, file] : *layout) {
@@ -294,6 +284,9 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
   if (!command) co_return std::unexpected(command.error());
   attempt->command = std::move(*command);
   attempt->command.bound_files = std::move(bound);
+  if (attempt->overlay)
+    std::ranges::move(gang_variables(attempt->gang, attempt->id.task.index),
+                      std::back_inserter(attempt->command.variables));
   if (attempt->wiped) co_return fail(Code::kCanceled, "nobody wants it any more");
   co_return co_await arm_now(attempt);
 }
@@ -401,6 +394,7 @@ net::Async<Result<void>> Executor::fetch_blobs(AttemptPtr attempt, std::vector<v
 // What the attempt's sandbox stands on. On a worker.
 Result<sandbox::Setup> Executor::setup_of(Attempt& attempt) {
   sandbox::Setup setup{.level = attempt.level, .network = network_of(attempt.job->spec, attempt.proxy, world_.loop)};
+  if (attempt.overlay) setup.network = {.kind = sandbox::Network::Kind::kOverlay, .overlay = *attempt.overlay};
   if (attempt.level == sandbox::Level::kMicroVm) {
     Result<blob::Reader> image = world_.images.read(attempt.job->environment->sha256());
     if (!image) return std::unexpected(image.error());
@@ -567,7 +561,11 @@ net::Async<void> Executor::collect_now(AttemptPtr attempt) {
 
 net::Async<Result<void>> Executor::hand_over_outputs(AttemptPtr attempt) {
   std::vector<std::string> patterns = make_patterns(attempt->job->spec, attempt->id.task);
-  auto outputs = co_await world_.workers.run([&] { return attempt->box->collect(patterns, {}); });
+  auto outputs = co_await world_.workers.run([&] {
+    // Of a cluster the first task brings what there is; the others may.
+    const bool may_lack = attempt->job->spec.net_gang() && attempt->id.task.index > 0;
+    return attempt->box->collect(patterns, {.may_lack = may_lack});
+  });
   if (!outputs) co_return std::unexpected(outputs.error());
   // Every process of the sandbox is gone, and what was collected is regular files reached through no link: their paths
   // are what they were.

@@ -51,7 +51,7 @@ class Executor {
   Executor(World world, Reports reports);
   ~Executor();
 
-  void add(AttemptId attempt, std::shared_ptr<const JobOrder> job);
+  void add(AttemptId attempt, std::shared_ptr<const JobOrder> job, const v1::GangNetwork& gang);
   bool knows(AttemptId attempt) const { return attempts_.contains(attempt); }
 
   void prepare(AttemptId attempt);

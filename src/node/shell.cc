@@ -225,6 +225,9 @@ void Shell::take_rings(const Rings& rings, Policy& policy) {
     log_warning("what the owner allows is not to be had: " + lack);
     rings_.of(ring).full_network = false;
   }
+  if (!world_.host.overlay_lack().empty()) {
+    for (const Ring ring : kRings) rings_.of(ring).gang_network = false;
+  }
   // Half of the disk at least is for what tasks need to run at all. Workspaces are for home, in the fence.
   const bool keeps_workspaces = rings_.of(Ring::kHome).level == sandbox::Level::kFence;
   const std::uint64_t workspaces = keeps_workspaces ? std::min(policy.admits.workspace_bytes, disk_bytes_ / 2) : 0;
@@ -460,7 +463,7 @@ void Shell::on_assign(const v1::HubFrame& frame) {
       log_warning("the hub assigned a task without its job");
       continue;
     }
-    if (!executor_.knows(attempt)) executor_.add(attempt, job);
+    if (!executor_.knows(attempt)) executor_.add(attempt, job, assign.gang_network());
     agent_.on_assign({.attempt = attempt, .needs = needs_of(job->spec), .time_limit = time_limit_of(job->spec)},
                      world_.loop.now());
   }

@@ -226,6 +226,12 @@ void Pool::on_cancel(JobId id, Time now) {
   if (job != nullptr && !job->has_ended()) state_->cancel(*job);
 }
 
+void Pool::on_gang_broken(JobId id, Time now) {
+  state_->advance(now);
+  Job* job = state_->find_job(id);
+  if (job != nullptr && job->request.gang && job->leased > 0) state_->break_gang(*job);
+}
+
 Result<void> Pool::on_remove(JobId id, Time now) {
   state_->advance(now);
   const Job* job = state_->find_job(id);

@@ -262,6 +262,9 @@ class Pool {
   // many).
   Result<void> on_submit(const JobRequest& job, Time now);
   void on_cancel(JobId job, Time now);
+  // What the gang's tasks shared is gone: those that run end, and all run again, which counts as no attempt. No effect
+  // on a job that is no gang, or of which nothing runs.
+  void on_gang_broken(JobId job, Time now);
   // Errors: kNotFound (unknown, or removed already); kFailedPrecondition (it has not ended, or one that has not ended
   // runs after it and needs its results: the message names both).
   Result<void> on_remove(JobId job, Time now);
