@@ -112,7 +112,7 @@ GuestNetwork::Variables GuestNetwork::variables_beside(const Variables& of_job) 
 void GuestNetwork::open(pid_t init, int init_pidfd, std::vector<Fd> cgroup,
                         std::function<void(const Result<void>&)> done) {
   if (full_) return full_->open(init, std::move(cgroup), std::move(done));
-  if (overlay_) return overlay_->open(init, std::move(cgroup), std::move(done));
+  if (overlay_) return overlay_->open(init, std::move(done));
   Result<Fd> listener = in_network_of(init_pidfd, &listen_on_loopback);
   if (!listener) return done(std::unexpected(listener.error()));
   network_.on_listener(listener->release());

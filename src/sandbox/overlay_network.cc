@@ -26,7 +26,7 @@ namespace hearth::sandbox {
 namespace {
 
 constexpr int kConfigFd = 4;
-constexpr int kPatienceSeconds = 20;  // until the lighthouse answers
+constexpr int kPatienceSeconds = 30;  // until the lighthouse answers
 constexpr int kMtu = 1300;            // nebula's own choice, which passes everywhere
 constexpr std::size_t kMaxSaid = 8192;
 constexpr const char* kCarrierAddress = "169.254.77.2";
@@ -154,22 +154,28 @@ OverlayNetwork::~OverlayNetwork() {
   gate_.reset();
   siginfo_t info{};
   if (outer_) ::waitid(P_PIDFD, static_cast<id_t>(outer_.get()), &info, WEXITED);
+  // Bubblewrap may end before it, which makes it our child.
+  if (init_) ::waitid(P_PIDFD, static_cast<id_t>(init_.get()), &info, WEXITED);
 }
 
-void OverlayNetwork::open(pid_t init, std::vector<Fd> cgroup, std::function<void(const Result<void>&)> done) {
+void OverlayNetwork::open(pid_t init, std::function<void(const Result<void>&)> done) {
   done_ = std::move(done);
-  cgroup_ = std::move(cgroup);
   if (Result<void> begun = begin(init); !begun) finish(begun);
 }
 
 Result<void> OverlayNetwork::begin(pid_t init) {
   guest_network_.reset(::open(("/proc/" + std::to_string(init) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
   if (!guest_network_) return fail_errno(errno, "opening the guest's network namespace");
+  return start_carrier();
+}
+
+// Counts from nebula's start: namespaces and rules may take their time on a PC that is busy.
+Result<void> OverlayNetwork::start_timer() {
   timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   const itimerspec once{.it_interval = {}, .it_value = {.tv_sec = kPatienceSeconds, .tv_nsec = 0}};
   if (!timer_ || ::timerfd_settime(timer_.get(), 0, &once, nullptr) != 0) return fail_errno(errno, "setting a timer");
   timer_watch_ = reactor_.watch(timer_.get(), [this] { on_late(); });
-  return start_carrier();
+  return {};
 }
 
 Result<void> OverlayNetwork::start_carrier() {
@@ -194,7 +200,6 @@ Result<void> OverlayNetwork::start_carrier() {
   plan.files.push_back(std::move(*config));
   plan.files.push_back(std::move(status->write_end));
   plan.files.push_back(std::move(gate->read_end));
-  for (const Fd& entry : cgroup_) plan.cgroup_entries.emplace_back(::fcntl(entry.get(), F_DUPFD_CLOEXEC, 0));
   plan.user = user_;
   Result<Started> started = launch(plan);
   if (!started) return std::unexpected(started.error());
@@ -223,12 +228,14 @@ void OverlayNetwork::on_status() {
   // While bubblewrap lives, so does the number.
   if (!init_ || !carrier_network_ || has_ended(outer_)) return finish(fail_errno(errno, "finding nebula"));
   way_out_ = std::make_unique<FullNetwork>(reactor_, tools_, user_, carrier_way_out(overlay_));
-  if (done_) way_out_->open(pid, std::move(cgroup_), [this](const Result<void>& made) { on_way_out(made); });
+  if (done_) way_out_->open(pid, {}, [this](const Result<void>& made) { on_way_out(made); });
 }
 
 // The end of the pipe lets bubblewrap start nebula.
 void OverlayNetwork::on_way_out(const Result<void>& made) {
-  if (!made) return finish(made);
+  Result<void> done = made;
+  if (done) done = start_timer();
+  if (!done) return finish(done);
   gate_.reset();
 }
 
