@@ -12,11 +12,11 @@ constexpr std::uint32_t kMaxLosses = 20;
 
 bool is_own_doing(Failure why) {
   return why != Failure::kNodeLost && why != Failure::kCancelled && why != Failure::kOwner &&
-         why != Failure::kPreempted && why != Failure::kGang;
+         why != Failure::kPreempted && why != Failure::kGang && why != Failure::kDrained;
 }
 
 bool counts_as_attempt(Failure why) {
-  return why != Failure::kOwner && why != Failure::kPreempted && why != Failure::kGang;
+  return why != Failure::kOwner && why != Failure::kPreempted && why != Failure::kGang && why != Failure::kDrained;
 }
 
 bool is_leased(const StoredTask* task, AttemptId attempt) {
@@ -74,6 +74,10 @@ void Checker::check(const Store& store, const pool::LeaseRecord& record) {
   if (record.attempt.epoch != before.epoch + 1 || record.attempts != before.attempts + 1) {
     universe_.fail(record.attempt, "does not follow on epoch", before.epoch, "attempts", before.attempts);
   }
+  const auto said = store.duties.find(record.node);
+  if (said != store.duties.end() && said->second.duty != pool::Duty::kServing) {
+    universe_.fail(record.attempt, "is leased to", record.node, "which is to be given nothing new");
+  }
   const std::optional<WorkspaceId> workspace = job.workspace();
   if (!workspace) return;
   const auto place = store.workspaces.find(*workspace);
@@ -90,6 +94,9 @@ void Checker::check(const Store& store, const pool::RequeueRecord& record) {
   const std::uint32_t attempts = row->attempts - (counts_as_attempt(record.why) ? 0 : 1);
   const StoredJob& job = store.jobs.at(record.attempt.task.job);
   if (record.why == Failure::kGang && !job.request.gang) universe_.fail(record.attempt, "has no gang");
+  if (record.why == Failure::kDrained && !store.duties.contains(row->node)) {
+    universe_.fail(record.attempt, "is taken from", row->node, "which nobody spoke of");
+  }
   if (record.why == Failure::kPreempted && job.request.priority >= pool::PriorityClass::kNormal) {
     universe_.fail(record.attempt, "is ended for others, though it is of class", name_of(job.request.priority));
   }
@@ -190,6 +197,19 @@ void Checker::check_gangs(const Store& store) {
   }
 }
 
+void Checker::check_drained(const Store& store) {
+  for (const auto& [id, job] : store.jobs) {
+    for (const auto& [index, task] : job.tasks) {
+      const auto said = store.duties.find(task.node);
+      if (task.state != TaskState::kLeased || said == store.duties.end()) continue;
+      // A commit takes some milliseconds, in which the grace of another node may end.
+      const bool is_over =
+          said->second.duty == pool::Duty::kDraining && said->second.grace_ends + seconds(1) <= universe_.now();
+      if (is_over) universe_.fail(TaskId{id, index}, "is still leased to", task.node, "which is drained");
+    }
+  }
+}
+
 void Checker::check_sums(const pool::Pool& pool, const std::set<JobId>& jobs, const Store& store) {
   std::uint64_t pending = 0;
   std::uint64_t leased = 0;
@@ -234,6 +254,7 @@ void Checker::check_nobody_idles(const pool::Pool& pool, const std::set<JobId>& 
   for (const NodeId id : nodes) {
     const auto node = pool.node(id);
     if (!node || !node->connected || node->closed || node->leased > 0) continue;
+    if (node->duty != pool::Duty::kServing) continue;
     for (const JobId job : jobs) {
       const auto stored = store.jobs.find(job);
       if (stored == store.jobs.end() || !stored->second.request.per_task.fits_in(node->offered)) continue;

@@ -21,7 +21,8 @@ class Checker {
   // Before something is said to a node: what it rests on must be in the store.
   void check_send(const Store& store, const pool::Effect& send);
   // After each batch of events: every task of every job is in exactly one state.
-  void check_gangs(const Store& store);  // after a commit
+  void check_gangs(const Store& store);    // after a commit
+  void check_drained(const Store& store);  // after a commit: a node whose grace has ended holds nothing
   void check_sums(const pool::Pool& pool, const std::set<JobId>& jobs, const Store& store);
   // The pool restored from the store knows what the store knows.
   void check_restored(const pool::Pool& pool, const Store& store);

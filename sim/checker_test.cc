@@ -148,6 +148,21 @@ TEST_F(CheckerTest, ANodeMayNotRunMoreThanItOffersNorStartWhileClosed) {
   EXPECT_NE(universe_.failure, "");
 }
 
+TEST_F(CheckerTest, ACordonedNodeIsGivenNothingAndADrainedOneHoldsNothing) {
+  EXPECT_FALSE(accepts(pool::RequeueRecord{attempt(0, 2), 1, 0, Failure::kDrained})) << "nobody spoke of it";
+  store_.duties[kNode] = {pool::Duty::kCordoned, {}};
+  EXPECT_FALSE(accepts(pool::LeaseRecord{attempt(2, 1), kNode, 1}));
+  EXPECT_TRUE(accepts(pool::LeaseRecord{attempt(2, 1), NodeId{4}, 1}));
+  EXPECT_TRUE(accepts(pool::RequeueRecord{attempt(0, 2), 1, 0, Failure::kDrained}));
+  EXPECT_FALSE(accepts(pool::RequeueRecord{attempt(0, 2), 2, 0, Failure::kDrained})) << "it counts";
+  universe_.failure.clear();
+  checker_.check_drained(store_);
+  EXPECT_EQ(universe_.failure, "") << "what runs there goes on";
+  store_.duties[kNode] = {pool::Duty::kDraining, universe_.now() - seconds(2)};
+  checker_.check_drained(store_);
+  EXPECT_NE(universe_.failure, "") << "task 0 is still leased to it";
+}
+
 TEST_F(CheckerTest, AnIdleNodeIsSeen) {
   pool::Pool pool{pool::Options{}};
   store_.jobs[kJob].tasks.clear();

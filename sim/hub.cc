@@ -110,6 +110,7 @@ void Hub::plan_wake() {
 
 void Hub::commit(const Batch& batch) {
   for (const StoredJob& job : batch.jobs) store_.jobs.emplace(job.request.id, job);
+  for (const auto& [node, said] : batch.duties) store_.duties[node] = said;
   for (const pool::Effect& record : batch.records) {
     checker_.check_record(store_, record);
     store_.apply(record);
@@ -138,6 +139,7 @@ void Hub::commit(const Batch& batch) {
         record);
   }
   checker_.check_gangs(store_);
+  checker_.check_drained(store_);
 }
 
 void Hub::speak(const Batch& batch) {
@@ -286,6 +288,15 @@ void Hub::remove_node(NodeId node) {
   removed_.insert(node);
   network_.cut_node(node);
   feed([this, node] { pool_->on_node_removed(node, universe_.now()); });
+}
+
+void Hub::set_duty(NodeId node, const StoredDuty& said) {
+  if (!is_up()) store_.duties[node] = said;
+  feed([this, node, said] {
+    universe_.say("node", node, "has duty", static_cast<int>(said.duty));
+    pool_->on_duty(node, said.duty, said.grace_ends, universe_.now());
+    batch_.duties.emplace_back(node, said);
+  });
 }
 
 void Hub::forget_ended() {

@@ -39,15 +39,18 @@ class Hub {
   void remove(JobId job);
   void remove_workspace(const WorkspaceId& workspace);
   void remove_node(NodeId node);
+  // Somebody speaks until it is heard: while the hub is dead, it finds it in its store.
+  void set_duty(NodeId node, const StoredDuty& said);
   void forget_ended();
 
  private:
   struct Batch {
     std::vector<StoredJob> jobs;
+    std::vector<std::pair<NodeId, StoredDuty>> duties;
     std::vector<pool::Effect> records;
     std::vector<pool::Effect> sends;
     std::vector<std::pair<std::uint64_t, std::optional<JobId>>> replies;
-    bool empty() const { return jobs.empty() && records.empty() && sends.empty() && replies.empty(); }
+    bool empty() const { return jobs.empty() && duties.empty() && records.empty() && sends.empty() && replies.empty(); }
   };
 
   void feed(std::function<void()> event);

@@ -35,6 +35,7 @@ struct Scenario {
   std::uint32_t partition = 0;     // of each node, for up to 40 s
   std::uint32_t offer_change = 0;  // of each node's owner
   std::uint32_t owner_return = 0;  // of each node's owner, for up to a minute
+  std::uint32_t duty_change = 0;   // of each node: it is cordoned, drained, or serves again
   std::uint32_t removal = 0;       // of some node, for good; another one comes
   std::uint32_t hub_crash = 0;
   std::uint32_t cancel = 0;            // of some job

@@ -55,6 +55,7 @@ void Store::apply(const pool::Effect& effect) {
 
 void Store::restore(pool::Pool& pool, Time now) const {
   for (const auto& [id, workspace] : workspaces) pool.restore_workspace(workspace);
+  for (const auto& [node, said] : duties) pool.on_duty(node, said.duty, said.grace_ends, now);
   std::set<JobId> needed;
   for (const auto& [id, job] : jobs) {
     if (job.has_ended()) continue;

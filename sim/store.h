@@ -35,11 +35,17 @@ struct StoredJob {
   std::uint32_t count(pool::TaskState of) const;
 };
 
+struct StoredDuty {
+  pool::Duty duty = pool::Duty::kServing;
+  Time grace_ends;
+};
+
 class Store {
  public:
   std::map<JobId, StoredJob> jobs;
   std::set<JobId> removed;
   std::map<WorkspaceId, pool::WorkspaceRecord> workspaces;
+  std::map<NodeId, StoredDuty> duties;  // of every node that somebody spoke of
 
   void apply(const pool::Effect& record);
   // Jobs that have not ended and those that they run after, handed to a pool that starts.

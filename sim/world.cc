@@ -186,6 +186,10 @@ void World::befall(Machine& machine) {
     machine.set_time_of_day(static_cast<std::uint16_t>(random.below(kMinutesPerDay)));
     machine.set_policy(random_policy(machine));
   }
+  if (universe_.strikes(scenario.duty_change)) {
+    const pool::Duty duty{static_cast<std::uint8_t>(1 + random.below(3))};
+    hub_.set_duty(machine.id(), {duty, universe_.now() + random.between(Duration{}, seconds(20))});
+  }
   if (universe_.strikes(scenario.owner_return)) {
     machine.set_owner_present(true);
     universe_.scheduler.after(random.between(seconds(1), seconds(60)),
@@ -245,6 +249,7 @@ void World::calm_down() {
     machine->boot();
     machine->set_owner_present(false);
     machine->stop_everything(false);
+    hub_.set_duty(id, {});
     if (!machine->is_retired()) machine->set_policy({.limit = machine->size(), .admits = kAdmitsWorkspaces});
   }
 }

@@ -17,8 +17,10 @@
 #include "cli/cli.h"
 #include "cli/documents.h"
 #include "cli/home.h"
+#include "egress/post.h"
 #include "hub/hub.h"
 #include "hub/moving.h"
+#include "hub/pair_store.h"
 #include "net/async.h"
 #include "net/crypto.h"
 #include "net/mdns.h"
@@ -54,20 +56,28 @@ class HubDaemon {
     Result<hub::LocalDevice> node = local_device(home_.node(), cli::host_name(), true);
     if (!node) return std::unexpected(node.error());
     locals_ = {{home_.cli(), *command_line}, {home_.node(), *node}};
-    Result<std::unique_ptr<hub::Hub>> hub = hub::Hub::start(loop_, {.directory = home_.hub(),
-                                                                    .store = start_.store,
-                                                                    .pc_name = cli::host_name(),
-                                                                    .address = start_.address,
-                                                                    .port = start_.port,
-                                                                    .pool_name = start_.name,
-                                                                    .local_devices = {*command_line, *node},
-                                                                    .page = page_of_this_program(),
-                                                                    .on_failure =
-                                                                        [this](const Error& error) {
-                                                                          failure_ = std::unexpected(error);
-                                                                          stop();
-                                                                        },
-                                                                    .on_change = [this] { note_change(); }});
+    Result<std::unique_ptr<hub::Hub>> hub =
+        hub::Hub::start(loop_, {.directory = home_.hub(),
+                                .store = start_.store,
+                                .pc_name = cli::host_name(),
+                                .address = start_.address,
+                                .port = start_.port,
+                                .pool_name = start_.name,
+                                .local_devices = {*command_line, *node},
+                                .page = page_of_this_program(),
+                                .post =
+                                    [this](hub::WebhookMessage message) {
+                                      return poster_.post({.url = std::move(message.url),
+                                                           .headers = std::move(message.headers),
+                                                           .body = std::move(message.body),
+                                                           .may_be_private = message.may_be_private});
+                                    },
+                                .on_failure =
+                                    [this](const Error& error) {
+                                      failure_ = std::unexpected(error);
+                                      stop();
+                                    },
+                                .on_change = [this] { note_change(); }});
     if (!hub) return std::unexpected(hub.error());
     hub_ = std::move(*hub);
     note_change();
@@ -129,6 +139,9 @@ class HubDaemon {
   const cli::HubStart& start_;
   cli::Home home_;
   net::Loop loop_;
+  egress::Resolver resolver_;
+  egress::Poster poster_{
+      {.resolve = [this](std::string host, Time due) { return resolver_.resolve(std::move(host), due); }}};
   std::unique_ptr<hub::Hub> hub_;
   std::vector<std::pair<std::filesystem::path, hub::LocalDevice>> locals_;
   bool announced_ = false;
@@ -186,6 +199,12 @@ Result<void> move_store(const cli::HubStart& start) {
   const cli::Home home{start.home};
   return hub::move_pool(
       {.directory = home.hub(), .store = start.store, .pc_name = cli::host_name(), .pool_name = start.name});
+}
+
+Result<void> begin_standby(const cli::HubStart& start,
+                           const std::function<Result<v1::HubCard>(const v1::HubCard&)>& introduce) {
+  const cli::Home home{start.home};
+  return hub::begin_standby({.directory = home.hub(), .pc_name = cli::host_name()}, introduce);
 }
 
 int run_node(const cli::NodeStart& start) {
@@ -253,5 +272,6 @@ int main(int argc, char** argv) {
                            .node = hearth::run_node,
                            .self_test = hearth::test_this_pc,
                            .check_store = hearth::check_store,
-                           .move_store = hearth::move_store});
+                           .move_store = hearth::move_store,
+                           .begin_standby = hearth::begin_standby});
 }

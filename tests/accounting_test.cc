@@ -47,10 +47,31 @@ TEST_F(AccountingTest, CountsWhatEachOwnerUsedAndOutlivesARestart) {
   EXPECT_EQ(rows({"--by", "day"})[0].at("owner"), "");
   EXPECT_TRUE(rows({"--since", "2999-01-01"}).empty());
   const Ended csv = pool().cli({"usage", "--csv"});
-  EXPECT_THAT(csv.out, HasSubstr(",result_bytes,energy_joules\r\n"));
-  EXPECT_THAT(csv.out, HasSubstr(",12,unknown\r\n"));
-  EXPECT_THAT(pool().cli({"usage"}).err, HasSubstr("energy is unknown"));
+  EXPECT_THAT(csv.out, HasSubstr(",result_bytes,energy_joules,unmetered_core_seconds\r\n"));
+  EXPECT_THAT(csv.out, HasSubstr(",12,unknown,"));
+  EXPECT_THAT(pool().cli({"usage"}).err, HasSubstr("the energy of some of it is unknown"));
   EXPECT_EQ(pool().cli({"usage", "--by", "colour"}).exit_code, 2);
+}
+
+TEST_F(AccountingTest, EnergyFollowsFromWhatTheNodesOwnerSays) {
+  ASSERT_EQ(pool().cli({"limit", "--watts", "80"}).exit_code, 0);
+  double cores = 0;
+  EXPECT_TRUE(eventually(seconds(30), [&] {
+    const json nodes = json::parse(pool().cli({"nodes", "--json"}).out, nullptr, false).at("nodes");
+    bool is_said = false;
+    for (const json& attribute : nodes[0].at("attributes")) {
+      if (attribute.at("name") == "watts") is_said = attribute.at("number") == 80.0;
+      if (attribute.at("name") == "cores") cores = attribute.at("number").get<double>();
+    }
+    return is_said;
+  }));
+  ASSERT_GE(cores, 1);
+  ASSERT_EQ(pool().cli({"run", "--", "sleep", "0.3"}).exit_code, 0);
+  const json own = rows({"--by", "owner"});
+  ASSERT_EQ(own.size(), 1U);
+  const double spent = own[0].at("core_seconds").get<double>();
+  EXPECT_NEAR(own[0].at("energy_joules").get<double>(), 80 / cores * spent, 0.01);
+  EXPECT_EQ(own[0].value("unmetered_core_seconds", 0.0), 0);
 }
 
 TEST_F(AccountingTest, ADeviceThatIsNotOfRingHomeIsShownItsOwn) {

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "base/rfc3339.h"
 
 namespace hearth {
 namespace {
@@ -40,15 +40,6 @@ std::string text_of(std::string_view value) {
 std::string text_of(std::int64_t value) { return std::to_string(value); }
 std::string text_of(std::uint64_t value) { return std::to_string(value); }
 
-std::string calendar(WallTime time) {
-  const std::int64_t millis = ((time.unix_millis % 1000) + 1000) % 1000;
-  const auto seconds = static_cast<std::time_t>((time.unix_millis - millis) / 1000);
-  std::tm parts = {};
-  CHECK(::gmtime_r(&seconds, &parts) != nullptr);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, millis);
-}
-
 }  // namespace
 
 std::optional<LogFormat> parse_log_format(std::string_view name) {
@@ -68,7 +59,7 @@ std::string text_log_line(std::string_view message, std::span<const LogField> fi
 
 std::string json_log_line(LogLevel level, WallTime time, std::string_view message, std::span<const LogField> fields) {
   constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warning", "error"};
-  Json line = {{"time", calendar(time)},
+  Json line = {{"time", rfc3339(time)},
                {"level", kLevels.at(static_cast<std::size_t>(level))},
                {"message", std::string(message)}};
   for (const LogField& field : fields) {

@@ -408,8 +408,13 @@ Result<void> Writer::Progress::store_as(const Digest& digest) {
   const std::string context = "cannot store a blob in " + store->directory.string();
   if (store->options.durable && ::fsync(file.get()) != 0) return fail_errno(errno, context);
   const fs::path destination = store->path_of(digest);
-  // If another writer of the same content was first, its file is replaced by its equal.
-  if (Result<void> moved = move_to(destination); !moved) return fail(moved, context);
+  {
+    // If another writer of the same content was first, its file stays: somebody may show it to a guest, and a file that
+    // was replaced is not found any more through gocryptfs.
+    const std::lock_guard lock_guard(store->mutex);
+    if (store->index.touch(digest)) return {};
+    if (Result<void> moved = move_to(destination); !moved) return fail(moved, context);
+  }
   const Result<void> durable = store->options.durable ? sync_directory(store->folder_of(digest)) : Result<void>();
   // Only now does anybody hear that the blob is here: has() is an acknowledgement too.
   const std::lock_guard lock_guard(store->mutex);

@@ -89,6 +89,32 @@ TEST_F(BlobStoreTest, KeepsOneContentOnce) {
   EXPECT_EQ(store().list().size(), 1U);
 }
 
+// Whoever shows it to a guest has its path: through gocryptfs a file that was replaced is not found any more.
+TEST_F(BlobStoreTest, AFileThatSomebodyReadsIsNotReplacedByItsEqual) {
+  for (int round = 0; round < 40; ++round) {
+    const std::string content = "content " + std::to_string(round);
+    const Digest digest = net::sha256(content);
+    std::vector<Writer> writers;
+    for (int i = 0; i < 6; ++i) {
+      Result<Writer> writer = store().create(content.size());
+      ASSERT_TRUE(writer && writer->write(content));
+      writers.push_back(std::move(*writer));
+    }
+    std::vector<ino_t> seen(writers.size());
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < writers.size(); ++i) {
+      threads.emplace_back([&, i] {
+        EXPECT_TRUE(writers[i].commit(&digest));
+        struct stat status{};
+        EXPECT_EQ(::stat(path_of(digest).c_str(), &status), 0);
+        seen[i] = status.st_ino;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(std::set<ino_t>(seen.begin(), seen.end()).size(), 1U) << "round " << round;
+  }
+}
+
 TEST_F(BlobStoreTest, TakesABlobInPieces) {
   auto writer = store().create(6);
   ASSERT_TRUE(writer->write("abc"));

@@ -33,18 +33,21 @@ std::string memory_part(std::uint64_t used, std::uint64_t most) {
 std::string names_of(const v1::Account& account) {
   constexpr int kMostNamed = 4;
   if (account.is_device()) return "itself";
+  const auto& members = account.is_firm() ? account.accounts() : account.devices();
   std::string names;
-  for (int i = 0; i < std::min(account.devices_size(), kMostNamed); ++i) {
-    names += (i == 0 ? "" : ", ") + plain(account.devices(i));
+  for (int i = 0; i < std::min(members.size(), kMostNamed); ++i) {
+    names += (i == 0 ? "" : ", ") + plain(members.Get(i));
   }
-  if (account.devices_size() > kMostNamed) names += fmt::format(" and {} more", account.devices_size() - kMostNamed);
+  if (members.size() > kMostNamed) names += fmt::format(" and {} more", members.size() - kMostNamed);
   return names.empty() ? "none" : names;
 }
 
 // What the API calls limits is all or nothing: one that is not named stays as it is.
-Result<v1::SetAccountRequest> request_of(const AccountOptions& options, const v1::Resources& before) {
+Result<v1::SetAccountRequest> request_of(const AccountOptions& options, bool is_firm, const v1::Resources& before) {
   v1::SetAccountRequest request;
   request.set_name(options.name);
+  request.set_is_firm(is_firm);
+  if (!options.firm.empty()) request.set_firm(options.firm == "none" ? "" : options.firm);
   if (!options.weight.empty()) {
     const Result<std::uint64_t> weight = parse_count("--weight", options.weight, kWeight);
     if (!weight) return std::unexpected(weight.error());
@@ -85,6 +88,7 @@ Result<int> list_accounts(const Context& context) {
     return 0;
   }
   Table table({{"NAME"},
+               {"FIRM"},
                {"WEIGHT", true},
                {"SHARE", true},
                {"LATELY", true},
@@ -92,10 +96,14 @@ Result<int> list_accounts(const Context& context) {
                {"MEMORY", true},
                {"GPUS", true},
                {"WAITS"},
-               {"DEVICES"}});
+               {"DEVICES OR ACCOUNTS"}});
   for (const v1::Account& account : reply->accounts()) {
     const v1::Resources& most = account.most();
-    table.add({account.name(), fmt::format("{}", account.weight()), fmt::format("{:.0f} %", account.share() * 100),
+    table.add({account.name(),
+               account.is_firm()        ? "is one"
+               : account.firm().empty() ? "-"
+                                        : account.firm(),
+               fmt::format("{}", account.weight()), fmt::format("{:.0f} %", account.share() * 100),
                fmt::format("{:.0f} %", account.recent_share() * 100), part(account.used().cores(), most.cores()),
                memory_part(account.used().memory_bytes(), most.memory_bytes()),
                part(account.used().gpus(), most.gpus()), account.waits() ? "yes" : "no", names_of(account)});
@@ -109,8 +117,8 @@ Result<int> list_accounts(const Context& context) {
   return 0;
 }
 
-Result<int> set_account(const Context& context, const AccountOptions& options) {
-  const Result<v1::SetAccountRequest> checked = request_of(options, {});
+Result<int> set_account(const Context& context, const AccountOptions& options, bool is_firm) {
+  const Result<v1::SetAccountRequest> checked = request_of(options, is_firm, {});
   if (!checked) return std::unexpected(checked.error());
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
@@ -120,7 +128,7 @@ Result<int> set_account(const Context& context, const AccountOptions& options) {
   for (const v1::Account& account : accounts->accounts()) {
     if (!account.is_device() && account.name() == options.name) before = account.most();
   }
-  const Result<v1::SetAccountRequest> request = request_of(options, before);
+  const Result<v1::SetAccountRequest> request = request_of(options, is_firm, before);
   if (!request) return std::unexpected(request.error());
   const Result<v1::SetAccountReply> reply =
       (*client)->call<v1::SetAccountReply>("hearth.v1.AccountService/Set", *request);
@@ -129,8 +137,12 @@ Result<int> set_account(const Context& context, const AccountOptions& options) {
     print(message_json(*reply));
     return 0;
   }
-  say(fmt::format("Account {} has weight {}.", plain(reply->account().name()), reply->account().weight()));
-  if (reply->account().devices_size() == 0) {
+  const v1::Account& account = reply->account();
+  say(fmt::format("{} {} has weight {}{}.", is_firm ? "Firm" : "Account", plain(account.name()), account.weight(),
+                  account.firm().empty() ? "" : " within the firm " + plain(account.firm())));
+  if (is_firm && account.accounts_size() == 0) {
+    say(fmt::format("No account is of it yet: hearth account set ACCOUNT --firm {}", plain(options.name)));
+  } else if (!is_firm && account.devices_size() == 0) {
     say(fmt::format("No device counts for it yet: hearth account assign DEVICE {}", plain(options.name)));
   }
   return 0;

@@ -38,7 +38,7 @@ class CommandLine : public CommandTree {
     add_work_commands(*this, work_);
     add_job_commands();
     add_wipe_command();
-    add_pool_commands();
+    add_pool_commands(*this, pool_);
     add_environment_commands();
     add_workspace_commands();
     add_help_command();
@@ -80,11 +80,14 @@ class CommandLine : public CommandTree {
     text_option(up, "--store", up_.store, "URL",
                 "keep the pool in a PostgreSQL database, postgresql://USER@HOST,HOST/DATABASE, which other PCs' hubs "
                 "may share: one holds the pool, the others stand by");
+    text_option(up, "--standby-of", up_.standby_of, "LINK",
+                "keep a copy of another PC's pool and stand by for its hub; the link is shown there by: hearth invite "
+                "--role owner");
     up.add_flag("--foreground", up_.foreground, "stay in the foreground and log to standard error");
     add_log_format(up);
     up.add_flag("--no-invite", up_.no_invite, "show no link and no code for a phone");
     add(app_, "down", "End this PC's daemons. What runs on other nodes goes on.", [this] { return down(context_); });
-    add_store_commands();
+    add_hub_commands(*this, hub_);
     CLI::App& join =
         add(app_, "join", "Let this PC work for another PC's pool, by the link that \"hearth invite\" shows there.",
             [this] { return cli::join(context_, pair_); });
@@ -131,20 +134,6 @@ class CommandLine : public CommandTree {
   void add_log_format(CLI::App& command) {
     text_option(command, "--log-format", up_.log_format, "FORMAT",
                 "what the daemons log: text (the default) or json, one object a line");
-  }
-
-  void add_store_commands() {
-    CLI::App& store = add(app_, "store", "Where the pool's records lie.", [] { return Result<int>(0); });
-    store.require_subcommand(1);
-    CLI::App& check = add(store, "check", "Tell whether the pool's records are safe where they lie.",
-                          [this] { return check_store(context_, store_); });
-    text_option(check, "--url", store_, "URL", "of a database that this PC's hub does not use yet");
-    CLI::App& migrate =
-        add(store, "migrate",
-            "Move this PC's pool from its file into a PostgreSQL database. Jobs wait or run on meanwhile.",
-            [this] { return migrate_store(context_, store_); });
-    text_option(migrate, "--to", store_, "URL",
-                "postgresql://USER@HOST,HOST/DATABASE; the password belongs in ~/.pgpass");
   }
 
   void add_ring_options(CLI::App& limit) {
@@ -201,7 +190,10 @@ class CommandLine : public CommandTree {
     CLI::App& invite =
         add(app_, "invite", "Show a link, a QR code and a typed code for one more device, and let it in.",
             [this] { return cli::invite(context_, invite_); });
-    text_option(invite, "--role", invite_.role, "ROLE", "member (runs jobs; the default) or owner (everything)");
+    text_option(
+        invite, "--role", invite_.role, "ROLE",
+        "member (runs jobs; the default), operator (also runs the pool: nodes, accounts, everybody's jobs) or owner "
+        "(everything)");
     text_option(invite, "--ring", invite_.ring, "RING",
                 "how far a member's jobs are trusted: home (the default), friend, member or stranger");
     invite.add_flag("--no-wait", invite_.no_wait, "do not wait for the device");
@@ -223,6 +215,10 @@ class CommandLine : public CommandTree {
                          [this] { return set_ring(context_, device_, ring_); });
     argument(ring, "NAME", device_, "the device");
     argument(ring, "RING", ring_, "home, friend, member or stranger");
+    CLI::App& role = add(devices, "role", "Say what a device may do to the pool from now on.",
+                         [this] { return set_role(context_, device_, ring_); });
+    argument(role, "NAME", device_, "the device");
+    argument(role, "ROLE", ring_, "member, operator or owner");
     CLI::App& revoke = add(devices, "revoke", "Take a device out: its sessions end within a second.",
                            [this] { return revoke_device(context_, device_); });
     argument(revoke, "NAME", device_, "the device's name");
@@ -271,6 +267,13 @@ class CommandLine : public CommandTree {
     text_option(get, "--task", job_.task, "I", "only this task's");
     text_option(get, "--to", job_.to, "DIR", "write them there (default: the current directory)");
     add_job_command("why", "Tell why a job is waiting.", &why);
+    CLI::App& watching = add(
+        app_, "watch",
+        "Tell what happens in the pool, a line for each event, until Ctrl-C; of jobs alone, if some are named, until "
+        "all of them have ended: then its exit code is that of the first which did not succeed. With --json, each "
+        "line is an object: docs/EVENTS.md.",
+        [this] { return watch(context_, job_); });
+    watching.add_option("JOB", job_.jobs, "the jobs' numbers")->type_name(" ");
   }
 
   void add_wipe_command() {
@@ -281,50 +284,6 @@ class CommandLine : public CommandTree {
     verify.add_option("JOB", wipe_.job, "the job's number")->type_name(" ");
     text_option(verify, "--save", wipe_.save, "FILE", "write the job's records there, to be checked without the pool");
     text_option(verify, "--file", wipe_.file, "FILE", "check records that were saved");
-  }
-
-  void add_pool_commands() {
-    CLI::App& nodes = add(app_, "nodes", "List the PCs that work for the pool.",
-                          [this] { return list_nodes(context_, with_attributes_); });
-    nodes.add_flag("--attributes", with_attributes_, "show what they say of themselves, for hearth run --where");
-    add_account_commands();
-    add(app_, "status", "Tell how the pool is.", [this] { return status(context_); });
-    CLI::App& usage = add(app_, "usage",
-                          "Tell who used how much of the pool, by owner and day (in UTC): cores, GPUs and memory as "
-                          "they were asked for while programs ran.",
-                          [this] { return show_usage(context_, usage_); });
-    text_option(usage, "--by", usage_.by, "WHAT", "add it up by owner or by day");
-    text_option(usage, "--since", usage_.since, "DAY",
-                "from this day on, for example 2026-01-31 (default: the last 30 days)");
-    usage.add_flag("--csv", usage_.csv, "print it as CSV");
-    CLI::App& audit = add(app_, "audit", "List what was done to the pool, by whom: for owners.",
-                          [this] { return show_audit(context_, audit_); });
-    audit.require_subcommand(0, 1);
-    text_option(audit, "--since", audit_.since, "DAY", "from this day on, in UTC, for example 2026-01-31");
-    audit.add_flag("--csv", audit_.csv, "print it as CSV");
-    CLI::App& verify =
-        add(audit, "verify", "Check that no line of that log was changed or taken out, and tell its last one's hash.",
-            [this] { return verify_audit(context_, audit_); });
-    text_option(verify, "--noted", audit_.noted, "NUMBER:HASH", "check that this line, told before, is still there");
-  }
-
-  void add_account_commands() {
-    CLI::App& account = add(app_, "account", "List who shares the pool, and what each has of it.",
-                            [this] { return list_accounts(context_); });
-    CLI::App& set = add(account, "set", "Make an account, or change it: what some devices use then counts together.",
-                        [this] { return set_account(context_, account_); });
-    argument(set, "NAME", account_.name, "what it is called");
-    text_option(set, "--weight", account_.weight, "N", "what it is to have beside others, 1 to 10000 (default: 100)");
-    text_option(set, "--cores", account_.cores, "N", "what its tasks hold at once at most; 0: no limit");
-    text_option(set, "--memory", account_.memory, "SIZE", "the same of memory");
-    text_option(set, "--gpus", account_.gpus, "N", "the same of GPUs");
-    argument(add(account, "rm", "Remove an account: its devices are on their own from then on.",
-                 [this] { return remove_account(context_, account_); }),
-             "NAME", account_.name, "the account's name");
-    CLI::App& assign = add(account, "assign", "Let what a device uses count for an account.",
-                           [this] { return assign_device(context_, account_); });
-    argument(assign, "DEVICE", account_.device, "the device's name");
-    argument(assign, "NAME", account_.name, "the account's name, or none");
   }
 
   void add_environment_commands() {
@@ -539,23 +498,20 @@ class CommandLine : public CommandTree {
   }
 
   UpOptions up_;
+  HubOptions hub_;
   InviteOptions invite_;
   PairOptions pair_;
   TokenOptions token_;
   LimitOptions limit_;
   WorkOptions work_;
   JobOptions job_;
-  AccountOptions account_;
-  bool with_attributes_ = false;
+  PoolOptions pool_;
   EnvironmentOptions environment_;
   WorkspaceOptions workspace_;
   WipeOptions wipe_;
-  AuditOptions audit_;
-  UsageOptions usage_;
   std::string device_;
-  std::string ring_;
+  std::string ring_;  // or role
   std::string directory_;
-  std::string store_;
   std::string daemon_;
   std::vector<std::string> help_topic_;
   bool man_ = false;

@@ -58,14 +58,36 @@ class CommandTree {
   Action action_;
 };
 
-// What `run`, `submit`, `map` and `schedule` parse into.
+// What `run`, `submit`, `map`, `schedule` and `webhook` parse into.
 struct WorkOptions {
   RunOptions run;
   ClusterOptions cluster;
   SubmitOptions submit;
   MapOptions map;
   ScheduleOptions schedule;
+  WebhookOptions webhook;
 };
+
+// What the commands about the pool as a whole parse into.
+struct PoolOptions {
+  bool with_attributes = false;
+  DutyOptions duty;
+  AccountOptions account;
+  UsageOptions usage;
+  AuditOptions audit;
+};
+
+// pool_commands.cc
+void add_pool_commands(CommandTree& tree, PoolOptions& options);
+
+// What `store` and `standby` parse into.
+struct HubOptions {
+  std::string store;
+  StandbyOptions standby;
+};
+
+// hub_commands.cc
+void add_hub_commands(CommandTree& tree, HubOptions& options);
 
 // work_commands.cc
 void add_work_commands(CommandTree& tree, WorkOptions& options);

@@ -5,11 +5,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "cli/cli.h"
 #include "cli/home.h"
+
+namespace hearth::v1 {
+class StatusReply;
+}
 
 namespace hearth::cli {
 
@@ -26,8 +31,15 @@ struct UpOptions {
   std::string name;
   std::string log_format = "text";
   std::string store;
+  std::string standby_of;  // a pairing link
   bool foreground = false;
   bool no_invite = false;
+};
+
+struct StandbyOptions {
+  std::string node;
+  bool none = false;
+  bool force = false;
 };
 
 struct InviteOptions {
@@ -97,6 +109,8 @@ struct RunOptions {
   std::string where;
   std::string priority;
   std::string deadline;
+  std::string webhook;
+  std::string webhook_secret;  // a file
   bool gang = false;
   bool detach = false;
   std::vector<std::string> program;
@@ -109,6 +123,7 @@ struct ClusterOptions {
 
 struct AccountOptions {
   std::string name;
+  std::string firm;  // that it is of, or "none"
   std::string device;
   std::string weight;
   std::string cores;
@@ -138,6 +153,16 @@ struct ScheduleOptions {
   std::string overlap;
   std::string device;  // whose; empty: this device's
   RunOptions run;
+};
+
+struct WebhookOptions {
+  std::string url;
+  std::string number;
+  std::vector<std::string> events;  // lists with commas
+  std::string job;
+  std::string name;
+  std::string secret_file;
+  bool may_be_private = false;
 };
 
 struct EnvironmentOptions {
@@ -170,9 +195,14 @@ struct AuditOptions {
 };
 
 struct UsageOptions {
-  std::string by;  // "owner", "day"; empty: both
+  std::string by;  // "owner", "account", "firm", "day"; empty: all of them
   std::string since;
   bool csv = false;
+};
+
+struct DutyOptions {
+  std::string node;
+  std::string grace = "10m";
 };
 
 struct WipeOptions {
@@ -187,6 +217,16 @@ Result<int> down(const Context& context);
 Result<int> run_daemon(const Context& context, const std::string& which, const UpOptions& options);
 
 // store.cc
+struct Config;  // documents.h
+
+// Pairs with the pool of the link and prepares this PC's hub, which has to be started then.
+Result<void> stand_by_for(const Context& context, const Config& config, const std::string& link);
+// What a pool says of its hubs, as lines of `hearth status`; empty: there is one.
+std::string hubs_text(const v1::StatusReply& status);
+Result<int> show_standby(const Context& context);
+Result<int> remove_standby(const Context& context);
+Result<int> set_witness(const Context& context, const StandbyOptions& options);
+Result<int> promote(const Context& context, const StandbyOptions& options);
 Result<int> check_store(const Context& context, const std::string& url);  // empty: this PC's
 Result<int> migrate_store(const Context& context, const std::string& url);
 // Errors: what is wrong with it, and what to do.
@@ -203,6 +243,7 @@ Result<int> list_devices(const Context& context);
 Result<int> answer_device(const Context& context, const std::string& code_or_name, bool allow);
 Result<int> fetch_kernel(const Context& context, const std::string& into);  // empty: where this PC's node looks
 Result<int> set_ring(const Context& context, const std::string& name, const std::string& ring);
+Result<int> set_role(const Context& context, const std::string& name, const std::string& role);
 Result<int> revoke_device(const Context& context, const std::string& name);
 
 // tokens.cc
@@ -228,6 +269,12 @@ Result<int> list_schedules(const Context& context);
 Result<int> remove_schedule(const Context& context, const ScheduleOptions& options);
 Result<int> run_schedule(const Context& context, const ScheduleOptions& options);
 
+// webhooks.cc
+Result<int> add_webhook(const Context& context, const WebhookOptions& options);
+Result<int> list_webhooks(const Context& context);
+Result<int> remove_webhook(const Context& context, const WebhookOptions& options);
+Result<int> test_webhook(const Context& context, const WebhookOptions& options);
+
 // jobs.cc
 Result<int> list_jobs(const Context& context, const JobOptions& options);
 Result<int> show_job(const Context& context, const JobOptions& options);
@@ -237,6 +284,9 @@ Result<int> remove_jobs(const Context& context, const JobOptions& options);
 Result<int> get_results(const Context& context, const JobOptions& options);
 Result<int> why(const Context& context, const JobOptions& options);
 
+// watch.cc
+Result<int> watch(const Context& context, const JobOptions& options);
+
 // wipes.cc
 Result<int> verify_wipe(const Context& context, const WipeOptions& options);
 
@@ -244,9 +294,12 @@ Result<int> verify_wipe(const Context& context, const WipeOptions& options);
 Result<int> list_nodes(const Context& context, bool with_attributes);
 Result<int> status(const Context& context);
 
+// duties.cc: `verb` is cordon, drain or uncordon.
+Result<int> set_duty(const Context& context, const DutyOptions& options, std::string_view verb);
+
 // accounts.cc
 Result<int> list_accounts(const Context& context);
-Result<int> set_account(const Context& context, const AccountOptions& options);
+Result<int> set_account(const Context& context, const AccountOptions& options, bool is_firm);
 Result<int> remove_account(const Context& context, const AccountOptions& options);
 Result<int> assign_device(const Context& context, const AccountOptions& options);
 

@@ -21,17 +21,30 @@ namespace {
 
 constexpr Duration kPollPending = milliseconds(400);
 
-std::string role_name(v1::Role role) {
+std::string role_name(v1::Role role, v1::Ring ring) {
   switch (role) {
     case v1::ROLE_NODE:
       return "node";
     case v1::ROLE_MEMBER:
-      return "member";
+      return ring == v1::RING_HOME ? "member" : "guest";
+    case v1::ROLE_OPERATOR:
+      return "operator";
     case v1::ROLE_OWNER:
       return "owner";
     default:
       return "?";
   }
+}
+
+Result<v1::Role> parse_role(std::string_view option, const std::string& text) {
+  if (text == "member") return v1::ROLE_MEMBER;
+  if (text == "operator") return v1::ROLE_OPERATOR;
+  if (text == "owner") return v1::ROLE_OWNER;
+  return fail(Code::kInvalidArgument,
+              fmt::format("{} {}: member, operator or owner is allowed{}", option, plain(text),
+                          text == "guest" ? "; a guest is a member of another ring than home (see: hearth devices "
+                                            "ring)"
+                                          : ""));
 }
 
 // A line that somebody types; empty at the end of the input. Reads byte by byte: nothing beyond the line is taken.
@@ -61,10 +74,10 @@ Result<void> answer(Client& client, const v1::PendingPairing& pending, bool allo
 
 // Asks about one device. Gives whether it was let in.
 Result<bool> ask_about(Client& client, const v1::PendingPairing& pending, Duration limit) {
-  static_cast<void>(write_all(
-      STDERR_FILENO,
-      fmt::format("{} ({}, as {}, ring {}) shows {} - allow? [y/N] ", plain(pending.name()), plain(pending.address()),
-                  role_name(pending.role()), ring_name(pending.ring()), spaced_digits(pending.digits()))));
+  static_cast<void>(
+      write_all(STDERR_FILENO, fmt::format("{} ({}, as {}, ring {}) shows {} - allow? [y/N] ", plain(pending.name()),
+                                           plain(pending.address()), role_name(pending.role(), pending.ring()),
+                                           ring_name(pending.ring()), spaced_digits(pending.digits()))));
   const std::string line = read_line(limit);
   const bool allow = line == "y" || line == "Y" || line == "yes";
   const Result<void> answered = answer(client, pending, allow);
@@ -93,7 +106,7 @@ void print_devices(const v1::ListDevicesReply& reply) {
   const WallTime now = wall_now();
   Table devices({{"NAME"}, {"ROLE"}, {"RING"}, {"STATE"}, {"LAST SEEN"}, {"PAIRED"}});
   for (const v1::Device& device : reply.devices()) {
-    devices.add({device.name(), role_name(device.role()) + (device.is_token() ? " (token)" : ""),
+    devices.add({device.name(), role_name(device.role(), device.ring()) + (device.is_token() ? " (token)" : ""),
                  std::string(ring_name(device.ring())), state_of(device, now),
                  device.online() ? "now" : format_age({device.last_seen().unix_millis()}, now),
                  format_age({device.paired().unix_millis()}, now)});
@@ -103,7 +116,7 @@ void print_devices(const v1::ListDevicesReply& reply) {
   if (reply.pending().empty()) return;
   Table pending({{"WAITS TO COME IN"}, {"AS"}, {"RING"}, {"CODE"}, {"FROM"}});
   for (const v1::PendingPairing& waiting : reply.pending()) {
-    pending.add({waiting.name(), role_name(waiting.role()), std::string(ring_name(waiting.ring())),
+    pending.add({waiting.name(), role_name(waiting.role(), waiting.ring()), std::string(ring_name(waiting.ring())),
                  spaced_digits(waiting.digits()), waiting.address()});
   }
   print("\n" + pending.text());
@@ -177,10 +190,9 @@ Result<int> wait_for_device(Client& client, Duration limit) {
 
 Result<int> invite(const Context& context, const InviteOptions& options) {
   v1::InviteRequest request;
-  if (options.role != "member" && options.role != "owner") {
-    return fail(Code::kInvalidArgument, fmt::format("--role {}: member or owner is allowed", plain(options.role)));
-  }
-  request.set_role(options.role == "owner" ? v1::ROLE_OWNER : v1::ROLE_MEMBER);
+  const Result<v1::Role> role = parse_role("--role", options.role);
+  if (!role) return std::unexpected(role.error());
+  request.set_role(*role);
   if (!options.ring.empty()) {
     const Result<v1::Ring> ring = parse_ring("--ring", options.ring);
     if (!ring) return std::unexpected(ring.error());
@@ -251,6 +263,23 @@ Result<int> set_ring(const Context& context, const std::string& name, const std:
   if (!done) return std::unexpected(done.error());
   say(fmt::format("the jobs that {} asks for from now on are trusted as {}", plain(name), ring));
   if (context.json) print(object_json({{"name", name}, {"ring", ring}}));
+  return 0;
+}
+
+Result<int> set_role(const Context& context, const std::string& name, const std::string& role) {
+  const Result<v1::Role> wanted = parse_role("ROLE", role);
+  if (!wanted) return std::unexpected(wanted.error());
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  const Result<v1::Device> device = find_device(**client, name);
+  if (!device) return std::unexpected(device.error());
+  v1::SetRoleRequest request;
+  request.set_device_id(device->id());
+  request.set_role(*wanted);
+  const Result<v1::SetRoleReply> done = (*client)->call<v1::SetRoleReply>("hearth.v1.DeviceService/SetRole", request);
+  if (!done) return std::unexpected(done.error());
+  say(fmt::format("{} has the role {} from now on", plain(name), role));
+  if (context.json) print(object_json({{"name", name}, {"role", role}}));
   return 0;
 }
 

@@ -201,33 +201,38 @@ net::Async<void> Pulse::stop() {
   while (!state_->ended) co_await state_->wake.wait(milliseconds(100));
 }
 
-net::Async<Result<void>> follow_logs(Client& client, FollowOptions options, std::shared_ptr<Quiet> quiet) {
-  LogPrinter printer(options.prefix);
+net::Async<Result<void>> stream_patiently(
+    Client& client, std::function<net::Async<Result<void>>(std::string token, std::function<void()> alive)> once) {
   Retries retries(client.loop());
-  Result<void> ended;
   while (true) {
-    const v1::LogsRequest request = logs_request(options, printer);
     Result<std::string> token = co_await client.session().token();
-    ended = token ? Result<void>() : std::unexpected(token.error());
-    if (token) {
-      ended = co_await net::call_stream<v1::LogsReply>(client.session().client(), "hearth.v1.JobService/Logs", *token,
-                                                       request,
-                                                       [&](const v1::LogsReply& reply) -> net::Async<Result<void>> {
-                                                         retries.succeeded();
-                                                         std::vector<LogText> texts = printer.add(reply);
-                                                         quiet->within_line = printer.within_line();
-                                                         return write_texts(client, options, std::move(texts), *quiet);
-                                                       });
-    }
-    if (ended) break;
+    Result<void> ended = token ? Result<void>() : std::unexpected(token.error());
+    if (token) ended = co_await once(*token, [&retries] { retries.succeeded(); });
+    if (ended) co_return ended;
     // A session that ran out in the middle is renewed here; one that was revoked ends it.
     if (token && ended.error().code == Code::kUnauthenticated) {
       Result<std::string> renewed = co_await client.session().token(true);
       ended = renewed ? fail(Code::kUnavailable, ended.error().message) : std::unexpected(renewed.error());
     }
     const bool again = co_await retries.may_repeat(ended.error());
-    if (!again) break;
+    if (!again) co_return ended;
   }
+}
+
+net::Async<Result<void>> follow_logs(Client& client, FollowOptions options, std::shared_ptr<Quiet> quiet) {
+  LogPrinter printer(options.prefix);
+  const Result<void> ended = co_await stream_patiently(
+      client, [&](std::string token, std::function<void()> alive) -> net::Async<Result<void>> {
+        const v1::LogsRequest request = logs_request(options, printer);
+        co_return co_await net::call_stream<v1::LogsReply>(
+            client.session().client(), "hearth.v1.JobService/Logs", token, request,
+            [&, alive](const v1::LogsReply& reply) -> net::Async<Result<void>> {
+              alive();
+              std::vector<LogText> texts = printer.add(reply);
+              quiet->within_line = printer.within_line();
+              return write_texts(client, options, std::move(texts), *quiet);
+            });
+      });
   Result<void> rest = co_await write_texts(client, options, printer.finish(), *quiet);
   co_return ended ? rest : ended;
 }

@@ -30,6 +30,11 @@ net::Async<Result<Reply>> call_patiently(account::Session& session, std::string 
   co_return std::move(reply);
 }
 
+// Opens a stream anew whenever it breaks, with a session's token, until it ends well or with what no repetition mends.
+// `once` calls `alive` whenever something comes, which starts kPatience anew.
+net::Async<Result<void>> stream_patiently(
+    Client& client, std::function<net::Async<Result<void>>(std::string token, std::function<void()> alive)> once);
+
 // Something done again and again beside the main thing, until stop(), which waits for its end.
 class Pulse {
  public:

@@ -1,6 +1,7 @@
 // `hearth run`: sends a program and its files, follows it, brings its results back.
 #include <csignal>
 #include <filesystem>
+#include <optional>
 
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "cli/run_spec.h"
 #include "cli/sending.h"
 #include "cli/values.h"
+#include "cli/webhooks.h"
 
 namespace hearth::cli {
 namespace {
@@ -25,12 +27,14 @@ constexpr Duration kQuietFor = seconds(2);
 
 class Run {
  public:
-  Run(const Context& context, const RunOptions& options, RunPlan plan, Client& client)
+  Run(const Context& context, const RunOptions& options, RunPlan plan, std::optional<v1::AddWebhookRequest> webhook,
+      Client& client)
       : context_(context),
         options_(options),
         plan_(std::move(plan)),
         client_(client),
-        quiet_(std::make_shared<Quiet>()) {}
+        quiet_(std::make_shared<Quiet>()),
+        webhook_(std::move(webhook)) {}
 
   net::Async<Result<int>> run() {
     // A hub that is away now is said at once; one that goes away later is waited for.
@@ -44,6 +48,7 @@ class Run {
       co_await cancel();
       co_return kInterrupted;
     }
+    co_await add_webhook();
     if (options_.detach) {
       print(context_.json ? object_json({{"job_id", fmt::format("{}", job_)}}) : fmt::format("{}\n", job_));
       co_return 0;
@@ -81,6 +86,20 @@ class Run {
     if (!job) co_return std::unexpected(job.error());
     job_ = *job;
     co_return Result<void>();
+  }
+
+  // A job that has ended meanwhile is told of all the same.
+  net::Async<void> add_webhook() {
+    if (!webhook_) co_return;
+    webhook_->set_job_id(job_);
+    const Result<v1::AddWebhookReply> reply =
+        co_await call_patiently<v1::AddWebhookReply>(client_.session(), "hearth.v1.WebhookService/Add", *webhook_);
+    if (!reply) {
+      say(fmt::format("warning: job {} runs, but nobody will be told of its end: {}", job_,
+                      client_.explain(reply.error()).message));
+    } else if (webhook_->secret().empty()) {
+      say(fmt::format("its end is told to {}, signed by {}", plain(reply->webhook().url()), reply->secret()));
+    }
   }
 
   net::Async<Result<int>> follow() {
@@ -156,7 +175,7 @@ class Run {
     const Result<v1::Job> job = co_await fetch_job(client_, job_);
     if (!job) co_return std::unexpected(job.error());
     FetchedResults results;
-    int code = exit_code(*job);
+    int code = exit_code_of(*job);
     if (!plan_.spec.outputs().empty()) {
       Result<FetchedResults> fetched =
           co_await fetch_results(client_, {.job = job_, .task = {}, .directory = std::filesystem::current_path()});
@@ -170,13 +189,6 @@ class Run {
     }
     report(*job, results, code);
     co_return code;
-  }
-
-  static int exit_code(const v1::Job& job) {
-    if (job.state() == v1::JOB_STATE_SUCCEEDED) return 0;
-    if (job.state() == v1::JOB_STATE_CANCELLED) return kInterrupted;
-    const int code = exit_code_of(job.first_failure());
-    return code == 0 ? 1 : code;
   }
 
   void report(const v1::Job& job, const FetchedResults& results, int code) const {
@@ -206,11 +218,26 @@ class Run {
   RunPlan plan_;
   Client& client_;
   std::shared_ptr<Quiet> quiet_;
+  std::optional<v1::AddWebhookRequest> webhook_;
   std::uint64_t job_ = 0;
   bool submitting_ = false;
   bool interrupted_ = false;
   bool cancelling_ = false;
 };
+
+// What --webhook asks for, without the job's number.
+Result<std::optional<v1::AddWebhookRequest>> webhook_of(const RunOptions& options) {
+  if (options.webhook.empty() && !options.webhook_secret.empty()) {
+    return fail(Code::kInvalidArgument, "--webhook-secret: it belongs to a --webhook URL, which is not given");
+  }
+  if (options.webhook.empty()) return std::nullopt;
+  WebhookOptions wanted;
+  wanted.url = options.webhook;
+  wanted.secret_file = options.webhook_secret;
+  Result<v1::AddWebhookRequest> request = webhook_request(wanted);
+  if (!request) return std::unexpected(fail(request, "--webhook").error());
+  return std::move(*request);
+}
 
 }  // namespace
 
@@ -222,9 +249,11 @@ Result<int> run_job(const Context& context, const RunOptions& options) {
 
 Result<int> run_plan(const Context& context, const RunOptions& options, RunPlan plan) {
   for (const std::string& note : plan.notes) say(note);
+  const Result<std::optional<v1::AddWebhookRequest>> webhook = webhook_of(options);
+  if (!webhook) return std::unexpected(webhook.error());
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
-  Run run(context, options, std::move(plan), **client);
+  Run run(context, options, std::move(plan), *webhook, **client);
   (*client)->loop().on_signal({SIGINT, SIGTERM}, [&run](int) { run.interrupt(); });
   const Result<int> code = (*client)->loop().run_until_done(run.run());
   if (!code) return std::unexpected((*client)->explain(code.error()));

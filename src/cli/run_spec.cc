@@ -425,6 +425,13 @@ int exit_code_of(const v1::Outcome& outcome) {
   }
 }
 
+int exit_code_of(const v1::Job& job) {
+  if (job.state() == v1::JOB_STATE_SUCCEEDED) return 0;
+  if (job.state() == v1::JOB_STATE_CANCELLED) return 130;
+  const int code = exit_code_of(job.first_failure());
+  return code == 0 ? 1 : code;
+}
+
 std::string failure_text(const v1::Outcome& outcome) {
   const auto with_message = [&outcome](std::string_view what) {
     return outcome.message().empty() ? std::string(what) : fmt::format("{}: {}", what, plain(outcome.message()));
@@ -449,6 +456,8 @@ std::string failure_text(const v1::Outcome& outcome) {
     case v1::FAILURE_REASON_OWNER:
       return "its PC's owner needed the PC; it runs again, from what it saved in its workspace (--workspace) or else "
              "anew";
+    case v1::FAILURE_REASON_DRAINED:
+      return "its node is drained by the pool's owner; it runs again elsewhere";
     case v1::FAILURE_REASON_PREEMPTED:
       return "a task of a higher class needed its room; it runs again (--priority says which class it is of)";
     case v1::FAILURE_REASON_GANG:

@@ -37,6 +37,9 @@ Result<std::uint64_t> parse_job(const std::string& text);
 // else 1.
 int exit_code_of(const v1::Outcome& outcome);
 
+// The same of a whole job that has ended: of its first failure.
+int exit_code_of(const v1::Job& job);
+
 // "exit code 2", "it needed more memory than its limit of 1 GiB: ..."; empty for success.
 std::string failure_text(const v1::Outcome& outcome);
 

@@ -11,6 +11,7 @@
 #include "cli/documents.h"
 #include "cli/output.h"
 #include "cli/service.h"
+#include "hearth/v1/nodes.pb.h"
 
 namespace hearth::cli {
 namespace {
@@ -51,6 +52,18 @@ Result<void> write_config(const Home& home, const Config& config) {
 // The supervisor starts it again, by the configuration as it is now.
 void restart_hub(const Home& home) {
   if (const int process = hub_process(home); process > 0) ::kill(process, SIGTERM);
+}
+
+// A copy elsewhere could take over from a file that is not used any more.
+Result<void> refuse_copied_pool(const Context& context) {
+  const Result<std::unique_ptr<Client>> client = await_hub(context.home, kStartLimit);
+  if (!client) return std::unexpected(client.error());
+  const Result<v1::StatusReply> status =
+      (*client)->call<v1::StatusReply>("hearth.v1.NodeService/Status", v1::StatusRequest());
+  if (!status) return std::unexpected(status.error());
+  if (status->hubs_size() == 0) return {};
+  return fail(Code::kFailedPrecondition,
+              "another hub stands by with a copy of this pool's file; let it go first: hearth standby remove");
 }
 
 // The hub of this PC moves the pool when it starts. Nothing but the hub stops: what runs goes on.
@@ -109,6 +122,9 @@ Result<int> migrate_store(const Context& context, const std::string& url) {
   if (!has_own_file(context.home)) {
     return fail(Code::kFailedPrecondition,
                 "this PC has no pool that could be moved; make one with: hearth up --store URL");
+  }
+  if (Lock::holder(context.home)) {
+    if (Result<void> alone = refuse_copied_pool(context); !alone) return std::unexpected(alone.error());
   }
   if (Result<void> usable = require_store(context, url); !usable) return std::unexpected(usable.error());
   Config after = *before;

@@ -172,6 +172,9 @@ Result<int> up(const Context& context, const UpOptions& options) {
   Result<std::optional<Lock>> lock = Lock::take(context.home);
   if (!lock) return std::unexpected(lock.error());
   if (!lock->has_value()) {
+    if (!options.standby_of.empty()) {
+      return fail(Code::kFailedPrecondition, "hearth is up here already; --standby-of is for before: hearth down");
+    }
     const Result<Config> running = load_config(context.home);
     if (!running) return std::unexpected(running.error());
     if (*config != *running) say("note: address, port, name and store stay as they are until: hearth down");
@@ -179,6 +182,11 @@ Result<int> up(const Context& context, const UpOptions& options) {
   }
   if (Result<void> usable = check_planned_store(context, *config, options); !usable) {
     return std::unexpected(usable.error());
+  }
+  if (!options.standby_of.empty()) {
+    if (Result<void> begun = stand_by_for(context, *config, options.standby_of); !begun) {
+      return std::unexpected(begun.error());
+    }
   }
   if (config->hub) {
     // A port of 0 is chosen by the kernel the first time and kept.

@@ -1,5 +1,9 @@
 // `hearth usage`: who used how much of the pool.
+#include <algorithm>
+#include <array>
 #include <map>
+#include <string_view>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -14,7 +18,8 @@
 namespace hearth::cli {
 namespace {
 
-constexpr const char* kNoEnergy = "energy is unknown: no node tells what it draws";
+constexpr const char* kNoEnergy =
+    "the energy of some of it is unknown: say what a PC draws with hearth limit --watts there";
 
 void add(v1::Usage& sum, const v1::Usage& more) {
   sum.set_tasks(sum.tasks() + more.tasks());
@@ -25,25 +30,31 @@ void add(v1::Usage& sum, const v1::Usage& more) {
   sum.set_memory_byte_seconds(sum.memory_byte_seconds() + more.memory_byte_seconds());
   sum.set_net_bytes(sum.net_bytes() + more.net_bytes());
   sum.set_result_bytes(sum.result_bytes() + more.result_bytes());
+  sum.set_energy_joules(sum.energy_joules() + more.energy_joules());
+  sum.set_unmetered_core_seconds(sum.unmetered_core_seconds() + more.unmetered_core_seconds());
 }
 
-// One row for each owner, or for each day; the other is left empty. As they are if neither is asked for.
+// The row without what is not asked for.
+v1::Usage key_of(const v1::Usage& row, const std::string& by) {
+  v1::Usage key;
+  if (by == "day") key.set_day(row.day());
+  if (by == "account") key.set_account(row.account());
+  if (by == "account" || by == "firm") key.set_firm(row.firm());
+  // What counts for no account counts for the device itself.
+  if (by == "owner" || (by == "account" && row.account().empty())) {
+    key.set_owner_id(row.owner_id());
+    key.set_owner(row.owner());
+  }
+  return key;
+}
+
+// One row for each owner, account, firm or day; the rest is left empty. As they are if none is asked for.
 v1::ListUsageReply grouped(const v1::ListUsageReply& reply, const std::string& by) {
   if (by.empty()) return reply;
-  const bool by_owner = by == "owner";
-  std::map<std::pair<std::string, std::uint64_t>, v1::Usage> groups;
+  std::map<std::tuple<std::string, std::string, std::string, std::uint64_t>, v1::Usage> groups;
   for (const v1::Usage& row : reply.rows()) {
-    const bool is_new =
-        !groups.contains(by_owner ? std::pair(std::string(), row.owner_id()) : std::pair(row.day(), std::uint64_t{0}));
-    v1::Usage& sum =
-        groups[by_owner ? std::pair(std::string(), row.owner_id()) : std::pair(row.day(), std::uint64_t{0})];
-    if (is_new && by_owner) {
-      sum.set_owner_id(row.owner_id());
-      sum.set_owner(row.owner());
-    } else if (is_new) {
-      sum.set_day(row.day());
-    }
-    add(sum, row);
+    const v1::Usage key = key_of(row, by);
+    add(groups.try_emplace({key.day(), key.firm(), key.account(), key.owner_id()}, key).first->second, row);
   }
   v1::ListUsageReply sums;
   sums.set_own_only(reply.own_only());
@@ -51,48 +62,67 @@ v1::ListUsageReply grouped(const v1::ListUsageReply& reply, const std::string& b
   return sums;
 }
 
+// Energy is known of the part of the work that ran where it is said.
+bool is_metered(const v1::Usage& row) { return row.unmetered_core_seconds() < row.core_seconds(); }
+
 void print_csv(const v1::ListUsageReply& reply) {
-  print(csv_line({"owner_id", "owner", "day", "tasks", "failed_tasks", "attempts", "core_seconds", "gpu_seconds",
-                  "memory_byte_seconds", "net_bytes", "result_bytes", "energy_joules"}));
+  print(csv_line({"owner_id", "owner", "account", "firm", "day", "tasks", "failed_tasks", "attempts", "core_seconds",
+                  "gpu_seconds", "memory_byte_seconds", "net_bytes", "result_bytes", "energy_joules",
+                  "unmetered_core_seconds"}));
   for (const v1::Usage& row : reply.rows()) {
-    print(csv_line({row.owner_id() == 0 ? "" : fmt::format("{}", row.owner_id()), row.owner(), row.day(),
-                    fmt::format("{}", row.tasks()), fmt::format("{}", row.failed_tasks()),
+    print(csv_line({row.owner_id() == 0 ? "" : fmt::format("{}", row.owner_id()), row.owner(), row.account(),
+                    row.firm(), row.day(), fmt::format("{}", row.tasks()), fmt::format("{}", row.failed_tasks()),
                     fmt::format("{}", row.attempts()), fmt::format("{:.3f}", row.core_seconds()),
                     fmt::format("{:.3f}", row.gpu_seconds()), fmt::format("{:.0f}", row.memory_byte_seconds()),
-                    fmt::format("{}", row.net_bytes()), fmt::format("{}", row.result_bytes()), "unknown"}));
+                    fmt::format("{}", row.net_bytes()), fmt::format("{}", row.result_bytes()),
+                    is_metered(row) ? fmt::format("{:.3f}", row.energy_joules()) : "unknown",
+                    fmt::format("{:.3f}", row.unmetered_core_seconds())}));
   }
+}
+
+std::string energy_of(const v1::Usage& row) {
+  constexpr double kKilowattHour = 3'600'000;
+  if (!is_metered(row)) return "?";
+  return fmt::format("{:.3f}{}", row.energy_joules() / kKilowattHour, row.unmetered_core_seconds() > 0 ? " + ?" : "");
 }
 
 void print_table(const v1::ListUsageReply& reply) {
   Table table({{"OWNER"},
+               {"ACCOUNT"},
+               {"FIRM"},
                {"DAY"},
                {"TASKS", true},
                {"FAILED", true},
                {"CORE-HOURS", true},
                {"GPU-HOURS", true},
                {"GIB-HOURS", true},
+               {"KWH", true},
                {"NETWORK", true},
                {"RESULTS", true}});
   constexpr double kHour = 3600;
   constexpr double kGibibyte = 1024.0 * 1024 * 1024;
+  const auto or_dash = [](const std::string& text) { return text.empty() ? std::string("-") : text; };
+  bool is_unknown = false;
   for (const v1::Usage& row : reply.rows()) {
-    table.add({row.owner_id() == 0 ? "everybody" : row.owner(), row.day().empty() ? "all" : row.day(),
-               format_count(row.tasks()), format_count(row.failed_tasks()),
+    is_unknown = is_unknown || row.unmetered_core_seconds() > 0;
+    table.add({row.owner_id() == 0 ? "everybody" : row.owner(), or_dash(row.account()), or_dash(row.firm()),
+               row.day().empty() ? "all" : row.day(), format_count(row.tasks()), format_count(row.failed_tasks()),
                fmt::format("{:.2f}", row.core_seconds() / kHour), fmt::format("{:.2f}", row.gpu_seconds() / kHour),
-               fmt::format("{:.2f}", row.memory_byte_seconds() / kHour / kGibibyte), format_bytes(row.net_bytes()),
-               format_bytes(row.result_bytes())});
+               fmt::format("{:.2f}", row.memory_byte_seconds() / kHour / kGibibyte), energy_of(row),
+               format_bytes(row.net_bytes()), format_bytes(row.result_bytes())});
   }
   if (table.empty()) return say("nothing was used in that time");
   print(table.text());
-  say(kNoEnergy);
+  if (is_unknown) say(kNoEnergy);
   if (reply.own_only()) say("these are this device's own: only devices of ring home are shown others'");
 }
 
 }  // namespace
 
 Result<int> show_usage(const Context& context, const UsageOptions& options) {
-  if (!options.by.empty() && options.by != "owner" && options.by != "day") {
-    return fail(Code::kInvalidArgument, fmt::format("--by {}: owner or day", plain(options.by)));
+  constexpr std::array<std::string_view, 5> kGroups = {"", "owner", "account", "firm", "day"};
+  if (std::ranges::find(kGroups, options.by) == kGroups.end()) {
+    return fail(Code::kInvalidArgument, fmt::format("--by {}: owner, account, firm or day", plain(options.by)));
   }
   v1::ListUsageRequest request;
   if (!options.since.empty()) {

@@ -1,4 +1,4 @@
-// How work is given to the pool: run, submit, map, schedule.
+// How work is given to the pool, and who is told of it: run, submit, map, schedule, webhook.
 #include "cli/command_tree.h"
 
 namespace hearth::cli {
@@ -68,6 +68,10 @@ void add_run_command(CommandTree& tree, RunOptions& options) {
   CommandTree::text_option(run, "--name", options.name, "NAME", "what the job is called (default: the program's name)");
   run.add_flag("--gang", options.gang,
                "start all tasks at once or none; if one fails or is lost, all run again; they succeed together");
+  CommandTree::text_option(run, "--webhook", options.webhook, "URL",
+                           "have the hub tell this URL when the job has ended: see hearth webhook");
+  CommandTree::text_option(run, "--webhook-secret", options.webhook_secret, "FILE",
+                           "with --webhook: sign by the secret in this file instead of a new one, which is shown");
   run.add_flag("--detach", options.detach, "print the job's number and return at once");
 }
 
@@ -155,6 +159,36 @@ void add_schedule_commands(CommandTree& tree, ScheduleOptions& options) {
   }
 }
 
+void add_webhook_commands(CommandTree& tree, WebhookOptions& options) {
+  const auto list = [&tree] { return list_webhooks(tree.context()); };
+  CLI::App& webhook = tree.add(tree.root(), "webhook", "List the URLs that the hub tells of what happens.", list);
+  webhook.require_subcommand(0, 1);
+  tree.add(webhook, "list", "List the URLs that the hub tells of what happens.", list);
+  CLI::App& add =
+      tree.add(webhook, "add",
+               "Have the hub tell a URL when jobs end, by a signed POST that is repeated until it is taken: "
+               "docs/EVENTS.md. The secret to check signatures by is shown this once.",
+               [&tree, &options] { return add_webhook(tree.context(), options); });
+  CommandTree::argument(add, "URL", options.url, "https://HOST/PATH");
+  CommandTree::list_option(add, "--on", options.events, "EVENTS",
+                           "of what, in a list with commas: job.queued, job.started, job.ended (the default), "
+                           "task.failed, task.requeued");
+  CommandTree::text_option(add, "--job", options.job, "JOB", "of this job alone; it ends with it");
+  CommandTree::text_option(add, "--name", options.name, "PATTERN",
+                           "of jobs with such a name alone, for example \"night-*\"");
+  CommandTree::text_option(add, "--secret-file", options.secret_file, "FILE",
+                           "sign by the secret in this file, whsec_ and base64, instead of a new one");
+  add.add_flag("--private", options.may_be_private,
+               "the URL may lie in a private network or on the hub's PC: for owners");
+  CLI::App& remove = tree.add(webhook, "rm", "Remove a webhook, with the messages that wait.",
+                              [&tree, &options] { return remove_webhook(tree.context(), options); });
+  CLI::App& test = tree.add(webhook, "test", "Send a webhook's URL a message now, and tell what it answers.",
+                            [&tree, &options] { return test_webhook(tree.context(), options); });
+  for (CLI::App* command : {&remove, &test}) {
+    CommandTree::argument(*command, "NUMBER", options.number, "the webhook's number");
+  }
+}
+
 }  // namespace
 
 void add_work_commands(CommandTree& tree, WorkOptions& options) {
@@ -163,6 +197,7 @@ void add_work_commands(CommandTree& tree, WorkOptions& options) {
   add_submit_command(tree, options.submit);
   add_map_command(tree, options.map);
   add_schedule_commands(tree, options.schedule);
+  add_webhook_commands(tree, options.webhook);
 }
 
 }  // namespace hearth::cli

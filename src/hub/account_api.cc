@@ -20,6 +20,14 @@ std::vector<const store::DeviceRow*> devices_in(const Parts& parts, AccountId ac
   return found;
 }
 
+std::vector<const store::AccountRow*> accounts_in(const Parts& parts, const store::AccountRow& firm) {
+  std::vector<const store::AccountRow*> found;
+  for (const auto& [name, row] : parts.accounts.all()) {
+    if (firm.is_firm && row.firm == firm.id) found.push_back(&row);
+  }
+  return found;
+}
+
 void add_use(v1::Account& account, const pool::AccountView& view) {
   *account.mutable_used() = to_proto(view.used);
   account.set_share(view.share);
@@ -34,6 +42,9 @@ v1::Account view_of(const Parts& parts, const store::AccountRow& row, const View
   account.set_name(row.name);
   account.set_weight(row.weight);
   *account.mutable_most() = to_proto(row.most);
+  account.set_is_firm(row.is_firm);
+  account.set_firm(parts.accounts.name(row.firm));
+  for (const store::AccountRow* of : accounts_in(parts, row)) account.add_accounts(of->name);
   for (const store::DeviceRow* device : devices_in(parts, row.id)) account.add_devices(device->name);
   if (const auto view = views.find(row.id); view != views.end()) add_use(account, view->second);
   return account;
@@ -52,6 +63,7 @@ v1::ListAccountsReply list(const Parts& parts, const net::Caller& caller) {
     v1::Account& account = *reply.add_accounts();
     account = view_of(parts, row, views);
     if (!visible.is_whole()) account.clear_devices();
+    if (!visible.is_whole()) account.clear_accounts();
   }
   for (const auto& [id, view] : views) {
     const store::DeviceRow* device = parts.devices.find(DeviceId{id.value});
@@ -64,6 +76,20 @@ v1::ListAccountsReply list(const Parts& parts, const net::Caller& caller) {
     add_use(account, view);
   }
   return reply;
+}
+
+Result<void> check_firm(const v1::SetAccountRequest& request, const Accounts& known) {
+  const store::AccountRow* before = known.find(request.name());
+  if (before != nullptr && before->is_firm != request.is_firm()) {
+    return fail(Code::kInvalidArgument, fmt::format("{} is {}: choose another name", request.name(),
+                                                    before->is_firm ? "a firm (hearth firm)" : "an account"));
+  }
+  if (request.firm().empty()) return {};
+  if (request.is_firm()) return fail(Code::kInvalidArgument, "firm: a firm is of no other firm");
+  const store::AccountRow* firm = known.find(request.firm());
+  if (firm != nullptr && firm->is_firm) return {};
+  return fail(Code::kNotFound,
+              fmt::format("there is no firm '{}': hearth firm set NAME makes one", request.firm().substr(0, 64)));
 }
 
 Result<void> check_set(const v1::SetAccountRequest& request, const Accounts& known) {
@@ -87,17 +113,22 @@ Result<void> check_set(const v1::SetAccountRequest& request, const Accounts& kno
 net::Async<Result<v1::SetAccountReply>> set(Parts& parts, const v1::SetAccountRequest& request,
                                             const net::Caller& caller) {
   if (Result<void> checked = check_set(request, parts.accounts); !checked) co_return std::unexpected(checked.error());
+  if (Result<void> checked = check_firm(request, parts.accounts); !checked) co_return std::unexpected(checked.error());
   const store::AccountRow* known = parts.accounts.find(request.name());
   store::AccountRow row = known != nullptr ? *known : parts.accounts.make(request.name());
   if (known == nullptr) row.weight = kUsualWeight;
   if (request.weight() > 0) row.weight = request.weight();
   if (request.has_most()) row.most = from_proto(request.most());
+  row.is_firm = request.is_firm();
+  if (request.has_firm()) row.firm = request.firm().empty() ? AccountId{} : parts.accounts.find(request.firm())->id;
   parts.accounts.put(row);
-  parts.audit.note(caller, "account.set", row.name,
-                   fmt::format("weight={} cores={} memory={} gpus={}", row.weight, row.most.cores,
-                               row.most.memory_bytes, row.most.gpus));
-  if (Result<void> saved = co_await parts.engine.save_account(row, {}); !saved)
+  const std::string firm = row.firm == AccountId{} ? "" : " firm=" + parts.accounts.name(row.firm);
+  parts.audit.note(caller, row.is_firm ? "firm.set" : "account.set", row.name,
+                   fmt::format("weight={} cores={} memory={} gpus={}{}", row.weight, row.most.cores,
+                               row.most.memory_bytes, row.most.gpus, firm));
+  if (Result<void> saved = co_await parts.engine.save_accounts({row}, {}); !saved) {
     co_return std::unexpected(saved.error());
+  }
   v1::SetAccountReply reply;
   *reply.mutable_account() = view_of(parts, row, {});
   co_return reply;
@@ -124,11 +155,18 @@ net::Async<Result<v1::RemoveAccountReply>> remove(Parts& parts, const std::strin
     devices.push_back(*device);
     devices.back().account = {};
   }
+  std::vector<store::AccountRow> accounts;
+  for (const store::AccountRow* of : accounts_in(parts, row)) {
+    accounts.push_back(*of);
+    accounts.back().firm = {};
+  }
+  accounts.push_back(row);
   for (const store::DeviceRow& device : devices) parts.devices.put(device);
-  parts.accounts.put(row);
-  parts.audit.note(caller, "account.remove", row.name);
-  if (Result<void> saved = co_await parts.engine.save_account(row, devices); !saved)
+  for (const store::AccountRow& account : accounts) parts.accounts.put(account);
+  parts.audit.note(caller, row.is_firm ? "firm.remove" : "account.remove", row.name);
+  if (Result<void> saved = co_await parts.engine.save_accounts(accounts, devices); !saved) {
     co_return std::unexpected(saved.error());
+  }
   for (const store::DeviceRow& device : devices) parts.watchers.device_changed(device.id);
   co_return v1::RemoveAccountReply();
 }
@@ -142,6 +180,12 @@ net::Async<Result<v1::AssignDeviceReply>> assign(Parts& parts, const v1::AssignD
   if (!request.account().empty()) {
     const store::AccountRow* account = parts.accounts.find(request.account());
     if (account == nullptr) co_return no_account(parts, request.account());
+    if (account->is_firm) {
+      co_return fail(
+          Code::kInvalidArgument,
+          fmt::format("{0} is a firm: devices count for accounts that are of it (hearth account set NAME --firm {0})",
+                      account->name));
+    }
     row.account = account->id;
   }
   parts.devices.put(row);

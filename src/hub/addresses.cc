@@ -1,6 +1,8 @@
 #include "hub/addresses.h"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -47,6 +49,17 @@ std::string endpoints_text(const Options& options, std::uint16_t port) {
     if (count++ < kMost) text += (text.empty() ? "" : " ") + net::Endpoint{.host = host, .port = port}.text();
   }
   return text;
+}
+
+std::vector<net::Endpoint> endpoints_in(const std::string& text) {
+  std::vector<net::Endpoint> found;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    Result<net::Endpoint> endpoint = net::parse_endpoint(text.substr(at, end - at));
+    if (endpoint) found.push_back(std::move(*endpoint));
+    at = end + 1;
+  }
+  return found;
 }
 
 }  // namespace hearth::hub

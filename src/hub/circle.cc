@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "hub/addresses.h"
 
 namespace hearth::hub {
 
@@ -14,12 +15,8 @@ std::vector<account::HubAddress> addresses_of(const std::vector<store::KnownHub>
   for (const bool alive : {true, false}) {
     for (const store::KnownHub& hub : hubs) {
       if (hub.alive != alive) continue;
-      const std::string& text = hub.row.endpoints;
-      for (std::size_t at = 0; at < text.size() && addresses.size() < account::kMaxOtherHubs;) {
-        const std::size_t end = std::min(text.find(' ', at), text.size());
-        Result<net::Endpoint> endpoint = net::parse_endpoint(text.substr(at, end - at));
-        if (endpoint) addresses.push_back({std::move(*endpoint), hub.row.identity});
-        at = end + 1;
+      for (net::Endpoint& endpoint : endpoints_in(hub.row.endpoints)) {
+        if (addresses.size() < account::kMaxOtherHubs) addresses.push_back({std::move(endpoint), hub.row.identity});
       }
     }
   }
@@ -33,7 +30,7 @@ std::vector<store::KnownHub> others_of(const store::Meeting& meeting, const stor
 }
 
 Circle::Circle(net::Loop& loop, net::Workers& store_worker, store::SharedStore& store, store::HubRow self,
-               Engine& engine, Devices& devices, Replicas& replicas, Events events)
+               Engine& engine, Devices& devices, Replicas& replicas, PairStore* pair, Events events)
     : loop_(loop),
       store_worker_(store_worker),
       store_(store),
@@ -41,28 +38,35 @@ Circle::Circle(net::Loop& loop, net::Workers& store_worker, store::SharedStore& 
       engine_(engine),
       devices_(devices),
       replicas_(replicas),
+      pair_(pair),
       events_(std::move(events)) {}
 
-void Circle::start() {
+void Circle::start(store::Meeting first) {
+  take(std::move(first));
   running_ = true;
   loop_.spawn(run());
 }
 
 net::Async<void> Circle::stop() {
   stopping_ = true;
+  if (pair_ != nullptr) pair_->give_up();
   woken_.notify();
   while (running_) co_await stopped_.wait();
 }
 
 net::Async<void> Circle::run() {
   while (!stopping_) {
-    Result<store::Meeting> meeting = co_await store_worker_.run([this] { return store_.meet(self_); });
+    Result<store::Meeting> meeting = co_await store_worker_.run([this, files = in_step()] {
+      store_.note_files(files);
+      return store_.meet(self_);
+    });
+    if (!meeting && stopping_) break;
     if (!meeting) {
-      log_error(fmt::format("this hub does not hold the pool any more error=\"{}\"", meeting.error().message));
+      log_error("this hub does not hold the pool any more", {{"error", meeting.error().message}});
       events_.on_failure(meeting.error());
       break;
     }
-    take(std::move(*meeting));
+    if (take(std::move(*meeting))) events_.on_change();
     for (const store::KnownHub& hub : std::vector(hubs_)) {
       if (hub.alive && !stopping_) co_await let_in(hub.row);
     }
@@ -72,12 +76,25 @@ net::Async<void> Circle::run() {
   stopped_.notify();
 }
 
-void Circle::take(store::Meeting meeting) {
+// Every hub that stands by has every file.
+bool Circle::in_step() const {
+  return std::ranges::all_of(hubs_, [this](const store::KnownHub& hub) {
+    return hub.row.identity == self_.identity || replicas_.step_of(hub.row.identity).in_step;
+  });
+}
+
+bool Circle::take(store::Meeting meeting) {
   const std::vector<store::KnownHub> others = others_of(meeting, self_);
   replicas_.meet(others);
   hubs_ = std::move(meeting.hubs);
+  witness_ = meeting.witness;
+  if (pair_ != nullptr) tell_duty();
+  return tell_hubs(others);
+}
+
+bool Circle::tell_hubs(const std::vector<store::KnownHub>& others) {
   std::vector<account::HubAddress> addresses = addresses_of(others);
-  if (addresses == addresses_) return;
+  if (addresses == addresses_) return false;
   addresses_ = std::move(addresses);
   v1::Hubs told;
   for (const account::HubAddress& address : addresses_) {
@@ -86,7 +103,43 @@ void Circle::take(store::Meeting meeting) {
     hub.set_identity_key(address.identity);
   }
   engine_.tell_hubs(std::move(told));
-  events_.on_change();
+  return true;
+}
+
+// A node that is not the witness any more hears it too.
+void Circle::tell_duty() {
+  v1::WitnessDuty duty;
+  duty.set_secret(witness_ == DeviceId{} ? "" : pair_->witness_secret());
+  for (const account::HubAddress& address : addresses_of(hubs_)) {
+    v1::HubAddress& hub = *duty.add_hubs();
+    hub.set_endpoint(address.endpoint.text());
+    hub.set_identity_key(address.identity);
+  }
+  const std::string text = duty.SerializeAsString();
+  if (text == duty_) return;
+  duty_ = text;
+  engine_.tell_duty(NodeId{witness_.value}, std::move(duty));
+}
+
+net::Async<Result<std::string>> Circle::hand_over() {
+  const auto ready = std::ranges::find_if(hubs_, [this](const store::KnownHub& hub) {
+    return hub.row.identity != self_.identity && hub.alive && !hub.records_behind &&
+           replicas_.step_of(hub.row.identity).in_step;
+  });
+  if (ready == hubs_.end()) {
+    co_return fail(Code::kFailedPrecondition, "no hub stands by with every record and file: see hearth status");
+  }
+  const std::string successor = ready->row.name;
+  const Result<void> released = co_await store_worker_.run([this] { return store_.release(); });
+  if (!released) co_return std::unexpected(released.error());
+  loop_.spawn(end_soon(successor));
+  co_return successor;
+}
+
+// Once the answer is out.
+net::Async<void> Circle::end_soon(std::string successor) {
+  co_await net::sleep_for(milliseconds(200));
+  if (!stopping_) events_.on_failure({Code::kAborted, "this hub has handed the pool over to " + successor});
 }
 
 // Whoever may write to the pool's database could write itself a device there: its PC's own need no pairing. One that

@@ -14,7 +14,8 @@
 namespace hearth::hub {
 namespace {
 
-constexpr const char* kOwnersAreHome = "ring: an owner's device can do everything, so it is home";
+constexpr const char* kTheirsAreHome = "ring: a device that owns or runs the pool is shown all of it, so it is home";
+constexpr const char* kRoles = "role: ROLE_MEMBER, ROLE_OPERATOR or ROLE_OWNER";
 constexpr std::uint32_t kTokenDays = 90;
 constexpr std::uint32_t kMaxTokenDays = 3'650;
 constexpr std::size_t kTokenSecretBytes = 32;
@@ -25,12 +26,26 @@ Result<Ring> ring_of_newcomer(v1::Ring wanted) {
   return *ring;
 }
 
+std::string_view role_name(int role) {
+  switch (role) {
+    case v1::ROLE_OWNER:
+      return "owner";
+    case v1::ROLE_OPERATOR:
+      return "operator";
+    case v1::ROLE_MEMBER:
+      return "member";
+    default:
+      return "node";
+  }
+}
+
+bool is_a_persons(int role) { return role == v1::ROLE_MEMBER || role == v1::ROLE_OPERATOR || role == v1::ROLE_OWNER; }
+
+// Those that a device of another ring cannot have.
+bool is_for_home(int role) { return role == v1::ROLE_OPERATOR || role == v1::ROLE_OWNER; }
+
 std::string in_words(const Standing& standing) {
-  return fmt::format("role={} ring={}",
-                     standing.role == v1::ROLE_OWNER    ? "owner"
-                     : standing.role == v1::ROLE_MEMBER ? "member"
-                                                        : "node",
-                     name_of(standing.ring));
+  return fmt::format("role={} ring={}", role_name(standing.role), name_of(standing.ring));
 }
 
 v1::InviteReply invite(Parts& parts, Standing standing) {
@@ -145,8 +160,8 @@ net::Async<Result<v1::SetRingReply>> set_ring(Parts& parts, const v1::SetRingReq
   if (!ring) co_return fail(Code::kInvalidArgument, "ring: home, friend, member or stranger");
   const store::DeviceRow* device = parts.devices.find_active({request.device_id()});
   if (device == nullptr) co_return fail(Code::kNotFound, "there is no such device");
-  if (device->role == v1::ROLE_OWNER && *ring != Ring::kHome) {
-    co_return fail(Code::kFailedPrecondition, kOwnersAreHome);
+  if (is_for_home(device->role) && *ring != Ring::kHome) {
+    co_return fail(Code::kFailedPrecondition, kTheirsAreHome);
   }
   store::DeviceRow row = *device;
   const bool changes = row.ring != *ring;
@@ -160,6 +175,46 @@ net::Async<Result<v1::SetRingReply>> set_ring(Parts& parts, const v1::SetRingReq
   parts.watchers.device_changed(row.id);
   log_info("device trusted", {{"name", row.name}, {"ring", name_of(row.ring)}});
   co_return v1::SetRingReply();
+}
+
+Result<void> check_role(const store::DeviceRow& device, v1::Role role, const Devices& devices) {
+  if (!is_a_persons(role)) return fail(Code::kInvalidArgument, kRoles);
+  if (!is_a_persons(device.role)) {
+    return fail(Code::kFailedPrecondition, device.name + " is a PC that lends resources: what it may do is fixed");
+  }
+  if (is_for_home(role) && device.ring != Ring::kHome) {
+    return fail(Code::kFailedPrecondition,
+                fmt::format("{0} is of ring {1}, and a device that owns or runs the pool is shown all of it: first say "
+                            "hearth devices ring {0} home",
+                            device.name, name_of(device.ring)));
+  }
+  if (role == v1::ROLE_OWNER && device.key_kind == v1::KEY_KIND_SECRET) {
+    return fail(Code::kFailedPrecondition, device.name + " is a token, and no token owns a pool");
+  }
+  if (device.role == v1::ROLE_OWNER && role != v1::ROLE_OWNER && devices.owners() == 1) {
+    return fail(Code::kFailedPrecondition, "this is the owner's last device: make another an owner's first");
+  }
+  return {};
+}
+
+net::Async<Result<v1::SetRoleReply>> set_role(Parts& parts, const v1::SetRoleRequest& request,
+                                              const net::Caller& caller) {
+  const store::DeviceRow* device = parts.devices.find_active({request.device_id()});
+  if (device == nullptr) co_return fail(Code::kNotFound, "there is no such device");
+  if (Result<void> good = check_role(*device, request.role(), parts.devices); !good) {
+    co_return std::unexpected(good.error());
+  }
+  store::DeviceRow row = *device;
+  const auto before = std::exchange(row.role, static_cast<std::uint8_t>(request.role()));
+  parts.devices.put(row);
+  parts.audit.note(caller, "device.role", row.name,
+                   fmt::format("role={} before={}", role_name(row.role), role_name(before)));
+  // Calls are judged by the row each time; what is open was judged when it began.
+  if (row.role != before) parts.sessions.cut(row.id);
+  if (Result<void> saved = co_await parts.engine.save_device(row); !saved) co_return std::unexpected(saved.error());
+  parts.watchers.device_changed(row.id);
+  log_info("device has another role", {{"name", row.name}, {"role", role_name(row.role)}});
+  co_return v1::SetRoleReply();
 }
 
 v1::ListDevicesReply list(Parts& parts, const net::Caller& caller) {
@@ -181,13 +236,13 @@ void add_device_methods(net::Dispatcher& dispatcher, Parts& parts) {
   dispatcher.unary<v1::InviteRequest, v1::InviteReply>(
       "hearth.v1.DeviceService.Invite",
       [&parts](const v1::InviteRequest& request, net::Caller& caller) -> net::Async<Result<v1::InviteReply>> {
-        if (request.role() != v1::ROLE_MEMBER && request.role() != v1::ROLE_OWNER) {
-          co_return fail(Code::kInvalidArgument, "role: ROLE_MEMBER or ROLE_OWNER");
+        if (!is_a_persons(request.role())) {
+          co_return fail(Code::kInvalidArgument, kRoles);
         }
         const Result<Ring> ring = ring_of_newcomer(request.ring());
         if (!ring) co_return std::unexpected(ring.error());
-        if (request.role() == v1::ROLE_OWNER && *ring != Ring::kHome) {
-          co_return fail(Code::kInvalidArgument, kOwnersAreHome);
+        if (is_for_home(request.role()) && *ring != Ring::kHome) {
+          co_return fail(Code::kInvalidArgument, kTheirsAreHome);
         }
         const Standing standing{request.role(), *ring};
         parts.audit.note(caller, "device.invite", "", in_words(standing));
@@ -208,6 +263,9 @@ void add_device_methods(net::Dispatcher& dispatcher, Parts& parts) {
   dispatcher.unary<v1::SetRingRequest, v1::SetRingReply>(
       "hearth.v1.DeviceService.SetRing",
       [&parts](const v1::SetRingRequest& request, net::Caller& caller) { return set_ring(parts, request, caller); });
+  dispatcher.unary<v1::SetRoleRequest, v1::SetRoleReply>(
+      "hearth.v1.DeviceService.SetRole",
+      [&parts](const v1::SetRoleRequest& request, net::Caller& caller) { return set_role(parts, request, caller); });
   dispatcher.unary<v1::RevokeRequest, v1::RevokeReply>(
       "hearth.v1.DeviceService.Revoke",
       [&parts](const v1::RevokeRequest& request, net::Caller& caller) -> net::Async<Result<v1::RevokeReply>> {

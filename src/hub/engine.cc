@@ -33,6 +33,9 @@ v1::Outcome outcome_of(Failure why) {
     case Failure::kOwner:
       outcome.set_message("its PC's owner needed it");
       break;
+    case Failure::kDrained:
+      outcome.set_message("its node is drained by the pool's owner; it runs again");
+      break;
     case Failure::kPreempted:
       outcome.set_message("a task of a higher class needed its room; it runs again");
       break;
@@ -85,6 +88,7 @@ Result<void> Engine::restore() {
   if (!jobs) return fail(jobs, "reading the pool's database");
   if (Result<void> restored = restore_workspaces(); !restored) return fail(restored, "reading the pool's database");
   if (Result<void> restored = restore_accounts(*jobs); !restored) return fail(restored, "reading the pool's database");
+  if (Result<void> restored = restore_duties(); !restored) return fail(restored, "reading the pool's database");
   for (const store::LiveJob& job : *jobs) {
     if (Result<void> restored = restore_job(job); !restored) return fail(restored, "reading the pool's database");
   }
@@ -206,7 +210,7 @@ Result<JobId> Engine::take_job(Submission submission, const std::vector<JobId>& 
   last_job_id_ = id.value;
   pending_.batch.jobs.push_back(job.row);
   pending_.changed_jobs.push_back(id);
-  live_.emplace(id, std::move(job));
+  record(live_.emplace(id, std::move(job)).first->second, webhook::Kind::kJobQueued);
   requests_.emplace(request, id);
   drain();
   return id;
@@ -278,7 +282,9 @@ net::Async<Result<void>> Engine::remove(JobId job, std::function<void()> taken) 
 void Engine::node_joined(NodeId node, NodeLink& link, const pool::NodeHello& hello) {
   links_[node] = &link;
   if (hubs_.other_hubs_size() > 0) link.tell_hubs(hubs_);
+  if (duty_) link.tell_duty(node == witness_ ? *duty_ : v1::WitnessDuty());
   pool_.on_node_hello(node, hello, now());
+  note_power(node, hello.attributes);
   pending_.changed_nodes.push_back(node);
   drain();
 }
@@ -295,7 +301,9 @@ void Engine::node_gone(NodeId node, NodeLink& link) {
 void Engine::node_removed(NodeId node) {
   links_.erase(node);
   pool_.on_node_removed(node, now());
+  if (duties_.erase(node) > 0) pending_.batch.duties.push_back({.node = node});
   drain();
+  power_.erase(node);
 }
 
 void Engine::heartbeat(NodeId node) { pool_.on_heartbeat(node, now()); }
@@ -330,6 +338,7 @@ void Engine::finished(NodeId node, AttemptId attempt, v1::Outcome outcome, std::
 
 void Engine::attributes(NodeId node, const pool::Attributes& attributes) {
   pool_.on_attributes(node, attributes, now());
+  note_power(node, attributes);
   drain();
 }
 
@@ -355,6 +364,12 @@ net::Async<Result<void>> Engine::remove_environment(std::string name) {
 
 net::Async<Result<void>> Engine::save_schedule(store::ScheduleRow row) {
   pending_.batch.schedules.push_back(std::move(row));
+  co_return co_await committed();
+}
+
+net::Async<Result<void>> Engine::save_webhook(store::WebhookRow row, std::vector<store::DeliveryRow> deliveries) {
+  pending_.batch.webhooks.push_back(std::move(row));
+  for (store::DeliveryRow& delivery : deliveries) pending_.batch.deliveries.push_back(std::move(delivery));
   co_return co_await committed();
 }
 
@@ -502,6 +517,8 @@ net::Async<void> Engine::speak(Pending& pending) {
   }
   for (Observer* observer : observers_) {
     for (const Ended& ended : pending.ended) observer->attempt_ended(ended.attempt, ended.outcome);
+    for (const store::UsageRow& row : pending.batch.usage) observer->used(row);
+    for (const FailedAttempt& failed : pending.failed) observer->attempt_failed(failed);
     for (const JobId job : pending.changed_jobs) {
       if (const LiveJob* live = live_job(job)) observer->job_changed(job, live->row.request.owner);
     }

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/pool/pool.h"
+#include "core/webhook/webhook.h"
 #include "hearth/v1/jobs.pb.h"
 #include "hearth/v1/session.pb.h"
 #include "net/async.h"
@@ -49,6 +50,18 @@ class NodeLink {
   virtual void stop_everything(bool stop) = 0;  // false: resume
   virtual void wipe_workspace(const WorkspaceId& id) = 0;
   virtual void tell_hubs(const v1::Hubs&) {}
+  virtual void tell_duty(const v1::WitnessDuty&) {}
+};
+
+// An attempt that failed or was lost.
+struct FailedAttempt {
+  AttemptId attempt;
+  DeviceId owner;              // of its job
+  NodeId node;                 // where it was
+  std::uint32_t attempts = 0;  // of its task so far, as tasks are listed
+  bool again = false;          // another one follows
+  WallTime at;
+  v1::Outcome outcome;
 };
 
 // Told after the commit.
@@ -59,8 +72,19 @@ class Observer {
   virtual void node_changed(NodeId node) = 0;
   virtual void attempt_assigned(AttemptId attempt, NodeId node) = 0;
   virtual void attempt_ended(AttemptId attempt, const v1::Outcome& outcome) = 0;  // for good, or to be tried again
+  virtual void attempt_failed(const FailedAttempt&) {}
   virtual void job_ended(JobId job) = 0;
   virtual void job_removed(JobId, DeviceId /*owner*/) {}
+  virtual void used(const store::UsageRow&) {}
+};
+
+// Told as it is decided, before the commit: what it adds to the batch is on the disk together with what it was told.
+class Recorder {
+ public:
+  virtual ~Recorder() = default;
+  // `kind`: kJobQueued, kJobStarted or kJobEnded. Its row says what it will be once that is committed.
+  virtual void job_recorded(const LiveJob& job, webhook::Kind kind, store::Batch& batch) = 0;
+  virtual void attempt_recorded(const LiveJob& job, const FailedAttempt& failed, store::Batch& batch) = 0;
 };
 
 // What a device asks for.
@@ -86,6 +110,8 @@ class Engine {
   ~Engine();
 
   void observe(Observer& observer) { observers_.push_back(&observer); }
+  // There is one at most. Set before restore().
+  void record_to(Recorder& recorder) { recorder_ = &recorder; }
 
   // Takes up where the store's last commit left off, then starts committing. Blocks; call before the loop runs.
   Result<void> restore();
@@ -122,6 +148,9 @@ class Engine {
   void note_change(NodeId node);  // what the node says of itself has changed: watchers want to know
   void offer(NodeId node, const Terms& offered, bool closed);
   void attributes(NodeId node, const pool::Attributes& attributes);
+  // What the pool's owners say of it, from now on.
+  net::Async<Result<void>> set_duty(const store::DutyRow& row);
+  const store::DutyRow* duty(NodeId node) const;  // null: it serves
   void started(NodeId node, AttemptId attempt);
   // `result_bytes`: of its outputs and its log.
   void finished(NodeId node, AttemptId attempt, v1::Outcome outcome, std::uint64_t result_bytes = 0);
@@ -130,6 +159,13 @@ class Engine {
   void tell_hubs(v1::Hubs hubs) {
     hubs_ = std::move(hubs);
     for (const auto& [node, link] : links_) link->tell_hubs(hubs_);
+  }
+
+  // Which node bears witness for two hubs, and how: told to all, now and when they connect, since any may have been it.
+  void tell_duty(NodeId witness, v1::WitnessDuty duty) {
+    witness_ = witness;
+    duty_ = std::move(duty);
+    for (const auto& [node, link] : links_) link->tell_duty(node == witness_ ? *duty_ : v1::WitnessDuty());
   }
 
   void workspace_wiped(NodeId node, const WorkspaceId& id, v1::WipeRecord record);
@@ -144,9 +180,11 @@ class Engine {
   net::Async<Result<void>> save_environment(const store::EnvironmentRow& row);
   net::Async<Result<void>> remove_environment(std::string name);
   net::Async<Result<void>> save_schedule(store::ScheduleRow row);
+  net::Async<Result<void>> save_webhook(store::WebhookRow row, std::vector<store::DeliveryRow> deliveries);
 
   // --- accounts: what is said of them holds at once, and is saved with the devices that it changes
-  net::Async<Result<void>> save_account(const store::AccountRow& row, const std::vector<store::DeviceRow>& devices);
+  net::Async<Result<void>> save_accounts(const std::vector<store::AccountRow>& rows,
+                                         const std::vector<store::DeviceRow>& devices);
   net::Async<Result<void>> assign_device(const store::DeviceRow& row);
 
   void keep(store::AuditRow line);  // part of the next commit
@@ -172,6 +210,16 @@ class Engine {
  private:
   struct Ticket;
   struct Removal;
+  // What a device's use counts for, by name.
+  struct Counted {
+    std::string account;
+    std::string firm;
+  };
+  // What a node's owner says that it draws, of how many cores; zeros if nothing was said.
+  struct Power {
+    double watts = 0;
+    double cores = 0;
+  };
   struct Ended {
     AttemptId attempt;
     v1::Outcome outcome;
@@ -188,6 +236,7 @@ class Engine {
     store::Batch batch;
     std::vector<pool::Effect> sends;
     std::vector<Ended> ended;
+    std::vector<FailedAttempt> failed;
     std::vector<JobId> changed_jobs;
     std::vector<JobId> ended_jobs;
     std::vector<pool::RemoveRecord> removed_jobs;
@@ -202,6 +251,13 @@ class Engine {
   Result<void> restore_job(const store::LiveJob& job);
   Result<void> restore_workspaces();
   Result<void> restore_accounts(std::vector<store::LiveJob>& jobs);
+  void take_account(const store::AccountRow& row);
+  void take_assignment(const store::DeviceRow& row);
+  Counted counted_for(DeviceId owner) const;
+  void note_power(NodeId node, const pool::Attributes& attributes);
+  Power power_of(NodeId node) const;
+  Result<void> restore_duties();
+  void take_duty(const store::DutyRow& row);
   void size_workspace(DeviceId owner, v1::JobSpec& spec) const;
   void note_workspace(NodeId node, AttemptId attempt, const v1::Outcome& outcome);
   Result<v1::Outcome> stored_first_failure(const store::LiveJob& job);
@@ -219,7 +275,9 @@ class Engine {
   void apply(const pool::EndRangeRecord& record);
   void apply(const pool::RemoveRecord& record);
   void apply(const pool::WorkspaceRecord& record);
+  void record(const LiveJob& job, webhook::Kind kind);
   void note_failure(JobId id, const v1::Outcome& failure);
+  void note_failed_attempt(const store::TaskRow& row, const v1::Outcome& outcome, bool again);
   void note_usage(const store::TaskRow& row, const Report& report, std::optional<pool::TaskState> end);
   net::Async<void> commit_for_ever();
   net::Async<bool> commit(Pending& pending);  // false: never
@@ -235,14 +293,21 @@ class Engine {
   store::Store& store_;
   pool::Pool pool_;
   std::vector<Observer*> observers_;
+  Recorder* recorder_ = nullptr;
   std::map<NodeId, NodeLink*> links_;
   v1::Hubs hubs_;
+  NodeId witness_;
+  std::optional<v1::WitnessDuty> duty_;  // none: nothing is said of it
   std::map<JobId, LiveJob> live_;
   std::map<AttemptId, Report> held_;       // of gangs' tasks that wait for the rest
   std::map<TaskId, store::TaskRow> rows_;  // of tasks that are leased or wait for another attempt
   std::map<Request, JobId> requests_;      // of live jobs
   std::set<JobId> removing_;               // their removal is not committed yet
   std::map<WorkspaceId, store::WorkspaceRow> workspaces_;
+  std::map<NodeId, store::DutyRow> duties_;  // of those that do not just serve
+  std::map<NodeId, Power> power_;            // of those that have been here
+  std::map<AccountId, store::AccountRow> accounts_;
+  std::map<DeviceId, AccountId> account_of_;  // of devices that are in one
   std::map<WorkspaceId, std::shared_ptr<Removal>> removals_;
   std::uint64_t last_job_id_ = 0;
   Pending pending_;

@@ -10,8 +10,8 @@ void Engine::apply(const pool::JobRecord& record) {
   CHECK(found != live_.end());
   store::JobRow& row = found->second.row;
   store::JobChange change{.job = record.job, .state = record.state, .started = {}, .ended = {}};
-  if (record.state == pool::JobState::kRunning && row.started.unix_millis == 0)
-    change.started = row.started = wall_now();
+  const bool starts = record.state == pool::JobState::kRunning && row.started.unix_millis == 0;
+  if (starts) change.started = row.started = wall_now();
   if (record.state >= pool::JobState::kSucceeded) {
     change.ended = row.ended = wall_now();
     pending_.ended_jobs.push_back(record.job);
@@ -19,6 +19,12 @@ void Engine::apply(const pool::JobRecord& record) {
   row.state = record.state;
   pending_.batch.changes.push_back(change);
   pending_.changed_jobs.push_back(record.job);
+  if (starts) this->record(found->second, webhook::Kind::kJobStarted);
+  if (record.state >= pool::JobState::kSucceeded) this->record(found->second, webhook::Kind::kJobEnded);
+}
+
+void Engine::record(const LiveJob& job, webhook::Kind kind) {
+  if (recorder_ != nullptr) recorder_->job_recorded(job, kind, pending_.batch);
 }
 
 void Engine::apply(const pool::LeaseRecord& record) {
@@ -52,6 +58,7 @@ void Engine::apply(const pool::RequeueRecord& record, const std::optional<Report
   row.failures = record.failures;
   row.ended = wall_now();
   row.outcome = ended.outcome.SerializeAsString();
+  note_failed_attempt(row, ended.outcome, true);
   pending_.batch.tasks.push_back(row);
   pending_.changed_jobs.push_back(record.attempt.task.job);
   pending_.ended.push_back({record.attempt, ended.outcome});
@@ -68,7 +75,10 @@ void Engine::apply(const pool::EndRecord& record, const std::optional<Report>& r
   row.epoch = record.attempt.epoch;
   row.ended = wall_now();
   row.outcome = ended.outcome.SerializeAsString();
-  if (record.state == pool::TaskState::kFailed) note_failure(task.job, ended.outcome);
+  if (record.state == pool::TaskState::kFailed) {
+    note_failure(task.job, ended.outcome);
+    note_failed_attempt(row, ended.outcome, false);
+  }
   pending_.batch.tasks.push_back(std::move(row));
   pending_.changed_jobs.push_back(task.job);
   pending_.ended.push_back({record.attempt, ended.outcome});
@@ -79,8 +89,14 @@ void Engine::apply(const pool::EndRecord& record, const std::optional<Report>& r
 void Engine::note_usage(const store::TaskRow& row, const Report& report, std::optional<pool::TaskState> end) {
   if (row.state != pool::TaskState::kLeased) return;
   const LiveJob& job = live_.at(row.task.job);
+  const Counted counted = counted_for(job.row.request.owner);
+  const Power power = power_of(row.node);
   const EndedAttempt attempt{.owner = job.row.request.owner,
+                             .account = counted.account,
+                             .firm = counted.firm,
                              .resources = job.row.request.per_task,
+                             .node_watts = power.watts,
+                             .node_cores = power.cores,
                              .time_limit_seconds = job.spec.time_limit_seconds(),
                              .started = row.started,
                              .reported = report.is_nodes_word ? &report.outcome : nullptr,
@@ -93,6 +109,19 @@ void Engine::note_usage(const store::TaskRow& row, const Report& report, std::op
 void Engine::note_failure(JobId id, const v1::Outcome& failure) {
   LiveJob& job = live_.at(id);
   if (job.first_failure.reason() == v1::FAILURE_REASON_UNSPECIFIED) job.first_failure = failure;
+}
+
+void Engine::note_failed_attempt(const store::TaskRow& row, const v1::Outcome& outcome, bool again) {
+  const LiveJob& job = live_.at(row.task.job);
+  FailedAttempt failed{.attempt = {row.task, row.epoch},
+                       .owner = job.row.request.owner,
+                       .node = row.node,
+                       .attempts = row.attempts,
+                       .again = again,
+                       .at = row.ended,
+                       .outcome = outcome};
+  if (recorder_ != nullptr) recorder_->attempt_recorded(job, failed, pending_.batch);
+  pending_.failed.push_back(std::move(failed));
 }
 
 void Engine::apply(const pool::EndRangeRecord& record) {

@@ -11,7 +11,6 @@
 #include "hub/addresses.h"
 #include "hub/gang_networks.h"
 #include "hub/metrics.h"
-#include "hub/moving.h"
 #include "hub/node_session.h"
 #include "hub/parts.h"
 #include "hub/shared_hub.h"
@@ -40,13 +39,18 @@ std::string_view route_of(std::string_view path) {
   if (net::Dispatcher::is_call(path)) return "call";
   if (path == "/session") return "session";
   if (path == "/metrics") return "metrics";
+  if (path.starts_with("/hub/")) return "hub";
   return path.starts_with("/blob/") ? "blob" : "page";
 }
 
 class HubImpl : public Hub {
  public:
   HubImpl(net::Loop& loop, Options options, Held held)
-      : loop_(loop), options_(std::move(options)), workers_(kFileWorkers), store_worker_(1), held_(std::move(held)) {}
+      : loop_(loop),
+        options_(std::move(options)),
+        workers_(kFileWorkers),
+        held_(std::move(held)),
+        store_worker_(*held_.store_worker) {}
 
   Result<void> start();
   std::uint16_t port() const override { return parts_->port; }
@@ -57,16 +61,17 @@ class HubImpl : public Hub {
   }
   bool holds() const override { return true; }
   const std::string& pool_name() const override { return options_.pool_name; }
-  std::vector<account::HubAddress> other_hubs() const override {
-    return circle_ ? circle_->others() : std::vector<account::HubAddress>();
-  }
+  std::vector<account::HubAddress> other_hubs() const override { return circle_->others(); }
   net::Async<void> stop() override;
 
  private:
   Result<void> open_state();
-  Result<void> open_store();
+  Result<void> open_files();
   void join_circle();
+  Result<void> open_webhooks();
   Result<void> add_local_devices();
+  Result<void> make_engine();
+  Result<void> make_dispatcher();
   Result<void> listen();
   net::Async<void> serve(net::Exchange& exchange);
   net::Async<void> serve_metrics(net::Exchange& exchange);
@@ -75,16 +80,16 @@ class HubImpl : public Hub {
   net::Loop& loop_;
   Options options_;
   net::Workers workers_;
-  net::Workers store_worker_;
   Held held_;
-  store::SharedStore* shared_ = nullptr;  // store_, if other hubs may share it
+  net::Workers& store_worker_;
   std::optional<net::IdentityKey> identity_;
-  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<store::SharedStore> store_;
   std::unique_ptr<blob::BlobStore> blobs_;
   std::unique_ptr<Devices> devices_;
   std::unique_ptr<Accounts> accounts_;
   std::unique_ptr<Environments> environments_;
   std::unique_ptr<Schedules> schedules_;
+  std::unique_ptr<Webhooks> webhooks_;
   Sessions sessions_;
   Invitations invitations_;
   net::Event pairing_answered_;
@@ -95,6 +100,7 @@ class HubImpl : public Hub {
   std::unique_ptr<Sweeper> sweeper_;
   std::unique_ptr<BlobAccess> access_;
   std::unique_ptr<AuditLog> audit_;
+  std::unique_ptr<ShareHistory> shares_;
   std::unique_ptr<TokenWatch> token_watch_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<GangNetworks> gangs_;
@@ -107,22 +113,16 @@ class HubImpl : public Hub {
 };
 
 Result<void> HubImpl::start() {
-  for (const auto step : {&HubImpl::open_state, &HubImpl::add_local_devices, &HubImpl::listen}) {
+  for (const auto step : {&HubImpl::open_state, &HubImpl::add_local_devices, &HubImpl::make_engine,
+                          &HubImpl::make_dispatcher, &HubImpl::listen}) {
     if (Result<void> done = (this->*step)(); !done) return done;
   }
   return {};
 }
 
-Result<void> HubImpl::open_store() {
-  if (held_.store) {
-    shared_ = held_.store.get();
-    store_ = std::move(held_.store);
-    blobs_ = std::move(held_.blobs);
-  } else {
-    Result<std::unique_ptr<store::Store>> store = store::open_sqlite(pool_file(options_.directory));
-    if (!store) return std::unexpected(store.error());
-    store_ = std::move(*store);
-  }
+Result<void> HubImpl::open_files() {
+  store_ = std::move(held_.store);
+  blobs_ = std::move(held_.blobs);
   if (blobs_) return {};
   Result<std::unique_ptr<blob::BlobStore>> blobs =
       blob::BlobStore::open(options_.directory / "blobs", {.max_bytes = options_.max_blob_bytes});
@@ -132,11 +132,10 @@ Result<void> HubImpl::open_store() {
 }
 
 Result<void> HubImpl::open_state() {
-  if (Result<void> made = make_hub_directory(options_); !made) return made;
   Result<net::IdentityKey> identity = net::IdentityKey::load_or_create(options_.directory / "identity.pem");
   if (!identity) return fail(identity, "the hub's identity");
   identity_.emplace(std::move(*identity));
-  if (Result<void> opened = open_store(); !opened) return opened;
+  if (Result<void> opened = open_files(); !opened) return opened;
   Result<std::vector<store::DeviceRow>> devices = store_->load_devices();
   if (!devices) return fail(devices, "reading the pool's devices");
   devices_ = std::make_unique<Devices>(std::move(*devices));
@@ -163,12 +162,24 @@ Result<void> HubImpl::add_local_devices() {
   return batch.empty() ? Result<void>() : store_->commit(batch);
 }
 
-Result<void> HubImpl::listen() {
+Result<void> HubImpl::open_webhooks() {
+  Result<std::vector<store::WebhookRow>> rows = store_->load_webhooks();
+  if (!rows) return fail(rows, "reading the pool's webhooks");
+  Result<std::vector<store::DeliveryRow>> waiting = store_->load_deliveries();
+  if (!waiting) return fail(waiting, "reading the webhooks' messages");
+  webhooks_ =
+      std::make_unique<Webhooks>(loop_, *engine_, *devices_, *views_, options_, std::move(*rows), std::move(*waiting));
+  engine_->record_to(*webhooks_);
+  return {};
+}
+
+Result<void> HubImpl::make_engine() {
   engine_ = std::make_unique<Engine>(loop_, store_worker_, *store_);
   views_ = std::make_unique<Views>(loop_, *engine_, *devices_, *accounts_, sessions_);
   watchers_ = std::make_unique<Watchers>(loop_, *views_, *devices_, invitations_);
   logs_ = std::make_unique<LogRelay>(*engine_, *blobs_, workers_);
   engine_->observe(*watchers_);
+  if (Result<void> opened = open_webhooks(); !opened) return opened;
   engine_->observe(*logs_);
   sweeper_ = std::make_unique<Sweeper>(loop_, workers_, *engine_, *blobs_, options_.sweeps);
   engine_->observe(*sweeper_);
@@ -186,10 +197,16 @@ Result<void> HubImpl::listen() {
   const Result<store::AuditRow> last_line = store_->last_audit();
   if (!last_line) return fail(last_line, "reading the pool's audit log");
   audit_ = std::make_unique<AuditLog>(*engine_, *last_line);
+  shares_ = std::make_unique<ShareHistory>(loop_, *engine_);
   if (Result<void> restored = engine_->restore(); !restored) return restored;
-  parts_ = std::unique_ptr<Parts>(new Parts{loop_, workers_, options_, *identity_, *engine_, *devices_, *accounts_,
-                                            *environments_, *schedules_, sessions_, invitations_, *views_, *watchers_,
-                                            *logs_, *blobs_, *access_, *audit_, pairing_answered_, loop_.now()});
+  parts_ = std::unique_ptr<Parts>(
+      new Parts{loop_,          workers_,    options_,   *identity_, *engine_,     *devices_,         *accounts_,
+                *environments_, *schedules_, *webhooks_, sessions_,  invitations_, *views_,           *watchers_,
+                *logs_,         *blobs_,     *access_,   *audit_,    *shares_,     pairing_answered_, loop_.now()});
+  return {};
+}
+
+Result<void> HubImpl::make_dispatcher() {
   dispatcher_ = std::make_unique<net::Dispatcher>(
       [this](const net::RequestHead& head, const std::string& address) { return authorize(*parts_, head, address); },
       [this](const net::Caller& caller, net::Cuttable& connection, bool begins) {
@@ -200,11 +217,16 @@ Result<void> HubImpl::listen() {
         watchers_->device_changed(caller.device);
       });
   dispatcher_->observe([this](const net::AnsweredCall& call) { metrics_->answered(call); });
-  for (const auto add : {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods,
-                         add_environment_methods, add_workspace_methods, add_account_methods, add_schedule_methods,
-                         add_audit_methods, add_usage_methods}) {
+  for (const auto add :
+       {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods,
+        add_environment_methods, add_workspace_methods, add_account_methods, add_schedule_methods, add_webhook_methods,
+        add_audit_methods, add_usage_methods, add_operator_methods, add_hub_methods}) {
     add(*dispatcher_, *parts_);
   }
+  return {};
+}
+
+Result<void> HubImpl::listen() {
   net::ServerOptions listening{.address = options_.address,
                                .port = options_.port != 0 ? options_.port : earlier_port(options_),
                                .max_connections_per_address = 2'000};
@@ -222,14 +244,16 @@ Result<void> HubImpl::listen() {
   token_watch_->start(loop_);
   scheduler_ = std::make_unique<Scheduler>(*parts_);
   scheduler_->start();
+  webhooks_->start();
   metrics_->start();
   gangs_->start(loop_);
+  shares_->start();
   if (Result<void> kept = write_whole(options_.directory / "certificate.pem", tls->certificate_pem()); !kept) {
     return kept;
   }
   log_info("hub listens",
            {{"address", options_.address}, {"port", parts_->port}, {"identity", to_hex(identity_->public_key())}});
-  if (shared_ != nullptr) join_circle();
+  join_circle();
   return write_endpoint(options_, parts_->port, identity_->public_key(), false);
 }
 
@@ -237,11 +261,12 @@ void HubImpl::join_circle() {
   replicas_ = std::make_unique<Replicas>(loop_, workers_, *blobs_);
   store::HubRow self = held_.self;
   self.endpoints = endpoints_text(options_, parts_->port);
-  circle_ = std::make_unique<Circle>(loop_, store_worker_, *shared_, std::move(self), *engine_, *devices_, *replicas_,
-                                     Circle::Events{options_.on_failure, options_.on_change});
+  circle_ = std::make_unique<Circle>(loop_, store_worker_, *store_, std::move(self), *engine_, *devices_, *replicas_,
+                                     held_.pair, Circle::Events{options_.on_failure, options_.on_change});
   parts_->circle = circle_.get();
   parts_->replicas = replicas_.get();
-  circle_->start();
+  parts_->pair = held_.pair;
+  circle_->start(std::move(held_.meeting));
 }
 
 net::Async<void> HubImpl::serve(net::Exchange& exchange) {
@@ -250,7 +275,8 @@ net::Async<void> HubImpl::serve(net::Exchange& exchange) {
   metrics_->requested(route);
   if (route == "call") co_return co_await dispatcher_->handle(exchange);
   if (route == "metrics") co_return co_await serve_metrics(exchange);
-  if (route == "page") co_return co_await serve_page(exchange, options_.page);
+  if (route == "hub" && held_.routes != nullptr && co_await held_.routes->serve(exchange)) co_return;
+  if (route == "page" || route == "hub") co_return co_await serve_page(exchange, options_.page);
   const bool node = route == "session";
   Result<net::Caller> caller = authorize(*parts_, head, exchange.peer_address());
   if (!caller) {
@@ -305,16 +331,17 @@ net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller&
 net::Async<void> HubImpl::stop() {
   server_.reset();
   co_await scheduler_->stop();
+  co_await webhooks_->stop();
   co_await watchers_->stop();
   co_await sweeper_->stop();
   co_await token_watch_->stop();
   co_await metrics_->stop();
+  co_await shares_->stop();
   co_await gangs_->stop();
-  if (circle_) co_await circle_->stop();
-  if (replicas_) co_await replicas_->stop();
+  co_await circle_->stop();
+  co_await replicas_->stop();
   co_await engine_->stop();
-  if (shared_ == nullptr) co_return;
-  const Result<void> released = co_await store_worker_.run([this] { return shared_->release(); });
+  const Result<void> released = co_await store_worker_.run([this] { return store_->release(); });
   if (!released) log_warning("the hold on the pool runs out by itself: " + released.error().message);
 }
 
@@ -341,7 +368,7 @@ Result<std::unique_ptr<Hub>> start_holder(net::Loop& loop, const Options& option
 }
 
 Result<std::unique_ptr<Hub>> Hub::start(net::Loop& loop, const Options& options) {
-  return options.store.empty() ? start_holder(loop, options, {}) : start_shared_hub(loop, options);
+  return start_shared_hub(loop, options);
 }
 
 }  // namespace hearth::hub

@@ -18,6 +18,8 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "net/async.h"
+#include "net/http.h"
+#include "net/web_url.h"
 
 namespace hearth::hub {
 
@@ -44,10 +46,19 @@ struct SweepOptions {
   Duration interval = minutes(24 * 60);  // if none is removed
 };
 
+// What is sent to a webhook's receiver.
+struct WebhookMessage {
+  net::WebUrl url;
+  net::Headers headers;
+  std::string body;
+  bool may_be_private = false;  // the receiver's address may be one of a private network, or this PC's own
+};
+
 struct Options {
-  std::filesystem::path directory;  // identity.pem, certificate.pem (of the last start), pool.db, blobs/, endpoint.json
-  std::string store;                // the URL of a PostgreSQL database, which other hubs may share; empty: pool.db
-  std::string pc_name;              // what the other hubs call this one
+  std::filesystem::path
+      directory;        // identity.pem, secret, certificate.pem (of the last start), pool.db, blobs/, endpoint.json
+  std::string store;    // the URL of a PostgreSQL database, which other hubs may share; empty: pool.db
+  std::string pc_name;  // what the other hubs call this one
   std::string address = "0.0.0.0";
   std::uint16_t port = 7443;  // 0: the kernel chooses, the first time
   std::string pool_name;
@@ -55,10 +66,13 @@ struct Options {
   std::vector<PageFile> page;
   std::uint64_t max_blob_bytes = 0;  // of all blobs on the hub; 0: what the disk has
   SweepOptions sweeps;
+  // POSTs it, within half a minute, and gives the answer's status; judges the address that it connects to, and follows
+  // nobody elsewhere. None: this hub sends nothing.
+  std::function<net::Async<Result<unsigned>>(WebhookMessage)> post;
   // Called once, on the loop, if the disk failed: nothing that the hub says can be relied on any more, so it says
   // nothing. stop() it and end the process; a new one takes up what is on the disk.
   std::function<void(const Error&)> on_failure;
-  // Called on the loop when what the hub says of itself below has changed. Needed with a shared store alone.
+  // Called on the loop when what the hub says of itself below has changed.
   std::function<void()> on_change;
 };
 

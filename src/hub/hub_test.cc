@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "hub/hub_test_world.h"
+#include "store/journal.h"
 
 namespace hearth::hub {
 namespace {
@@ -23,6 +24,20 @@ TEST_F(HubTest, AJobIsAssignedRunAndAcknowledged) {
   const v1::Job done = job(submitted->job_id());
   EXPECT_EQ(done.state(), v1::JOB_STATE_SUCCEEDED);
   EXPECT_EQ(done.succeeded(), 3U);
+}
+
+// Whoever were told of none would have nowhere to go when this hub is lost.
+TEST_F(HubTest, AHubKnowsTheOthersBeforeItAnswersAnybody) {
+  stop();
+  {
+    const auto journal = store::open_journal(directory_ / "pool.db");
+    ASSERT_TRUE(journal) << journal.error().message;
+    const store::HubRow other{.identity = std::string(32, 'o'), .name = "attic", .endpoints = "127.0.0.1:1"};
+    ASSERT_TRUE((*journal)->changes().save((*journal)->changes().place(), other, false));
+  }
+  start();
+  ASSERT_EQ(hub_->other_hubs().size(), 1U);
+  EXPECT_EQ(hub_->other_hubs()[0].endpoint.text(), "127.0.0.1:1");
 }
 
 TEST_F(HubTest, ARepeatedSubmitMakesOneJob) {

@@ -43,6 +43,7 @@ class HubTest : public testing::Test {
   void start() {
     Options options{.directory = directory_, .address = "127.0.0.1", .port = 0, .pool_name = "test"};
     options.sweeps = sweeps_;
+    options.post = post_;
     options.local_devices = {{"laptop", false, owner_key_.public_key_spki()},
                              {"pc", true, node_key_.public_key_spki()}};
     Result<std::unique_ptr<Hub>> started = Hub::start(loop_, options);
@@ -243,6 +244,7 @@ class HubTest : public testing::Test {
 
   std::filesystem::path directory_;
   SweepOptions sweeps_;
+  std::function<net::Async<Result<unsigned>>(WebhookMessage)> post_;  // to webhooks' receivers
   net::Loop loop_;
   net::Workers workers_{2};
   net::IdentityKey owner_key_ = net::IdentityKey::generate();

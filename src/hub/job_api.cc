@@ -1,10 +1,10 @@
 // JobService.
 #include <fmt/format.h>
 
-#include "base/bytes.h"
 #include "hearth/v1/jobs.pb.h"
 #include "hub/parts.h"
 #include "hub/submission.h"
+#include "hub/why.h"
 
 namespace hearth::hub {
 namespace {
@@ -50,9 +50,10 @@ net::Async<Result<v1::CancelReply>> cancel(Parts& parts, const v1::CancelRequest
   const Visibility visible = parts.devices.visible_to(caller.device);
   if (const LiveJob* live = parts.engine.live_job(id)) {
     if (!visible.covers(live->row.request.owner)) co_return no_job(id);
-    if (live->row.request.owner != caller.device && caller.level != net::AccessLevel::kOwner) {
-      co_return fail(Code::kPermissionDenied, fmt::format("job {} is {}'s; only that device or an owner's may end it",
-                                                          id.value, parts.devices.name(live->row.request.owner)));
+    if (live->row.request.owner != caller.device && caller.level < net::AccessLevel::kOperator) {
+      co_return fail(Code::kPermissionDenied,
+                     fmt::format("job {} is {}'s; only that device, an owner's or an operator's may end it", id.value,
+                                 parts.devices.name(live->row.request.owner)));
     }
     note_others(parts, caller, "job.cancel", id, live->row.request.owner);
     if (Result<void> done = co_await parts.engine.cancel(id); !done) co_return std::unexpected(done.error());
@@ -75,129 +76,6 @@ net::Async<Result<v1::RemoveReply>> remove(Parts& parts, const v1::RemoveRequest
   const auto taken = [&parts, &caller, id, of = *owner] { note_others(parts, caller, "job.remove", id, of); };
   if (Result<void> done = co_await parts.engine.remove(id, taken); !done) co_return std::unexpected(done.error());
   co_return v1::RemoveReply();
-}
-
-std::string plural(std::uint32_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
-std::string job_list(const std::vector<JobId>& jobs) {
-  std::string text;
-  for (const JobId job : jobs) text += fmt::format("{}{}", text.empty() ? "" : ", ", job.value);
-  return text;
-}
-
-// What none of the nodes that are large enough admits, and what can be done.
-std::string denial(const pool::Why& why, Ring ring, const v1::WorkspaceUse& workspace) {
-  const std::string_view name = name_of(ring);
-  const auto none = [&](std::string_view what, std::string_view advice) {
-    return fmt::format("none of the {} large enough {} of ring {}{}", plural(why.nodes, "node"), what, name, advice);
-  };
-  const auto allow = [&](std::string_view option) {
-    return fmt::format("; their owners may, on that PC: hearth limit --for {} {}", name, option);
-  };
-  if (why.lacking.holds(ring, Right::kRun)) {
-    return none("takes tasks",
-                allow(ring == Ring::kStranger ? "--isolation microvm (it needs KVM)" : "--isolation fence"));
-  }
-  if (why.lacking.holds(ring, Right::kHostFiles)) {
-    return none("shows its own programs to tasks",
-                ": name an environment (hearth run --env NAME, see hearth env list)" + allow("--host-files yes"));
-  }
-  if (why.lacking.holds(ring, Right::kGpu)) return none("lets its GPUs be used by tasks", allow("--gpu yes"));
-  if (why.lacking.holds(ring, Right::kListedHosts)) return none("gives the network to tasks", allow("--net listed"));
-  if (why.lacking.holds(ring, Right::kFullNetwork)) return none("gives the Internet to tasks", allow("--net full"));
-  if (why.lacking.holds(ring, Right::kGangNetwork)) {
-    return none("makes networks for gangs of tasks",
-                ": it needs nebula and passt (apt install nebula passt; see hearth doctor) and tasks behind the fence" +
-                    (ring == Ring::kHome ? std::string() : allow("--gang-network yes")));
-  }
-  if (workspace.bytes() > 0) {
-    return fmt::format(
-        "none of the {} large enough has {} left for its workspace {}: remove one (hearth workspace rm), ask for less "
-        "(--workspace {}:SIZE), or on that PC: hearth limit --workspaces SIZE",
-        plural(why.nodes, "node"), format_bytes(workspace.bytes()), workspace.name(), workspace.name());
-  }
-  return none("admits all that it asks for at once to tasks", "; see: hearth nodes --json");
-}
-
-std::string in_words(const Resources& resources) {
-  std::string text = fmt::format("{}, {} of memory and {}", plural(resources.cores, "core"),
-                                 format_bytes(resources.memory_bytes), plural(resources.gpus, "GPU"));
-  if (resources.gpu_memory_bytes > 0) text += fmt::format(" of {}", format_bytes(resources.gpu_memory_bytes));
-  if (resources.disk_bytes > 0) text += fmt::format(", with {} of disk", format_bytes(resources.disk_bytes));
-  return text;
-}
-
-std::string workspace_in_use(const Parts& parts, const pool::Why& why, const LiveJob& live) {
-  const pool::JobRequest& request = live.row.request;
-  const JobId ahead = why.jobs.front();
-  if (ahead == request.id) return fmt::format("its tasks use its workspace {} one after the other", request.workspace);
-  if (parts.engine.pool().user_of({request.owner, request.workspace}) == ahead) {
-    return fmt::format("its workspace {} is in use by job {}", request.workspace, ahead.value);
-  }
-  return fmt::format("its workspace {} serves one task at a time, and job {} comes first", request.workspace,
-                     ahead.value);
-}
-
-AccountId account_of(const Parts& parts, const LiveJob& live) {
-  const store::DeviceRow* owner = parts.devices.find(live.row.request.owner);
-  return owner == nullptr ? AccountId{} : owner->account;
-}
-
-std::string unmet_condition(const pool::Why& why) {
-  std::string text = fmt::format("no node meets its condition, of {} large enough", plural(why.nodes, "node"));
-  for (const auto& [part, nodes] : why.unmet) {
-    if (nodes > 0) text += fmt::format("; {} on {}", part, nodes == why.nodes ? "none" : fmt::format("{} not", nodes));
-  }
-  return text + "; what nodes say of themselves: hearth nodes --attributes";
-}
-
-std::string sentence(const Parts& parts, const pool::Why& why, const LiveJob& live) {
-  const Resources& needs = live.row.request.per_task;
-  switch (why.cause) {
-    case pool::Cause::kEnded:
-      return "it has ended";
-    case pool::Cause::kRunning:
-      return "nothing waits: all its unfinished tasks are running";
-    case pool::Cause::kWaitsForJobs:
-      if (why.jobs.empty()) return "it runs after jobs that have not ended yet";
-      return fmt::format("it runs after {} {}, not yet ended", why.jobs.size() == 1 ? "job" : "jobs",
-                         job_list(why.jobs));
-    case pool::Cause::kNoNode:
-      return "no node is connected; on the PC that should work for this pool: hearth up, or hearth join LINK";
-    case pool::Cause::kTooLarge:
-      return fmt::format("a task needs {}; the largest connected node offers {}{}", in_words(needs),
-                         in_words(why.largest_offer),
-                         needs.disk_bytes > why.largest_offer.disk_bytes
-                             ? "; a PC lends half of what its owner allows of its disk: hearth limit --disk SIZE there"
-                             : "");
-    case pool::Cause::kNodesClosed:
-      return fmt::format("{} could take it, but {} closed to guests now (owner's hours, or leaving); see: hearth nodes",
-                         plural(why.nodes, "node"), why.nodes == 1 ? "it is" : "all are");
-    case pool::Cause::kBusy:
-      return why.jobs.empty() ? fmt::format("{} could take it, all busy now", plural(why.nodes, "node"))
-                              : fmt::format("{} could take it, all busy now with job {}", plural(why.nodes, "node"),
-                                            job_list(why.jobs));
-    case pool::Cause::kNotAdmitted:
-      return denial(why, live.row.ring, live.spec.workspace());
-    case pool::Cause::kWorkspaceAway:
-      return fmt::format("its workspace {} is on {}, which is away", live.row.request.workspace,
-                         parts.devices.name(why.node));
-    case pool::Cause::kWorkspaceInUse:
-      return workspace_in_use(parts, why, live);
-    case pool::Cause::kNotMet:
-      return unmet_condition(why);
-    case pool::Cause::kQuota:
-      return fmt::format("account {} uses as much as it may: hearth account",
-                         parts.accounts.name(account_of(parts, live)));
-    case pool::Cause::kGang:
-      return fmt::format("its {} tasks run all at once, and there is room for {} now{}", live.row.request.tasks,
-                         why.room_for, why.jobs.empty() ? "" : ", beside job " + job_list(why.jobs));
-    case pool::Cause::kBackoff:
-      return fmt::format("its last attempt failed; the next starts in {:.0f} s", why.wait.seconds());
-  }
-  return "";
 }
 
 net::Async<Result<v1::WhyReply>> why(Parts& parts, const v1::WhyRequest& request, Visibility visible) {

@@ -32,7 +32,8 @@ std::string_view state_name(pool::JobState state) {
 constexpr std::string_view kJobs = "Jobs that have not ended, by state.";
 constexpr std::string_view kJobsEnded = "Jobs that have ended since the hub started, by how.";
 constexpr std::string_view kTasks = "Tasks of jobs that have not ended: pending, or leased to a node.";
-constexpr std::string_view kNodes = "Nodes of the pool: open, closed (nothing new starts there), or away.";
+constexpr std::string_view kNodes =
+    "Nodes of the pool: open, closed by their own owner, cordoned or drained by the pool's, or away.";
 constexpr std::string_view kAttemptsEnded = "Attempts that have ended since the hub started, by reason.";
 
 }  // namespace
@@ -50,7 +51,13 @@ Metrics::Metrics(net::Loop& loop, Engine& engine, const Devices& devices, const 
                                            "How long a call of the API took, but for streams.", kSpans)),
       loop_lag_(
           registry_.histogram("hearth_loop_lag_seconds", "How late the hub's loop came to what was due.", kSpans)),
-      attempts_started_(registry_.counter("hearth_attempts_assigned_total", "Attempts that were given to a node.")) {
+      attempts_started_(registry_.counter("hearth_attempts_assigned_total", "Attempts that were given to a node.")),
+      used_core_seconds_(registry_.counter("hearth_usage_core_seconds_total",
+                                           "Cores asked for, while programs ran, of attempts that have ended.")),
+      unmetered_core_seconds_(registry_.counter("hearth_usage_unmetered_core_seconds_total",
+                                                "Those of them on nodes that do not say what they draw.")),
+      energy_joules_(registry_.counter("hearth_usage_energy_joules_total",
+                                       "Energy of the others, by what their nodes' owners say that they draw.")) {
   registry_.gauge("hearth_build_info", "Always 1; the label tells the version.", {{"version", HEARTH_VERSION}}).set(1);
   registry_.gauge("hearth_start_time_seconds", "When the hub started, in seconds since 1970.")
       .set(static_cast<double>(wall_now().unix_millis) / 1000);
@@ -115,6 +122,12 @@ void Metrics::job_ended(JobId job) {
     registry_.counter("hearth_jobs_ended_total", kJobsEnded, {{"state", state_name(live->row.state)}}).add();
 }
 
+void Metrics::used(const store::UsageRow& row) {
+  used_core_seconds_.add(static_cast<double>(row.core_millis) / 1000);
+  unmetered_core_seconds_.add(static_cast<double>(row.unmetered_core_millis) / 1000);
+  energy_joules_.add(static_cast<double>(row.energy_millijoules) / 1000);
+}
+
 void Metrics::count_jobs() {
   std::array<double, 7> counts{};
   for (const auto& [id, job] : engine_.live_jobs()) ++counts.at(static_cast<std::size_t>(job.row.state));
@@ -129,17 +142,18 @@ void Metrics::count_jobs() {
 }
 
 void Metrics::count_nodes() {
-  std::map<std::string_view, double> counts = {{"open", 0}, {"closed", 0}, {"away", 0}};
+  std::map<std::string_view, double> counts = {{"open", 0}, {"closed", 0}, {"cordoned", 0}, {"away", 0}};
   Resources offered;
   Resources used;
   for (const store::DeviceRow* row : devices_.active()) {
     if (row->role != v1::ROLE_NODE) continue;
     const auto node = engine_.pool().node(row->id);
     const bool is_connected = node && node->connected;
-    ++counts[!is_connected ? "away" : node->closed ? "closed" : "open"];
+    const bool serves = node && node->duty == pool::Duty::kServing;
+    ++counts[!is_connected ? "away" : node->closed ? "closed" : serves ? "open" : "cordoned"];
     if (!is_connected) continue;
     used = used + node->used;
-    if (!node->closed) offered = offered + node->offered;
+    if (!node->closed && serves) offered = offered + node->offered;
   }
   for (const auto& [state, count] : counts) registry_.gauge("hearth_nodes", kNodes, {{"state", state}}).set(count);
   const auto set = [&](std::string_view name, std::string_view help, auto value) {

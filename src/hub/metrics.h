@@ -39,6 +39,7 @@ class Metrics : public Observer {
   void attempt_assigned(AttemptId attempt, NodeId node) override;
   void attempt_ended(AttemptId attempt, const v1::Outcome& outcome) override;
   void job_ended(JobId job) override;
+  void used(const store::UsageRow& row) override;
 
  private:
   void count_jobs();
@@ -56,6 +57,9 @@ class Metrics : public Observer {
   Histogram& request_seconds_;
   Histogram& loop_lag_;
   Counter& attempts_started_;
+  Counter& used_core_seconds_;
+  Counter& unmetered_core_seconds_;
+  Counter& energy_joules_;
   bool running_ = false;
   bool stopping_ = false;
   net::Event woken_;

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "net/crypto.h"
+#include "store/journal.h"
 
 namespace hearth::hub {
 namespace {
@@ -42,10 +43,18 @@ Result<void> make_hub_directory(const Options& options) {
   return fail(Code::kPermissionDenied, fmt::format("making {}: {}", options.directory.string(), error.message()));
 }
 
-Result<void> finish_move(const Options& options, store::SharedStore& store, store::Meeting& meeting) {
+Result<void> finish_move(const Options& options, store::DatabaseStore& store, store::Meeting& meeting) {
   if (fs::exists(pool_file(options.directory))) {
-    Result<std::unique_ptr<store::Store>> file = store::open_sqlite(pool_file(options.directory));
+    Result<std::unique_ptr<store::Journal>> file = store::open_journal(pool_file(options.directory));
     if (!file) return std::unexpected(file.error());
+    const Result<std::vector<store::HubRow>> hubs = (*file)->changes().hubs();
+    if (!hubs) return std::unexpected(hubs.error());
+    if (hubs->size() > 1) {
+      return fail(
+          Code::kFailedPrecondition,
+          "another hub stands by with a copy of this pool's file, and could take over from it; let it go first: "
+          "hearth standby remove");
+    }
     if (Result<void> begun = store.begin_filling(); !begun) return begun;
     const Result<store::Copied> copied = store::copy_pool(**file, store);
     if (!copied) return fail(copied, "moving the pool into the database");
@@ -68,7 +77,7 @@ Result<void> finish_move(const Options& options, store::SharedStore& store, stor
 Result<void> move_pool(const Options& options) {
   const Result<net::IdentityKey> identity = net::IdentityKey::load_or_create(options.directory / "identity.pem");
   if (!identity) return fail(identity, "the hub's identity");
-  Result<std::unique_ptr<store::SharedStore>> store =
+  Result<std::unique_ptr<store::DatabaseStore>> store =
       store::open_postgres({.url = options.store, .pool_name = options.pool_name});
   if (!store) return std::unexpected(store.error());
   Result<store::Meeting> meeting = (*store)->meet({.identity = identity->public_key(), .name = options.pc_name});

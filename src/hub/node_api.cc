@@ -1,9 +1,13 @@
 // NodeService: nodes, the pool in one look, and the stream that keeps a page up to date.
+#include <fmt/format.h>
+
 #include "hearth/v1/nodes.pb.h"
 #include "hub/parts.h"
 
 namespace hearth::hub {
 namespace {
+
+constexpr std::uint32_t kMaxGraceSeconds = 7 * 24 * 60 * 60;
 
 // Of the tasks that are its own.
 void count_tasks(const Parts& parts, Visibility visible, v1::StatusReply& reply) {
@@ -24,9 +28,12 @@ void tell_hubs(const Parts& parts, v1::StatusReply& reply) {
     hub.set_holds(known.holds);
     hub.set_alive(known.alive);
     const Replicas::Step step = parts.replicas->step_of(known.row.identity);
-    hub.set_in_step(step.in_step);
+    hub.set_in_step(step.in_step && !known.records_behind);
+    hub.set_records_behind(known.records_behind);
     hub.set_files_behind(step.behind);
   }
+  const store::DeviceRow* witness = parts.devices.find(parts.circle->witness());
+  if (witness != nullptr) reply.set_witness(witness->name);
 }
 
 v1::StatusReply status(Parts& parts, const net::Caller& caller) {
@@ -49,7 +56,7 @@ v1::StatusReply status(Parts& parts, const net::Caller& caller) {
     reply.set_tasks_pending(parts.engine.pool().pending_tasks());
     reply.set_tasks_running(parts.engine.pool().leased_tasks());
     reply.set_blob_bytes(parts.blobs.bytes());
-    if (parts.circle != nullptr) tell_hubs(parts, reply);
+    tell_hubs(parts, reply);
   } else {
     count_tasks(parts, visible, reply);
     reply.set_own_only(true);
@@ -75,6 +82,32 @@ net::Async<Result<v1::StopEverythingReply>> stop_everything(Parts& parts, const 
   co_return v1::StopEverythingReply();
 }
 
+net::Async<Result<v1::SetDutyReply>> set_duty(Parts& parts, const v1::SetDutyRequest& request,
+                                              const net::Caller& caller) {
+  if (request.duty() == v1::DUTY_UNSPECIFIED || !v1::Duty_IsValid(request.duty())) {
+    co_return fail(Code::kInvalidArgument, "duty: serving, cordoned or draining");
+  }
+  if (request.grace_seconds() > kMaxGraceSeconds) {
+    co_return fail(Code::kInvalidArgument,
+                   fmt::format("grace_seconds: {}: at most {} (7 days)", request.grace_seconds(), kMaxGraceSeconds));
+  }
+  const store::DeviceRow* device = parts.devices.find_active({request.node_id()});
+  if (device == nullptr || device->role != v1::ROLE_NODE) co_return fail(Code::kNotFound, "there is no such node");
+  const bool drains = request.duty() == v1::DUTY_DRAINING;
+  store::DutyRow row{.node = device->id, .duty = static_cast<pool::Duty>(request.duty()), .grace_ends = {}};
+  if (drains) row.grace_ends = {wall_now().unix_millis + std::int64_t{1000} * request.grace_seconds()};
+  parts.audit.note(caller,
+                   drains                                ? "node.drain"
+                   : request.duty() == v1::DUTY_CORDONED ? "node.cordon"
+                                                         : "node.uncordon",
+                   device->name, drains ? fmt::format("grace={}s", request.grace_seconds()) : "");
+  if (Result<void> kept = co_await parts.engine.set_duty(row); !kept) co_return std::unexpected(kept.error());
+  v1::SetDutyReply reply;
+  device = parts.devices.find({request.node_id()});
+  *reply.mutable_node() = parts.views.node(*device, parts.devices.visible_to(caller.device));
+  co_return reply;
+}
+
 }  // namespace
 
 void add_node_methods(net::Dispatcher& dispatcher, Parts& parts) {
@@ -96,9 +129,13 @@ void add_node_methods(net::Dispatcher& dispatcher, Parts& parts) {
       "hearth.v1.NodeService.StopEverything", [&parts](const v1::StopEverythingRequest& request, net::Caller& caller) {
         return stop_everything(parts, request, caller);
       });
+  dispatcher.unary<v1::SetDutyRequest, v1::SetDutyReply>(
+      "hearth.v1.NodeService.SetDuty",
+      [&parts](const v1::SetDutyRequest& request, net::Caller& caller) { return set_duty(parts, request, caller); });
   dispatcher.streaming<v1::WatchRequest, v1::WatchReply>(
-      "hearth.v1.NodeService.Watch", [&parts](const v1::WatchRequest&, net::Caller& caller, net::ReplyStream& stream) {
-        return parts.watchers.watch(caller, stream);
+      "hearth.v1.NodeService.Watch",
+      [&parts](const v1::WatchRequest& request, net::Caller& caller, net::ReplyStream& stream) {
+        return parts.watchers.watch(request, caller, stream);
       });
 }
 

@@ -32,6 +32,7 @@ class NodeSession : public NodeLink, public LogSource {
   void stop_everything(bool stop) override;
   void wipe_workspace(const WorkspaceId& id) override;
   void tell_hubs(const v1::Hubs& hubs) override;
+  void tell_duty(const v1::WitnessDuty& duty) override;
   void watch_log(AttemptId attempt, std::uint64_t offset) override;
   void stop_log(AttemptId attempt) override;
 

@@ -125,12 +125,10 @@ Result<v1::ProveReply> prove(Parts& parts, const v1::ProveRequest& request, net:
   reply.set_expires_in_seconds(Sessions::kLife.micros / 1'000'000);
   reply.set_role(static_cast<v1::Role>(device->role));
   reply.set_device_name(device->name);
-  if (parts.circle != nullptr) {
-    for (const account::HubAddress& hub : parts.circle->others()) {
-      v1::HubAddress& told = *reply.add_other_hubs();
-      told.set_endpoint(hub.endpoint.text());
-      told.set_identity_key(hub.identity);
-    }
+  for (const account::HubAddress& hub : parts.circle->others()) {
+    v1::HubAddress& told = *reply.add_other_hubs();
+    told.set_endpoint(hub.endpoint.text());
+    told.set_identity_key(hub.identity);
   }
   if (caller.reply_headers != nullptr) {
     caller.reply_headers->add("Set-Cookie",
@@ -140,12 +138,23 @@ Result<v1::ProveReply> prove(Parts& parts, const v1::ProveRequest& request, net:
   return reply;
 }
 
+net::AccessLevel level_of(std::uint8_t role) {
+  switch (role) {
+    case v1::ROLE_OWNER:
+      return net::AccessLevel::kOwner;
+    case v1::ROLE_OPERATOR:
+      return net::AccessLevel::kOperator;
+    case v1::ROLE_MEMBER:
+      return net::AccessLevel::kMember;
+    default:
+      return net::AccessLevel::kNode;
+  }
+}
+
 // Without what its session says.
 net::Caller caller_of(const store::DeviceRow& device, const std::string& address) {
   net::Caller caller;
-  caller.level = device.role == v1::ROLE_OWNER    ? net::AccessLevel::kOwner
-                 : device.role == v1::ROLE_MEMBER ? net::AccessLevel::kMember
-                                                  : net::AccessLevel::kNode;
+  caller.level = level_of(device.role);
   caller.device = device.id;
   caller.device_name = device.name;
   caller.address = address;

@@ -12,12 +12,15 @@
 #include "hub/hub.h"
 #include "hub/invitations.h"
 #include "hub/log_relay.h"
+#include "hub/pair_store.h"
 #include "hub/rate_limiter.h"
 #include "hub/replicas.h"
 #include "hub/schedules.h"
 #include "hub/sessions.h"
+#include "hub/share_history.h"
 #include "hub/views.h"
 #include "hub/watchers.h"
+#include "hub/webhooks.h"
 #include "net/connect.h"
 #include "net/crypto.h"
 
@@ -33,6 +36,7 @@ struct Parts {
   Accounts& accounts;
   Environments& environments;
   Schedules& schedules;
+  Webhooks& webhooks;
   Sessions& sessions;
   Invitations& invitations;
   Views& views;
@@ -41,11 +45,13 @@ struct Parts {
   blob::BlobStore& blobs;
   BlobAccess& access;
   AuditLog& audit;
+  ShareHistory& shares;
   net::Event& pairing_answered;
   Time started;
   std::uint16_t port = 0;
-  Circle* circle = nullptr;  // of the hubs that share the store; none: there is one hub
+  Circle* circle = nullptr;  // these three once it listens
   Replicas* replicas = nullptr;
+  PairStore* pair = nullptr;  // none: the pool lies in a database
 };
 
 // One function per service of the schema.
@@ -58,8 +64,11 @@ void add_environment_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_workspace_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_account_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_schedule_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_webhook_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_audit_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_usage_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_operator_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_hub_methods(net::Dispatcher& dispatcher, Parts& parts);
 
 // PUT, GET and HEAD of /blob/<hex>. The caller has at least a node's level.
 net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Caller& caller);

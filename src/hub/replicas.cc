@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "hub/addresses.h"
 #include "net/client.h"
 
 namespace hearth::hub {
@@ -15,16 +16,6 @@ namespace {
 constexpr Duration kRetry = seconds(1);
 constexpr std::size_t kDigestBytes = 32;
 constexpr net::ClientOptions kClient{.connect_limit = seconds(2), .stall_limit = seconds(5)};
-
-std::vector<std::string> words_of(const std::string& text) {
-  std::vector<std::string> words;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find(' ', at), text.size());
-    if (end > at) words.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return words;
-}
 
 }  // namespace
 
@@ -81,13 +72,14 @@ void Replicas::meet(const std::vector<store::KnownHub>& others) {
 net::Async<void> Replicas::follow_up(std::shared_ptr<Replica> replica) {
   bool said = false;
   while (!replica->gone) {
-    const std::vector<std::string> endpoints = words_of(replica->hub.endpoints);
-    const Result<net::Endpoint> endpoint = net::parse_endpoint(endpoints[replica->endpoint++ % endpoints.size()]);
-    Result<void> done = endpoint ? Result<void>() : std::unexpected(endpoint.error());
+    const std::vector<net::Endpoint> endpoints = endpoints_in(replica->hub.endpoints);
+    Result<void> done =
+        endpoints.empty() ? fail(Code::kUnavailable, "it does not say where it listens") : Result<void>();
     if (done) {
+      const net::Endpoint& endpoint = endpoints[replica->endpoint++ % endpoints.size()];
       // Hub to hub there is one key, which the other's row names.
       replica->client = net::Client::make(
-          loop_, *endpoint, {.identity_key = replica->hub.identity, .identity_fingerprint = ""}, workers_, kClient);
+          loop_, endpoint, {.identity_key = replica->hub.identity, .identity_fingerprint = ""}, workers_, kClient);
       done = co_await send_missing(*replica);
     }
     if (done && !replica->gone) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cmath>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -13,6 +15,7 @@ namespace {
 
 constexpr std::int64_t kMillisADay = 24 * 60 * 60 * 1000;
 constexpr std::int64_t kDefaultLimitSeconds = 24 * 60 * 60;
+constexpr double kMaxWatts = 100'000;          // of one PC
 constexpr std::int64_t kGraceMillis = 60'000;  // from the limit to the end of the last process
 
 std::int64_t ran_millis(const EndedAttempt& attempt, WallTime now) {
@@ -35,12 +38,20 @@ store::UsageRow usage_of(const EndedAttempt& attempt, WallTime now) {
   const std::int64_t millis = ran_millis(attempt, now);
   const auto mebibytes = static_cast<std::int64_t>(attempt.resources.memory_bytes / kMiB);
   store::UsageRow row{.owner = attempt.owner, .day = day_of(now)};
+  row.account = attempt.account;
+  row.firm = attempt.firm;
   row.tasks = attempt.has_ended ? 1 : 0;
   row.failed_tasks = attempt.has_ended && !attempt.succeeded ? 1 : 0;
   row.attempts = 1;
   row.core_millis = millis * attempt.resources.cores;
   row.gpu_millis = millis * attempt.resources.gpus;
   row.memory_mib_seconds = mebibytes * millis / 1000;
+  if (attempt.node_watts > 0 && attempt.node_cores > 0) {
+    const double part = std::min(attempt.resources.cores / attempt.node_cores, 1.0);
+    row.energy_millijoules = std::llround(std::min(attempt.node_watts, kMaxWatts) * part * static_cast<double>(millis));
+  } else {
+    row.unmetered_core_millis = row.core_millis;
+  }
   if (attempt.reported != nullptr) {
     row.net_bytes = static_cast<std::int64_t>(bounded(attempt.reported->net_bytes_sent()) +
                                               bounded(attempt.reported->net_bytes_received()));
@@ -50,8 +61,8 @@ store::UsageRow usage_of(const EndedAttempt& attempt, WallTime now) {
 }
 
 void add_usage(std::vector<store::UsageRow>& rows, const store::UsageRow& more) {
-  const auto same = std::ranges::find_if(
-      rows, [&](const store::UsageRow& row) { return row.owner == more.owner && row.day == more.day; });
+  const auto key = [](const store::UsageRow& row) { return std::tie(row.owner, row.day, row.account, row.firm); };
+  const auto same = std::ranges::find_if(rows, [&](const store::UsageRow& row) { return key(row) == key(more); });
   if (same == rows.end()) return rows.push_back(more);
   same->tasks += more.tasks;
   same->failed_tasks += more.failed_tasks;
@@ -61,6 +72,8 @@ void add_usage(std::vector<store::UsageRow>& rows, const store::UsageRow& more) 
   same->memory_mib_seconds += more.memory_mib_seconds;
   same->net_bytes += more.net_bytes;
   same->result_bytes += more.result_bytes;
+  same->energy_millijoules += more.energy_millijoules;
+  same->unmetered_core_millis += more.unmetered_core_millis;
 }
 
 std::string day_text(std::int64_t day) {

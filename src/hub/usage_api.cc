@@ -26,6 +26,10 @@ v1::Usage to_proto(const store::UsageRow& row, const Devices& devices) {
   usage.set_memory_byte_seconds(static_cast<double>(row.memory_mib_seconds) * kMiB);
   usage.set_net_bytes(static_cast<std::uint64_t>(row.net_bytes));
   usage.set_result_bytes(static_cast<std::uint64_t>(row.result_bytes));
+  usage.set_energy_joules(static_cast<double>(row.energy_millijoules) / 1000);
+  usage.set_unmetered_core_seconds(static_cast<double>(row.unmetered_core_millis) / 1000);
+  usage.set_account(row.account);
+  usage.set_firm(row.firm);
   return usage;
 }
 

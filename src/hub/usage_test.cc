@@ -37,6 +37,22 @@ TEST(UsageTest, IsWhatWasAskedForWhileTheProgramRan) {
   EXPECT_EQ(row.result_bytes, 77);
 }
 
+TEST(UsageTest, EnergyIsThePartOfTheNodesWattsThatItsCoresAre) {
+  v1::Outcome outcome;
+  outcome.set_wall_micros(2'500'000);
+  EndedAttempt metered = attempt(&outcome);
+  EXPECT_EQ(usage_of(metered, kNow).energy_millijoules, 0);
+  EXPECT_EQ(usage_of(metered, kNow).unmetered_core_millis, 10'000) << "its node says nothing";
+  metered.node_watts = 100;
+  metered.node_cores = 16;
+  EXPECT_EQ(usage_of(metered, kNow).energy_millijoules, 62'500) << "100 W * 4/16 * 2.5 s";
+  EXPECT_EQ(usage_of(metered, kNow).unmetered_core_millis, 0);
+  metered.node_cores = 2;
+  EXPECT_EQ(usage_of(metered, kNow).energy_millijoules, 250'000) << "no more than the whole PC";
+  metered.node_watts = 1e300;
+  EXPECT_EQ(usage_of(metered, kNow).energy_millijoules, 250'000'000) << "a node's word is no reason to overflow";
+}
+
 TEST(UsageTest, OfALostAttemptIsCountedFromItsStart) {
   EndedAttempt lost = attempt(nullptr);
   lost.has_ended = false;

@@ -7,6 +7,7 @@
 namespace hearth::hub {
 namespace {
 
+constexpr const char* kClosed = "takes no guests now";  // to whoever is not to know more
 constexpr int kListedArguments = 16;
 constexpr std::size_t kListedRunning = 20;       // tasks of a node
 constexpr std::size_t kCountedRunning = 10'000;  // of a node, for a device that is shown its own alone
@@ -230,7 +231,7 @@ void describe(v1::Node& node, const v1::Hello& hello, Visibility visible) {
   for (const v1::Admission& one : hello.admits()) {
     if (visible.is_whole() || from_proto(one.ring()) == visible.ring()) *node.add_admits() = one;
   }
-  if (hello.closed() && !visible.is_whole()) node.set_closed_reason("takes no guests now");
+  if (hello.closed() && !visible.is_whole()) node.set_closed_reason(kClosed);
 }
 
 // What its owner does.
@@ -243,6 +244,18 @@ void describe_owner(v1::Node& node, const NodeFacts& facts) {
   node.set_stopped(facts.hello.stopped());
 }
 
+// What the pool's owners say of it, beside what its own owner says.
+void describe_duty(v1::Node& node, const store::DutyRow* said, Visibility visible) {
+  node.set_duty(said == nullptr ? v1::DUTY_SERVING : static_cast<v1::Duty>(said->duty));
+  if (said == nullptr) return;
+  const bool drains = said->duty == pool::Duty::kDraining;
+  if (drains) *node.mutable_grace_ends() = moment(said->grace_ends);
+  const std::string why = drains ? "drained by the pool's owner" : "cordoned by the pool's owner";
+  node.set_closed_reason(node.closed_reason().empty() ? why : fmt::format("{}; {}", node.closed_reason(), why));
+  node.set_closed(true);
+  if (!visible.is_whole()) node.set_closed_reason(kClosed);
+}
+
 }  // namespace
 
 v1::Node Views::node(const store::DeviceRow& device, Visibility visible) const {
@@ -253,6 +266,7 @@ v1::Node Views::node(const store::DeviceRow& device, Visibility visible) const {
     describe(node, known->second.hello, visible);
     if (visible.is_whole()) describe_owner(node, known->second);
   }
+  describe_duty(node, engine_.duty(device.id), visible);
   node.set_connected(engine_.connected(device.id));
   add_running(node, visible);
   const auto view = engine_.pool().node(device.id);

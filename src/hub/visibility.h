@@ -8,7 +8,7 @@ namespace hearth::hub {
 
 class Visibility {
  public:
-  // An owner's device is always home.
+  // An owner's or operator's device is always home.
   constexpr Visibility(DeviceId device, Ring ring) : device_(device), ring_(ring) {}
 
   constexpr DeviceId device() const { return device_; }

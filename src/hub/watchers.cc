@@ -8,6 +8,7 @@ constexpr Duration kLeastInterval = milliseconds(100);
 constexpr Duration kKeepAlive = seconds(20);
 constexpr std::uint32_t kSnapshotJobs = 100;
 constexpr std::size_t kMostJobsAtOnce = 200;
+constexpr std::size_t kMostFailures = 1'000;
 
 }  // namespace
 
@@ -34,6 +35,29 @@ void Watchers::job_changed(JobId job, DeviceId owner) {
   }
 }
 
+void Watchers::attempt_failed(const FailedAttempt& failed) {
+  for (Watcher* watcher : watchers_) {
+    if (!watcher->wants_failures || !watcher->visible.covers(failed.owner)) continue;
+    watcher->woken.notify();
+    if (watcher->failures.size() == kMostFailures) {
+      ++watcher->untold;
+      continue;
+    }
+    v1::FailedAttempt& told = watcher->failures.emplace_back();
+    told.set_job_id(failed.attempt.task.job.value);
+    told.set_task(failed.attempt.task.index);
+    told.set_attempts(failed.attempts);
+    if (failed.node != NodeId{}) told.set_node(devices_.name(failed.node));
+    told.set_again(failed.again);
+    *told.mutable_at() = moment(failed.at);
+    v1::Outcome& outcome = *told.mutable_outcome();
+    outcome = failed.outcome;
+    outcome.clear_outputs();
+    outcome.clear_log();
+    outcome.clear_wiped();
+  }
+}
+
 void Watchers::node_changed(NodeId node) {
   for (Watcher* watcher : watchers_) {
     watcher->nodes.insert(node);
@@ -57,9 +81,15 @@ void Watchers::pending_changed() {
   }
 }
 
-net::Async<Result<void>> Watchers::watch(const net::Caller& caller, net::ReplyStream& stream) {
-  Watcher watcher{
-      .visible = devices_.visible_to(caller.device), .jobs = {}, .nodes = {}, .devices = {}, .told = {}, .woken = {}};
+net::Async<Result<void>> Watchers::watch(const v1::WatchRequest& request, const net::Caller& caller,
+                                         net::ReplyStream& stream) {
+  Watcher watcher{.visible = devices_.visible_to(caller.device),
+                  .jobs = {},
+                  .nodes = {},
+                  .devices = {},
+                  .wants_failures = request.failed_attempts(),
+                  .told = {},
+                  .woken = {}};
   struct Registration {
     Watchers& all;
     Watcher* one;
@@ -116,6 +146,7 @@ net::Async<Result<v1::WatchReply>> Watchers::snapshot(Watcher& watcher, const ne
 
 net::Async<v1::WatchReply> Watchers::changes(Watcher& watcher, const net::Caller& caller) {
   v1::WatchReply reply;
+  add_failures(watcher, reply);
   for (const NodeId id : std::exchange(watcher.nodes, {})) {
     const store::DeviceRow* row = devices_.find_active(id);
     if (row == nullptr || row->role != v1::ROLE_NODE) continue;
@@ -139,6 +170,13 @@ net::Async<v1::WatchReply> Watchers::changes(Watcher& watcher, const net::Caller
     if (!job && job.error().code == Code::kNotFound) reply.add_removed_jobs(id.value);
   }
   co_return reply;
+}
+
+void Watchers::add_failures(Watcher& watcher, v1::WatchReply& reply) {
+  for (v1::FailedAttempt& failed : std::exchange(watcher.failures, {})) {
+    *reply.add_failed_attempts() = std::move(failed);
+  }
+  reply.set_untold_attempts(std::exchange(watcher.untold, 0));
 }
 
 // That something changed on a node which is not shown is not told either: it may be when others' tasks end.

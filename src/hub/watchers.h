@@ -1,6 +1,7 @@
 // The one stream that keeps a page up to date: who watches, and what changed since each was last told.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
@@ -20,13 +21,14 @@ class Watchers : public Observer {
   void node_changed(NodeId node) override;
   void attempt_assigned(AttemptId, NodeId) override {}
   void attempt_ended(AttemptId, const v1::Outcome&) override {}
+  void attempt_failed(const FailedAttempt& failed) override;
   void job_ended(JobId) override {}
   void job_removed(JobId job, DeviceId owner) override { job_changed(job, owner); }
   void device_changed(DeviceId device);
   void pending_changed();
 
   // Serves one watcher until it is gone.
-  net::Async<Result<void>> watch(const net::Caller& caller, net::ReplyStream& stream);
+  net::Async<Result<void>> watch(const v1::WatchRequest& request, const net::Caller& caller, net::ReplyStream& stream);
 
   // Returns once nobody is served any more; their connections must have been closed.
   net::Async<void> stop();
@@ -38,12 +40,18 @@ class Watchers : public Observer {
     std::set<DeviceId> nodes;
     std::set<DeviceId> devices;
     bool pending = false;
+    bool wants_failures = false;
+    std::deque<v1::FailedAttempt> failures = {};
+    std::uint64_t untold = 0;            // failures that found no room
     std::map<NodeId, std::string> told;  // of nodes, to one who is shown its own alone
     net::Event woken;
-    bool empty() const { return jobs.empty() && nodes.empty() && devices.empty() && !pending; }
+    bool empty() const {
+      return jobs.empty() && nodes.empty() && devices.empty() && !pending && failures.empty() && untold == 0;
+    }
   };
   net::Async<Result<v1::WatchReply>> snapshot(Watcher& watcher, const net::Caller& caller);
   net::Async<v1::WatchReply> changes(Watcher& watcher, const net::Caller& caller);
+  static void add_failures(Watcher& watcher, v1::WatchReply& reply);
   static bool is_news(Watcher& watcher, const v1::Node& node);
   void add_pending(v1::WatchReply& reply, const net::Caller& caller);
 

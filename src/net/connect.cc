@@ -57,6 +57,8 @@ std::optional<AccessLevel> access_level(const pb::MethodDescriptor& method) {
       return AccessLevel::kNode;
     case v1::ACCESS_MEMBER:
       return AccessLevel::kMember;
+    case v1::ACCESS_OPERATOR:
+      return AccessLevel::kOperator;
     case v1::ACCESS_OWNER:
       return AccessLevel::kOwner;
     default:
@@ -65,7 +67,8 @@ std::optional<AccessLevel> access_level(const pb::MethodDescriptor& method) {
 }
 
 std::string_view needed(AccessLevel level) {
-  return level == AccessLevel::kOwner ? "an owner's device" : "a member's device";
+  if (level == AccessLevel::kOwner) return "an owner's device";
+  return level == AccessLevel::kOperator ? "an owner's or operator's device" : "a member's device";
 }
 
 Response json_response(unsigned status, std::string body) {

@@ -25,7 +25,7 @@ namespace hearth::net {
 
 // Values of hearth.v1.Access and what a session grants; a larger one includes the smaller ones, kOpen needs no session
 // at all.
-enum class AccessLevel { kOpen, kNode, kMember, kOwner };
+enum class AccessLevel { kOpen, kNode, kMember, kOperator, kOwner };
 
 // Who calls, as the session says. Filled by the Authorizer; for open methods only the address.
 struct Caller {

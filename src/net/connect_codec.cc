@@ -97,6 +97,15 @@ Result<std::string> encode_message(Codec codec, const pb::Message& message) {
   return out;
 }
 
+std::string stable_json(const pb::Message& message) {
+  pb::util::JsonPrintOptions options;
+  options.always_print_primitive_fields = true;
+  options.preserve_proto_field_names = true;
+  std::string text;
+  CHECK(pb::util::MessageToJsonString(message, &text, options).ok());
+  return text;
+}
+
 unsigned http_status(Code code) {
   constexpr std::array<unsigned, 17> kStatus = {500, 499, 500, 400, 504, 404, 409, 403, 429,
                                                 400, 409, 400, 501, 500, 503, 500, 401};

@@ -23,6 +23,10 @@ Result<void> decode_message(Codec codec, std::string_view bytes, google::protobu
 // Errors: kInternal (a string field that is no UTF-8, in JSON).
 Result<std::string> encode_message(Codec codec, const google::protobuf::Message& message);
 
+// For programs that know no schema: JSON on one line, with the schema's field names, and fields that have their default
+// value too. What is no UTF-8 must not be in it (CHECKed).
+std::string stable_json(const google::protobuf::Message& message);
+
 // The HTTP status of a unary error.
 unsigned http_status(Code code);
 

@@ -205,6 +205,20 @@ std::shared_ptr<const TlsContext> TlsContext::server(const IdentityKey& identity
   return std::shared_ptr<const TlsContext>(new TlsContext(std::move(state)));
 }
 
+std::shared_ptr<const TlsContext> TlsContext::web_client() {
+  SslContextPtr context = make_context(TLS_client_method());
+  CHECK(SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) == 1);
+  CHECK(SSL_CTX_set_alpn_protos(context.get(), as_bytes(kProtocols), static_cast<unsigned>(kProtocols.size())) == 0);
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  // Where the system has none, no server is trusted.
+  SSL_CTX_set_default_verify_paths(context.get());
+  clear_openssl_errors();
+  auto state = std::make_unique<State>();
+  state->context = std::move(context);
+  state->is_of_the_web = true;
+  return std::shared_ptr<const TlsContext>(new TlsContext(std::move(state)));
+}
+
 std::shared_ptr<const TlsContext> TlsContext::client() {
   SslContextPtr context = make_context(TLS_client_method());
   CHECK(SSL_CTX_set_alpn_protos(context.get(), as_bytes(kProtocols), static_cast<unsigned>(kProtocols.size())) == 0);

@@ -28,6 +28,9 @@ class TlsContext {
   // A fresh certificate for `identity`, valid from a day ago for two years.
   static std::shared_ptr<const TlsContext> server(const IdentityKey& identity);
   static std::shared_ptr<const TlsContext> client();
+  // For servers of the web: TLS 1.2 or 1.3, and a certificate that the authorities vouch for which this PC's system
+  // trusts (SSL_CERT_FILE names others). See TlsStream::expect_host().
+  static std::shared_ptr<const TlsContext> web_client();
   ~TlsContext();
 
   // A server's certificate, for clients that pin one as it is (Prometheus, curl --cacert); empty for a client.

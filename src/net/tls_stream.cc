@@ -11,6 +11,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 
@@ -111,6 +112,7 @@ Async<Result<void>> TlsStream::handshake(Time due) {
   }
   ssl_.reset(SSL_new(context.context.get()));
   CHECK(ssl_ && SSL_set_fd(ssl_.get(), fd_) == 1);
+  if (context.is_of_the_web) bind_to_host();
   context.is_server ? SSL_set_accept_state(ssl_.get()) : SSL_set_connect_state(ssl_.get());
   while (true) {
     clear_openssl_errors();
@@ -123,6 +125,19 @@ Async<Result<void>> TlsStream::handshake(Time due) {
   }
   established_ = true;
   co_return Result<void>();
+}
+
+void TlsStream::bind_to_host() {
+  CHECK(!host_.empty());
+  asio::error_code is_name;
+  static_cast<void>(asio::ip::make_address(host_, is_name));
+  if (is_name) {
+    SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    CHECK(SSL_set1_host(ssl_.get(), host_.c_str()) == 1);
+    CHECK(SSL_set_tlsext_host_name(ssl_.get(), host_.c_str()) == 1);
+  } else {
+    CHECK(X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), host_.c_str()) == 1);
+  }
 }
 
 Async<Result<void>> TlsStream::refuse_plain_http() {

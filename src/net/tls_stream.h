@@ -19,6 +19,7 @@ namespace hearth::net {
 struct TlsContext::State {
   SslContextPtr context;
   bool is_server = false;
+  bool is_of_the_web = false;  // the peer is known by its name, which must be expected
 };
 
 // One connection. One coroutine may read while another writes. After an error only cut() and destruction make sense.
@@ -28,6 +29,10 @@ class TlsStream {
   TlsStream(asio::ip::tcp::socket socket, std::shared_ptr<const TlsContext> context);
   TlsStream(const TlsStream&) = delete;
   TlsStream& operator=(const TlsStream&) = delete;
+
+  // Whom the certificate must be for, a name or an address; the name is told to the peer. Before the handshake of a
+  // web_client().
+  void expect_host(std::string host) { host_ = std::move(host); }
 
   // A server creates its half when the first byte is there: a silent peer costs little.
   Async<Result<void>> handshake(Time due);
@@ -88,6 +93,7 @@ class TlsStream {
   Async<Result<void>> wait(asio::ip::tcp::socket::wait_type type, Side& side, Time due);
   Async<Result<void>> wait_for(Outcome outcome, Side& side, Time due);
   Async<Result<void>> refuse_plain_http();
+  void bind_to_host();
   void expire(Side& side);
   std::unexpected<Error> failure() const;
 
@@ -101,6 +107,7 @@ class TlsStream {
   bool cut_ = false;
   bool failed_ = false;
   std::string problem_;
+  std::string host_;
 };
 
 // Whether the certificate proves an identity that `pin` accepts; gives the identity key. Errors: kUnauthenticated.

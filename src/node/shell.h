@@ -16,6 +16,7 @@
 #include "node/owner_watch.h"
 #include "node/rings.h"
 #include "node/status.h"
+#include "node/witness.h"
 
 namespace hearth::node {
 
@@ -93,6 +94,7 @@ class Shell {
   Resources machine_;
   Agent agent_;
   Connection connection_;
+  Witness witness_;
   Executor executor_;
   OwnerWatch owner_;
   sandbox::LoadMeter load_;

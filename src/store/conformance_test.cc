@@ -400,6 +400,9 @@ TEST_P(StoreConformance, TakesACopyOfAPoolWithEverythingInIt) {
   batch.workspaces = {{{{3}, "work"}, {7}, 1ULL << 40U, false, 12, {5}, {6}}};
   batch.accounts = {{{5}, "school", 100, {}}};
   batch.schedules = {{.owner = {3}, .name = "backup", .cron = "0 3 * * *"}};
+  batch.duties = {{{7}, pool::Duty::kDraining, {99}}};
+  batch.webhooks = {{.id = 7, .owner = {3}, .url = "https://a.example/"}};
+  batch.deliveries = {{.webhook = 7, .id = "msg_a", .body = "{}"}};
   batch.usage = {{{3}, 7, 1, 1, 2, 1'000, 10, 5, 5, 6}};
   batch.audit = {{1, {1'000}, std::string(32, 'h'), "did it"}};
   ASSERT_TRUE((*from)->commit(batch));
@@ -419,6 +422,9 @@ TEST_P(StoreConformance, TakesACopyOfAPoolWithEverythingInIt) {
   EXPECT_EQ(store_->load_workspaces()->size(), 1U);
   EXPECT_EQ(store_->load_accounts()->size(), 1U);
   EXPECT_EQ(store_->load_schedules()->size(), 1U);
+  EXPECT_EQ(store_->load_duties()->size(), 1U);
+  EXPECT_EQ(store_->load_webhooks()->size(), 1U);
+  EXPECT_EQ(store_->load_deliveries()->size(), 1U);
   EXPECT_EQ(store_->load_usage({}, 0, 100, 10)->size(), 1U);
   EXPECT_EQ(store_->last_audit()->number, 1U);
   EXPECT_EQ(store_->last_job_id()->value, 3U) << "a removed job's number is never given again";

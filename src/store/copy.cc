@@ -37,12 +37,21 @@ class Copy {
     if (!accounts) return std::unexpected(accounts.error());
     Result<std::vector<ScheduleRow>> schedules = from_.load_schedules();
     if (!schedules) return std::unexpected(schedules.error());
+    Result<std::vector<DutyRow>> duties = from_.load_duties();
+    if (!duties) return std::unexpected(duties.error());
+    Result<std::vector<WebhookRow>> webhooks = from_.load_webhooks();
+    if (!webhooks) return std::unexpected(webhooks.error());
+    Result<std::vector<DeliveryRow>> deliveries = from_.load_deliveries();
+    if (!deliveries) return std::unexpected(deliveries.error());
+    batch.webhooks = std::move(*webhooks);
+    batch.deliveries = std::move(*deliveries);
     copied_.devices = devices->size();
     batch.devices = std::move(*devices);
     batch.environments = std::move(*environments);
     batch.workspaces = std::move(*workspaces);
     batch.accounts = std::move(*accounts);
     batch.schedules = std::move(*schedules);
+    batch.duties = std::move(*duties);
     return to_.commit(batch);
   }
 

@@ -9,6 +9,8 @@ namespace {
 TEST_P(StoreConformance, KeepsReplacesAndRemovesAccounts) {
   Batch batch;
   batch.accounts = {{{1ULL << 62U}, "firm", 300, {8, 1ULL << 40U, 2}}, {{5}, "school", 100, {}}};
+  batch.accounts[0].is_firm = true;
+  batch.accounts[1].firm = batch.accounts[0].id;
   ASSERT_TRUE(store_->commit(batch));
   open();
   std::vector<AccountRow> kept = *store_->load_accounts();
@@ -16,6 +18,9 @@ TEST_P(StoreConformance, KeepsReplacesAndRemovesAccounts) {
   EXPECT_EQ(kept[0].name, "school");
   EXPECT_EQ(kept[1].id, AccountId{1ULL << 62U});
   EXPECT_EQ(kept[1].weight, 300U);
+  EXPECT_TRUE(kept[1].is_firm);
+  EXPECT_EQ(kept[0].firm, kept[1].id);
+  EXPECT_FALSE(kept[0].is_firm);
   EXPECT_EQ(kept[1].most, (Resources{8, 1ULL << 40U, 2}));
   kept[0].weight = 7;
   kept[1].removed = true;
@@ -24,6 +29,25 @@ TEST_P(StoreConformance, KeepsReplacesAndRemovesAccounts) {
   kept = *store_->load_accounts();
   ASSERT_EQ(kept.size(), 1U);
   EXPECT_EQ(kept[0].weight, 7U);
+}
+
+TEST_P(StoreConformance, KeepsReplacesAndRemovesDuties) {
+  Batch batch;
+  batch.duties = {
+      {{7}, pool::Duty::kCordoned, {}}, {{8}, pool::Duty::kDraining, {60}}, {{9}, pool::Duty::kCordoned, {}}};
+  EXPECT_FALSE(batch.empty());
+  ASSERT_TRUE(store_->commit(batch));
+  open();
+  batch.duties = {{{7}, pool::Duty::kServing, {}},
+                  {{7}, pool::Duty::kDraining, {5}},
+                  {{9}, pool::Duty::kDraining, {6}},
+                  {{9}, pool::Duty::kServing, {}}};
+  ASSERT_TRUE(store_->commit(batch));
+  const std::vector<DutyRow> duties = *store_->load_duties();
+  ASSERT_EQ(duties.size(), 2U);
+  EXPECT_EQ(std::tie(duties[0].node, duties[0].duty, duties[0].grace_ends),
+            std::make_tuple(NodeId{7}, pool::Duty::kDraining, WallTime{5}));
+  EXPECT_EQ(duties[1].grace_ends, WallTime{60});
 }
 
 TEST_P(StoreConformance, KeepsReplacesAndRemovesSchedules) {
@@ -60,6 +84,69 @@ TEST_P(StoreConformance, KeepsReplacesAndRemovesSchedules) {
   const Result<void> refused = store_->commit(batch);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+}
+
+TEST_P(StoreConformance, KeepsWebhooksAndTheirMessagesUntilTheyAreRemoved) {
+  const WebhookRow anns{.id = 7,
+                        .owner = {3},
+                        .url = "https://a.example/hook",
+                        .secret = std::string("s\0t", 3),
+                        .kinds = 5,
+                        .job = {1ULL << 40U},
+                        .name_pattern = "night-*",
+                        .may_be_private = true,
+                        .made = {1LL << 42U},
+                        .delivered = 8,
+                        .given_up = 9,
+                        .last_delivered = {10},
+                        .last_failed = {11},
+                        .last_trouble = "status 500"};
+  WebhookRow bobs = anns;
+  bobs.id = 8;
+  const DeliveryRow first{
+      .webhook = 7, .id = "msg_b", .kind = 3, .body = std::string("{\0}", 3), .made = {5}, .next = {6}, .tries = 2};
+  DeliveryRow second = first;
+  second.id = "msg_a";
+  DeliveryRow others = second;
+  others.id = "msg_c";
+  others.webhook = 8;
+  others.made = {4};
+  Batch batch;
+  batch.webhooks = {bobs, anns};
+  batch.deliveries = {first, second, others};
+  EXPECT_FALSE(batch.empty());
+  commit(batch);
+  open();
+  const auto webhooks = *store_->load_webhooks();
+  ASSERT_EQ(webhooks.size(), 2U);
+  const WebhookRow& kept = webhooks[0];
+  EXPECT_EQ(std::tie(kept.id, kept.owner, kept.url, kept.secret, kept.kinds, kept.job, kept.name_pattern,
+                     kept.may_be_private, kept.made),
+            std::tie(anns.id, anns.owner, anns.url, anns.secret, anns.kinds, anns.job, anns.name_pattern,
+                     anns.may_be_private, anns.made));
+  EXPECT_EQ(std::tie(kept.delivered, kept.given_up, kept.last_delivered, kept.last_failed, kept.last_trouble),
+            std::tie(anns.delivered, anns.given_up, anns.last_delivered, anns.last_failed, anns.last_trouble));
+  const auto deliveries = *store_->load_deliveries();
+  ASSERT_EQ(deliveries.size(), 3U);
+  EXPECT_EQ(deliveries[0].id, "msg_c") << "the oldest first";
+  const DeliveryRow& waiting = deliveries[2];
+  EXPECT_EQ(
+      std::tie(waiting.webhook, waiting.id, waiting.kind, waiting.body, waiting.made, waiting.next, waiting.tries),
+      std::tie(first.webhook, first.id, first.kind, first.body, first.made, first.next, first.tries));
+  second.body.clear();
+  others.tries = 3;
+  bobs.url.clear();
+  batch.webhooks.clear();
+  batch.deliveries = {second, others};
+  commit(batch);
+  EXPECT_EQ(store_->load_deliveries()->front().tries, 3U);
+  EXPECT_EQ(store_->load_deliveries()->size(), 2U);
+  batch.webhooks = {bobs};
+  batch.deliveries.clear();
+  commit(batch);
+  ASSERT_EQ(store_->load_deliveries()->size(), 1U) << "a webhook takes its messages with it";
+  EXPECT_EQ(store_->load_deliveries()->front().webhook, 7U);
+  EXPECT_EQ(store_->load_webhooks()->size(), 1U);
 }
 
 TEST_P(StoreConformance, KeepsReplacesAndRemovesEnvironmentsInTheOrderGiven) {
@@ -104,6 +191,23 @@ TEST_P(StoreConformance, UsageAddsUpByOwnerAndDay) {
   EXPECT_EQ(store_->load_usage(DeviceId{4}, 0, 100, 10)->size(), 2U);
   EXPECT_EQ(store_->load_usage({}, 0, 100, 2)->size(), 2U);
   EXPECT_TRUE(store_->load_usage({}, 9, 100, 2)->empty());
+}
+
+TEST_P(StoreConformance, UsageIsCountedByAccountAndFirmToo) {
+  UsageRow row{.owner = {3}, .day = 7, .tasks = 1, .energy_millijoules = 5, .unmetered_core_millis = 2};
+  row.account = "physics";
+  row.firm = "acme";
+  UsageRow elsewhere = row;
+  elsewhere.firm = "bolt";
+  Batch batch;
+  batch.usage = {elsewhere, row, row};
+  commit(batch);
+  open();
+  const auto all = *store_->load_usage({}, 0, 100, 10);
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(std::tie(all[0].account, all[0].firm, all[0].tasks), std::make_tuple("physics", "acme", 2));
+  EXPECT_EQ(std::tie(all[0].energy_millijoules, all[0].unmetered_core_millis), std::make_tuple(10, 4));
+  EXPECT_EQ(std::tie(all[1].firm, all[1].tasks), std::make_tuple("bolt", 1));
 }
 
 AuditRow audit_row(std::uint64_t number) {

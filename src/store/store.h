@@ -65,6 +65,8 @@ struct AccountRow {
   std::uint32_t weight = 100;
   Resources most;  // cores, memory, GPUs; 0: no limit
   bool removed = false;
+  AccountId firm = {};   // that it is of; 0: of none
+  bool is_firm = false;  // of accounts, not of devices
 };
 
 struct EnvironmentRow {
@@ -98,6 +100,42 @@ struct ScheduleRow {
   std::string last_trouble;
 };
 
+// What the pool's owners say of a node.
+struct DutyRow {
+  NodeId node;  // unique
+  pool::Duty duty = pool::Duty::kServing;
+  WallTime grace_ends;  // of one that drains
+};
+
+// A URL that is told of what happens.
+struct WebhookRow {
+  std::uint64_t id = 0;     // unique; not 0
+  DeviceId owner;           // its device
+  std::string url;          // at most 2 KiB
+  std::string secret;       // by which its messages are signed
+  std::uint32_t kinds = 0;  // webhook::Kinds
+  JobId job;                // this one's events alone; 0: any
+  std::string name_pattern;
+  bool may_be_private = false;  // its host may lie in a private network
+  WallTime made;
+  std::uint64_t delivered = 0;  // messages that its receiver took
+  std::uint64_t given_up = 0;   // and those that it never did
+  WallTime last_delivered;
+  WallTime last_failed;
+  std::string last_trouble;  // why, then
+};
+
+// A message that is yet to be taken by a webhook's receiver.
+struct DeliveryRow {
+  std::uint64_t webhook = 0;
+  std::string id;         // unique; the same whenever it is sent
+  std::uint8_t kind = 0;  // webhook::Kind
+  std::string body;       // at most 64 KiB
+  WallTime made;
+  WallTime next;  // when it is to be sent
+  std::uint32_t tries = 0;
+};
+
 // One line of the audit log: it only grows.
 struct AuditRow {
   std::uint64_t number = 0;  // counts up from 1; one that is there already is refused, and the batch with it
@@ -106,7 +144,8 @@ struct AuditRow {
   std::string statement;  // a serialized hearth.v1.AuditStatement, opaque here
 };
 
-// What the attempts of one owner used that ended on one day. In a batch: what is to be added to that.
+// What the attempts of one owner used that ended on one day and counted for one account. In a batch: what is to be
+// added to that.
 struct UsageRow {
   DeviceId owner;
   std::int64_t day = 0;  // since 1970-01-01, in UTC
@@ -118,6 +157,11 @@ struct UsageRow {
   std::int64_t memory_mib_seconds = 0;
   std::int64_t net_bytes = 0;
   std::int64_t result_bytes = 0;
+  std::int64_t energy_millijoules = 0;
+  std::int64_t unmetered_core_millis = 0;  // of core_millis: on nodes that do not say what they draw
+  // Their names then, since an account may be removed and another be called so. Empty: none.
+  std::string account = {};
+  std::string firm = {};
 };
 
 struct JobChange {
@@ -148,8 +192,11 @@ struct Batch {
   std::vector<WorkspaceRow> workspaces;      // inserted or replaced by id; one without a node is removed
   std::vector<AccountRow> accounts;          // inserted or replaced by id, or removed
   std::vector<ScheduleRow> schedules;        // inserted or replaced by owner and name; one without a cron is removed
+  std::vector<DutyRow> duties;               // inserted or replaced by node; one that serves is removed
+  std::vector<WebhookRow> webhooks;          // inserted or replaced by id; one without a URL goes, with its deliveries
+  std::vector<DeliveryRow> deliveries;       // inserted or replaced by id; one without a body is removed
   std::vector<AuditRow> audit;               // new
-  std::vector<UsageRow> usage;               // added to the row of the same owner and day
+  std::vector<UsageRow> usage;               // added to the row of the same day, owner, account and firm
   std::size_t rows() const;
   bool empty() const { return rows() == 0; }
 };
@@ -180,7 +227,10 @@ class Store {
   virtual Result<std::vector<WorkspaceRow>> load_workspaces() = 0;      // by id
   virtual Result<std::vector<AccountRow>> load_accounts() = 0;          // by id
   virtual Result<std::vector<ScheduleRow>> load_schedules() = 0;        // by owner and name
-  // Of one owner, or of all if there is none; days from `first` to `last`, by day, then by owner.
+  virtual Result<std::vector<DutyRow>> load_duties() = 0;               // by node
+  virtual Result<std::vector<WebhookRow>> load_webhooks() = 0;          // by id
+  virtual Result<std::vector<DeliveryRow>> load_deliveries() = 0;       // by when they were made, then by id
+  // Of one owner, or of all if there is none; days from `first` to `last`, by day, owner, account and firm.
   virtual Result<std::vector<UsageRow>> load_usage(std::optional<DeviceId> owner, std::int64_t first, std::int64_t last,
                                                    std::uint32_t limit) = 0;
   virtual Result<AuditRow> last_audit() = 0;  // of the highest number; 0: there is none

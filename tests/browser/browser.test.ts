@@ -97,6 +97,30 @@ test("a phone pairs, runs a program and sees its pictures", async () => {
   await context.close();
 });
 
+test("an operator drains the PC and lets it serve again", async () => {
+  const context = await phone(browser);
+  const page = await pair(context, "operator", "operator");
+  await page.getByRole("link", { name: "Pool", exact: true }).click();
+  const map = page.getByRole("list", { name: "PCs" });
+  await map.getByRole("button", { name: /^Drain/ }).click();
+  const question = page.getByRole("dialog", { name: /^Drain/ });
+  await question.getByLabel("1 h", { exact: true }).check();
+  await question.getByRole("button", { name: "Drain", exact: true }).click();
+  await map.getByText("Drained").waitFor();
+  pool.cli_now("run", "--detach", "--", "true");
+  await page.getByRole("list", { name: "Queue" }).getByText("cordoned or drained by the pool's owner").waitFor();
+  await page.getByRole("row", { name: /core|[0-9]/ }).first().waitFor();
+  for (const scheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.screenshot({ path: join(screenshots, `pool-${scheme}.png`), fullPage: true });
+  }
+  await map.getByRole("button", { name: /serve again$/ }).click();
+  await map.getByText("Drained").waitFor({ state: "detached" });
+  await page.getByRole("list", { name: "Queue" }).waitFor({ state: "detached" });
+  assert.match(pool.cli_now("audit", "--csv"), /operator.*node\.drain/);
+  await context.close();
+});
+
 test("a revoked device is out within moments", async () => {
   const first = await phone(browser);
   const lost = await pair(first, "lost phone");

@@ -8,9 +8,13 @@
 #include "hearth/v1/audit.pb.h"
 #include "hearth/v1/blobs.pb.h"
 #include "hearth/v1/environments.pb.h"
+#include "hearth/v1/events.pb.h"
+#include "hearth/v1/hubs.pb.h"
+#include "hearth/v1/operator.pb.h"
 #include "hearth/v1/schedules.pb.h"
 #include "hearth/v1/session.pb.h"
 #include "hearth/v1/usage.pb.h"
+#include "hearth/v1/webhooks.pb.h"
 #include "hearth/v1/workspaces.pb.h"
 
 namespace hearth::e2e {
@@ -27,6 +31,10 @@ std::vector<const MethodDescriptor*> all_methods() {
   v1::Workspace::descriptor();
   v1::AuditLine::descriptor();
   v1::Usage::descriptor();
+  v1::QueueLine::descriptor();
+  v1::Webhook::descriptor();
+  v1::Event::descriptor();
+  v1::Greeting::descriptor();
   std::vector<const MethodDescriptor*> methods;
   for (const auto& entry : std::filesystem::directory_iterator(HEARTH_PROTO_DIRECTORY)) {
     const std::string name = "hearth/v1/" + entry.path().filename().string();

@@ -40,6 +40,8 @@ const std::map<std::string, Decision> kDecisions = {
     {"/hearth.v1.NodeService/Watch", Decision::kShows},       {"/hearth.v1.ScheduleService/Add", Decision::kItself},
     {"/hearth.v1.ScheduleService/List", Decision::kShows},    {"/hearth.v1.ScheduleService/Remove", Decision::kActs},
     {"/hearth.v1.ScheduleService/RunNow", Decision::kActs},   {"/hearth.v1.UsageService/List", Decision::kShows},
+    {"/hearth.v1.WebhookService/Add", Decision::kItself},     {"/hearth.v1.WebhookService/List", Decision::kShows},
+    {"/hearth.v1.WebhookService/Remove", Decision::kActs},    {"/hearth.v1.WebhookService/Test", Decision::kActs},
     {"/hearth.v1.WorkspaceService/List", Decision::kShows},   {"/hearth.v1.WorkspaceService/Remove", Decision::kActs},
 };
 

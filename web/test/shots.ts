@@ -7,6 +7,7 @@ import { KeyKind, Role } from "../src/gen/hearth/v1/pairing_pb";
 import { JobState, ResourcesSchema } from "../src/gen/hearth/v1/types_pb";
 import { desktop, launch, phone, type Scheme } from "./browser";
 import { run_job } from "./mock/engine";
+import { furnish_operator } from "./mock/furniture";
 import { pairing_link } from "./mock/services";
 import { start_mock, type MockServer } from "./mock/server";
 import { now } from "./mock/state";
@@ -16,6 +17,7 @@ function furnish({ state }: MockServer): { done: bigint; failed: bigint; live: b
   state.add_node("kitchen-pc", 12, 32n * gib, { cpuLoad: 0.62, memoryUsedBytes: 11n * gib, runningTasks: 7, used: create(ResourcesSchema, { cores: 7 }) });
   state.add_node("attic-pc", 4, 8n * gib, { cpuLoad: 0.08, memoryUsedBytes: 2n * gib, closed: true, closedReason: "Open again at 22:00" });
   state.add_node("old laptop", 2, 4n * gib, { connected: false });
+  furnish_operator(state);
   state.add_device("Mara's phone", Role.MEMBER, KeyKind.ED25519, Buffer.alloc(44)).record.lastSeen = now();
   state.add_device("workshop tablet", Role.MEMBER, KeyKind.ED25519, Buffer.alloc(44)).record.lastSeen!.unixMillis -= 7_300_000n;
   const spec = (name: string, tasks: number) => create(JobSpecSchema, { name, argv: ["povray", "+Iscene.pov", "+Oframe-{i}.png", "+K0.{i}"], tasks, resources: { cores: 1, memoryBytes: gib }, outputs: ["*.png"] });
@@ -88,6 +90,12 @@ export async function take(dist: string, folder: string): Promise<void> {
       await page.getByText(wait).first().waitFor();
       await page.waitForTimeout(700);
     };
+    await go("#/pool", "render: lighthouse");
+    await shoot(page, "pool", true);
+    await page.getByRole("button", { name: "Drain kitchen-pc" }).click();
+    await page.waitForTimeout(400);
+    await shoot(page, "drain");
+    await page.keyboard.press("Escape");
     await go("#/run", "Input files");
     await shoot(page, "run", true);
     await go("#/jobs", "Active");

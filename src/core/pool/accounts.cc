@@ -1,6 +1,7 @@
 #include "core/pool/accounts.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -29,13 +30,17 @@ bool is_within(std::uint64_t sum, std::uint64_t most) { return most == 0 || sum 
 }  // namespace
 
 bool Account::may_have(const Resources& more) const {
+  return is_within_limits(more) && (firm == nullptr || firm->is_within_limits(more));
+}
+
+bool Account::is_within_limits(const Resources& more) const {
   const Resources& most = terms.most;
   return is_within(std::uint64_t{used.cores} + more.cores, most.cores) &&
          is_within(used.memory_bytes + more.memory_bytes, most.memory_bytes) &&
          is_within(std::uint64_t{used.gpus} + more.gpus, most.gpus);
 }
 
-bool Account::is_full() const { return !may_have({.cores = 1}); }
+bool Account::is_full() const { return !is_within_limits({.cores = 1}); }
 
 Account& Accounts::get(AccountId id) {
   const auto [entry, is_new] = accounts_.try_emplace(id);
@@ -53,11 +58,29 @@ void Accounts::set_terms(const AccountTerms& terms) {
   account.terms = terms;
   account.terms.is_set = true;
   rescore(account);
+  join(account, terms.firm == AccountId{} ? nullptr : &get(terms.firm));
+}
+
+// What it holds goes along; what it held lately stays with the firm.
+void Accounts::join(Account& account, Account* firm) {
+  if (firm == &account) firm = nullptr;
+  Account* before = std::exchange(account.firm, firm);
+  if (before == firm) return;
+  if (before != nullptr) {
+    before->used = before->used - account.used;
+    --before->members;
+    rescore(*before);
+  }
+  if (firm == nullptr) return;
+  firm->used = firm->used + account.used;
+  ++firm->members;
+  rescore(*firm);
 }
 
 void Accounts::forget_terms(AccountId id) {
   const auto entry = accounts_.find(id);
   if (entry == accounts_.end()) return;
+  join(entry->second, nullptr);
   entry->second.terms = {.id = id};
   rescore(entry->second);
   drop_if_idle(entry->second);
@@ -73,16 +96,22 @@ void Accounts::rescore(Account& account) const {
 void Accounts::charge(Account& account, const Resources& needs) {
   account.used = account.used + needs;
   rescore(account);
+  if (account.firm == nullptr) return;
+  account.firm->used = account.firm->used + needs;
+  rescore(*account.firm);
 }
 
 void Accounts::refund(Account& account, const Resources& needs) {
   CHECK(account.used.cores >= needs.cores);
   account.used = account.used - needs;
   rescore(account);
+  if (account.firm == nullptr) return;
+  account.firm->used = account.firm->used - needs;
+  rescore(*account.firm);
 }
 
 void Accounts::drop_if_idle(const Account& account) {
-  const bool is_idle = account.used.cores == 0 && account.queues == 0 && account.recent == 0;
+  const bool is_idle = account.used.cores == 0 && account.queues == 0 && account.recent == 0 && account.members == 0;
   if (is_idle && !account.terms.is_set) accounts_.erase(AccountId{account.terms.id});
 }
 

@@ -3,8 +3,13 @@
 // An account's share is the largest of its parts of the pool's cores, memory and GPUs that it has leased now (dominant
 // resource fairness: Ghodsi et al., NSDI 2011). Its score is that share and the mean of it over the recent past, which
 // fades with a half-life, divided by its weight. The smallest score goes first.
+//
+// A firm is an account too: what its accounts have leased, it has. Firms, and accounts that are of none, are ordered
+// among each other; within a firm its accounts are.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -15,17 +20,29 @@
 
 namespace hearth::pool {
 
+struct House;
+
+inline constexpr std::size_t kClassCount = 4;
+
 struct Account {
   AccountTerms terms;
   Resources used;            // leased
   std::uint64_t share = 0;   // of the pool, in billionths
   std::uint64_t recent = 0;  // its fading mean
   std::uint64_t score = 0;
-  std::uint32_t queues = 0;  // that point here
+  std::uint32_t queues = 0;                     // that point here
+  Account* firm = nullptr;                      // null: it is of none
+  std::uint32_t members = 0;                    // accounts that are of it
+  std::array<House*, kClassCount> houses = {};  // of the fair queue, by rank: only where top() is this one
 
-  // Whether it may have so much more. A limit of zero is none.
+  Account& top() { return firm != nullptr ? *firm : *this; }
+  const Account& top() const { return firm != nullptr ? *firm : *this; }
+
+  // Whether it, and its firm, may have so much more. A limit of zero is none.
   bool may_have(const Resources& more) const;
-  // Whether the smallest task is too much.
+  // The same of itself alone.
+  bool is_within_limits(const Resources& more) const;
+  // Whether the smallest task is too much by its own limit.
   bool is_full() const;
 };
 
@@ -55,6 +72,7 @@ class Accounts {
 
  private:
   void rescore(Account& account) const;
+  void join(Account& account, Account* firm);  // null: none
 
   Duration half_life_;
   std::map<AccountId, Account> accounts_;

@@ -16,6 +16,7 @@ std::optional<JobTurn> head_of(const Queue& queue) {
 
 constexpr std::array kClasses = {PriorityClass::kUrgent, PriorityClass::kNormal, PriorityClass::kBatch,
                                  PriorityClass::kScavenger};
+static_assert(kClasses.size() == kClassCount);
 
 }  // namespace
 
@@ -51,6 +52,7 @@ Party& FairQueue::party_of(const Job& job) {
   Party& party = parties_[{rank_of(job.request.priority), account}];
   party.priority = job.request.priority;
   party.account = &accounts_.get(account);
+  if (party.house == nullptr) enter_house(party);
   return party;
 }
 
@@ -107,72 +109,136 @@ void FairQueue::drop_if_empty(Queue& queue) {
 void FairQueue::drop_if_idle(Party& party) {
   if (party.queues > 0) return;
   const Account& account = *party.account;
+  leave_house(party);
   parties_.erase({rank_of(party.priority), account.terms.id});
   accounts_.drop_if_idle(account);
 }
 
-void FairQueue::list(Party& party) {
-  party.is_listed = !party.heads.empty() && !party.account->is_full();
-  if (party.is_listed) turns_.insert({rank_of(party.priority), party.account->score, party.account->terms.id});
+void FairQueue::enter_house(Party& party) {
+  Account& top = party.account->top();
+  const Rank rank = rank_of(party.priority);
+  House& house = houses_[{rank, top.terms.id}];
+  house.top = &top;
+  house.priority = party.priority;
+  ++house.parties;
+  top.houses.at(rank) = &house;
+  party.house = &house;
 }
 
-void FairQueue::unlist(Party& party) {
-  if (party.is_listed) turns_.erase({rank_of(party.priority), party.account->score, party.account->terms.id});
+// Its turn was taken out before.
+void FairQueue::leave_house(Party& party) {
+  House& house = *std::exchange(party.house, nullptr);
+  if (--house.parties > 0) return;
+  hide(house);
+  const Rank rank = rank_of(house.priority);
+  house.top->houses.at(rank) = nullptr;
+  houses_.erase({rank, house.top->terms.id});
+}
+
+void FairQueue::put_in(Party& party) {
+  party.is_listed = !party.heads.empty() && !party.account->is_full();
+  if (party.is_listed) party.house->turns.insert({party.account->score, party.account->terms.id});
+}
+
+void FairQueue::take_out(Party& party) {
+  if (party.is_listed) party.house->turns.erase({party.account->score, party.account->terms.id});
   party.is_listed = false;
+}
+
+void FairQueue::show(House& house) {
+  if (house.is_listed || house.turns.empty() || house.top->is_full()) return;
+  house.is_listed = true;
+  turns_.insert({rank_of(house.priority), house.top->score, house.top->terms.id});
+}
+
+void FairQueue::hide(House& house) {
+  if (house.is_listed) turns_.erase({rank_of(house.priority), house.top->score, house.top->terms.id});
+  house.is_listed = false;
+}
+
+void FairQueue::show_all(Account& top) {
+  for (House* house : top.houses) {
+    if (house != nullptr) show(*house);
+  }
+}
+
+void FairQueue::hide_all(Account& top) {
+  for (House* house : top.houses) {
+    if (house != nullptr) hide(*house);
+  }
 }
 
 void FairQueue::update_heads(Queue& queue, std::optional<JobTurn> old_head) {
   const std::optional<JobTurn> head = head_of(queue);
   if (head == old_head) return;
   Party& party = *queue.party;
-  unlist(party);
+  hide(*party.house);
+  take_out(party);
   if (old_head) party.heads.erase(*old_head);
   if (head) party.heads.emplace(*head, &queue);
-  list(party);
+  put_in(party);
+  show(*party.house);
 }
 
-// Its parties' places follow its score.
+// Its parties' places follow its score, and its firm's among the firms the firm's. `joins`: the firm that it is of
+// afterwards, if that may be another.
 template <class Change>
-void FairQueue::change(Account& account, Change change) {
+void FairQueue::change(Account& account, Account* joins, Change change) {
+  Account& before = account.top();
+  hide_all(before);
+  if (joins != nullptr) hide_all(*joins);
   std::array<Party*, kClasses.size()> parties{};
   for (std::size_t i = 0; i < kClasses.size() && account.queues > 0; ++i) {
     const auto party = parties_.find({rank_of(kClasses[i]), account.terms.id});
     if (party == parties_.end()) continue;
     parties[i] = &party->second;
-    unlist(party->second);
+    take_out(party->second);
   }
   change();
   for (Party* party : parties) {
-    if (party != nullptr) list(*party);
+    if (party == nullptr) continue;
+    if (party->house->top != &account.top()) {
+      leave_house(*party);
+      enter_house(*party);
+    }
+    put_in(*party);
   }
+  show_all(account.top());
+  show_all(before);
 }
 
 void FairQueue::relist_all() {
   turns_.clear();
-  for (auto& [key, party] : parties_) list(party);
+  for (auto& [key, house] : houses_) {
+    house.turns.clear();
+    house.is_listed = false;
+  }
+  for (auto& [key, party] : parties_) put_in(party);
+  for (auto& [key, house] : houses_) show(house);
 }
 
 void FairQueue::charge(AccountId id, const Resources& needs) {
   Account& account = accounts_.get(id);
-  change(account, [&] { accounts_.charge(account, needs); });
+  change(account, nullptr, [&] { accounts_.charge(account, needs); });
 }
 
 void FairQueue::refund(AccountId id, const Resources& needs) {
   CHECK(accounts_.find(id) != nullptr);
   Account& account = accounts_.get(id);
-  change(account, [&] { accounts_.refund(account, needs); });
+  change(account, nullptr, [&] { accounts_.refund(account, needs); });
   accounts_.drop_if_idle(account);
 }
 
 void FairQueue::set_terms(const AccountTerms& terms) {
-  change(accounts_.get(terms.id), [&] { accounts_.set_terms(terms); });
+  Account* firm = terms.firm == AccountId{} ? nullptr : &accounts_.get(terms.firm);
+  change(accounts_.get(terms.id), firm, [&] { accounts_.set_terms(terms); });
 }
 
 void FairQueue::forget_terms(AccountId id) {
   if (accounts_.find(id) == nullptr) return;
   Account& account = accounts_.get(id);
   ++account.queues;  // holds it meanwhile
-  change(account, [&] { accounts_.forget_terms(id); });
+  change(account, nullptr, [&] { accounts_.forget_terms(id); });
   --account.queues;
   accounts_.drop_if_idle(account);
 }

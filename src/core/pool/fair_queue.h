@@ -1,6 +1,7 @@
 // Whose turn it is. Jobs with tasks that could be leased wait here, grouped by account, class and shape (what one task
-// needs). The highest class goes first; in one class the account with the smallest score (see accounts.h); within an
-// account the job with the earliest deadline, then the oldest. An account that may have no more steps aside.
+// needs). The highest class goes first; in one class the firm with the smallest score (see accounts.h), within a firm
+// the account; an account that is of no firm stands among the firms. Within an account the job with the earliest
+// deadline goes first, then the oldest. An account or a firm that may have no more steps aside.
 //
 // A shape that fits on no node now is blocked: its jobs step aside, so that nobody waits behind them, until room for
 // the shape appears. Cost: logarithmic in accounts and jobs, plus one look at each account and head before the first
@@ -64,8 +65,18 @@ struct Shape {
 struct Party {
   PriorityClass priority = PriorityClass::kNormal;
   Account* account = nullptr;
+  House* house = nullptr;
   std::uint32_t queues = 0;         // that point here
   std::map<JobTurn, Queue*> heads;  // each queue's first job
+  bool is_listed = false;
+};
+
+// The parties of one class whose accounts are of one firm; or of an account that is of none, alone.
+struct House {
+  Account* top = nullptr;  // the firm, or that account
+  PriorityClass priority = PriorityClass::kNormal;
+  std::uint32_t parties = 0;                                 // that point here
+  std::set<std::pair<std::uint64_t, AccountId>> turns = {};  // of its parties with jobs that may have more, by score
   bool is_listed = false;
 };
 
@@ -100,10 +111,11 @@ class FairQueue {
   template <class Visit>
   void visit_heads(Visit visit) const {
     for (const auto& turn : turns_) {
-      const Party& party = parties_.at({turn.rank, turn.account});
-      for (const auto& [job, queue] : party.heads) {
-        if (!may_have(*queue)) continue;
-        if (!visit(Head{queue, queue->jobs.begin()->second})) return;
+      for (const auto& [score, account] : houses_.at({turn.rank, turn.top}).turns) {
+        for (const auto& [job, queue] : parties_.at({turn.rank, account}).heads) {
+          if (!may_have(*queue)) continue;
+          if (!visit(Head{queue, queue->jobs.begin()->second})) return;
+        }
       }
     }
   }
@@ -135,7 +147,7 @@ class FairQueue {
   struct Turn {
     Rank rank = 0;
     std::uint64_t score = 0;
-    AccountId account;
+    AccountId top;
     auto operator<=>(const Turn&) const = default;
   };
 
@@ -147,9 +159,15 @@ class FairQueue {
   void start_clock(Queue& queue, Time now);
   void unblock(std::map<ShapeKey, Shape*, BySize>::iterator& blocked);
   template <class Change>
-  void change(Account& account, Change change);
-  void list(Party& party);
-  void unlist(Party& party);
+  void change(Account& account, Account* joins, Change change);
+  void enter_house(Party& party);
+  void leave_house(Party& party);
+  void put_in(Party& party);
+  void take_out(Party& party);
+  void show(House& house);
+  void hide(House& house);
+  void show_all(Account& top);
+  void hide_all(Account& top);
   void relist_all();
   void drop_if_idle(Party& party);
 
@@ -157,7 +175,8 @@ class FairQueue {
   Duration gang_retry_;
   Accounts accounts_;
   std::map<std::pair<Rank, AccountId>, Party> parties_;
-  std::set<Turn> turns_;  // of parties with jobs that may have more
+  std::map<std::pair<Rank, AccountId>, House> houses_;  // by the rank and top()
+  std::set<Turn> turns_;                                // of houses with jobs that may have more
   std::map<ShapeKey, Shape, BySize> shapes_;
   std::map<ShapeKey, Shape*, BySize> blocked_;
   std::uint32_t blocked_gangs_ = 0;

@@ -37,6 +37,13 @@ void Pool::State::lose_all(Node& node) {
   placement.freed(node);
 }
 
+void Pool::State::drain(Node& node) {
+  for (const LeaseList* list : {&node.in_room, &node.ahead}) {
+    for (Lease* lease : list->all()) take_back(*lease, Failure::kDrained);
+  }
+  placement.freed(node);
+}
+
 void Pool::State::review(Node& node) {
   if (!node.connected) return;  // its leases end by themselves
   const Failure why = node.closed ? Failure::kOwner : Failure::kNodeLost;
@@ -144,6 +151,23 @@ void Pool::on_attributes(NodeId id, const Attributes& attributes, Time now) {
   node->meets = state_->conditions.met_by(attributes);
   state_->nodes.changed_offers();
   state_->placement.freed(*node);
+}
+
+void Pool::on_duty(NodeId id, Duty duty, Time grace_ends, Time now) {
+  State& state = *state_;
+  state.advance(now);
+  if (duty == Duty::kServing && state.nodes.find(id) == nullptr) return;
+  Node& node = state.nodes.get_or_add(id);
+  node.duty = duty;
+  state.nodes.set_grace(node, duty == Duty::kDraining ? std::optional(grace_ends) : std::nullopt);
+  state.nodes.changed_offers();
+  if (duty != Duty::kServing) {
+    state.placement.release(node, state.now);
+    for (Lease* lease : node.ahead.all()) {
+      if (!lease->started) state.take_back(*lease, Failure::kDrained);
+    }
+  }
+  state.placement.freed(node);
 }
 
 void Pool::on_started(NodeId id, AttemptId attempt, Time now) {

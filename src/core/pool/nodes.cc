@@ -33,6 +33,7 @@ void NodeTable::remove(Node& node) {
   node.connected = false;
   refresh(node);
   set_review(node, std::nullopt);
+  set_grace(node, std::nullopt);
   if (node.watched) deadlines_.erase({node.watched_until, node.id});
   nodes_.erase(NodeId{node.id});
 }
@@ -143,10 +144,28 @@ std::vector<Node*> NodeTable::take_reviews(Time now) {
   return due;
 }
 
+void NodeTable::set_grace(Node& node, std::optional<Time> ends) {
+  if (node.grace_ends) graces_.erase({*node.grace_ends, node.id});
+  node.grace_ends = ends;
+  if (ends) graces_.emplace(*ends, node.id);
+}
+
+std::vector<Node*> NodeTable::take_drained(Time now) {
+  std::vector<Node*> due;
+  while (!graces_.empty() && graces_.begin()->first <= now) {
+    Node* node = find(graces_.begin()->second);
+    CHECK(node != nullptr);
+    set_grace(*node, std::nullopt);
+    due.push_back(node);
+  }
+  return due;
+}
+
 std::optional<Time> NodeTable::next_deadline() const {
   std::optional<Time> next;
-  if (!deadlines_.empty()) next = deadlines_.begin()->first;
-  if (!reviews_.empty() && (!next || reviews_.begin()->first < *next)) next = reviews_.begin()->first;
+  for (const auto* times : {&deadlines_, &reviews_, &graces_}) {
+    if (!times->empty() && (!next || times->begin()->first < *next)) next = times->begin()->first;
+  }
   return next;
 }
 

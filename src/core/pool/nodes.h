@@ -25,7 +25,8 @@ struct Node {
   NodeId id;
   bool connected = false;
   bool silent = false;  // connected, but not heard of for a lease
-  bool closed = false;
+  bool closed = false;  // by its own owner
+  Duty duty = Duty::kServing;
   Resources offered;
   Admission admits;
   Attributes attributes;
@@ -39,7 +40,8 @@ struct Node {
   std::uint64_t brief_cores = 0;       // of leases in room that are known to end soon: what works off `ahead`
   Queue* reserved_for = nullptr;       // takes nothing else until that is placed
   Time last_heard;
-  std::optional<Time> review;  // when to take back what it has not started
+  std::optional<Time> review;      // when to take back what it has not started
+  std::optional<Time> grace_ends;  // of one that drains: when to take back all
 
   // Its places in the table's indices.
   std::array<std::optional<RoomIndex::Place>, kReaches> places;
@@ -48,7 +50,7 @@ struct Node {
   Time watched_until;
   Resources counted;  // of `offered`, in the pool's capacity
 
-  bool is_open() const { return connected && !silent && !closed; }
+  bool is_open() const { return connected && !silent && !closed && duty == Duty::kServing; }
   Resources room(Reach reach = kFreeRoom) const { return offered - (used - endable[reach]); }
   Terms with(const Resources& free) const {
     return {free, admits, id, admits.workspace_bytes - std::min(admits.workspace_bytes, workspace_bytes), meets};
@@ -92,6 +94,8 @@ class NodeTable {
   std::vector<Node*> take_expired(Time now);  // not heard of for a lease
   void set_review(Node& node, std::optional<Time> at);
   std::vector<Node*> take_reviews(Time now);
+  void set_grace(Node& node, std::optional<Time> ends);
+  std::vector<Node*> take_drained(Time now);  // whose grace has ended
   std::optional<Time> next_deadline() const;
 
  private:
@@ -106,6 +110,7 @@ class NodeTable {
   std::map<std::pair<std::int64_t, NodeId>, Node*> aheads_;  // by the time that the work ahead takes
   std::set<std::pair<Time, NodeId>> deadlines_;              // of watched nodes, at or before the end of their lease
   std::set<std::pair<Time, NodeId>> reviews_;
+  std::set<std::pair<Time, NodeId>> graces_;
   std::uint64_t version_ = 1;
 };
 

@@ -262,6 +262,7 @@ void Pool::tick(Time now) {
     state_->lose_all(*node);
   }
   for (Node* node : state_->nodes.take_reviews(state_->now)) state_->review(*node);
+  for (Node* node : state_->nodes.take_drained(state_->now)) state_->drain(*node);
   state_->end_backoffs();
   state_->queue.tick(state_->now);
 }

@@ -85,12 +85,20 @@ struct JobRequest {
 
 inline constexpr std::uint32_t kMaxGang = 1'024;
 
-// What an owner of the pool says of an account.
+// What the pool's owners say of a node, beside what its own owner says there; as hearth.v1.Duty.
+enum class Duty : std::uint8_t {
+  kServing = 1,  // it is given tasks
+  kCordoned,     // nothing new
+  kDraining      // nothing new, and what still runs when its grace ends goes back to the queue
+};
+
+// What an owner of the pool says of an account, or of a firm: that is one whose part several accounts share.
 struct AccountTerms {
   AccountId id;
   std::uint32_t weight = 100;  // 1 to 10,000: how much it is to have beside others
   Resources most = {};         // leased to it at once: cores, memory, GPUs; 0: no limit
   bool is_set = false;         // somebody said so
+  AccountId firm = {};         // that it is of; none: it stands beside firms itself. A firm is of none
 };
 
 struct NodeHello {
@@ -117,7 +125,7 @@ struct LeaseRecord {  // the task is leased; attempts counts placements so far, 
 };
 struct RequeueRecord {  // the attempt is lost or failed and the task waits for another; epoch and counts stay known
   AttemptId attempt;
-  std::uint32_t attempts = 0;  // without this one if its PC's owner, a higher class or its gang ended it
+  std::uint32_t attempts = 0;  // without this one if its PC's owner, a drain, a higher class or its gang ended it
   std::uint32_t failures = 0;  // those by its own doing, counted against retries
   Failure why = Failure::kNodeLost;
 };
@@ -178,7 +186,8 @@ struct JobView {
 
 struct NodeView {
   bool connected = false;
-  bool closed = false;
+  bool closed = false;  // by its own owner
+  Duty duty = Duty::kServing;
   Resources offered;
   Resources used;  // leased to it, prefetched tasks excluded
   std::uint32_t leased = 0;
@@ -207,20 +216,23 @@ struct Why {
   Resources largest_offer;  // with kTooLarge: the largest node's
   // With kBusy and kNodesClosed: how many could take it; with kNotAdmitted: how many are large enough.
   std::uint32_t nodes = 0;
-  Duration wait;      // with kBackoff
+  std::uint32_t cordoned = 0;  // with kNodesClosed: of those, how many are not closed but cordoned or drained
+  Duration wait;               // with kBackoff
   Admission lacking;  // with kNotAdmitted: what none of those grants; empty: each is granted by some, all by none
   NodeId node;        // with kWorkspaceAway: where it lies
   // With kNotMet: the condition's parts, and how many of the `nodes` that are large enough do not meet each.
   std::vector<std::pair<std::string, std::uint32_t>> unmet;
+  AccountId full;              // with kQuota: the account or firm that may have no more
   std::uint32_t room_for = 0;  // with kGang: so many of its tasks
 };
 
 struct AccountView {
   AccountTerms terms;
   Resources used;            // leased
-  std::uint32_t queues = 0;  // kinds of tasks that wait
+  std::uint32_t queues = 0;  // kinds of tasks that wait; a firm's: its accounts'
   double share = 0;          // of the pool now: the largest part of cores, memory, GPUs
   double recent = 0;         // its mean over the recent past, which fades
+  bool is_firm = false;      // others are of it
 };
 
 // --- restoring
@@ -279,6 +291,9 @@ class Pool {
   void on_heartbeat(NodeId node, Time now);  // any word from the node counts as one
   void on_offer(NodeId node, const Terms& offered, bool closed, Time now);
   void on_attributes(NodeId node, const Attributes& attributes, Time now);  // what runs goes on
+  // Holds until the next such word or the node's removal, whether the node is there, away or has not been heard of yet.
+  // `grace_ends`: of one that drains.
+  void on_duty(NodeId node, Duty duty, Time grace_ends, Time now);
   void on_started(NodeId node, AttemptId attempt, Time now);
   void on_finished(NodeId node, AttemptId attempt, Failure failure, Time now);
   void on_workspace_wiped(NodeId node, const WorkspaceId& id, Time now);

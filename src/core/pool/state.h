@@ -73,6 +73,7 @@ struct Pool::State {
   void take_back(Lease& lease, Failure why);
   void review(Node& node);  // takes back what the node has not started and will not start soon
   void lose_all(Node& node);
+  void drain(Node& node);  // its grace has ended
   void review_later(Node& node, Time at);
 
   // task_ends.cc

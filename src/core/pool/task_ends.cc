@@ -12,12 +12,13 @@ constexpr Duration kMaxBackoff = seconds(60);
 
 bool is_own_doing(Failure why) {
   return why != Failure::kNodeLost && why != Failure::kCancelled && why != Failure::kOwner &&
-         why != Failure::kPreempted && why != Failure::kGang;
+         why != Failure::kPreempted && why != Failure::kGang && why != Failure::kDrained;
 }
 
-// A PC whose owner needed it, or others who went first, say nothing about the task, however often that happens.
+// A PC whose owner needed it, a drain, or others who went first, say nothing about the task, however often that
+// happens.
 bool counts_as_attempt(Failure why) {
-  return why != Failure::kOwner && why != Failure::kPreempted && why != Failure::kGang;
+  return why != Failure::kOwner && why != Failure::kPreempted && why != Failure::kGang && why != Failure::kDrained;
 }
 
 // Not Resources' minus, which stops at zero: what was added is taken away.

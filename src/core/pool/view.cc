@@ -1,6 +1,7 @@
 // Questions that people ask.
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -45,6 +46,7 @@ struct Survey {
   std::uint32_t large_enough = 0;
   std::uint32_t suitable = 0;   // and meet its condition
   std::uint32_t admitting = 0;  // and admit it
+  std::uint32_t cordoned = 0;   // of those: not closed, but cordoned or drained
   std::uint32_t open = 0;       // and all that
   Admission granted;            // by any that is suitable
   Resources largest;
@@ -69,7 +71,8 @@ Survey survey(const NodeTable& nodes, const Terms& needs, const Condition* condi
     found.granted = found.granted | node.admits;
     if (!node.could_take(needs)) continue;
     ++found.admitting;
-    if (!node.closed) ++found.open;
+    if (node.closed) continue;
+    ++(node.duty == Duty::kServing ? found.open : found.cordoned);
   }
   return found;
 }
@@ -148,6 +151,7 @@ bool Pool::State::lacks_nodes(const Job& job, Why& why) const {
   } else if (found.open == 0) {
     why.cause = Cause::kNodesClosed;
     why.nodes = found.admitting;
+    why.cordoned = found.cordoned;
   } else {
     why.nodes = found.open;
     return false;
@@ -166,7 +170,9 @@ void Pool::State::explain_wait(const Job& job, Time at, Why& why) {
     return;
   }
   if (account != nullptr && !account->may_have(needs.resources * at_once)) {
+    const bool is_its_own = !account->is_within_limits(needs.resources * at_once);
     why.cause = Cause::kQuota;
+    why.full = is_its_own ? account->terms.id : account->top().terms.id;
     return;
   }
   why.room_for = job.request.gang ? placement.room_for_gang(needs, at_once, reach) : 0;
@@ -184,7 +190,7 @@ Duration Pool::State::wait_of(const Job& job, Time at) const {
 std::optional<NodeView> Pool::node(NodeId id) const {
   const Node* node = state_->nodes.find(id);
   if (node == nullptr) return std::nullopt;
-  return NodeView{node->connected, node->closed, node->offered, node->used, node->leases()};
+  return NodeView{node->connected, node->closed, node->duty, node->offered, node->used, node->leases()};
 }
 
 std::optional<NodeId> Pool::node_of(TaskId task) const {
@@ -220,12 +226,18 @@ std::vector<JobId> Pool::jobs_at(NodeId id) const {
 std::vector<AccountView> Pool::accounts() const {
   constexpr double kWhole = 1e9;
   std::vector<AccountView> views;
-  for (const auto& [id, account] : state_->queue.accounts().all()) {
+  const std::map<AccountId, Account>& accounts = state_->queue.accounts().all();
+  std::map<AccountId, std::uint32_t> queues;  // of firms
+  for (const auto& [id, account] : accounts) {
+    if (account.firm != nullptr) queues[account.firm->terms.id] += account.queues;
+  }
+  for (const auto& [id, account] : accounts) {
     views.push_back({.terms = account.terms,
                      .used = account.used,
-                     .queues = account.queues,
+                     .queues = account.queues + queues[id],
                      .share = static_cast<double>(account.share) / kWhole,
-                     .recent = static_cast<double>(account.recent) / kWhole});
+                     .recent = static_cast<double>(account.recent) / kWhole,
+                     .is_firm = account.members > 0});
   }
   return views;
 }

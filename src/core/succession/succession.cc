@@ -8,7 +8,8 @@ bool Witness::on_claim(const Claim& claim, Time now) {
   const bool is_holder = claim.epoch == register_.epoch && claim.holder == register_.holder;
   if (!is_holder && claim.epoch <= register_.epoch) return false;
   heard_ = now;
-  if (is_holder && claim.alone == register_.alone) return false;
+  const bool counts = !claim.alone || register_.version > claim.revoked;
+  if (is_holder && claim.alone == register_.alone && counts) return false;
   register_ = {register_.version + 1, claim.epoch, claim.holder, claim.alone};
   return true;
 }

@@ -35,6 +35,7 @@ struct Claim {
   std::uint64_t epoch = 0;
   std::string holder;
   bool alone = true;
+  std::uint64_t revoked = 0;  // words up to this version do not count for it any more
 };
 
 class Witness {
@@ -61,6 +62,7 @@ class Hearing {
   void revoke() { revoked_ = word_ ? word_->version : 0; }
 
   const std::optional<Register>& word() const { return word_; }
+  std::uint64_t revoked() const { return revoked_; }
   bool says_alone(std::uint64_t epoch, const std::string& holder) const;
 
  private:

@@ -106,6 +106,18 @@ TEST(Hearing, TakesNoLateWordForANewOne) {
   EXPECT_TRUE(hearing.says_alone(3, kKitchen));
 }
 
+TEST(Witness, SaysItAgainToAHolderThatHasRevokedWhatItSaid) {
+  Witness witness({}, at(0));
+  Hearing hearing;
+  ASSERT_TRUE(witness.on_claim({1, kKitchen, true}, at(0)));
+  hearing.hear(witness.standing());
+  hearing.revoke();  // and the claim that it is not alone is lost
+  EXPECT_TRUE(witness.on_claim({1, kKitchen, true, hearing.revoked()}, at(1)));
+  hearing.hear(witness.standing());
+  EXPECT_TRUE(hearing.says_alone(1, kKitchen));
+  EXPECT_FALSE(witness.on_claim({1, kKitchen, true, hearing.revoked()}, at(2))) << "once is enough";
+}
+
 // --- a world of two hubs and a witness, which breaks at every step ---------------------------------------------------
 
 struct File {
@@ -191,7 +203,8 @@ class World {
     if (hub.holds && !hub.claims_alone) hub.witness.revoke();
     if (!arrives(1 + self)) return;
     if (hub.holds || next_step(view(hub)) == Step::kClaim) {
-      witness_.on_claim({hub.file.standing.epoch, hub.name, hub.holds ? hub.claims_alone : true}, now_);
+      const bool alone = hub.holds ? hub.claims_alone : true;
+      witness_.on_claim({hub.file.standing.epoch, hub.name, alone, hub.witness.revoked()}, now_);
     } else if (next_step(view(hub)) == Step::kBid) {
       witness_.on_bid(hub.name, hub.file.standing.epoch, now_);
     }

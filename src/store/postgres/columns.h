@@ -139,6 +139,8 @@ struct TableOf<AccountRow> {
     column("cores", row.most.cores);
     column("memory_bytes", row.most.memory_bytes);
     column("gpus", row.most.gpus);
+    column("firm", row.firm.value);
+    column("is_firm", row.is_firm);
   }
 };
 
@@ -177,12 +179,62 @@ struct TableOf<ScheduleRow> {
 };
 
 template <>
+struct TableOf<DutyRow> {
+  static constexpr std::string_view kName = "duties";
+  static constexpr std::string_view kKey = "node";
+  static void visit(auto& row, auto&& column) {
+    column("node", row.node.value);
+    column("duty", row.duty);
+    column("grace_ends", row.grace_ends.unix_millis);
+  }
+};
+
+template <>
+struct TableOf<WebhookRow> {
+  static constexpr std::string_view kName = "webhooks";
+  static constexpr std::string_view kKey = "id";
+  static void visit(auto& row, auto&& column) {
+    column("id", row.id);
+    column("owner", row.owner.value);
+    column("url", row.url);
+    column("secret", row.secret);
+    column("kinds", row.kinds);
+    column("job", row.job.value);
+    column("name_pattern", row.name_pattern);
+    column("may_be_private", row.may_be_private);
+    column("made", row.made.unix_millis);
+    column("delivered", row.delivered);
+    column("given_up", row.given_up);
+    column("last_delivered", row.last_delivered.unix_millis);
+    column("last_failed", row.last_failed.unix_millis);
+    column("last_trouble", row.last_trouble);
+  }
+};
+
+template <>
+struct TableOf<DeliveryRow> {
+  static constexpr std::string_view kName = "deliveries";
+  static constexpr std::string_view kKey = "id";
+  static void visit(auto& row, auto&& column) {
+    column("id", row.id);
+    column("webhook", row.webhook);
+    column("kind", row.kind);
+    column("made", row.made.unix_millis);
+    column("next", row.next.unix_millis);
+    column("tries", row.tries);
+    column("body", row.body);
+  }
+};
+
+template <>
 struct TableOf<UsageRow> {
   static constexpr std::string_view kName = "usage";
-  static constexpr std::string_view kKey = "day, owner";
+  static constexpr std::string_view kKey = "day, owner, account, firm";
   static void visit(auto& row, auto&& column) {
     column("day", row.day);
     column("owner", row.owner.value);
+    column("account", row.account);
+    column("firm", row.firm);
     column("tasks", row.tasks);
     column("failed_tasks", row.failed_tasks);
     column("attempts", row.attempts);
@@ -191,6 +243,8 @@ struct TableOf<UsageRow> {
     column("memory_mib_seconds", row.memory_mib_seconds);
     column("net_bytes", row.net_bytes);
     column("result_bytes", row.result_bytes);
+    column("energy_millijoules", row.energy_millijoules);
+    column("unmetered_core_millis", row.unmetered_core_millis);
   }
 };
 

@@ -2,6 +2,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -36,6 +37,8 @@ void add(const UsageRow& more, UsageRow& sum) {
   sum.memory_mib_seconds += more.memory_mib_seconds;
   sum.net_bytes += more.net_bytes;
   sum.result_bytes += more.result_bytes;
+  sum.energy_millijoules += more.energy_millijoules;
+  sum.unmetered_core_millis += more.unmetered_core_millis;
 }
 
 }  // namespace
@@ -62,6 +65,9 @@ Result<void> PostgresStore::write(const Batch& batch) {
   if (Result<void> done = put_environments(batch.environments); !done) return done;
   if (Result<void> done = put_workspaces(batch.workspaces); !done) return done;
   if (Result<void> done = put_schedules(batch.schedules); !done) return done;
+  if (Result<void> done = put_duties(batch.duties); !done) return done;
+  if (Result<void> done = put_webhooks(batch.webhooks); !done) return done;
+  if (Result<void> done = put_deliveries(batch.deliveries); !done) return done;
   if (Result<void> done = add_usage(batch.usage); !done) return done;
   return insert(batch.audit, Conflict::kRefuse);
 }
@@ -200,26 +206,74 @@ Result<void> PostgresStore::put_schedules(const std::vector<ScheduleRow>& rows) 
   return insert(kept, Conflict::kReplace);
 }
 
+Result<void> PostgresStore::put_duties(const std::vector<DutyRow>& rows) {
+  std::vector<DutyRow> kept = last_of_each(rows, [](const DutyRow& row) { return row.node; });
+  std::vector<std::int64_t> removed;
+  for (const DutyRow& row : kept) {
+    if (row.duty == pool::Duty::kServing) removed.push_back(static_cast<std::int64_t>(row.node.value));
+  }
+  if (!removed.empty()) {
+    const Result<Table> gone =
+        server_->run("DELETE FROM duties WHERE pool = $1 AND node = ANY($2)", of_pool().add(removed));
+    if (!gone) return fail(gone, "duties");
+  }
+  std::erase_if(kept, [](const DutyRow& row) { return row.duty == pool::Duty::kServing; });
+  return insert(kept, Conflict::kReplace);
+}
+
+// Those that are removed take their messages with them.
+Result<void> PostgresStore::put_webhooks(const std::vector<WebhookRow>& rows) {
+  std::vector<WebhookRow> kept = last_of_each(rows, [](const WebhookRow& row) { return row.id; });
+  std::vector<std::int64_t> gone;
+  for (const WebhookRow& row : rows) {
+    if (row.url.empty()) gone.push_back(static_cast<std::int64_t>(row.id));
+  }
+  for (const char* sql : {"DELETE FROM deliveries WHERE pool = $1 AND webhook = ANY($2)",
+                          "DELETE FROM webhooks WHERE pool = $1 AND id = ANY($2)"}) {
+    if (gone.empty()) break;
+    const Result<Table> done = server_->run(sql, of_pool().add(gone));
+    if (!done) return fail(done, "webhooks");
+  }
+  std::erase_if(kept, [](const WebhookRow& row) { return row.url.empty(); });
+  return insert(kept, Conflict::kReplace);
+}
+
+Result<void> PostgresStore::put_deliveries(const std::vector<DeliveryRow>& rows) {
+  std::vector<DeliveryRow> kept = last_of_each(rows, [](const DeliveryRow& row) { return row.id; });
+  std::vector<std::string_view> gone;
+  for (const DeliveryRow& row : rows) {
+    if (row.body.empty()) gone.emplace_back(row.id);
+  }
+  if (!gone.empty()) {
+    const Result<Table> done =
+        server_->run("DELETE FROM deliveries WHERE pool = $1 AND id = ANY($2)", of_pool().add(gone));
+    if (!done) return fail(done, "deliveries");
+  }
+  std::erase_if(kept, [](const DeliveryRow& row) { return row.body.empty(); });
+  return insert(kept, Conflict::kReplace);
+}
+
 // What a batch adds to one row is summed up first: a statement may not touch a row twice.
 Result<void> PostgresStore::add_usage(const std::vector<UsageRow>& rows) {
   if (rows.empty()) return {};
-  std::map<std::pair<std::int64_t, DeviceId>, UsageRow> sums;
+  std::map<std::tuple<std::int64_t, DeviceId, std::string, std::string>, UsageRow> sums;
   for (const UsageRow& row : rows) {
-    const auto [entry, is_new] = sums.try_emplace({row.day, row.owner}, row);
+    const auto [entry, is_new] = sums.try_emplace({row.day, row.owner, row.account, row.firm}, row);
     if (!is_new) add(row, entry->second);
   }
   std::vector<UsageRow> summed;
   for (const auto& [key, row] : sums) summed.push_back(row);
   Parameters parameters = of_pool();
   ArraysOf(summed).add_to(parameters);
-  const Result<Table> done = server_->run(
-      insert_sql<UsageRow>(Conflict::kRefuse) +
-          " ON CONFLICT (pool, day, owner) DO UPDATE SET tasks = usage.tasks + excluded.tasks, failed_tasks = "
-          "usage.failed_tasks + excluded.failed_tasks, attempts = usage.attempts + excluded.attempts, core_millis = "
-          "usage.core_millis + excluded.core_millis, gpu_millis = usage.gpu_millis + excluded.gpu_millis, "
-          "memory_mib_seconds = usage.memory_mib_seconds + excluded.memory_mib_seconds, net_bytes = usage.net_bytes + "
-          "excluded.net_bytes, result_bytes = usage.result_bytes + excluded.result_bytes",
-      parameters);
+  std::string added;
+  for (const char* column : {"tasks", "failed_tasks", "attempts", "core_millis", "gpu_millis", "memory_mib_seconds",
+                             "net_bytes", "result_bytes", "energy_millijoules", "unmetered_core_millis"}) {
+    added += fmt::format("{0}{1} = usage.{1} + excluded.{1}", added.empty() ? "" : ", ", column);
+  }
+  const Result<Table> done =
+      server_->run(insert_sql<UsageRow>(Conflict::kRefuse) +
+                       fmt::format(" ON CONFLICT (pool, {}) DO UPDATE SET {}", TableOf<UsageRow>::kKey, added),
+                   parameters);
   return done ? Result<void>() : fail(done, "usage");
 }
 
@@ -260,11 +314,20 @@ Result<std::vector<ScheduleRow>> PostgresStore::load_schedules() {
   return load<ScheduleRow>("ORDER BY owner, name", of_pool());
 }
 
+Result<std::vector<DutyRow>> PostgresStore::load_duties() { return load<DutyRow>("ORDER BY node", of_pool()); }
+
+Result<std::vector<WebhookRow>> PostgresStore::load_webhooks() { return load<WebhookRow>("ORDER BY id", of_pool()); }
+
+Result<std::vector<DeliveryRow>> PostgresStore::load_deliveries() {
+  return load<DeliveryRow>("ORDER BY made, id", of_pool());
+}
+
 Result<std::vector<UsageRow>> PostgresStore::load_usage(std::optional<DeviceId> owner, std::int64_t first,
                                                         std::int64_t last, std::uint32_t limit) {
   Parameters parameters = of_pool().add(first).add(last).add(std::int64_t{limit});
-  if (!owner) return load<UsageRow>("AND day BETWEEN $2 AND $3 ORDER BY day, owner LIMIT $4", parameters);
-  return load<UsageRow>("AND day BETWEEN $2 AND $3 AND owner = $5 ORDER BY day, owner LIMIT $4",
+  if (!owner)
+    return load<UsageRow>("AND day BETWEEN $2 AND $3 ORDER BY day, owner, account, firm LIMIT $4", parameters);
+  return load<UsageRow>("AND day BETWEEN $2 AND $3 AND owner = $5 ORDER BY day, owner, account, firm LIMIT $4",
                         parameters.add(owner->value));
 }
 

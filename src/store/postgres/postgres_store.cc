@@ -140,8 +140,9 @@ Result<void> PostgresStore::begin_filling() {
     if (kept->integer(0, 0) == 0 && kept->integer(0, 1) != 0) {
       return fail(Code::kFailedPrecondition, "the database holds a pool already: name an empty one");
     }
-    for (const char* table : {"devices", "jobs", "job_after", "tasks", "range_ends", "removed_jobs", "environments",
-                              "workspaces", "accounts", "schedules", "usage", "audit"}) {
+    for (const char* table :
+         {"devices", "jobs", "job_after", "tasks", "range_ends", "removed_jobs", "environments", "workspaces",
+          "accounts", "schedules", "duties", "webhooks", "deliveries", "usage", "audit"}) {
       const Result<Table> gone = server_->run(fmt::format("DELETE FROM {} WHERE pool = $1", table), of_pool());
       if (!gone) return std::unexpected(gone.error());
     }
@@ -267,7 +268,7 @@ Result<bool> PostgresStore::purge(std::uint32_t limit) {
 
 Result<void> check_postgres_url(const std::string& url) { return Connection::check_url(url); }
 
-Result<std::unique_ptr<SharedStore>> open_postgres(const PostgresOptions& options) {
+Result<std::unique_ptr<DatabaseStore>> open_postgres(const PostgresOptions& options) {
   Result<std::unique_ptr<Connection>> server = Connection::open(options.url);
   if (!server) return std::unexpected(server.error());
   if (const Result<void> migrated = migrate(**server); !migrated) return std::unexpected(migrated.error());

@@ -15,7 +15,7 @@
 
 namespace hearth::store {
 
-class PostgresStore : public SharedStore {
+class PostgresStore : public DatabaseStore {
  public:
   PostgresStore(PostgresOptions options, std::unique_ptr<Connection> server)
       : options_(std::move(options)), server_(std::move(server)) {}
@@ -31,6 +31,9 @@ class PostgresStore : public SharedStore {
   Result<std::vector<WorkspaceRow>> load_workspaces() override;
   Result<std::vector<AccountRow>> load_accounts() override;
   Result<std::vector<ScheduleRow>> load_schedules() override;
+  Result<std::vector<DutyRow>> load_duties() override;
+  Result<std::vector<WebhookRow>> load_webhooks() override;
+  Result<std::vector<DeliveryRow>> load_deliveries() override;
   Result<std::vector<UsageRow>> load_usage(std::optional<DeviceId> owner, std::int64_t first, std::int64_t last,
                                            std::uint32_t limit) override;
   Result<AuditRow> last_audit() override;
@@ -68,6 +71,9 @@ class PostgresStore : public SharedStore {
   Result<void> put_environments(const std::vector<EnvironmentRow>& rows);
   Result<void> put_workspaces(const std::vector<WorkspaceRow>& rows);
   Result<void> put_schedules(const std::vector<ScheduleRow>& rows);
+  Result<void> put_duties(const std::vector<DutyRow>& rows);
+  Result<void> put_webhooks(const std::vector<WebhookRow>& rows);
+  Result<void> put_deliveries(const std::vector<DeliveryRow>& rows);
   Result<void> add_usage(const std::vector<UsageRow>& rows);
   Result<void> remove_named(std::string_view table, const std::vector<std::int64_t>& owners,
                             const std::vector<std::string_view>& names);

@@ -132,6 +132,8 @@ constexpr const char* kFirstVersion = R"sql(
     cores BIGINT NOT NULL,
     memory_bytes BIGINT NOT NULL,
     gpus BIGINT NOT NULL,
+    firm BIGINT NOT NULL,
+    is_firm BIGINT NOT NULL,
     PRIMARY KEY (pool, id)
   );
   CREATE UNIQUE INDEX account_names ON accounts (pool, name);
@@ -151,10 +153,52 @@ constexpr const char* kFirstVersion = R"sql(
     PRIMARY KEY (pool, owner, name)
   );
 
+  CREATE TABLE duties (
+    pool BIGINT NOT NULL,
+    node BIGINT NOT NULL,
+    duty BIGINT NOT NULL,
+    grace_ends BIGINT NOT NULL,
+    PRIMARY KEY (pool, node)
+  );
+
+  CREATE TABLE webhooks (
+    pool BIGINT NOT NULL,
+    id BIGINT NOT NULL,
+    owner BIGINT NOT NULL,
+    url BYTEA NOT NULL,
+    secret BYTEA NOT NULL,
+    kinds BIGINT NOT NULL,
+    job BIGINT NOT NULL,
+    name_pattern BYTEA NOT NULL,
+    may_be_private BIGINT NOT NULL CHECK (may_be_private IN (0, 1)),
+    made BIGINT NOT NULL,
+    delivered BIGINT NOT NULL,
+    given_up BIGINT NOT NULL,
+    last_delivered BIGINT NOT NULL,
+    last_failed BIGINT NOT NULL,
+    last_trouble BYTEA NOT NULL,
+    PRIMARY KEY (pool, id)
+  );
+
+  CREATE TABLE deliveries (
+    pool BIGINT NOT NULL,
+    id BYTEA NOT NULL,
+    webhook BIGINT NOT NULL,
+    kind BIGINT NOT NULL,
+    made BIGINT NOT NULL,
+    next BIGINT NOT NULL,
+    tries BIGINT NOT NULL,
+    body BYTEA NOT NULL,
+    PRIMARY KEY (pool, id)
+  );
+  CREATE INDEX deliveries_of_webhook ON deliveries (pool, webhook);
+
   CREATE TABLE usage (
     pool BIGINT NOT NULL,
     day BIGINT NOT NULL,
     owner BIGINT NOT NULL,
+    account BYTEA NOT NULL,
+    firm BYTEA NOT NULL,
     tasks BIGINT NOT NULL,
     failed_tasks BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
@@ -163,7 +207,9 @@ constexpr const char* kFirstVersion = R"sql(
     memory_mib_seconds BIGINT NOT NULL,
     net_bytes BIGINT NOT NULL,
     result_bytes BIGINT NOT NULL,
-    PRIMARY KEY (pool, day, owner)
+    energy_millijoules BIGINT NOT NULL,
+    unmetered_core_millis BIGINT NOT NULL,
+    PRIMARY KEY (pool, day, owner, account, firm)
   );
 
   CREATE TABLE audit (

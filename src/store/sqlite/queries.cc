@@ -15,6 +15,23 @@ constexpr std::string_view kJobColumns =
     "environment, ring";
 constexpr std::string_view kTaskColumns = "task, state, epoch, attempts, failures, node, started, ended";
 
+std::string webhook_sql(Query query) {
+  switch (query) {
+    case Query::kPutWebhook:
+      return "REPLACE INTO webhooks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    case Query::kRemoveWebhook:
+      return "DELETE FROM webhooks WHERE id = ?1";
+    case Query::kRemoveDeliveriesOf:
+      return "DELETE FROM deliveries WHERE webhook = ?1";
+    case Query::kPutDelivery:
+      return "REPLACE INTO deliveries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    case Query::kRemoveDelivery:
+      return "DELETE FROM deliveries WHERE id = ?1";
+    default:
+      return {};
+  }
+}
+
 std::string writing_sql(Query query) {
   switch (query) {
     case Query::kPutDevice:  // no REPLACE: that would delete the other device that has the name
@@ -56,26 +73,28 @@ std::string writing_sql(Query query) {
     case Query::kRemoveWorkspace:
       return "DELETE FROM workspaces WHERE owner = ?1 AND name = ?2";
     case Query::kPutAccount:
-      return "INSERT INTO accounts VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET "
-             "name = ?2, weight = ?3, cores = ?4, memory = ?5, gpus = ?6";
+      return "INSERT INTO accounts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET "
+             "name = ?2, weight = ?3, cores = ?4, memory = ?5, gpus = ?6, firm = ?7, is_firm = ?8";
     case Query::kRemoveAccount:
       return "DELETE FROM accounts WHERE id = ?1";
     case Query::kPutSchedule:
       return "REPLACE INTO schedules VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     case Query::kRemoveSchedule:
       return "DELETE FROM schedules WHERE owner = ?1 AND name = ?2";
+    case Query::kPutDuty:
+      return "REPLACE INTO duties VALUES (?1, ?2, ?3)";
+    case Query::kRemoveDuty:
+      return "DELETE FROM duties WHERE node = ?1";
     case Query::kAddAudit:
       return "INSERT INTO audit VALUES (?1, ?2, ?3, ?4)";
     case Query::kAddUsage:
-      return "INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (day, owner) DO UPDATE "
-             "SET "
-             "tasks = tasks + ?3, failed_tasks = failed_tasks + ?4, attempts = attempts + ?5, core_millis = "
-             "core_millis "
-             "+ ?6, gpu_millis = gpu_millis + ?7, memory_mib_seconds = memory_mib_seconds + ?8, net_bytes = net_bytes "
-             "+ "
-             "?9, result_bytes = result_bytes + ?10";
+      return "INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (day, "
+             "owner, account, firm) DO UPDATE SET tasks = tasks + ?5, failed_tasks = failed_tasks + ?6, attempts = "
+             "attempts + ?7, core_millis = core_millis + ?8, gpu_millis = gpu_millis + ?9, memory_mib_seconds = "
+             "memory_mib_seconds + ?10, net_bytes = net_bytes + ?11, result_bytes = result_bytes + ?12, "
+             "energy_millijoules = energy_millijoules + ?13, unmetered_core_millis = unmetered_core_millis + ?14";
     default:
-      return {};
+      return webhook_sql(query);
   }
 }
 
@@ -85,7 +104,7 @@ std::string reading_sql(Query query) {
       return "SELECT id, name, role, key_kind, key, paired, last_seen, revoked, ring, expires, account FROM devices "
              "ORDER BY id";
     case Query::kAccounts:
-      return "SELECT id, name, weight, cores, memory, gpus FROM accounts ORDER BY id";
+      return "SELECT id, name, weight, cores, memory, gpus, firm, is_firm FROM accounts ORDER BY id";
     case Query::kEnvironments:
       return "SELECT name, sha256, size, description, made FROM environments ORDER BY name";
     case Query::kWorkspaces:
@@ -94,11 +113,17 @@ std::string reading_sql(Query query) {
     case Query::kSchedules:
       return "SELECT owner, name, cron, overlap, made, next, last_due, last_job, last_trouble, spec FROM schedules "
              "ORDER BY owner, name";
+    case Query::kDuties:
+      return "SELECT node, duty, grace_ends FROM duties ORDER BY node";
+    case Query::kWebhooks:
+      return "SELECT id, owner, url, secret, kinds, job, name_pattern, may_be_private, made, delivered, given_up, "
+             "last_delivered, last_failed, last_trouble FROM webhooks ORDER BY id";
+    case Query::kDeliveries:
+      return "SELECT id, webhook, kind, made, next, tries, body FROM deliveries ORDER BY made, id";
     case Query::kUsage:  // an owner of 0: all
-      return "SELECT day, owner, tasks, failed_tasks, attempts, core_millis, gpu_millis, memory_mib_seconds, "
-             "net_bytes, "
-             "result_bytes FROM usage WHERE day BETWEEN ?1 AND ?2 AND (?3 = 0 OR owner = ?3) ORDER BY day, owner LIMIT "
-             "?4";
+      return "SELECT day, owner, account, firm, tasks, failed_tasks, attempts, core_millis, gpu_millis, "
+             "memory_mib_seconds, net_bytes, result_bytes, energy_millijoules, unmetered_core_millis FROM usage WHERE "
+             "day BETWEEN ?1 AND ?2 AND (?3 = 0 OR owner = ?3) ORDER BY day, owner, account, firm LIMIT ?4";
     case Query::kLastAudit:
       return "SELECT number, at, hash, statement FROM audit ORDER BY number DESC LIMIT 1";
     case Query::kAuditAfter:

@@ -230,9 +230,76 @@ constexpr const char* kTwelfthVersion = R"sql(
   ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion,    kFourthVersion,
-                                    kFifthVersion, kSixthVersion,  kSeventhVersion,  kEighthVersion,
-                                    kNinthVersion, kTenthVersion,  kEleventhVersion, kTwelfthVersion};
+// What the pool's owners say of its nodes.
+constexpr const char* kThirteenthVersion = R"sql(
+  CREATE TABLE duties (
+    node INTEGER PRIMARY KEY,
+    duty INTEGER NOT NULL CHECK (duty IN (2, 3)),
+    grace_ends INTEGER NOT NULL
+  ) STRICT;
+)sql";
+
+// Firms, of which accounts are. Use is counted by account and firm too, and its energy.
+constexpr const char* kFourteenthVersion = R"sql(
+  ALTER TABLE accounts ADD COLUMN firm INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE accounts ADD COLUMN is_firm INTEGER NOT NULL DEFAULT 0 CHECK (is_firm IN (0, 1));
+  CREATE TABLE new_usage (
+    day INTEGER NOT NULL,
+    owner INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    firm TEXT NOT NULL,
+    tasks INTEGER NOT NULL,
+    failed_tasks INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    core_millis INTEGER NOT NULL,
+    gpu_millis INTEGER NOT NULL,
+    memory_mib_seconds INTEGER NOT NULL,
+    net_bytes INTEGER NOT NULL,
+    result_bytes INTEGER NOT NULL,
+    energy_millijoules INTEGER NOT NULL,
+    unmetered_core_millis INTEGER NOT NULL,
+    PRIMARY KEY (day, owner, account, firm)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO new_usage SELECT day, owner, '', '', tasks, failed_tasks, attempts, core_millis, gpu_millis,
+    memory_mib_seconds, net_bytes, result_bytes, 0, core_millis FROM usage;
+  DROP TABLE usage;
+  ALTER TABLE new_usage RENAME TO usage;
+)sql";
+
+// Webhooks, and the messages that their receivers have yet to take.
+constexpr const char* kFifteenthVersion = R"sql(
+  CREATE TABLE webhooks (
+    id INTEGER PRIMARY KEY,
+    owner INTEGER NOT NULL,
+    url TEXT NOT NULL,
+    secret BLOB NOT NULL,
+    kinds INTEGER NOT NULL,
+    job INTEGER NOT NULL,
+    name_pattern TEXT NOT NULL,
+    may_be_private INTEGER NOT NULL CHECK (may_be_private IN (0, 1)),
+    made INTEGER NOT NULL,
+    delivered INTEGER NOT NULL,
+    given_up INTEGER NOT NULL,
+    last_delivered INTEGER NOT NULL,
+    last_failed INTEGER NOT NULL,
+    last_trouble TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE deliveries (
+    id TEXT PRIMARY KEY,
+    webhook INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    made INTEGER NOT NULL,
+    next INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    body BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX deliveries_of_webhook ON deliveries (webhook);
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion,      kSecondVersion,     kThirdVersion,    kFourthVersion,
+                                    kFifthVersion,      kSixthVersion,      kSeventhVersion,  kEighthVersion,
+                                    kNinthVersion,      kTenthVersion,      kEleventhVersion, kTwelfthVersion,
+                                    kThirteenthVersion, kFourteenthVersion, kFifteenthVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

@@ -10,6 +10,7 @@
 #include "store/sqlite/database.h"
 #include "store/sqlite/queries.h"
 #include "store/sqlite/schema.h"
+#include "store/sqlite/webhook_rows.h"
 
 namespace hearth::store {
 namespace {
@@ -30,6 +31,9 @@ class SqliteStore : public Journal {
   Result<std::vector<AccountRow>> load_accounts() override;
   Result<std::vector<WorkspaceRow>> load_workspaces() override;
   Result<std::vector<ScheduleRow>> load_schedules() override;
+  Result<std::vector<DutyRow>> load_duties() override;
+  Result<std::vector<WebhookRow>> load_webhooks() override { return store::load_webhooks(queries_); }
+  Result<std::vector<DeliveryRow>> load_deliveries() override { return store::load_deliveries(queries_); }
   Result<std::vector<UsageRow>> load_usage(std::optional<DeviceId> owner, std::int64_t first, std::int64_t last,
                                            std::uint32_t limit) override;
   Result<AuditRow> last_audit() override;
@@ -56,6 +60,7 @@ class SqliteStore : public Journal {
   Result<void> put(const AccountRow& account);
   Result<void> put(const WorkspaceRow& workspace);
   Result<void> put(const ScheduleRow& schedule);
+  Result<void> put(const DutyRow& duty);
   Result<void> add(const UsageRow& usage);
   Result<void> read_after(JobRow& job);
   Result<std::vector<JobRow>> read_jobs(Rows& rows);
@@ -134,6 +139,8 @@ AccountRow read_account(const Rows& rows) {
   account.most.cores = rows.integer<std::uint32_t>(3);
   account.most.memory_bytes = rows.integer<std::uint64_t>(4);
   account.most.gpus = rows.integer<std::uint32_t>(5);
+  account.firm = {rows.integer<std::uint64_t>(6)};
+  account.is_firm = rows.integer(7) != 0;
   return account;
 }
 
@@ -167,14 +174,18 @@ ScheduleRow read_schedule(const Rows& rows) {
 UsageRow read_usage(const Rows& rows) {
   return {.owner = {rows.integer<std::uint64_t>(1)},
           .day = rows.integer(0),
-          .tasks = rows.integer(2),
-          .failed_tasks = rows.integer(3),
-          .attempts = rows.integer(4),
-          .core_millis = rows.integer(5),
-          .gpu_millis = rows.integer(6),
-          .memory_mib_seconds = rows.integer(7),
-          .net_bytes = rows.integer(8),
-          .result_bytes = rows.integer(9)};
+          .tasks = rows.integer(4),
+          .failed_tasks = rows.integer(5),
+          .attempts = rows.integer(6),
+          .core_millis = rows.integer(7),
+          .gpu_millis = rows.integer(8),
+          .memory_mib_seconds = rows.integer(9),
+          .net_bytes = rows.integer(10),
+          .result_bytes = rows.integer(11),
+          .energy_millijoules = rows.integer(12),
+          .unmetered_core_millis = rows.integer(13),
+          .account = rows.bytes(2),
+          .firm = rows.bytes(3)};
 }
 
 AuditRow read_audit(const Rows& rows) {
@@ -237,6 +248,15 @@ Result<void> SqliteStore::write(const Batch& batch) {
   }
   for (const ScheduleRow& schedule : batch.schedules) {
     if (const Result<void> done = put(schedule); !done) return fail(done, "schedule " + schedule.name);
+  }
+  for (const DutyRow& duty : batch.duties) {
+    if (const Result<void> done = put(duty); !done) return fail(done, fmt::format("duty of {}", duty.node.value));
+  }
+  for (const WebhookRow& webhook : batch.webhooks) {
+    if (const Result<void> done = put_webhook(queries_, webhook); !done) return fail(done, "a webhook");
+  }
+  for (const DeliveryRow& delivery : batch.deliveries) {
+    if (const Result<void> done = put_delivery(queries_, delivery); !done) return fail(done, "a webhook's message");
   }
   for (const UsageRow& usage : batch.usage) {
     if (const Result<void> done = add(usage); !done) return fail(done, fmt::format("usage of {}", usage.owner.value));
@@ -311,7 +331,8 @@ Result<void> SqliteStore::remove(JobId job) {
 Result<void> SqliteStore::put(const AccountRow& account) {
   if (account.removed) return queries_[Query::kRemoveAccount].run(account.id.value);
   return queries_[Query::kPutAccount].run(account.id.value, Text{account.name}, account.weight, account.most.cores,
-                                          account.most.memory_bytes, account.most.gpus);
+                                          account.most.memory_bytes, account.most.gpus, account.firm.value,
+                                          account.is_firm);
 }
 
 Result<void> SqliteStore::put(const EnvironmentRow& environment) {
@@ -340,6 +361,21 @@ Result<void> SqliteStore::put(const ScheduleRow& schedule) {
                                            Text{schedule.last_trouble}, schedule.spec);
 }
 
+Result<void> SqliteStore::put(const DutyRow& duty) {
+  if (duty.duty == pool::Duty::kServing) return queries_[Query::kRemoveDuty].run(duty.node.value);
+  return queries_[Query::kPutDuty].run(duty.node.value, static_cast<int>(duty.duty), duty.grace_ends.unix_millis);
+}
+
+Result<std::vector<DutyRow>> SqliteStore::load_duties() {
+  std::vector<DutyRow> duties;
+  Rows rows = queries_[Query::kDuties].rows();
+  const Result<void> done = each(rows, [&](const Rows& row) {
+    duties.push_back({{row.integer<std::uint64_t>(0)}, row.integer<pool::Duty>(1), {row.integer(2)}});
+  });
+  if (!done) return std::unexpected(done.error());
+  return duties;
+}
+
 Result<std::vector<ScheduleRow>> SqliteStore::load_schedules() {
   std::vector<ScheduleRow> schedules;
   Rows rows = queries_[Query::kSchedules].rows();
@@ -365,9 +401,10 @@ Result<std::vector<AccountRow>> SqliteStore::load_accounts() {
 }
 
 Result<void> SqliteStore::add(const UsageRow& usage) {
-  return queries_[Query::kAddUsage].run(usage.day, usage.owner.value, usage.tasks, usage.failed_tasks, usage.attempts,
-                                        usage.core_millis, usage.gpu_millis, usage.memory_mib_seconds, usage.net_bytes,
-                                        usage.result_bytes);
+  return queries_[Query::kAddUsage].run(usage.day, usage.owner.value, Text{usage.account}, Text{usage.firm},
+                                        usage.tasks, usage.failed_tasks, usage.attempts, usage.core_millis,
+                                        usage.gpu_millis, usage.memory_mib_seconds, usage.net_bytes, usage.result_bytes,
+                                        usage.energy_millijoules, usage.unmetered_core_millis);
 }
 
 Result<std::vector<UsageRow>> SqliteStore::load_usage(std::optional<DeviceId> owner, std::int64_t first,

@@ -193,6 +193,21 @@ TEST_F(SqliteStore, BringsAFileOfTheFirstVersionToThisOneAndKeepsItsJobs) {
   EXPECT_EQ(store->load_live_jobs()->size(), 1U);
 }
 
+TEST_F(SqliteStore, BringsUsageThatKnewNoAccountsToThisVersion) {
+  {
+    const Result<std::unique_ptr<Database>> old = Database::open(file_);
+    ASSERT_TRUE(old);
+    ASSERT_TRUE(migrate(**old, 13));
+    ASSERT_TRUE((*old)->execute("INSERT INTO usage VALUES (7, 3, 1, 0, 2, 4000, 5, 6, 8, 9)"));
+  }
+  const std::vector<UsageRow> usage = *open()->load_usage({}, 0, 100, 10);
+  ASSERT_EQ(usage.size(), 1U);
+  EXPECT_EQ(std::tie(usage[0].owner, usage[0].day, usage[0].tasks, usage[0].core_millis, usage[0].result_bytes),
+            std::make_tuple(DeviceId{3}, 7, 1, 4'000, 9));
+  EXPECT_EQ(usage[0].unmetered_core_millis, 4'000) << "what it took is unknown";
+  EXPECT_EQ(usage[0].account + usage[0].firm, "");
+}
+
 // After one, the kernel may have dropped what it could not write: a later fsync that succeeds proves nothing.
 TEST_F(SqliteStore, AFailedFsyncIsFinalEvenIfTheNextOneWouldSucceed) {
   std::unique_ptr<Store> store = open();

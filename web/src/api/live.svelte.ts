@@ -29,6 +29,9 @@ class Live {
   get is_owner(): boolean {
     return this.role === Role.OWNER;
   }
+  get runs_pool(): boolean {
+    return this.role === Role.OWNER || this.role === Role.OPERATOR;
+  }
 
   start(): void {
     if (this.stop_ !== undefined) return;

@@ -7,7 +7,9 @@ import { DeviceService } from "../gen/hearth/v1/devices_pb";
 import { EnvironmentService } from "../gen/hearth/v1/environments_pb";
 import { JobService } from "../gen/hearth/v1/jobs_pb";
 import { NodeService } from "../gen/hearth/v1/nodes_pb";
+import { OperatorService } from "../gen/hearth/v1/operator_pb";
 import { PairingService, type Role } from "../gen/hearth/v1/pairing_pb";
+import { UsageService } from "../gen/hearth/v1/usage_pb";
 import { WorkspaceService } from "../gen/hearth/v1/workspaces_pb";
 import { equal, plain } from "../lib/bytes";
 import { session_message } from "../lib/pairing";
@@ -101,6 +103,8 @@ export const clients = {
   environments: createClient(EnvironmentService, transport),
   jobs: createClient(JobService, transport),
   nodes: createClient(NodeService, transport),
+  operator: createClient(OperatorService, transport),
+  usage: createClient(UsageService, transport),
   workspaces: createClient(WorkspaceService, transport),
 };
 

@@ -69,6 +69,8 @@ export function reason_text(outcome: Outcome | undefined): string {
       return "Its files took more of the disk than the job asked for.";
     case FailureReason.OWNER:
       return "The owner of the PC that ran it needed it.";
+    case FailureReason.DRAINED:
+      return "Its PC is drained by the pool's owner; it runs again elsewhere.";
     case FailureReason.PREEMPTED:
       return "A task of a higher class needed its room; it runs again.";
     case FailureReason.GANG:

@@ -1,13 +1,16 @@
 // The services of proto/hearth/v1 over a State.
+import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, createContextKey, type ConnectRouter, type HandlerContext, type Interceptor } from "@connectrpc/connect";
 import { createHmac, createPublicKey, generateKeyPairSync, randomBytes, sign, verify } from "node:crypto";
 import { BlobService } from "../../src/gen/hearth/v1/blobs_pb";
 import { DeviceService, type Device } from "../../src/gen/hearth/v1/devices_pb";
 import { EnvironmentService } from "../../src/gen/hearth/v1/environments_pb";
 import { JobService, LogStream } from "../../src/gen/hearth/v1/jobs_pb";
-import { NodeService } from "../../src/gen/hearth/v1/nodes_pb";
+import { Duty, NodeService } from "../../src/gen/hearth/v1/nodes_pb";
+import { OperatorService } from "../../src/gen/hearth/v1/operator_pb";
 import { KeyKind, PairingService, PairStatusReply_State, Role } from "../../src/gen/hearth/v1/pairing_pb";
-import { JobState, Ring } from "../../src/gen/hearth/v1/types_pb";
+import { JobState, MomentSchema, Ring } from "../../src/gen/hearth/v1/types_pb";
+import { UsageService } from "../../src/gen/hearth/v1/usage_pb";
 import { WorkspaceService } from "../../src/gen/hearth/v1/workspaces_pb";
 import { nonce_message, session_message, transcript } from "../../src/lib/pairing";
 import { has_ended } from "../../src/lib/states";
@@ -53,6 +56,7 @@ export function routes(state: State, origin: () => string) {
     node_routes(router, state);
     environment_routes(router, state);
     workspace_routes(router, state);
+    operator_routes(router, state);
     router.service(BlobService, {
       missing: ({ sha256: hashes }) => ({ sha256: hashes.filter((hash) => !state.blobs.has(Buffer.from(hash).toString("hex"))) }),
     });
@@ -198,6 +202,17 @@ function workspace_routes(router: ConnectRouter, state: State) {
   });
 }
 
+function operator_routes(router: ConnectRouter, state: State) {
+  const check = (context: HandlerContext) => {
+    if (caller(context).record.role < Role.OWNER) throw new ConnectError("this is for an owner's or operator's device", Code.PermissionDenied);
+  };
+  router.service(OperatorService, {
+    queue: (_, context) => (check(context), { lines: state.queue }),
+    shares: (_, context) => (check(context), { samples: state.samples }),
+  });
+  router.service(UsageService, { list: () => ({ rows: state.usage }) });
+}
+
 function environment_routes(router: ConnectRouter, state: State) {
   router.service(EnvironmentService, {
     put: ({ name, image, description }) => ({ environment: state.put_environment(name, Number(image?.size ?? 0n), description) }),
@@ -213,6 +228,15 @@ function node_routes(router: ConnectRouter, state: State) {
   router.service(NodeService, {
     list: () => ({ nodes: Array.from(state.nodes.values()) }),
     status: (_, context) => ({ poolName: "kitchen-pc", version: "0.1.0", nodes: state.nodes.size, nodesConnected: state.nodes.size, deviceName: caller(context).record.name }),
+    setDuty: ({ nodeId, duty, graceSeconds }, context) => {
+      if (caller(context).record.role < Role.OWNER) throw new ConnectError("SetDuty is for an owner's or operator's device", Code.PermissionDenied);
+      const node = state.nodes.get(nodeId);
+      if (node === undefined) throw new ConnectError("there is no such node", Code.NotFound);
+      Object.assign(node, { duty, closed: duty !== Duty.SERVING, closedReason: duty === Duty.SERVING ? "" : "cordoned by the pool's owner" });
+      node.graceEnds = create(MomentSchema, { unixMillis: BigInt(Date.now() + 1000 * graceSeconds) });
+      state.tell({ nodes: [node] });
+      return { node };
+    },
     watch: async function* (_, context) {
       const { record } = caller(context);
       const seen = (device: Device) => ({ ...device, isThis: device.id === record.id, online: device.online || device.id === record.id });

@@ -6,8 +6,10 @@ import { DeviceSchema, PendingPairingSchema, type Device, type PendingPairing } 
 import { EnvironmentSchema, type Environment } from "../../src/gen/hearth/v1/environments_pb";
 import { JobSchema, LogStream, type Job, type JobSpec, type Task } from "../../src/gen/hearth/v1/jobs_pb";
 import { NodeSchema, WatchReplySchema, type Node, type WatchReply } from "../../src/gen/hearth/v1/nodes_pb";
+import type { QueueLine, ShareSample } from "../../src/gen/hearth/v1/operator_pb";
 import { KeyKind, Role } from "../../src/gen/hearth/v1/pairing_pb";
 import { JobState, MomentSchema } from "../../src/gen/hearth/v1/types_pb";
+import type { Usage } from "../../src/gen/hearth/v1/usage_pb";
 import type { Workspace } from "../../src/gen/hearth/v1/workspaces_pb";
 
 export interface Session {
@@ -63,6 +65,9 @@ export class State {
   readonly nodes = new Map<bigint, Node>();
   readonly environments = new Map<string, Environment>();
   readonly workspaces = new Map<string, Workspace>();
+  queue: QueueLine[] = [];
+  samples: ShareSample[] = [];
+  usage: Usage[] = [];
   readonly invitations: { secret: Buffer; code: string; role: Role; expires: number }[] = [];
   private listeners_ = new Set<(event: WatchReply) => void>();
   private next_id_ = 1n;

@@ -8,6 +8,7 @@ import { Role } from "../../src/gen/hearth/v1/pairing_pb";
 import { Ring } from "../../src/gen/hearth/v1/types_pb";
 import { WorkspaceSchema } from "../../src/gen/hearth/v1/workspaces_pb";
 import { desktop, launch, phone } from "../browser";
+import { furnish_operator } from "../mock/furniture";
 import { pairing_link } from "../mock/services";
 import { start_mock, type MockServer } from "../mock/server";
 
@@ -289,6 +290,57 @@ test("a friend's page shows its own alone, and says so", async () => {
   await page.getByRole("link", { name: "Devices" }).click();
   await page.getByText("it is shown no others").waitFor();
   assert.equal(await page.getByRole("button", { name: "Invite" }).count(), 0);
+  await context.close();
+});
+
+test("whoever runs the pool sees its queue, shares and usage, and drains a PC after a question", async () => {
+  furnish_operator(mock.state);
+  const context = await phone(browser);
+  const page = await pair(context, "operator's phone", Role.OPERATOR);
+  await page.getByRole("link", { name: "Pool", exact: true }).click();
+  const queue = page.getByRole("list", { name: "Queue" });
+  await queue.getByText("the firm acme uses as much as it may").waitFor();
+  await queue.getByText("2 jobs: 14 tasks waiting, 6 running").waitFor();
+  await page.getByRole("img", { name: /now design .*physics/ }).waitFor();
+
+  const table = page.getByRole("table", { name: /Usage/ });
+  await table.getByRole("row", { name: /design .*402.25/ }).waitFor();
+  await page.getByLabel("Firm", { exact: true }).check();
+  await table.getByRole("row", { name: /acme .*483.65/ }).waitFor();
+  await table.getByRole("row", { name: /no firm .*[?]/ }).waitFor();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV" }).click()]);
+  assert.equal(download.suggestedFilename(), "hearth-usage.csv");
+
+  const map = page.getByRole("list", { name: "PCs" });
+  await page.getByRole("button", { name: "Drain attic-pc" }).click();
+  const question = page.getByRole("dialog", { name: "Drain attic-pc?" });
+  await question.getByRole("button", { name: "Leave it" }).click();
+  await question.waitFor({ state: "hidden" });
+  assert.equal(await map.getByText("Drained").count(), 0);
+  await page.getByRole("button", { name: "Drain attic-pc" }).click();
+  await question.getByLabel("1 h", { exact: true }).check();
+  await question.getByRole("button", { name: "Drain", exact: true }).click();
+  await map.getByText("Drained").waitFor();
+  const attic = [...mock.state.nodes.values()].find((node) => node.name === "attic-pc")!;
+  assert.ok(Number(attic.graceEnds!.unixMillis) > Date.now() + 3_000_000);
+  await page.getByRole("button", { name: "Let attic-pc serve again" }).click();
+  await map.getByText("Drained").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Cordon attic-pc" }).click();
+  await page.getByRole("dialog", { name: "Cordon attic-pc?" }).getByRole("button", { name: "Cordon", exact: true }).click();
+  await map.getByText("Cordoned").waitFor();
+  await page.getByRole("button", { name: "Let attic-pc serve again" }).click();
+  await map.getByText("Cordoned").waitFor({ state: "detached" });
+  await context.close();
+});
+
+test("a member has no operator's view", async () => {
+  const context = await phone(browser);
+  const page = await pair(context, "plain member", Role.MEMBER);
+  await page.getByRole("link", { name: "Run", exact: true }).waitFor();
+  assert.equal(await page.getByRole("link", { name: "Pool", exact: true }).count(), 0);
+  await page.goto(`${mock.origin}/#/pool`);
+  await page.getByText("for the pool's owners and operators").waitFor();
+  assert.equal(await page.getByRole("button", { name: /^Drain/ }).count(), 0);
   await context.close();
 });
 

@@ -1,0 +1,105 @@
+// What is asked and said of the pool as a whole: its nodes, accounts, usage and audit log.
+#include "cli/command_tree.h"
+
+namespace hearth::cli {
+namespace {
+
+void add_node_commands(CommandTree& tree, PoolOptions& options) {
+  CLI::App& nodes = tree.add(tree.root(), "nodes", "List the PCs that work for the pool.",
+                             [&] { return list_nodes(tree.context(), options.with_attributes); });
+  nodes.add_flag("--attributes", options.with_attributes, "show what they say of themselves, for hearth run --where");
+  CLI::App& node = tree.add(tree.root(), "node",
+                            "Say whether a PC of the pool is given tasks, beside what its own owner says there.",
+                            [] { return Result<int>(0); });
+  node.require_subcommand(1);
+  const auto add = [&](const std::string& verb, const std::string& text) -> CLI::App& {
+    CLI::App& command =
+        tree.add(node, verb, text, [&tree, &options, verb] { return set_duty(tree.context(), options.duty, verb); });
+    CommandTree::argument(command, "NAME", options.duty.node, "the node, as \"hearth nodes\" lists it");
+    return command;
+  };
+  add("cordon", "Give a node nothing new; what runs there goes on.");
+  CLI::App& drain = add("drain", "Give a node nothing new; what still runs after the grace time goes elsewhere.");
+  CommandTree::text_option(drain, "--grace", options.duty.grace, "SPAN",
+                           "how long what runs may go on, for example 2h (default: 10m; 0: not at all)");
+  add("uncordon", "Give a node tasks again.");
+}
+
+void add_shares(CLI::App& set, AccountOptions& options) {
+  CommandTree::text_option(set, "--weight", options.weight, "N",
+                           "what it is to have beside others, 1 to 10000 (default: 100)");
+  CommandTree::text_option(set, "--cores", options.cores, "N", "what its tasks hold at once at most; 0: no limit");
+  CommandTree::text_option(set, "--memory", options.memory, "SIZE", "the same of memory");
+  CommandTree::text_option(set, "--gpus", options.gpus, "N", "the same of GPUs");
+}
+
+void add_firm_commands(CommandTree& tree, AccountOptions& options) {
+  CLI::App& firm = tree.add(tree.root(), "firm", "Say what firms share the pool; how they stand: hearth account.",
+                            [] { return Result<int>(0); });
+  firm.require_subcommand(1);
+  CLI::App& set = tree.add(firm, "set",
+                           "Make a firm, or change it: its part of the pool is its accounts' together (hearth account "
+                           "set NAME --firm FIRM).",
+                           [&] { return set_account(tree.context(), options, true); });
+  CommandTree::argument(set, "NAME", options.name, "what it is called");
+  add_shares(set, options);
+  CommandTree::argument(tree.add(firm, "rm", "Remove a firm: its accounts are of none from then on.",
+                                 [&] { return remove_account(tree.context(), options); }),
+                        "NAME", options.name, "the firm's name");
+}
+
+void add_account_commands(CommandTree& tree, AccountOptions& options) {
+  CLI::App& account = tree.add(tree.root(), "account", "List who shares the pool, and what each has of it.",
+                               [&] { return list_accounts(tree.context()); });
+  CLI::App& set = tree.add(account, "set", "Make an account, or change it: what some devices use then counts together.",
+                           [&] { return set_account(tree.context(), options, false); });
+  CommandTree::argument(set, "NAME", options.name, "what it is called");
+  CommandTree::text_option(set, "--firm", options.firm, "FIRM",
+                           "the firm that it is of, or none: what a firm has its accounts share by their weights");
+  add_shares(set, options);
+  CommandTree::argument(tree.add(account, "rm", "Remove an account: its devices are on their own from then on.",
+                                 [&] { return remove_account(tree.context(), options); }),
+                        "NAME", options.name, "the account's name");
+  CLI::App& assign = tree.add(account, "assign", "Let what a device uses count for an account.",
+                              [&] { return assign_device(tree.context(), options); });
+  CommandTree::argument(assign, "DEVICE", options.device, "the device's name");
+  CommandTree::argument(assign, "NAME", options.name, "the account's name, or none");
+}
+
+void add_usage_command(CommandTree& tree, UsageOptions& options) {
+  CLI::App& usage = tree.add(tree.root(), "usage",
+                             "Tell who used how much of the pool, by owner, account and day (in UTC): cores, GPUs and "
+                             "memory as they were asked for while programs ran, and the energy by what nodes say that "
+                             "they draw (hearth limit --watts).",
+                             [&] { return show_usage(tree.context(), options); });
+  CommandTree::text_option(usage, "--by", options.by, "WHAT", "add it up by owner, account, firm or day");
+  CommandTree::text_option(usage, "--since", options.since, "DAY",
+                           "from this day on, for example 2026-01-31 (default: the last 30 days)");
+  usage.add_flag("--csv", options.csv, "print it as CSV");
+}
+
+void add_audit_commands(CommandTree& tree, AuditOptions& options) {
+  CLI::App& audit = tree.add(tree.root(), "audit", "List what was done to the pool, by whom: for owners and operators.",
+                             [&] { return show_audit(tree.context(), options); });
+  audit.require_subcommand(0, 1);
+  CommandTree::text_option(audit, "--since", options.since, "DAY", "from this day on, in UTC, for example 2026-01-31");
+  audit.add_flag("--csv", options.csv, "print it as CSV");
+  CLI::App& verify = tree.add(audit, "verify",
+                              "Check that no line of that log was changed or taken out, and tell its last one's hash.",
+                              [&] { return verify_audit(tree.context(), options); });
+  CommandTree::text_option(verify, "--noted", options.noted, "NUMBER:HASH",
+                           "check that this line, told before, is still there");
+}
+
+}  // namespace
+
+void add_pool_commands(CommandTree& tree, PoolOptions& options) {
+  add_node_commands(tree, options);
+  add_account_commands(tree, options.account);
+  add_firm_commands(tree, options.account);
+  tree.add(tree.root(), "status", "Tell how the pool is.", [&] { return status(tree.context()); });
+  add_usage_command(tree, options.usage);
+  add_audit_commands(tree, options.audit);
+}
+
+}  // namespace hearth::cli
