@@ -77,6 +77,7 @@ void Pool::on_node_hello(NodeId id, const NodeHello& hello, Time now) {
   node.closed = hello.closed;
   node.attributes = hello.attributes;
   node.meets = state.conditions.met_by(node.attributes);
+  state.nodes.data().set(node, hello.data);
   state.nodes.changed_offers();
   state.nodes.heard(node, state.now);
 
@@ -144,6 +145,14 @@ void Pool::on_attributes(NodeId id, const Attributes& attributes, Time now) {
   node->meets = state_->conditions.met_by(attributes);
   state_->nodes.changed_offers();
   state_->placement.freed(*node);
+}
+
+void Pool::on_data(NodeId id, const std::vector<DataId>& added, const std::vector<DataId>& removed, Time now) {
+  state_->advance(now);
+  Node* node = state_->heard_from(id);
+  if (node == nullptr) return;
+  for (const DataId data : removed) state_->nodes.data().remove(*node, data);
+  for (const DataId data : added) state_->nodes.data().add(*node, data);
 }
 
 void Pool::on_started(NodeId id, AttemptId attempt, Time now) {
