@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "hub/convert.h"
+#include "hub/job_data.h"
 #include "hub/spec.h"
 
 namespace hearth::hub {
@@ -192,6 +193,7 @@ Result<JobId> Engine::take_job(Submission submission, const std::vector<JobId>& 
                      .account = submission.account,
                      .even_if_never_run = submission.even_if_never_run};
   fill_request(spec, submission.ring, job.row.request);
+  job.row.request.data = names_of(submission.data);
   job.row.ring = submission.ring;
   job.row.spec = spec.SerializeAsString();
   if (submission.environment) job.row.environment = submission.environment->SerializeAsString();
@@ -199,6 +201,7 @@ Result<JobId> Engine::take_job(Submission submission, const std::vector<JobId>& 
   job.row.submitted = wall_now();
   job.spec = std::move(submission.spec);
   job.environment = std::move(submission.environment);
+  job.data = std::move(submission.data);
   if (Result<void> taken = pool_.on_submit(job.row.request, now()); !taken) return std::unexpected(taken.error());
   last_job_id_ = id.value;
   pending_.batch.jobs.push_back(job.row);
@@ -328,6 +331,22 @@ void Engine::finished(NodeId node, AttemptId attempt, v1::Outcome outcome, std::
 void Engine::attributes(NodeId node, const pool::Attributes& attributes) {
   pool_.on_attributes(node, attributes, now());
   drain();
+}
+
+std::vector<pool::DataId> Engine::names_of(const std::vector<v1::Blob>& data) const {
+  std::vector<pool::DataId> names;
+  for (const v1::Blob& blob : data) {
+    names.push_back(id_of(blob.sha256()));
+    if (other_name_) names.push_back(id_of(other_name_(blob)));
+  }
+  return names;
+}
+
+void Engine::set_data(JobId job, std::vector<v1::Blob> data) {
+  const auto live = live_.find(job);
+  if (live == live_.end()) return;
+  pool_.set_data(job, names_of(data));
+  live->second.data = std::move(data);
 }
 
 net::Async<Result<void>> Engine::save_device(const store::DeviceRow& row) {
@@ -486,6 +505,7 @@ net::Async<void> Engine::speak(Pending& pending) {
   }
   if (!pending.ticket->result) pending.ticket->result = Result<void>();
   pending.ticket->done.notify();
+  announce_assignments(pending);
   for (const pool::Effect& effect : pending.sends) {
     if (const auto* send = std::get_if<pool::AssignSend>(&effect)) {
       co_await send_assign(*send);
@@ -507,6 +527,15 @@ net::Async<void> Engine::speak(Pending& pending) {
     for (const pool::RemoveRecord& removal : pending.removed_jobs) observer->job_removed(removal.job, removal.owner);
   }
   let_go(pending);
+}
+
+void Engine::announce_assignments(const Pending& pending) {
+  for (const pool::Effect& effect : pending.sends) {
+    const auto* send = std::get_if<pool::AssignSend>(&effect);
+    const LiveJob* job = send != nullptr ? live_job(send->attempt.task.job) : nullptr;
+    if (job == nullptr || job->data.empty()) continue;
+    for (Observer* observer : observers_) observer->about_to_assign(send->node, *job);
+  }
 }
 
 // What is on disk, has ended or is removed, and was told need not be remembered.

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "hub/addresses.h"
+#include "hub/job_data.h"
 #include "hub/metrics.h"
 #include "hub/moving.h"
 #include "hub/node_session.h"
@@ -65,6 +66,8 @@ class HubImpl : public Hub {
   Result<void> open_state();
   Result<void> open_store();
   void join_circle();
+  void make_swarms();
+  net::Async<void> learn_job_data();
   Result<void> add_local_devices();
   Result<void> listen();
   net::Async<void> serve(net::Exchange& exchange);
@@ -93,6 +96,7 @@ class HubImpl : public Hub {
   std::unique_ptr<LogRelay> logs_;
   std::unique_ptr<Sweeper> sweeper_;
   std::unique_ptr<BlobAccess> access_;
+  std::unique_ptr<Swarms> swarms_;
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<TokenWatch> token_watch_;
   std::unique_ptr<Metrics> metrics_;
@@ -102,6 +106,9 @@ class HubImpl : public Hub {
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<net::Dispatcher> dispatcher_;
   std::unique_ptr<net::Server> server_;
+  bool stopping_ = false;
+  bool job_data_known_ = false;
+  net::Event job_data_learnt_;
 };
 
 Result<void> HubImpl::start() {
@@ -173,6 +180,7 @@ Result<void> HubImpl::listen() {
   access_ = std::make_unique<BlobAccess>(loop_, workers_, *engine_, *devices_, *environments_, *blobs_,
                                          options_.sweeps.grace);
   engine_->observe(*access_);
+  make_swarms();
   token_watch_ = std::make_unique<TokenWatch>(*devices_, sessions_);
   metrics_ = std::make_unique<Metrics>(loop_, *engine_, *devices_, sessions_, *blobs_);
   engine_->observe(*metrics_);
@@ -213,7 +221,10 @@ Result<void> HubImpl::listen() {
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
   parts_->port = server_->port();
+  parts_->swarms = swarms_.get();
+  parts_->metrics = metrics_.get();
   sweeper_->start();
+  loop_.spawn(learn_job_data());
   token_watch_->start(loop_);
   scheduler_ = std::make_unique<Scheduler>(*parts_);
   scheduler_->start();
@@ -225,6 +236,18 @@ Result<void> HubImpl::listen() {
            {{"address", options_.address}, {"port", parts_->port}, {"identity", to_hex(identity_->public_key())}});
   if (shared_ != nullptr) join_circle();
   return write_endpoint(options_, parts_->port, identity_->public_key(), false);
+}
+
+void HubImpl::make_swarms() {
+  swarms_ = std::make_unique<Swarms>(loop_, workers_, *engine_, *devices_, *blobs_, *identity_, link_hosts(options_));
+  engine_->observe(*swarms_);
+  engine_->name_data([this](const v1::Blob& blob) { return swarms_->name_of(blob); });
+}
+
+net::Async<void> HubImpl::learn_job_data() {
+  co_await restore_job_data(workers_, *engine_, *blobs_, [this] { return stopping_; });
+  job_data_known_ = true;
+  job_data_learnt_.notify();
 }
 
 void HubImpl::join_circle() {
@@ -284,12 +307,14 @@ net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller&
     co_await exchange.reply(net::text_response(403, "only a node that joined may open a node's session"));
     co_return;
   }
+  const std::string address = exchange.peer_address();
   Result<std::unique_ptr<net::WebSocket>> socket =
       co_await exchange.accept_websocket(kNodeProtocol, NodeSession::kMaxFrameBytes);
   if (!socket) co_return;
   sessions_.enter(caller.device, exchange.connection());
   {
-    NodeSession session(loop_, *engine_, *logs_, *views_, *access_, caller.device, caller.device_name, **socket);
+    NodeSession session(loop_, *engine_, *logs_, *views_, *access_, *swarms_, caller.device, caller.device_name,
+                        address, **socket);
     co_await session.run();
   }
   sessions_.leave(caller.device, exchange.connection());
@@ -297,6 +322,7 @@ net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller&
 }
 
 net::Async<void> HubImpl::stop() {
+  stopping_ = true;
   server_.reset();
   co_await scheduler_->stop();
   co_await watchers_->stop();
@@ -305,6 +331,7 @@ net::Async<void> HubImpl::stop() {
   co_await metrics_->stop();
   if (circle_) co_await circle_->stop();
   if (replicas_) co_await replicas_->stop();
+  while (!job_data_known_) co_await job_data_learnt_.wait();
   co_await engine_->stop();
   if (shared_ == nullptr) co_return;
   const Result<void> released = co_await store_worker_.run([this] { return shared_->release(); });

@@ -50,7 +50,8 @@ Metrics::Metrics(net::Loop& loop, Engine& engine, const Devices& devices, const 
                                            "How long a call of the API took, but for streams.", kSpans)),
       loop_lag_(
           registry_.histogram("hearth_loop_lag_seconds", "How late the hub's loop came to what was due.", kSpans)),
-      attempts_started_(registry_.counter("hearth_attempts_assigned_total", "Attempts that were given to a node.")) {
+      attempts_started_(registry_.counter("hearth_attempts_assigned_total", "Attempts that were given to a node.")),
+      blob_bytes_sent_(registry_.counter("hearth_blob_sent_bytes_total", "Bytes of blobs that were fetched here.")) {
   registry_.gauge("hearth_build_info", "Always 1; the label tells the version.", {{"version", HEARTH_VERSION}}).set(1);
   registry_.gauge("hearth_start_time_seconds", "When the hub started, in seconds since 1970.")
       .set(static_cast<double>(wall_now().unix_millis) / 1000);

@@ -12,10 +12,12 @@
 #include "hub/hub.h"
 #include "hub/invitations.h"
 #include "hub/log_relay.h"
+#include "hub/metrics.h"
 #include "hub/rate_limiter.h"
 #include "hub/replicas.h"
 #include "hub/schedules.h"
 #include "hub/sessions.h"
+#include "hub/swarms.h"
 #include "hub/views.h"
 #include "hub/watchers.h"
 #include "net/connect.h"
@@ -46,6 +48,8 @@ struct Parts {
   std::uint16_t port = 0;
   Circle* circle = nullptr;  // of the hubs that share the store; none: there is one hub
   Replicas* replicas = nullptr;
+  Swarms* swarms = nullptr;
+  Metrics* metrics = nullptr;
 };
 
 // One function per service of the schema.

@@ -28,6 +28,7 @@ struct JobOrder {
   DeviceId owner_id;                    // known where the job has a workspace
   std::vector<v1::Blob> trees;          // laid out in this order: outputs of earlier jobs, then the inputs
   std::optional<v1::Blob> environment;  // the image that it runs in; none: the node's own /usr
+  std::vector<v1::Swarm> swarms;        // of those blobs that other nodes fetch as well
 };
 
 // Why a program is ended for the files that it made.

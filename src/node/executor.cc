@@ -11,9 +11,9 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "node/command.h"
+#include "node/excess.h"
 #include "node/outcome.h"
 #include "node/rings.h"
-#include "sandbox/directory_tree.h"
 
 namespace hearth::node {
 namespace {
@@ -38,19 +38,6 @@ void note_workspace(v1::Outcome& outcome, const Workspaces::Content& left) {
   outcome.set_workspace_bytes(left.bytes);
   if (left.excess.empty() || outcome.reason() == v1::FAILURE_REASON_OWNER) return;
   set_failure(outcome, v1::FAILURE_REASON_WORKSPACE, left.excess);
-}
-
-Excess excess_on_disk(const std::filesystem::path& disk, std::uint64_t bytes) {
-  if (disk.empty()) return {};
-  Excess excess{.reason = v1::FAILURE_REASON_DISK, .sentence = ""};
-  const Result<sandbox::TreeSize> size = sandbox::measure_tree(disk);
-  if (!size) {
-    excess.sentence = "its files cannot be measured: " + size.error().message;
-  } else if (size->with_names() > bytes) {
-    excess.sentence = "its files take " + format_bytes(size->with_names()) + " of the disk, more than the " +
-                      format_bytes(bytes) + " that it asked for; ask for more: hearth run --disk SIZE";
-  }
-  return excess;
 }
 
 std::int64_t unix_millis() {
@@ -310,11 +297,7 @@ net::Async<Result<void>> Executor::take_environment(AttemptPtr attempt) {
   }
   if (!image) co_return check_environment(attempt->job->spec);
   Result<std::shared_ptr<const Environment>> taken =
-      co_await world_.environments.get(*image, [&]() -> net::Async<Result<void>> {
-        co_return co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
-          co_return co_await link.transfer.fetch_into(world_.images, {*image}, {});
-        });
-      });
+      co_await world_.environments.get(*image, [&] { return fetch_blobs(attempt, {*image}, world_.images); });
   if (!taken) co_return fail(taken, "its environment '" + attempt->job->spec.environment() + "' cannot be had");
   attempt->environment = std::move(*taken);
   co_return Result<void>();
@@ -393,9 +376,21 @@ net::Async<Result<Executor::Layout>> Executor::fetch_layout(AttemptPtr attempt) 
 
 net::Async<Result<void>> Executor::fetch_blobs(AttemptPtr attempt, std::vector<v1::Blob> blobs, blob::BlobStore& into) {
   if (blobs.empty()) co_return Result<void>();
+  co_await fetch_swarms(attempt, blobs, into);
   co_return co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
     co_return co_await link.transfer.fetch_into(into, blobs, {});
   });
+}
+
+// What other nodes fetch or hold; what comes of it is not waited for in vain, see Swarms.
+net::Async<void> Executor::fetch_swarms(AttemptPtr attempt, const std::vector<v1::Blob>& blobs, blob::BlobStore& into) {
+  for (const v1::Swarm& swarm : attempt->job->swarms) {
+    const bool is_among =
+        std::ranges::any_of(blobs, [&](const v1::Blob& blob) { return blob.sha256() == swarm.blob().sha256(); });
+    const std::shared_ptr<HubLink> link = world_.link();
+    if (!is_among || link == nullptr || into.has(swarm.blob().sha256())) continue;
+    co_await world_.swarms.fetch(link, swarm, into);
+  }
 }
 
 // What the attempt's sandbox stands on. On a worker.

@@ -10,6 +10,7 @@
 #include "hearth/v1/environments.pb.h"
 #include "hearth/v1/schedules.pb.h"
 #include "hearth/v1/session.pb.h"
+#include "hearth/v1/swarm.pb.h"
 #include "hearth/v1/usage.pb.h"
 #include "hearth/v1/workspaces.pb.h"
 
@@ -27,6 +28,7 @@ std::vector<const MethodDescriptor*> all_methods() {
   v1::Workspace::descriptor();
   v1::AuditLine::descriptor();
   v1::Usage::descriptor();
+  v1::Swarm::descriptor();
   std::vector<const MethodDescriptor*> methods;
   for (const auto& entry : std::filesystem::directory_iterator(HEARTH_PROTO_DIRECTORY)) {
     const std::string name = "hearth/v1/" + entry.path().filename().string();

@@ -24,12 +24,14 @@ void SwarmTable::forget(NodeId node) {
   for (auto& [blob, nodes] : blobs_) nodes.erase(node);
 }
 
-bool SwarmTable::is_swarm(DataId blob, std::uint64_t bytes, const std::vector<NodeId>& holders, Time now) const {
+bool SwarmTable::is_swarm(DataId blob, NodeId node, std::uint64_t bytes, const std::vector<NodeId>& holders,
+                          Time now) const {
   if (bytes < kLeastBytes) return false;
+  if (std::ranges::find(holders, node) != holders.end()) return true;
   std::set<NodeId> nodes(holders.begin(), holders.end());
   if (const auto found = blobs_.find(blob); found != blobs_.end()) {
-    for (const auto& [node, when] : found->second) {
-      if (when + kRecently >= now) nodes.insert(node);
+    for (const auto& [wanting, when] : found->second) {
+      if (when + kRecently >= now) nodes.insert(wanting);
     }
   }
   return nodes.size() >= kEnough;

@@ -27,9 +27,9 @@ class SwarmTable {
   void wanted(DataId blob, NodeId node, Time now);
   void forget(NodeId node);
 
-  // `holders`: those that are known to hold its ciphertext. The same answer for all that ask within one commit, once
-  // wanted() was called for all of them.
-  bool is_swarm(DataId blob, std::uint64_t bytes, const std::vector<NodeId>& holders, Time now) const;
+  // Whether it travels as a swarm to the node. `holders`: those that are known to hold its ciphertext; one that does
+  // itself needs but the key. The same answer for all that ask within one commit, once wanted() was called for all.
+  bool is_swarm(DataId blob, NodeId node, std::uint64_t bytes, const std::vector<NodeId>& holders, Time now) const;
 
   // Whom a node is told of: those that wanted it lately, the last ones first, then the holders; at most kMaxPeers.
   std::vector<NodeId> peers_of(DataId blob, NodeId node, const std::vector<NodeId>& holders, Time now) const;

@@ -18,7 +18,7 @@ constexpr std::uint64_t kLarge = SwarmTable::kLeastBytes;
 class SwarmsTest : public testing::Test {
  protected:
   bool is_swarm(std::uint64_t bytes = kLarge, const std::vector<NodeId>& holders = {}) const {
-    return table_.is_swarm(kScene, bytes, holders, now_);
+    return table_.is_swarm(kScene, kAnn, bytes, holders, now_);
   }
   std::vector<NodeId> peers_of(NodeId node, const std::vector<NodeId>& holders = {}) const {
     return table_.peers_of(kScene, node, holders, now_);
@@ -36,15 +36,16 @@ TEST_F(SwarmsTest, TwoNodesWithinMinutesMakeOneOfALargeBlob) {
   table_.wanted(kScene, kBob, now_);
   EXPECT_TRUE(is_swarm());
   EXPECT_FALSE(is_swarm(kLarge - 1));
-  EXPECT_FALSE(table_.is_swarm(DataId{8}, kLarge, {}, now_));
+  EXPECT_FALSE(table_.is_swarm(DataId{8}, kAnn, kLarge, {}, now_));
   now_ = now_ + SwarmTable::kRecently - seconds(30);
   EXPECT_FALSE(is_swarm()) << "the first one's wish is old";
 }
 
 TEST_F(SwarmsTest, ANodeThatHoldsItCounts) {
   table_.wanted(kScene, kAnn, now_);
-  EXPECT_FALSE(is_swarm(kLarge, {kAnn}));
+  EXPECT_TRUE(is_swarm(kLarge, {kAnn})) << "it needs but the key";
   EXPECT_TRUE(is_swarm(kLarge, {kBob}));
+  EXPECT_FALSE(is_swarm(kLarge - 1, {kBob}));
   EXPECT_THAT(peers_of(kAnn, {kAnn, kBob}), ElementsAre(kBob));
 }
 
@@ -67,11 +68,11 @@ TEST_F(SwarmsTest, WhatIsKeptAndToldIsBounded) {
   for (std::uint64_t i = 100; i < 100 + SwarmTable::kMaxBlobs; ++i) table_.wanted({i}, kAnn, now_);
   table_.wanted({1}, kAnn, now_);
   table_.wanted({1}, kBob, now_);
-  EXPECT_FALSE(table_.is_swarm({1}, kLarge, {}, now_)) << "no room: it comes from the hub";
+  EXPECT_FALSE(table_.is_swarm({1}, kAnn, kLarge, {}, now_)) << "no room: it comes from the hub";
   now_ = now_ + SwarmTable::kKept;
   table_.wanted({1}, kAnn, now_);
   table_.wanted({1}, kBob, now_);
-  EXPECT_TRUE(table_.is_swarm({1}, kLarge, {}, now_)) << "old ones made room";
+  EXPECT_TRUE(table_.is_swarm({1}, kAnn, kLarge, {}, now_)) << "old ones made room";
 }
 
 }  // namespace
