@@ -19,6 +19,7 @@
 #include "cli/home.h"
 #include "hub/hub.h"
 #include "hub/moving.h"
+#include "hub/pair_store.h"
 #include "net/async.h"
 #include "net/crypto.h"
 #include "net/mdns.h"
@@ -188,6 +189,12 @@ Result<void> move_store(const cli::HubStart& start) {
       {.directory = home.hub(), .store = start.store, .pc_name = cli::host_name(), .pool_name = start.name});
 }
 
+Result<void> begin_standby(const cli::HubStart& start,
+                           const std::function<Result<v1::HubCard>(const v1::HubCard&)>& introduce) {
+  const cli::Home home{start.home};
+  return hub::begin_standby({.directory = home.hub(), .pc_name = cli::host_name()}, introduce);
+}
+
 int run_node(const cli::NodeStart& start) {
   return node::run({.directory = cli::Home{start.home}.node(),
                     .own_pool = start.own_pool,
@@ -254,5 +261,6 @@ int main(int argc, char** argv) {
                            .node = hearth::run_node,
                            .self_test = hearth::test_this_pc,
                            .check_store = hearth::check_store,
-                           .move_store = hearth::move_store});
+                           .move_store = hearth::move_store,
+                           .begin_standby = hearth::begin_standby});
 }

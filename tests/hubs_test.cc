@@ -1,15 +1,14 @@
 // What must hold when a pool's database is a server's and several hubs share it: whatever hub dies, stands still or
 // comes back, an acknowledged job is never lost, a task has one accepted result, and what runs goes on.
-#include <chrono>
 #include <filesystem>
 #include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <nlohmann/json.hpp>
 
 #include "harness/api.h"
+#include "harness/hubs.h"
 #include "harness/load.h"
 #include "harness/pairing.h"
 #include "harness/pool.h"
@@ -18,7 +17,6 @@
 namespace hearth::e2e {
 namespace {
 
-using nlohmann::json;
 using testing::HasSubstr;
 
 class HubsTest : public PoolFixture {
@@ -36,32 +34,6 @@ class HubsTest : public PoolFixture {
     const Ended ended = pool.cli({"up", "--address", "127.0.0.1", "--port", "0", "--no-invite", "--store", store});
     EXPECT_EQ(ended.exit_code, 0) << ended.err << read_text(pool.home() / "log");
     return pool;
-  }
-
-  static bool stands_by(const Pool& pool) {
-    const json file = json::parse(read_text(pool.home() / "hub" / "endpoint.json"), nullptr, false);
-    return !file.is_object() || file.value("stands_by", true) || !alive(file.value("pid", 0));
-  }
-
-  // Both hubs live, and the one that stands by has every file.
-  static bool is_whole(const Pool& pool) {
-    const Ended ended = pool.cli({"status", "--json"});
-    const json status = json::parse(ended.out, nullptr, false);
-    if (ended.exit_code != 0 || !status.is_object()) return false;
-    int holders = 0;
-    int in_step = 0;
-    for (const json& hub : status.value("hubs", json::array())) {
-      holders += hub.value("holds", false) && hub.value("alive", false) ? 1 : 0;
-      in_step += hub.value("inStep", hub.value("in_step", false)) ? 1 : 0;
-    }
-    return holders == 1 && in_step == 1;
-  }
-
-  // Until the other one holds the pool; how long that took.
-  static std::int64_t await_holder(const Pool& pool) {
-    const auto begun = std::chrono::steady_clock::now();
-    EXPECT_TRUE(eventually(seconds(60), [&] { return !stands_by(pool); })) << read_text(pool.home() / "log");
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun).count();
   }
 
   std::unique_ptr<store::PrivateServer> server_;

@@ -80,11 +80,14 @@ class CommandLine : public CommandTree {
     text_option(up, "--store", up_.store, "URL",
                 "keep the pool in a PostgreSQL database, postgresql://USER@HOST,HOST/DATABASE, which other PCs' hubs "
                 "may share: one holds the pool, the others stand by");
+    text_option(up, "--standby-of", up_.standby_of, "LINK",
+                "keep a copy of another PC's pool and stand by for its hub; the link is shown there by: hearth invite "
+                "--role owner");
     up.add_flag("--foreground", up_.foreground, "stay in the foreground and log to standard error");
     add_log_format(up);
     up.add_flag("--no-invite", up_.no_invite, "show no link and no code for a phone");
     add(app_, "down", "End this PC's daemons. What runs on other nodes goes on.", [this] { return down(context_); });
-    add_store_commands();
+    add_hub_commands(*this, hub_);
     CLI::App& join =
         add(app_, "join", "Let this PC work for another PC's pool, by the link that \"hearth invite\" shows there.",
             [this] { return cli::join(context_, pair_); });
@@ -134,20 +137,6 @@ class CommandLine : public CommandTree {
   void add_log_format(CLI::App& command) {
     text_option(command, "--log-format", up_.log_format, "FORMAT",
                 "what the daemons log: text (the default) or json, one object a line");
-  }
-
-  void add_store_commands() {
-    CLI::App& store = add(app_, "store", "Where the pool's records lie.", [] { return Result<int>(0); });
-    store.require_subcommand(1);
-    CLI::App& check = add(store, "check", "Tell whether the pool's records are safe where they lie.",
-                          [this] { return check_store(context_, store_); });
-    text_option(check, "--url", store_, "URL", "of a database that this PC's hub does not use yet");
-    CLI::App& migrate =
-        add(store, "migrate",
-            "Move this PC's pool from its file into a PostgreSQL database. Jobs wait or run on meanwhile.",
-            [this] { return migrate_store(context_, store_); });
-    text_option(migrate, "--to", store_, "URL",
-                "postgresql://USER@HOST,HOST/DATABASE; the password belongs in ~/.pgpass");
   }
 
   void add_ring_options(CLI::App& limit) {
@@ -539,6 +528,7 @@ class CommandLine : public CommandTree {
   }
 
   UpOptions up_;
+  HubOptions hub_;
   InviteOptions invite_;
   PairOptions pair_;
   TokenOptions token_;
@@ -555,7 +545,6 @@ class CommandLine : public CommandTree {
   std::string device_;
   std::string ring_;
   std::string directory_;
-  std::string store_;
   std::string daemon_;
   std::vector<std::string> help_topic_;
   bool man_ = false;

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "hearth/v1/hubs.pb.h"
 
 namespace hearth::cli {
 
@@ -58,6 +59,9 @@ struct Programs {
   std::function<std::vector<Finding>(const std::string& store)> check_store = {};
   std::function<Result<void>(const HubStart&)> move_store =
       {};  // of a hub that does not run, from its file into the store
+  // Prepares a hub that is to stand by: `introduce` gives its card to the one that holds the pool, and gets that one's.
+  std::function<Result<void>(const HubStart&, const std::function<Result<v1::HubCard>(const v1::HubCard&)>& introduce)>
+      begin_standby = {};
 };
 
 // Exit codes: 0 done, 1 failed, 2 usage; `run`: the program's own.

@@ -66,6 +66,14 @@ struct WorkOptions {
   ScheduleOptions schedule;
 };
 
+// What `store` and `standby` parse into.
+struct HubOptions {
+  std::string store;
+  StandbyOptions standby;
+};
+
+// hub_commands.cc
+void add_hub_commands(CommandTree& tree, HubOptions& options);
 // work_commands.cc
 void add_work_commands(CommandTree& tree, WorkOptions& options);
 

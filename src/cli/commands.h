@@ -11,6 +11,10 @@
 #include "cli/cli.h"
 #include "cli/home.h"
 
+namespace hearth::v1 {
+class StatusReply;
+}
+
 namespace hearth::cli {
 
 // What every command knows. A value that was not given is an empty string.
@@ -26,8 +30,15 @@ struct UpOptions {
   std::string name;
   std::string log_format = "text";
   std::string store;
+  std::string standby_of;  // a pairing link
   bool foreground = false;
   bool no_invite = false;
+};
+
+struct StandbyOptions {
+  std::string node;
+  bool none = false;
+  bool force = false;
 };
 
 struct InviteOptions {
@@ -183,6 +194,16 @@ Result<int> down(const Context& context);
 Result<int> run_daemon(const Context& context, const std::string& which, const UpOptions& options);
 
 // store.cc
+struct Config;  // documents.h
+
+// Pairs with the pool of the link and prepares this PC's hub, which has to be started then.
+Result<void> stand_by_for(const Context& context, const Config& config, const std::string& link);
+// What a pool says of its hubs, as lines of `hearth status`; empty: there is one.
+std::string hubs_text(const v1::StatusReply& status);
+Result<int> show_standby(const Context& context);
+Result<int> remove_standby(const Context& context);
+Result<int> set_witness(const Context& context, const StandbyOptions& options);
+Result<int> promote(const Context& context, const StandbyOptions& options);
 Result<int> check_store(const Context& context, const std::string& url);  // empty: this PC's
 Result<int> migrate_store(const Context& context, const std::string& url);
 // Errors: what is wrong with it, and what to do.

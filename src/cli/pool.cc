@@ -64,27 +64,6 @@ std::string describe_this_pc(const Context& context) {
   return text;
 }
 
-std::string describe_hub(const v1::Hub& hub) {
-  const std::string name = plain(hub.name());
-  if (hub.holds()) return name + " holds the pool";
-  if (!hub.alive()) return name + " is away";
-  if (hub.in_step()) return name + " stands by with every file";
-  return fmt::format("{} stands by, {} files behind", name, format_count(hub.files_behind()));
-}
-
-std::string describe_hubs(const v1::StatusReply& reply) {
-  std::string text;
-  bool in_step = false;
-  for (const v1::Hub& hub : reply.hubs()) {
-    text += fmt::format("  {}{}\n", text.empty() ? "hubs      " : "          ", describe_hub(hub));
-    in_step = in_step || (hub.in_step() && hub.alive());
-  }
-  if (reply.hubs_size() > 0 && !in_step) {
-    text += "            no hub stands by with every file: if the holder's disk is lost now, files are lost with it\n";
-  }
-  return text;
-}
-
 }  // namespace
 
 namespace {
@@ -175,7 +154,7 @@ Result<int> status(const Context& context) {
   text += fmt::format("  tasks     {} running, {} waiting\n", format_count(reply->tasks_running()),
                       format_count(reply->tasks_pending()));
   if (!reply->own_only()) text += fmt::format("  files     {} on the hub's disk\n", format_bytes(reply->blob_bytes()));
-  text += describe_hubs(*reply);
+  text += hubs_text(*reply);
   text += fmt::format("  you are   {}{}\n", plain(reply->device_name()),
                       reply->own_only() ? ", not of ring home: what is in use, runs and waits is your own" : "");
   print(text + here);

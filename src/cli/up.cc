@@ -180,6 +180,11 @@ Result<int> up(const Context& context, const UpOptions& options) {
   if (Result<void> usable = check_planned_store(context, *config, options); !usable) {
     return std::unexpected(usable.error());
   }
+  if (!options.standby_of.empty()) {
+    if (Result<void> begun = stand_by_for(context, *config, options.standby_of); !begun) {
+      return std::unexpected(begun.error());
+    }
+  }
   if (config->hub) {
     // A port of 0 is chosen by the kernel the first time and kept.
     if (Result<void> is_free = check_port_is_free(config->address, config->port); !is_free) {

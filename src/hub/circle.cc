@@ -33,7 +33,7 @@ std::vector<store::KnownHub> others_of(const store::Meeting& meeting, const stor
 }
 
 Circle::Circle(net::Loop& loop, net::Workers& store_worker, store::SharedStore& store, store::HubRow self,
-               Engine& engine, Devices& devices, Replicas& replicas, Events events)
+               Engine& engine, Devices& devices, Replicas& replicas, PairStore* pair, Events events)
     : loop_(loop),
       store_worker_(store_worker),
       store_(store),
@@ -41,6 +41,7 @@ Circle::Circle(net::Loop& loop, net::Workers& store_worker, store::SharedStore& 
       engine_(engine),
       devices_(devices),
       replicas_(replicas),
+      pair_(pair),
       events_(std::move(events)) {}
 
 void Circle::start() {
@@ -50,15 +51,20 @@ void Circle::start() {
 
 net::Async<void> Circle::stop() {
   stopping_ = true;
+  if (pair_ != nullptr) pair_->give_up();
   woken_.notify();
   while (running_) co_await stopped_.wait();
 }
 
 net::Async<void> Circle::run() {
   while (!stopping_) {
-    Result<store::Meeting> meeting = co_await store_worker_.run([this] { return store_.meet(self_); });
+    Result<store::Meeting> meeting = co_await store_worker_.run([this, files = in_step()] {
+      store_.note_files(files);
+      return store_.meet(self_);
+    });
+    if (!meeting && stopping_) break;
     if (!meeting) {
-      log_error(fmt::format("this hub does not hold the pool any more error=\"{}\"", meeting.error().message));
+      log_error("this hub does not hold the pool any more", {{"error", meeting.error().message}});
       events_.on_failure(meeting.error());
       break;
     }
@@ -72,10 +78,23 @@ net::Async<void> Circle::run() {
   stopped_.notify();
 }
 
+// Every hub that stands by has every file.
+bool Circle::in_step() const {
+  return std::ranges::all_of(hubs_, [this](const store::KnownHub& hub) {
+    return hub.row.identity == self_.identity || replicas_.step_of(hub.row.identity).in_step;
+  });
+}
+
 void Circle::take(store::Meeting meeting) {
   const std::vector<store::KnownHub> others = others_of(meeting, self_);
   replicas_.meet(others);
   hubs_ = std::move(meeting.hubs);
+  witness_ = meeting.witness;
+  tell_hubs(others);
+  if (pair_ != nullptr) tell_duty();
+}
+
+void Circle::tell_hubs(const std::vector<store::KnownHub>& others) {
   std::vector<account::HubAddress> addresses = addresses_of(others);
   if (addresses == addresses_) return;
   addresses_ = std::move(addresses);
@@ -87,6 +106,42 @@ void Circle::take(store::Meeting meeting) {
   }
   engine_.tell_hubs(std::move(told));
   events_.on_change();
+}
+
+// A node that is not the witness any more hears it too.
+void Circle::tell_duty() {
+  v1::WitnessDuty duty;
+  duty.set_secret(witness_ == DeviceId{} ? "" : pair_->witness_secret());
+  for (const account::HubAddress& address : addresses_of(hubs_)) {
+    v1::HubAddress& hub = *duty.add_hubs();
+    hub.set_endpoint(address.endpoint.text());
+    hub.set_identity_key(address.identity);
+  }
+  const std::string text = duty.SerializeAsString();
+  if (text == duty_) return;
+  duty_ = text;
+  engine_.tell_duty(NodeId{witness_.value}, std::move(duty));
+}
+
+net::Async<Result<std::string>> Circle::hand_over() {
+  const auto ready = std::ranges::find_if(hubs_, [this](const store::KnownHub& hub) {
+    return hub.row.identity != self_.identity && hub.alive && !hub.records_behind &&
+           replicas_.step_of(hub.row.identity).in_step;
+  });
+  if (ready == hubs_.end()) {
+    co_return fail(Code::kFailedPrecondition, "no hub stands by with every record and file: see hearth status");
+  }
+  const std::string successor = ready->row.name;
+  const Result<void> released = co_await store_worker_.run([this] { return store_.release(); });
+  if (!released) co_return std::unexpected(released.error());
+  loop_.spawn(end_soon(successor));
+  co_return successor;
+}
+
+// Once the answer is out.
+net::Async<void> Circle::end_soon(std::string successor) {
+  co_await net::sleep_for(milliseconds(200));
+  if (!stopping_) events_.on_failure({Code::kAborted, "this hub has handed the pool over to " + successor});
 }
 
 // Whoever may write to the pool's database could write itself a device there: its PC's own need no pairing. One that

@@ -9,6 +9,7 @@
 #include "account/account.h"
 #include "hub/devices.h"
 #include "hub/engine.h"
+#include "hub/pair_store.h"
 #include "hub/replicas.h"
 #include "net/async.h"
 #include "store/shared.h"
@@ -29,17 +30,27 @@ class Circle {
   };
 
   Circle(net::Loop& loop, net::Workers& store_worker, store::SharedStore& store, store::HubRow self, Engine& engine,
-         Devices& devices, Replicas& replicas, Events events);
+         Devices& devices, Replicas& replicas, PairStore* pair, Events events);
 
   void start();
   net::Async<void> stop();
 
   const std::vector<account::HubAddress>& others() const { return addresses_; }
-  const std::vector<store::KnownHub>& hubs() const { return hubs_; }  // this one too
+  const std::vector<store::KnownHub>& hubs() const { return hubs_; }  // this one too; none: there is no other
+  DeviceId witness() const { return witness_; }
+
+  // Lets the hub that stands by take over; this one ends soon afterwards, and stands by when it has started again. Its
+  // PC's name. Errors: kFailedPrecondition (none is in step), and the store's.
+  net::Async<Result<std::string>> hand_over();
+  void meet_soon() { woken_.notify(); }
 
  private:
   net::Async<void> run();
   void take(store::Meeting meeting);
+  void tell_hubs(const std::vector<store::KnownHub>& others);
+  void tell_duty();
+  bool in_step() const;
+  net::Async<void> end_soon(std::string successor);
   net::Async<void> let_in(const store::HubRow& hub);
 
   net::Loop& loop_;
@@ -49,9 +60,12 @@ class Circle {
   Engine& engine_;
   Devices& devices_;
   Replicas& replicas_;
+  PairStore* pair_;  // none: the pool lies in a database
   Events events_;
   std::vector<store::KnownHub> hubs_;
   std::vector<account::HubAddress> addresses_;
+  DeviceId witness_;
+  std::string duty_;  // what the witness was told last
   bool stopping_ = false;
   bool running_ = false;
   net::Event woken_;

@@ -278,6 +278,7 @@ net::Async<Result<void>> Engine::remove(JobId job, std::function<void()> taken) 
 void Engine::node_joined(NodeId node, NodeLink& link, const pool::NodeHello& hello) {
   links_[node] = &link;
   if (hubs_.other_hubs_size() > 0) link.tell_hubs(hubs_);
+  if (duty_) link.tell_duty(node == witness_ ? *duty_ : v1::WitnessDuty());
   pool_.on_node_hello(node, hello, now());
   pending_.changed_nodes.push_back(node);
   drain();

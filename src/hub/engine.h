@@ -50,6 +50,7 @@ class NodeLink {
   virtual void wipe_workspace(const WorkspaceId& id) = 0;
   virtual void tell_hubs(const v1::Hubs&) {}
   virtual void tell_swarm_peers(const v1::SwarmPeers&) {}
+  virtual void tell_duty(const v1::WitnessDuty&) {}
 };
 
 // Told after the commit.
@@ -130,6 +131,13 @@ class Engine {
   void tell_hubs(v1::Hubs hubs) {
     hubs_ = std::move(hubs);
     for (const auto& [node, link] : links_) link->tell_hubs(hubs_);
+  }
+
+  // Which node bears witness for two hubs, and how: told to all, now and when they connect, since any may have been it.
+  void tell_duty(NodeId witness, v1::WitnessDuty duty) {
+    witness_ = witness;
+    duty_ = std::move(duty);
+    for (const auto& [node, link] : links_) link->tell_duty(node == witness_ ? *duty_ : v1::WitnessDuty());
   }
 
   void workspace_wiped(NodeId node, const WorkspaceId& id, v1::WipeRecord record);
@@ -244,6 +252,8 @@ class Engine {
   std::vector<Observer*> observers_;
   std::map<NodeId, NodeLink*> links_;
   v1::Hubs hubs_;
+  NodeId witness_;
+  std::optional<v1::WitnessDuty> duty_;  // none: nothing is said of it
   std::map<JobId, LiveJob> live_;
   std::map<AttemptId, Report> held_;       // of gangs' tasks that wait for the rest
   std::map<TaskId, store::TaskRow> rows_;  // of tasks that are leased or wait for another attempt

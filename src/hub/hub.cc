@@ -11,7 +11,6 @@
 #include "hub/addresses.h"
 #include "hub/job_data.h"
 #include "hub/metrics.h"
-#include "hub/moving.h"
 #include "hub/node_session.h"
 #include "hub/parts.h"
 #include "hub/shared_hub.h"
@@ -40,13 +39,18 @@ std::string_view route_of(std::string_view path) {
   if (net::Dispatcher::is_call(path)) return "call";
   if (path == "/session") return "session";
   if (path == "/metrics") return "metrics";
+  if (path.starts_with("/hub/")) return "hub";
   return path.starts_with("/blob/") ? "blob" : "page";
 }
 
 class HubImpl : public Hub {
  public:
   HubImpl(net::Loop& loop, Options options, Held held)
-      : loop_(loop), options_(std::move(options)), workers_(kFileWorkers), store_worker_(1), held_(std::move(held)) {}
+      : loop_(loop),
+        options_(std::move(options)),
+        workers_(kFileWorkers),
+        held_(std::move(held)),
+        store_worker_(*held_.store_worker) {}
 
   Result<void> start();
   std::uint16_t port() const override { return parts_->port; }
@@ -57,14 +61,12 @@ class HubImpl : public Hub {
   }
   bool holds() const override { return true; }
   const std::string& pool_name() const override { return options_.pool_name; }
-  std::vector<account::HubAddress> other_hubs() const override {
-    return circle_ ? circle_->others() : std::vector<account::HubAddress>();
-  }
+  std::vector<account::HubAddress> other_hubs() const override { return circle_->others(); }
   net::Async<void> stop() override;
 
  private:
   Result<void> open_state();
-  Result<void> open_store();
+  Result<void> open_files();
   void join_circle();
   void make_swarms();
   net::Async<void> learn_job_data();
@@ -77,11 +79,10 @@ class HubImpl : public Hub {
   net::Loop& loop_;
   Options options_;
   net::Workers workers_;
-  net::Workers store_worker_;
   Held held_;
-  store::SharedStore* shared_ = nullptr;  // store_, if other hubs may share it
+  net::Workers& store_worker_;
   std::optional<net::IdentityKey> identity_;
-  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<store::SharedStore> store_;
   std::unique_ptr<blob::BlobStore> blobs_;
   std::unique_ptr<Devices> devices_;
   std::unique_ptr<Accounts> accounts_;
@@ -118,16 +119,9 @@ Result<void> HubImpl::start() {
   return {};
 }
 
-Result<void> HubImpl::open_store() {
-  if (held_.store) {
-    shared_ = held_.store.get();
-    store_ = std::move(held_.store);
-    blobs_ = std::move(held_.blobs);
-  } else {
-    Result<std::unique_ptr<store::Store>> store = store::open_sqlite(pool_file(options_.directory));
-    if (!store) return std::unexpected(store.error());
-    store_ = std::move(*store);
-  }
+Result<void> HubImpl::open_files() {
+  store_ = std::move(held_.store);
+  blobs_ = std::move(held_.blobs);
   if (blobs_) return {};
   Result<std::unique_ptr<blob::BlobStore>> blobs =
       blob::BlobStore::open(options_.directory / "blobs", {.max_bytes = options_.max_blob_bytes});
@@ -137,11 +131,10 @@ Result<void> HubImpl::open_store() {
 }
 
 Result<void> HubImpl::open_state() {
-  if (Result<void> made = make_hub_directory(options_); !made) return made;
   Result<net::IdentityKey> identity = net::IdentityKey::load_or_create(options_.directory / "identity.pem");
   if (!identity) return fail(identity, "the hub's identity");
   identity_.emplace(std::move(*identity));
-  if (Result<void> opened = open_store(); !opened) return opened;
+  if (Result<void> opened = open_files(); !opened) return opened;
   Result<std::vector<store::DeviceRow>> devices = store_->load_devices();
   if (!devices) return fail(devices, "reading the pool's devices");
   devices_ = std::make_unique<Devices>(std::move(*devices));
@@ -205,7 +198,7 @@ Result<void> HubImpl::listen() {
   dispatcher_->observe([this](const net::AnsweredCall& call) { metrics_->answered(call); });
   for (const auto add : {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods,
                          add_environment_methods, add_workspace_methods, add_account_methods, add_schedule_methods,
-                         add_audit_methods, add_usage_methods}) {
+                         add_audit_methods, add_usage_methods, add_hub_methods}) {
     add(*dispatcher_, *parts_);
   }
   net::ServerOptions listening{.address = options_.address,
@@ -221,8 +214,6 @@ Result<void> HubImpl::listen() {
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
   parts_->port = server_->port();
-  parts_->swarms = swarms_.get();
-  parts_->metrics = metrics_.get();
   sweeper_->start();
   loop_.spawn(learn_job_data());
   token_watch_->start(loop_);
@@ -234,7 +225,7 @@ Result<void> HubImpl::listen() {
   }
   log_info("hub listens",
            {{"address", options_.address}, {"port", parts_->port}, {"identity", to_hex(identity_->public_key())}});
-  if (shared_ != nullptr) join_circle();
+  join_circle();
   return write_endpoint(options_, parts_->port, identity_->public_key(), false);
 }
 
@@ -254,10 +245,13 @@ void HubImpl::join_circle() {
   replicas_ = std::make_unique<Replicas>(loop_, workers_, *blobs_);
   store::HubRow self = held_.self;
   self.endpoints = endpoints_text(options_, parts_->port);
-  circle_ = std::make_unique<Circle>(loop_, store_worker_, *shared_, std::move(self), *engine_, *devices_, *replicas_,
-                                     Circle::Events{options_.on_failure, options_.on_change});
+  circle_ = std::make_unique<Circle>(loop_, store_worker_, *store_, std::move(self), *engine_, *devices_, *replicas_,
+                                     held_.pair, Circle::Events{options_.on_failure, options_.on_change});
   parts_->circle = circle_.get();
   parts_->replicas = replicas_.get();
+  parts_->pair = held_.pair;
+  parts_->swarms = swarms_.get();
+  parts_->metrics = metrics_.get();
   circle_->start();
 }
 
@@ -267,7 +261,8 @@ net::Async<void> HubImpl::serve(net::Exchange& exchange) {
   metrics_->requested(route);
   if (route == "call") co_return co_await dispatcher_->handle(exchange);
   if (route == "metrics") co_return co_await serve_metrics(exchange);
-  if (route == "page") co_return co_await serve_page(exchange, options_.page);
+  if (route == "hub" && held_.routes != nullptr && co_await held_.routes->serve(exchange)) co_return;
+  if (route == "page" || route == "hub") co_return co_await serve_page(exchange, options_.page);
   const bool node = route == "session";
   Result<net::Caller> caller = authorize(*parts_, head, exchange.peer_address());
   if (!caller) {
@@ -329,12 +324,11 @@ net::Async<void> HubImpl::stop() {
   co_await sweeper_->stop();
   co_await token_watch_->stop();
   co_await metrics_->stop();
-  if (circle_) co_await circle_->stop();
-  if (replicas_) co_await replicas_->stop();
+  co_await circle_->stop();
+  co_await replicas_->stop();
   while (!job_data_known_) co_await job_data_learnt_.wait();
   co_await engine_->stop();
-  if (shared_ == nullptr) co_return;
-  const Result<void> released = co_await store_worker_.run([this] { return shared_->release(); });
+  const Result<void> released = co_await store_worker_.run([this] { return store_->release(); });
   if (!released) log_warning("the hold on the pool runs out by itself: " + released.error().message);
 }
 
@@ -361,7 +355,7 @@ Result<std::unique_ptr<Hub>> start_holder(net::Loop& loop, const Options& option
 }
 
 Result<std::unique_ptr<Hub>> Hub::start(net::Loop& loop, const Options& options) {
-  return options.store.empty() ? start_holder(loop, options, {}) : start_shared_hub(loop, options);
+  return start_shared_hub(loop, options);
 }
 
 }  // namespace hearth::hub

@@ -45,9 +45,10 @@ struct SweepOptions {
 };
 
 struct Options {
-  std::filesystem::path directory;  // identity.pem, certificate.pem (of the last start), pool.db, blobs/, endpoint.json
-  std::string store;                // the URL of a PostgreSQL database, which other hubs may share; empty: pool.db
-  std::string pc_name;              // what the other hubs call this one
+  std::filesystem::path
+      directory;        // identity.pem, secret, certificate.pem (of the last start), pool.db, blobs/, endpoint.json
+  std::string store;    // the URL of a PostgreSQL database, which other hubs may share; empty: pool.db
+  std::string pc_name;  // what the other hubs call this one
   std::string address = "0.0.0.0";
   std::uint16_t port = 7443;  // 0: the kernel chooses, the first time
   std::string pool_name;
@@ -58,7 +59,7 @@ struct Options {
   // Called once, on the loop, if the disk failed: nothing that the hub says can be relied on any more, so it says
   // nothing. stop() it and end the process; a new one takes up what is on the disk.
   std::function<void(const Error&)> on_failure;
-  // Called on the loop when what the hub says of itself below has changed. Needed with a shared store alone.
+  // Called on the loop when what the hub says of itself below has changed.
   std::function<void()> on_change;
 };
 

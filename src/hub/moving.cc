@@ -42,7 +42,7 @@ Result<void> make_hub_directory(const Options& options) {
   return fail(Code::kPermissionDenied, fmt::format("making {}: {}", options.directory.string(), error.message()));
 }
 
-Result<void> finish_move(const Options& options, store::SharedStore& store, store::Meeting& meeting) {
+Result<void> finish_move(const Options& options, store::DatabaseStore& store, store::Meeting& meeting) {
   if (fs::exists(pool_file(options.directory))) {
     Result<std::unique_ptr<store::Store>> file = store::open_sqlite(pool_file(options.directory));
     if (!file) return std::unexpected(file.error());
@@ -68,7 +68,7 @@ Result<void> finish_move(const Options& options, store::SharedStore& store, stor
 Result<void> move_pool(const Options& options) {
   const Result<net::IdentityKey> identity = net::IdentityKey::load_or_create(options.directory / "identity.pem");
   if (!identity) return fail(identity, "the hub's identity");
-  Result<std::unique_ptr<store::SharedStore>> store =
+  Result<std::unique_ptr<store::DatabaseStore>> store =
       store::open_postgres({.url = options.store, .pool_name = options.pool_name});
   if (!store) return std::unexpected(store.error());
   Result<store::Meeting> meeting = (*store)->meet({.identity = identity->public_key(), .name = options.pc_name});

@@ -14,7 +14,7 @@ std::filesystem::path moved_pool_file(const std::filesystem::path& directory);
 
 // Moves what is in the hub's file, if there is one, into the store, which is held. Blocks. Errors: kFailedPrecondition
 // (the store holds another pool, or a copy that this PC did not begin).
-Result<void> finish_move(const Options& options, store::SharedStore& store, store::Meeting& meeting);
+Result<void> finish_move(const Options& options, store::DatabaseStore& store, store::Meeting& meeting);
 
 // The same for a hub that does not run: opens the store, and lets go of it again.
 Result<void> move_pool(const Options& options);

@@ -24,9 +24,12 @@ void tell_hubs(const Parts& parts, v1::StatusReply& reply) {
     hub.set_holds(known.holds);
     hub.set_alive(known.alive);
     const Replicas::Step step = parts.replicas->step_of(known.row.identity);
-    hub.set_in_step(step.in_step);
+    hub.set_in_step(step.in_step && !known.records_behind);
+    hub.set_records_behind(known.records_behind);
     hub.set_files_behind(step.behind);
   }
+  const store::DeviceRow* witness = parts.devices.find(parts.circle->witness());
+  if (witness != nullptr) reply.set_witness(witness->name);
 }
 
 v1::StatusReply status(Parts& parts, const net::Caller& caller) {
@@ -49,7 +52,7 @@ v1::StatusReply status(Parts& parts, const net::Caller& caller) {
     reply.set_tasks_pending(parts.engine.pool().pending_tasks());
     reply.set_tasks_running(parts.engine.pool().leased_tasks());
     reply.set_blob_bytes(parts.blobs.bytes());
-    if (parts.circle != nullptr) tell_hubs(parts, reply);
+    tell_hubs(parts, reply);
   } else {
     count_tasks(parts, visible, reply);
     reply.set_own_only(true);

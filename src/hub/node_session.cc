@@ -177,6 +177,11 @@ void NodeSession::tell_swarm_peers(const v1::SwarmPeers& peers) {
   flush_soon();
 }
 
+void NodeSession::tell_duty(const v1::WitnessDuty& duty) {
+  *outgoing_.mutable_witness() = duty;
+  flush_soon();
+}
+
 void NodeSession::watch_log(AttemptId attempt, std::uint64_t offset) {
   v1::WatchLog& watch = *outgoing_.add_watch_logs();
   *watch.mutable_attempt() = to_proto(attempt);

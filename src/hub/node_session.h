@@ -35,6 +35,7 @@ class NodeSession : public NodeLink, public LogSource {
   void wipe_workspace(const WorkspaceId& id) override;
   void tell_hubs(const v1::Hubs& hubs) override;
   void tell_swarm_peers(const v1::SwarmPeers& peers) override;
+  void tell_duty(const v1::WitnessDuty& duty) override;
   void watch_log(AttemptId attempt, std::uint64_t offset) override;
   void stop_log(AttemptId attempt) override;
 

@@ -125,12 +125,10 @@ Result<v1::ProveReply> prove(Parts& parts, const v1::ProveRequest& request, net:
   reply.set_expires_in_seconds(Sessions::kLife.micros / 1'000'000);
   reply.set_role(static_cast<v1::Role>(device->role));
   reply.set_device_name(device->name);
-  if (parts.circle != nullptr) {
-    for (const account::HubAddress& hub : parts.circle->others()) {
-      v1::HubAddress& told = *reply.add_other_hubs();
-      told.set_endpoint(hub.endpoint.text());
-      told.set_identity_key(hub.identity);
-    }
+  for (const account::HubAddress& hub : parts.circle->others()) {
+    v1::HubAddress& told = *reply.add_other_hubs();
+    told.set_endpoint(hub.endpoint.text());
+    told.set_identity_key(hub.identity);
   }
   if (caller.reply_headers != nullptr) {
     caller.reply_headers->add("Set-Cookie",

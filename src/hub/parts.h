@@ -13,6 +13,7 @@
 #include "hub/invitations.h"
 #include "hub/log_relay.h"
 #include "hub/metrics.h"
+#include "hub/pair_store.h"
 #include "hub/rate_limiter.h"
 #include "hub/replicas.h"
 #include "hub/schedules.h"
@@ -46,10 +47,11 @@ struct Parts {
   net::Event& pairing_answered;
   Time started;
   std::uint16_t port = 0;
-  Circle* circle = nullptr;  // of the hubs that share the store; none: there is one hub
+  Circle* circle = nullptr;  // these three once it listens
   Replicas* replicas = nullptr;
   Swarms* swarms = nullptr;
   Metrics* metrics = nullptr;
+  PairStore* pair = nullptr;  // none: the pool lies in a database
 };
 
 // One function per service of the schema.
@@ -64,6 +66,7 @@ void add_account_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_schedule_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_audit_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_usage_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_hub_methods(net::Dispatcher& dispatcher, Parts& parts);
 
 // PUT, GET and HEAD of /blob/<hex>. The caller has at least a node's level.
 net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Caller& caller);

@@ -25,7 +25,9 @@ constexpr std::size_t kDigestBytes = 32;
 class SharedHub : public Hub {
  public:
   SharedHub(net::Loop& loop, const Options& options)
-      : loop_(loop), options_(options), workers_(kFileWorkers), store_worker_(1) {}
+      : loop_(loop), options_(options), workers_(kFileWorkers), store_worker_(std::make_shared<net::Workers>(1)) {}
+
+  ~SharedHub() override { routes_.reset(); }  // before the store, wherever that is
 
   Result<void> start();
   std::uint16_t port() const override { return holder_ ? holder_->port() : server_->port(); }
@@ -37,7 +39,8 @@ class SharedHub : public Hub {
   net::Async<void> stop() override;
 
  private:
-  void describe_self();
+  Result<void> describe_self();
+  Result<void> open_store();
   Result<void> hold(store::Meeting meeting);
   Result<void> stand_by();
   net::Async<void> wait_for_hold();
@@ -50,12 +53,15 @@ class SharedHub : public Hub {
   net::Loop& loop_;
   Options options_;
   net::Workers workers_;
-  net::Workers store_worker_;
+  std::shared_ptr<net::Workers> store_worker_;
   std::optional<net::IdentityKey> identity_;
   store::HubRow self_;
   std::unique_ptr<store::SharedStore> store_;  // until it holds
-  std::unique_ptr<blob::BlobStore> blobs_;     // while it stands by
-  blob::BlobStore* incoming_ = nullptr;        // the same, wherever they have gone
+  store::DatabaseStore* database_ = nullptr;   // the same, if it is one
+  PairStore* pair_ = nullptr;                  // the same, if it is one; wherever it has gone
+  std::unique_ptr<PairRoutes> routes_;
+  std::unique_ptr<blob::BlobStore> blobs_;  // while it stands by
+  blob::BlobStore* incoming_ = nullptr;     // the same, wherever they have gone
   std::unique_ptr<net::Server> server_;
   std::vector<account::HubAddress> others_;
   std::string holder_name_;
@@ -72,40 +78,68 @@ Result<void> SharedHub::start() {
   Result<net::IdentityKey> identity = net::IdentityKey::load_or_create(options_.directory / "identity.pem");
   if (!identity) return fail(identity, "the hub's identity");
   identity_.emplace(std::move(*identity));
-  describe_self();
-  Result<std::unique_ptr<store::SharedStore>> store =
-      store::open_postgres({.url = options_.store, .pool_name = options_.pool_name});
-  if (!store) return std::unexpected(store.error());
-  store_ = std::move(*store);
+  if (Result<void> described = describe_self(); !described) return described;
+  if (Result<void> opened = open_store(); !opened) return opened;
   Result<store::Meeting> meeting = store_->meet(self_);
   if (!meeting) return std::unexpected(meeting.error());
   return meeting->holding ? hold(std::move(*meeting)) : stand_by();
 }
 
-void SharedHub::describe_self() {
+Result<void> SharedHub::open_store() {
+  if (!options_.store.empty()) {
+    Result<std::unique_ptr<store::DatabaseStore>> store =
+        store::open_postgres({.url = options_.store, .pool_name = options_.pool_name});
+    if (!store) return std::unexpected(store.error());
+    database_ = store->get();
+    store_ = std::move(*store);
+    return {};
+  }
+  Result<std::unique_ptr<PairStore>> store =
+      PairStore::open({.directory = options_.directory, .pool_name = options_.pool_name, .self = self_});
+  if (!store) return std::unexpected(store.error());
+  pair_ = store->get();
+  store_ = std::move(*store);
+  routes_ = std::make_unique<PairRoutes>(loop_, *store_worker_, workers_, *pair_, options_.directory, self_.secret);
+  return {};
+}
+
+Result<void> SharedHub::describe_self() {
   self_.identity = identity_->public_key();
   self_.name = options_.pc_name;
-  self_.secret = net::random_bytes(32);
+  Result<std::string> secret = load_or_make_secret(options_.directory);
+  if (!secret) return std::unexpected(secret.error());
+  self_.secret = std::move(*secret);
   const std::uint16_t port = options_.port != 0 ? options_.port : earlier_port(options_);
   if (port != 0) self_.endpoints = endpoints_text(options_, port);
   for (const LocalDevice& device : options_.local_devices) {
     (device.as_node ? self_.node_key : self_.command_line_key) = device.key_spki;
   }
+  return {};
 }
 
 Result<void> SharedHub::hold(store::Meeting meeting) {
-  if (Result<void> moved = finish_move(options_, *store_, meeting); !moved) return moved;
+  if (database_ != nullptr) {
+    if (Result<void> moved = finish_move(options_, *database_, meeting); !moved) return moved;
+  }
   options_.pool_name = meeting.pool_name;
-  Result<std::unique_ptr<Hub>> holder =
-      start_holder(loop_, options_, {std::move(store_), self_, std::move(meeting), std::move(blobs_)});
+  Result<std::unique_ptr<Hub>> holder = start_holder(loop_, options_,
+                                                     {.store = std::move(store_),
+                                                      .self = self_,
+                                                      .meeting = std::move(meeting),
+                                                      .blobs = std::move(blobs_),
+                                                      .store_worker = store_worker_,
+                                                      .pair = pair_,
+                                                      .routes = routes_.get()});
   if (!holder) return std::unexpected(holder.error());
   holder_ = std::move(*holder);
-  log_info(fmt::format("this hub holds the pool name=\"{}\"", options_.pool_name));
+  log_info("this hub holds the pool", {{"name", options_.pool_name}});
   return {};
 }
 
 Result<void> SharedHub::stand_by() {
-  if (Result<void> clear = refuse_two_pools(options_); !clear) return clear;
+  if (database_ != nullptr) {
+    if (Result<void> clear = refuse_two_pools(options_); !clear) return clear;
+  }
   Result<std::unique_ptr<blob::BlobStore>> blobs =
       blob::BlobStore::open(options_.directory / "blobs", {.max_bytes = options_.max_blob_bytes});
   if (!blobs) return fail(blobs, "the hub's blobs");
@@ -130,7 +164,7 @@ Result<void> SharedHub::stand_by() {
 net::Async<void> SharedHub::wait_for_hold() {
   while (!stopping_ && !holder_) {
     std::vector<store::DeviceRow> devices;
-    Result<store::Meeting> meeting = co_await store_worker_.run([&]() -> Result<store::Meeting> {
+    Result<store::Meeting> meeting = co_await store_worker_->run([&]() -> Result<store::Meeting> {
       Result<store::Meeting> met = store_->meet(self_);
       if (!met || met->holding) return met;
       Result<std::vector<store::DeviceRow>> rows = store_->load_devices();
@@ -185,6 +219,7 @@ net::Async<void> SharedHub::stop() {
   while (waiting_) co_await waited_.wait();
   server_.reset();
   if (holder_) co_await holder_->stop();
+  if (routes_) co_await routes_->stop();
 }
 
 // --- what a hub that stands by serves -------------------------------------------------------------------------------
@@ -198,6 +233,7 @@ net::Async<void> SharedHub::serve(net::Exchange& exchange) {
   const net::RequestHead& head = exchange.head();
   const std::string_view authorization = head.headers.get("authorization");
   const bool is_holder = equal_constant_time(authorization, "Bearer " + to_hex(self_.secret));
+  if (routes_ && co_await routes_->serve(exchange)) co_return;
   if (is_holder && head.path == kMissingPath && head.method == "POST") co_return co_await tell_missing(exchange);
   if (is_holder && head.path.starts_with(kBlobPath) && head.method == "PUT") co_return co_await take_blob(exchange);
   net::Response response = net::text_response(503, fmt::format(R"({{"code": "unavailable", "message": "{}"}})",

@@ -1,4 +1,5 @@
-// A hub that shares its pool's store with others: stands by until it holds the pool, and is the hub from then on.
+// A hub, which may have others beside it: with a database that they share, or with one that keeps a copy of this one's
+// file. It stands by until it holds the pool, and is the hub from then on.
 //
 // While it stands by it answers every call with "unavailable", so that whoever asks goes on to the next hub, and takes
 // the holder's files (replicas.h).
@@ -8,6 +9,7 @@
 
 #include "blob/blob_store.h"
 #include "hub/hub.h"
+#include "hub/pair_routes.h"
 #include "store/shared.h"
 
 namespace hearth::hub {
@@ -20,6 +22,9 @@ struct Held {
   store::HubRow self;
   store::Meeting meeting;
   std::unique_ptr<blob::BlobStore> blobs;  // none: yet to be opened
+  std::shared_ptr<net::Workers> store_worker;
+  PairStore* pair = nullptr;  // the store, if it lies in a file
+  PairRoutes* routes = nullptr;
 };
 
 // hub.cc

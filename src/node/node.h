@@ -6,10 +6,10 @@
 // process leaves no core dump.
 //
 // In RunOptions::directory: identity.pem, account.json (account/account.h), policy.json (the owner's limits, see
-// policy.h), status.json (what the node says of itself, see status.h), stopped (see owner_watch.h), cache/ (images of
-// environments, by their hash), environments/ (see environments.h), workspaces/ (see workspaces.h), attempts/ and
-// wipes.jsonl (see wipe_log.h), swarms/ (see swarms.h), sandbox/, microvm/ (a kernel package unpacked, hearth microvm
-// fetch).
+// policy.h), status.json (what the node says of itself, see status.h), stopped (see owner_watch.h), witness (see
+// witness.h), cache/ (images of environments, by their hash), environments/ (see environments.h), workspaces/ (see
+// workspaces.h), attempts/ and wipes.jsonl (see wipe_log.h), swarms/ (see swarms.h), sandbox/, microvm/
+// (a kernel package unpacked, hearth microvm fetch).
 #pragma once
 
 #include <cstdint>

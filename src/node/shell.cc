@@ -63,6 +63,7 @@ Shell::Shell(World world, std::function<void(int exit_code)> on_end)
                          revoked_ = true;
                          on_end_(kExitRevoked);
                        }}),
+      witness_(world_.loop, world_.workers, world_.directory),
       executor_({.loop = world_.loop,
                  .workers = world_.workers,
                  .brakes = world_.brakes,
@@ -125,6 +126,7 @@ void Shell::start() {
     co_await shell.read_policy();
     co_await shell.owner_.start();
     co_await shell.owner_.read_stopped();
+    shell.witness_.start();
     shell.world_.loop.spawn(shell.connection_.run());
     shell.world_.loop.spawn(shell.tick_for_ever());
     shell.world_.loop.spawn(shell.measure_speed_for_ever());
@@ -440,6 +442,7 @@ void Shell::carry_out(const SendHeartbeat& /*order*/) {
 
 void Shell::on_frame(const v1::HubFrame& frame) {
   Time now = world_.loop.now();
+  if (frame.has_witness()) witness_.take(frame.witness());
   if (frame.has_stop_everything()) world_.loop.spawn(owner_.set_stopped(frame.stop_everything()));
   // Ends first: they make room.
   for (const v1::AttemptId& attempt : frame.acknowledged()) agent_.on_acknowledged(from_proto(attempt), now);

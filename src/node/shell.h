@@ -17,6 +17,7 @@
 #include "node/owner_watch.h"
 #include "node/rings.h"
 #include "node/status.h"
+#include "node/witness.h"
 
 namespace hearth::node {
 
@@ -96,6 +97,7 @@ class Shell {
   Resources machine_;
   Agent agent_;
   Connection connection_;
+  Witness witness_;
   Executor executor_;
   Holdings holdings_;
   OwnerWatch owner_;

@@ -36,7 +36,7 @@ inline Result<std::unique_ptr<Store>> open_in_postgres(const std::filesystem::pa
   static std::map<std::filesystem::path, std::int64_t> pools;
   const std::int64_t pool = pools.try_emplace(scratch, pools.size() + 1).first->second;
   if (!private_server()) return std::unexpected(private_server().error());
-  Result<std::unique_ptr<SharedStore>> store = open_postgres({.url = (*private_server())->url(), .pool = pool});
+  Result<std::unique_ptr<DatabaseStore>> store = open_postgres({.url = (*private_server())->url(), .pool = pool});
   if (!store) return std::unexpected(store.error());
   const Result<Meeting> meeting = (*store)->meet({.identity = "only", .name = "pc"});
   if (!meeting) return std::unexpected(meeting.error());

@@ -1,5 +1,6 @@
-// A pool's store in a database that several hubs share. One of them *holds* the pool: it alone decides and writes. The
-// others stand by and take over once the holder has not renewed its hold for kHoldSpan.
+// A pool's store that several hubs have: a database that they share, or a file each (hub/pair_store.h). One of them
+// *holds* the pool: it alone decides and writes. The others stand by and take over; with a database, once the holder
+// has not renewed its hold for kHoldSpan.
 //
 // A hold has an epoch. Every commit is conditional, in its own transaction, on the epoch still being the newest: a hub
 // that stood still while another took over can write nothing any more.
@@ -34,13 +35,15 @@ struct HubRow {
 struct KnownHub {
   HubRow row;
   bool holds = false;
-  bool alive = false;  // it has met within kHoldSpan
+  bool alive = false;           // it has met within kHoldSpan
+  bool records_behind = false;  // it keeps a copy of its own, which lacks something
 };
 
 struct Meeting {
   bool holding = false;  // we are the holder
   bool filling = false;  // a copy was begun and is not complete
   std::string pool_name;
+  DeviceId witness;            // the node by whose word another hub takes over; 0: none
   std::vector<KnownHub> hubs;  // by name
 };
 
@@ -54,6 +57,12 @@ class SharedStore : public Store {
   // Gives up the hold, if we have it, so that another hub need not wait.
   virtual Result<void> release() = 0;
 
+  // Whether the hubs that stand by have the holder's files, too. Before each meet().
+  virtual void note_files(bool /*in_step*/) {}
+};
+
+class DatabaseStore : public SharedStore {
+ public:
   // For the copy of another store into this one, which is more than one commit: begin_filling() takes away what an
   // earlier try left; until end_filling() no other hub can hold the pool. Errors: kFailedPrecondition (the database
   // holds a pool already).
@@ -73,7 +82,7 @@ struct PostgresOptions {
 // Errors: kInvalidArgument (no such URL), kUnavailable, kPermissionDenied, kFailedPrecondition (no such database, one
 // of another program, or one that a newer version of Hearth wrote). kUnavailable, from any function: no server took
 // part for `patience`; as after kDataLoss nothing is known then, so end the process and open the store again.
-Result<std::unique_ptr<SharedStore>> open_postgres(const PostgresOptions& options);
+Result<std::unique_ptr<DatabaseStore>> open_postgres(const PostgresOptions& options);
 
 // What a person wants to know of a database before trusting it with a pool.
 struct StoreReport {

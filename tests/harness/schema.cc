@@ -8,6 +8,7 @@
 #include "hearth/v1/audit.pb.h"
 #include "hearth/v1/blobs.pb.h"
 #include "hearth/v1/environments.pb.h"
+#include "hearth/v1/hubs.pb.h"
 #include "hearth/v1/schedules.pb.h"
 #include "hearth/v1/session.pb.h"
 #include "hearth/v1/swarm.pb.h"
@@ -29,6 +30,7 @@ std::vector<const MethodDescriptor*> all_methods() {
   v1::AuditLine::descriptor();
   v1::Usage::descriptor();
   v1::Swarm::descriptor();
+  v1::Greeting::descriptor();
   std::vector<const MethodDescriptor*> methods;
   for (const auto& entry : std::filesystem::directory_iterator(HEARTH_PROTO_DIRECTORY)) {
     const std::string name = "hearth/v1/" + entry.path().filename().string();

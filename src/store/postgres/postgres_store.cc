@@ -267,7 +267,7 @@ Result<bool> PostgresStore::purge(std::uint32_t limit) {
 
 Result<void> check_postgres_url(const std::string& url) { return Connection::check_url(url); }
 
-Result<std::unique_ptr<SharedStore>> open_postgres(const PostgresOptions& options) {
+Result<std::unique_ptr<DatabaseStore>> open_postgres(const PostgresOptions& options) {
   Result<std::unique_ptr<Connection>> server = Connection::open(options.url);
   if (!server) return std::unexpected(server.error());
   if (const Result<void> migrated = migrate(**server); !migrated) return std::unexpected(migrated.error());

@@ -15,7 +15,7 @@
 
 namespace hearth::store {
 
-class PostgresStore : public SharedStore {
+class PostgresStore : public DatabaseStore {
  public:
   PostgresStore(PostgresOptions options, std::unique_ptr<Connection> server)
       : options_(std::move(options)), server_(std::move(server)) {}

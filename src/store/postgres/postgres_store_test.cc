@@ -52,13 +52,13 @@ class PostgresStore : public testing::Test {
     server_ = std::move(*server);
   }
 
-  std::unique_ptr<SharedStore> open(const std::string& url) {
-    Result<std::unique_ptr<SharedStore>> store = open_postgres({.url = url});
+  std::unique_ptr<DatabaseStore> open(const std::string& url) {
+    Result<std::unique_ptr<DatabaseStore>> store = open_postgres({.url = url});
     CHECK(store.has_value());
     return std::move(*store);
   }
-  std::unique_ptr<SharedStore> open_holding(const std::string& url, const HubRow& hub) {
-    std::unique_ptr<SharedStore> store = open(url);
+  std::unique_ptr<DatabaseStore> open_holding(const std::string& url, const HubRow& hub) {
+    std::unique_ptr<DatabaseStore> store = open(url);
     for (const char* what : {"takes the hold", "renews it"}) {
       const Result<Meeting> meeting = store->meet(hub);
       EXPECT_TRUE(meeting && meeting->holding) << what;
@@ -115,7 +115,7 @@ TEST_F(PostgresStore, ServersThatDieWhileItCommitsLoseNothingThatWasConfirmed) {
 }
 
 TEST_F(PostgresStore, GivesUpOnAServerThatStaysAwayAndWritesNothingFromThenOn) {
-  Result<std::unique_ptr<SharedStore>> store = open_postgres({.url = server_->url(), .patience = milliseconds(300)});
+  Result<std::unique_ptr<DatabaseStore>> store = open_postgres({.url = server_->url(), .patience = milliseconds(300)});
   ASSERT_TRUE(store && (*store)->meet(kKitchen));
   server_->stop(SIGQUIT);
   EXPECT_EQ((*store)->commit(job_batch(1)).error().code, Code::kUnavailable);
@@ -201,7 +201,7 @@ TEST_F(PostgresStore, AHalfFilledPoolIsHeldByNobodyElseAndFilledAfresh) {
 
 TEST_F(PostgresStore, APoolSeesNothingOfAnotherInTheSameDatabase) {
   const auto first = open_holding(server_->url(), kKitchen);
-  Result<std::unique_ptr<SharedStore>> second = open_postgres({.url = server_->url(), .pool = 2});
+  Result<std::unique_ptr<DatabaseStore>> second = open_postgres({.url = server_->url(), .pool = 2});
   ASSERT_TRUE(second && (*second)->meet(kKitchen)->holding);
   ASSERT_TRUE(first->commit(job_batch(7)));
   EXPECT_FALSE((*second)->load_job({7})->has_value());
@@ -211,13 +211,13 @@ TEST_F(PostgresStore, APoolSeesNothingOfAnotherInTheSameDatabase) {
 
 TEST_F(PostgresStore, RefusesANewerVersionsDatabaseAndAnotherProgramsTables) {
   execute("CREATE SCHEMA other; CREATE TABLE other.jobs (id BIGINT)");
-  const Result<std::unique_ptr<SharedStore>> foreign =
+  const Result<std::unique_ptr<DatabaseStore>> foreign =
       open_postgres({.url = server_->url() + "&options=-csearch_path%3Dother"});
   ASSERT_FALSE(foreign);
   EXPECT_EQ(foreign.error().code, Code::kFailedPrecondition) << foreign.error().message;
   open_holding(server_->url(), kKitchen);
   execute("UPDATE hearth_schema SET version = 999");
-  const Result<std::unique_ptr<SharedStore>> newer = open_postgres({.url = server_->url()});
+  const Result<std::unique_ptr<DatabaseStore>> newer = open_postgres({.url = server_->url()});
   ASSERT_FALSE(newer);
   EXPECT_EQ(newer.error().code, Code::kFailedPrecondition);
   EXPECT_NE(newer.error().message.find("999"), std::string::npos) << newer.error().message;
@@ -227,7 +227,7 @@ TEST_F(PostgresStore, RefusesAServerThatMayLoseWhatItConfirmed) {
   execute("ALTER SYSTEM SET fsync = off");
   execute("SELECT pg_reload_conf()");
   EXPECT_TRUE(eventually([&] {
-    const Result<std::unique_ptr<SharedStore>> store = open_postgres({.url = server_->url()});
+    const Result<std::unique_ptr<DatabaseStore>> store = open_postgres({.url = server_->url()});
     return !store && store.error().code == Code::kFailedPrecondition;
   }));
 }
@@ -237,7 +237,7 @@ TEST_F(PostgresStore, NoErrorShowsAPassword) {
   for (const std::string& url : {user, user + "?nonsense=s3cret", std::string("mysql://ann:s3cret@db/hearth"),
                                  "postgresql:///none?user=ann&password=s3cret&host=" + directory(),
                                  "postgresql:///none?user=hearth&password=s3cret&host=" + directory()}) {
-    const Result<std::unique_ptr<SharedStore>> store = open_postgres({.url = url});
+    const Result<std::unique_ptr<DatabaseStore>> store = open_postgres({.url = url});
     ASSERT_FALSE(store) << url;
     EXPECT_EQ(store.error().message.find("s3cret"), std::string::npos) << store.error().message;
   }

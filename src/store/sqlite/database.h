@@ -109,6 +109,7 @@ class Database {
   Error last_error() const;
   Error damaged(std::string_view how) const;
   const std::filesystem::path& file() const { return file_; }
+  sqlite3* connection() const { return connection_.get(); }
 
  private:
   struct Close {

@@ -17,10 +17,6 @@ constexpr std::string_view kTaskColumns = "task, state, epoch, attempts, failure
 
 std::string writing_sql(Query query) {
   switch (query) {
-    case Query::kBegin:
-      return "BEGIN IMMEDIATE";
-    case Query::kCommit:
-      return "COMMIT";
     case Query::kPutDevice:  // no REPLACE: that would delete the other device that has the name
       return "INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO UPDATE SET "
              "name = ?2, role = ?3, key_kind = ?4, key = ?5, paired = ?6, last_seen = ?7, revoked = ?8, ring = ?9, "

@@ -10,8 +10,6 @@
 namespace hearth::store {
 
 enum class Query : std::uint8_t {
-  kBegin,
-  kCommit,
   kPutDevice,
   kInsertJob,
   kInsertAfter,

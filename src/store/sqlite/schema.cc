@@ -208,9 +208,31 @@ constexpr const char* kEleventhVersion = R"sql(
   ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion,   kFourthVersion,
-                                    kFifthVersion, kSixthVersion,  kSeventhVersion, kEighthVersion,
-                                    kNinthVersion, kTenthVersion,  kEleventhVersion};
+// Where this copy of the pool stands, and the hubs that have one. A lone hub's file has no more than its own standing.
+constexpr const char* kTwelfthVersion = R"sql(
+  CREATE TABLE standing (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    holder BLOB NOT NULL,
+    released INTEGER NOT NULL CHECK (released IN (0, 1)),
+    pool_name TEXT NOT NULL,
+    witness INTEGER NOT NULL,
+    witness_secret BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE hubs (
+    identity BLOB PRIMARY KEY,
+    name TEXT NOT NULL,
+    endpoints TEXT NOT NULL,
+    secret BLOB NOT NULL,
+    command_line_key BLOB NOT NULL,
+    node_key BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion,    kFourthVersion,
+                                    kFifthVersion, kSixthVersion,  kSeventhVersion,  kEighthVersion,
+                                    kNinthVersion, kTenthVersion,  kEleventhVersion, kTwelfthVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

@@ -6,10 +6,10 @@
 #include <limits>
 #include <utility>
 
+#include "store/sqlite/change_log.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/queries.h"
 #include "store/sqlite/schema.h"
-#include "store/store.h"
 
 namespace hearth::store {
 namespace {
@@ -17,11 +17,12 @@ namespace {
 constexpr std::size_t kMaxSpecBytes = std::size_t{1} << 20U;
 constexpr std::size_t kMaxOutcomeBytes = std::size_t{64} << 10U;
 
-class SqliteStore : public Store {
+class SqliteStore : public Journal {
  public:
-  SqliteStore(std::unique_ptr<Database> database, Queries queries)
-      : database_(std::move(database)), queries_(std::move(queries)) {}
+  SqliteStore(std::unique_ptr<Database> database, Queries queries, std::unique_ptr<SqliteChangeLog> changes)
+      : database_(std::move(database)), queries_(std::move(queries)), changes_(std::move(changes)) {}
 
+  ChangeLog& changes() override { return *changes_; }
   Result<void> commit(const Batch& batch) override;
   Result<bool> purge(std::uint32_t limit) override;
   Result<std::vector<DeviceRow>> load_devices() override;
@@ -44,8 +45,6 @@ class SqliteStore : public Store {
   Result<std::array<std::uint32_t, 6>> count_tasks(JobId job) override;
 
  private:
-  // Runs `work` as one transaction, unless an earlier one met a disk that failed.
-  Result<void> in_transaction(const std::function<Result<void>()>& work);
   Result<void> write(const Batch& batch);
   Result<void> put(const DeviceRow& device);
   Result<void> insert(const JobRow& job);
@@ -64,7 +63,7 @@ class SqliteStore : public Store {
 
   std::unique_ptr<Database> database_;
   Queries queries_;
-  std::optional<Error> failure_;  // of the disk: nothing is written any more
+  std::unique_ptr<SqliteChangeLog> changes_;
 };
 
 // Calls read(rows) for each row.
@@ -192,23 +191,12 @@ RangeEnd read_range_end(JobId job, const Rows& rows) {
 
 Result<void> SqliteStore::commit(const Batch& batch) {
   if (batch.empty()) return {};
-  return in_transaction([&] { return write(batch); });
-}
-
-Result<void> SqliteStore::in_transaction(const std::function<Result<void>()>& work) {
-  if (failure_) return std::unexpected(*failure_);
-  Result<void> done = queries_[Query::kBegin].run();
-  if (done) done = work();
-  if (done) done = queries_[Query::kCommit].run();
-  if (done) return done;
-  if (done.error().code == Code::kDataLoss) failure_ = done.error();
-  database_->roll_back();
-  return done;
+  return changes_->in_transaction([&] { return write(batch); });
 }
 
 Result<bool> SqliteStore::purge(std::uint32_t limit) {
   bool more = false;
-  const Result<void> done = in_transaction([&]() -> Result<void> {
+  const Result<void> done = changes_->in_transaction([&]() -> Result<void> {
     if (const Result<void> purged = queries_[Query::kPurgeTasks].run(limit); !purged) return purged;
     more = database_->changed_rows() == limit;
     return more ? Result<void>() : queries_[Query::kForgetRemoved].run();
@@ -528,13 +516,21 @@ Result<std::array<std::uint32_t, 6>> SqliteStore::count_tasks(JobId job) {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> open_sqlite(const std::filesystem::path& file) {
+Result<std::unique_ptr<Journal>> open_journal(const std::filesystem::path& file) {
   Result<std::unique_ptr<Database>> database = Database::open(file);
   if (!database) return std::unexpected(database.error());
   if (const Result<void> migrated = migrate(**database); !migrated) return std::unexpected(migrated.error());
   Result<Queries> queries = Queries::prepare(**database);
   if (!queries) return std::unexpected(queries.error());
-  return std::make_unique<SqliteStore>(std::move(*database), std::move(*queries));
+  Result<std::unique_ptr<SqliteChangeLog>> changes = SqliteChangeLog::open(**database);
+  if (!changes) return std::unexpected(changes.error());
+  return std::make_unique<SqliteStore>(std::move(*database), std::move(*queries), std::move(*changes));
+}
+
+Result<std::unique_ptr<Store>> open_sqlite(const std::filesystem::path& file) {
+  Result<std::unique_ptr<Journal>> journal = open_journal(file);
+  if (!journal) return std::unexpected(journal.error());
+  return std::move(*journal);
 }
 
 }  // namespace hearth::store

@@ -1,0 +1,52 @@
+#include "harness/hubs.h"
+
+#include <chrono>
+
+#include <nlohmann/json.hpp>
+
+#include "harness/api.h"
+#include "harness/pairing.h"
+
+namespace hearth::e2e {
+
+using nlohmann::json;
+
+bool stands_by(const Pool& pool) {
+  const json file = json::parse(read_text(pool.home() / "hub" / "endpoint.json"), nullptr, false);
+  return !file.is_object() || file.value("stands_by", true) || !alive(file.value("pid", 0));
+}
+
+bool is_whole(const Pool& pool) {
+  const Ended ended = pool.cli({"status", "--json"});
+  const json status = json::parse(ended.out, nullptr, false);
+  if (ended.exit_code != 0 || !status.is_object()) return false;
+  int holders = 0;
+  int in_step = 0;
+  for (const json& hub : status.value("hubs", json::array())) {
+    holders += hub.value("holds", false) && hub.value("alive", false) ? 1 : 0;
+    in_step += hub.value("inStep", hub.value("in_step", false)) ? 1 : 0;
+  }
+  return holders == 1 && in_step == 1;
+}
+
+std::int64_t await_holder(const Pool& pool) {
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_TRUE(eventually(seconds(60), [&] { return !stands_by(pool); })) << read_text(pool.home() / "log");
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun).count();
+}
+
+void stand_by(Pool& holder, Pool& other) {
+  Api owner(holder);
+  Process coming = other.start_cli({"up", "--address", "127.0.0.1", "--port", "0", "--no-invite", "--standby-of",
+                                    invite(owner, v1::ROLE_OWNER).links(0)});
+  ASSERT_TRUE(eventually(seconds(20), [&] { return coming.err().find("shows") != std::string::npos; })) << coming.err();
+  const auto pending = owner.call<v1::ListDevicesReply>("hearth.v1.DeviceService/List", v1::ListDevicesRequest());
+  ASSERT_TRUE(pending && pending->pending_size() == 1);
+  ASSERT_EQ(holder.cli({"devices", "allow", pending->pending(0).name()}).exit_code, 0);
+  const Ended up = coming.wait(seconds(60));
+  ASSERT_EQ(up.exit_code, 0) << up.err << read_text(other.home() / "log");
+  ASSERT_TRUE(eventually(seconds(60), [&] { return is_whole(holder); }))
+      << holder.cli({"status"}).out << read_text(holder.home() / "log") << read_text(other.home() / "log");
+}
+
+}  // namespace hearth::e2e
