@@ -47,7 +47,7 @@ struct Parts {
   net::Event& pairing_answered;
   Time started;
   std::uint16_t port = 0;
-  Circle* circle = nullptr;  // these three once it listens
+  Circle* circle = nullptr;  // these five once it listens
   Replicas* replicas = nullptr;
   Swarms* swarms = nullptr;
   Metrics* metrics = nullptr;
