@@ -109,6 +109,9 @@ class CommandLine : public CommandTree {
     list_option(limit, "--label", limit_.labels, "NAME=VALUE",
                 "what jobs may ask for by hearth run --where \"label.NAME == 'VALUE'\"; NAME= takes it back");
     text_option(limit, "--watts", limit_.watts, "N", "what this PC draws under load; 0: not said");
+    text_option(limit, "--swarm", limit_.swarm, "WHERE",
+                "give large files to other nodes: lan (standard: private addresses alone), anywhere, off");
+    text_option(limit, "--swarm-rate", limit_.swarm_rate, "SIZE", "at most so much a second; 0: no limit");
     add_ring_options(limit);
     limit.add_flag("--none", limit_.none, "take all limits away first");
     add_owner_options(limit);

@@ -74,6 +74,8 @@ struct LimitOptions {
   std::string net;
   std::vector<std::string> labels;  // NAME=VALUE
   std::string watts;
+  std::string swarm;
+  std::string swarm_rate;
   bool strangers_may_share_my_kernel = false;
   std::string owner_first;
   std::string quiet;

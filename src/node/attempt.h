@@ -30,6 +30,7 @@ struct JobOrder {
   DeviceId owner_id;                    // known where the job has a workspace
   std::vector<v1::Blob> trees;          // laid out in this order: outputs of earlier jobs, then the inputs
   std::optional<v1::Blob> environment;  // the image that it runs in; none: the node's own /usr
+  std::vector<v1::Swarm> swarms;        // of those blobs that other nodes fetch as well
 };
 
 struct Attempt {
@@ -46,7 +47,8 @@ struct Attempt {
   sandbox::Level level = sandbox::Level::kFence;
   std::shared_ptr<const Environment> environment;    // kept while it runs in it
   std::shared_ptr<const Workspaces::Use> workspace;  // kept until its box is gone; nullptr: none
-  std::filesystem::path disk;                        // where its own files are measured; empty: they are in memory
+  std::string workspace_name() const { return workspace ? workspace->name() : ""; }
+  std::filesystem::path disk;  // where its own files are measured; empty: they are in memory
   Excess excess;
   std::vector<std::size_t> gpus;      // lent to it, by index
   TaskLog log;                        // any thread

@@ -1,15 +1,14 @@
 #include "node/executor.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <set>
 
 #include <time.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/log.h"
 #include "node/command.h"
+#include "node/excess.h"
 #include "node/outcome.h"
 #include "node/rings.h"
 
@@ -21,15 +20,12 @@ constexpr Duration kLongestDelay = seconds(5);
 constexpr Duration kRoomPatience = minutes(60);      // for a full hub: what a task has made is worth waiting
 constexpr Duration kLeastPause = milliseconds(500);  // between two looks at a task's files
 constexpr std::int64_t kPausesPerLook = 19;
-constexpr std::uint64_t kCopiedBytes = 1ULL << 20;  // larger inputs are shown in place
 
 // The hub is away, or has restarted; not: it refuses.
 bool is_passing(Code code) {
   return code == Code::kUnavailable || code == Code::kDeadlineExceeded || code == Code::kCanceled ||
          code == Code::kUnauthenticated;
 }
-
-std::string workspace_of(const Attempt& attempt) { return attempt.workspace ? attempt.workspace->name() : ""; }
 
 // An end that is none of the program's doing stays that.
 void note_workspace(v1::Outcome& outcome, const Workspaces::Content& left) {
@@ -83,7 +79,7 @@ Executor::~Executor() {
   for (const AttemptPtr& attempt : all) {
     if (!attempt->box) continue;
     attempt->box.reset();
-    static_cast<void>(world_.wipes.end(attempt->id, attempt->level, workspace_of(*attempt)));
+    static_cast<void>(world_.wipes.end(attempt->id, attempt->level, attempt->workspace_name()));
   }
   for (const AttemptPtr& attempt : all) attempt->workspace.reset();
 }
@@ -303,11 +299,7 @@ net::Async<Result<void>> Executor::take_environment(AttemptPtr attempt) {
   }
   if (!image) co_return check_environment(attempt->job->spec);
   Result<std::shared_ptr<const Environment>> taken =
-      co_await world_.environments.get(*image, [&]() -> net::Async<Result<void>> {
-        co_return co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
-          co_return co_await link.transfer.fetch_into(world_.images, {*image}, {});
-        });
-      });
+      co_await world_.environments.get(*image, [&] { return fetch_blobs(attempt, {*image}, world_.images); });
   if (!taken) co_return fail(taken, "its environment '" + attempt->job->spec.environment() + "' cannot be had");
   attempt->environment = std::move(*taken);
   co_return Result<void>();
@@ -386,77 +378,21 @@ net::Async<Result<Executor::Layout>> Executor::fetch_layout(AttemptPtr attempt) 
 
 net::Async<Result<void>> Executor::fetch_blobs(AttemptPtr attempt, std::vector<v1::Blob> blobs, blob::BlobStore& into) {
   if (blobs.empty()) co_return Result<void>();
+  co_await fetch_swarms(attempt, blobs, into);
   co_return co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
     co_return co_await link.transfer.fetch_into(into, blobs, {});
   });
 }
 
-// What the attempt's sandbox stands on. On a worker.
-Result<sandbox::Setup> Executor::setup_of(Attempt& attempt) {
-  sandbox::Setup setup{.level = attempt.level, .network = network_of(attempt.job->spec, attempt.proxy, world_.loop)};
-  if (attempt.overlay) setup.network = {.kind = sandbox::Network::Kind::kOverlay, .overlay = *attempt.overlay};
-  if (attempt.level == sandbox::Level::kMicroVm) {
-    Result<blob::Reader> image = world_.images.read(attempt.job->environment->sha256());
-    if (!image) return std::unexpected(image.error());
-    setup.image = image->path();
-    attempt.pins.push_back(std::move(*image));
-  } else if (attempt.environment) {
-    setup.root = attempt.environment->root;
+// What other nodes fetch or hold; what comes of it is not waited for in vain, see Swarms.
+net::Async<void> Executor::fetch_swarms(AttemptPtr attempt, const std::vector<v1::Blob>& blobs, blob::BlobStore& into) {
+  for (const v1::Swarm& swarm : attempt->job->swarms) {
+    const bool is_among =
+        std::ranges::any_of(blobs, [&](const v1::Blob& blob) { return blob.sha256() == swarm.blob().sha256(); });
+    const std::shared_ptr<HubLink> link = world_.link();
+    if (!is_among || link == nullptr || into.has(swarm.blob().sha256())) continue;
+    co_await world_.swarms.fetch(link, swarm, into);
   }
-  if (attempt.workspace) setup.workspace = attempt.workspace->directory();
-  return setup;
-}
-
-// On a worker; nobody else is at the attempt's box.
-Result<void> Executor::fill_box(Attempt& attempt, const Layout& layout) {
-  Resources needs = needs_of(attempt.job->spec);
-  sandbox::Limits limits{.cores = needs.cores, .memory_bytes = needs.memory_bytes, .disk_bytes = needs.disk_bytes};
-  constexpr std::uint64_t kBlock = 4096;
-  limits.scratch_bytes = needs.memory_bytes + (1ULL << 20);
-  for (const auto& [path, file] : layout) {
-    if (file.blob().size() <= kCopiedBytes) limits.scratch_bytes += (file.blob().size() + kBlock - 1) / kBlock * kBlock;
-  }
-  if (attempt.workspace || needs.disk_bytes > 0) {
-    const std::uint64_t workspace = attempt.workspace ? attempt.workspace->bytes() : 0;
-    limits.max_file_bytes = std::max({workspace, needs.disk_bytes, limits.scratch_bytes});
-  }
-  attempt.command.bound_files.clear();
-  Result<sandbox::Setup> setup = setup_of(attempt);
-  if (!setup) return std::unexpected(setup.error());
-  if (Result<void> noted = world_.wipes.begin(attempt.id, attempt.level, workspace_of(attempt)); !noted) return noted;
-  Result<std::unique_ptr<sandbox::Sandbox>> box = world_.host.prepare(attempt_name(attempt.id), limits, *setup);
-  if (!box) {
-    static_cast<void>(world_.wipes.end(attempt.id, attempt.level, workspace_of(attempt)));
-    return std::unexpected(box.error());
-  }
-  attempt.box = std::move(*box);
-  attempt.disk = attempt.box->disk();
-  for (const auto& [path, file] : layout) {
-    if (Result<void> placed = place_file(attempt, file); !placed) return fail(placed, "input '" + path + "'");
-  }
-  return {};
-}
-
-Result<void> Executor::place_file(Attempt& attempt, const v1::TreeFile& file) {
-  if (file.blob().size() > kCopiedBytes) {
-    Result<blob::Reader> reader = world_.inputs.read(file.blob().sha256());
-    if (!reader) return std::unexpected(reader.error());
-    attempt.command.bound_files.push_back({.source = reader->path(), .path = file.path()});
-    attempt.pins.push_back(std::move(*reader));
-    return {};
-  }
-  Result<std::string> bytes = world_.inputs.load(file.blob().sha256(), kCopiedBytes);
-  if (!bytes) return std::unexpected(bytes.error());
-  Result<int> made = attempt.box->create_file(file.path(), file.executable());
-  if (!made) return std::unexpected(made.error());
-  Result<void> written;
-  for (std::size_t done = 0; done < bytes->size() && written;) {
-    ssize_t count = ::write(*made, bytes->data() + done, bytes->size() - done);
-    if (count < 0) written = fail_errno(errno, "laying it out");
-    if (count > 0) done += static_cast<std::size_t>(count);
-  }
-  ::close(*made);
-  return written;
 }
 
 // --- the program

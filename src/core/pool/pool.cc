@@ -288,6 +288,10 @@ void Pool::set_account(const AccountTerms& terms) { state_->queue.set_terms(term
 
 void Pool::forget_account(AccountId account) { state_->queue.forget_terms(account); }
 
+void Pool::set_data(JobId id, std::vector<DataId> data) {
+  if (Job* job = state_->find_job(id)) job->request.data = std::move(data);
+}
+
 void Pool::move_jobs(DeviceId owner, AccountId account, Time now) {
   State& state = *state_;
   state.advance(now);
