@@ -21,6 +21,6 @@ int start(const Arguments& arguments);        // --jobs: submit to the program's
 int storm(const Arguments& arguments);        // --count: all node sessions lost and opened again
 int blob(const Arguments& arguments);         // --mib, --files: one large blob and many small ones, up and down
 int owner(const Arguments& arguments);        // --runs: a foreground program beside a guest, running and frozen
-int placement(const Arguments& arguments);    // --tasks, --nodes: core/pool alone
+int placement(const Arguments& arguments);    // --tasks, --nodes, --blobs (that each node holds): core/pool alone
 
 }  // namespace hearth::bench

@@ -210,6 +210,7 @@ Result<void> begin_standby(const cli::HubStart& start,
 int run_node(const cli::NodeStart& start) {
   return node::run({.directory = cli::Home{start.home}.node(),
                     .own_pool = start.own_pool,
+                    .swarm_program = cli::swarm_program(),
                     .insecure_tcg_for_tests = insecure_tcg_for_tests()});
 }
 

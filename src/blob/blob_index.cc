@@ -75,4 +75,14 @@ std::vector<std::string> BlobIndex::list() const {
   return digests;
 }
 
+std::vector<std::pair<std::string, std::uint64_t>> BlobIndex::largest(std::size_t most, std::uint64_t at_least) const {
+  std::vector<std::pair<std::string, std::uint64_t>> found;
+  for (const auto& [digest, entry] : entries_) {
+    if (entry.size >= at_least) found.emplace_back(digest, entry.size);
+  }
+  std::ranges::sort(found, {}, [](const auto& blob) { return std::pair(~blob.second, std::string_view(blob.first)); });
+  if (found.size() > most) found.resize(most);
+  return found;
+}
+
 }  // namespace hearth::blob

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -37,6 +38,7 @@ class BlobIndex {
 
   std::uint64_t bytes() const { return bytes_; }
   std::vector<std::string> list() const;  // sorted
+  std::vector<std::pair<std::string, std::uint64_t>> largest(std::size_t most, std::uint64_t at_least) const;
   bool is_unwanted(const std::string& digest, Time since) const;
   std::vector<std::string> unwanted(Time since) const;  // in no order
 

@@ -351,6 +351,11 @@ std::vector<Digest> BlobStore::list() const {
   return state_->index.list();
 }
 
+std::vector<std::pair<Digest, std::uint64_t>> BlobStore::largest(std::size_t most, std::uint64_t at_least) const {
+  const std::lock_guard lock_guard(state_->mutex);
+  return state_->index.largest(most, at_least);
+}
+
 std::uint64_t BlobStore::bytes() const {
   const std::lock_guard lock_guard(state_->mutex);
   return state_->index.bytes();

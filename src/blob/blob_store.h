@@ -97,6 +97,8 @@ class BlobStore {
   bool remove_unwanted(const Digest& digest, Duration span);
 
   std::vector<Digest> list() const;
+  // With their sizes, the largest first; takes one look at each blob.
+  std::vector<std::pair<Digest, std::uint64_t>> largest(std::size_t most, std::uint64_t at_least) const;
   std::uint64_t bytes() const;
 
  private:

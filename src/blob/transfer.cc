@@ -16,6 +16,7 @@
 #include "hearth/v1/blobs.pb.h"
 #include "net/connect.h"
 #include "net/crypto.h"
+#include "swarm/frames.h"
 
 namespace hearth::blob {
 namespace {
@@ -379,6 +380,30 @@ net::Async<Result<void>> Transfer::fetch_into(BlobStore& store, std::vector<v1::
     if (on_progress) on_progress(progress);
     co_return Result<void>();
   });
+}
+
+net::Async<Result<v1::SwarmLayout>> Transfer::fetch_swarm_layout(v1::Blob blob) {
+  constexpr std::size_t kMaxLayoutBytes = 1 << 20;
+  const std::string from = target(blob.sha256()) + "?swarm=1";
+  const Result<net::Response> response = co_await client_.request("GET", from, headers(bearer_()), "", kMaxLayoutBytes);
+  if (!response) co_return fail(response, "fetching a swarm's pieces");
+  if (response->status != 200) co_return fail_status(*response, "fetching a swarm's pieces");
+  v1::SwarmLayout layout;
+  if (!layout.ParseFromString(response->body)) co_return fail(Code::kDataLoss, "the hub's answer is no SwarmLayout");
+  if (Result<void> checked = swarm::check_layout(layout); !checked) co_return std::unexpected(checked.error());
+  co_return layout;
+}
+
+net::Async<Result<std::string>> Transfer::fetch_part(v1::Blob blob, std::uint64_t offset, std::uint64_t count) {
+  net::Headers fields = headers(bearer_());
+  fields.add("Range", "bytes=" + std::to_string(offset) + "-" + std::to_string(offset + count - 1));
+  constexpr std::uint64_t kErrorBytes = 4096;
+  Result<net::Response> response = co_await client_.request("GET", target(blob.sha256()), std::move(fields), "",
+                                                            static_cast<std::size_t>(std::max(count, kErrorBytes)));
+  if (!response) co_return fail(response, "fetching a part of a blob");
+  if (response->status != 206) co_return fail_status(*response, "fetching a part of a blob");
+  if (response->body.size() != count) co_return fail_damaged(blob);
+  co_return std::move(response->body);
 }
 
 net::Async<Result<void>> Transfer::fetch_file(v1::Blob blob, fs::path destination, bool executable,

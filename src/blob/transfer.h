@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "blob/blob_store.h"
+#include "hearth/v1/swarm.pb.h"
 #include "hearth/v1/types.pb.h"
 #include "net/async.h"
 #include "net/client.h"
@@ -62,6 +63,11 @@ class Transfer {
   // must exist.
   net::Async<Result<void>> fetch_file(v1::Blob blob, std::filesystem::path destination, bool executable,
                                       std::function<void(std::uint64_t)> on_bytes);
+
+  // Of a blob that travels as a swarm: its pieces, as the hub says them, within limits; and a part of the blob itself,
+  // not verified.
+  net::Async<Result<v1::SwarmLayout>> fetch_swarm_layout(v1::Blob blob);
+  net::Async<Result<std::string>> fetch_part(v1::Blob blob, std::uint64_t offset, std::uint64_t count);
 
  private:
   net::Client& client_;

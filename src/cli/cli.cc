@@ -109,6 +109,9 @@ class CommandLine : public CommandTree {
     list_option(limit, "--label", limit_.labels, "NAME=VALUE",
                 "what jobs may ask for by hearth run --where \"label.NAME == 'VALUE'\"; NAME= takes it back");
     text_option(limit, "--watts", limit_.watts, "N", "what this PC draws under load; 0: not said");
+    text_option(limit, "--swarm", limit_.swarm, "WHERE",
+                "give large files to other nodes: lan (standard: private addresses alone), anywhere, off");
+    text_option(limit, "--swarm-rate", limit_.swarm_rate, "SIZE", "at most so much a second; 0: no limit");
     add_ring_options(limit);
     limit.add_flag("--none", limit_.none, "take all limits away first");
     add_owner_options(limit);
@@ -155,6 +158,9 @@ class CommandLine : public CommandTree {
                 "whether tasks may use this PC's GPUs (default: yes for home, else no)");
     text_option(limit, "--net", limit_.net, "WHAT",
                 "what tasks reach of the network: none; listed: the hosts that their job lists; full: the Internet");
+    text_option(limit, "--gang-network", limit_.gang_network, "YES_NO",
+                "whether tasks that run at once may reach each other, by a network of their own (default: yes for "
+                "home, else no)");
     limit.add_flag(
         "--strangers-may-share-my-kernel", limit_.strangers_may_share_my_kernel,
         "accept less than a microVM for strangers: a fault in this PC's kernel then gives them all you have");
@@ -332,8 +338,8 @@ class CommandLine : public CommandTree {
     std::vector<std::string> words(argv + 1, argv + argc);
     const auto separator = std::ranges::find(words, "--");
     const auto is_there = [&](const char* word) { return std::find(words.begin(), separator, word) != separator; };
-    if (separator != words.end() && (is_there("run") || is_there("schedule"))) {
-      RunOptions& owner = is_there("run") ? work_.run : work_.schedule.run;
+    if (separator != words.end() && (is_there("run") || is_there("schedule") || is_there("cluster"))) {
+      RunOptions& owner = is_there("run") ? work_.run : is_there("schedule") ? work_.schedule.run : work_.cluster.run;
       owner.program.assign(separator + 1, words.end());
       words.erase(separator, words.end());
     }

@@ -61,6 +61,7 @@ class CommandTree {
 // What `run`, `submit`, `map`, `schedule` and `webhook` parse into.
 struct WorkOptions {
   RunOptions run;
+  ClusterOptions cluster;
   SubmitOptions submit;
   MapOptions map;
   ScheduleOptions schedule;

@@ -69,10 +69,13 @@ struct LimitOptions {
   std::string isolation;
   std::string host_files;
   std::string gpu;
+  std::string gang_network;
   std::string oci_runtime;
   std::string net;
   std::vector<std::string> labels;  // NAME=VALUE
   std::string watts;
+  std::string swarm;
+  std::string swarm_rate;
   bool strangers_may_share_my_kernel = false;
   std::string owner_first;
   std::string quiet;
@@ -113,6 +116,11 @@ struct RunOptions {
   bool gang = false;
   bool detach = false;
   std::vector<std::string> program;
+};
+
+struct ClusterOptions {
+  std::string engine;
+  RunOptions run;
 };
 
 struct AccountOptions {
@@ -246,6 +254,9 @@ Result<int> show_session(const Context& context);
 
 // run.cc
 Result<int> run_job(const Context& context, const RunOptions& options);
+
+// cluster.cc
+Result<int> run_cluster(const Context& context, const ClusterOptions& options);
 
 // submit.cc
 Result<int> submit_plan(const Context& context, const SubmitOptions& options);

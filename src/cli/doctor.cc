@@ -12,6 +12,7 @@
 #include "cli/documents.h"
 #include "cli/output.h"
 #include "cli/service.h"
+#include "cli/tools.h"
 #include "cli/values.h"
 
 namespace hearth::cli {
@@ -39,6 +40,16 @@ Finding check_avahi() {
   }
   return {"announcement", false, false, "Avahi does not run: devices find this PC by link and code only",
           "apt install avahi-daemon"};
+}
+
+Finding check_swarm(const Policy& policy) {
+  if (policy.swarm == "off") return {"swarm", true, false, "off: large files come from the hub alone", ""};
+  std::error_code failure;
+  if (std::filesystem::exists(swarm_program(), failure)) {
+    return {"swarm", true, false, "hearth-swarm is there: nodes give each other large files", ""};
+  }
+  return {"swarm", false, false, "hearth-swarm was not built: large files come from the hub alone",
+          "apt install libtorrent-rasterbar-dev, and build again"};
 }
 
 Finding check_port(const Home& home, const Config& config) {
@@ -83,6 +94,7 @@ Result<int> doctor(const Context& context) {
   std::vector<Finding> findings = context.programs->self_test(context.home.root);
   findings.push_back(check_disk(context.home));
   findings.push_back(check_avahi());
+  if (const Result<Policy> policy = load_policy(context.home)) findings.push_back(check_swarm(*policy));
   findings.push_back(check_up(context.home));
   if (!has_joined(context.home, *config)) findings.push_back(check_port(context.home, *config));
   for (Finding& finding : check_hub(context.home)) findings.push_back(std::move(finding));

@@ -182,8 +182,8 @@ Result<void> get_rings(const json& policy, std::map<std::string, RingPolicy>& ou
     RingPolicy& ring = out[name];
     const Result<void> read =
         all({get_optional(one, "isolation", ring.isolation), get_optional(one, "host_files", ring.host_files),
-             get_optional(one, "gpu", ring.gpu), get_optional(one, "net", ring.net),
-             get_bool(one, "may_share_my_kernel", ring.may_share_my_kernel)});
+             get_optional(one, "gpu", ring.gpu), get_optional(one, "gang_network", ring.gang_network),
+             get_optional(one, "net", ring.net), get_bool(one, "may_share_my_kernel", ring.may_share_my_kernel)});
     if (!read) return read;
   }
   return {};
@@ -194,6 +194,7 @@ nlohmann::ordered_json ring_json(const RingPolicy& ring) {
   if (ring.isolation) object["isolation"] = *ring.isolation;
   if (ring.host_files) object["host_files"] = *ring.host_files;
   if (ring.gpu) object["gpu"] = *ring.gpu;
+  if (ring.gang_network) object["gang_network"] = *ring.gang_network;
   if (ring.net) object["net"] = *ring.net;
   if (ring.may_share_my_kernel) object["may_share_my_kernel"] = true;
   return object;
@@ -249,6 +250,7 @@ Result<Policy> parse_policy(std::string_view text) {
   std::uint64_t memory = 0;
   std::uint64_t disk = 0;
   std::uint64_t workspaces = 0;
+  std::uint64_t swarm_rate = 0;
   std::string hours;
   constexpr std::uint64_t kMostBytes = std::numeric_limits<std::int64_t>::max();
   const Result<void> read =
@@ -257,12 +259,14 @@ Result<Policy> parse_policy(std::string_view text) {
            get_count(*object, "workspace_bytes", kMostBytes, workspaces), get_text(*object, "hours", hours),
            get_bool(*object, "draining", policy.draining), get_owner_first(*object, policy.owner_first),
            get_rings(*object, policy.rings), get_text(*object, "oci_runtime", policy.oci_runtime),
-           get_labels(*object, policy.labels)});
+           get_labels(*object, policy.labels), get_text(*object, "swarm", policy.swarm),
+           get_count(*object, "swarm_bytes_per_second", kMostBytes, swarm_rate)});
   if (!read) return std::unexpected(read.error());
   if (!absent(*object, "cores")) policy.cores = cores;
   if (!absent(*object, "memory_bytes")) policy.memory_bytes = memory;
   if (!absent(*object, "disk_bytes")) policy.disk_bytes = disk;
   if (!absent(*object, "workspace_bytes")) policy.workspace_bytes = workspaces;
+  if (swarm_rate > 0) policy.swarm_bytes_per_second = swarm_rate;
   if (!absent(*object, "watts")) {
     if (!(*object)["watts"].is_number()) return std::unexpected(wrong_field("watts", "a number"));
     policy.watts = (*object)["watts"].get<double>();
@@ -287,6 +291,8 @@ std::string format_policy(const Policy& policy) {
   if (!policy.oci_runtime.empty()) object["oci_runtime"] = policy.oci_runtime;
   for (const auto& [name, value] : policy.labels) object["labels"][name] = label_json(value);
   if (policy.watts) object["watts"] = *policy.watts;
+  if (!policy.swarm.empty()) object["swarm"] = policy.swarm;
+  if (policy.swarm_bytes_per_second) object["swarm_bytes_per_second"] = *policy.swarm_bytes_per_second;
   object["draining"] = policy.draining;
   if (policy.owner_first != OwnerFirst{}) object["owner_first"] = owner_first_json(policy.owner_first);
   return dump(object) + "\n";

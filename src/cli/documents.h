@@ -64,6 +64,7 @@ struct RingPolicy {
   std::optional<std::string> isolation;  // "fence", "oci", "microvm", "none"
   std::optional<bool> host_files;
   std::optional<bool> gpu;
+  std::optional<bool> gang_network;
   std::optional<std::string> net;  // "none", "listed", "full"
   bool may_share_my_kernel = false;
   bool operator==(const RingPolicy&) const = default;
@@ -82,6 +83,8 @@ struct Policy {
   std::string oci_runtime;                    // of the level "oci", with its arguments; empty: crun
   std::map<std::string, std::string> labels;  // what the node says of itself; "true", "3" and the like are no texts
   std::optional<double> watts;
+  std::string swarm;  // "lan", "anywhere", "off"; empty: "lan"
+  std::optional<std::uint64_t> swarm_bytes_per_second;
   bool draining = false;
   OwnerFirst owner_first;
   bool operator==(const Policy&) const = default;

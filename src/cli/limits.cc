@@ -20,6 +20,7 @@ constexpr Range kCores = {0, 1024};
 constexpr Range kMemory = {0, 4 * kTiB};
 constexpr Range kDisk = {64 * kMiB, 1024 * kTiB};
 constexpr Range kWorkspaces = {0, 1024 * kTiB};
+constexpr Range kSwarmRate = {0, kGiB};
 constexpr std::uint64_t kUsualDisk = 20 * kGiB;  // see node/node.h
 
 constexpr Range kCelsius = {0, 150};
@@ -104,6 +105,7 @@ Result<void> take_ring(const LimitOptions& options, std::string_view name, RingP
   if (taken) taken = take_word("--net", options.net, {"none", "listed", "full"}, ring.net);
   if (taken) taken = take_yes_no("--host-files", options.host_files, ring.host_files);
   if (taken) taken = take_yes_no("--gpu", options.gpu, ring.gpu);
+  if (taken) taken = take_yes_no("--gang-network", options.gang_network, ring.gang_network);
   if (!taken || name != "stranger") return taken;
   if (options.strangers_may_share_my_kernel) ring.may_share_my_kernel = true;
   const std::string level = ring.isolation.value_or("microvm");
@@ -123,10 +125,12 @@ Result<void> take_rings(const LimitOptions& options, Policy& policy) {
   const Result<std::vector<std::string>> names = parse_rings("--for", options.rings.empty() ? "home" : options.rings);
   if (!names) return std::unexpected(names.error());
   const bool says_something = !options.isolation.empty() || !options.host_files.empty() || !options.gpu.empty() ||
-                              !options.net.empty() || options.strangers_may_share_my_kernel;
+                              !options.net.empty() || !options.gang_network.empty() ||
+                              options.strangers_may_share_my_kernel;
   if (!options.rings.empty() && !says_something) {
     return fail(Code::kInvalidArgument,
-                fmt::format("--for {}: say also what their tasks may: --isolation, --host-files, --gpu or --net",
+                fmt::format("--for {}: say also what their tasks may: --isolation, --host-files, --gpu, --net "
+                            "or --gang-network",
                             plain(options.rings)));
   }
   for (const std::string& name : *names) {
@@ -189,6 +193,26 @@ Result<void> take_labels(const LimitOptions& options, Policy& policy) {
   return {};
 }
 
+Result<void> take_swarm(const LimitOptions& options, Policy& policy) {
+  std::optional<std::string> where;
+  Result<void> taken = take_word("--swarm", options.swarm, {"lan", "anywhere", "off"}, where);
+  if (!taken) return taken;
+  if (where) policy.swarm = *where == "lan" ? "" : *where;
+  if (options.swarm_rate.empty()) return {};
+  const Result<std::uint64_t> rate = parse_size("--swarm-rate", options.swarm_rate, kSwarmRate);
+  if (!rate) return std::unexpected(rate.error());
+  policy.swarm_bytes_per_second = *rate == 0 ? std::nullopt : std::optional(*rate);
+  return {};
+}
+
+std::string swarm_text(const Policy& policy) {
+  if (policy.swarm == "off") return "off: large files come from the hub alone";
+  const std::string whom = policy.swarm == "anywhere" ? "with nodes anywhere" : "with nodes of private addresses";
+  return policy.swarm_bytes_per_second
+             ? fmt::format("{}, at most {}/s", whom, format_bytes(*policy.swarm_bytes_per_second))
+             : whom;
+}
+
 // After the disk, of which they may take half.
 Result<void> take_workspaces(const LimitOptions& options, Policy& policy) {
   if (!options.workspaces.empty()) {
@@ -222,6 +246,8 @@ Result<Policy> changed(Policy policy, const LimitOptions& options) {
                     .oci_runtime = policy.oci_runtime,
                     .labels = policy.labels,
                     .watts = policy.watts,
+                    .swarm = policy.swarm,
+                    .swarm_bytes_per_second = policy.swarm_bytes_per_second,
                     .draining = policy.draining,
                     .owner_first = {}};
   }
@@ -229,6 +255,7 @@ Result<Policy> changed(Policy policy, const LimitOptions& options) {
   if (taken) taken = take_rings(options, policy);
   if (taken) taken = take_runtime(options, policy);
   if (taken) taken = take_labels(options, policy);
+  if (taken) taken = take_swarm(options, policy);
   if (!taken) return std::unexpected(taken.error());
   if (!options.cores.empty()) {
     const Result<std::uint64_t> cores = parse_count("--cores", options.cores, kCores);
@@ -302,6 +329,7 @@ std::string describe(const std::map<std::string, RingPolicy>& rings, const std::
       const std::string net = ring.net.value_or("none");
       text += ring.host_files.value_or(name == "home") ? ", with this PC's programs" : ", with an environment (--env)";
       if (ring.gpu.value_or(name == "home")) text += ", its GPUs";
+      if (ring.gang_network.value_or(name == "home")) text += ", networks for gangs";
       if (net != "none") text += net == "full" ? ", the Internet" : ", the hosts that their job lists";
     }
     text += "\n";
@@ -319,6 +347,7 @@ std::string describe(const Policy& policy, bool own_pool) {
   const bool always = !policy.hours || policy.hours->from_minute == policy.hours->to_minute;
   text += fmt::format("  hours   {}\n", always ? "all day" : format_hours(*policy.hours));
   for (const auto& [name, value] : policy.labels) text += fmt::format("  label   {} = {}\n", name, plain(value));
+  text += fmt::format("  swarm   {}\n", swarm_text(policy));
   if (policy.watts) text += fmt::format("  power   {:.0f} W under load\n", *policy.watts);
   text += describe(policy.rings, policy.oci_runtime);
   text += describe(policy.owner_first, own_pool);

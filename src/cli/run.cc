@@ -244,12 +244,16 @@ Result<std::optional<v1::AddWebhookRequest>> webhook_of(const RunOptions& option
 Result<int> run_job(const Context& context, const RunOptions& options) {
   Result<RunPlan> plan = plan_run(options);
   if (!plan) return std::unexpected(plan.error());
-  for (const std::string& note : plan->notes) say(note);
+  return run_plan(context, options, std::move(*plan));
+}
+
+Result<int> run_plan(const Context& context, const RunOptions& options, RunPlan plan) {
+  for (const std::string& note : plan.notes) say(note);
   const Result<std::optional<v1::AddWebhookRequest>> webhook = webhook_of(options);
   if (!webhook) return std::unexpected(webhook.error());
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
-  Run run(context, options, std::move(*plan), *webhook, **client);
+  Run run(context, options, std::move(plan), *webhook, **client);
   (*client)->loop().on_signal({SIGINT, SIGTERM}, [&run](int) { run.interrupt(); });
   const Result<int> code = (*client)->loop().run_until_done(run.run());
   if (!code) return std::unexpected((*client)->explain(code.error()));

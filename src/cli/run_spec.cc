@@ -207,10 +207,16 @@ Result<void> set_network(const RunOptions& options, v1::JobSpec& spec) {
     spec.set_net_full(true);
     return {};
   }
+  if (options.net == "gang") {
+    if (!options.gang) return wrong("--net gang: it is the network of a gang; say --gang too");
+    spec.set_net_gang(true);
+    return {};
+  }
   constexpr std::string_view kHosts = "hosts=";
   if (!options.net.starts_with(kHosts)) {
     return wrong(fmt::format(
-        "--net {}: write hosts=NAME:PORT,..., for example hosts=a.example:443,b.example:80, or full; without "
+        "--net {}: write hosts=NAME:PORT,..., for example hosts=a.example:443,b.example:80, or full, or, with "
+        "--gang, gang; without "
         "--net a program reaches nothing",
         plain(options.net)));
   }

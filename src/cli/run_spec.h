@@ -24,6 +24,9 @@ Result<v1::JobSpec> spec_of(const RunOptions& options);
 // Errors: kInvalidArgument, kNotFound: which value, what is allowed.
 Result<RunPlan> plan_run(const RunOptions& options);
 
+// Submits it, follows it and brings its results back, as `hearth run` does (run.cc).
+Result<int> run_plan(const Context& context, const RunOptions& options, RunPlan plan);
+
 // Whether the first word of a shell's script is a program among this machine's files, and which.
 bool names_local_program(const std::string& script, std::string& program);
 

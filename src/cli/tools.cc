@@ -263,4 +263,9 @@ std::vector<std::string> Workshop::lines_of(const Tool& tool) const {
   return lines;
 }
 
+std::filesystem::path swarm_program() {
+  std::error_code failure;
+  return std::filesystem::read_symlink("/proc/self/exe", failure).parent_path() / "hearth-swarm";
+}
+
 }  // namespace hearth::cli

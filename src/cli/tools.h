@@ -48,4 +48,7 @@ class Workshop {
   std::filesystem::path directory_;
 };
 
+// Where hearth-swarm lies beside this program, or would.
+std::filesystem::path swarm_program();
+
 }  // namespace hearth::cli

@@ -26,7 +26,7 @@ void add_task_options(CLI::App& command, RunOptions& options) {
   CommandTree::text_option(
       command, "--net", options.net, "WHAT",
       "hosts that the program reaches through the node's proxy, for example hosts=a.example:443,b.example:80; or "
-      "full: the Internet");
+      "full: the Internet; or, with --gang, gang: the other tasks of the gang");
   CommandTree::text_option(command, "--retries", options.retries, "N",
                            "try a failed task again so many times (default: 0)");
   CommandTree::text_option(command, "--where", options.where, "CONDITION",
@@ -73,6 +73,25 @@ void add_run_command(CommandTree& tree, RunOptions& options) {
   CommandTree::text_option(run, "--webhook-secret", options.webhook_secret, "FILE",
                            "with --webhook: sign by the secret in this file instead of a new one, which is shown");
   run.add_flag("--detach", options.detach, "print the job's number and return at once");
+}
+
+void add_cluster_command(CommandTree& tree, ClusterOptions& options) {
+  CLI::App& cluster = tree.add(
+      tree.root(), "cluster",
+      "Run a program on many PCs at once under an engine that they have: hearth cluster mpi -n 3 -- ./program. mpi: "
+      "Open "
+      "MPI's mpirun, with as many ranks on each PC as --cores; dask: a scheduler and PROGRAM on the first, a worker on "
+      "each other, whose scheduler is at $DASK_SCHEDULER_ADDRESS; torch: PROGRAM on each, with torch.distributed's "
+      "variables (gloo). The tasks reach each other by a network of their own, and nothing else. If one is lost, all "
+      "run again.",
+      [&tree, &options] { return run_cluster(tree.context(), options); });
+  CommandTree::argument(cluster, "ENGINE", options.engine, "mpi, dask or torch");
+  options.run.retries = "3";
+  options.run.gang = true;
+  add_job_options(cluster, options.run);
+  CommandTree::text_option(cluster, "--name", options.run.name, "NAME",
+                           "what the job is called (default: the engine's and the program's name)");
+  cluster.add_flag("--detach", options.run.detach, "print the job's number and return at once");
 }
 
 void add_submit_command(CommandTree& tree, SubmitOptions& options) {
@@ -174,6 +193,7 @@ void add_webhook_commands(CommandTree& tree, WebhookOptions& options) {
 
 void add_work_commands(CommandTree& tree, WorkOptions& options) {
   add_run_command(tree, options.run);
+  add_cluster_command(tree, options.cluster);
   add_submit_command(tree, options.submit);
   add_map_command(tree, options.map);
   add_schedule_commands(tree, options.schedule);

@@ -30,9 +30,10 @@ enum class Right : std::uint8_t {
   kGpu,          // to use a GPU's driver
   kListedHosts,  // to reach the hosts that its job lists, through the node's proxy
   kFullNetwork,  // to reach the Internet
+  kGangNetwork,  // to reach the other tasks of its gang, by a network of its own
 };
-inline constexpr std::array kRights = {Right::kRun, Right::kHostFiles, Right::kGpu, Right::kListedHosts,
-                                       Right::kFullNetwork};
+inline constexpr std::array kRights = {Right::kRun,         Right::kHostFiles,   Right::kGpu,
+                                       Right::kListedHosts, Right::kFullNetwork, Right::kGangNetwork};
 
 // Rights by ring: those that a task needs, all of one ring, or those that a node grants. And workspaces, which lie on
 // the owner's disk and are for home alone.

@@ -22,7 +22,7 @@ enum class Failure : std::uint8_t {
   kPreempted = 14,
   kGang = 15,
   kSkipped = 16,
-  kDrained = 20,
+  kDrained = 17,
 };
 
 }  // namespace hearth

@@ -108,6 +108,7 @@ net::Async<Result<Found>> find_soon(Parts& parts, const std::string& digest, boo
 net::Async<void> send(net::Exchange& exchange, Parts& parts, Found found, net::ByteRange part, unsigned status,
                       net::Headers headers) {
   if (!found.file && exchange.head().method != "HEAD") {
+    parts.metrics->blob_sent(part.count);
     if (part.count != found.content.size()) found.content = found.content.substr(part.first, part.count);
     co_await exchange.reply({status, std::move(headers), std::move(found.content)});
     co_return;
@@ -115,6 +116,7 @@ net::Async<void> send(net::Exchange& exchange, Parts& parts, Found found, net::B
   if (!co_await exchange.start(status, std::move(headers), part.count)) co_return;
   if (exchange.head().method != "HEAD") {
     if (!co_await exchange.write_file(found.file->file(), part.first, part.count, parts.workers)) co_return;
+    parts.metrics->blob_sent(part.count);
   }
   co_await exchange.finish();
 }
@@ -128,11 +130,22 @@ net::Async<Result<bool>> may_find(Parts& parts, DeviceId device, const std::stri
   co_return true;
 }
 
+net::Async<void> reply_layout(net::Exchange& exchange, Parts& parts, const std::string& digest) {
+  Result<v1::SwarmLayout> layout = co_await parts.swarms->layout(digest);
+  if (!layout) co_return co_await refuse(exchange, layout.error());
+  net::Response response;
+  response.body = layout->SerializeAsString();
+  response.headers.add("Content-Type", "application/octet-stream");
+  response.headers.add("Cache-Control", "no-store");
+  co_await exchange.reply(std::move(response));
+}
+
 net::Async<void> get(net::Exchange& exchange, Parts& parts, DeviceId device, const std::string& digest) {
   Result<bool> may = co_await parts.access.may_fetch(device, digest);
   if (may && !*may) may = fail(Code::kNotFound, "no blob " + to_hex(digest) + " is stored here");
   if (!may) co_return co_await refuse(exchange, may.error());
   const net::RequestHead& head = exchange.head();
+  if (net::query_value(head.query, "swarm")) co_return co_await reply_layout(exchange, parts, digest);
   Result<Found> found = co_await find_soon(parts, digest, head.headers.has("hearth-verify"));
   if (!found) co_return co_await refuse(exchange, found.error());
   net::Headers headers = content_headers(head, digest);

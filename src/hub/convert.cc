@@ -33,6 +33,7 @@ Admission from_proto(const google::protobuf::RepeatedPtrField<v1::Admission>& ad
     if (one.gpu()) granted.add(*ring, Right::kGpu);
     if (one.listed_hosts()) granted.add(*ring, Right::kListedHosts);
     if (one.full_network()) granted.add(*ring, Right::kFullNetwork);
+    if (one.gang_network()) granted.add(*ring, Right::kGangNetwork);
     if (*ring == Ring::kHome) granted.workspace_bytes = one.workspace_bytes();
   }
   return granted;

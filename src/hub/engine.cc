@@ -92,6 +92,9 @@ Result<void> Engine::restore() {
   for (const store::LiveJob& job : *jobs) {
     if (Result<void> restored = restore_job(job); !restored) return fail(restored, "reading the pool's database");
   }
+  for (const auto& [id, job] : live_) {
+    if (job.spec.net_gang()) pool_.on_gang_broken(id, now());
+  }
   running_ = 2;
   loop_.spawn(commit_for_ever());
   loop_.spawn(tick_for_ever());
@@ -196,6 +199,7 @@ Result<JobId> Engine::take_job(Submission submission, const std::vector<JobId>& 
                      .account = submission.account,
                      .even_if_never_run = submission.even_if_never_run};
   fill_request(spec, submission.ring, job.row.request);
+  job.row.request.data = names_of(submission.data);
   job.row.ring = submission.ring;
   job.row.spec = spec.SerializeAsString();
   if (submission.environment) job.row.environment = submission.environment->SerializeAsString();
@@ -203,6 +207,7 @@ Result<JobId> Engine::take_job(Submission submission, const std::vector<JobId>& 
   job.row.submitted = wall_now();
   job.spec = std::move(submission.spec);
   job.environment = std::move(submission.environment);
+  job.data = std::move(submission.data);
   if (Result<void> taken = pool_.on_submit(job.row.request, now()); !taken) return std::unexpected(taken.error());
   last_job_id_ = id.value;
   pending_.batch.jobs.push_back(job.row);
@@ -274,70 +279,7 @@ net::Async<Result<void>> Engine::remove(JobId job, std::function<void()> taken) 
   co_return done;
 }
 
-// --- nodes ----------------------------------------------------------------------------------------------------------
-
-void Engine::node_joined(NodeId node, NodeLink& link, const pool::NodeHello& hello) {
-  links_[node] = &link;
-  if (hubs_.other_hubs_size() > 0) link.tell_hubs(hubs_);
-  if (duty_) link.tell_duty(node == witness_ ? *duty_ : v1::WitnessDuty());
-  pool_.on_node_hello(node, hello, now());
-  note_power(node, hello.attributes);
-  pending_.changed_nodes.push_back(node);
-  drain();
-}
-
-void Engine::node_gone(NodeId node, NodeLink& link) {
-  const auto found = links_.find(node);
-  if (found == links_.end() || found->second != &link) return;
-  links_.erase(found);
-  pool_.on_node_gone(node, now());
-  pending_.changed_nodes.push_back(node);
-  drain();
-}
-
-void Engine::node_removed(NodeId node) {
-  links_.erase(node);
-  pool_.on_node_removed(node, now());
-  if (duties_.erase(node) > 0) pending_.batch.duties.push_back({.node = node});
-  drain();
-  power_.erase(node);
-}
-
-void Engine::heartbeat(NodeId node) { pool_.on_heartbeat(node, now()); }
-
-void Engine::note_change(NodeId node) {
-  pending_.changed_nodes.push_back(node);
-  wake_.notify();
-}
-
-void Engine::offer(NodeId node, const Terms& offered, bool closed) {
-  pool_.on_offer(node, offered, closed, now());
-  pending_.changed_nodes.push_back(node);
-  drain();
-}
-
-void Engine::started(NodeId node, AttemptId attempt) {
-  pool_.on_started(node, attempt, now());
-  if (const auto row = rows_.find(attempt.task); row != rows_.end() && row->second.epoch == attempt.epoch) {
-    row->second.started = wall_now();
-  }
-  drain();
-}
-
-void Engine::finished(NodeId node, AttemptId attempt, v1::Outcome outcome, std::uint64_t result_bytes) {
-  note_workspace(node, attempt, outcome);
-  pool_.on_finished(node, attempt, static_cast<Failure>(outcome.reason()), now());
-  const Report report{.attempt = attempt, .outcome = std::move(outcome), .result_bytes = result_bytes};
-  if (pool_.is_held(attempt)) held_[attempt] = report;
-  pending_.changed_nodes.push_back(node);
-  drain(report);
-}
-
-void Engine::attributes(NodeId node, const pool::Attributes& attributes) {
-  pool_.on_attributes(node, attributes, now());
-  note_power(node, attributes);
-  drain();
-}
+// --- what lies in the store and not in the pool ----------------------------------------------------------------------
 
 net::Async<Result<void>> Engine::save_device(const store::DeviceRow& row) {
   pending_.batch.devices.push_back(row);
@@ -501,6 +443,7 @@ net::Async<void> Engine::speak(Pending& pending) {
   }
   if (!pending.ticket->result) pending.ticket->result = Result<void>();
   pending.ticket->done.notify();
+  announce_assignments(pending);
   for (const pool::Effect& effect : pending.sends) {
     if (const auto* send = std::get_if<pool::AssignSend>(&effect)) {
       co_await send_assign(*send);
@@ -524,6 +467,15 @@ net::Async<void> Engine::speak(Pending& pending) {
     for (const pool::RemoveRecord& removal : pending.removed_jobs) observer->job_removed(removal.job, removal.owner);
   }
   let_go(pending);
+}
+
+void Engine::announce_assignments(const Pending& pending) {
+  for (const pool::Effect& effect : pending.sends) {
+    const auto* send = std::get_if<pool::AssignSend>(&effect);
+    const LiveJob* job = send != nullptr ? live_job(send->attempt.task.job) : nullptr;
+    if (job == nullptr || job->data.empty()) continue;
+    for (Observer* observer : observers_) observer->about_to_assign(send->node, *job);
+  }
 }
 
 // What is on disk, has ended or is removed, and was told need not be remembered.
@@ -567,8 +519,19 @@ net::Async<void> Engine::send_assign(const pool::AssignSend& send) {
   const auto job = live_.find(send.attempt.task.job);
   NodeLink* to = link(send.node);
   if (to == nullptr) co_return;
-  to->assign(send.attempt, job->second);
+  Result<v1::GangNetwork> network = fail(Code::kUnimplemented, "there is none");
+  if (job->second.spec.net_gang() && make_gang_network_) {
+    network = make_gang_network_(send.attempt, job->second);
+    // The node says that there is none, which ends the attempt.
+    if (!network) log_error("a gang gets no network", {{"error", network.error().message}});
+  }
+  to->assign(send.attempt, job->second, network ? &*network : nullptr);
   for (Observer* observer : observers_) observer->attempt_assigned(send.attempt, send.node);
+}
+
+void Engine::restart_gang(JobId job) {
+  pool_.on_gang_broken(job, now());
+  drain();
 }
 
 net::Async<void> Engine::tick_for_ever() {

@@ -32,6 +32,7 @@ struct LiveJob {
   pool::JobState kept_state = pool::JobState::kQueued;  // on disk, so it may be told; row.state may be ahead of it
   v1::JobSpec spec;
   std::optional<v1::Blob> environment;  // the image that it runs in; none: the node's own /usr
+  std::vector<v1::Blob> data;           // as Submission::data
   v1::Outcome first_failure;
   std::optional<std::vector<v1::Blob>> dependency_outputs;  // trees of the jobs it runs after, once loaded
 };
@@ -43,12 +44,14 @@ v1::Outcome outcome_of(Failure why);
 class NodeLink {
  public:
   virtual ~NodeLink() = default;
-  virtual void assign(AttemptId attempt, const LiveJob& job) = 0;
+  // `network`: of its gang, if its job has one.
+  virtual void assign(AttemptId attempt, const LiveJob& job, const v1::GangNetwork* network) = 0;
   virtual void stop(AttemptId attempt) = 0;
   virtual void acknowledge(AttemptId attempt) = 0;
   virtual void stop_everything(bool stop) = 0;  // false: resume
   virtual void wipe_workspace(const WorkspaceId& id) = 0;
   virtual void tell_hubs(const v1::Hubs&) {}
+  virtual void tell_swarm_peers(const v1::SwarmPeers&) {}
   virtual void tell_duty(const v1::WitnessDuty&) {}
 };
 
@@ -69,6 +72,7 @@ class Observer {
   virtual ~Observer() = default;
   virtual void job_changed(JobId job, DeviceId owner) = 0;
   virtual void node_changed(NodeId node) = 0;
+  virtual void about_to_assign(NodeId, const LiveJob&) {}  // before any assignment of the same commit is sent
   virtual void attempt_assigned(AttemptId attempt, NodeId node) = 0;
   virtual void attempt_ended(AttemptId attempt, const v1::Outcome& outcome) = 0;  // for good, or to be tried again
   virtual void attempt_failed(const FailedAttempt&) {}
@@ -94,6 +98,7 @@ struct Submission {
   v1::JobSpec spec;         // complete, see spec.h
   std::string request_id;
   std::optional<v1::Blob> environment;  // the image that spec.environment stands for; none: "host"
+  std::vector<v1::Blob> data = {};      // what each of its tasks fetches, see job_data.h
   bool even_if_never_run = false;       // see SubmitRequest
 };
 
@@ -124,6 +129,12 @@ class Engine {
   // Commits what is pending and stops.
   net::Async<void> stop();
 
+  // Makes the ways into the networks of gangs whose jobs have one. Set before the loop runs.
+  void on_gang_network(std::function<Result<v1::GangNetwork>(AttemptId, const LiveJob&)> maker) {
+    make_gang_network_ = std::move(maker);
+  }
+  void restart_gang(JobId job);  // its network is gone
+
   // --- jobs. Errors: kResourceExhausted (disk full), kUnavailable (failed for good: what becomes of the request is
   // known after a restart), and those that are named. A request_id counts for its owner alone. Errors: those of
   // pool::Pool::on_submit; kAborted (an equal request was refused at the same moment: ask again).
@@ -144,6 +155,9 @@ class Engine {
   // What the pool's owners say of it, from now on.
   net::Async<Result<void>> set_duty(const store::DutyRow& row);
   const store::DutyRow* duty(NodeId node) const;  // null: it serves
+  void data(NodeId node, const std::vector<pool::DataId>& added, const std::vector<pool::DataId>& removed) {
+    pool_.on_data(node, added, removed, now());
+  }
   void started(NodeId node, AttemptId attempt);
   // `result_bytes`: of its outputs and its log.
   void finished(NodeId node, AttemptId attempt, v1::Outcome outcome, std::uint64_t result_bytes = 0);
@@ -185,9 +199,14 @@ class Engine {
   // Until what was given to the engine is on disk.
   net::Async<Result<void>> committed();
 
+  // Other names by which nodes may hold a blob, beside its own. Set before restore().
+  void name_data(std::function<std::string(const v1::Blob&)> other_name) { other_name_ = std::move(other_name); }
+
   // --- questions
   const LiveJob* live_job(JobId id) const;
   const std::map<JobId, LiveJob>& live_jobs() const { return live_; }
+  // As Submission::data, for a job that was restored. No effect on one that has ended.
+  void set_data(JobId job, std::vector<v1::Blob> data);
   const pool::Pool& pool() const { return pool_; }
   std::optional<store::TaskRow> live_task(
       TaskId task) const;  // of a leased task, or one that waits for another attempt
@@ -278,6 +297,8 @@ class Engine {
   void fail_for_good(const Pending& pending, const Error& error);
   net::Async<void> speak(Pending& pending);
   void let_go(const Pending& pending);
+  std::vector<pool::DataId> names_of(const std::vector<v1::Blob>& data) const;
+  void announce_assignments(const Pending& pending);
   net::Async<void> send_assign(const pool::AssignSend& send);
   net::Async<void> tick_for_ever();
 
@@ -310,7 +331,9 @@ class Engine {
   net::Event stopped_;
   std::optional<Error> disk_trouble_;
   std::function<void(const Error&)> on_failure_;
+  std::function<std::string(const v1::Blob&)> other_name_;
   std::function<void(std::size_t, Duration)> on_commit_;
+  std::function<Result<v1::GangNetwork>(AttemptId, const LiveJob&)> make_gang_network_;
   bool failed_ = false;
 };
 

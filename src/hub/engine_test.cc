@@ -80,7 +80,7 @@ class FaultyStore : public store::Store {
 
 class Link : public NodeLink {
  public:
-  void assign(AttemptId attempt, const LiveJob&) override { assigned.push_back(attempt); }
+  void assign(AttemptId attempt, const LiveJob&, const v1::GangNetwork*) override { assigned.push_back(attempt); }
   void stop(AttemptId) override {}
   void acknowledge(AttemptId) override {}
   void stop_everything(bool) override {}

@@ -9,6 +9,8 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "hub/addresses.h"
+#include "hub/gang_networks.h"
+#include "hub/job_data.h"
 #include "hub/metrics.h"
 #include "hub/node_session.h"
 #include "hub/parts.h"
@@ -68,6 +70,8 @@ class HubImpl : public Hub {
   Result<void> open_files();
   void join_circle();
   Result<void> open_webhooks();
+  void make_swarms();
+  net::Async<void> learn_job_data();
   Result<void> add_local_devices();
   Result<void> make_engine();
   Result<void> make_dispatcher();
@@ -98,16 +102,21 @@ class HubImpl : public Hub {
   std::unique_ptr<LogRelay> logs_;
   std::unique_ptr<Sweeper> sweeper_;
   std::unique_ptr<BlobAccess> access_;
+  std::unique_ptr<Swarms> swarms_;
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<ShareHistory> shares_;
   std::unique_ptr<TokenWatch> token_watch_;
   std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<GangNetworks> gangs_;
   std::unique_ptr<Replicas> replicas_;
   std::unique_ptr<Circle> circle_;
   std::unique_ptr<Parts> parts_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<net::Dispatcher> dispatcher_;
   std::unique_ptr<net::Server> server_;
+  bool stopping_ = false;
+  bool job_data_known_ = false;
+  net::Event job_data_learnt_;
 };
 
 Result<void> HubImpl::start() {
@@ -184,10 +193,14 @@ Result<void> HubImpl::make_engine() {
   access_ = std::make_unique<BlobAccess>(loop_, workers_, *engine_, *devices_, *environments_, *blobs_,
                                          options_.sweeps.grace);
   engine_->observe(*access_);
+  make_swarms();
   token_watch_ = std::make_unique<TokenWatch>(*devices_, sessions_);
   metrics_ = std::make_unique<Metrics>(loop_, *engine_, *devices_, sessions_, *blobs_);
   engine_->observe(*metrics_);
   engine_->on_commit([this](std::size_t rows, Duration took) { metrics_->committed(rows, took); });
+  gangs_ = std::make_unique<GangNetworks>(*engine_);
+  engine_->observe(*gangs_);
+  engine_->on_gang_network([this](AttemptId attempt, const LiveJob& job) { return gangs_->member(attempt, job); });
   engine_->on_failure(options_.on_failure);
   const Result<store::AuditRow> last_line = store_->last_audit();
   if (!last_line) return fail(last_line, "reading the pool's audit log");
@@ -236,11 +249,13 @@ Result<void> HubImpl::listen() {
   server_ = std::move(*server);
   parts_->port = server_->port();
   sweeper_->start();
+  loop_.spawn(learn_job_data());
   token_watch_->start(loop_);
   scheduler_ = std::make_unique<Scheduler>(*parts_);
   scheduler_->start();
   webhooks_->start();
   metrics_->start();
+  gangs_->start(loop_);
   shares_->start();
   if (Result<void> kept = write_whole(options_.directory / "certificate.pem", tls->certificate_pem()); !kept) {
     return kept;
@@ -249,6 +264,18 @@ Result<void> HubImpl::listen() {
            {{"address", options_.address}, {"port", parts_->port}, {"identity", to_hex(identity_->public_key())}});
   join_circle();
   return write_endpoint(options_, parts_->port, identity_->public_key(), false);
+}
+
+void HubImpl::make_swarms() {
+  swarms_ = std::make_unique<Swarms>(loop_, workers_, *engine_, *devices_, *blobs_, *identity_, link_hosts(options_));
+  engine_->observe(*swarms_);
+  engine_->name_data([this](const v1::Blob& blob) { return swarms_->name_of(blob); });
+}
+
+net::Async<void> HubImpl::learn_job_data() {
+  co_await restore_job_data(workers_, *engine_, *blobs_, [this] { return stopping_; });
+  job_data_known_ = true;
+  job_data_learnt_.notify();
 }
 
 void HubImpl::join_circle() {
@@ -261,6 +288,9 @@ void HubImpl::join_circle() {
   parts_->replicas = replicas_.get();
   parts_->pair = held_.pair;
   circle_->start(std::move(held_.meeting));
+  parts_->swarms = swarms_.get();
+  parts_->metrics = metrics_.get();
+  circle_->start();
 }
 
 net::Async<void> HubImpl::serve(net::Exchange& exchange) {
@@ -310,12 +340,14 @@ net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller&
     co_await exchange.reply(net::text_response(403, "only a node that joined may open a node's session"));
     co_return;
   }
+  const std::string address = exchange.peer_address();
   Result<std::unique_ptr<net::WebSocket>> socket =
       co_await exchange.accept_websocket(kNodeProtocol, NodeSession::kMaxFrameBytes);
   if (!socket) co_return;
   sessions_.enter(caller.device, exchange.connection());
   {
-    NodeSession session(loop_, *engine_, *logs_, *views_, *access_, caller.device, caller.device_name, **socket);
+    NodeSession session(loop_, *engine_, *logs_, *views_, *access_, *swarms_, caller.device, caller.device_name,
+                        address, **socket);
     co_await session.run();
   }
   sessions_.leave(caller.device, exchange.connection());
@@ -323,6 +355,7 @@ net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller&
 }
 
 net::Async<void> HubImpl::stop() {
+  stopping_ = true;
   server_.reset();
   co_await scheduler_->stop();
   co_await webhooks_->stop();
@@ -331,8 +364,10 @@ net::Async<void> HubImpl::stop() {
   co_await token_watch_->stop();
   co_await metrics_->stop();
   co_await shares_->stop();
+  co_await gangs_->stop();
   co_await circle_->stop();
   co_await replicas_->stop();
+  while (!job_data_known_) co_await job_data_learnt_.wait();
   co_await engine_->stop();
   const Result<void> released = co_await store_worker_.run([this] { return store_->release(); });
   if (!released) log_warning("the hold on the pool runs out by itself: " + released.error().message);

@@ -57,7 +57,8 @@ Metrics::Metrics(net::Loop& loop, Engine& engine, const Devices& devices, const 
       unmetered_core_seconds_(registry_.counter("hearth_usage_unmetered_core_seconds_total",
                                                 "Those of them on nodes that do not say what they draw.")),
       energy_joules_(registry_.counter("hearth_usage_energy_joules_total",
-                                       "Energy of the others, by what their nodes' owners say that they draw.")) {
+                                       "Energy of the others, by what their nodes' owners say that they draw.")),
+      blob_bytes_sent_(registry_.counter("hearth_blob_sent_bytes_total", "Bytes of blobs that were fetched here.")) {
   registry_.gauge("hearth_build_info", "Always 1; the label tells the version.", {{"version", HEARTH_VERSION}}).set(1);
   registry_.gauge("hearth_start_time_seconds", "When the hub started, in seconds since 1970.")
       .set(static_cast<double>(wall_now().unix_millis) / 1000);

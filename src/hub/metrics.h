@@ -28,6 +28,7 @@ class Metrics : public Observer {
   net::Async<void> stop();
 
   void answered(const net::AnsweredCall& call);
+  void blob_sent(std::uint64_t bytes) { blob_bytes_sent_.add(static_cast<double>(bytes)); }
   void requested(std::string_view route);  // one of a few, see hub.cc
   void committed(std::size_t rows, Duration took);
 
@@ -60,6 +61,7 @@ class Metrics : public Observer {
   Counter& used_core_seconds_;
   Counter& unmetered_core_seconds_;
   Counter& energy_joules_;
+  Counter& blob_bytes_sent_;
   bool running_ = false;
   bool stopping_ = false;
   net::Event woken_;

@@ -1,6 +1,7 @@
 #include "hub/node_session.h"
 
 #include "base/log.h"
+#include "hub/job_data.h"
 
 namespace hearth::hub {
 namespace {
@@ -9,18 +10,21 @@ namespace {
 constexpr Duration kSilence = seconds(12);
 constexpr Duration kHelloLimit = seconds(10);
 constexpr int kMaxHeld = 10'000;
+constexpr int kMaxData = pool::kMaxDataPerNode;
 
 }  // namespace
 
-NodeSession::NodeSession(net::Loop& loop, Engine& engine, LogRelay& logs, Views& views, BlobAccess& access, NodeId node,
-                         std::string name, net::WebSocket& socket)
+NodeSession::NodeSession(net::Loop& loop, Engine& engine, LogRelay& logs, Views& views, BlobAccess& access,
+                         Swarms& swarms, NodeId node, std::string name, std::string address, net::WebSocket& socket)
     : loop_(loop),
       engine_(engine),
       logs_(logs),
       views_(views),
       access_(access),
+      swarms_(swarms),
       node_(node),
       name_(std::move(name)),
+      address_(std::move(address)),
       socket_(socket) {}
 
 NodeSession::~NodeSession() = default;
@@ -56,6 +60,7 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame, const std::vector
   if (frame.has_hello()) {
     if (frame.hello().held_size() > kMaxHeld) return fail(Code::kInvalidArgument, "more than 10,000 attempts held");
     if (frame.hello().workspaces_size() > kMaxHeld) return fail(Code::kInvalidArgument, "more than 10,000 workspaces");
+    if (frame.hello().data_size() > kMaxData) return fail(Code::kInvalidArgument, "more than 256 large blobs");
     on_hello(frame.hello());
   }
   engine_.heartbeat(node_);
@@ -72,6 +77,7 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame, const std::vector
     hello.set_frozen(frame.offer().frozen());
     hello.set_stopped(frame.offer().stopped());
     *hello.mutable_attributes() = frame.offer().attributes();
+    swarms_.set_port(node_, address_, frame.offer().swarm_port());
     engine_.offer(node_, {from_proto(frame.offer().offered()), from_proto(frame.offer().admits())},
                   frame.offer().closed());
     engine_.attributes(node_, attributes_of(frame.offer().attributes(), name_));
@@ -86,6 +92,10 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame, const std::vector
       return fail(Code::kInvalidArgument, "an outcome with an unknown reason");
     engine_.finished(node_, from_proto(finished.attempt()), std::move(outcome), *bytes++);
   }
+  if (frame.data().added_size() > kMaxData || frame.data().removed_size() > kMaxData) {
+    return fail(Code::kInvalidArgument, "more than 256 large blobs at once");
+  }
+  if (frame.has_data()) engine_.data(node_, ids_of(frame.data().added()), ids_of(frame.data().removed()));
   for (const v1::WorkspaceWiped& wiped : frame.workspaces_wiped()) {
     engine_.workspace_wiped(node_, {{wiped.workspace().owner()}, wiped.workspace().name()}, wiped.record());
   }
@@ -94,11 +104,13 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame, const std::vector
 
 void NodeSession::on_hello(const v1::Hello& hello) {
   views_.facts(node_).hello = hello;
+  swarms_.set_port(node_, address_, hello.swarm_port());
   pool::NodeHello greeting{.offered = from_proto(hello.offered()),
                            .closed = hello.closed(),
                            .held = {},
                            .admits = from_proto(hello.admits()),
-                           .attributes = attributes_of(hello.attributes(), name_)};
+                           .attributes = attributes_of(hello.attributes(), name_),
+                           .data = ids_of(hello.data())};
   for (const v1::AttemptId& attempt : hello.held()) greeting.held.push_back(from_proto(attempt));
   for (const v1::WorkspaceId& id : hello.workspaces()) greeting.workspaces.push_back({{id.owner()}, id.name()});
   outgoing_.mutable_welcome()->set_node_id(node_.value);
@@ -112,10 +124,11 @@ void NodeSession::on_hello(const v1::Hello& hello) {
   logs_.add_source(node_, *this);
 }
 
-void NodeSession::assign(AttemptId attempt, const LiveJob& job) {
+void NodeSession::assign(AttemptId attempt, const LiveJob& job, const v1::GangNetwork* network) {
   v1::Assign& assign = *outgoing_.add_assign();
   *assign.mutable_attempt() = to_proto(attempt);
-  outgoing_bytes_ += 32;
+  if (network != nullptr) *assign.mutable_gang_network() = *network;
+  outgoing_bytes_ += 32 + (network != nullptr ? network->ByteSizeLong() : 0);
   if (specs_.insert(attempt.task.job).second) {
     *assign.mutable_spec() = job.spec;
     if (job.environment) *assign.mutable_environment() = *job.environment;
@@ -123,6 +136,7 @@ void NodeSession::assign(AttemptId attempt, const LiveJob& job) {
     assign.set_owner(views_.device_name(job.row.request.owner));
     assign.set_ring(static_cast<v1::Ring>(job.row.ring));
     if (job.spec.has_workspace()) assign.set_owner_id(job.row.request.owner.value);
+    for (v1::Swarm& swarm : swarms_.swarms_for(node_, job)) *assign.add_swarms() = std::move(swarm);
     outgoing_bytes_ += assign.ByteSizeLong();
   }
   flush_soon();
@@ -155,6 +169,12 @@ void NodeSession::wipe_workspace(const WorkspaceId& id) {
 
 void NodeSession::tell_hubs(const v1::Hubs& hubs) {
   *outgoing_.mutable_hubs() = hubs;
+  flush_soon();
+}
+
+void NodeSession::tell_swarm_peers(const v1::SwarmPeers& peers) {
+  *outgoing_.add_swarm_peers() = peers;
+  outgoing_bytes_ += peers.ByteSizeLong() + 8;
   flush_soon();
 }
 

@@ -10,6 +10,7 @@
 #include "hub/blob_access.h"
 #include "hub/engine.h"
 #include "hub/log_relay.h"
+#include "hub/swarms.h"
 #include "hub/views.h"
 #include "net/websocket.h"
 
@@ -19,19 +20,21 @@ class NodeSession : public NodeLink, public LogSource {
  public:
   static constexpr std::size_t kMaxFrameBytes = 1 << 20;
 
-  NodeSession(net::Loop& loop, Engine& engine, LogRelay& logs, Views& views, BlobAccess& access, NodeId node,
-              std::string name, net::WebSocket& socket);
+  // `address`: where the node's connection comes from.
+  NodeSession(net::Loop& loop, Engine& engine, LogRelay& logs, Views& views, BlobAccess& access, Swarms& swarms,
+              NodeId node, std::string name, std::string address, net::WebSocket& socket);
   ~NodeSession() override;
 
   // Serves until the socket ends.
   net::Async<void> run();
 
-  void assign(AttemptId attempt, const LiveJob& job) override;
+  void assign(AttemptId attempt, const LiveJob& job, const v1::GangNetwork* network) override;
   void stop(AttemptId attempt) override;
   void acknowledge(AttemptId attempt) override;
   void stop_everything(bool stop) override;
   void wipe_workspace(const WorkspaceId& id) override;
   void tell_hubs(const v1::Hubs& hubs) override;
+  void tell_swarm_peers(const v1::SwarmPeers& peers) override;
   void tell_duty(const v1::WitnessDuty& duty) override;
   void watch_log(AttemptId attempt, std::uint64_t offset) override;
   void stop_log(AttemptId attempt) override;
@@ -48,8 +51,10 @@ class NodeSession : public NodeLink, public LogSource {
   LogRelay& logs_;
   Views& views_;
   BlobAccess& access_;
+  Swarms& swarms_;
   NodeId node_;
   std::string name_;
+  std::string address_;
   net::WebSocket& socket_;
   bool greeted_ = false;
   bool closed_ = false;

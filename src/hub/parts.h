@@ -12,12 +12,14 @@
 #include "hub/hub.h"
 #include "hub/invitations.h"
 #include "hub/log_relay.h"
+#include "hub/metrics.h"
 #include "hub/pair_store.h"
 #include "hub/rate_limiter.h"
 #include "hub/replicas.h"
 #include "hub/schedules.h"
 #include "hub/sessions.h"
 #include "hub/share_history.h"
+#include "hub/swarms.h"
 #include "hub/views.h"
 #include "hub/watchers.h"
 #include "hub/webhooks.h"
@@ -49,8 +51,10 @@ struct Parts {
   net::Event& pairing_answered;
   Time started;
   std::uint16_t port = 0;
-  Circle* circle = nullptr;  // these three once it listens
+  Circle* circle = nullptr;  // these five once it listens
   Replicas* replicas = nullptr;
+  Swarms* swarms = nullptr;
+  Metrics* metrics = nullptr;
   PairStore* pair = nullptr;  // none: the pool lies in a database
 };
 

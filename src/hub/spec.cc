@@ -12,6 +12,7 @@
 #include "hub/convert.h"
 #include "hub/environments.h"
 #include "net/destination.h"
+#include "net/nebula_config.h"
 
 namespace hearth::hub {
 namespace {
@@ -168,6 +169,14 @@ Result<void> check_placement(const v1::JobSpec& spec) {
   if (spec.gang() && spec.has_workspace()) {
     return wrong("gang", "its tasks run at once, but a workspace is one task's at a time");
   }
+  if (spec.net_gang() && !spec.gang()) return wrong("net_gang", "it is a gang's: set `gang` too");
+  if (spec.net_gang() && spec.tasks() > net::kMaxGangNetwork) {
+    return wrong("net_gang",
+                 fmt::format("{} tasks: the network of a gang has at most {}", spec.tasks(), net::kMaxGangNetwork));
+  }
+  if (spec.net_gang() && (spec.net_full() || spec.net_hosts_size() > 0)) {
+    return wrong("net_gang", "tasks that reach their gang reach nothing else: without net_hosts and net_full");
+  }
   if (spec.deadline().unix_millis() < 0) return wrong("deadline", "a moment after 1970");
   if (spec.where().empty()) return {};
   if (!is_plain_utf8(spec.where())) return wrong("where", "UTF-8 without control characters");
@@ -260,6 +269,7 @@ Admission admission_of(const v1::JobSpec& spec, Ring ring) {
   if (spec.resources().gpus() > 0) needs.add(ring, Right::kGpu);
   if (spec.net_hosts_size() > 0) needs.add(ring, Right::kListedHosts);
   if (spec.net_full()) needs.add(ring, Right::kFullNetwork);
+  if (spec.net_gang()) needs.add(ring, Right::kGangNetwork);
   needs.workspace_bytes = spec.workspace().bytes();
   return needs;
 }

@@ -51,6 +51,26 @@ TEST(Spec, NeedsToBeAdmittedToWhatItAsksFor) {
   spec.clear_net_hosts();
   spec.set_net_full(true);
   EXPECT_TRUE(admission_of(spec, Ring::kMember).holds(Ring::kMember, Right::kFullNetwork));
+  spec.set_net_gang(true);
+  EXPECT_TRUE(admission_of(spec, Ring::kMember).holds(Ring::kMember, Right::kGangNetwork));
+}
+
+TEST(Spec, TheNetworkOfAGangIsOfAGangAndNothingElse) {
+  const auto refusal = [](const std::function<void(v1::JobSpec&)>& spoil) {
+    v1::JobSpec spec = valid();
+    spec.set_tasks(2);
+    spec.set_gang(true);
+    spec.set_net_gang(true);
+    spoil(spec);
+    const Result<void> completed = complete_spec(spec);
+    return completed ? std::string() : completed.error().message;
+  };
+  EXPECT_EQ(refusal([](v1::JobSpec&) {}), "");
+  EXPECT_NE(refusal([](v1::JobSpec& spec) { spec.set_gang(false); }).find("set `gang` too"), std::string::npos);
+  EXPECT_NE(refusal([](v1::JobSpec& spec) { spec.set_tasks(201); }).find("at most 200"), std::string::npos);
+  EXPECT_NE(refusal([](v1::JobSpec& spec) { spec.set_net_full(true); }).find("nothing else"), std::string::npos);
+  EXPECT_NE(refusal([](v1::JobSpec& spec) { spec.add_net_hosts("a.example:443"); }).find("nothing else"),
+            std::string::npos);
 }
 
 TEST(Spec, ATasksOwnInputsLieBelowItsNumber) {

@@ -5,6 +5,8 @@
 #include "base/bytes.h"
 #include "blob/transfer.h"
 #include "hub/job_blobs.h"
+#include "hub/job_data.h"
+#include "hub/lighthouse.h"
 #include "hub/spec.h"
 
 namespace hearth::hub {
@@ -32,7 +34,7 @@ Result<v1::Tree> load_inputs(blob::BlobStore& blobs, const v1::Blob& inputs) {
 }
 
 // Every input is here, so that a task never starts only to find that something is missing. Blocks.
-Result<void> check_inputs(blob::BlobStore& blobs, const v1::JobSpec& spec) {
+Result<void> check_inputs(blob::BlobStore& blobs, const v1::JobSpec& spec, std::vector<v1::Blob>& large) {
   for (const v1::Blob& inputs : input_trees(spec)) {
     Result<v1::Tree> tree = load_inputs(blobs, inputs);
     if (!tree) return std::unexpected(tree.error());
@@ -41,6 +43,8 @@ Result<void> check_inputs(blob::BlobStore& blobs, const v1::JobSpec& spec) {
     }
     if (spec.has_inputs_by_task() && inputs.sha256() == spec.inputs_by_task().sha256()) {
       if (Result<void> checked = check_inputs_by_task(*tree, spec.tasks()); !checked) return checked;
+    } else {
+      add_large(*tree, large);
     }
   }
   return {};
@@ -84,13 +88,14 @@ Result<std::optional<v1::Blob>> find_environment(Parts& parts, const v1::JobSpec
                           spec.environment(), spec.environment()));
 }
 
-net::Async<Result<void>> check_all_inputs(Parts& parts, const v1::JobSpec& spec, DeviceId device) {
+net::Async<Result<void>> check_all_inputs(Parts& parts, const v1::JobSpec& spec, DeviceId device,
+                                          std::vector<v1::Blob>& large) {
   const std::vector<v1::Blob> trees = input_trees(spec);
   for (const v1::Blob& tree : trees) {
     if (Result<void> own = co_await check_own_inputs(parts, tree, device); !own) co_return own;
   }
   if (trees.empty()) co_return Result<void>();
-  co_return co_await parts.workers.run([&] { return check_inputs(parts.blobs, spec); });
+  co_return co_await parts.workers.run([&] { return check_inputs(parts.blobs, spec, large); });
 }
 
 }  // namespace
@@ -113,9 +118,13 @@ net::Async<Result<DeviceId>> owner_of(Parts& parts, JobId id, Visibility visible
 
 net::Async<Result<Submission>> prepare_submission(Parts& parts, v1::JobSpec spec, DeviceId device) {
   if (Result<void> completed = complete_spec(spec); !completed) co_return std::unexpected(completed.error());
+  if (const std::string lack = spec.net_gang() ? lighthouse_lack() : std::string(); !lack.empty()) {
+    co_return fail(Code::kFailedPrecondition, "net_gang: " + lack);
+  }
   Result<void> after = co_await check_after(parts, spec, parts.devices.visible_to(device));
   if (!after) co_return std::unexpected(after.error());
-  Result<void> inputs = co_await check_all_inputs(parts, spec, device);
+  std::vector<v1::Blob> large;
+  Result<void> inputs = co_await check_all_inputs(parts, spec, device, large);
   if (!inputs) co_return std::unexpected(inputs.error());
   Result<std::optional<v1::Blob>> environment = find_environment(parts, spec);
   if (!environment) co_return std::unexpected(environment.error());
@@ -129,12 +138,14 @@ net::Async<Result<Submission>> prepare_submission(Parts& parts, v1::JobSpec spec
                     "home alone; an owner may say: hearth devices ring NAME home",
                     name_of(row->ring)));
   }
+  std::vector<v1::Blob> data = largest(std::move(large), *environment);
   co_return Submission{.owner = device,
                        .ring = row->ring,
                        .account = row->account,
                        .spec = std::move(spec),
                        .request_id = {},
-                       .environment = std::move(*environment)};
+                       .environment = std::move(*environment),
+                       .data = std::move(data)};
 }
 
 net::Async<Result<JobId>> submit(Parts& parts, Submission submission) {

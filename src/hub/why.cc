@@ -37,6 +37,11 @@ std::string denial(const pool::Why& why, Ring ring, const v1::WorkspaceUse& work
   if (why.lacking.holds(ring, Right::kGpu)) return none("lets its GPUs be used by tasks", allow("--gpu yes"));
   if (why.lacking.holds(ring, Right::kListedHosts)) return none("gives the network to tasks", allow("--net listed"));
   if (why.lacking.holds(ring, Right::kFullNetwork)) return none("gives the Internet to tasks", allow("--net full"));
+  if (why.lacking.holds(ring, Right::kGangNetwork)) {
+    return none("makes networks for gangs of tasks",
+                ": it needs nebula and passt (apt install nebula passt; see hearth doctor) and tasks behind the fence" +
+                    (ring == Ring::kHome ? std::string() : allow("--gang-network yes")));
+  }
   if (workspace.bytes() > 0) {
     return fmt::format(
         "none of the {} large enough has {} left for its workspace {}: remove one (hearth workspace rm), ask for less "

@@ -13,6 +13,8 @@
 #include "core/admission.h"
 #include "hearth/v1/session.pb.h"
 #include "node/environments.h"
+#include "node/excess.h"
+#include "node/gang_network.h"
 #include "node/guest_proxy.h"
 #include "node/task_log.h"
 #include "node/workspaces.h"
@@ -28,19 +30,16 @@ struct JobOrder {
   DeviceId owner_id;                    // known where the job has a workspace
   std::vector<v1::Blob> trees;          // laid out in this order: outputs of earlier jobs, then the inputs
   std::optional<v1::Blob> environment;  // the image that it runs in; none: the node's own /usr
-};
-
-// Why a program is ended for the files that it made.
-struct Excess {
-  v1::FailureReason reason = v1::FAILURE_REASON_UNSPECIFIED;
-  std::string sentence;  // empty: it is not
+  std::vector<v1::Swarm> swarms;        // of those blobs that other nodes fetch as well
 };
 
 struct Attempt {
   AttemptId id;
   std::shared_ptr<const JobOrder> job;
 
-  GuestProxy proxy;  // nullptr: no network
+  v1::GangNetwork gang;                     // its way into the network of its gang, where its job has one
+  std::optional<sandbox::Overlay> overlay;  // what that comes to here
+  GuestProxy proxy;                         // nullptr: it reaches no listed hosts
   std::unique_ptr<sandbox::Sandbox> box;
   sandbox::Command command;
   std::string own_input;           // the first of the files that its job gives to its task alone; empty: none
@@ -48,7 +47,8 @@ struct Attempt {
   sandbox::Level level = sandbox::Level::kFence;
   std::shared_ptr<const Environment> environment;    // kept while it runs in it
   std::shared_ptr<const Workspaces::Use> workspace;  // kept until its box is gone; nullptr: none
-  std::filesystem::path disk;                        // where its own files are measured; empty: they are in memory
+  std::string workspace_name() const { return workspace ? workspace->name() : ""; }
+  std::filesystem::path disk;  // where its own files are measured; empty: they are in memory
   Excess excess;
   std::vector<std::size_t> gpus;      // lent to it, by index
   TaskLog log;                        // any thread

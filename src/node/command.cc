@@ -118,6 +118,7 @@ google::protobuf::RepeatedPtrField<v1::Admission> to_proto(const Admission& admi
     message.set_gpu(admission.holds(ring, Right::kGpu));
     message.set_listed_hosts(admission.holds(ring, Right::kListedHosts));
     message.set_full_network(admission.holds(ring, Right::kFullNetwork));
+    message.set_gang_network(admission.holds(ring, Right::kGangNetwork));
     if (ring == Ring::kHome) message.set_workspace_bytes(admission.workspace_bytes);
   }
   return messages;

@@ -177,6 +177,16 @@ void Environments::trim() {
   }(*this));
 }
 
+std::vector<v1::Blob> Environments::images() const {
+  std::vector<v1::Blob> images;
+  for (const auto& [name, entry] : entries_) {
+    v1::Blob& image = images.emplace_back();
+    image.set_sha256(from_hex(name).value_or(""));
+    image.set_size(entry.environment->bytes);
+  }
+  return images;
+}
+
 // What environments leave of the limit is the cache's.
 void Environments::share_with_cache() {
   world_.cache.set_max_bytes(std::max<std::uint64_t>(1, limit_ - std::min(limit_, bytes_)));

@@ -15,6 +15,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "blob/blob_store.h"
 #include "hearth/v1/types.pb.h"
@@ -57,6 +58,7 @@ class Environments {
   void trim();
 
   std::uint64_t bytes() const { return bytes_; }
+  std::vector<v1::Blob> images() const;  // of those that are unpacked, with the size that they take
 
  private:
   struct Entry {

@@ -1,19 +1,16 @@
 #include "node/executor.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <set>
 
 #include <time.h>
-#include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "node/command.h"
+#include "node/excess.h"
 #include "node/outcome.h"
 #include "node/rings.h"
-#include "sandbox/directory_tree.h"
 
 namespace hearth::node {
 namespace {
@@ -23,7 +20,6 @@ constexpr Duration kLongestDelay = seconds(5);
 constexpr Duration kRoomPatience = minutes(60);      // for a full hub: what a task has made is worth waiting
 constexpr Duration kLeastPause = milliseconds(500);  // between two looks at a task's files
 constexpr std::int64_t kPausesPerLook = 19;
-constexpr std::uint64_t kCopiedBytes = 1ULL << 20;  // larger inputs are shown in place
 
 // The hub is away, or has restarted; not: it refuses.
 bool is_passing(Code code) {
@@ -31,26 +27,11 @@ bool is_passing(Code code) {
          code == Code::kUnauthenticated;
 }
 
-std::string workspace_of(const Attempt& attempt) { return attempt.workspace ? attempt.workspace->name() : ""; }
-
 // An end that is none of the program's doing stays that.
 void note_workspace(v1::Outcome& outcome, const Workspaces::Content& left) {
   outcome.set_workspace_bytes(left.bytes);
   if (left.excess.empty() || outcome.reason() == v1::FAILURE_REASON_OWNER) return;
   set_failure(outcome, v1::FAILURE_REASON_WORKSPACE, left.excess);
-}
-
-Excess excess_on_disk(const std::filesystem::path& disk, std::uint64_t bytes) {
-  if (disk.empty()) return {};
-  Excess excess{.reason = v1::FAILURE_REASON_DISK, .sentence = ""};
-  const Result<sandbox::TreeSize> size = sandbox::measure_tree(disk);
-  if (!size) {
-    excess.sentence = "its files cannot be measured: " + size.error().message;
-  } else if (size->with_names() > bytes) {
-    excess.sentence = "its files take " + format_bytes(size->with_names()) + " of the disk, more than the " +
-                      format_bytes(bytes) + " that it asked for; ask for more: hearth run --disk SIZE";
-  }
-  return excess;
 }
 
 std::int64_t unix_millis() {
@@ -98,15 +79,16 @@ Executor::~Executor() {
   for (const AttemptPtr& attempt : all) {
     if (!attempt->box) continue;
     attempt->box.reset();
-    static_cast<void>(world_.wipes.end(attempt->id, attempt->level, workspace_of(*attempt)));
+    static_cast<void>(world_.wipes.end(attempt->id, attempt->level, attempt->workspace_name()));
   }
   for (const AttemptPtr& attempt : all) attempt->workspace.reset();
 }
 
-void Executor::add(AttemptId attempt, std::shared_ptr<const JobOrder> job) {
+void Executor::add(AttemptId attempt, std::shared_ptr<const JobOrder> job, const v1::GangNetwork& gang) {
   auto made = std::make_shared<Attempt>();
   made->id = attempt;
   made->job = std::move(job);
+  made->gang = gang;
   attempts_.emplace(attempt, std::move(made));
 }
 
@@ -268,6 +250,10 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
   Result<GuestProxy> proxy = make_proxy(job.spec, world_.loop, resolver_);
   if (!proxy) co_return std::unexpected(proxy.error());
   attempt->proxy = std::move(*proxy);
+  auto overlay = co_await prepare_overlay(job.spec, attempt->gang, attempt->id.task, world_.link(), resolver_,
+                                          world_.loop.now() + kLongestDelay);
+  if (!overlay) co_return std::unexpected(overlay.error());
+  attempt->overlay = std::move(*overlay);
   Result<Layout> layout = co_await fetch_layout(attempt);
   if (!layout) co_return fail(layout, "its inputs cannot be had");
   for (const auto& [path, file] : *layout) {
@@ -294,6 +280,9 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
   if (!command) co_return std::unexpected(command.error());
   attempt->command = std::move(*command);
   attempt->command.bound_files = std::move(bound);
+  if (attempt->overlay)
+    std::ranges::move(gang_variables(attempt->gang, attempt->id.task.index),
+                      std::back_inserter(attempt->command.variables));
   if (attempt->wiped) co_return fail(Code::kCanceled, "nobody wants it any more");
   co_return co_await arm_now(attempt);
 }
@@ -310,11 +299,7 @@ net::Async<Result<void>> Executor::take_environment(AttemptPtr attempt) {
   }
   if (!image) co_return check_environment(attempt->job->spec);
   Result<std::shared_ptr<const Environment>> taken =
-      co_await world_.environments.get(*image, [&]() -> net::Async<Result<void>> {
-        co_return co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
-          co_return co_await link.transfer.fetch_into(world_.images, {*image}, {});
-        });
-      });
+      co_await world_.environments.get(*image, [&] { return fetch_blobs(attempt, {*image}, world_.images); });
   if (!taken) co_return fail(taken, "its environment '" + attempt->job->spec.environment() + "' cannot be had");
   attempt->environment = std::move(*taken);
   co_return Result<void>();
@@ -393,76 +378,21 @@ net::Async<Result<Executor::Layout>> Executor::fetch_layout(AttemptPtr attempt) 
 
 net::Async<Result<void>> Executor::fetch_blobs(AttemptPtr attempt, std::vector<v1::Blob> blobs, blob::BlobStore& into) {
   if (blobs.empty()) co_return Result<void>();
+  co_await fetch_swarms(attempt, blobs, into);
   co_return co_await insist(attempt, [&](HubLink& link) -> net::Async<Result<void>> {
     co_return co_await link.transfer.fetch_into(into, blobs, {});
   });
 }
 
-// What the attempt's sandbox stands on. On a worker.
-Result<sandbox::Setup> Executor::setup_of(Attempt& attempt) {
-  sandbox::Setup setup{.level = attempt.level, .network = network_of(attempt.job->spec, attempt.proxy, world_.loop)};
-  if (attempt.level == sandbox::Level::kMicroVm) {
-    Result<blob::Reader> image = world_.images.read(attempt.job->environment->sha256());
-    if (!image) return std::unexpected(image.error());
-    setup.image = image->path();
-    attempt.pins.push_back(std::move(*image));
-  } else if (attempt.environment) {
-    setup.root = attempt.environment->root;
+// What other nodes fetch or hold; what comes of it is not waited for in vain, see Swarms.
+net::Async<void> Executor::fetch_swarms(AttemptPtr attempt, const std::vector<v1::Blob>& blobs, blob::BlobStore& into) {
+  for (const v1::Swarm& swarm : attempt->job->swarms) {
+    const bool is_among =
+        std::ranges::any_of(blobs, [&](const v1::Blob& blob) { return blob.sha256() == swarm.blob().sha256(); });
+    const std::shared_ptr<HubLink> link = world_.link();
+    if (!is_among || link == nullptr || into.has(swarm.blob().sha256())) continue;
+    co_await world_.swarms.fetch(link, swarm, into);
   }
-  if (attempt.workspace) setup.workspace = attempt.workspace->directory();
-  return setup;
-}
-
-// On a worker; nobody else is at the attempt's box.
-Result<void> Executor::fill_box(Attempt& attempt, const Layout& layout) {
-  Resources needs = needs_of(attempt.job->spec);
-  sandbox::Limits limits{.cores = needs.cores, .memory_bytes = needs.memory_bytes, .disk_bytes = needs.disk_bytes};
-  constexpr std::uint64_t kBlock = 4096;
-  limits.scratch_bytes = needs.memory_bytes + (1ULL << 20);
-  for (const auto& [path, file] : layout) {
-    if (file.blob().size() <= kCopiedBytes) limits.scratch_bytes += (file.blob().size() + kBlock - 1) / kBlock * kBlock;
-  }
-  if (attempt.workspace || needs.disk_bytes > 0) {
-    const std::uint64_t workspace = attempt.workspace ? attempt.workspace->bytes() : 0;
-    limits.max_file_bytes = std::max({workspace, needs.disk_bytes, limits.scratch_bytes});
-  }
-  attempt.command.bound_files.clear();
-  Result<sandbox::Setup> setup = setup_of(attempt);
-  if (!setup) return std::unexpected(setup.error());
-  if (Result<void> noted = world_.wipes.begin(attempt.id, attempt.level, workspace_of(attempt)); !noted) return noted;
-  Result<std::unique_ptr<sandbox::Sandbox>> box = world_.host.prepare(attempt_name(attempt.id), limits, *setup);
-  if (!box) {
-    static_cast<void>(world_.wipes.end(attempt.id, attempt.level, workspace_of(attempt)));
-    return std::unexpected(box.error());
-  }
-  attempt.box = std::move(*box);
-  attempt.disk = attempt.box->disk();
-  for (const auto& [path, file] : layout) {
-    if (Result<void> placed = place_file(attempt, file); !placed) return fail(placed, "input '" + path + "'");
-  }
-  return {};
-}
-
-Result<void> Executor::place_file(Attempt& attempt, const v1::TreeFile& file) {
-  if (file.blob().size() > kCopiedBytes) {
-    Result<blob::Reader> reader = world_.inputs.read(file.blob().sha256());
-    if (!reader) return std::unexpected(reader.error());
-    attempt.command.bound_files.push_back({.source = reader->path(), .path = file.path()});
-    attempt.pins.push_back(std::move(*reader));
-    return {};
-  }
-  Result<std::string> bytes = world_.inputs.load(file.blob().sha256(), kCopiedBytes);
-  if (!bytes) return std::unexpected(bytes.error());
-  Result<int> made = attempt.box->create_file(file.path(), file.executable());
-  if (!made) return std::unexpected(made.error());
-  Result<void> written;
-  for (std::size_t done = 0; done < bytes->size() && written;) {
-    ssize_t count = ::write(*made, bytes->data() + done, bytes->size() - done);
-    if (count < 0) written = fail_errno(errno, "laying it out");
-    if (count > 0) done += static_cast<std::size_t>(count);
-  }
-  ::close(*made);
-  return written;
 }
 
 // --- the program
@@ -567,7 +497,11 @@ net::Async<void> Executor::collect_now(AttemptPtr attempt) {
 
 net::Async<Result<void>> Executor::hand_over_outputs(AttemptPtr attempt) {
   std::vector<std::string> patterns = make_patterns(attempt->job->spec, attempt->id.task);
-  auto outputs = co_await world_.workers.run([&] { return attempt->box->collect(patterns, {}); });
+  auto outputs = co_await world_.workers.run([&] {
+    // Of a cluster the first task brings what there is; the others may.
+    const bool may_lack = attempt->job->spec.net_gang() && attempt->id.task.index > 0;
+    return attempt->box->collect(patterns, {.may_lack = may_lack});
+  });
   if (!outputs) co_return std::unexpected(outputs.error());
   // Every process of the sandbox is gone, and what was collected is regular files reached through no link: their paths
   // are what they were.

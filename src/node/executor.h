@@ -16,6 +16,7 @@
 #include "node/attempt.h"
 #include "node/environments.h"
 #include "node/hub_link.h"
+#include "node/swarms.h"
 #include "node/task_inputs.h"
 #include "node/wipe_log.h"
 #include "node/workspaces.h"
@@ -33,6 +34,7 @@ class Executor {
     blob::BlobStore& images;  // of environments, on the disk
     blob::BlobStore& inputs;  // of guests, where no disk holds them in clear
     Environments& environments;
+    Swarms& swarms;
     Workspaces& workspaces;
     WipeLog& wipes;
     std::vector<sandbox::Gpu> gpus;
@@ -51,7 +53,7 @@ class Executor {
   Executor(World world, Reports reports);
   ~Executor();
 
-  void add(AttemptId attempt, std::shared_ptr<const JobOrder> job);
+  void add(AttemptId attempt, std::shared_ptr<const JobOrder> job, const v1::GangNetwork& gang);
   bool knows(AttemptId attempt) const { return attempts_.contains(attempt); }
 
   void prepare(AttemptId attempt);
@@ -83,6 +85,7 @@ class Executor {
   net::Async<Result<v1::Tree>> fetch_tree(AttemptPtr attempt, v1::Blob blob);
   net::Async<Result<Layout>> fetch_layout(AttemptPtr attempt);
   net::Async<Result<void>> fetch_blobs(AttemptPtr attempt, std::vector<v1::Blob> blobs, blob::BlobStore& into);
+  net::Async<void> fetch_swarms(AttemptPtr attempt, const std::vector<v1::Blob>& blobs, blob::BlobStore& into);
   Result<sandbox::Setup> setup_of(Attempt& attempt);
   Result<void> fill_box(Attempt& attempt, const Layout& layout);
   Result<void> place_file(Attempt& attempt, const v1::TreeFile& file);

@@ -81,6 +81,12 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
   (*wipes)->end_crashed();
   Workspaces workspaces(loop, workers, **wipes, options.directory / "workspaces");
   if (Result<void> opened = workspaces.open(); !opened) return give_up(opened.error());
+  Swarms swarms({.loop = loop,
+                 .workers = workers,
+                 .program = options.swarm_program,
+                 .bwrap = options.bwrap,
+                 .directory = options.directory / "swarms"});
+  if (Result<void> opened = swarms.open(); !opened) return give_up(opened.error());
   {
     Shell shell({.loop = loop,
                  .workers = workers,
@@ -89,6 +95,7 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
                  .images = **images,
                  .inputs = **inputs,
                  .environments = environments,
+                 .swarms = swarms,
                  .workspaces = workspaces,
                  .wipes = **wipes,
                  .disk_bytes = options.disk_bytes,

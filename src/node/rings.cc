@@ -52,6 +52,7 @@ Result<void> read_ring(const Json& object, Ring ring, RingTerms& out) {
   if (read) read = read_net(object, ring, out);
   if (read) read = read_flag(object, ring, "host_files", out.host_files);
   if (read) read = read_flag(object, ring, "gpu", out.gpu);
+  if (read) read = read_flag(object, ring, "gang_network", out.gang_network);
   if (read) read = read_flag(object, ring, "may_share_my_kernel", may_share_kernel);
   if (!read) return read;
   if (ring == Ring::kStranger && out.level && out.level != Level::kMicroVm && !may_share_kernel) {
@@ -81,6 +82,8 @@ std::string denial(Ring ring, Right right) {
       return advice("reach the network", "--net listed");
     case Right::kFullNetwork:
       return advice("reach the Internet", "--net full");
+    case Right::kGangNetwork:
+      return advice("have a network of their own", "--gang-network yes");
   }
   return "";
 }
@@ -88,7 +91,7 @@ std::string denial(Ring ring, Right right) {
 }  // namespace
 
 Rings::Rings() {
-  of(Ring::kHome) = {.level = Level::kFence, .host_files = true, .gpu = true};
+  of(Ring::kHome) = {.level = Level::kFence, .host_files = true, .gpu = true, .gang_network = true};
   of(Ring::kFriend) = {.level = Level::kFence};
   of(Ring::kMember) = {.level = Level::kFence};
   of(Ring::kStranger) = {.level = Level::kMicroVm};
@@ -135,6 +138,7 @@ Admission Rings::admission(const std::set<Level>& had) const {
     if (terms.gpu) granted.add(ring, Right::kGpu);
     if (terms.listed_hosts) granted.add(ring, Right::kListedHosts);
     if (terms.full_network) granted.add(ring, Right::kFullNetwork);
+    if (terms.gang_network && terms.level == Level::kFence) granted.add(ring, Right::kGangNetwork);
   }
   return granted;
 }
@@ -152,6 +156,8 @@ Result<void> check_admitted(const v1::JobSpec& spec, Ring ring, const Admission&
         return spec.net_hosts_size() > 0;
       case Right::kFullNetwork:
         return spec.net_full();
+      case Right::kGangNetwork:
+        return spec.net_gang();
     }
     return true;
   };

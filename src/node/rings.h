@@ -8,9 +8,10 @@
 //
 // "isolation": "fence", "oci" or "microvm"; "none": its tasks do not run here. "host_files": they see this PC's own
 // /usr where their job names no environment. "net": "none"; "listed": the hosts that their job lists; "full": the
-// Internet too. What is absent or null: home has the fence, the host's files and the GPUs; friend and member have the
-// fence; strangers have microVMs. Strangers have less than that only with "may_share_my_kernel": true.
-// Beside "rings", the runtime of the level "oci", at most 1024 bytes: "oci_runtime": "runsc --network=none".
+// Internet too. "gang_network": tasks that run at once reach each other, by a network of their own. What is absent or
+// null: home has the fence, the host's files, the GPUs and networks for gangs; friend and member have the fence;
+// strangers have microVMs. Strangers have less than that only with "may_share_my_kernel": true. Beside "rings", the
+// runtime of the level "oci", at most 1024 bytes: "oci_runtime": "runsc --network=none".
 #pragma once
 
 #include <array>
@@ -32,6 +33,7 @@ struct RingTerms {
   bool gpu = false;
   bool listed_hosts = false;
   bool full_network = false;
+  bool gang_network = false;
   bool operator==(const RingTerms&) const = default;
 };
 

@@ -7,7 +7,7 @@ namespace {
 
 using sandbox::Level;
 
-constexpr Admission kHomeByDefault(Ring::kHome, {Right::kRun, Right::kHostFiles, Right::kGpu});
+constexpr Admission kHomeByDefault(Ring::kHome, {Right::kRun, Right::kHostFiles, Right::kGpu, Right::kGangNetwork});
 
 Rings parsed(std::string_view json) {
   const Result<Rings> rings = Rings::parse(json);
@@ -17,7 +17,8 @@ Rings parsed(std::string_view json) {
 
 TEST(Rings, ASilentOwnerTrustsEachRingLess) {
   const Rings rings = parsed("{}");
-  EXPECT_EQ(rings.of(Ring::kHome), (RingTerms{.level = Level::kFence, .host_files = true, .gpu = true}));
+  EXPECT_EQ(rings.of(Ring::kHome),
+            (RingTerms{.level = Level::kFence, .host_files = true, .gpu = true, .gang_network = true}));
   EXPECT_EQ(rings.of(Ring::kFriend), RingTerms{.level = Level::kFence});
   EXPECT_EQ(rings.of(Ring::kMember), RingTerms{.level = Level::kFence});
   EXPECT_EQ(rings.of(Ring::kStranger), RingTerms{.level = Level::kMicroVm});
@@ -28,6 +29,7 @@ TEST(Rings, GrantOnlyWhereTheirLevelIsHad) {
   const Rings rings =
       parsed(R"({"rings": {"friend": {"gpu": true, "net": "listed"}, "member": {"isolation": "none"}}})");
   const Admission fence = rings.admission({Level::kFence});
+  EXPECT_TRUE(fence.holds(Ring::kHome, Right::kGangNetwork));
   EXPECT_EQ(fence, kHomeByDefault | Admission(Ring::kFriend, {Right::kRun, Right::kGpu, Right::kListedHosts}));
   EXPECT_TRUE(rings.admission({}).empty());
   EXPECT_EQ(rings.admission({Level::kFence, Level::kMicroVm}), fence | Admission(Ring::kStranger, {Right::kRun}));
@@ -90,6 +92,10 @@ TEST(Rings, ANodeRefusesWhatItsOwnerDoesNotAdmitWhateverTheHubSays) {
   spec.set_net_full(true);
   EXPECT_FALSE(check_admitted(spec, Ring::kFriend, friends | Admission(Ring::kFriend, {Right::kListedHosts})));
   spec.set_net_full(false);
+  spec.set_net_gang(true);
+  EXPECT_FALSE(check_admitted(spec, Ring::kFriend, friends | Admission(Ring::kFriend, {Right::kFullNetwork})));
+  EXPECT_TRUE(check_admitted(spec, Ring::kFriend, friends | Admission(Ring::kFriend, {Right::kGangNetwork})));
+  spec.set_net_gang(false);
   spec.mutable_resources()->set_gpus(1);
   EXPECT_FALSE(check_admitted(spec, Ring::kFriend, friends));
   EXPECT_TRUE(check_admitted(spec, Ring::kFriend, friends | Admission(Ring::kFriend, {Right::kGpu})));

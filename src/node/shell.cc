@@ -71,6 +71,7 @@ Shell::Shell(World world, std::function<void(int exit_code)> on_end)
                  .images = world_.images,
                  .inputs = world_.inputs,
                  .environments = world_.environments,
+                 .swarms = world_.swarms,
                  .workspaces = world_.workspaces,
                  .wipes = world_.wipes,
                  .gpus = world_.machine.gpus,
@@ -101,6 +102,7 @@ Shell::Shell(World world, std::function<void(int exit_code)> on_end)
                        pump();
                      },
                  .log_grew = [this](AttemptId attempt) { world_.loop.post([this, attempt] { log_grew(attempt); }); }}),
+      holdings_(world_.images, world_.inputs, world_.environments, world_.swarms),
       owner_(world_.loop, world_.workers, world_.directory,
              {.seen =
                   [this](const Surroundings& seen) {
@@ -116,6 +118,7 @@ Shell::Shell(World world, std::function<void(int exit_code)> on_end)
 Shell::~Shell() = default;
 
 void Shell::start() {
+  world_.swarms.on_port([this] { tell_attributes(); });
   agent_.on_policy(silent_policy(machine_, world_.disk_bytes, world_.own_pool), world_.loop.now());
   agent_.on_local_time(minute_of_day(), world_.loop.now());
   world_.loop.spawn([](Shell& shell) -> net::Async<void> {
@@ -169,6 +172,7 @@ net::Async<void> Shell::look_around_for_ever() {
     co_await executor_.forget_inputs();
     if (agent_.drained()) co_await world_.workspaces.wipe_all();
     share_disk();
+    tell_data();
     agent_.on_local_time(minute_of_day(), world_.loop.now());
     owner_.set_minute(minute_of_day());
     pump();
@@ -203,6 +207,11 @@ net::Async<void> Shell::read_policy() {
     words_ = *words;
     tell_attributes();
   }
+  if (const Result<SwarmTerms> swarms = parse_swarm_terms(text); !swarms) {
+    log_warning("what is said of swarms is left as it was: " + swarms.error().message);
+  } else {
+    world_.swarms.set_terms(*swarms, disk_bytes_ / 4);
+  }
   take_rings(*rings, *policy);
   agent_.on_policy(*policy, world_.loop.now());
   Result<std::optional<presence::Tariff>> tariff = parse_tariff(text);
@@ -227,6 +236,9 @@ void Shell::take_rings(const Rings& rings, Policy& policy) {
     log_warning("what the owner allows is not to be had: " + lack);
     rings_.of(ring).full_network = false;
   }
+  if (!world_.host.overlay_lack().empty()) {
+    for (const Ring ring : kRings) rings_.of(ring).gang_network = false;
+  }
   // Half of the disk at least is for what tasks need to run at all. Workspaces are for home, in the fence.
   const bool keeps_workspaces = rings_.of(Ring::kHome).level == sandbox::Level::kFence;
   const std::uint64_t workspaces = keeps_workspaces ? std::min(policy.admits.workspace_bytes, disk_bytes_ / 2) : 0;
@@ -241,10 +253,12 @@ void Shell::take_rings(const Rings& rings, Policy& policy) {
   if (!all_tried && !std::exchange(trying_levels_, true)) world_.loop.spawn(try_levels());
 }
 
-// What workspaces may hold is kept for them, and half of the vault for tasks' files (silent_policy()).
+// What workspaces may hold is kept for them, as is what swarms left, and half of the vault for tasks' files
+// (silent_policy()).
 void Shell::share_disk() {
   if (world_.vault_bytes > 0) world_.inputs.set_max_bytes(disk_bytes_ / 2);
-  world_.environments.set_limit(disk_bytes_ - std::min(disk_bytes_, world_.workspaces.bytes()));
+  const std::uint64_t kept = world_.workspaces.bytes() + world_.swarms.bytes();
+  world_.environments.set_limit(disk_bytes_ - std::min(disk_bytes_, kept));
 }
 
 // A level counts once one has been started at it; that takes seconds, so the node is up meanwhile.
@@ -284,6 +298,7 @@ Status Shell::make_status() const {
                 .heeds_owner = agent_.heeds_owner(),
                 .frozen = agent_.frozen(),
                 .stopped = agent_.stopped(),
+                .swarm_port = world_.swarms.port(),
                 .freeze_millis = agent_.last_freeze() ? agent_.last_freeze()->micros / 1000 : -1};
   for (AttemptId attempt : agent_.running_attempts(kShownTasks)) {
     std::shared_ptr<Attempt> found = executor_.find(attempt);
@@ -326,7 +341,9 @@ v1::Hello Shell::make_hello() {
   hello.set_frozen(agent_.frozen());
   hello.set_stopped(agent_.stopped());
   *hello.mutable_attributes() = attributes();
+  hello.set_swarm_port(world_.swarms.port());
   for (AttemptId attempt : agent_.held()) *hello.add_held() = to_proto(attempt);
+  for (v1::Blob& blob : holdings_.all()) *hello.add_data() = std::move(blob);
   for (const WorkspaceId& id : world_.workspaces.here()) {
     v1::WorkspaceId& workspace = *hello.add_workspaces();
     workspace.set_owner(id.owner.value);
@@ -349,6 +366,14 @@ void Shell::tell_attributes() {
                       .admits = agent_.admits(),
                       .frozen = agent_.frozen(),
                       .stopped = agent_.stopped()});
+}
+
+void Shell::tell_data() {
+  if (!connection_.is_open()) return;
+  std::optional<v1::DataChange> change = holdings_.changes();
+  if (!change) return;
+  const std::size_t bytes = change->ByteSizeLong() + 8;
+  connection_.frame(bytes).mutable_data()->MergeFrom(*change);
 }
 
 // While nothing of a guest's runs, so that what is measured is the machine.
@@ -405,6 +430,7 @@ void Shell::carry_out(const SendOffer& order) {
   offer.set_frozen(order.frozen);
   offer.set_stopped(order.stopped);
   *offer.mutable_attributes() = attributes();
+  offer.set_swarm_port(world_.swarms.port());
 }
 
 void Shell::carry_out(const SendHeartbeat& /*order*/) {
@@ -430,6 +456,7 @@ void Shell::on_frame(const v1::HubFrame& frame) {
     world_.loop.spawn(wipe_workspace({{id.owner()}, id.name()}));
   }
   for (const v1::WatchLog& watch : frame.watch_logs()) on_watch(watch);
+  for (const v1::SwarmPeers& peers : frame.swarm_peers()) world_.swarms.add_peers(peers);
 }
 
 net::Async<void> Shell::wipe_workspace(WorkspaceId id) {
@@ -456,6 +483,7 @@ void Shell::on_assign(const v1::HubFrame& frame) {
       order->owner_id = {assign.owner_id()};
       order->trees.assign(assign.dependency_outputs().begin(), assign.dependency_outputs().end());
       if (assign.has_environment()) order->environment = assign.environment();
+      order->swarms.assign(assign.swarms().begin(), assign.swarms().end());
       if (assign.spec().has_inputs()) order->trees.push_back(assign.spec().inputs());
       job = std::move(order);
     }
@@ -463,7 +491,7 @@ void Shell::on_assign(const v1::HubFrame& frame) {
       log_warning("the hub assigned a task without its job");
       continue;
     }
-    if (!executor_.knows(attempt)) executor_.add(attempt, job);
+    if (!executor_.knows(attempt)) executor_.add(attempt, job, assign.gang_network());
     agent_.on_assign({.attempt = attempt, .needs = needs_of(job->spec), .time_limit = time_limit_of(job->spec)},
                      world_.loop.now());
   }

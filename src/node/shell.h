@@ -13,6 +13,7 @@
 #include "node/attributes.h"
 #include "node/connection.h"
 #include "node/executor.h"
+#include "node/holdings.h"
 #include "node/owner_watch.h"
 #include "node/rings.h"
 #include "node/status.h"
@@ -30,6 +31,7 @@ class Shell {
     blob::BlobStore& images;  // see Executor::World
     blob::BlobStore& inputs;
     Environments& environments;
+    Swarms& swarms;
     Workspaces& workspaces;
     WipeLog& wipes;
     std::uint64_t disk_bytes = 0;   // of environments and workspaces, where the owner set no limit
@@ -72,6 +74,7 @@ class Shell {
   std::string lack_of_level() const;
   void share_disk();
   net::Async<void> tell_status();
+  void tell_data();
   AttributeList attributes() const;
   void tell_attributes();
   net::Async<void> measure_speed_for_ever();
@@ -96,6 +99,7 @@ class Shell {
   Connection connection_;
   Witness witness_;
   Executor executor_;
+  Holdings holdings_;
   OwnerWatch owner_;
   sandbox::LoadMeter load_;
   net::Event deadline_changed_;

@@ -28,6 +28,7 @@ std::string format_status(const Status& status) {
                                          {"frozen", status.frozen},
                                          {"stopped", status.stopped},
                                          {"freeze_millis", status.freeze_millis},
+                                         {"swarm_port", status.swarm_port},
                                          {"tasks", tasks}};
   return object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

@@ -2,6 +2,7 @@
 //
 //   {"connected": true, "hub": "host:7443", "running": 2, "held": 5, "closed_reason": "", "drained": false,
 //    "revoked": false, "heeds_owner": true, "frozen": false, "stopped": false, "freeze_millis": 262,
+//    "swarm_port": 40321,
 //    "tasks": [{"job": 7, "task": 0, "owner": "phone", "since_unix_millis": 1764100000000, "frozen": false}]}
 //
 // It lies on the owner's disk, so that nothing of a guest's own is in it, not its job's name either.
@@ -38,6 +39,7 @@ struct Status {
   bool heeds_owner = false;         // the owner's presence counts here
   bool frozen = false;              // what runs is frozen; closed_reason says why
   bool stopped = false;             // by the owner's word
+  std::uint32_t swarm_port = 0;     // where other nodes may dial its hearth-swarm; 0: nowhere
   std::int64_t freeze_millis = -1;  // see Agent::last_freeze(); -1: nothing was frozen yet
   std::vector<RunningTask> tasks;
   bool operator==(const Status&) const = default;

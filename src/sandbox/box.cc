@@ -194,7 +194,9 @@ Result<void> Box::plan_files(Bubble bubble, Guest::Plan& plan) {
   files.push_back(std::move(output->write_end));
   files.push_back(std::move(errors->write_end));
   files.push_back(std::move(*options));
-  const std::string filter = bubble.filter.empty() ? shared_.place + "/filter" : bubble.filter;
+  const bool is_member = setup_.network.kind == Network::Kind::kOverlay;
+  const std::string own = shared_.place + (is_member ? "/filter-member" : "/filter");
+  const std::string filter = bubble.filter.empty() ? own : bubble.filter;
   files.emplace_back(::open(filter.c_str(), O_RDONLY | O_CLOEXEC));
   files.push_back(std::move(status->write_end));
   files.push_back(std::move(gate->read_end));

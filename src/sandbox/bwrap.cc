@@ -72,8 +72,11 @@ std::string bubblewrap_options(const Bubblewrap& bubblewrap, const Layout& layou
   add_options(options, {"--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts",
                         "--unshare-cgroup-try"});
   if (bubblewrap.disable_userns && !layout.nests) add_options(options, {"--disable-userns"});
-  add_options(options, {"--uid", "65534", "--gid", "65534", "--hostname", "job"});
+  add_options(options, {"--uid", "65534", "--gid", "65534", "--hostname", layout.host_name});
   add_options(options, {"--ro-bind", layout.root, "/", "--proc", "/proc", "--dev", "/dev"});
+  if (layout.hosts_fd >= 0) {
+    add_options(options, {"--perms", "0444", "--ro-bind-data", std::to_string(layout.hosts_fd), "/etc/hosts"});
+  }
   // Process 1 is bubblewrap itself, whose memory still holds the host's mounts.
   if (!layout.nests) add_options(options, {"--tmpfs", "/proc/1", "--remount-ro", "/proc/1"});
   for (const std::string& device : layout.devices) add_options(options, {"--dev-bind", device, device});

@@ -32,6 +32,8 @@ struct Layout {
   Variables variables = {};               // beside the command's
   std::vector<std::string> devices = {};  // device nodes, shown where they are
   bool nests = false;                     // what runs makes user namespaces of its own
+  std::string host_name = "job";
+  int hosts_fd = -1;  // what it finds in /etc/hosts; -1: what its root has
 };
 
 // Where launch() puts the files that these arguments name.

@@ -105,6 +105,13 @@ std::vector<Check> run_self_test(Host& host, const Shared& shared) {
                     .required = false,
                     .detail = lack.empty() ? "pasta and nft are there" : "guests can reach listed hosts at most",
                     .remedy = lack});
+  const std::string overlay_lack = shared.network_tools.overlay_lack();
+  checks.push_back({.name = "networks for gangs",
+                    .ok = overlay_lack.empty(),
+                    .required = false,
+                    .detail = overlay_lack.empty() ? "nebula, pasta and nft are there"
+                                                   : "tasks that run at once cannot reach each other",
+                    .remedy = overlay_lack});
   checks.push_back({.name = "user namespaces",
                     .ok = true,
                     .required = true,

@@ -46,7 +46,18 @@ NetworkTools find_network_tools() {
   const bool may_open = ::geteuid() != 0 && ::access("/dev/net/tun", R_OK | W_OK) == 0;
   return {.nft = find_program("nft"),
           .pasta = find_program("pasta"),
-          .has_device = is_there && (may_open || (device.st_mode & kForAll) == kForAll)};
+          .has_device = is_there && (may_open || (device.st_mode & kForAll) == kForAll),
+          .nebula = find_program("nebula")};
+}
+
+std::string NetworkTools::overlay_lack() const {
+  if (nebula.empty()) return "a network for a gang needs nebula; install it with: apt install nebula";
+  const std::string lack = missing();
+  return lack.empty() ? "" : "a network for a gang needs what " + lack;
+}
+
+WayOut full_way_out(const std::vector<std::string>& refused) {
+  return {.rules = network_rules(refused), .options = {"--no-map-gw", "--dns-forward", kNameServer}};
 }
 
 std::string network_rules(const std::vector<std::string>& refused) {
@@ -71,8 +82,8 @@ std::string network_rules(const std::vector<std::string>& refused) {
   return rules;
 }
 
-FullNetwork::FullNetwork(Reactor& reactor, NetworkTools tools, GuestUser user, std::vector<std::string> refused)
-    : reactor_(reactor), tools_(std::move(tools)), user_(user), refused_(std::move(refused)) {}
+FullNetwork::FullNetwork(Reactor& reactor, NetworkTools tools, GuestUser user, WayOut way)
+    : reactor_(reactor), tools_(std::move(tools)), user_(user), way_(std::move(way)) {}
 
 FullNetwork::~FullNetwork() {
   if (ready_watch_ != 0) reactor_.unwatch(ready_watch_, ready_.get());
@@ -107,7 +118,7 @@ Result<void> FullNetwork::launch_tool(Launch& plan) {
 }
 
 Result<void> FullNetwork::load_rules() {
-  Result<Fd> rules = memory_file(network_rules(refused_));
+  Result<Fd> rules = memory_file(way_.rules);
   if (!rules) return std::unexpected(rules.error());
   Launch plan;
   plan.program = tools_.nft;
@@ -141,10 +152,10 @@ Result<void> FullNetwork::start_pasta() {
   }
   Launch plan;
   plan.program = tools_.pasta;
-  plan.argv = {"pasta", "-f", "-q", "--config-net", "--no-map-gw"};
+  plan.argv = {"pasta", "-f", "-q", "--config-net"};
+  plan.argv.insert(plan.argv.end(), way_.options.begin(), way_.options.end());
   for (const char* forward : {"-t", "-u", "-T", "-U"}) plan.argv.insert(plan.argv.end(), {forward, "none"});
-  plan.argv.insert(plan.argv.end(), {"--dns-forward", kNameServer, "--userns", at_fd(kOwnerFd), "--netns",
-                                     at_fd(kNetworkFd), "-P", at_fd(kReadyFd)});
+  plan.argv.insert(plan.argv.end(), {"--userns", at_fd(kOwnerFd), "--netns", at_fd(kNetworkFd), "-P", at_fd(kReadyFd)});
   plan.files.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   plan.files.push_back(std::move(ready->write_end));
   plan.files.emplace_back();

@@ -22,8 +22,12 @@ struct NetworkTools {
   std::string nft;
   std::string pasta;
   bool has_device = true;  // the guests' user may use /dev/net/tun
+  std::string nebula = {};
+  std::string bwrap = {};  // and what it shows nebula as its root
+  std::string root = {};
 
-  std::string missing() const;  // a sentence with the remedy; empty if all is there
+  std::string missing() const;       // a sentence with the remedy; empty if all is there
+  std::string overlay_lack() const;  // the same for overlay_network.h
 };
 NetworkTools find_network_tools();
 
@@ -31,9 +35,16 @@ NetworkTools find_network_tools();
 // but mail (port 25) passes.
 std::string network_rules(const std::vector<std::string>& refused);
 
+// What one network is to be.
+struct WayOut {
+  std::string rules;                 // as `nft -f` reads them
+  std::vector<std::string> options;  // pasta's
+};
+WayOut full_way_out(const std::vector<std::string>& refused);
+
 class FullNetwork {
  public:
-  FullNetwork(Reactor& reactor, NetworkTools tools, GuestUser user, std::vector<std::string> refused);
+  FullNetwork(Reactor& reactor, NetworkTools tools, GuestUser user, WayOut way);
   ~FullNetwork();  // ends pasta
   FullNetwork(const FullNetwork&) = delete;
   FullNetwork& operator=(const FullNetwork&) = delete;
@@ -57,7 +68,7 @@ class FullNetwork {
   Reactor& reactor_;
   NetworkTools tools_;
   GuestUser user_;
-  std::vector<std::string> refused_;
+  WayOut way_;
   std::vector<Fd> cgroup_;
   std::function<void(const Result<void>&)> done_;
   Fd network_;  // the guest's network namespace

@@ -72,7 +72,12 @@ Result<std::unique_ptr<GuestNetwork>> GuestNetwork::make(const Network& network,
   std::unique_ptr<GuestNetwork> made(new GuestNetwork(network));
   if (network.kind == Network::Kind::kFull) {
     if (std::string lack = tools.missing(); !lack.empty()) return fail(Code::kFailedPrecondition, lack);
-    made->full_ = std::make_unique<FullNetwork>(reactor, tools, user, network.refused);
+    made->full_ = std::make_unique<FullNetwork>(reactor, tools, user, full_way_out(network.refused));
+    return made;
+  }
+  if (network.kind == Network::Kind::kOverlay) {
+    if (std::string lack = tools.overlay_lack(); !lack.empty()) return fail(Code::kFailedPrecondition, lack);
+    made->overlay_ = std::make_unique<OverlayNetwork>(reactor, tools, user, network.overlay);
     return made;
   }
   if (::mkdir(directory.c_str(), 0755) != 0) return fail_errno(errno, "making " + directory);
@@ -107,12 +112,16 @@ GuestNetwork::Variables GuestNetwork::variables_beside(const Variables& of_job) 
 void GuestNetwork::open(pid_t init, int init_pidfd, std::vector<Fd> cgroup,
                         std::function<void(const Result<void>&)> done) {
   if (full_) return full_->open(init, std::move(cgroup), std::move(done));
+  if (overlay_) return overlay_->open(init, std::move(done));
   Result<Fd> listener = in_network_of(init_pidfd, &listen_on_loopback);
   if (!listener) return done(std::unexpected(listener.error()));
   network_.on_listener(listener->release());
   done({});
 }
 
-void GuestNetwork::close() { full_.reset(); }
+void GuestNetwork::close() {
+  full_.reset();
+  overlay_.reset();
+}
 
 }  // namespace hearth::sandbox

@@ -1,4 +1,5 @@
-// The network of one guest, made from outside of its sandbox: all of it (full_network.h), or sockets that listen
+// The network of one guest, made from outside of its sandbox: all of it (full_network.h), that of its gang
+// (overlay_network.h), or sockets that listen
 // inside, behind which the node serves a proxy:
 //
 //   /run/hearth/proxy.sock    for programs that speak HTTP over UNIX sockets
@@ -16,6 +17,7 @@
 #include "base/result.h"
 #include "sandbox/fd.h"
 #include "sandbox/full_network.h"
+#include "sandbox/overlay_network.h"
 #include "sandbox/sandbox.h"
 
 namespace hearth::sandbox {
@@ -30,7 +32,7 @@ class GuestNetwork {
   GuestNetwork(const GuestNetwork&) = delete;
   GuestNetwork& operator=(const GuestNetwork&) = delete;
 
-  const std::string& directory() const { return directory_; }  // empty: none, the network is full
+  const std::string& directory() const { return directory_; }  // empty: none
 
   // What tells programs of their proxy, but for the variables that the job has set itself.
   using Variables = std::vector<std::pair<std::string, std::string>>;
@@ -48,6 +50,7 @@ class GuestNetwork {
   Network network_;
   std::string directory_;
   std::unique_ptr<FullNetwork> full_;
+  std::unique_ptr<OverlayNetwork> overlay_;
 };
 
 }  // namespace hearth::sandbox

@@ -56,6 +56,7 @@ class HostOfBoxes final : public Host {
   std::vector<Check> self_test() override { return run_self_test(*this, shared_); }
   std::vector<std::string> traces(const std::string& name) const override { return find_traces(shared_, name); }
   std::string full_network_lack() const override { return shared_.network_tools.missing(); }
+  std::string overlay_lack() const override { return shared_.network_tools.overlay_lack(); }
   std::string swap_risk() const override;
   std::vector<std::string> storage_of(Level level) const override;
   std::string description() const override { return "fence (L1), " + shared_.cgroups->version(); }
@@ -149,6 +150,7 @@ Result<void> fill_place(const std::string& place) {
   if (!done) return done;
   done = build_root(place + "/root");
   if (done) done = write_filter(place + "/filter", Caller::kProgram);
+  if (done) done = write_filter(place + "/filter-member", Caller::kMember);
   for (const char* name : {"/boxes", "/networks", "/shown"}) {
     std::string directory = place + name;
     if (done && (::mkdir(directory.c_str(), 0711) != 0 || ::chmod(directory.c_str(), 0711) != 0)) {
@@ -179,6 +181,8 @@ Result<std::unique_ptr<Host>> Host::open(const Options& options) {
   Result<std::string> place = choose_place(state_directory, *user);
   if (!place) return std::unexpected(place.error());
   shared.place = *place;
+  shared.network_tools.bwrap = shared.bubblewrap.program;
+  shared.network_tools.root = shared.place + "/root";
   Result<void> filled = fill_place(*place);
   if (!filled) return fail(Code::kFailedPrecondition, "setting up the sandbox: " + filled.error().message);
   // Process 1 of a sandbox outlives bubblewrap by a moment; as our child it stays known until it is waited for.

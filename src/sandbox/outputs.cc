@@ -186,14 +186,14 @@ Result<std::vector<Output>> Collection::run() {
   for (Pattern& pattern : literal_) {
     Result<void> taken = take_literal(pattern);
     if (!taken) return std::unexpected(taken.error());
-    if (!pattern.matched) return not_matched(pattern);
+    if (!pattern.matched && !limits_.may_lack) return not_matched(pattern);
   }
   if (!wild_.empty()) {
     Result<void> walked = walk();
     if (!walked) return std::unexpected(walked.error());
   }
   for (const Pattern& pattern : wild_) {
-    if (!pattern.matched && !asks_for_anything(pattern.text)) return not_matched(pattern);
+    if (!pattern.matched && !limits_.may_lack && !asks_for_anything(pattern.text)) return not_matched(pattern);
   }
   std::vector<Output> outputs;
   outputs.reserve(found_.size());

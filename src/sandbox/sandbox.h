@@ -37,17 +37,32 @@ enum class Level : std::uint8_t { kFence = 1, kOci = 2, kMicroVm = 3 };
 std::string_view name_of(Level level);  // "fence", "oci", "microvm"
 std::optional<Level> level_named(std::string_view name);
 
+// A network that a guest shares with others of its kind elsewhere, see overlay_network.h.
+struct Overlay {
+  std::string config;             // nebula's; its device is kOverlayDevice
+  std::uint32_t address = 0;      // the guest's IPv4 address, the first byte the highest
+  int prefix_bits = 24;           // of the network's
+  std::uint16_t port = 0;         // UDP, that nebula sends from
+  bool reaches_loopback = false;  // what nebula sends to kCarrierGateway goes to this PC's own loopback
+  std::string host_name;          // the guest's
+  std::string hosts;              // its /etc/hosts
+};
+inline constexpr const char* kOverlayDevice = "gang0";
+inline constexpr const char* kCarrierGateway = "169.254.77.1";
+
 // What a guest reaches of the network.
 struct Network {
   enum class Kind : std::uint8_t {
-    kNone,   // nothing
-    kProxy,  // what the proxy does that the caller serves behind sockets in the sandbox, see guest_network.h
-    kFull,   // the Internet, but for `refused`; see full_network.h
+    kNone,     // nothing
+    kProxy,    // what the proxy does that the caller serves behind sockets in the sandbox, see guest_network.h
+    kFull,     // the Internet, but for `refused`; see full_network.h
+    kOverlay,  // `overlay` and nothing else; at the level fence
   };
   Kind kind = Kind::kNone;
   // kProxy: given each listening socket (non-blocking, the callee's to close) before the program starts; any thread.
   std::function<void(int listener)> on_listener;
   std::vector<std::string> refused;  // kFull: ranges, "10.0.0.0/8", "fc00::/7"
+  Overlay overlay = {};              // kOverlay
 };
 
 // What a sandbox stands on. Chosen by the owner's policy, never by the guest.
@@ -127,6 +142,7 @@ struct Output {
 struct CollectLimits {
   std::uint32_t max_files = 10'000;
   std::uint64_t max_bytes = 16ULL << 30;
+  bool may_lack = false;  // a pattern may match nothing
 };
 
 // Whether `path` is relative, '/'-separated, without empty, "." or ".." parts, control characters or ill-formed UTF-8,
@@ -242,6 +258,9 @@ class Host {
 
   // Why no guest can have Network::Kind::kFull here, with the remedy; empty if it can.
   virtual std::string full_network_lack() const = 0;
+
+  // The same for Network::Kind::kOverlay.
+  virtual std::string overlay_lack() const { return "this host makes no overlays"; }
 
   // How what guests have in memory may come to lie on this machine's disk in clear, with the remedy; empty if it
   // cannot.

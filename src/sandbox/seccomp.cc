@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -219,6 +220,9 @@ Result<void> write_filter(const std::string& path, Caller caller) {
   for (const char* name : kAbsent) filter.rule(SCMP_ACT_ERRNO(ENOSYS), name);
   add_conditional_rules(filter);
   allow_ioctls(filter);
+  if (caller == Caller::kMember) {
+    filter.rule(SCMP_ACT_ALLOW, "socket", equals(0, AF_NETLINK), equals(2, NETLINK_ROUTE));
+  }
   for (int number = kFirstUnknown; number <= kLastUnknown; ++number) filter.absent_if_unknown(number);
   Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
   // Whatever the umask: process 1 of a container reads it as the guests' user.

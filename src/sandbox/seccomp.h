@@ -12,6 +12,7 @@ namespace hearth::sandbox {
 
 enum class Caller : std::uint8_t {
   kProgram,  // a guest's
+  kMember,   // one of an overlay: may also ask for its network's devices, as getifaddrs() does
   kRuntime,  // an OCI runtime, which sets up what a guest's program may not: it mounts, makes namespaces, traces
 };
 

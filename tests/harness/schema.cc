@@ -13,6 +13,7 @@
 #include "hearth/v1/operator.pb.h"
 #include "hearth/v1/schedules.pb.h"
 #include "hearth/v1/session.pb.h"
+#include "hearth/v1/swarm.pb.h"
 #include "hearth/v1/usage.pb.h"
 #include "hearth/v1/webhooks.pb.h"
 #include "hearth/v1/workspaces.pb.h"
@@ -34,6 +35,7 @@ std::vector<const MethodDescriptor*> all_methods() {
   v1::QueueLine::descriptor();
   v1::Webhook::descriptor();
   v1::Event::descriptor();
+  v1::Swarm::descriptor();
   v1::Greeting::descriptor();
   std::vector<const MethodDescriptor*> methods;
   for (const auto& entry : std::filesystem::directory_iterator(HEARTH_PROTO_DIRECTORY)) {

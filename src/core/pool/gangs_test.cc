@@ -92,6 +92,23 @@ TEST(Gangs, RunAgainAsAWholeWhenOneIsLost) {
   EXPECT_EQ(world.first_of(job).epoch, 2u);
 }
 
+TEST(Gangs, RunAgainWhenWhatTheyShareIsGone) {
+  World world;
+  world.join(kFirst, 2);
+  const JobId job = world.submit(gang(2));
+  world.finish(attempt(job, 0));
+  world.pool.on_gang_broken(job, world.now);
+  world.settle();
+  EXPECT_THAT(world.of<EndRecord>(), IsEmpty());
+  EXPECT_THAT(world.pool.leased_tasks(job), Each(Field(&AttemptId::epoch, 2u)));
+  EXPECT_EQ(world.view(job).running, 2u);
+  world.all.clear();
+  const JobId alone = world.submit(1);
+  world.pool.on_gang_broken(alone, world.now);
+  world.settle();
+  EXPECT_THAT(world.of<RequeueRecord>(), IsEmpty()) << "it is no gang";
+}
+
 TEST(Gangs, RetryTogetherAfterAFailure) {
   World world;
   world.join(kFirst, 3);

@@ -84,6 +84,7 @@ void Pool::on_node_hello(NodeId id, const NodeHello& hello, Time now) {
   node.closed = hello.closed;
   node.attributes = hello.attributes;
   node.meets = state.conditions.met_by(node.attributes);
+  state.nodes.data().set(node, hello.data);
   state.nodes.changed_offers();
   state.nodes.heard(node, state.now);
 
@@ -168,6 +169,14 @@ void Pool::on_duty(NodeId id, Duty duty, Time grace_ends, Time now) {
     }
   }
   state.placement.freed(node);
+}
+
+void Pool::on_data(NodeId id, const std::vector<DataId>& added, const std::vector<DataId>& removed, Time now) {
+  state_->advance(now);
+  Node* node = state_->heard_from(id);
+  if (node == nullptr) return;
+  for (const DataId data : removed) state_->nodes.data().remove(*node, data);
+  for (const DataId data : added) state_->nodes.data().add(*node, data);
 }
 
 void Pool::on_started(NodeId id, AttemptId attempt, Time now) {

@@ -7,7 +7,7 @@
 namespace hearth::pool {
 namespace {
 
-// A search for a place ahead looks at so many nodes at most.
+// A search for a place ahead, or for a node that holds data, looks at so many nodes at most.
 constexpr int kMaxTries = 16;
 
 }  // namespace
@@ -34,6 +34,7 @@ void NodeTable::remove(Node& node) {
   refresh(node);
   set_review(node, std::nullopt);
   set_grace(node, std::nullopt);
+  data_.forget(node);
   if (node.watched) deadlines_.erase({node.watched_until, node.id});
   nodes_.erase(NodeId{node.id});
 }
@@ -81,6 +82,21 @@ Node* NodeTable::find_room(const Terms& needs, Reach reach) {
   if (needs.admission.workspace_bytes > 0) return find_room_for_workspace(needs, reach);
   const RoomIndex& rooms = rooms_[reach];
   return rooms.is_large(needs.resources) ? rooms.find_tightest(needs) : rooms.find_emptiest(needs);
+}
+
+Node& NodeTable::nearer(Node& usual, const Terms& needs, const std::vector<DataId>& data) {
+  const bool may_choose = needs.node == NodeId{} && needs.admission.workspace_bytes == 0;
+  if (!may_choose) return usual;
+  // A GPU is to be free for those who need one.
+  const auto suits = [&](const Node& node) {
+    return node.places[kFreeRoom] && node.has_room_for(needs) && (needs.resources.gpus > 0 || node.room().gpus == 0);
+  };
+  int looks = kMaxTries;
+  for (const DataId id : data) {
+    if (data_.holds(usual, id)) return usual;
+    if (Node* holder = data_.find(id, looks, suits)) return *holder;
+  }
+  return usual;
 }
 
 Node* NodeTable::find_ahead(const Terms& needs, std::int64_t core_micros) const {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/pool/data_table.h"
 #include "core/pool/lease_table.h"
 #include "core/pool/pool.h"
 #include "core/pool/room_index.h"
@@ -31,6 +32,7 @@ struct Node {
   Admission admits;
   Attributes attributes;
   Conditions meets;                              // of those that jobs ask now
+  std::vector<DataId> data;                      // that lies there, in order; see DataTable
   Resources used;                                // by leases in room; may exceed an offer that has shrunk
   std::array<Resources, kReaches> endable = {};  // of `used`: what those who reach so far may have besides free room
   std::uint64_t workspace_bytes = 0;             // of the workspaces that lie there
@@ -80,6 +82,12 @@ class NodeTable {
   // who may be ended counts.
   Node* find_room(const Terms& needs, Reach reach = kFreeRoom);
 
+  // Instead of a node with free room that find_room() gave: one that has room as well and holds the first of the data
+  // that any such node is found to hold. A bounded number of nodes is looked at.
+  Node& nearer(Node& usual, const Terms& needs, const std::vector<DataId>& data);
+  DataTable& data() { return data_; }
+  const DataTable& data() const { return data_; }
+
   // A node whose turn-over leaves place for `core_micros` more work ahead, or null.
   Node* find_ahead(const Terms& needs, std::int64_t core_micros) const;
 
@@ -106,6 +114,7 @@ class NodeTable {
   Options options_;
   std::map<NodeId, Node> nodes_;
   std::array<RoomIndex, kReaches> rooms_ = {RoomIndex(0), RoomIndex(1), RoomIndex(2)};
+  DataTable data_;
   Resources capacity_;
   std::map<std::pair<std::int64_t, NodeId>, Node*> aheads_;  // by the time that the work ahead takes
   std::set<std::pair<Time, NodeId>> deadlines_;              // of watched nodes, at or before the end of their lease

@@ -38,6 +38,8 @@ std::optional<Choice> Placement::choose(const Head& head) {
       choice.seats = seats_for(*head.queue, reach);
     } else {
       choice.node = nodes_.find_room(shape.needs(), reach);
+      const bool is_free = choice.node != nullptr && reach == kFreeRoom;
+      if (is_free) choice.node = &nodes_.nearer(*choice.node, shape.needs(), head.job->request.data);
     }
     if (choice.node != nullptr || !choice.seats.empty()) return choice;
   }

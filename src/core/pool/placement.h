@@ -2,10 +2,10 @@
 //
 //   while (const auto choice = placement.next(now)) { ...lease it... placement.placed(*choice); }
 //
-// Tasks go where there is room, or where those of a lower class can be ended for them. A gang goes where all of it
-// finds room at once. A queue that found none for the starvation bound gets a node reserved, which drains until the
-// task fits; a gang as many as it takes, one gang at a time, so that no two wait for each other. Where nothing has
-// room, tasks of the next in turn are leased ahead, if they are known to be brief.
+// Tasks go where there is room, of that where their data lies, or where those of a lower class can be ended for them. A
+// gang goes where all of it finds room at once. A queue that found none for the starvation bound gets a node reserved,
+// which drains until the task fits; a gang as many as it takes, one gang at a time, so that no two wait for each other.
+// Where nothing has room, tasks of the next in turn are leased ahead, if they are known to be brief.
 #pragma once
 
 #include <cstddef>

@@ -226,6 +226,12 @@ void Pool::on_cancel(JobId id, Time now) {
   if (job != nullptr && !job->has_ended()) state_->cancel(*job);
 }
 
+void Pool::on_gang_broken(JobId id, Time now) {
+  state_->advance(now);
+  Job* job = state_->find_job(id);
+  if (job != nullptr && job->request.gang && job->leased > 0) state_->break_gang(*job);
+}
+
 Result<void> Pool::on_remove(JobId id, Time now) {
   state_->advance(now);
   const Job* job = state_->find_job(id);
@@ -281,6 +287,10 @@ std::vector<Effect> Pool::take_effects() {
 void Pool::set_account(const AccountTerms& terms) { state_->queue.set_terms(terms); }
 
 void Pool::forget_account(AccountId account) { state_->queue.forget_terms(account); }
+
+void Pool::set_data(JobId id, std::vector<DataId> data) {
+  if (Job* job = state_->find_job(id)) job->request.data = std::move(data);
+}
 
 void Pool::move_jobs(DeviceId owner, AccountId account, Time now) {
   State& state = *state_;

@@ -7,10 +7,10 @@
 //
 // Decided here: priority classes (see priority.h), fair share between the accounts of one class (see accounts.h; within
 // an account the earliest deadline, then first come, first served), placement (incremental, best fit, on nodes that
-// meet the job's condition), reservations so that a large task is not overtaken for ever, gangs (all tasks at once or
-// none, see gangs.cc), prefetch (short tasks are leased ahead of a node's free room, so that it never waits for a round
-// trip), leases and epochs, retries and their back-off, dependencies, cancellation, workspaces (a job's tasks go where
-// its workspace lies, one at a time, see workspaces.h).
+// meet the job's condition and, of those that have room, hold its data), reservations so that a large task is not
+// overtaken for ever, gangs (all tasks at once or none, see gangs.cc), prefetch (short tasks are leased ahead of a
+// node's free room, so that it never waits for a round trip), leases and epochs, retries and their back-off,
+// dependencies, cancellation, workspaces (a job's tasks go where its workspace lies, one at a time, see workspaces.h).
 #pragma once
 
 #include <cstdint>
@@ -61,6 +61,15 @@ enum class TaskState : std::uint8_t {
   kCancelled = 5
 };  // as hearth.v1.TaskState
 
+// A large blob, by the first 8 bytes of a name of it. Another one of equal bytes misleads a preference, no more.
+struct DataId {
+  std::uint64_t value = 0;
+  constexpr auto operator<=>(const DataId&) const = default;
+};
+
+inline constexpr std::size_t kMaxDataPerNode = 256;
+inline constexpr std::size_t kMaxDataPerJob = 16;
+
 // How the jobs that one runs after must have ended, as hearth.v1.When.
 enum class When : std::uint8_t { kSuccess = 1, kFailure = 2, kAlways = 3 };
 
@@ -81,6 +90,7 @@ struct JobRequest {
   AccountId account = {};            // whose use it is; none: its owner's own
   When when = When::kSuccess;
   bool even_if_never_run = false;  // of on_submit() alone: where it would refuse, the job ends at once
+  std::vector<DataId> data = {};   // what each of its tasks fetches, the largest first; at most kMaxDataPerJob
 };
 
 inline constexpr std::uint32_t kMaxGang = 1'024;
@@ -108,6 +118,7 @@ struct NodeHello {
   Admission admits = {};
   std::vector<WorkspaceId> workspaces = {};  // that lie there
   Attributes attributes = {};
+  std::vector<DataId> data = {};  // that it holds, see on_data()
 };
 
 // --- effects
@@ -264,6 +275,8 @@ class Pool {
   // What is said of accounts holds at once, for what is leased too but for `most`.
   void set_account(const AccountTerms& terms);
   void forget_account(AccountId account);  // it is as one that nobody spoke of
+  // As JobRequest::data, for a job that was restored. No effect on one that is not known.
+  void set_data(JobId job, std::vector<DataId> data);
   // All of the owner's jobs count for this account from now on.
   void move_jobs(DeviceId owner, AccountId account, Time now);
 
@@ -274,6 +287,9 @@ class Pool {
   // many).
   Result<void> on_submit(const JobRequest& job, Time now);
   void on_cancel(JobId job, Time now);
+  // What the gang's tasks shared is gone: those that run end, and all run again, which counts as no attempt. No effect
+  // on a job that is no gang, or of which nothing runs.
+  void on_gang_broken(JobId job, Time now);
   // Errors: kNotFound (unknown, or removed already); kFailedPrecondition (it has not ended, or one that has not ended
   // runs after it and needs its results: the message names both).
   Result<void> on_remove(JobId job, Time now);
@@ -291,6 +307,8 @@ class Pool {
   // Holds until the next such word or the node's removal, whether the node is there, away or has not been heard of yet.
   // `grace_ends`: of one that drains.
   void on_duty(NodeId node, Duty duty, Time grace_ends, Time now);
+  // Large blobs that the node holds from now on, and no more. Of those beyond kMaxDataPerNode nothing is known.
+  void on_data(NodeId node, const std::vector<DataId>& added, const std::vector<DataId>& removed, Time now);
   void on_started(NodeId node, AttemptId attempt, Time now);
   void on_finished(NodeId node, AttemptId attempt, Failure failure, Time now);
   void on_workspace_wiped(NodeId node, const WorkspaceId& id, Time now);
@@ -315,6 +333,7 @@ class Pool {
   std::vector<AttemptId> leased_tasks(JobId id) const;                      // current attempts, by index
   std::vector<AttemptId> started_on(NodeId node, std::size_t limit) const;  // attempts that run there
   std::vector<JobId> jobs_at(NodeId node) const;                            // that have attempts leased to it
+  std::vector<NodeId> holders(DataId data, std::size_t most) const;         // connected ones, by id
   std::optional<JobId> user_of(const WorkspaceId& id) const;                // the job whose task has it now
   std::uint64_t pending_tasks() const;
   std::uint64_t leased_tasks() const;

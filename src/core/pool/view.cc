@@ -211,6 +211,10 @@ std::vector<AttemptId> Pool::started_on(NodeId id, std::size_t limit) const {
   return found;
 }
 
+std::vector<NodeId> Pool::holders(DataId data, std::size_t most) const {
+  return state_->nodes.data().holders(data, most);
+}
+
 std::vector<JobId> Pool::jobs_at(NodeId id) const {
   std::set<JobId> found;
   const Node* node = state_->nodes.find(id);

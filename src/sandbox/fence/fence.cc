@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <utility>
 
+#include <sys/stat.h>
+
 #include "sandbox/guest_network.h"
 
 namespace hearth::sandbox {
@@ -68,6 +70,17 @@ Result<Bubble> Fence::enclose(const LaunchOrder& order) const {
                 .tmp = order.tmp,
                 .network_directory = order.network_directory};
   if (!layout.network_directory.empty()) layout.variables = GuestNetwork::variables_beside(order.command.variables);
+  if (const Network& network = order.setup.network; network.kind == Network::Kind::kOverlay) {
+    layout.host_name = network.overlay.host_name;
+    struct stat info{};
+    // Where there is none, there is no place to show one.
+    if (::stat((order.root + "/etc/hosts").c_str(), &info) == 0) {
+      Result<Fd> hosts = memory_file(network.overlay.hosts);
+      if (!hosts) return std::unexpected(hosts.error());
+      layout.hosts_fd = kFirstFreeFd;
+      bubble.files.push_back(std::move(*hosts));
+    }
+  }
   bubble.options = bubblewrap_options(bubblewrap_, layout, order.limits, order.command);
   bubble.argv = order.command.argv;
   bubble.listener = std::make_unique<FenceListener>();

@@ -8,7 +8,7 @@
 
 #include <sys/stat.h>
 
-#include "sandbox/embed.h"
+#include "base/embed.h"
 #include "sandbox/fd.h"
 
 // The program that init/init.cc became.

@@ -7,7 +7,7 @@
 
 #include <sys/stat.h>
 
-#include "sandbox/embed.h"
+#include "base/embed.h"
 #include "sandbox/guest_network.h"
 #include "sandbox/oci/bundle.h"
 #include "sandbox/oci/runtime_listener.h"
@@ -88,7 +88,10 @@ Result<std::vector<std::string>> Oci::runtime() const {
   return find_runtime(words);
 }
 
-Result<void> Oci::check(const Setup& /*setup*/) const {
+Result<void> Oci::check(const Setup& setup) const {
+  if (setup.network.kind == Network::Kind::kOverlay) {
+    return fail(Code::kFailedPrecondition, "a container has no network of a gang; run the task behind the fence");
+  }
   if (!installed_) return installed_;
   Result<std::vector<std::string>> words = runtime();
   if (!words) return std::unexpected(words.error());
