@@ -17,6 +17,7 @@
 #include "cli/cli.h"
 #include "cli/documents.h"
 #include "cli/home.h"
+#include "cli/tools.h"
 #include "egress/post.h"
 #include "hub/hub.h"
 #include "hub/moving.h"

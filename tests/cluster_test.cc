@@ -121,7 +121,7 @@ TEST_F(ClusterTest, MpiNoticesAMemberThatIsSilentlyCutOff) {
   }
   ASSERT_NE(carrier, 0);
   ::kill(carrier, SIGSTOP);
-  EXPECT_TRUE(eventually(seconds(60), [&] { return log.out().contains("is lost"); })) << log.out();
+  EXPECT_TRUE(eventually(seconds(60), [&] { return log.err().contains("is lost"); })) << log.out() << log.err();
   expect_answer(job);
 }
 

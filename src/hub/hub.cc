@@ -287,10 +287,9 @@ void HubImpl::join_circle() {
   parts_->circle = circle_.get();
   parts_->replicas = replicas_.get();
   parts_->pair = held_.pair;
-  circle_->start(std::move(held_.meeting));
   parts_->swarms = swarms_.get();
   parts_->metrics = metrics_.get();
-  circle_->start();
+  circle_->start(std::move(held_.meeting));
 }
 
 net::Async<void> HubImpl::serve(net::Exchange& exchange) {

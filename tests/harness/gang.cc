@@ -58,7 +58,8 @@ void GangFixture::SetUp() {
 std::vector<pid_t> GangFixture::tools(const std::string& name) {
   std::vector<pid_t> found;
   for (const pid_t process : descendants_of(::getpid())) {
-    if (command_line(process).starts_with(name)) found.push_back(process);
+    const std::string line = command_line(process);
+    if (std::filesystem::path(line.substr(0, line.find(' '))).filename() == name) found.push_back(process);
   }
   return found;
 }
