@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from hearth.errors import HearthError
@@ -26,21 +26,28 @@ class Door:
     identity: bytes
 
 
+def door_at(endpoint: str, identity: bytes) -> Door:
+    """`endpoint` is "host:port", an IPv6 address in brackets."""
+    host, _, port = endpoint.rpartition(":")
+    return Door(host.strip("[]"), int(port), identity)
+
+
 class Access(Protocol):
     def open(self, prove: Prove) -> tuple[Door, str]:
-        """The hub, and a session there that was proved this moment."""
+        """The hub that holds the pool, and a session there that was proved this moment."""
 
 
 class Prove(Protocol):
-    def __call__(self, door: Door, device: int, secret: bytes) -> str:
-        """A session for the secret of a token."""
+    def __call__(self, door: Door, device: int, secret: bytes) -> tuple[str, list[Door]]:
+        """A session for the secret of a token, and where the pool's other hubs are."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Token:
     door: Door
     device: int
     secret: bytes
+    others: list[Door] = field(default_factory=list)  # tried in turn when the hub at `door` does not answer
 
     @classmethod
     def parse(cls, text: str) -> Token:
@@ -59,7 +66,20 @@ class Token:
         return f"Token({self.door.host}:{self.door.port}, device {self.device})"  # never the secret
 
     def open(self, prove: Prove) -> tuple[Door, str]:
-        return self.door, prove(self.door, self.device, self.secret)
+        first: HearthError | None = None
+        for door in [self.door, *self.others]:
+            try:
+                session, others = prove(door, self.device, self.secret)
+            except HearthError as error:
+                # A hub that has come back at another's address is a stranger there.
+                if not error.is_passing and error.code != "unauthenticated":
+                    raise
+                first = first or error
+                continue
+            self.door, self.others = door, [other for other in others if other != door]
+            return door, session
+        assert first is not None
+        raise first
 
 
 class CommandLine:
@@ -85,8 +105,7 @@ class CommandLine:
             away = "is not up" in message or "does not answer" in message
             raise HearthError("unavailable" if away else "unauthenticated", message or "`hearth session` failed")
         shown = json.loads(run.stdout)
-        host, _, port = shown["endpoint"].rpartition(":")
-        return Door(host.strip("[]"), int(port), bytes.fromhex(shown["identity"])), shown["session"]
+        return door_at(shown["endpoint"], bytes.fromhex(shown["identity"])), shown["session"]
 
 
 def access_for(token: str | None) -> Access:

@@ -15,6 +15,7 @@ from hearth._certificate import identity_of
 from hearth.errors import HearthError
 
 _TIMEOUT_SECONDS = 90.0  # more than the 20 s after which a stream says something
+_CONNECT_SECONDS = 10.0  # a PC that is off answers nothing, and another one may hold the pool
 _MAX_IDLE = 8
 _MAX_ANSWER_BYTES = 64 << 20
 
@@ -134,11 +135,12 @@ class Stream:
 
 class _Connection(http.client.HTTPSConnection):
     def __init__(self, door: Door, context: ssl.SSLContext, owner: Connections) -> None:
-        super().__init__(door.host, door.port, timeout=_TIMEOUT_SECONDS, context=context)
+        super().__init__(door.host, door.port, timeout=_CONNECT_SECONDS, context=context)
         self._owner = owner
 
     def connect(self) -> None:
         super().connect()
+        self.sock.settimeout(_TIMEOUT_SECONDS)
         try:
             self._owner.check(self.sock.getpeercert(binary_form=True))
         except BaseException:

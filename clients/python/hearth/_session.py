@@ -1,7 +1,8 @@
 """The hub's API as a program uses it: calls in JSON, one stream, blobs. For any number of threads.
 
 A session runs out, and some calls want a proof of the last minute: the hub then says `unauthenticated`, and the call is
-repeated with a new session. A hub that is away may come back, so a call waits for it for a while before it fails.
+repeated with a new session. A hub that is away may come back, or another may hold the pool now, so a call looks for
+one for a while before it fails.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from hearth._access import Access, Door
+from hearth._access import Access, Door, door_at
 from hearth._connection import Body, Connections, Stream
 from hearth.errors import HearthError
 
@@ -65,6 +66,8 @@ class Session:
             if error.code == "unauthenticated":
                 self._proved(session)  # if that fails too, it is why
                 raise HearthError("unavailable", "the session ran out") from error
+            if error.is_passing:
+                self._doubt(session)
             raise
 
     def put_missing(self, contents: dict[bytes, Callable[[], contextlib.AbstractContextManager[Body]]]) -> None:
@@ -120,6 +123,7 @@ class Session:
             except HearthError as error:
                 if not error.is_passing or self._closed or time.monotonic() + pause > end:
                     raise
+                self._doubt(session)
             time.sleep(pause)
             pause, session = min(pause * 2, _LONGEST_PAUSE_SECONDS), ""
 
@@ -133,7 +137,13 @@ class Session:
             assert self._connections is not None
             return self._connections, self._session
 
-    def _prove(self, door: Door, device: int, secret: bytes) -> str:
+    def _doubt(self, session: str) -> None:
+        """Its hub did not answer, or stands by: the next call asks anew which one holds the pool."""
+        with self._lock:
+            if self._session == session:
+                self._session = ""
+
+    def _prove(self, door: Door, device: int, secret: bytes) -> tuple[str, list[Door]]:
         request = {"deviceId": str(device), "secret": base64.b64encode(secret).decode()}
         headers = {"Content-Type": "application/json", "Connect-Protocol-Version": "1"}
         body = json.dumps(request).encode()
@@ -141,7 +151,9 @@ class Session:
         status, answer = self._connections_to(door).request("POST", path, headers, body)
         if status != 200:
             raise _error_of(answer)
-        return json.loads(answer)["token"]
+        reply = json.loads(answer)
+        others = reply.get("otherHubs", [])
+        return reply["token"], [door_at(hub["endpoint"], base64.b64decode(hub["identityKey"])) for hub in others]
 
     def _connections_to(self, door: Door) -> Connections:
         """Those there are, unless the hub has moved."""
