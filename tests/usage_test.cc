@@ -113,7 +113,7 @@ TEST_F(UsageTest, OtherCommands) {
       {{"limit", "--tariff", "absent"}, 1, {"absent"}},
       {{"run", "--gpu-memory", "8G", "--", "true"}, 2, {"--gpu-memory 8G", "--gpu N"}},
       {{"microvm", "fetch", "--into", "/"}, 2, {"--into /", "empty"}},
-      {{"limit", "--for", "friend"}, 2, {"--for friend", "--isolation, --host-files, --gpu or --net"}},
+      {{"limit", "--for", "friend"}, 2, {"--for friend", "--isolation, --host-files, --gpu, --net or --gang-network"}},
       {{"limit", "--for", "cousin"}, 2, {"--for cousin", "home, friend, member, stranger"}},
       {{"limit", "--for", "friend,friend"}, 2, {"--for friend,friend"}},
       {{"limit", "--isolation", "moat"}, 2, {"--isolation moat", "fence, oci, microvm, none"}},

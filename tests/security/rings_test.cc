@@ -90,7 +90,7 @@ TEST_F(RingsTest, ADevicesRingIsItsOwnersWordAndHoldsForWhatItAsksFromThenOn) {
 
   const Ended owner = pool().cli({"invite", "--role", "owner", "--ring", "friend"});
   EXPECT_EQ(owner.exit_code, 2);
-  EXPECT_THAT(owner.err, HasSubstr("owner's device"));
+  EXPECT_THAT(owner.err, HasSubstr("owns or runs the pool"));
 }
 
 TEST_F(RingsTest, AFriendsListsSayThatTheyAreItsOwn) {
