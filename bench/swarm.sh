@@ -44,7 +44,7 @@ connect() {
   within "$i" tc qdisc add dev eth0 root tbf rate "${mbit}mbit" burst 512k latency 100ms
 }
 field() { sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p" | head -n 1; }
-at() { local i=$1; shift; within "$i" "$hearth" "$@" --home "$work/$i"; }
+at() { local i=$1; shift; HEARTH_HOME="$work/$i" within "$i" "$hearth" "$@"; }
 wait_for() { for _ in $(seq 600); do "$@" && return; sleep 0.1; done; skip "timed out: $*"; }
 listens() { [ "$(field swarm_port <"$work/$1/node/status.json" 2>/dev/null || echo 0)" -gt 0 ] 2>/dev/null; }
 asked() { grep -q shows "$work/join$1" 2>/dev/null; }

@@ -8,6 +8,8 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -170,6 +172,21 @@ std::string exchange(std::uint32_t port, const std::string& bytes) {
   ::close(socket);
   answer.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
   return answer;
+}
+
+// The hub tells nodes one port of each other's, and they come by whichever network.
+TEST_F(SwarmTest, OnePortServesEveryAddressOfThePc) {
+  ifaddrs* first = nullptr;
+  ASSERT_EQ(::getifaddrs(&first), 0);
+  for (const ifaddrs* one = first; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET || (one->ifa_flags & IFF_UP) == 0) continue;
+    sockaddr_in address = *reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
+    address.sin_port = htons(static_cast<std::uint16_t>(port_of(*attic_)));
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address), 0) << one->ifa_name;
+    ::close(socket);
+  }
+  ::freeifaddrs(first);
 }
 
 TEST_F(SwarmTest, WhoHasNoLeaseGetsNothing) {

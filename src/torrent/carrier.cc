@@ -6,6 +6,10 @@
 #include <set>
 #include <vector>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <libtorrent/add_torrent_params.hpp>
 #include <libtorrent/alert_types.hpp>
 #include <libtorrent/bencode.hpp>
@@ -41,9 +45,21 @@ constexpr std::array<std::pair<const char*, const char*>, 8> kPrivate = {{
     {"fe80::", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
 }};
 
+// That is free now, on every address: left to itself, libtorrent takes another one on each.
+std::uint16_t free_port() {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  socklen_t size = sizeof address;
+  auto* const name = reinterpret_cast<sockaddr*>(&address);
+  const bool bound = socket >= 0 && ::bind(socket, name, size) == 0 && ::getsockname(socket, name, &size) == 0;
+  if (socket >= 0) ::close(socket);
+  return bound ? ntohs(address.sin_port) : 0;
+}
+
 lt::session_params settings_of(const v1::SwarmBegin& begin) {
   lt::settings_pack pack;
-  const std::string port = std::to_string(begin.port());
+  const std::string port = std::to_string(begin.port() != 0 ? begin.port() : free_port());
   pack.set_str(lt::settings_pack::listen_interfaces, "0.0.0.0:" + port + ",[::]:" + port);
   pack.set_str(lt::settings_pack::user_agent, "");
   pack.set_str(lt::settings_pack::dht_bootstrap_nodes, "");
