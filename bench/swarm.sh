@@ -69,7 +69,7 @@ include = /big
 exclude = *
 read only = yes
 CONF
-within 0 rsync --daemon --no-detach --address 10.97.0.1 --port 8730 --config "$work/rsyncd.conf" &
+nsenter --net="/run/netns/$tag-0" rsync --daemon --no-detach --address 10.97.0.1 --port 8730 --config "$work/rsyncd.conf" &
 daemon=$!
 sleep 1
 before=$(now)
