@@ -164,7 +164,7 @@ class PostByTlsTest : public PostTest {
                                 " && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
                                 "-keyout key.pem -out cert.pem -subj /CN=test -addext subjectAltName=DNS:a.example "
                                 ">/dev/null 2>&1";
-    if (std::system(command.c_str()) != 0) GTEST_SKIP() << "there is no openssl here to make a certificate with";
+    if (std::system(command.c_str()) != 0) GTEST_SKIP() << "SKIPPED: no openssl to make a certificate with";
     tls_ = SSL_CTX_new(TLS_server_method());
     ASSERT_EQ(SSL_CTX_use_certificate_file(tls_, (directory_ / "cert.pem").c_str(), SSL_FILETYPE_PEM), 1);
     ASSERT_EQ(SSL_CTX_use_PrivateKey_file(tls_, (directory_ / "key.pem").c_str(), SSL_FILETYPE_PEM), 1);
