@@ -37,6 +37,7 @@ class CommandLine : public CommandTree {
     add_device_commands();
     add_work_commands(*this, work_);
     add_job_commands();
+    add_forward_command();
     add_wipe_command();
     add_pool_commands(*this, pool_);
     add_environment_commands();
@@ -279,6 +280,18 @@ class CommandLine : public CommandTree {
     watching.add_option("JOB", job_.jobs, "the jobs' numbers")->type_name(" ");
   }
 
+  void add_forward_command() {
+    CLI::App& forwarding = add(app_, "forward",
+                               "Reach a port that a running task's program listens on, a notebook's for example, as a "
+                               "port of this PC, until Ctrl-C or the job's end.",
+                               [this] { return forward(context_, forward_); });
+    argument(forwarding, "JOB", forward_.job, "the job's number");
+    argument(forwarding, "PORT", forward_.port, "the port that the program listens on");
+    text_option(forwarding, "--task", forward_.task, "I", "of this task (default: 0)");
+    text_option(forwarding, "--listen", forward_.listen, "[ADDRESS:]PORT",
+                "take connections there (default: 127.0.0.1, the same port if it is free)");
+  }
+
   void add_wipe_command() {
     CLI::App& verify = add(app_, "verify-wipe",
                            "Check what the nodes signed: that nothing of a job remains on them. Without JOB, what was "
@@ -511,6 +524,7 @@ class CommandLine : public CommandTree {
   PoolOptions pool_;
   EnvironmentOptions environment_;
   WorkspaceOptions workspace_;
+  ForwardOptions forward_;
   WipeOptions wipe_;
   std::string device_;
   std::string ring_;  // or role

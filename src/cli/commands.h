@@ -190,6 +190,13 @@ struct JobOptions {
   bool follow = false;
 };
 
+struct ForwardOptions {
+  std::string job;
+  std::string port;  // the task's
+  std::string task = "0";
+  std::string listen;  // [ADDRESS:]PORT of this PC; empty: the same port, if it is free
+};
+
 struct AuditOptions {
   std::string since;
   std::string noted;  // NUMBER:HASH of an earlier verification
@@ -288,6 +295,9 @@ Result<int> why(const Context& context, const JobOptions& options);
 
 // watch.cc
 Result<int> watch(const Context& context, const JobOptions& options);
+
+// forward.cc
+Result<int> forward(const Context& context, const ForwardOptions& options);
 
 // wipes.cc
 Result<int> verify_wipe(const Context& context, const WipeOptions& options);

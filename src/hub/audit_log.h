@@ -2,8 +2,8 @@
 // has it committed with what it tells (commit, then speak). Nothing here or in the store changes or removes a line.
 //
 // Actions: device.invite device.allow device.refuse device.ring device.role device.revoke device.leave token.new
-// job.cancel account.set account.remove account.assign firm.set firm.remove job.remove (of another device's job)
-// workspace.remove (of another device's) environment.put environment.remove node.stop node.resume node.cordon
+// job.cancel job.forward account.set account.remove account.assign firm.set firm.remove job.remove (of another device's
+// job) workspace.remove (of another device's) environment.put environment.remove node.stop node.resume node.cordon
 // node.drain node.uncordon webhook.add webhook.remove. What a node's owner says on that PC itself (hearth limit) is
 // theirs and not told here.
 #pragma once

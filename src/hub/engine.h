@@ -53,6 +53,7 @@ class NodeLink {
   virtual void tell_hubs(const v1::Hubs&) {}
   virtual void tell_swarm_peers(const v1::SwarmPeers&) {}
   virtual void tell_duty(const v1::WitnessDuty&) {}
+  virtual void open_tunnel(const v1::OpenTunnel&) {}
 };
 
 // An attempt that failed or was lost.

@@ -17,6 +17,7 @@
 #include "hub/shared_hub.h"
 #include "hub/sweeper.h"
 #include "hub/token_watch.h"
+#include "hub/tunnels.h"
 
 namespace hearth::hub {
 namespace {
@@ -39,6 +40,7 @@ Result<void> write_whole(const std::filesystem::path& file, const std::string& t
 std::string_view route_of(std::string_view path) {
   if (net::Dispatcher::is_call(path)) return "call";
   if (path == "/session") return "session";
+  if (path == "/forward" || path == "/tunnel") return path.substr(1);
   if (path == "/metrics") return "metrics";
   if (path.starts_with("/hub/")) return "hub";
   return path.starts_with("/blob/") ? "blob" : "page";
@@ -103,6 +105,7 @@ class HubImpl : public Hub {
   std::unique_ptr<Sweeper> sweeper_;
   std::unique_ptr<BlobAccess> access_;
   std::unique_ptr<Swarms> swarms_;
+  std::unique_ptr<Tunnels> tunnels_;
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<ShareHistory> shares_;
   std::unique_ptr<TokenWatch> token_watch_;
@@ -194,6 +197,8 @@ Result<void> HubImpl::make_engine() {
                                          options_.sweeps.grace);
   engine_->observe(*access_);
   make_swarms();
+  tunnels_ = std::make_unique<Tunnels>(loop_);
+  engine_->observe(*tunnels_);
   token_watch_ = std::make_unique<TokenWatch>(*devices_, sessions_);
   metrics_ = std::make_unique<Metrics>(loop_, *engine_, *devices_, sessions_, *blobs_);
   engine_->observe(*metrics_);
@@ -306,6 +311,10 @@ net::Async<void> HubImpl::serve(net::Exchange& exchange) {
     co_await exchange.reply(net::text_response(401, caller.error().message));
   } else if (node) {
     co_await serve_node(exchange, *caller);
+  } else if (route == "forward") {
+    co_await tunnels_->serve_device(exchange, *parts_, *caller);
+  } else if (route == "tunnel") {
+    co_await tunnels_->serve_node(exchange, *parts_, *caller);
   } else {
     co_await serve_blob(exchange, *parts_, *caller);
   }
@@ -345,8 +354,8 @@ net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller&
   if (!socket) co_return;
   sessions_.enter(caller.device, exchange.connection());
   {
-    NodeSession session(loop_, *engine_, *logs_, *views_, *access_, *swarms_, caller.device, caller.device_name,
-                        address, **socket);
+    NodeSession session(loop_, *engine_, *logs_, *views_, *access_, *swarms_, *tunnels_, caller.device,
+                        caller.device_name, address, **socket);
     co_await session.run();
   }
   sessions_.leave(caller.device, exchange.connection());

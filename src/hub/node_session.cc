@@ -15,13 +15,15 @@ constexpr int kMaxData = pool::kMaxDataPerNode;
 }  // namespace
 
 NodeSession::NodeSession(net::Loop& loop, Engine& engine, LogRelay& logs, Views& views, BlobAccess& access,
-                         Swarms& swarms, NodeId node, std::string name, std::string address, net::WebSocket& socket)
+                         Swarms& swarms, Tunnels& tunnels, NodeId node, std::string name, std::string address,
+                         net::WebSocket& socket)
     : loop_(loop),
       engine_(engine),
       logs_(logs),
       views_(views),
       access_(access),
       swarms_(swarms),
+      tunnels_(tunnels),
       node_(node),
       name_(std::move(name)),
       address_(std::move(address)),
@@ -95,6 +97,7 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame, const std::vector
   if (frame.data().added_size() > kMaxData || frame.data().removed_size() > kMaxData) {
     return fail(Code::kInvalidArgument, "more than 256 large blobs at once");
   }
+  for (const v1::TunnelFailed& failed : frame.tunnels_failed()) tunnels_.failed(node_, failed);
   if (frame.has_data()) engine_.data(node_, ids_of(frame.data().added()), ids_of(frame.data().removed()));
   for (const v1::WorkspaceWiped& wiped : frame.workspaces_wiped()) {
     engine_.workspace_wiped(node_, {{wiped.workspace().owner()}, wiped.workspace().name()}, wiped.record());
@@ -180,6 +183,12 @@ void NodeSession::tell_swarm_peers(const v1::SwarmPeers& peers) {
 
 void NodeSession::tell_duty(const v1::WitnessDuty& duty) {
   *outgoing_.mutable_witness() = duty;
+  flush_soon();
+}
+
+void NodeSession::open_tunnel(const v1::OpenTunnel& tunnel) {
+  *outgoing_.add_open_tunnels() = tunnel;
+  outgoing_bytes_ += 64;
   flush_soon();
 }
 

@@ -11,6 +11,7 @@
 #include "hub/engine.h"
 #include "hub/log_relay.h"
 #include "hub/swarms.h"
+#include "hub/tunnels.h"
 #include "hub/views.h"
 #include "net/websocket.h"
 
@@ -22,7 +23,7 @@ class NodeSession : public NodeLink, public LogSource {
 
   // `address`: where the node's connection comes from.
   NodeSession(net::Loop& loop, Engine& engine, LogRelay& logs, Views& views, BlobAccess& access, Swarms& swarms,
-              NodeId node, std::string name, std::string address, net::WebSocket& socket);
+              Tunnels& tunnels, NodeId node, std::string name, std::string address, net::WebSocket& socket);
   ~NodeSession() override;
 
   // Serves until the socket ends.
@@ -36,6 +37,7 @@ class NodeSession : public NodeLink, public LogSource {
   void tell_hubs(const v1::Hubs& hubs) override;
   void tell_swarm_peers(const v1::SwarmPeers& peers) override;
   void tell_duty(const v1::WitnessDuty& duty) override;
+  void open_tunnel(const v1::OpenTunnel& tunnel) override;
   void watch_log(AttemptId attempt, std::uint64_t offset) override;
   void stop_log(AttemptId attempt) override;
 
@@ -52,6 +54,7 @@ class NodeSession : public NodeLink, public LogSource {
   Views& views_;
   BlobAccess& access_;
   Swarms& swarms_;
+  Tunnels& tunnels_;
   NodeId node_;
   std::string name_;
   std::string address_;

@@ -289,6 +289,17 @@ void TlsStream::acknowledge_now() {
   ::setsockopt(fd_, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
+void TlsStream::keep_alive() {
+  constexpr int kOn = 1;
+  constexpr int kIdleSeconds = 60;
+  constexpr int kEverySeconds = 20;
+  constexpr int kProbes = 6;
+  ::setsockopt(fd_, SOL_SOCKET, SO_KEEPALIVE, &kOn, sizeof kOn);
+  ::setsockopt(fd_, IPPROTO_TCP, TCP_KEEPIDLE, &kIdleSeconds, sizeof kIdleSeconds);
+  ::setsockopt(fd_, IPPROTO_TCP, TCP_KEEPINTVL, &kEverySeconds, sizeof kEverySeconds);
+  ::setsockopt(fd_, IPPROTO_TCP, TCP_KEEPCNT, &kProbes, sizeof kProbes);
+}
+
 std::string TlsStream::peer_address() const {
   asio::error_code error;
   Tcp::endpoint endpoint = socket_.remote_endpoint(error);

@@ -72,6 +72,10 @@ class TlsStream {
   // message only then, 40 ms later otherwise.
   void acknowledge_now();
 
+  // Has the kernel ask a peer that is silent for a minute whether it is there; one that is not is gone two minutes
+  // later.
+  void keep_alive();
+
   std::string peer_address() const;
   std::string local_address() const;
 

@@ -192,6 +192,7 @@ class TlsWebSocket : public WebSocket {
 
 std::unique_ptr<WebSocket> make_websocket(std::shared_ptr<TlsStream> stream, std::string bytes, WebSocketRole role,
                                           std::size_t max_message_bytes) {
+  stream->keep_alive();
   return std::make_unique<TlsWebSocket>(
       std::make_shared<Socket>(std::move(stream), std::move(bytes), role, max_message_bytes));
 }

@@ -102,6 +102,7 @@ Shell::Shell(World world, std::function<void(int exit_code)> on_end)
                        pump();
                      },
                  .log_grew = [this](AttemptId attempt) { world_.loop.post([this, attempt] { log_grew(attempt); }); }}),
+      tunnels_(world_.loop, executor_, connection_),
       holdings_(world_.images, world_.inputs, world_.environments, world_.swarms),
       owner_(world_.loop, world_.workers, world_.directory,
              {.seen =
@@ -457,6 +458,7 @@ void Shell::on_frame(const v1::HubFrame& frame) {
   }
   for (const v1::WatchLog& watch : frame.watch_logs()) on_watch(watch);
   for (const v1::SwarmPeers& peers : frame.swarm_peers()) world_.swarms.add_peers(peers);
+  for (const v1::OpenTunnel& order : frame.open_tunnels()) tunnels_.open(order);
 }
 
 net::Async<void> Shell::wipe_workspace(WorkspaceId id) {

@@ -17,6 +17,7 @@
 #include "node/owner_watch.h"
 #include "node/rings.h"
 #include "node/status.h"
+#include "node/tunnels.h"
 #include "node/witness.h"
 
 namespace hearth::node {
@@ -99,6 +100,7 @@ class Shell {
   Connection connection_;
   Witness witness_;
   Executor executor_;
+  Tunnels tunnels_;
   Holdings holdings_;
   OwnerWatch owner_;
   sandbox::LoadMeter load_;

@@ -304,6 +304,12 @@ Result<void> Box::thaw() {
   return {};
 }
 
+Result<int> Box::open_socket(int family) {
+  if (setup_.level == Level::kMicroVm) return Sandbox::open_socket(family);
+  if (!guest_) return fail(Code::kFailedPrecondition, "the program does not run");
+  return guest_->open_socket(family);
+}
+
 Result<void> Box::require_ended() const {
   if (!guest_ || !guest_->finished()) return fail(Code::kFailedPrecondition, "the program has not ended");
   return {};

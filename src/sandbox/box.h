@@ -48,6 +48,7 @@ class Box final : public Sandbox {
   void kill() override;
   Result<void> freeze() override;
   Result<void> thaw() override;
+  Result<int> open_socket(int family) override;
   Result<std::vector<Output>> collect(const std::vector<std::string>& patterns, const CollectLimits& limits) override;
   Result<int> open_output(std::string_view path) override;
 

@@ -192,6 +192,14 @@ void Guest::go_on() {
   if (init_pid_ != 0 && !has_ended(init_)) continue_tree(init_pid_);
 }
 
+Result<int> Guest::open_socket(int family) {
+  const std::lock_guard lock(init_mutex_);
+  if (init_pid_ == 0) return fail(Code::kFailedPrecondition, "the program does not run");
+  Result<Fd> socket = GuestNetwork::socket_of(init_.get(), family);
+  if (!socket) return std::unexpected(socket.error());
+  return socket->release();
+}
+
 // The end of process 1 ends every process of the sandbox. Before there is one there is nothing but bubblewrap's own
 // preparation, which ends soon by itself.
 void Guest::kill_now() {

@@ -46,6 +46,8 @@ class Guest : public std::enable_shared_from_this<Guest> {
   // thread, which learns of the program's start and end meanwhile.
   Result<void> stop();
   void go_on();
+  // Of the program's own loopback, see Sandbox::open_socket().
+  Result<int> open_socket(int family);
   void wait();            // until on_exit has returned; not on the reactor's thread
   bool finished() const;  // on_exit has been called
 
@@ -90,6 +92,7 @@ class Guest : public std::enable_shared_from_this<Guest> {
   Exit exit_;
 
   std::mutex init_mutex_;
+  // The first is the reactor's thread's to change, and has not ended while the second is not 0.
   pid_t init_pid_ = 0;  // guarded by init_mutex_; while it is not waited for, the number is its own
 
   mutable std::mutex mutex_;

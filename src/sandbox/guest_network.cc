@@ -119,6 +119,14 @@ void GuestNetwork::open(pid_t init, int init_pidfd, std::vector<Fd> cgroup,
   done({});
 }
 
+Result<Fd> GuestNetwork::socket_of(int init_pidfd, int family) {
+  return in_network_of(init_pidfd, [family]() -> Result<Fd> {
+    Fd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket) return fail_errno(errno, "making a socket in the guest's network");
+    return socket;
+  });
+}
+
 void GuestNetwork::close() {
   full_.reset();
   overlay_.reset();

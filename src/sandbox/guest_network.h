@@ -42,6 +42,9 @@ class GuestNetwork {
   // reactor's thread, which it holds up for well under a millisecond.
   void open(pid_t init, int init_pidfd, std::vector<Fd> cgroup, std::function<void(const Result<void>&)> done);
 
+  // A TCP socket of the family in the network namespace of the process, not connected; any thread.
+  static Result<Fd> socket_of(int init_pidfd, int family);
+
   void close();  // ends what serves it; the reactor's thread
 
  private:

@@ -190,6 +190,13 @@ class Sandbox {
   virtual Result<void> freeze() = 0;
   virtual Result<void> thaw() = 0;
 
+  // While the program runs: a TCP socket (non-blocking, the caller's to close) that reaches the program's own loopback,
+  // whatever its network is. `family`: AF_INET or AF_INET6. Errors: kFailedPrecondition (it does not run),
+  // kUnimplemented (in a microVM, whose loopback is not of this machine).
+  virtual Result<int> open_socket(int /*family*/) {
+    return fail(Code::kUnimplemented, "this level of isolation lets nothing reach a program");
+  }
+
   // After the exit: the regular files that match, sorted by path. A pattern that matches nothing is an error (but
   // for one of nothing but wildcards, "*" or "**", which asks for whatever there is), as is a symbolic link, device,
   // socket or FIFO that matches, an unsafe name, or too much. Files that came in as inputs and were not changed do not
