@@ -143,6 +143,32 @@ if __name__ == "__main__":
   EXPECT_THAT(ended.out, HasSubstr("328350 host-1 host-2\n")) << ended.err;
 }
 
+TEST_F(ClusterTest, AProgramOutsideHasADaskClusterOfThreeNodes) {
+  if (!has_module("distributed")) GTEST_SKIP() << "SKIPPED: there is no Dask here (apt install python3-distributed)";
+  const std::string program = write("outside.py", R"(
+from dask.distributed import Client
+from hearth.dask import HearthCluster
+def square(x): return x * x
+def where(_): import socket; return socket.gethostname()
+if __name__ == "__main__":
+  with HearthCluster(3, memory="512M") as cluster, Client(cluster) as client:
+    print(sum(client.gather(client.map(square, range(50)))))
+    print(sorted(set(client.gather(client.map(where, range(20), pure=False)))))
+    big = client.submit(bytes, 3_000_000)
+    print(len(big.result()), len(cluster.scheduler_info["workers"]), cluster.job)
+)");
+  const std::string token = pool().cli({"token", "new", "outside"}).out;
+  const std::string client = std::string(HEARTH_PROTO_DIRECTORY) + "/../../../clients/python";
+  const Ended ended = run_program({"/usr/bin/python3", "-W", "error::ResourceWarning", program},
+                                  {.cwd = pool().directory(),
+                                   .env = {{"HEARTH_TOKEN", token.substr(0, token.find('\n'))}, {"PYTHONPATH", client}},
+                                   .limit = seconds(240)});
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_EQ(ended.out, "40425\n['host-1', 'host-2']\n3000000 2 1\n") << ended.err;
+  Api api(pool());
+  EXPECT_EQ(api.wait(1, seconds(60)).state(), v1::JOB_STATE_CANCELLED);
+}
+
 TEST_F(ClusterTest, TorchRunsOnThreeNodes) {
   if (!has_module("torch")) GTEST_SKIP() << "SKIPPED: there is no PyTorch here (apt install python3-torch)";
   const std::string program = write("sum.py", R"(

@@ -1,5 +1,6 @@
 // `hearth cluster`: an engine for programs of many PCs that exists already, on the pool. What there is to it here: the
-// job, a gang with a network of its own, each of whose tasks runs the launcher (cluster_launcher.py).
+// job, a gang with a network of its own, each of whose tasks runs the launcher
+// (clients/python/hearth/_cluster_launcher.py).
 #pragma once
 
 #include <string>

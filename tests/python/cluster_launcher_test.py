@@ -7,7 +7,7 @@ import threading
 import unittest
 from unittest import mock
 
-SOURCE = pathlib.Path(__file__).resolve().parents[2] / "src/cli/cluster_launcher.py"
+SOURCE = pathlib.Path(__file__).resolve().parents[2] / "clients/python/hearth/_cluster_launcher.py"
 SPEC = importlib.util.spec_from_file_location("cluster_launcher", SOURCE)
 launcher = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(launcher)

@@ -72,7 +72,8 @@ def mpirun_command(gang, slots, program, agent):
 
 
 def scheduler_command(gang):
-  return ["dask-scheduler", "--host", gang.address, "--port", str(DASK_PORT), "--no-dashboard"]
+  # At every address, its own loopback included: there a tunnel comes in (`hearth forward`).
+  return ["dask-scheduler", "--host", "0.0.0.0", "--port", str(DASK_PORT), "--no-dashboard"]
 
 
 def scheduler_address(gang):

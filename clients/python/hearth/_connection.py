@@ -12,12 +12,14 @@ from typing import IO
 
 from hearth._access import Door
 from hearth._certificate import identity_of
+from hearth._tunnel import accepts, fresh_key, upgrade_headers
 from hearth.errors import HearthError
 
 _TIMEOUT_SECONDS = 90.0  # more than the 20 s after which a stream says something
 _CONNECT_SECONDS = 10.0  # a PC that is off answers nothing, and another one may hold the pool
 _MAX_IDLE = 8
 _MAX_ANSWER_BYTES = 64 << 20
+_MAX_REFUSAL_BYTES = 1_000
 
 Body = bytes | IO[bytes] | None
 
@@ -58,6 +60,30 @@ class Connections:
                 yield Stream(connected, connection.getresponse())
             finally:
                 connection.close()
+
+    def tunnel(self, path: str, headers: dict[str, str]) -> tuple[ssl.SSLSocket, bytes]:
+        """A connection that the hub has made a WebSocket (_tunnel.py), no longer blocking, and what has come on it
+        already. Errors: also what it was refused for."""
+        with self._named_errors():
+            connection, key = self._new(), fresh_key()
+            try:
+                connection.request("GET", path, headers=headers | upgrade_headers(key))
+                connected = connection.sock
+                answer = connection.getresponse()
+                if answer.status != 101:
+                    code = {401: "unauthenticated", 403: "permission_denied", 404: "not_found"}
+                    text = answer.read(_MAX_REFUSAL_BYTES).decode(errors="replace").strip()
+                    raise HearthError(code.get(answer.status, "failed_precondition"), text)
+                if not accepts(answer.getheader("Sec-WebSocket-Accept"), key):
+                    raise ConnectionError("what answers speaks no WebSocket")
+                connected.setblocking(False)
+                received = b""
+                with answer.fp as reader, contextlib.suppress(ssl.SSLWantReadError):
+                    received = reader.peek()
+                return connected, received
+            except BaseException:
+                connection.close()
+                raise
 
     def close(self) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import ssl
 import struct
 import threading
 import time
@@ -100,6 +101,11 @@ class Session:
             return content
 
         return self._insist(once)
+
+    def tunnel(self, job: int, task: int, port: int) -> tuple[ssl.SSLSocket, bytes]:
+        """To a port of a running task's own loopback. Waits for a hub that is away, not for the task or its program."""
+        path = f"/forward?job={job}&task={task}&port={port}"
+        return self._insist(lambda connections, session: connections.tunnel(path, _bearer(session)))
 
     def close(self) -> None:
         """No call waits for the hub any more."""

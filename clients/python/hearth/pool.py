@@ -83,8 +83,8 @@ class Pool(concurrent.futures.Executor):
             "environment": environment,
             "resources": {
                 "cores": cores,
-                "memoryBytes": str(_bytes_of("memory", memory)),
-                "diskBytes": str(_bytes_of("disk", disk)),
+                "memoryBytes": str(bytes_of("memory", memory)),
+                "diskBytes": str(bytes_of("disk", disk)),
                 "gpus": gpus,
             },
             "retries": retries,
@@ -223,7 +223,7 @@ def _checked_pattern(pattern: str) -> str:
     return pattern
 
 
-def _bytes_of(name: str, size: str | int) -> int:
+def bytes_of(name: str, size: str | int) -> int:
     if isinstance(size, int):
         return size
     number, unit = size.rstrip("KMGT"), size.lstrip("0123456789.")
