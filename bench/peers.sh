@@ -60,6 +60,7 @@ peer_parallel() {
 }
 
 # A Slurm of one node, as quick as its manual's chapter on high throughput makes it (no accounting, cgroups or delays). Needs root, and SlurmUser is root.
+# It looks for the next tasks about once a second, so with as many slots as cores it would start two a second: it is told of 64.
 start_slurm() {
   export PATH=$PATH:/usr/sbin:/sbin SLURM_CONF=$work/slurm.conf
   need "$name" munged slurmctld slurmd sbatch srun
@@ -100,7 +101,8 @@ MaxArraySize=100001
 MaxJobCount=200000
 SlurmctldDebug=error
 SlurmdDebug=error
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) State=UNKNOWN
+SlurmdParameters=config_overrides
+NodeName=$host NodeAddr=127.0.0.1 CPUs=64 State=UNKNOWN
 PartitionName=all Nodes=$host Default=YES MaxTime=INFINITE State=UP
 CONF
   slurmctld -D -f "$work/slurm.conf" >"$work/slurmctld.log" 2>&1 &
