@@ -80,8 +80,8 @@ void Engine::apply(const pool::CopyRecord& record) {
 
 void Engine::apply(const pool::DropRecord& record, const std::optional<Report>& report) {
   store::TaskRow& row = rows_.at(record.attempt.task);
-  const bool is_copy = record.attempt.epoch == row.copy_epoch;  // nobody is told what it printed
-  const Report ended = take_report(record.attempt, record.why, report);
+  const bool is_copy = record.attempt.epoch == row.copy_epoch;
+  Report ended = take_report(record.attempt, record.why, report);
   store::TaskRow gone = take_out(row, record.attempt);
   row.attempts = record.attempts;
   note_usage(gone, ended, std::nullopt);
@@ -90,7 +90,8 @@ void Engine::apply(const pool::DropRecord& record, const std::optional<Report>& 
   if (record.why != Failure::kPreempted) note_failed_attempt(gone, ended.outcome, true);
   pending_.batch.tasks.push_back(row);
   pending_.changed_jobs.push_back(record.attempt.task.job);
-  pending_.ended.push_back({record.attempt, is_copy ? v1::Outcome() : ended.outcome});
+  if (is_copy) ended.outcome.clear_log();  // whoever reads the first one's goes on with that
+  pending_.ended.push_back({record.attempt, ended.outcome});
 }
 
 void Engine::apply(const pool::RequeueRecord& record, const std::optional<Report>& report) {
@@ -119,7 +120,7 @@ void Engine::apply(const pool::EndRecord& record, const std::optional<Report>& r
     const bool is_copy = record.attempt.epoch == row.copy_epoch;
     const AttemptId other{task, is_copy ? row.epoch : row.copy_epoch};
     note_usage(take_out(row, other), {.attempt = other, .outcome = {}, .is_nodes_word = false}, std::nullopt);
-    pending_.ended.push_back({other, v1::Outcome()});
+    pending_.ended.push_back({other, outcome_of(Failure::kCancelled)});
   }
   const Report ended = take_report(record.attempt, record.why, report);
   row.task = task;
