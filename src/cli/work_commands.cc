@@ -29,6 +29,10 @@ void add_task_options(CLI::App& command, RunOptions& options) {
       "full: the Internet; or, with --gang, gang: the other tasks of the gang");
   CommandTree::text_option(command, "--retries", options.retries, "N",
                            "try a failed task again so many times (default: 0)");
+  command.add_flag(
+      "--no-copies", options.no_copies,
+      "never run a task twice at once; else one of an array of 10 or more that runs far longer than the others "
+      "may get a copy on another node, and whichever succeeds first counts");
   CommandTree::text_option(command, "--where", options.where, "CONDITION",
                            "only on nodes that meet this, for example \"gpu.memory >= 8G && os == 'debian'\"; what "
                            "nodes say of themselves: hearth nodes --attributes");
@@ -68,10 +72,6 @@ void add_run_command(CommandTree& tree, RunOptions& options) {
   CommandTree::text_option(run, "--name", options.name, "NAME", "what the job is called (default: the program's name)");
   run.add_flag("--gang", options.gang,
                "start all tasks at once or none; if one fails or is lost, all run again; they succeed together");
-  run.add_flag(
-      "--no-copies", options.no_copies,
-      "never run a task twice at once; else one of an array of 10 or more that runs far longer than the others "
-      "may get a copy on another node, and whichever succeeds first counts");
   CommandTree::text_option(run, "--webhook", options.webhook, "URL",
                            "have the hub tell this URL when the job has ended: see hearth webhook");
   CommandTree::text_option(run, "--webhook-secret", options.webhook_secret, "FILE",
