@@ -76,7 +76,7 @@ TEST_F(CheckerTest, OfATaskThatRunsTwiceOneEndCounts) {
   EXPECT_FALSE(accepts(pool::RequeueRecord{attempt(0, 2), 3, 0, Failure::kNodeLost})) << "the copy runs";
   EXPECT_TRUE(accepts(pool::DropRecord{attempt(0, 2), 3, Failure::kNodeLost}));
   EXPECT_FALSE(accepts(pool::StopSend{NodeId{4}, attempt(0, 3)})) << "it is leased";
-  for (const std::uint32_t epoch : {2, 3}) checker_.note_outcome(attempt(0, epoch), Failure::kNone);
+  for (const std::uint32_t epoch : {2U, 3U}) checker_.note_outcome(attempt(0, epoch), Failure::kNone);
   EXPECT_TRUE(accepts(pool::EndRecord{attempt(0, 2), TaskState::kSucceeded, Failure::kNone}));
   EXPECT_TRUE(accepts(pool::EndRecord{attempt(0, 3), TaskState::kSucceeded, Failure::kNone}));
   store_.apply(pool::EndRecord{attempt(0, 3), TaskState::kSucceeded, Failure::kNone});
