@@ -19,9 +19,14 @@ bool counts_as_attempt(Failure why) {
   return why != Failure::kOwner && why != Failure::kPreempted && why != Failure::kGang && why != Failure::kDrained;
 }
 
-bool is_leased(const StoredTask* task, AttemptId attempt) {
-  return task != nullptr && task->state == TaskState::kLeased && task->epoch == attempt.epoch;
+// Where the attempt is leased, as its task's first or its copy; none: nowhere.
+NodeId leased_to(const StoredTask* task, AttemptId attempt) {
+  if (task == nullptr || task->state != TaskState::kLeased) return {};
+  if (task->epoch == attempt.epoch) return task->node;
+  return task->copy_epoch == attempt.epoch ? task->copy_node : NodeId{};
 }
+
+bool is_leased(const StoredTask* task, AttemptId attempt) { return leased_to(task, attempt) != NodeId{}; }
 
 }  // namespace
 
@@ -71,7 +76,7 @@ void Checker::check(const Store& store, const pool::LeaseRecord& record) {
   const StoredTask* row = store.find(id);
   if (row != nullptr && row->state != TaskState::kPending) return universe_.fail(id, "is leased but does not wait");
   const StoredTask before = row != nullptr ? *row : StoredTask{};
-  if (record.attempt.epoch != before.epoch + 1 || record.attempts != before.attempts + 1) {
+  if (record.attempt.epoch != before.newest() + 1 || record.attempts != before.attempts + 1) {
     universe_.fail(record.attempt, "does not follow on epoch", before.epoch, "attempts", before.attempts);
   }
   const auto said = store.duties.find(record.node);
@@ -87,9 +92,40 @@ void Checker::check(const Store& store, const pool::LeaseRecord& record) {
   if (!store.leased_with(*workspace).empty()) universe_.fail(record.attempt, "is not alone in its workspace");
 }
 
+void Checker::check(const Store& store, const pool::CopyRecord& record) {
+  const TaskId id = record.attempt.task;
+  const StoredTask* row = store.find(id);
+  const pool::JobRequest& job = store.jobs.at(id.job).request;
+  ++copies_;
+  if (row == nullptr || row->state != TaskState::kLeased) return universe_.fail(id, "is copied but not leased");
+  if (row->copy_epoch != 0) return universe_.fail(id, "is copied twice");
+  if (row->node == record.node) universe_.fail(id, "is copied to the node on which it runs");
+  if (job.gang || job.no_copies || !job.workspace.empty()) universe_.fail(id, "is copied, but may not be");
+  if (record.attempt.epoch != row->epoch + 1 || record.attempts != row->attempts + 1) {
+    universe_.fail(record.attempt, "does not follow on epoch", row->epoch, "attempts", row->attempts);
+  }
+  const auto said = store.duties.find(record.node);
+  if (said != store.duties.end() && said->second.duty != pool::Duty::kServing) {
+    universe_.fail(record.attempt, "is leased to", record.node, "which is to be given nothing new");
+  }
+}
+
+void Checker::check(const Store& store, const pool::DropRecord& record) {
+  const StoredTask* row = store.find(record.attempt.task);
+  if (!is_leased(row, record.attempt)) return universe_.fail(record.attempt, "is dropped but not leased");
+  if (row->copy_node == NodeId{}) return universe_.fail(record.attempt, "is dropped, and nothing goes on");
+  if (record.attempts != row->attempts - (counts_as_attempt(record.why) ? 0 : 1)) {
+    universe_.fail(record.attempt, "is dropped with", record.attempts, "attempts");
+  }
+  if (is_own_doing(record.why) && !ended_so(record.attempt, record.why)) {
+    universe_.fail(record.attempt, "did not fail so");
+  }
+}
+
 void Checker::check(const Store& store, const pool::RequeueRecord& record) {
   const StoredTask* row = store.find(record.attempt.task);
   if (!is_leased(row, record.attempt)) return universe_.fail(record.attempt, "is requeued but not leased");
+  if (row->copy_node != NodeId{}) return universe_.fail(record.attempt, "is requeued while another attempt runs");
   const std::uint32_t failures = row->failures + (is_own_doing(record.why) ? 1 : 0);
   const std::uint32_t attempts = row->attempts - (counts_as_attempt(record.why) ? 0 : 1);
   const StoredJob& job = store.jobs.at(record.attempt.task.job);
@@ -114,14 +150,13 @@ void Checker::check(const Store& store, const pool::RequeueRecord& record) {
 void Checker::check(const Store& store, const pool::EndRecord& record) {
   const AttemptId attempt = record.attempt;
   const StoredTask* row = store.find(attempt.task);
-  if (row == nullptr || row->epoch != attempt.epoch) {
+  const bool waits = row != nullptr && row->state == TaskState::kPending && row->newest() == attempt.epoch;
+  if (row != nullptr && row->state >= TaskState::kSucceeded) return universe_.fail(attempt, "ends twice");
+  if (!waits && !is_leased(row, attempt)) {
     return universe_.fail(attempt, "is accepted, but is not the newest attempt");
   }
   const StoredJob& job = store.jobs.at(attempt.task.job);
-  if (record.state == TaskState::kCancelled) {
-    if (row->state != TaskState::kLeased && row->state != TaskState::kPending) universe_.fail(attempt, "ends twice");
-    return;
-  }
+  if (record.state == TaskState::kCancelled) return;
   if (row->state != TaskState::kLeased) return universe_.fail(attempt, "ends, but is not leased");
   if (record.why == Failure::kNodeLost) {
     if (row->attempts - row->failures <= kMaxLosses) universe_.fail(attempt, "is given up too early");
@@ -170,21 +205,21 @@ void Checker::check(const Store& store, const pool::WipeWorkspaceSend& send) {
 
 void Checker::check(const Store& store, const pool::AssignSend& send) {
   const StoredTask* row = store.find(send.attempt.task);
-  if (!is_leased(row, send.attempt) || row->node != send.node) {
+  if (leased_to(row, send.attempt) != send.node) {
     universe_.fail(send.attempt, "is assigned to", send.node, "without a lease in the store");
   }
 }
 
 void Checker::check(const Store& store, const pool::StopSend& send) {
   const StoredTask* row = store.find(send.attempt.task);
-  if (is_leased(row, send.attempt) && row->node == send.node) {
+  if (leased_to(row, send.attempt) == send.node) {
     universe_.fail(send.attempt, "is stopped on", send.node, "while it is leased");
   }
 }
 
 void Checker::check(const Store& store, const pool::AcknowledgeSend& send) {
   const StoredTask* row = store.find(send.attempt.task);
-  if (is_leased(row, send.attempt) && row->node == send.node) {
+  if (leased_to(row, send.attempt) == send.node) {
     universe_.fail(send.attempt, "is acknowledged to", send.node, "but its end is not in the store");
   }
 }
@@ -200,12 +235,15 @@ void Checker::check_gangs(const Store& store) {
 void Checker::check_drained(const Store& store) {
   for (const auto& [id, job] : store.jobs) {
     for (const auto& [index, task] : job.tasks) {
-      const auto said = store.duties.find(task.node);
-      if (task.state != TaskState::kLeased || said == store.duties.end()) continue;
-      // A commit takes some milliseconds, in which the grace of another node may end.
-      const bool is_over =
-          said->second.duty == pool::Duty::kDraining && said->second.grace_ends + seconds(1) <= universe_.now();
-      if (is_over) universe_.fail(TaskId{id, index}, "is still leased to", task.node, "which is drained");
+      if (task.state != TaskState::kLeased) continue;
+      for (const NodeId node : {task.node, task.copy_node}) {
+        const auto said = store.duties.find(node);
+        if (said == store.duties.end()) continue;
+        // A commit takes some milliseconds, in which the grace of another node may end.
+        const bool is_over =
+            said->second.duty == pool::Duty::kDraining && said->second.grace_ends + seconds(1) <= universe_.now();
+        if (is_over) universe_.fail(TaskId{id, index}, "is still leased to", node, "which is drained");
+      }
     }
   }
 }
@@ -236,7 +274,7 @@ void Checker::check_restored(const pool::Pool& pool, const Store& store) {
       continue;
     }
     const bool same = view->state == job.state && view->running == job.count(TaskState::kLeased) &&
-                      view->succeeded == job.count(TaskState::kSucceeded) &&
+                      view->copies == job.copies() && view->succeeded == job.count(TaskState::kSucceeded) &&
                       view->failed == job.count(TaskState::kFailed) &&
                       view->cancelled == job.count(TaskState::kCancelled);
     if (!same) universe_.fail(id, "is restored differently");

@@ -16,6 +16,8 @@ class Checker {
  public:
   explicit Checker(Universe& universe) : universe_(universe) {}
 
+  std::uint32_t copies() const { return copies_; }
+
   // Before a record becomes part of the store.
   void check_record(const Store& store, const pool::Effect& record);
   // Before something is said to a node: what it rests on must be in the store.
@@ -39,6 +41,8 @@ class Checker {
   void check(const Store& store, const pool::JobRecord& record);
   void check_after(const Store& store, TaskId task, const pool::JobRequest& request);
   void check(const Store& store, const pool::LeaseRecord& record);
+  void check(const Store& store, const pool::CopyRecord& record);
+  void check(const Store& store, const pool::DropRecord& record);
   void check(const Store& store, const pool::RequeueRecord& record);
   void check(const Store& store, const pool::EndRecord& record);
   void check(const Store& store, const pool::EndRangeRecord& record);
@@ -51,6 +55,7 @@ class Checker {
   bool ended_so(AttemptId attempt, Failure failure) const;
 
   Universe& universe_;
+  std::uint32_t copies_ = 0;
   std::map<AttemptId, std::set<Failure>> outcomes_;
 };
 

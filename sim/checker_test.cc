@@ -65,6 +65,25 @@ TEST_F(CheckerTest, LeasesFollowOnEachOther) {
   EXPECT_FALSE(accepts(pool::LeaseRecord{attempt(2, 1), kNode, 1}));
 }
 
+TEST_F(CheckerTest, OfATaskThatRunsTwiceOneEndCounts) {
+  EXPECT_FALSE(accepts(pool::CopyRecord{attempt(0, 3), kNode, 3})) << "on its own node";
+  EXPECT_FALSE(accepts(pool::CopyRecord{attempt(0, 2), NodeId{4}, 3}));
+  EXPECT_FALSE(accepts(pool::CopyRecord{attempt(1, 2), NodeId{4}, 2})) << "has ended";
+  EXPECT_FALSE(accepts(pool::DropRecord{attempt(0, 2), 2, Failure::kNodeLost})) << "nothing goes on";
+  EXPECT_TRUE(accepts(pool::CopyRecord{attempt(0, 3), NodeId{4}, 3}));
+  store_.apply(pool::CopyRecord{attempt(0, 3), NodeId{4}, 3});
+  EXPECT_FALSE(accepts(pool::CopyRecord{attempt(0, 4), NodeId{5}, 4})) << "a second copy";
+  EXPECT_FALSE(accepts(pool::RequeueRecord{attempt(0, 2), 3, 0, Failure::kNodeLost})) << "the copy runs";
+  EXPECT_TRUE(accepts(pool::DropRecord{attempt(0, 2), 3, Failure::kNodeLost}));
+  EXPECT_FALSE(accepts(pool::StopSend{NodeId{4}, attempt(0, 3)})) << "it is leased";
+  for (const std::uint32_t epoch : {2U, 3U}) checker_.note_outcome(attempt(0, epoch), Failure::kNone);
+  EXPECT_TRUE(accepts(pool::EndRecord{attempt(0, 2), TaskState::kSucceeded, Failure::kNone}));
+  EXPECT_TRUE(accepts(pool::EndRecord{attempt(0, 3), TaskState::kSucceeded, Failure::kNone}));
+  store_.apply(pool::EndRecord{attempt(0, 3), TaskState::kSucceeded, Failure::kNone});
+  EXPECT_FALSE(accepts(pool::EndRecord{attempt(0, 2), TaskState::kSucceeded, Failure::kNone})) << "ends twice";
+  EXPECT_FALSE(accepts(pool::EndRecord{attempt(0, 2), TaskState::kCancelled, Failure::kCancelled})) << "ends twice";
+}
+
 TEST_F(CheckerTest, JobsEndWithTheirTasks) {
   EXPECT_FALSE(accepts(pool::JobRecord{kJob, JobState::kSucceeded}));
   store_.apply(pool::EndRecord{attempt(0, 2), TaskState::kSucceeded, Failure::kNone});

@@ -121,6 +121,10 @@ void Hub::commit(const Batch& batch) {
             universe_.say("commit", it.job, "state", static_cast<int>(it.state));
           } else if constexpr (std::is_same_v<Record, pool::LeaseRecord>) {
             universe_.say("commit lease", it.attempt, "on", it.node);
+          } else if constexpr (std::is_same_v<Record, pool::CopyRecord>) {
+            universe_.say("commit copy", it.attempt, "on", it.node);
+          } else if constexpr (std::is_same_v<Record, pool::DropRecord>) {
+            universe_.say("commit drop of", it.attempt, "why", static_cast<int>(it.why));
           } else if constexpr (std::is_same_v<Record, pool::RequeueRecord>) {
             universe_.say("commit requeue", it.attempt, "why", static_cast<int>(it.why));
           } else if constexpr (std::is_same_v<Record, pool::EndRecord>) {

@@ -199,7 +199,7 @@ void Machine::act(const node::Run& order) {
   universe_.say("node", id_, "runs", order.attempt, "cores in use", used_.cores);
   checker_.check_start(id_, *agent_, used_);
   const Behaviour& behaviour = program.behaviour;
-  const Duration span = universe_.random.between(behaviour.shortest, behaviour.longest);
+  const Duration span = universe_.random.between(behaviour.shortest, behaviour.longest) * (slow_ ? 10 : 1);
   program.outcome = Failure::kNone;
   if (universe_.random.chance(behaviour.failing)) program.outcome = kFailures[universe_.random.below(3)];
   later(order.attempt, Stage::kRunning, span, [this, attempt = order.attempt](Program& ended) {

@@ -28,6 +28,7 @@ class Machine {
   const node::Agent* agent() const { return agent_.get(); }
 
   void set_policy(const node::Policy& policy);  // outlives crashes, as a file does
+  void set_slow() { slow_ = true; }
   void set_time_of_day(std::uint16_t minute);
   void set_owner_present(bool present);  // outlives crashes, as a person does
   void stop_everything(bool stopped);
@@ -80,6 +81,7 @@ class Machine {
   std::uint16_t minute_ = 0;
   bool owner_present_ = false;
   bool stopped_ = false;
+  bool slow_ = false;
   bool retired_ = false;
 
   // Lost in a crash.

@@ -25,6 +25,8 @@ struct Scenario {
   std::uint32_t workspaces = 0;         // of the others, those that have a workspace
   std::uint32_t gangs = 0;              // of the jobs, those whose tasks run at once
   std::uint32_t classes = 0;            // of the jobs, those that are not of class normal
+  std::uint32_t slow = 0;               // of the nodes, those on which a program takes ten times as long
+  Duration copy_floor = seconds(10);    // see pool::Options
   std::uint32_t conditions = 0;         // of the jobs, those that want nodes of two cores or more
   Duration chaos = seconds(90);         // after that all is well, and everything has to end
   Duration latency = milliseconds(20);  // of the network, at most

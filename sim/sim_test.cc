@@ -26,6 +26,7 @@ TEST_P(Sim, HoldsForManySeedsAndGivesTheSameLogTwice) {
   const Scenario& scenario = GetParam();
   std::uint64_t events = 0;
   std::uint64_t ends = 0;
+  std::uint64_t copies = 0;
   double simulated = 0;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     const Outcome outcome = simulate(scenario, seed, {});
@@ -34,10 +35,12 @@ TEST_P(Sim, HoldsForManySeedsAndGivesTheSameLogTwice) {
         << "not deterministic: " << replay(scenario, seed, outcome);
     events += outcome.events;
     ends += outcome.accepted_ends;
+    copies += outcome.copies;
     simulated += outcome.simulated.seconds();
   }
   std::cout << scenario.name << ": " << kSeeds << " seeds, " << static_cast<std::uint64_t>(simulated)
-            << " simulated seconds, " << events << " events, " << ends << " tasks succeeded\n";
+            << " simulated seconds, " << events << " events, " << ends << " tasks succeeded, " << copies << " copies\n";
+  if (scenario.slow > 0) EXPECT_GT(copies, kSeeds / 2);
   EXPECT_GT(ends, kSeeds) << "a world in which nothing happens proves nothing";
 }
 

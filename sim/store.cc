@@ -24,6 +24,12 @@ std::uint32_t StoredJob::count(TaskState of) const {
   return found;
 }
 
+std::uint32_t StoredJob::copies() const {
+  std::uint32_t found = 0;
+  for (const auto& [index, task] : tasks) found += task.copy_node != NodeId{} ? 1 : 0;
+  return found;
+}
+
 void Store::apply(const pool::Effect& effect) {
   std::visit(
       [&](const auto& record) {
@@ -33,11 +39,26 @@ void Store::apply(const pool::Effect& effect) {
         } else if constexpr (std::is_same_v<Record, pool::LeaseRecord>) {
           StoredTask& task = jobs.at(record.attempt.task.job).tasks[record.attempt.task.index];
           task = {TaskState::kLeased, record.attempt.epoch, record.attempts, task.failures, record.node};
+        } else if constexpr (std::is_same_v<Record, pool::CopyRecord>) {
+          StoredTask& task = jobs.at(record.attempt.task.job).tasks[record.attempt.task.index];
+          task.attempts = record.attempts;
+          task.copy_epoch = record.attempt.epoch;
+          task.copy_node = record.node;
+        } else if constexpr (std::is_same_v<Record, pool::DropRecord>) {
+          StoredTask& task = jobs.at(record.attempt.task.job).tasks[record.attempt.task.index];
+          task.attempts = record.attempts;
+          if (record.attempt.epoch == task.epoch) {
+            task.epoch = task.copy_epoch;
+            task.node = task.copy_node;
+          }
+          task.copy_node = {};
         } else if constexpr (std::is_same_v<Record, pool::RequeueRecord>) {
           StoredTask& task = jobs.at(record.attempt.task.job).tasks[record.attempt.task.index];
-          task = {TaskState::kPending, record.attempt.epoch, record.attempts, record.failures, {}};
+          task = {TaskState::kPending, task.newest(), record.attempts, record.failures, {}};
         } else if constexpr (std::is_same_v<Record, pool::EndRecord>) {
-          jobs.at(record.attempt.task.job).tasks[record.attempt.task.index].state = record.state;
+          StoredTask& task = jobs.at(record.attempt.task.job).tasks[record.attempt.task.index];
+          task.state = record.state;
+          task.copy_node = {};
         } else if constexpr (std::is_same_v<Record, pool::EndRangeRecord>) {
           StoredJob& job = jobs.at(record.job);
           job.rest = record;
@@ -69,7 +90,8 @@ void Store::restore_one(pool::Pool& pool, const StoredJob& job, Time now) {
   std::vector<pool::RestoredTask> tasks;
   tasks.reserve(job.tasks.size());
   for (const auto& [index, task] : job.tasks) {
-    tasks.push_back({index, task.state, task.epoch, task.attempts, task.failures, task.node});
+    tasks.push_back(
+        {index, task.state, task.epoch, task.attempts, task.failures, task.node, task.copy_epoch, task.copy_node});
   }
   pool.restore_job(job.request, job.state, tasks, now, job.rest ? job.rest->why : Failure::kNone);
 }

@@ -18,6 +18,10 @@ struct StoredTask {
   std::uint32_t attempts = 0;
   std::uint32_t failures = 0;
   NodeId node;
+  std::uint32_t copy_epoch = 0;
+  NodeId copy_node = {};
+
+  std::uint32_t newest() const { return copy_epoch > epoch ? copy_epoch : epoch; }
 };
 
 struct StoredJob {
@@ -33,6 +37,7 @@ struct StoredJob {
   std::optional<WorkspaceId> workspace() const;
   bool has_ended() const;
   std::uint32_t count(pool::TaskState of) const;
+  std::uint32_t copies() const;
 };
 
 struct StoredDuty {

@@ -26,8 +26,9 @@ constexpr Admission kAdmitsWorkspaces = Admission().with_workspaces(3 * kWorkspa
 
 Resources size_of(std::uint32_t cores) { return {cores, 2 * kGiB * cores, cores >= kLargeCores ? 1U : 0U}; }
 
-pool::Options options_of(const Bugs& bugs) {
+pool::Options options_of(const Scenario& scenario, const Bugs& bugs) {
   pool::Options options;
+  options.copy_floor = scenario.copy_floor;
   options.fence_epochs = !bugs.accept_old_epochs;
   return options;
 }
@@ -38,7 +39,7 @@ class World {
       : universe_(scenario, seed),
         network_(universe_),
         checker_(universe_),
-        hub_(universe_, network_, checker_, options_of(bugs)) {}
+        hub_(universe_, network_, checker_, options_of(scenario, bugs)) {}
 
   Outcome run();
 
@@ -94,6 +95,7 @@ void World::add_node(const Resources& size) {
   const NodeId id{machines_.size() + 1};
   const auto machine = machines_.emplace(id, std::make_unique<Machine>(universe_, network_, checker_, id, size)).first;
   machine->second->set_policy({.limit = size, .admits = kAdmitsWorkspaces});
+  if (universe_.random.chance(universe_.scenario.slow)) machine->second->set_slow();
   machine->second->boot();
 }
 
@@ -308,6 +310,7 @@ Outcome World::run() {
   outcome.hash = universe_.log.hash();
   outcome.events = universe_.scheduler.steps();
   outcome.simulated = universe_.now() - start;
+  outcome.copies = checker_.copies();
   for (const auto& [id, job] : hub_.store().jobs) {
     ++outcome.jobs;
     outcome.accepted_ends += job.count(pool::TaskState::kSucceeded);

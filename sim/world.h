@@ -19,6 +19,7 @@ struct Outcome {
   Duration simulated;
   std::uint32_t jobs = 0;
   std::uint32_t accepted_ends = 0;
+  std::uint32_t copies = 0;       // that were placed
   std::vector<std::string> tail;  // the last lines of the log
 };
 

@@ -1,4 +1,6 @@
 // Who runs where and when: conditions on nodes, classes, gangs, accounts; and what `hearth why` says of it.
+#include <csignal>
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,6 +9,7 @@
 #include "harness/api.h"
 #include "harness/pairing.h"
 #include "harness/pool.h"
+#include "harness/proc.h"
 
 namespace hearth::e2e {
 namespace {
@@ -70,6 +73,42 @@ TEST_F(PlacementTest, WrongValuesAreNamed) {
   EXPECT_THAT(error({"--gang", "-n", "2000"}), HasSubstr("a gang has at most 1024"));
   EXPECT_THAT(error({"--gang", "--workspace", "w"}), HasSubstr("one task's at a time"));
   EXPECT_THAT(hearth({"limit", "--label", "Room"}).err, HasSubstr("NAME=VALUE"));
+}
+
+// The straggler is stopped by a signal that its node knows nothing of: it makes no progress, and has not failed.
+TEST_F(PlacementTest, AStragglerGetsACopyAndWhicheverSucceedsFirstCounts) {
+  Pool& second = add_pool("second");
+  join(pool(), second, "second");
+  const std::string script = "if [ {i} = 9 ]; then sleep 6.25; fi; echo {i} > out.{i}";
+  const std::uint64_t job = detach(script, {"-n", "10", "--output", "out.{i}"});
+  pid_t stopped = 0;
+  const auto find = [&] {
+    for (const pid_t node : {pool().node_process(), second.node_process()}) {
+      for (const pid_t process : descendants_of(node)) {
+        if (command_line(process) == "sleep 6.25") stopped = process;
+      }
+    }
+    return stopped != 0;
+  };
+  ASSERT_TRUE(eventually(seconds(30), find)) << why(job);
+  ASSERT_EQ(kill(stopped, SIGSTOP), 0);
+  ASSERT_TRUE(eventually(seconds(90), [&] { return why(job).contains("copy"); })) << why(job);
+  EXPECT_THAT(hearth({"job", std::to_string(job)}).out,
+              AllOf(HasSubstr("a copy runs on "), HasSubstr("1 running (1 of them twice")));
+  Api api(pool());
+  const v1::Job ended = api.wait(job);
+  EXPECT_EQ(ended.state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(ended.succeeded(), 10U);
+  EXPECT_EQ(ended.copies(), 0U);
+  EXPECT_TRUE(eventually(seconds(30), [&] { return !alive(stopped); })) << "the other one is ended";
+  v1::GetJobRequest request;
+  request.set_job_id(job);
+  request.set_first_task(9);
+  request.set_task_limit(1);
+  const auto reply = api.call<v1::GetJobReply>("hearth.v1.JobService/Get", request);
+  ASSERT_TRUE(reply && reply->tasks_size() == 1);
+  EXPECT_EQ(reply->tasks(0).attempts(), 2U);
+  EXPECT_TRUE(reply->tasks(0).copy_node().empty());
 }
 
 TEST_F(PlacementTest, UrgentWorkEndsWhatIsLeftOverAndThatRunsAgain) {

@@ -114,6 +114,7 @@ struct RunOptions {
   std::string webhook;
   std::string webhook_secret;  // a file
   bool gang = false;
+  bool no_copies = false;
   bool detach = false;
   std::vector<std::string> program;
 };

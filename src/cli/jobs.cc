@@ -40,6 +40,7 @@ std::string name_of(const v1::Job& job) {
 std::string tasks_of(const v1::Job& job) {
   std::string text = fmt::format("{} of {}", job.succeeded(), job.spec().tasks());
   if (job.running() > 0) text += fmt::format(", {} running", job.running());
+  if (job.copies() > 0) text += fmt::format(" ({} of them twice, see hearth why {})", job.copies(), job.id());
   if (job.failed() > 0) text += fmt::format(", {} failed", job.failed());
   return text;
 }
@@ -104,7 +105,7 @@ void print_tasks(const v1::Job& job, const std::vector<v1::Task>& tasks) {
       cells.push_back(has_ended ? format_bytes(outcome.net_bytes_sent()) : "-");
       cells.push_back(has_ended ? format_bytes(outcome.net_bytes_received()) : "-");
     }
-    cells.push_back(outcome_of(task));
+    cells.push_back(task.copy_node().empty() ? outcome_of(task) : "a copy runs on " + plain(task.copy_node()));
     table.add(std::move(cells));
   }
   if (!table.empty()) print("\n" + table.text());

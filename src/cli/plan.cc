@@ -259,6 +259,11 @@ class Planner {
       if (value != "true" && value != "false") return wrong(field.line, "gang: true or false");
       options.gang = value == "true";
     }
+    if (key == "copies") {
+      const std::string value = with_values(field.values.front(), values);
+      if (value != "true" && value != "false") return wrong(field.line, "copies: true or false");
+      options.no_copies = value == "false";
+    }
     if (key == "gpu_memory") alone.gpus = "1";
     if (key == "when") alone.after = {"1"};
     const Result<v1::JobSpec> judged = spec_of(alone);

@@ -30,9 +30,16 @@ TEST(Plan, SaysWhereAndWhen) {
   const RunOptions& options = plan->jobs.front().options;
   EXPECT_EQ(options.where + options.priority + options.deadline, "os == 'debian'batch2h");
   EXPECT_TRUE(options.gang);
+  EXPECT_FALSE(options.no_copies);
   const Result<Plan> wrong = parse_plan("jobs:\n  a:\n    run: [x]\n    gang: 3\n", "plan.yaml");
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().message, "plan.yaml:4: gang: true or false");
+  const Result<Plan> alone = parse_plan("jobs:\n  a:\n    run: [x]\n    copies: false\n", "plan.yaml");
+  ASSERT_TRUE(alone) << alone.error().message;
+  EXPECT_TRUE(alone->jobs.front().options.no_copies);
+  const Result<Plan> unclear = parse_plan("jobs:\n  a:\n    run: [x]\n    copies: 2\n", "plan.yaml");
+  ASSERT_FALSE(unclear);
+  EXPECT_EQ(unclear.error().message, "plan.yaml:4: copies: true or false");
 }
 
 TEST(Plan, AJobIsWhatRunWouldTake) {

@@ -29,6 +29,10 @@ void add_task_options(CLI::App& command, RunOptions& options) {
       "full: the Internet; or, with --gang, gang: the other tasks of the gang");
   CommandTree::text_option(command, "--retries", options.retries, "N",
                            "try a failed task again so many times (default: 0)");
+  command.add_flag(
+      "--no-copies", options.no_copies,
+      "never run a task twice at once; else one of an array of 10 or more that runs far longer than the others "
+      "may get a copy on another node, and whichever succeeds first counts");
   CommandTree::text_option(command, "--where", options.where, "CONDITION",
                            "only on nodes that meet this, for example \"gpu.memory >= 8G && os == 'debian'\"; what "
                            "nodes say of themselves: hearth nodes --attributes");

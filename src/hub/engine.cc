@@ -18,6 +18,12 @@ Failure why_of_rest(const std::vector<store::RangeEnd>& ends) {
   return ends.empty() ? Failure::kNone : ends.front().why;
 }
 
+// That a task which has succeeded took.
+Duration time_of(const store::TaskRow& row) {
+  const bool is_known = row.state == pool::TaskState::kSucceeded && row.started.unix_millis > 0;
+  return is_known ? milliseconds(row.ended.unix_millis - row.started.unix_millis) : Duration{};
+}
+
 constexpr const char* kFailed = "the hub's disk has failed, and the hub starts again from what is there: ask again";
 
 }  // namespace
@@ -120,7 +126,8 @@ Result<void> Engine::restore_job(const store::LiveJob& job) {
   std::vector<pool::RestoredTask> tasks;
   const bool live = job.row.state <= pool::JobState::kRunning;
   for (const store::TaskRow& row : job.tasks) {
-    tasks.push_back({row.task.index, row.state, row.epoch, row.attempts, row.failures, row.node});
+    tasks.push_back({row.task.index, row.state, row.epoch, row.attempts, row.failures, row.node, row.copy_epoch,
+                     row.copy_node, time_of(row)});
     if (live && row.state <= pool::TaskState::kLeased) rows_[row.task] = row;
   }
   v1::JobSpec spec;
@@ -349,6 +356,10 @@ void Engine::take_effects(const std::optional<Report>& report) {
       apply(*job);
     } else if (const auto* lease = std::get_if<pool::LeaseRecord>(&effect)) {
       apply(*lease);
+    } else if (const auto* copy = std::get_if<pool::CopyRecord>(&effect)) {
+      apply(*copy);
+    } else if (const auto* drop = std::get_if<pool::DropRecord>(&effect)) {
+      apply(*drop, report);
     } else if (const auto* requeue = std::get_if<pool::RequeueRecord>(&effect)) {
       apply(*requeue, report);
     } else if (const auto* end = std::get_if<pool::EndRecord>(&effect)) {

@@ -282,6 +282,8 @@ class Engine {
   void take_effects(const std::optional<Report>& report);
   void apply(const pool::JobRecord& record);
   void apply(const pool::LeaseRecord& record);
+  void apply(const pool::CopyRecord& record);
+  void apply(const pool::DropRecord& record, const std::optional<Report>& report);
   void apply(const pool::RequeueRecord& record, const std::optional<Report>& report);
   void apply(const pool::EndRecord& record, const std::optional<Report>& report);
   Report take_report(AttemptId attempt, Failure why, const std::optional<Report>& report);

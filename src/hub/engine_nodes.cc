@@ -46,8 +46,10 @@ void Engine::offer(NodeId node, const Terms& offered, bool closed) {
 
 void Engine::started(NodeId node, AttemptId attempt) {
   pool_.on_started(node, attempt, now());
-  if (const auto row = rows_.find(attempt.task); row != rows_.end() && row->second.epoch == attempt.epoch) {
-    row->second.started = wall_now();
+  if (const auto found = rows_.find(attempt.task); found != rows_.end()) {
+    store::TaskRow& row = found->second;
+    if (row.epoch == attempt.epoch) row.started = wall_now();
+    if (row.copy_epoch == attempt.epoch && row.copy_node == node) row.copy_started = wall_now();
   }
   drain();
 }

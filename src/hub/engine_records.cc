@@ -1,9 +1,28 @@
 // What the pool's records become in the store's next batch.
+#include <utility>
+
 #include "base/check.h"
 #include "hub/engine.h"
 #include "hub/usage.h"
 
 namespace hearth::hub {
+namespace {
+
+// Takes one of the task's two attempts out of its row, which is that of the other one then.
+store::TaskRow take_out(store::TaskRow& row, AttemptId attempt) {
+  store::TaskRow other = row;
+  other.epoch = row.copy_epoch;
+  other.node = row.copy_node;
+  other.started = row.copy_started;
+  if (attempt.epoch != row.copy_epoch) std::swap(row, other);
+  for (store::TaskRow* one : {&row, &other}) {
+    one->copy_node = {};
+    one->copy_started = {};
+  }
+  return other;
+}
+
+}  // namespace
 
 void Engine::apply(const pool::JobRecord& record) {
   const auto found = live_.find(record.job);
@@ -35,6 +54,7 @@ void Engine::apply(const pool::LeaseRecord& record) {
   row.attempts = record.attempts;
   row.node = record.node;
   row.started = {};
+  row.copy_epoch = 0;
   pending_.batch.tasks.push_back(row);
   pending_.changed_jobs.push_back(record.attempt.task.job);
   pending_.changed_nodes.push_back(record.node);
@@ -45,6 +65,33 @@ Engine::Report Engine::take_report(AttemptId attempt, Failure why, const std::op
   if (auto held = held_.extract(attempt); held && why == Failure::kNone) return std::move(held.mapped());
   if (report && report->attempt == attempt) return *report;
   return {.attempt = attempt, .outcome = outcome_of(why), .is_nodes_word = false};
+}
+
+void Engine::apply(const pool::CopyRecord& record) {
+  store::TaskRow& row = rows_.at(record.attempt.task);
+  row.attempts = record.attempts;
+  row.copy_epoch = record.attempt.epoch;
+  row.copy_node = record.node;
+  row.copy_started = {};
+  pending_.batch.tasks.push_back(row);
+  pending_.changed_jobs.push_back(record.attempt.task.job);
+  pending_.changed_nodes.push_back(record.node);
+}
+
+void Engine::apply(const pool::DropRecord& record, const std::optional<Report>& report) {
+  store::TaskRow& row = rows_.at(record.attempt.task);
+  const bool is_copy = record.attempt.epoch == row.copy_epoch;
+  Report ended = take_report(record.attempt, record.why, report);
+  store::TaskRow gone = take_out(row, record.attempt);
+  row.attempts = record.attempts;
+  note_usage(gone, ended, std::nullopt);
+  gone.attempts = record.attempts;
+  gone.ended = wall_now();
+  if (record.why != Failure::kPreempted) note_failed_attempt(gone, ended.outcome, true);
+  pending_.batch.tasks.push_back(row);
+  pending_.changed_jobs.push_back(record.attempt.task.job);
+  if (is_copy) ended.outcome.clear_log();  // whoever reads the first one's goes on with that
+  pending_.ended.push_back({record.attempt, ended.outcome});
 }
 
 void Engine::apply(const pool::RequeueRecord& record, const std::optional<Report>& report) {
@@ -68,6 +115,13 @@ void Engine::apply(const pool::EndRecord& record, const std::optional<Report>& r
   const TaskId task = record.attempt.task;
   store::TaskRow row = rows_[task];
   rows_.erase(task);
+  // Of two attempts the other one is ended with it.
+  if (row.copy_node != NodeId{}) {
+    const bool is_copy = record.attempt.epoch == row.copy_epoch;
+    const AttemptId other{task, is_copy ? row.epoch : row.copy_epoch};
+    note_usage(take_out(row, other), {.attempt = other, .outcome = {}, .is_nodes_word = false}, std::nullopt);
+    pending_.ended.push_back({other, outcome_of(Failure::kCancelled)});
+  }
   const Report ended = take_report(record.attempt, record.why, report);
   row.task = task;
   note_usage(row, ended, record.state);

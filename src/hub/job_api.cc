@@ -91,6 +91,7 @@ net::Async<Result<v1::WhyReply>> why(Parts& parts, const v1::WhyRequest& request
     });
     reply.set_cause(static_cast<v1::WhyReply::Cause>(answer->cause));
     reply.set_sentence(sentence(parts, *answer, *live));
+    reply.set_copies(answer->copies);
     for (const JobId job : answer->jobs) reply.add_job_ids(job.value);
     co_return reply;
   }

@@ -48,6 +48,8 @@ void LogRelay::on_piece(const v1::LogPiece& piece) {
 }
 
 void LogRelay::attempt_assigned(AttemptId attempt, NodeId) {
+  // Two attempts' words are not mixed: of a copy the log is told if it is the one that counts.
+  if (engine_.pool().is_copy(attempt)) return;
   for (Viewer* viewer : viewers_) {
     if (viewer->wants(attempt.task)) subscribe(*viewer, attempt);
   }

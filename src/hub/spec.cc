@@ -243,6 +243,7 @@ void fill_request(const v1::JobSpec& spec, Ring ring, pool::JobRequest& request)
   request.gang = spec.gang();
   request.when = when_of(spec);
   request.deadline_millis = spec.deadline().unix_millis();
+  request.no_copies = spec.no_copies();
 }
 
 Result<void> check_inputs_by_task(const v1::Tree& tree, std::uint32_t tasks) {

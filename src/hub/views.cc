@@ -20,6 +20,7 @@ v1::Task task_view(const store::TaskRow& row, const Devices& devices) {
   task.set_state(to_proto(row.state));
   task.set_attempts(row.attempts);
   if (row.node.value != 0) task.set_node(devices.name(row.node));
+  if (row.copy_node.value != 0) task.set_copy_node(devices.name(row.copy_node));
   *task.mutable_started() = moment(row.started);
   *task.mutable_ended() = moment(row.ended);
   if (!row.outcome.empty() && row.state != pool::TaskState::kLeased)
@@ -69,6 +70,7 @@ v1::Job Views::live_job(const LiveJob& live) const {
   if (const auto view = engine_.pool().job(live.row.request.id, loop_.now())) {
     job.set_pending(view->pending);
     job.set_running(view->running);
+    job.set_copies(view->copies);
     job.set_succeeded(view->succeeded);
     job.set_failed(view->failed);
     job.set_cancelled(view->cancelled);
@@ -293,7 +295,8 @@ void Views::add_running(v1::Node& node, Visibility visible) const {
     task.set_task(attempt.task.index);
     task.set_owner(devices_.name(job->row.request.owner));
     task.set_name(job->spec.name().empty() ? job->spec.argv(0) : job->spec.name());
-    *task.mutable_since() = moment(row->started);
+    const bool is_copy = row->copy_node.value == node.id() && row->copy_epoch == attempt.epoch;
+    *task.mutable_since() = moment(is_copy ? row->copy_started : row->started);
   }
   *node.mutable_used() = to_proto(used);
   node.set_running_tasks(count);

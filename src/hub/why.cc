@@ -104,7 +104,11 @@ std::string sentence(const Parts& parts, const pool::Why& why, const LiveJob& li
     case pool::Cause::kEnded:
       return "it has ended";
     case pool::Cause::kRunning:
-      return "nothing waits: all its unfinished tasks are running";
+      if (why.copies == 0) return "nothing waits: all its unfinished tasks are running";
+      return fmt::format(
+          "nothing waits: all its unfinished tasks are running; of {} that run for much longer than the others took a "
+          "copy runs as well, and whichever succeeds first counts: hearth job {}",
+          why.copies, live.row.request.id.value);
     case pool::Cause::kWaitsForJobs:
       if (why.jobs.empty()) return "it runs after jobs that have not ended yet";
       return fmt::format("it runs after {} {}, not yet ended", why.jobs.size() == 1 ? "job" : "jobs",

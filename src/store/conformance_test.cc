@@ -33,6 +33,9 @@ void expect_same(const TaskRow& got, const TaskRow& want) {
   EXPECT_EQ(got.node, want.node);
   EXPECT_EQ(got.started, want.started);
   EXPECT_EQ(got.ended, want.ended);
+  EXPECT_EQ(got.copy_epoch, want.copy_epoch);
+  EXPECT_EQ(got.copy_node, want.copy_node);
+  EXPECT_EQ(got.copy_started, want.copy_started);
   EXPECT_EQ(got.outcome, want.outcome);
 }
 
@@ -240,6 +243,18 @@ TEST_P(StoreConformance, ABatchIsWrittenInOrder) {
   const std::vector<TaskRow> tasks = *store_->load_tasks({1}, 0, 10, false);
   ASSERT_EQ(tasks.size(), 1U);
   expect_same(tasks[0], batch.tasks[1]);
+}
+
+TEST_P(StoreConformance, ACopyOfATaskIsKept) {
+  Batch batch = job_batch(1);
+  batch.tasks = {task_row(1, 4, pool::TaskState::kLeased)};
+  batch.tasks[0].copy_epoch = 7;
+  batch.tasks[0].copy_node = {12};
+  batch.tasks[0].copy_started = {345};
+  commit(batch);
+  expect_same(store_->load_tasks({1}, 0, 10, false)->at(0), batch.tasks[0]);
+  batch.tasks[0].outcome.clear();
+  expect_same(store_->load_live_jobs()->at(0).tasks.at(0), batch.tasks[0]);
 }
 
 TEST_P(StoreConformance, ListsTasksByIndexWithinTheWindow) {

@@ -43,6 +43,9 @@ struct TaskRow {
   WallTime started;
   WallTime ended;
   std::string outcome;  // a serialized hearth.v1.Outcome of the last attempt that ended, opaque here; at most 64 KiB
+  std::uint32_t copy_epoch = 0;  // the newest that a copy was given since it was leased; 0: none was
+  NodeId copy_node = {};         // of a leased task: where a copy of it runs; none: none does
+  WallTime copy_started = {};
 };
 
 struct DeviceRow {

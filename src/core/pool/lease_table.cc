@@ -1,6 +1,7 @@
 #include "core/pool/lease_table.h"
 
 #include "base/check.h"
+#include "core/pool/jobs.h"
 #include "core/pool/nodes.h"
 
 namespace hearth::pool {
@@ -32,10 +33,36 @@ Lease& LeaseTable::add(AttemptId attempt) {
   const auto [entry, is_new] = leases_.try_emplace(attempt.task);
   CHECK(is_new);
   entry->second.attempt = attempt;
+  entry->second.newest = attempt.epoch;
   return entry->second;
 }
 
-void LeaseTable::remove(Lease& lease) { CHECK(leases_.erase(TaskId{lease.attempt.task}) == 1); }
+Lease& LeaseTable::add_copy(Lease& lease, AttemptId attempt) {
+  CHECK(attempt.task == lease.attempt.task && attempt.epoch > lease.attempt.epoch);
+  const auto [entry, is_new] = copies_.try_emplace(attempt.task);
+  CHECK(is_new);
+  Lease& copy = entry->second;
+  copy.attempt = attempt;
+  copy.is_copy = true;
+  copy.twin = &lease;
+  lease.twin = &copy;
+  lease.was_copied = copy.was_copied = true;
+  lease.newest = copy.newest = attempt.epoch;
+  return copy;
+}
+
+void LeaseTable::remove(Lease& lease) {
+  const TaskId task = lease.attempt.task;
+  Lease* twin = lease.twin;
+  CHECK((lease.is_copy ? copies_ : leases_).erase(task) == 1);
+  if (twin == nullptr) return;
+  twin->twin = nullptr;
+  if (!twin->is_copy) return;
+  twin->is_copy = false;
+  leases_.insert(copies_.extract(task));
+}
+
+Reach Lease::ended_from() const { return is_copy ? kFreeRoom + 1 : pool::ended_from(job->request.priority); }
 
 Lease* LeaseTable::find(TaskId task) {
   const auto entry = leases_.find(task);
@@ -49,6 +76,7 @@ const Lease* LeaseTable::find(TaskId task) const {
 
 Lease* LeaseTable::find(AttemptId attempt, NodeId node) {
   Lease* lease = find(attempt.task);
+  if (lease != nullptr && lease->attempt.epoch != attempt.epoch) lease = lease->twin;
   const bool is_it = lease != nullptr && lease->attempt.epoch == attempt.epoch && lease->node->id == node;
   return is_it ? lease : nullptr;
 }

@@ -23,6 +23,7 @@ void Pool::State::fill_room(Node& node) {
   while (Lease* lease = node.ahead.front()) {
     if (!node.has_room_for(lease->job->needs())) return;
     move_into_room(*lease);
+    watch_tail(*lease->job, now);
   }
 }
 

@@ -84,6 +84,12 @@ Node* NodeTable::find_room(const Terms& needs, Reach reach) {
   return rooms.is_large(needs.resources) ? rooms.find_tightest(needs) : rooms.find_emptiest(needs);
 }
 
+Node* NodeTable::find_room_beside(const Node& original, const Terms& needs) {
+  const RoomIndex& rooms = rooms_[kFreeRoom];
+  return rooms.is_large(needs.resources) ? rooms.find_tightest(needs, &original)
+                                         : rooms.find_emptiest(needs, &original);
+}
+
 Node& NodeTable::nearer(Node& usual, const Terms& needs, const std::vector<DataId>& data) {
   const bool may_choose = needs.node == NodeId{} && needs.admission.workspace_bytes == 0;
   if (!may_choose) return usual;

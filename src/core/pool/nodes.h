@@ -82,6 +82,9 @@ class NodeTable {
   // who may be ended counts.
   Node* find_room(const Terms& needs, Reach reach = kFreeRoom);
 
+  // For a copy of what runs on `original`: another node with free room, or null.
+  Node* find_room_beside(const Node& original, const Terms& needs);
+
   // Instead of a node with free room that find_room() gave: one that has room as well and holds the first of the data
   // that any such node is found to hold. A bounded number of nodes is looked at.
   Node& nearer(Node& usual, const Terms& needs, const std::vector<DataId>& data);

@@ -107,24 +107,23 @@ void Pool::State::move_into_room(Lease& lease) {
   node.ahead_core_micros -= lease.core_micros;
   node.in_room.push_back(lease);
   node.used = node.used + needs;
-  for (Reach reach = ended_from(lease.job->request.priority); reach < kReaches; ++reach) {
-    node.endable[reach] = node.endable[reach] + needs;
-  }
+  for (Reach reach = lease.ended_from(); reach < kReaches; ++reach) node.endable[reach] = node.endable[reach] + needs;
   lease.core_micros = 0;
   lease.in_room = true;
   lease.in_room_since = now;
   lease.brief = lease.job->is_brief(options.prefetch_span);
   if (lease.brief) node.brief_cores += needs.cores;
-  ++lease.job->in_room;
+  if (!lease.is_copy) ++lease.job->in_room;
 }
 
-// Ends those that may be ended until so many tasks find room: the lowest class first, of it what was placed last.
+// Ends those that may be ended until so many tasks find room: copies first, then the lowest class, of it what was
+// placed last.
 void Pool::State::make_room(Node& node, const Terms& needs, std::uint32_t tasks, Reach reach) {
   std::vector<Lease*> endable = node.in_room.all();
-  std::erase_if(endable, [&](const Lease* lease) { return ended_from(lease->job->request.priority) > reach; });
+  std::erase_if(endable, [&](const Lease* lease) { return lease->ended_from() > reach; });
   std::ranges::sort(endable, [](const Lease* a, const Lease* b) {
-    return std::tuple(a->job->request.priority, b->in_room_since, b->attempt) <
-           std::tuple(b->job->request.priority, a->in_room_since, a->attempt);
+    return std::tuple(!a->is_copy, a->job->request.priority, b->in_room_since, b->attempt) <
+           std::tuple(!b->is_copy, b->job->request.priority, a->in_room_since, a->attempt);
   });
   for (Lease* lease : endable) {
     if (needs.resources.times_in(node.room()) >= tasks) return;
@@ -178,6 +177,7 @@ void Pool::State::lease_task(const Choice& choice, Node& node) {
   record_workspace(job);
   effects.emplace_back(LeaseRecord{attempt, node.id, lease.attempts});
   effects.emplace_back(AssignSend{node.id, attempt});
+  watch_tail(job, now);
 }
 
 void Pool::State::place() {
@@ -186,7 +186,7 @@ void Pool::State::place() {
   queue.set_capacity(nodes.capacity());
   for (int leased = 0; leased < kMaxLeasesPerBatch; ++leased) {
     const std::optional<Choice> choice = placement.next(now);
-    if (!choice) return;
+    if (!choice) return place_copies();
     lease(*choice);
   }
   more_to_place = true;
@@ -264,6 +264,7 @@ void Pool::tick(Time now) {
   for (Node* node : state_->nodes.take_reviews(state_->now)) state_->review(*node);
   for (Node* node : state_->nodes.take_drained(state_->now)) state_->drain(*node);
   state_->end_backoffs();
+  state_->end_looks();
   state_->queue.tick(state_->now);
 }
 
@@ -275,6 +276,7 @@ std::optional<Time> Pool::next_deadline() const {
   };
   sooner(state_->queue.next_deadline());
   if (!state_->backoffs.empty()) sooner(state_->backoffs.begin()->first);
+  if (!state_->looks.empty()) sooner(state_->looks.begin()->first);
   return next;
 }
 
@@ -298,7 +300,7 @@ void Pool::move_jobs(DeviceId owner, AccountId account, Time now) {
   for (auto& [id, job] : state.jobs) {
     if (job.request.owner != owner || job.request.account == account || job.has_ended()) continue;
     state.leave_queue(job);
-    const Resources leased = job.request.per_task * job.leased;
+    const Resources leased = job.request.per_task * (job.leased + job.copies);
     if (job.leased > 0) state.queue.refund(job.account(), leased);
     job.request.account = account;
     if (job.leased > 0) state.queue.charge(job.account(), leased);

@@ -10,7 +10,8 @@
 // meet the job's condition and, of those that have room, hold its data), reservations so that a large task is not
 // overtaken for ever, gangs (all tasks at once or none, see gangs.cc), prefetch (short tasks are leased ahead of a
 // node's free room, so that it never waits for a round trip), leases and epochs, retries and their back-off,
-// dependencies, cancellation, workspaces (a job's tasks go where its workspace lies, one at a time, see workspaces.h).
+// copies of tasks that run far longer than their siblings (see copies.cc), dependencies, cancellation, workspaces (a
+// job's tasks go where its workspace lies, one at a time, see workspaces.h).
 #pragma once
 
 #include <cstdint>
@@ -42,7 +43,8 @@ struct Options {
   Duration usage_half_life = seconds(6 * 3600);  // after which past use counts half
   Duration gang_retry = milliseconds(250);       // room for a gang is looked for so often at most
   std::uint32_t max_live_jobs = 100'000;
-  bool fence_epochs = true;  // false only in the simulator's planted-bug test
+  Duration copy_floor = seconds(10);  // no task that ran for less is copied, see copies.cc
+  bool fence_epochs = true;           // false only in the simulator's planted-bug test
 };
 
 enum class JobState : std::uint8_t {
@@ -91,6 +93,7 @@ struct JobRequest {
   When when = When::kSuccess;
   bool even_if_never_run = false;  // of on_submit() alone: where it would refuse, the job ends at once
   std::vector<DataId> data = {};   // what each of its tasks fetches, the largest first; at most kMaxDataPerJob
+  bool no_copies = false;          // see copies.cc
 };
 
 inline constexpr std::uint32_t kMaxGang = 1'024;
@@ -133,6 +136,16 @@ struct LeaseRecord {  // the task is leased; attempts counts placements so far, 
   AttemptId attempt;
   NodeId node;
   std::uint32_t attempts = 0;
+};
+struct CopyRecord {  // the leased task has a second attempt beside the first; attempts counts both
+  AttemptId attempt;
+  NodeId node;
+  std::uint32_t attempts = 0;
+};
+struct DropRecord {  // one of a task's two attempts is no more, the other goes on alone; attempts as in RequeueRecord
+  AttemptId attempt;
+  std::uint32_t attempts = 0;
+  Failure why = Failure::kNodeLost;
 };
 struct RequeueRecord {  // the attempt is lost or failed and the task waits for another; epoch and counts stay known
   AttemptId attempt;
@@ -182,8 +195,8 @@ struct WipeWorkspaceSend {  // answered by on_workspace_wiped(); said again at t
   WorkspaceId id;
 };
 
-using Effect = std::variant<JobRecord, LeaseRecord, RequeueRecord, EndRecord, EndRangeRecord, RemoveRecord,
-                            WorkspaceRecord, AssignSend, StopSend, AcknowledgeSend, WipeWorkspaceSend>;
+using Effect = std::variant<JobRecord, LeaseRecord, CopyRecord, DropRecord, RequeueRecord, EndRecord, EndRangeRecord,
+                            RemoveRecord, WorkspaceRecord, AssignSend, StopSend, AcknowledgeSend, WipeWorkspaceSend>;
 
 // --- questions
 // -------------------------------------------------------------------------------------------------------------------------------
@@ -191,7 +204,8 @@ using Effect = std::variant<JobRecord, LeaseRecord, RequeueRecord, EndRecord, En
 struct JobView {
   JobState state = JobState::kQueued;
   std::uint32_t pending = 0, running = 0, succeeded = 0, failed = 0, cancelled = 0;  // add up to the job's tasks
-  Duration mean_task_time;  // lease to accepted end, of the tasks that ended; 0: none has
+  std::uint32_t copies = 0;  // of the running, those that run twice
+  Duration mean_task_time;   // lease to accepted end, of the tasks that ended; 0: none has
   std::int64_t seconds_left = -1;
 };
 
@@ -235,6 +249,7 @@ struct Why {
   std::vector<std::pair<std::string, std::uint32_t>> unmet;
   AccountId full;              // with kQuota: the account or firm that may have no more
   std::uint32_t room_for = 0;  // with kGang: so many of its tasks
+  std::uint32_t copies = 0;    // see JobView
 };
 
 struct AccountView {
@@ -255,7 +270,10 @@ struct RestoredTask {  // a task that has a row; all others of the job are pendi
   std::uint32_t epoch = 0;
   std::uint32_t attempts = 0;
   std::uint32_t failures = 0;
-  NodeId node;  // if leased
+  NodeId node;                   // if leased
+  std::uint32_t copy_epoch = 0;  // the newest given to a copy of it since it was leased; 0: none was
+  NodeId copy_node = {};         // if leased and a copy runs
+  Duration took = {};            // if it has succeeded: how long its program ran; 0: unknown
 };
 
 class Pool {
@@ -324,13 +342,16 @@ class Pool {
   bool is_current(AttemptId attempt) const;
   // Whether its success was reported and waits for the rest of its gang: its EndRecord, or its restart, is yet to come.
   bool is_held(AttemptId attempt) const;
+  // Whether it is the second of the task's two attempts.
+  bool is_copy(AttemptId attempt) const;
 
   std::optional<JobView> job(JobId id, Time now) const;
   std::optional<Why> why(JobId id, Time now) const;
   std::optional<NodeView> node(NodeId id) const;
   std::vector<AccountView> accounts() const;         // that use something, have used it lately, wait, or are spoken of
-  std::optional<NodeId> node_of(TaskId task) const;  // of its current lease
-  std::vector<AttemptId> leased_tasks(JobId id) const;                      // current attempts, by index
+  std::optional<NodeId> node_of(TaskId task) const;  // of its current lease, the first if there are two
+  std::optional<NodeId> copy_node_of(TaskId task) const;                    // of the second
+  std::vector<AttemptId> leased_tasks(JobId id) const;                      // current attempts, by index, no copies
   std::vector<AttemptId> started_on(NodeId node, std::size_t limit) const;  // attempts that run there
   std::vector<JobId> jobs_at(NodeId node) const;                            // that have attempts leased to it
   std::vector<NodeId> holders(DataId data, std::size_t most) const;         // connected ones, by id

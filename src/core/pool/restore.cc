@@ -1,4 +1,6 @@
 // Going on after a restart, from what the store has.
+#include <algorithm>
+
 #include "base/check.h"
 #include "core/pool/state.h"
 
@@ -32,13 +34,22 @@ void Pool::restore_job(const JobRequest& request, JobState job_state, const std:
     if (task.state == TaskState::kLeased && !job.has_ended()) {
       Node& node = state.nodes.get_or_add(task.node);
       state.nodes.heard(node, state.now);
-      state.add_lease(job, node, {{request.id, task.index}, task.epoch}, task.attempts, task.failures);
+      const TaskId id{request.id, task.index};
+      Lease& lease = state.add_lease(job, node, {id, task.epoch}, task.attempts, task.failures);
+      lease.newest = std::max(task.epoch, task.copy_epoch);
+      lease.was_copied = task.copy_epoch > 0;
+      if (task.copy_node != NodeId{}) {
+        Node& second = state.nodes.get_or_add(task.copy_node);
+        state.nodes.heard(second, state.now);
+        state.add_copy(lease, second, {id, task.copy_epoch});
+      }
     } else if (task.state == TaskState::kPending && !job.has_ended()) {
-      job.retries[task.index] = Retry{task.epoch, task.attempts, task.failures};
+      job.retries[task.index] = Retry{std::max(task.epoch, task.copy_epoch), task.attempts, task.failures};
       job.ready_retries.insert(task.index);
     } else {
       --state.pending;
       count_end(job, task.state, 1);
+      if (task.took.micros > 0) job.busy.add(task.took);
     }
   }
   if (job.has_ended()) {
@@ -60,6 +71,7 @@ void Pool::restore_job(const JobRequest& request, JobState job_state, const std:
     return;
   }
   state.enter_queue(job);
+  state.watch_tail(job, state.now);
   state.end_if_done(job);
 }
 

@@ -66,7 +66,7 @@ void RoomIndex::update(Node& node, bool is_found) {
 }
 
 template <class Buckets>
-Node* RoomIndex::find_in(const Buckets& buckets, const Terms& needs) const {
+Node* RoomIndex::find_in(const Buckets& buckets, const Terms& needs, const Node* except) const {
   for (const auto& [bucket, entry] : buckets) {
     const bool suits = bucket.free_cores >= needs.resources.cores && bucket.free_gpus >= needs.resources.gpus &&
                        needs.resources.gpu_memory_bytes <= bucket.gpu_memory &&
@@ -74,15 +74,20 @@ Node* RoomIndex::find_in(const Buckets& buckets, const Terms& needs) const {
     if (!suits) continue;
     const Nodes* nodes = nodes_of(entry);
     for (auto node = nodes->lower_bound({needs.resources.memory_bytes, NodeId{}}); node != nodes->end(); ++node) {
+      if (node->second == except) continue;
       if (needs.resources.disk_bytes <= node->second->room(reach_).disk_bytes) return node->second;
     }
   }
   return nullptr;
 }
 
-Node* RoomIndex::find_emptiest(const Terms& needs) const { return find_in(by_share_, needs); }
+Node* RoomIndex::find_emptiest(const Terms& needs, const Node* except) const {
+  return find_in(by_share_, needs, except);
+}
 
-Node* RoomIndex::find_tightest(const Terms& needs) const { return find_in(by_cores_, needs); }
+Node* RoomIndex::find_tightest(const Terms& needs, const Node* except) const {
+  return find_in(by_cores_, needs, except);
+}
 
 bool RoomIndex::is_large(const Resources& needs) const {
   if (needs.gpus > 0) return true;

@@ -39,11 +39,12 @@ class RoomIndex {
   // Whether the node is to be found, by what it offers and uses now. The node stays where it is in memory.
   void update(Node& node, bool is_found);
 
-  // The node with the largest share of its cores free that fits, or null; of those the one with the least memory.
-  Node* find_emptiest(const Terms& needs) const;
+  // Neither gives `except`. The node with the largest share of its cores free that fits, or null; of those the one with
+  // the least memory.
+  Node* find_emptiest(const Terms& needs, const Node* except = nullptr) const;
 
   // The node with the fewest free cores that fits, or null.
-  Node* find_tightest(const Terms& needs) const;
+  Node* find_tightest(const Terms& needs, const Node* except = nullptr) const;
 
   // Whether tasks of this size are to be placed tightly: a GPU, or more than half of the largest node in the index.
   bool is_large(const Resources& needs) const;
@@ -58,7 +59,7 @@ class RoomIndex {
   using Nodes = std::map<std::pair<std::uint64_t, NodeId>, Node*>;  // by memory
 
   template <class Buckets>
-  Node* find_in(const Buckets& buckets, const Terms& needs) const;
+  Node* find_in(const Buckets& buckets, const Terms& needs, const Node* except) const;
   void insert(Node& node, const Place& place);
   void erase(const Node& node, const Place& place);
 

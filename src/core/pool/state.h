@@ -1,6 +1,6 @@
 // Pool's insides: the tables, and what is done with them. The sources that share it: pool.cc (what people and the clock
-// do), node_events.cc (what nodes do), task_ends.cc (what becomes of attempts and jobs), gangs.cc, dependencies.cc,
-// workspaces.cc, restore.cc, view.cc (questions).
+// do), node_events.cc (what nodes do), task_ends.cc (what becomes of attempts and jobs), gangs.cc, copies.cc,
+// dependencies.cc, workspaces.cc, restore.cc, view.cc (questions).
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,9 @@ struct Pool::State {
   FairQueue queue;
   Placement placement;
   std::set<std::pair<Time, TaskId>> backoffs;
-  std::set<JobId> broken_gangs;  // a task of theirs is lost or has failed: the others are yet to be ended
+  std::set<std::pair<Time, JobId>> looks;  // for stragglers, by when
+  std::set<JobId> late;                    // jobs whose time for that has come
+  std::set<JobId> broken_gangs;            // a task of theirs is lost or has failed: the others are yet to be ended
   std::uint64_t pending = 0;
   std::uint32_t live_jobs = 0;
 
@@ -77,8 +79,10 @@ struct Pool::State {
   void review_later(Node& node, Time at);
 
   // task_ends.cc
-  void stop(const Lease& lease);  // its node ends it
-  void drop_lease(Lease& lease);  // gives its room back
+  void stop(const Lease& lease);              // its node ends it
+  void drop_lease(Lease& lease);              // gives its room back
+  void promote(Lease& copy);                  // it is no copy any more
+  void drop_twin(Lease& lease, Failure why);  // the other one goes on alone
   void lose(Lease& lease, Failure why);
   bool fail_attempt(Lease& lease, Failure why);  // true: for good
   void requeue(const Lease& lease, std::uint32_t failures, Failure why, Duration wait);
@@ -94,6 +98,14 @@ struct Pool::State {
   void settle_gang(Job& job, AttemptId last);
   void break_gang(Job& job);  // no effect on a job that is none
   void restart_broken_gangs();
+
+  // copies.cc
+  void watch_tail(Job& job, Time earliest);  // looks for its stragglers then, or when it can have one
+  void end_looks();                          // whose time has come
+  void place_copies();
+  std::optional<Time> copy_due(const Lease& lease) const;  // when it is a straggler; none: it gets no copy
+  bool copy(Lease& lease);                                 // false: there is no room
+  Lease& add_copy(Lease& lease, Node& node, AttemptId attempt);
 
   // dependencies.cc
   enum class Fate : std::uint8_t { kWaits, kRuns, kFails, kIsSkipped };

@@ -50,27 +50,49 @@ void Pool::State::drop_lease(Lease& lease) {
   if (lease.in_room) {
     node.in_room.remove(lease);
     take_away(node.used, needs);
-    for (Reach reach = ended_from(job.request.priority); reach < kReaches; ++reach) {
-      take_away(node.endable[reach], needs);
-    }
+    for (Reach reach = lease.ended_from(); reach < kReaches; ++reach) take_away(node.endable[reach], needs);
     if (lease.brief) node.brief_cores -= needs.cores;
-    --job.in_room;
+    if (!lease.is_copy) --job.in_room;
   } else {
     node.ahead.remove(lease);
     node.ahead_core_micros -= lease.core_micros;
   }
-  --job.leased;
+  if (!lease.is_copy) --job.leased;
   if (lease.held) --job.held;
   queue.refund(job.account(), needs);
   vacate(lease);
+  Lease* twin = lease.twin;
+  const bool leads = !lease.is_copy;
   leases.remove(lease);
+  if (twin == nullptr) return;
+  --job.copies;
+  if (leads) promote(*twin);
+}
+
+// It was counted as one that whoever is no scavenger may end.
+void Pool::State::promote(Lease& copy) {
+  ++copy.job->leased;
+  if (!copy.in_room) return;
+  ++copy.job->in_room;
+  for (Reach reach = kFreeRoom + 1; reach < copy.ended_from(); ++reach) {
+    take_away(copy.node->endable[reach], copy.job->request.per_task);
+  }
+  nodes.refresh(*copy.node);
+}
+
+// What it ended of does not count as a failure: the other one may succeed.
+void Pool::State::drop_twin(Lease& lease, Failure why) {
+  const std::uint32_t attempts = lease.attempts - (counts_as_attempt(why) ? 0 : 1);
+  lease.twin->attempts = attempts;
+  effects.emplace_back(DropRecord{lease.attempt, attempts, why});
+  drop_lease(lease);
 }
 
 void Pool::State::requeue(const Lease& lease, std::uint32_t failures, Failure why, Duration wait) {
   Job& job = *lease.job;
   const AttemptId attempt = lease.attempt;
   const std::uint32_t attempts = lease.attempts - (counts_as_attempt(why) ? 0 : 1);
-  job.retries[attempt.task.index] = Retry{attempt.epoch, attempts, failures};
+  job.retries[attempt.task.index] = Retry{lease.newest, attempts, failures};
   ++pending;
   effects.emplace_back(RequeueRecord{attempt, attempts, failures, why});
   if (wait.micros > 0) {
@@ -82,6 +104,7 @@ void Pool::State::requeue(const Lease& lease, std::uint32_t failures, Failure wh
 }
 
 void Pool::State::lose(Lease& lease, Failure why) {
+  if (lease.twin != nullptr) return drop_twin(lease, why);
   Job& job = *lease.job;
   if (why == Failure::kNodeLost && lease.attempts - lease.failures > kMaxLosses) {
     effects.emplace_back(EndRecord{lease.attempt, TaskState::kFailed, Failure::kNodeLost});
@@ -119,7 +142,12 @@ void Pool::State::accept(Lease& lease, AttemptId reported, Failure failure) {
   Job& job = *lease.job;
   Node& node = *lease.node;
   if (job.request.gang && failure == Failure::kNone) return hold(lease);
+  if (failure != Failure::kNone && lease.twin != nullptr) {
+    drop_twin(lease, failure);
+    return reuse({node.id});
+  }
   bool has_ended = true;
+  std::set<NodeId> touched = {node.id};
   if (failure == Failure::kNone) {
     effects.emplace_back(EndRecord{reported, TaskState::kSucceeded, Failure::kNone});
     ++job.succeeded;
@@ -131,10 +159,15 @@ void Pool::State::accept(Lease& lease, AttemptId reported, Failure failure) {
     ++job.timed;
     job.busy.add(lease.in_room ? now - lease.in_room_since : Duration{});
   }
+  if (lease.twin != nullptr) {
+    touched.insert(lease.twin->node->id);
+    stop(*lease.twin);
+    drop_lease(*lease.twin);
+  }
   drop_lease(lease);
   if (job.request.gang) break_gang(job);
-  fill_room(node);
-  placement.freed(node);
+  reuse(touched);
+  watch_tail(job, now);
   end_if_done(job);
 }
 
@@ -172,6 +205,11 @@ void Pool::State::end_leased(Job& job, Failure why) {
   std::set<NodeId> touched;
   for (Lease* lease : leases.of_job(job.request.id)) {
     effects.emplace_back(EndRecord{lease->attempt, TaskState::kCancelled, why});
+    if (Lease* copy = lease->twin) {
+      stop(*copy);
+      touched.insert(copy->node->id);
+      drop_lease(*copy);
+    }
     stop(*lease);
     touched.insert(lease->node->id);
     drop_lease(*lease);

@@ -81,7 +81,12 @@ Survey survey(const NodeTable& nodes, const Terms& needs, const Condition* condi
 
 bool Pool::is_current(AttemptId attempt) const {
   const Lease* lease = state_->leases.find(attempt.task);
-  return lease != nullptr && lease->attempt.epoch == attempt.epoch;
+  return lease != nullptr && (lease->attempt.epoch == attempt.epoch || is_copy(attempt));
+}
+
+bool Pool::is_copy(AttemptId attempt) const {
+  const Lease* lease = state_->leases.find(attempt.task);
+  return lease != nullptr && lease->twin != nullptr && lease->twin->attempt.epoch == attempt.epoch;
 }
 
 bool Pool::is_held(AttemptId attempt) const {
@@ -96,6 +101,7 @@ std::optional<JobView> Pool::job(JobId id, Time) const {
   view.state = job->state;
   view.pending = job->pending();
   view.running = job->leased;
+  view.copies = job->copies;
   view.succeeded = job->succeeded;
   view.failed = job->failed;
   view.cancelled = job->cancelled;
@@ -119,6 +125,7 @@ std::optional<Why> Pool::why(JobId id, Time now) const {
   }
   if (job->pending() == 0) {
     why.cause = Cause::kRunning;
+    why.copies = job->copies;
   } else if (const auto ahead = state_->ahead_in_workspace(*job)) {
     why.cause = Cause::kWorkspaceInUse;
     why.jobs.push_back(*ahead);
@@ -197,6 +204,12 @@ std::optional<NodeId> Pool::node_of(TaskId task) const {
   const Lease* lease = state_->leases.find(task);
   if (lease == nullptr) return std::nullopt;
   return lease->node->id;
+}
+
+std::optional<NodeId> Pool::copy_node_of(TaskId task) const {
+  const Lease* lease = state_->leases.find(task);
+  if (lease == nullptr || lease->twin == nullptr) return std::nullopt;
+  return lease->twin->node->id;
 }
 
 std::vector<AttemptId> Pool::leased_tasks(JobId id) const { return state_->leases.attempts_of_job(id); }

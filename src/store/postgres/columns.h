@@ -98,6 +98,9 @@ struct TableOf<TaskRow> {
     column("node", row.node.value);
     column("started", row.started.unix_millis);
     column("ended", row.ended.unix_millis);
+    column("copy_epoch", row.copy_epoch);
+    column("copy_node", row.copy_node.value);
+    column("copy_started", row.copy_started.unix_millis);
     column("outcome", row.outcome);
   }
 };

@@ -376,7 +376,8 @@ Result<std::vector<LiveJob>> PostgresStore::load_live_jobs() {
     const JobId id = job.request.id;
     LiveJob& entry = live.emplace_back(LiveJob{std::move(job), {}, {}});
     const Result<Table> tasks = read(
-        "SELECT job, task, state, epoch, attempts, failures, node, started, ended, ''::bytea FROM tasks WHERE pool = "
+        "SELECT job, task, state, epoch, attempts, failures, node, started, ended, copy_epoch, "
+        "copy_node, copy_started, ''::bytea FROM tasks WHERE pool = "
         "$1 "
         "AND job = $2 ORDER BY task",
         of_pool().add(id.value));

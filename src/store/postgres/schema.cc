@@ -93,6 +93,9 @@ constexpr const char* kFirstVersion = R"sql(
     node BIGINT NOT NULL,
     started BIGINT NOT NULL,
     ended BIGINT NOT NULL,
+    copy_epoch BIGINT NOT NULL,
+    copy_node BIGINT NOT NULL,
+    copy_started BIGINT NOT NULL,
     outcome BYTEA NOT NULL,
     PRIMARY KEY (pool, job, task)
   );

@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kJobColumns =
     "id, state, owner, tasks, cores, memory_bytes, gpus, retries, submitted, started, ended, request_id, spec, "
     "environment, ring";
-constexpr std::string_view kTaskColumns = "task, state, epoch, attempts, failures, node, started, ended";
+constexpr std::string_view kTaskColumns =
+    "task, state, epoch, attempts, failures, node, started, ended, copy_epoch, copy_node, copy_started";
 
 std::string webhook_sql(Query query) {
   switch (query) {
@@ -48,7 +49,7 @@ std::string writing_sql(Query query) {
       return "UPDATE jobs SET state = ?2, started = iif(?3 = 0, started, ?3), ended = iif(?4 = 0, ended, ?4) "
              "WHERE id = ?1";
     case Query::kPutTask:
-      return "REPLACE INTO tasks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+      return "REPLACE INTO tasks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
     case Query::kPutRangeEnd:
       return "REPLACE INTO range_ends VALUES (?1, ?2, ?3, ?4, ?5)";
     case Query::kRemoveJob:

@@ -296,10 +296,35 @@ constexpr const char* kFifteenthVersion = R"sql(
   CREATE INDEX deliveries_of_webhook ON deliveries (webhook);
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion,      kSecondVersion,     kThirdVersion,    kFourthVersion,
-                                    kFifthVersion,      kSixthVersion,      kSeventhVersion,  kEighthVersion,
-                                    kNinthVersion,      kTenthVersion,      kEleventhVersion, kTwelfthVersion,
-                                    kThirteenthVersion, kFourteenthVersion, kFifteenthVersion};
+// A second attempt beside the first of a task that runs. The outcome, which is large, stays last.
+constexpr const char* kSixteenthVersion = R"sql(
+  CREATE TABLE new_tasks (
+    job INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 5),
+    epoch INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    node INTEGER NOT NULL,
+    started INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    copy_epoch INTEGER NOT NULL,
+    copy_node INTEGER NOT NULL,
+    copy_started INTEGER NOT NULL,
+    outcome BLOB NOT NULL,
+    PRIMARY KEY (job, task)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO new_tasks SELECT job, task, state, epoch, attempts, failures, node, started, ended, 0, 0, 0, outcome
+    FROM tasks;
+  DROP TABLE tasks;
+  ALTER TABLE new_tasks RENAME TO tasks;
+  CREATE INDEX failed_tasks ON tasks (job, task) WHERE state = 4 OR (state = 1 AND attempts > 0);
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion,      kSecondVersion,     kThirdVersion,     kFourthVersion,
+                                    kFifthVersion,      kSixthVersion,      kSeventhVersion,   kEighthVersion,
+                                    kNinthVersion,      kTenthVersion,      kEleventhVersion,  kTwelfthVersion,
+                                    kThirteenthVersion, kFourteenthVersion, kFifteenthVersion, kSixteenthVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

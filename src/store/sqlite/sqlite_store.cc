@@ -112,6 +112,9 @@ TaskRow read_task(JobId job, const Rows& rows) {
   task.node = {rows.integer<std::uint64_t>(5)};
   task.started = {rows.integer(6)};
   task.ended = {rows.integer(7)};
+  task.copy_epoch = rows.integer<std::uint32_t>(8);
+  task.copy_node = {rows.integer<std::uint64_t>(9)};
+  task.copy_started = {rows.integer(10)};
   return task;
 }
 
@@ -311,7 +314,8 @@ Result<void> SqliteStore::put(const TaskRow& task) {
   }
   return queries_[Query::kPutTask].run(task.task.job.value, task.task.index, static_cast<int>(task.state), task.epoch,
                                        task.attempts, task.failures, task.node.value, task.started.unix_millis,
-                                       task.ended.unix_millis, task.outcome);
+                                       task.ended.unix_millis, task.copy_epoch, task.copy_node.value,
+                                       task.copy_started.unix_millis, task.outcome);
 }
 
 Result<void> SqliteStore::put(const RangeEnd& range) {
@@ -524,7 +528,7 @@ Result<std::vector<TaskRow>> SqliteStore::load_tasks(JobId job, std::uint32_t fi
   std::vector<TaskRow> tasks;
   const Result<void> done = each(rows, [&](const Rows& row) {
     tasks.push_back(read_task(job, row));
-    tasks.back().outcome = row.bytes(8);
+    tasks.back().outcome = row.bytes(11);
   });
   if (!done) return std::unexpected(done.error());
   return tasks;

@@ -208,6 +208,23 @@ TEST_F(SqliteStore, BringsUsageThatKnewNoAccountsToThisVersion) {
   EXPECT_EQ(usage[0].account + usage[0].firm, "");
 }
 
+TEST_F(SqliteStore, BringsTasksThatKnewNoCopiesToThisVersion) {
+  {
+    const Result<std::unique_ptr<Database>> old = Database::open(file_);
+    ASSERT_TRUE(old);
+    ASSERT_TRUE(migrate(**old, 15));
+    ASSERT_TRUE((*old)->execute("INSERT INTO tasks VALUES (7, 4, 4, 2, 3, 1, 9, 11, 12, x'6f7574')"));
+  }
+  const std::vector<TaskRow> tasks = *open()->load_tasks({7}, 0, 10, true);
+  ASSERT_EQ(tasks.size(), 1U);
+  EXPECT_EQ(std::tie(tasks[0].task.index, tasks[0].epoch, tasks[0].attempts, tasks[0].failures),
+            std::make_tuple(4U, 2U, 3U, 1U));
+  EXPECT_EQ(tasks[0].node, NodeId{9});
+  EXPECT_EQ(tasks[0].ended, WallTime{12});
+  EXPECT_EQ(tasks[0].outcome, "out");
+  EXPECT_EQ(std::tie(tasks[0].copy_epoch, tasks[0].copy_node), std::make_tuple(0U, NodeId{}));
+}
+
 // After one, the kernel may have dropped what it could not write: a later fsync that succeeds proves nothing.
 TEST_F(SqliteStore, AFailedFsyncIsFinalEvenIfTheNextOneWouldSucceed) {
   std::unique_ptr<Store> store = open();
