@@ -175,7 +175,7 @@ TEST_F(HubsTest, TheFirstOfTwoServersDiesUnderLoadAndTheSecondIsPromoted) {
 
   Pool& pool = up("main", "postgresql:///postgres?user=hearth&host=" + first_directory + "," + second->directory());
   pool.await_node();
-  EXPECT_THAT(pool.cli({"store", "check"}).out, HasSubstr("commits are confirmed by ANY 1 (second)"));
+  EXPECT_THAT(pool.cli({"store", "check"}).out, HasSubstr("commits are confirmed by ANY 1 (\"second\")"));
   Api api(pool);
   Load load(pool);
   pause_for(seconds(4));
