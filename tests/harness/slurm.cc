@@ -65,8 +65,8 @@ SelectTypeParameters=CR_Core_Memory
 SchedulerType=sched/builtin
 SchedulerParameters=sched_interval=1
 SlurmdParameters=config_overrides
-SlurmdTimeout=4
-MessageTimeout=4
+SlurmdTimeout=15
+MessageTimeout=10
 KillWait=2
 InactiveLimit=0
 ReturnToService=2
