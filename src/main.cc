@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/daemon.h"
 #include "cli/documents.h"
 #include "cli/home.h"
 #include "cli/tools.h"
@@ -28,6 +29,8 @@
 #include "node/node.h"
 #include "presence/presence.h"
 #include "sandbox/sandbox.h"
+#include "slurm/host.h"
+#include "slurm/run_attempt.h"
 #include "store/shared.h"
 #ifdef HEARTH_WITH_PAGE
 #include "web/page.h"
@@ -208,11 +211,30 @@ Result<void> begin_standby(const cli::HubStart& start,
   return hub::begin_standby({.directory = home.hub(), .pc_name = cli::host_name()}, introduce);
 }
 
+slurm::Options cluster_of(const cli::NodeStart& start) {
+  return {.state_directory = cli::Home{start.home}.node() / "slurm",
+          .program = cli::this_program(),
+          .terms = {.partition = start.slurm->partition, .account = start.slurm->account}};
+}
+
 int run_node(const cli::NodeStart& start) {
-  return node::run({.directory = cli::Home{start.home}.node(),
-                    .own_pool = start.own_pool,
-                    .swarm_program = cli::swarm_program(),
-                    .insecure_tcg_for_tests = insecure_tcg_for_tests()});
+  node::RunOptions options{.directory = cli::Home{start.home}.node(),
+                           .own_pool = start.own_pool,
+                           .swarm_program = cli::swarm_program(),
+                           .insecure_tcg_for_tests = insecure_tcg_for_tests()};
+  if (start.slurm) options.open_host = [&start] { return slurm::open_host(cluster_of(start)); };
+  return node::run(options);
+}
+
+std::vector<cli::Finding> check_slurm(const cli::NodeStart& start) {
+  constexpr Duration kLimit = minutes(2);
+  const Result<std::string> tried = slurm::try_cluster(cluster_of(start), kLimit);
+  if (tried) return {{"cluster", true, true, *tried + ": a first job ran in its sandbox", ""}};
+  const bool waits = tried.error().code == Code::kDeadlineExceeded;
+  const std::string remedy = tried.error().message.contains("bubblewrap")
+                                 ? "ask whoever runs the cluster to install bubblewrap on its machines"
+                                 : "";
+  return {{"cluster", false, !waits, tried.error().message, remedy}};
 }
 
 cli::Finding finding_of(const sandbox::LevelReport& report) {
@@ -275,5 +297,7 @@ int main(int argc, char** argv) {
                            .self_test = hearth::test_this_pc,
                            .check_store = hearth::check_store,
                            .move_store = hearth::move_store,
-                           .begin_standby = hearth::begin_standby});
+                           .begin_standby = hearth::begin_standby,
+                           .check_slurm = hearth::check_slurm,
+                           .attempt = hearth::slurm::run_attempt});
 }

@@ -132,7 +132,7 @@ class CommandLine : public CommandTree {
     CLI::App& daemon = add(app_, "daemon", "", [this] { return run_daemon(context_, daemon_, up_); });
     daemon.group("");  // hidden: the supervisor's
     add_log_format(daemon);
-    daemon.add_option("which", daemon_)->required()->check(CLI::IsMember({"hub", "node"}));
+    daemon.add_option("which", daemon_)->required()->expected(1, 2);
   }
 
   void add_log_format(CLI::App& command) {
@@ -529,7 +529,7 @@ class CommandLine : public CommandTree {
   std::string device_;
   std::string ring_;  // or role
   std::string directory_;
-  std::string daemon_;
+  std::vector<std::string> daemon_;
   std::vector<std::string> help_topic_;
   bool man_ = false;
   bool completion_ = false;

@@ -5,7 +5,8 @@
 //   HOME/
 //     config.json    what `hearth up` and `hearth join` decided:
 //                    {"hub": true|false, "address": "0.0.0.0", "port": 7443, "name": "kitchen-pc",
-//                    "store": "postgresql://..."}; no "store": hub/pool.db
+//                    "store": "postgresql://..."}; no "store": hub/pool.db;
+//                    of a node that is a cluster also "slurm": {"partition": "long", "account": "physics"}
 //     lock           held (flock) by the running supervisor; holds its process id
 //     log            what the daemons log: lines of text, or of JSON with --log-format json
 //     hub/           identity.pem, certificate.pem, pool.db, blobs/; while the hub listens also
@@ -19,6 +20,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,9 +37,17 @@ struct HubStart {
   std::string store;       // the URL of a PostgreSQL database; empty: a file of its own
 };
 
+// A Slurm cluster that is a node.
+struct SlurmStart {
+  std::string partition;  // empty: the cluster's default one
+  std::string account;    // that its jobs are charged to; empty: the user's default one
+  bool operator==(const SlurmStart&) const = default;
+};
+
 struct NodeStart {
   std::filesystem::path home;
-  bool own_pool = true;  // the hub is on this PC too
+  bool own_pool = true;                  // the hub is on this PC too
+  std::optional<SlurmStart> slurm = {};  // nothing: the node is this PC
 };
 
 // One line of `hearth doctor`.
@@ -62,6 +72,10 @@ struct Programs {
   // Prepares a hub that is to stand by: `introduce` gives its card to the one that holds the pool, and gets that one's.
   std::function<Result<void>(const HubStart&, const std::function<Result<v1::HubCard>(const v1::HubCard&)>& introduce)>
       begin_standby = {};
+  // Asks a cluster, and has it run a first job, which is waited for for a while.
+  std::function<std::vector<Finding>(const NodeStart&)> check_slurm = {};
+  // What such a job runs, on a machine of the cluster.
+  std::function<int(const std::filesystem::path& directory)> attempt = {};
 };
 
 // Exit codes: 0 done, 1 failed, 2 usage; `run`: the program's own.

@@ -72,6 +72,7 @@ struct WorkOptions {
 struct PoolOptions {
   bool with_attributes = false;
   DutyOptions duty;
+  SlurmOptions slurm;
   AccountOptions account;
   UsageOptions usage;
   AuditOptions audit;

@@ -59,6 +59,12 @@ struct PairOptions {
   std::string name;
 };
 
+struct SlurmOptions {
+  PairOptions pair;
+  SlurmStart cluster;
+  std::string cores;
+};
+
 struct LimitOptions {
   std::string cores;
   std::string memory;
@@ -224,7 +230,8 @@ struct WipeOptions {
 // up.cc
 Result<int> up(const Context& context, const UpOptions& options);
 Result<int> down(const Context& context);
-Result<int> run_daemon(const Context& context, const std::string& which, const UpOptions& options);
+// `words`: hub, node, or attempt and its directory.
+Result<int> run_daemon(const Context& context, const std::vector<std::string>& words, const UpOptions& options);
 
 // store.cc
 struct Config;  // documents.h
@@ -244,6 +251,7 @@ Result<void> require_store(const Context& context, const std::string& url);
 
 // join.cc
 Result<int> join(const Context& context, const PairOptions& options);
+Result<int> join_slurm(const Context& context, const SlurmOptions& options);
 Result<int> leave(const Context& context);
 
 // devices.cc

@@ -91,7 +91,10 @@ Result<int> doctor(const Context& context) {
   const Result<Config> config = load_config(context.home);
   if (!config) return std::unexpected(config.error());
   // The sandbox's test first: it needs a process of one thread.
-  std::vector<Finding> findings = context.programs->self_test(context.home.root);
+  const bool is_cluster = has_joined(context.home, *config) && config->slurm;
+  std::vector<Finding> findings =
+      is_cluster ? context.programs->check_slurm({.home = context.home.root, .own_pool = false, .slurm = config->slurm})
+                 : context.programs->self_test(context.home.root);
   findings.push_back(check_disk(context.home));
   findings.push_back(check_avahi());
   if (const Result<Policy> policy = load_policy(context.home)) findings.push_back(check_swarm(*policy));

@@ -88,6 +88,14 @@ Result<Config> parse_config(std::string_view text) {
                                  get_count(*object, "port", 65535, port), get_text(*object, "name", config.name),
                                  get_text(*object, "store", config.store)});
   if (!read) return std::unexpected(read.error());
+  if (!absent(*object, "slurm")) {
+    const json& slurm = (*object)["slurm"];
+    if (!slurm.is_object()) return std::unexpected(wrong_field("slurm", "an object"));
+    config.slurm.emplace();
+    const Result<void> named =
+        all({get_text(slurm, "partition", config.slurm->partition), get_text(slurm, "account", config.slurm->account)});
+    if (!named) return std::unexpected(named.error());
+  }
   config.port = static_cast<std::uint16_t>(port);
   return config;
 }
@@ -96,6 +104,7 @@ std::string format_config(const Config& config) {
   nlohmann::ordered_json object = {
       {"hub", config.hub}, {"address", config.address}, {"port", config.port}, {"name", config.name}};
   if (!config.store.empty()) object["store"] = config.store;
+  if (config.slurm) object["slurm"] = {{"partition", config.slurm->partition}, {"account", config.slurm->account}};
   return dump(object) + "\n";
 }
 

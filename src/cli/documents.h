@@ -27,7 +27,8 @@ struct Config {
   std::string address = "0.0.0.0";
   std::uint16_t port = 7443;
   std::string name;
-  std::string store;  // a PostgreSQL URL; empty: hub/pool.db
+  std::string store;                // a PostgreSQL URL; empty: hub/pool.db
+  std::optional<SlurmStart> slurm;  // that the node is, of another's hub; nothing: it is this PC
   bool operator==(const Config&) const = default;
 };
 Result<Config> parse_config(std::string_view text);

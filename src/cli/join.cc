@@ -17,7 +17,7 @@
 namespace hearth::cli {
 namespace {
 
-constexpr Duration kStartLimit = seconds(20);
+constexpr Duration kStartLimit = seconds(30);
 constexpr Duration kStopLimit = seconds(10);
 
 Result<void> set_draining(const Home& home, bool draining) {
@@ -75,6 +75,7 @@ Result<void> forget_pool(const Home& home, Config config) {
   account::remove_account(home.node());
   if (Result<void> reopened = set_draining(home, false); !reopened) return reopened;
   config.hub = true;
+  config.slurm.reset();
   return write_file_atomically(home.config(), format_config(config));
 }
 
@@ -89,29 +90,66 @@ Result<void> start_node(const Home& home, Config config) {
   return start_service(home, config, LogFormat::kText, std::move(**lock));
 }
 
-}  // namespace
-
-Result<int> join(const Context& context, const PairOptions& options) {
-  const Result<Config> config = load_config(context.home);
-  if (!config) return std::unexpected(config.error());
-  if (Lock::holder(context.home)) {
+Result<Config> may_join(const Home& home) {
+  Result<Config> config = load_config(home);
+  if (!config) return config;
+  if (Lock::holder(home)) {
     return fail(Code::kFailedPrecondition, config->hub
                                                ? "this PC is up as a pool of its own; end that first: hearth down"
                                                : "this PC is a node of a pool already; leave that first: hearth leave");
   }
+  config->slurm.reset();
+  return config;
+}
+
+Result<int> enter(const Context& context, const PairOptions& options, const Config& config) {
   const Result<account::Account> account = pair_device(context.home.node(), options.link, options.name, true);
   if (!account) return std::unexpected(account.error());
-  if (Result<void> started = start_node(context.home, *config); !started) return std::unexpected(started.error());
+  if (Result<void> started = start_node(context.home, config); !started) return std::unexpected(started.error());
+  const char* who = config.slurm ? "this cluster" : "this PC";
   const bool connected = await_node(context.home, kStartLimit);
-  say(connected ? fmt::format("this PC works for {} at {} now; what it gives: hearth limit", plain(account->pool_name),
+  say(connected ? fmt::format("{} works for {} at {} now; what it gives: hearth limit", who, plain(account->pool_name),
                               account->endpoint.text())
-                : fmt::format("this PC belongs to {} now, but {} does not answer it yet; it goes on trying, see {}",
+                : fmt::format("{} belongs to {} now, but {} does not answer it yet; it goes on trying, see {}", who,
                               plain(account->pool_name), account->endpoint.text(), context.home.log().string()));
   if (context.json) {
     print(
         object_json({{"pool", account->pool_name}, {"endpoint", account->endpoint.text()}, {"connected", connected}}));
   }
   return 0;
+}
+
+}  // namespace
+
+Result<int> join(const Context& context, const PairOptions& options) {
+  const Result<Config> config = may_join(context.home);
+  if (!config) return std::unexpected(config.error());
+  return enter(context, options, *config);
+}
+
+Result<int> join_slurm(const Context& context, const SlurmOptions& options) {
+  Result<Config> config = may_join(context.home);
+  if (!config) return std::unexpected(config.error());
+  Result<Policy> policy = load_policy(context.home);
+  if (!policy) return std::unexpected(policy.error());
+  if (!options.cores.empty()) {
+    const Result<std::uint64_t> cores = parse_count("--cores", options.cores, {1, 1'000'000});
+    if (!cores) return std::unexpected(cores.error());
+    policy->cores = *cores;
+  }
+  config->slurm = options.cluster;
+  say("asking the cluster, and letting it run a first job");
+  const NodeStart start{.home = context.home.root, .own_pool = false, .slurm = config->slurm};
+  for (const Finding& finding : context.programs->check_slurm(start)) {
+    if (finding.ok || !finding.required) say(finding.detail);
+    if (!finding.ok && finding.required) {
+      return fail(Code::kFailedPrecondition, finding.detail + (finding.remedy.empty() ? "" : "; " + finding.remedy));
+    }
+  }
+  if (Result<void> kept = write_file_atomically(context.home.policy(), format_policy(*policy)); !kept) {
+    return std::unexpected(kept.error());
+  }
+  return enter(context, options.pair, *config);
 }
 
 Result<int> leave(const Context& context) {

@@ -4,12 +4,30 @@
 namespace hearth::cli {
 namespace {
 
+void add_slurm_command(CommandTree& tree, CLI::App& node, SlurmOptions& options) {
+  CLI::App& slurm = tree.add(node, "slurm",
+                             "Let a Slurm cluster work for another PC's pool, as one big node: each task is a job of "
+                             "yours there. Run this as an ordinary user where you give the cluster its jobs; the "
+                             "directory of --home must be one that all its machines see.",
+                             [&] { return join_slurm(tree.context(), options); });
+  CommandTree::argument(slurm, "LINK", options.pair.link, "https://HOST:PORT/#pair=..., from: hearth invite");
+  CommandTree::text_option(slurm, "--name", options.pair.name, "NAME",
+                           "what the cluster is called in the pool (default: this machine's name)");
+  CommandTree::text_option(slurm, "--partition", options.cluster.partition, "NAME",
+                           "the partition that tasks run in (default: the cluster's own)");
+  CommandTree::text_option(slurm, "--account", options.cluster.account, "NAME",
+                           "the account that jobs are charged to (default: yours)");
+  CommandTree::text_option(slurm, "--cores", options.cores, "N",
+                           "hold at most so many cores at once (default: all that are free); later: hearth limit");
+}
+
 void add_node_commands(CommandTree& tree, PoolOptions& options) {
   CLI::App& nodes = tree.add(tree.root(), "nodes", "List the PCs that work for the pool.",
                              [&] { return list_nodes(tree.context(), options.with_attributes); });
   nodes.add_flag("--attributes", options.with_attributes, "show what they say of themselves, for hearth run --where");
   CLI::App& node = tree.add(tree.root(), "node",
-                            "Say whether a PC of the pool is given tasks, beside what its own owner says there.",
+                            "Say whether a PC of the pool is given tasks, beside what its own owner says there; or let "
+                            "a cluster be one.",
                             [] { return Result<int>(0); });
   node.require_subcommand(1);
   const auto add = [&](const std::string& verb, const std::string& text) -> CLI::App& {
@@ -23,6 +41,7 @@ void add_node_commands(CommandTree& tree, PoolOptions& options) {
   CommandTree::text_option(drain, "--grace", options.duty.grace, "SPAN",
                            "how long what runs may go on, for example 2h (default: 10m; 0: not at all)");
   add("uncordon", "Give a node tasks again.");
+  add_slurm_command(tree, node, options.slurm);
 }
 
 void add_shares(CLI::App& set, AccountOptions& options) {

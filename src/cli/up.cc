@@ -218,14 +218,20 @@ Result<int> down(const Context& context) {
   return 0;
 }
 
-Result<int> run_daemon(const Context& context, const std::string& which, const UpOptions& options) {
+Result<int> run_daemon(const Context& context, const std::vector<std::string>& words, const UpOptions& options) {
+  const std::string& which = words.front();
   const Result<LogFormat> format = log_format_of(options);
   if (!format) return std::unexpected(format.error());
   set_log_format(*format);
+  if (which == "attempt" && words.size() == 2) return context.programs->attempt(words.back());
+  if (words.size() != 1 || (which != "hub" && which != "node")) {
+    return fail(Code::kInvalidArgument, "hub, node, or attempt and a directory is needed");
+  }
   const Result<Config> config = load_config(context.home);
   if (!config) return std::unexpected(config.error());
   if (which == "node") {
-    return context.programs->node(NodeStart{.home = context.home.root, .own_pool = config->hub});
+    return context.programs->node(
+        NodeStart{.home = context.home.root, .own_pool = config->hub, .slurm = config->slurm});
   }
   return context.programs->hub(HubStart{.home = context.home.root,
                                         .address = config->address,

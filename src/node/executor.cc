@@ -34,6 +34,9 @@ void note_workspace(v1::Outcome& outcome, const Workspaces::Content& left) {
   set_failure(outcome, v1::FAILURE_REASON_WORKSPACE, left.excess);
 }
 
+// Of a cluster the first task brings what there is; the others may.
+bool may_lack_outputs(const Attempt& attempt) { return attempt.job->spec.net_gang() && attempt.id.task.index > 0; }
+
 std::int64_t unix_millis() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
@@ -280,6 +283,9 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
   if (!command) co_return std::unexpected(command.error());
   attempt->command = std::move(*command);
   attempt->command.bound_files = std::move(bound);
+  attempt->command.outputs = make_patterns(job.spec, attempt->id.task);
+  attempt->command.outputs_may_lack = may_lack_outputs(*attempt);
+  attempt->command.time_limit = time_limit_of(job.spec);
   if (attempt->overlay)
     std::ranges::move(gang_variables(attempt->gang, attempt->id.task.index),
                       std::back_inserter(attempt->command.variables));
@@ -497,11 +503,8 @@ net::Async<void> Executor::collect_now(AttemptPtr attempt) {
 
 net::Async<Result<void>> Executor::hand_over_outputs(AttemptPtr attempt) {
   std::vector<std::string> patterns = make_patterns(attempt->job->spec, attempt->id.task);
-  auto outputs = co_await world_.workers.run([&] {
-    // Of a cluster the first task brings what there is; the others may.
-    const bool may_lack = attempt->job->spec.net_gang() && attempt->id.task.index > 0;
-    return attempt->box->collect(patterns, {.may_lack = may_lack});
-  });
+  auto outputs = co_await world_.workers.run(
+      [&] { return attempt->box->collect(patterns, {.may_lack = may_lack_outputs(*attempt)}); });
   if (!outputs) co_return std::unexpected(outputs.error());
   // Every process of the sandbox is gone, and what was collected is regular files reached through no link: their paths
   // are what they were.

@@ -56,12 +56,21 @@ Result<std::unique_ptr<blob::BlobStore>> open_inputs(sandbox::Host& host, std::u
   return blob::BlobStore::open(*directory, {.max_bytes = bytes, .keep_free_bytes = 0, .evict = true, .durable = false});
 }
 
+Result<std::unique_ptr<sandbox::Host>> open_sandbox(const RunOptions& options) {
+  return sandbox::Host::open({.state_directory = options.directory / "sandbox",
+                              .bwrap = options.bwrap,
+                              .cpu_weight = options.own_pool ? kWeightOfOwn : kWeightOfGuests,
+                              .microvm = {.directory = options.directory / "microvm",
+                                          .insecure_tcg_for_tests = options.insecure_tcg_for_tests}});
+}
+
 int run_shell(const RunOptions& options, sandbox::Host& host, const net::IdentityKey& key) {
-  const sandbox::Machine machine = sandbox::read_machine();
+  const sandbox::Machine machine = host.machine();
   std::uint64_t vault_bytes = 0;
   Result<std::unique_ptr<blob::BlobStore>> inputs =
       open_inputs(host, machine.memory_bytes, options.disk_bytes, vault_bytes);
   if (!inputs) return give_up(inputs.error());
+  if (host.is_elsewhere()) vault_bytes = 0;
   Result<std::unique_ptr<blob::BlobStore>> images = blob::BlobStore::open(
       options.directory / "cache",
       {.max_bytes = options.disk_bytes, .keep_free_bytes = kKeepFreeBytes, .evict = true, .durable = false});
@@ -123,12 +132,7 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
 int run(const RunOptions& options) {
   leave_no_core_dump();
   // First, while there is one thread.
-  Result<std::unique_ptr<sandbox::Host>> host =
-      sandbox::Host::open({.state_directory = options.directory / "sandbox",
-                           .bwrap = options.bwrap,
-                           .cpu_weight = options.own_pool ? kWeightOfOwn : kWeightOfGuests,
-                           .microvm = {.directory = options.directory / "microvm",
-                                       .insecure_tcg_for_tests = options.insecure_tcg_for_tests}});
+  Result<std::unique_ptr<sandbox::Host>> host = options.open_host ? options.open_host() : open_sandbox(options);
   if (!host) return give_up(host.error());
   Result<net::IdentityKey> key = net::IdentityKey::load_or_create(options.directory / "identity.pem");
   if (!key) return give_up(key.error());

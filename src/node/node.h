@@ -14,7 +14,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <string>
+
+#include "sandbox/sandbox.h"
 
 namespace hearth::node {
 
@@ -26,6 +30,8 @@ struct RunOptions {
   // For environments, their images and workspaces, and as much again for inputs, unless the owner sets another limit.
   std::uint64_t disk_bytes = 20ULL << 30;
   bool insecure_tcg_for_tests = false;
+  // What runs guests; empty: the sandbox of this PC.
+  std::function<Result<std::unique_ptr<sandbox::Host>>()> open_host = {};
 };
 
 constexpr int kExitStopped = 0;  // by SIGTERM or SIGINT

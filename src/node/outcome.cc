@@ -45,12 +45,14 @@ v1::Outcome failed_outcome(v1::FailureReason reason, std::string_view message) {
 }
 
 v1::Outcome describe_exit(const sandbox::Exit& exit, bool timed_out, Duration time_limit, std::uint64_t memory_bytes) {
+  if (exit.fate == sandbox::Fate::kLost) return failed_outcome(v1::FAILURE_REASON_NODE_LOST, exit.message);
+  if (exit.fate == sandbox::Fate::kTakenBack) return failed_outcome(v1::FAILURE_REASON_OWNER, exit.message);
   v1::Outcome outcome;
   outcome.set_exit_code(exit.started ? exit.exit_code : -1);
   outcome.set_wall_micros(exit.wall_micros);
   outcome.set_cpu_micros(exit.cpu_micros);
   outcome.set_peak_memory_bytes(exit.peak_memory_bytes);
-  if (timed_out) {
+  if (timed_out || exit.fate == sandbox::Fate::kTimeLimit) {
     set_failure(outcome, v1::FAILURE_REASON_TIME_LIMIT, "time limit of " + span_text(time_limit) + " reached");
   } else if (!exit.started) {
     set_failure(outcome, v1::FAILURE_REASON_START, exit.message);

@@ -9,7 +9,7 @@
 
 namespace hearth::node {
 
-// `timed_out`: it was ended because its time was up.
+// `timed_out`: it was ended because its time was up, which the host may also tell.
 v1::Outcome describe_exit(const sandbox::Exit& exit, bool timed_out, Duration time_limit, std::uint64_t memory_bytes);
 
 // An attempt that never ran, or whose results were refused.

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "node/command.h"
+#include "node/elsewhere.h"
 #include "node/node.h"
 #include "node/outcome.h"
 #include "node/policy.h"
@@ -130,7 +131,7 @@ void Shell::start() {
     shell.witness_.start();
     shell.world_.loop.spawn(shell.connection_.run());
     shell.world_.loop.spawn(shell.tick_for_ever());
-    shell.world_.loop.spawn(shell.measure_speed_for_ever());
+    if (!shell.world_.host.is_elsewhere()) shell.world_.loop.spawn(shell.measure_speed_for_ever());
     shell.world_.loop.spawn(shell.look_around_for_ever());
   }(*this));
 }
@@ -186,8 +187,10 @@ net::Async<void> Shell::read_policy() {
   std::filesystem::path file = world_.directory / "policy.json";
   std::string text = co_await world_.workers.run([&file] { return read_small_file(file); });
   std::string swap_risk = co_await world_.workers.run([this] { return world_.host.swap_risk(); });
-  if (policy_read_ && text == policy_text_ && swap_risk == swap_risk_) co_return;
+  sandbox::Room room = world_.host.room();
+  if (policy_read_ && text == policy_text_ && swap_risk == swap_risk_ && room == room_) co_return;
   swap_risk_ = std::move(swap_risk);
+  room_ = std::move(room);
   policy_read_ = true;
   policy_text_ = text;
   if (text.empty()) text = "{}";
@@ -214,6 +217,7 @@ net::Async<void> Shell::read_policy() {
     world_.swarms.set_terms(*swarms, disk_bytes_ / 4);
   }
   take_rings(*rings, *policy);
+  if (world_.host.is_elsewhere()) heed_room(*policy, room_);
   agent_.on_policy(*policy, world_.loop.now());
   Result<std::optional<presence::Tariff>> tariff = parse_tariff(text);
   if (!tariff) log_warning("no price of electricity is known: " + tariff.error().message);
@@ -240,8 +244,9 @@ void Shell::take_rings(const Rings& rings, Policy& policy) {
   if (!world_.host.overlay_lack().empty()) {
     for (const Ring ring : kRings) rings_.of(ring).gang_network = false;
   }
+  if (world_.host.is_elsewhere()) heed_distance(rings_);
   // Half of the disk at least is for what tasks need to run at all. Workspaces are for home, in the fence.
-  const bool keeps_workspaces = rings_.of(Ring::kHome).level == sandbox::Level::kFence;
+  const bool keeps_workspaces = rings_.of(Ring::kHome).level == sandbox::Level::kFence && !world_.host.is_elsewhere();
   const std::uint64_t workspaces = keeps_workspaces ? std::min(policy.admits.workspace_bytes, disk_bytes_ / 2) : 0;
   world_.workspaces.set_limit(workspaces);
   policy.admits = rings_.admission(had);
@@ -436,6 +441,7 @@ void Shell::carry_out(const SendOffer& order) {
 
 void Shell::carry_out(const SendHeartbeat& /*order*/) {
   sandbox::Load load = load_.read();
+  if (world_.host.is_elsewhere()) load = {.cpu = room_.load};
   if (!connection_.is_open()) return;
   v1::Heartbeat& heartbeat = *connection_.frame(kAttemptBytes).mutable_heartbeat();
   heartbeat.set_cpu_load(static_cast<float>(load.cpu));
@@ -494,8 +500,9 @@ void Shell::on_assign(const v1::HubFrame& frame) {
       continue;
     }
     if (!executor_.knows(attempt)) executor_.add(attempt, job, assign.gang_network());
-    agent_.on_assign({.attempt = attempt, .needs = needs_of(job->spec), .time_limit = time_limit_of(job->spec)},
-                     world_.loop.now());
+    // Elsewhere it may wait for its turn once more, so its time is the host's to keep.
+    const Duration limit = world_.host.is_elsewhere() ? Duration{} : time_limit_of(job->spec);
+    agent_.on_assign({.attempt = attempt, .needs = needs_of(job->spec), .time_limit = limit}, world_.loop.now());
   }
 }
 

@@ -114,6 +114,7 @@ class Shell {
   bool trying_levels_ = false;
   std::uint64_t disk_bytes_ = 0;  // that the owner allows
   bool policy_read_ = false;
+  sandbox::Room room_;  // of a host that is elsewhere
   bool revoked_ = false;
   std::optional<Status> told_;
   std::map<AttemptId, std::uint64_t> watched_;  // to the offset of what is to be sent next

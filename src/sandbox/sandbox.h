@@ -118,9 +118,21 @@ struct Command {
   std::vector<std::pair<std::string, std::string>> variables;
   std::vector<BoundFile> bound_files;
   std::vector<Gpu> gpus;  // lent to the program
+  // Only a host whose guests run elsewhere looks at these; else whoever started the program sees to them.
+  std::vector<std::string> outputs = {};  // what collect() will be asked for
+  bool outputs_may_lack = false;          // see CollectLimits
+  Duration time_limit = {};               // of the running program; 0: none
 };
 
 enum class Stream : std::uint8_t { kStdout = 1, kStderr = 2 };
+
+// How a program came to its end.
+enum class Fate : std::uint8_t {
+  kEnded,      // by itself, by a limit, or by kill()
+  kTimeLimit,  // Command::time_limit was over
+  kLost,       // what it ran on died, or could not run it: none of the program's doing
+  kTakenBack,  // whoever lends what it ran on wanted it back, or had no room for it
+};
 
 struct Exit {
   bool started = false;  // false: the program could not be executed; message says why
@@ -131,6 +143,7 @@ struct Exit {
   std::uint64_t wall_micros = 0;
   std::uint64_t cpu_micros = 0;         // 0: unknown
   std::uint64_t peak_memory_bytes = 0;  // 0: unknown
+  Fate fate = Fate::kEnded;             // else only from a host whose guests run elsewhere; message says more
 };
 
 struct Output {
@@ -224,6 +237,30 @@ struct LevelReport {
   std::string remedy;  // empty if passed
 };
 
+// The machine itself.
+struct Machine {
+  std::uint32_t cores = 0;
+  std::uint64_t memory_bytes = 0;
+  std::vector<Gpu> gpus;
+  std::string cpu_model;
+  std::string system;        // "Debian GNU/Linux 12 (bookworm), Linux 6.1.0"
+  std::string os;            // os-release's ID: "debian"
+  std::string os_version;    // its VERSION_ID: "12"
+  std::string kernel;        // "6.1.0-28-amd64"
+  std::string architecture;  // "x86_64"
+};
+Machine read_machine();
+
+// What guests can have now of machines that others use too.
+struct Room {
+  std::uint32_t cores = 0;
+  std::uint64_t memory_bytes = 0;
+  std::uint32_t gpus = 0;
+  double load = 0;   // the part of all cores that anybody uses; 0 to 1
+  std::string lack;  // why nothing can be started at all; empty: something can
+  bool operator==(const Room&) const = default;
+};
+
 class Host {
  public:
   // Call while the process has one thread: it enters a mount namespace of its own (and, for an ordinary user, a user
@@ -281,21 +318,16 @@ class Host {
   virtual std::vector<std::string> traces(const std::string& name) const = 0;
 
   virtual std::string description() const = 0;  // "fence (L1), cgroup v2"
-};
 
-// The machine itself.
-struct Machine {
-  std::uint32_t cores = 0;
-  std::uint64_t memory_bytes = 0;
-  std::vector<Gpu> gpus;
-  std::string cpu_model;
-  std::string system;        // "Debian GNU/Linux 12 (bookworm), Linux 6.1.0"
-  std::string os;            // os-release's ID: "debian"
-  std::string os_version;    // its VERSION_ID: "12"
-  std::string kernel;        // "6.1.0-28-amd64"
-  std::string architecture;  // "x86_64"
+  // What guests have at most.
+  virtual Machine machine() const { return read_machine(); }
+
+  // Guests run on other machines than this process does, as jobs of a cluster that has an order of its own: they cannot
+  // be frozen, have no proxy, no workspace and no disk, their time limit is the host's to keep, and how much there is
+  // for them changes.
+  virtual bool is_elsewhere() const { return false; }
+  virtual Room room() const { return {}; }  // of such a host
 };
-Machine read_machine();
 
 struct Load {
   double cpu = 0;  // of all cores, since the previous call; 0 to 1

@@ -1,0 +1,51 @@
+// A Slurm cluster of this machine alone: a controller and some machines, each a slurmd of its own on a port of its own.
+// It trusts whoever reaches its ports, keeps everything in a temporary directory and limits nothing by control groups.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/process.h"
+
+namespace hearth::e2e {
+
+class SlurmCluster {
+ public:
+  static std::string lack();  // what of it is not installed; empty: nothing
+
+  // Waits until all machines are idle.
+  SlurmCluster(int machines, int cores_of_each);
+  SlurmCluster(const SlurmCluster&) = delete;
+  SlurmCluster& operator=(const SlurmCluster&) = delete;
+  ~SlurmCluster();
+
+  std::filesystem::path configuration() const { return directory_ / "slurm.conf"; }  // what SLURM_CONF must name
+  Ended ask(const std::vector<std::string>& argv) const;
+  // Its jobs of hearth's that have not ended, by squeue's format.
+  std::vector<std::string> jobs(const std::string& format) const;
+  std::string logs() const;
+
+  // As a power cut would end it, with the jobs that run there.
+  void lose(const std::string& machine);
+  void stop_controller();
+  void start_controller();
+
+ private:
+  void start_machine(int index);
+
+  struct Machine {
+    std::string name;
+    std::uint16_t port = 0;
+    std::optional<Process> daemon;
+  };
+
+  std::filesystem::path directory_;
+  std::uint16_t port_ = 0;
+  std::optional<Process> controller_;
+  std::vector<Machine> machines_;
+};
+
+}  // namespace hearth::e2e
