@@ -175,6 +175,8 @@ void SlurmCluster::lose(const std::string& name) {
   }
   for (const pid_t process : keepers) ::kill(process, SIGKILL);
   for (const pid_t process : rest) ::kill(process, SIGKILL);
+  // As an administrator says it who sees that; Slurm itself takes a while to be sure.
+  EXPECT_EQ(ask({"scontrol", "update", "NodeName=" + name, "State=DOWN", "Reason=power"}).exit_code, 0);
 }
 
 }  // namespace hearth::e2e
