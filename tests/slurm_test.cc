@@ -25,7 +25,7 @@ class SlurmTest : public PoolFixture {
  protected:
   void SetUp() override {
     if (const std::string lack = SlurmCluster::lack(); !lack.empty()) GTEST_SKIP() << "SKIPPED: " << lack;
-    cluster_ = std::make_unique<SlurmCluster>(kMachines, kCores);
+    cluster_ = std::make_unique<SlurmCluster>(scratch(), kMachines, kCores);
     if (HasFailure()) return;
     PoolFixture::SetUp();
     close_own_node(pool());
