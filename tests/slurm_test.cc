@@ -120,7 +120,7 @@ TEST_F(SlurmTest, CancellingEndsTheClustersJobs) {
   EXPECT_EQ(farm().offered().cores(), 2U);
   const std::uint64_t job = detach("echo begun; sleep 100", {"-n", "3"});
   ASSERT_TRUE(eventually(seconds(60), [&] { return cluster_->jobs("%T").size() == 2; })) << "no more than was allowed";
-  const Process logs = pool().start_cli({"logs", std::to_string(job)});
+  const Process logs = pool().start_cli({"logs", "--follow", std::to_string(job)});
   EXPECT_TRUE(eventually(seconds(60), [&] { return logs.out().contains("begun"); })) << "while its task runs";
   EXPECT_EQ(pool().cli({"cancel", std::to_string(job)}).exit_code, 0);
   EXPECT_TRUE(eventually(seconds(60), [&] { return cluster_->jobs("%T").empty(); })) << cluster_->logs();
@@ -132,7 +132,7 @@ TEST_F(SlurmTest, AMachineThatDiesCostsAnAttemptAndNotTheTask) {
   ASSERT_NO_FATAL_FAILURE(join());
   const std::uint64_t job = detach("echo begun; sleep 3; echo done");
   {
-    const Process logs = pool().start_cli({"logs", std::to_string(job)});
+    const Process logs = pool().start_cli({"logs", "--follow", std::to_string(job)});
     ASSERT_TRUE(eventually(seconds(60), [&] { return logs.out().contains("begun"); }));
   }
   const std::string machine = running_on();
@@ -163,6 +163,8 @@ TEST_F(SlurmTest, ANodeThatStartsAgainEndsWhatItHadThereAndTheTasksRunAgain) {
   cluster_->start_controller();
   EXPECT_TRUE(eventually(seconds(60), [&] { return !farm().closed(); })) << farm().DebugString();
   EXPECT_EQ(pool().cli({"run", "--", "echo", "again"}).out, "again\n");
+  login_->down();
+  cluster_.reset();  // the fixture knows no controller but the first
 }
 
 TEST_F(SlurmTest, WhatIsWrongIsSaidBeforeAnybodyIsAsked) {
