@@ -25,7 +25,7 @@ class SlurmTest : public PoolFixture {
  protected:
   void SetUp() override {
     if (const std::string lack = SlurmCluster::lack(); !lack.empty()) GTEST_SKIP() << "SKIPPED: " << lack;
-    cluster_ = std::make_unique<SlurmCluster>(kMachines, kCores);
+    cluster_ = std::make_unique<SlurmCluster>(scratch(), kMachines, kCores);
     if (HasFailure()) return;
     PoolFixture::SetUp();
     close_own_node(pool());
@@ -120,8 +120,8 @@ TEST_F(SlurmTest, CancellingEndsTheClustersJobs) {
   EXPECT_EQ(farm().offered().cores(), 2U);
   const std::uint64_t job = detach("echo begun; sleep 100", {"-n", "3"});
   ASSERT_TRUE(eventually(seconds(60), [&] { return cluster_->jobs("%T").size() == 2; })) << "no more than was allowed";
-  ASSERT_TRUE(eventually(seconds(60), [&] { return pool().cli({"logs", std::to_string(job)}).out.contains("begun"); }))
-      << "a log is there while its task runs";
+  const Process logs = pool().start_cli({"logs", "--follow", std::to_string(job)});
+  EXPECT_TRUE(eventually(seconds(60), [&] { return logs.out().contains("begun"); })) << "while its task runs";
   EXPECT_EQ(pool().cli({"cancel", std::to_string(job)}).exit_code, 0);
   EXPECT_TRUE(eventually(seconds(60), [&] { return cluster_->jobs("%T").empty(); })) << cluster_->logs();
   EXPECT_TRUE(eventually(seconds(60),
@@ -130,15 +130,18 @@ TEST_F(SlurmTest, CancellingEndsTheClustersJobs) {
 
 TEST_F(SlurmTest, AMachineThatDiesCostsAnAttemptAndNotTheTask) {
   ASSERT_NO_FATAL_FAILURE(join());
-  const std::uint64_t job = detach("sleep 3; echo done");
-  ASSERT_TRUE(eventually(seconds(60), [&] { return !running_on().empty(); }));
+  const std::uint64_t job = detach("echo begun; sleep 3; echo done");
+  {
+    const Process logs = pool().start_cli({"logs", "--follow", std::to_string(job)});
+    ASSERT_TRUE(eventually(seconds(60), [&] { return logs.out().contains("begun"); }));
+  }
   const std::string machine = running_on();
   cluster_->lose(machine);
   Api api(pool());
   EXPECT_EQ(api.wait(job, seconds(120)).state(), v1::JOB_STATE_SUCCEEDED) << cluster_->logs();
   const v1::GetJobReply reply = api.get(job, 1);
   EXPECT_EQ(reply.tasks(0).attempts(), 2U);
-  EXPECT_EQ(api.log_text(reply.tasks(0).outcome()), "done\n");
+  EXPECT_EQ(api.log_text(reply.tasks(0).outcome()), "begun\ndone\n");
   EXPECT_TRUE(eventually(seconds(60), [&] { return farm().offered().cores() == kCores; })) << "the other one's";
 }
 
@@ -160,6 +163,8 @@ TEST_F(SlurmTest, ANodeThatStartsAgainEndsWhatItHadThereAndTheTasksRunAgain) {
   cluster_->start_controller();
   EXPECT_TRUE(eventually(seconds(60), [&] { return !farm().closed(); })) << farm().DebugString();
   EXPECT_EQ(pool().cli({"run", "--", "echo", "again"}).out, "again\n");
+  login_->down();
+  cluster_.reset();  // the fixture knows no controller but the first
 }
 
 TEST_F(SlurmTest, WhatIsWrongIsSaidBeforeAnybodyIsAsked) {

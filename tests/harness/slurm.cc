@@ -84,10 +84,10 @@ std::string SlurmCluster::lack() {
   return "";
 }
 
-SlurmCluster::SlurmCluster(int machines, int cores_of_each) : port_(free_port()) {
-  std::string pattern = (fs::temp_directory_path() / "hearth-slurm-XXXXXX").string();
-  CHECK(::mkdtemp(pattern.data()) != nullptr);
-  directory_ = pattern;
+SlurmCluster::SlurmCluster(const Scratch& scratch, int machines, int cores_of_each)
+    : directory_(scratch.path() / "slurm"), port_(free_port()) {
+  const std::string pattern = directory_;
+  fs::create_directory(directory_);
   const std::string user = ::getpwuid(::geteuid())->pw_name;
   std::string text = kSettings;
   text += fmt::format("SlurmctldHost={}(127.0.0.1)\nSlurmctldPort={}\nSlurmUser={}\nSlurmdUser={}\n", host_name(),
@@ -125,9 +125,14 @@ SlurmCluster::~SlurmCluster() {
   fs::remove_all(directory_, failure);
 }
 
+// With the mark by which the test's watcher ends them if the test dies.
+Process SlurmCluster::start(const std::vector<std::string>& argv) const {
+  return Process::start(
+      argv, {.env = {{"SLURM_CONF", configuration()}, {"HEARTH_E2E_ROOT", directory_.parent_path().string()}}});
+}
+
 void SlurmCluster::start_controller() {
-  controller_.emplace(
-      Process::start({"/usr/sbin/slurmctld", "-D", "-f", configuration()}, {.env = {{"SLURM_CONF", configuration()}}}));
+  controller_.emplace(start({"/usr/sbin/slurmctld", "-D", "-f", configuration()}));
 }
 
 void SlurmCluster::stop_controller() {
@@ -137,8 +142,7 @@ void SlurmCluster::stop_controller() {
 
 void SlurmCluster::start_machine(int index) {
   Machine& machine = machines_[static_cast<std::size_t>(index)];
-  machine.daemon.emplace(Process::start({"/usr/sbin/slurmd", "-D", "-N", machine.name, "-f", configuration()},
-                                        {.env = {{"SLURM_CONF", configuration()}}}));
+  machine.daemon.emplace(start({"/usr/sbin/slurmd", "-D", "-N", machine.name, "-f", configuration()}));
 }
 
 Ended SlurmCluster::ask(const std::vector<std::string>& argv) const {
@@ -175,6 +179,8 @@ void SlurmCluster::lose(const std::string& name) {
   }
   for (const pid_t process : keepers) ::kill(process, SIGKILL);
   for (const pid_t process : rest) ::kill(process, SIGKILL);
+  // As an administrator says it who sees that; Slurm itself takes a while to be sure.
+  EXPECT_EQ(ask({"scontrol", "update", "NodeName=" + name, "State=DOWN", "Reason=power"}).exit_code, 0);
 }
 
 }  // namespace hearth::e2e

@@ -1,5 +1,5 @@
 // A Slurm cluster of this machine alone: a controller and some machines, each a slurmd of its own on a port of its own.
-// It trusts whoever reaches its ports, keeps everything in a temporary directory and limits nothing by control groups.
+// It trusts whoever reaches its ports, keeps everything in the test's directory and limits nothing by control groups.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/pool.h"
 #include "harness/process.h"
 
 namespace hearth::e2e {
@@ -17,7 +18,7 @@ class SlurmCluster {
   static std::string lack();  // what of it is not installed; empty: nothing
 
   // Waits until all machines are idle.
-  SlurmCluster(int machines, int cores_of_each);
+  SlurmCluster(const Scratch& scratch, int machines, int cores_of_each);
   SlurmCluster(const SlurmCluster&) = delete;
   SlurmCluster& operator=(const SlurmCluster&) = delete;
   ~SlurmCluster();
@@ -35,6 +36,7 @@ class SlurmCluster {
 
  private:
   void start_machine(int index);
+  Process start(const std::vector<std::string>& argv) const;
 
   struct Machine {
     std::string name;
