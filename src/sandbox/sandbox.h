@@ -205,9 +205,10 @@ class Sandbox {
 
   // While the program runs: a TCP socket (non-blocking, the caller's to close) that reaches the program's own loopback,
   // whatever its network is. `family`: AF_INET or AF_INET6. Errors: kFailedPrecondition (it does not run),
-  // kUnimplemented (in a microVM, whose loopback is not of this machine).
+  // kUnimplemented (its loopback is not of this machine).
   virtual Result<int> open_socket(int /*family*/) {
-    return fail(Code::kUnimplemented, "this level of isolation lets nothing reach a program");
+    return fail(Code::kUnimplemented,
+                "a program there cannot be reached: in a virtual machine, or on a machine of a cluster");
   }
 
   // After the exit: the regular files that match, sorted by path. A pattern that matches nothing is an error (but
