@@ -233,6 +233,8 @@ std::vector<cli::Finding> check_slurm(const cli::NodeStart& start) {
   const bool waits = tried.error().code == Code::kDeadlineExceeded;
   const std::string remedy = tried.error().message.contains("bubblewrap")
                                  ? "ask whoever runs the cluster to install bubblewrap on its machines"
+                             : tried.error().code == Code::kUnavailable
+                                 ? "this is to be run where sinfo answers, as on the cluster's login machine"
                                  : "";
   return {{"cluster", false, !waits, tried.error().message, remedy}};
 }

@@ -169,8 +169,9 @@ TEST_F(SlurmTest, ANodeThatStartsAgainEndsWhatItHadThereAndTheTasksRunAgain) {
 
 TEST_F(SlurmTest, WhatIsWrongIsSaidBeforeAnybodyIsAsked) {
   Api owner(pool());
+  const std::string link = "https://127.0.0.1:1/#pair=1.AAECAwQFBgcICQoLDA0ODw.AAECAwQFBgcICQ";
   const auto error = [&](const std::vector<std::string>& options, const std::string& path = "") {
-    std::vector<std::string> words = {"node", "slurm", "https://127.0.0.1:1/#pair=x"};
+    std::vector<std::string> words = {"node", "slurm", link};
     words.insert(words.end(), options.begin(), options.end());
     RunOptions run;
     if (!path.empty()) run.env = {{"PATH", path}};
@@ -183,7 +184,8 @@ TEST_F(SlurmTest, WhatIsWrongIsSaidBeforeAnybodyIsAsked) {
   EXPECT_THAT(error({"--cores", "0"}), HasSubstr("--cores"));
   EXPECT_THAT(error({}, "/nonexistent"), AllOf(HasSubstr("no program sinfo"), HasSubstr("apt install slurm-client")));
   cluster_->stop_controller();
-  EXPECT_THAT(error({}), HasSubstr("Unable to contact slurm controller"));
+  EXPECT_THAT(error({}), AllOf(HasSubstr("Unable to contact slurm controller"), HasSubstr("where sinfo answers")));
+  EXPECT_THAT(login_->cli({"node", "slurm", "nowhere"}).err, HasSubstr("is no pairing link"));
 }
 
 }  // namespace

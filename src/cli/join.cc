@@ -128,6 +128,7 @@ Result<int> join(const Context& context, const PairOptions& options) {
 }
 
 Result<int> join_slurm(const Context& context, const SlurmOptions& options) {
+  if (const auto link = account::parse_link(options.pair.link); !link) return std::unexpected(link.error());
   Result<Config> config = may_join(context.home);
   if (!config) return std::unexpected(config.error());
   Result<Policy> policy = load_policy(context.home);
