@@ -118,6 +118,7 @@ Result<std::int64_t> parse_deadline(const std::string& text) {
 
 Result<void> set_placement(const RunOptions& options, v1::JobSpec& spec) {
   spec.set_where(options.where);
+  spec.set_prefer(options.prefer);
   spec.set_gang(options.gang);
   spec.set_no_copies(options.no_copies);
   if (!options.priority.empty()) {
