@@ -434,6 +434,14 @@ int exit_code_of(const v1::Job& job) {
   return code == 0 ? 1 : code;
 }
 
+std::string failure_text(const v1::Job& job) {
+  const std::string first = failure_text(job.first_failure());
+  if (first.empty() || job.first_failure().reason() == v1::FAILURE_REASON_SKIPPED) return "";
+  if (job.spec().tasks() <= 1) return fmt::format("job {} failed: {}", job.id(), first);
+  return fmt::format("{} of {} tasks failed; the first one: {} (hearth job {})", job.failed(), job.spec().tasks(),
+                     first, job.id());
+}
+
 std::string failure_text(const v1::Outcome& outcome) {
   const auto with_message = [&outcome](std::string_view what) {
     return outcome.message().empty() ? std::string(what) : fmt::format("{}: {}", what, plain(outcome.message()));
