@@ -436,7 +436,8 @@ int exit_code_of(const v1::Job& job) {
 
 std::string failure_text(const v1::Job& job) {
   const std::string first = failure_text(job.first_failure());
-  if (first.empty() || job.first_failure().reason() == v1::FAILURE_REASON_SKIPPED) return "";
+  if (first.empty()) return "";
+  if (job.first_failure().reason() == v1::FAILURE_REASON_SKIPPED) return fmt::format("job {}: {}", job.id(), first);
   if (job.spec().tasks() <= 1) return fmt::format("job {} failed: {}", job.id(), first);
   return fmt::format("{} of {} tasks failed; the first one: {} (hearth job {})", job.failed(), job.spec().tasks(),
                      first, job.id());
