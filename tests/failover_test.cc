@@ -144,7 +144,9 @@ class Patroni : public OneDatabase {
   std::vector<pid_t> servers(int pc) const override { return cluster_.processes(pc); }
   void lose_servers(int pc) override { cluster_.lose(pc); }
   void come_back(int pc, Loss loss) override {
-    if (loss == Loss::kKilled || loss == Loss::kPower) cluster_.start(pc);
+    // What went on all along is started again, too: the recipe says why.
+    if (loss == Loss::kStandsStill || loss == Loss::kCutOff) cluster_.lose(pc);
+    cluster_.start(pc);
   }
   std::string logs() const override { return cluster_.logs(); }
 
