@@ -19,6 +19,25 @@ bool counts_as_attempt(Failure why) {
   return why != Failure::kOwner && why != Failure::kPreempted && why != Failure::kGang && why != Failure::kDrained;
 }
 
+JobId job_of(const pool::Effect& record) {
+  return std::visit(
+      [](const auto& it) {
+        if constexpr (requires { it.attempt; })
+          return it.attempt.task.job;
+        else if constexpr (requires { it.job; })
+          return it.job;
+        else
+          return JobId{};
+      },
+      record);
+}
+
+std::set<JobId> jobs_of(const std::vector<pool::Effect>& records) {
+  std::set<JobId> jobs;
+  for (const pool::Effect& record : records) jobs.insert(job_of(record));
+  return jobs;
+}
+
 // Where the attempt is leased, as its task's first or its copy; none: nowhere.
 NodeId leased_to(const StoredTask* task, AttemptId attempt) {
   if (task == nullptr || task->state != TaskState::kLeased) return {};
@@ -224,43 +243,60 @@ void Checker::check(const Store& store, const pool::AcknowledgeSend& send) {
   }
 }
 
-void Checker::check_gangs(const Store& store) {
-  for (const auto& [id, job] : store.jobs) {
-    if (!job.request.gang) continue;
-    const std::uint32_t succeeded = job.count(TaskState::kSucceeded);
-    if (succeeded != 0 && succeeded != job.request.tasks) universe_.fail(id, "succeeds in part, though it is a gang");
+void Checker::check_gangs(const Store& store, const std::vector<pool::Effect>& records) {
+  for (const JobId id : jobs_of(records)) {
+    const auto job = store.jobs.find(id);
+    if (job == store.jobs.end() || !job->second.request.gang) continue;
+    const std::uint32_t succeeded = job->second.count(TaskState::kSucceeded);
+    if (succeeded != 0 && succeeded != job->second.request.tasks) {
+      universe_.fail(id, "succeeds in part, though it is a gang");
+    }
   }
 }
 
 void Checker::check_drained(const Store& store) {
+  // A commit takes some milliseconds, in which the grace of another node may end; much longer, if it waits for a disk,
+  // or for another hub.
+  const Scenario& scenario = universe_.scenario;
+  const Duration commit = scenario.stall > 0 || scenario.standby ? seconds(60) : seconds(1);
   for (const auto& [id, job] : store.jobs) {
+    if (job.count(TaskState::kLeased) == 0) continue;
     for (const auto& [index, task] : job.tasks) {
       if (task.state != TaskState::kLeased) continue;
       for (const NodeId node : {task.node, task.copy_node}) {
         const auto said = store.duties.find(node);
         if (said == store.duties.end()) continue;
-        // A commit takes some milliseconds, in which the grace of another node may end.
         const bool is_over =
-            said->second.duty == pool::Duty::kDraining && said->second.grace_ends + seconds(1) <= universe_.now();
+            said->second.duty == pool::Duty::kDraining && said->second.grace_ends + commit <= universe_.now();
         if (is_over) universe_.fail(TaskId{id, index}, "is still leased to", node, "which is drained");
       }
     }
   }
 }
 
+std::optional<pool::JobView> Checker::check_sum(const pool::Pool& pool, JobId id, const Store& store) {
+  const auto view = pool.job(id, universe_.now());
+  const auto stored = store.jobs.find(id);
+  if (!view || stored == store.jobs.end()) return view;
+  const std::uint32_t sum = view->pending + view->running + view->succeeded + view->failed + view->cancelled;
+  if (sum != stored->second.request.tasks) {
+    universe_.fail(id, "has", sum, "tasks, not", stored->second.request.tasks);
+  }
+  return view;
+}
+
+void Checker::check_sums_of(const pool::Pool& pool, const std::vector<pool::Effect>& records, const Store& store) {
+  for (const JobId id : jobs_of(records)) check_sum(pool, id, store);
+}
+
 void Checker::check_sums(const pool::Pool& pool, const std::set<JobId>& jobs, const Store& store) {
   std::uint64_t pending = 0;
   std::uint64_t leased = 0;
   for (const JobId id : jobs) {
-    const auto view = pool.job(id, universe_.now());
+    const auto view = check_sum(pool, id, store);
     if (!view) continue;
-    const auto stored = store.jobs.find(id);
     pending += view->pending;
     leased += view->running;
-    const std::uint32_t sum = view->pending + view->running + view->succeeded + view->failed + view->cancelled;
-    if (stored != store.jobs.end() && sum != stored->second.request.tasks) {
-      universe_.fail(id, "has", sum, "tasks, not", stored->second.request.tasks);
-    }
     if (pool.leased_tasks(id).size() != view->running) universe_.fail(id, "lists other leases than it counts");
   }
   if (pending != pool.pending_tasks() || leased != pool.leased_tasks()) universe_.fail("the pool's sums are wrong");
@@ -273,6 +309,10 @@ void Checker::check_restored(const pool::Pool& pool, const Store& store) {
       if (!job.has_ended()) universe_.fail(id, "is lost");
       continue;
     }
+    for (const TaskState state :
+         {TaskState::kPending, TaskState::kLeased, TaskState::kSucceeded, TaskState::kFailed, TaskState::kCancelled}) {
+      if (job.count(state) != job.recount(state)) universe_.fail(id, "is counted wrongly by the simulator itself");
+    }
     const bool same = view->state == job.state && view->running == job.count(TaskState::kLeased) &&
                       view->copies == job.copies() && view->succeeded == job.count(TaskState::kSucceeded) &&
                       view->failed == job.count(TaskState::kFailed) &&
@@ -281,12 +321,12 @@ void Checker::check_restored(const pool::Pool& pool, const Store& store) {
   }
 }
 
-void Checker::check_nobody_idles(const pool::Pool& pool, const std::set<JobId>& jobs, const Store& store,
+void Checker::check_nobody_idles(const pool::Pool& pool, Time now, const std::set<JobId>& jobs, const Store& store,
                                  const std::set<NodeId>& nodes) {
   // For a gang, nodes are drained until all of it fits.
   const auto waits_as_gang = [&](JobId id) {
     const auto stored = store.jobs.find(id);
-    return stored != store.jobs.end() && stored->second.request.gang && pool.job(id, universe_.now())->pending > 0;
+    return stored != store.jobs.end() && stored->second.request.gang && pool.job(id, now)->pending > 0;
   };
   if (std::ranges::any_of(jobs, waits_as_gang)) return;
   for (const NodeId id : nodes) {
@@ -299,7 +339,7 @@ void Checker::check_nobody_idles(const pool::Pool& pool, const std::set<JobId>& 
       const auto workspace = stored->second.workspace();
       if (!stored->second.request.where.empty()) continue;  // this may be a node that does not meet it
       if (workspace && (!store.workspaces.contains(*workspace) || store.workspaces.at(*workspace).node != id)) continue;
-      const auto why = pool.why(job, universe_.now());
+      const auto why = pool.why(job, now);
       if (why && why->cause == pool::Cause::kBusy) universe_.fail("node", id, "idles while", job, "waits");
     }
   }

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
+#include <vector>
 
 #include "core/node/agent.h"
 #include "core/pool/pool.h"
@@ -23,13 +25,15 @@ class Checker {
   // Before something is said to a node: what it rests on must be in the store.
   void check_send(const Store& store, const pool::Effect& send);
   // After each batch of events: every task of every job is in exactly one state.
-  void check_gangs(const Store& store);    // after a commit
+  void check_gangs(const Store& store, const std::vector<pool::Effect>& records);  // after a commit of these
   void check_drained(const Store& store);  // after a commit: a node whose grace has ended holds nothing
   void check_sums(const pool::Pool& pool, const std::set<JobId>& jobs, const Store& store);
+  // The same of the jobs that these are of.
+  void check_sums_of(const pool::Pool& pool, const std::vector<pool::Effect>& records, const Store& store);
   // The pool restored from the store knows what the store knows.
   void check_restored(const pool::Pool& pool, const Store& store);
   // Once all is calm: no open node is idle while a task that fits it waits.
-  void check_nobody_idles(const pool::Pool& pool, const std::set<JobId>& jobs, const Store& store,
+  void check_nobody_idles(const pool::Pool& pool, Time now, const std::set<JobId>& jobs, const Store& store,
                           const std::set<NodeId>& nodes);
   // When a program starts on a node; `running` includes it.
   void check_start(NodeId node, const node::Agent& agent, const Resources& running);
@@ -52,6 +56,7 @@ class Checker {
   void check(const Store& store, const pool::StopSend& send);
   void check(const Store& store, const pool::AcknowledgeSend& send);
   void check(const Store& store, const pool::WipeWorkspaceSend& send);
+  std::optional<pool::JobView> check_sum(const pool::Pool& pool, JobId id, const Store& store);
   bool ended_so(AttemptId attempt, Failure failure) const;
 
   Universe& universe_;

@@ -128,7 +128,7 @@ TEST_F(CheckerTest, ARestoredPoolMustKnowWhatTheStoreKnows) {
   checker_.check_restored(pool, store_);
   EXPECT_NE(universe_.failure, "") << "the job is lost";
   universe_.failure.clear();
-  store_.restore(pool, universe_.now());
+  store_.restore(pool, universe_.now(), {});
   checker_.check_restored(pool, store_);
   checker_.check_sums(pool, {kJob}, store_);
   EXPECT_EQ(universe_.failure, "");
@@ -185,13 +185,14 @@ TEST_F(CheckerTest, ACordonedNodeIsGivenNothingAndADrainedOneHoldsNothing) {
 TEST_F(CheckerTest, AnIdleNodeIsSeen) {
   pool::Pool pool{pool::Options{}};
   store_.jobs[kJob].tasks.clear();
-  store_.restore(pool, universe_.now());
+  store_.restore(pool, universe_.now(), {});
   pool.on_node_hello(kNode, {{1, 0, 0}, false, {}}, universe_.now());
-  checker_.check_nobody_idles(pool, {kJob}, store_, {kNode});  // nothing is placed before take_effects()
+  checker_.check_nobody_idles(pool, universe_.now(), {kJob}, store_,
+                              {kNode});  // nothing is placed before take_effects()
   EXPECT_NE(universe_.failure, "");
   universe_.failure.clear();
   pool.take_effects();
-  checker_.check_nobody_idles(pool, {kJob}, store_, {kNode});
+  checker_.check_nobody_idles(pool, universe_.now(), {kJob}, store_, {kNode});
   EXPECT_EQ(universe_.failure, "");
 }
 

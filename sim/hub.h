@@ -18,17 +18,39 @@
 
 namespace hearth::sim {
 
+// One transaction, and what is said after it.
+struct HubBatch {
+  std::vector<StoredJob> jobs;
+  std::vector<std::pair<NodeId, StoredDuty>> duties;
+  std::vector<pool::Effect> records;
+  std::vector<pool::Effect> sends;
+  std::vector<std::pair<std::uint64_t, std::optional<JobId>>> replies;
+  bool empty() const { return jobs.empty() && duties.empty() && records.empty() && sends.empty() && replies.empty(); }
+};
+
 class Hub {
  public:
   // Tells the client that its order is job `id`, on disk, or refused (no id).
   using Reply = std::function<void(std::uint64_t order, std::optional<JobId> id)>;
 
-  Hub(Universe& universe, Network& network, Checker& checker, const pool::Options& options);
+  Hub(Universe& universe, Network& network, Checker& checker, const pool::Options& options, HubNumber number);
+  Hub(const Hub&) = delete;
+  Hub& operator=(const Hub&) = delete;
 
   void start();
-  void crash();
+  void crash();  // starts again by itself, if it is alone
+  // With another one: what is committed is handed to `keep`, and told once `then` is called; never, if it is not.
+  using Keep = std::function<void(const HubBatch& batch, std::function<void()> then)>;
+  void on_commit(Keep keep) { keep_ = std::move(keep); }
+  void on_crash(std::function<void()> handler) { on_crash_ = std::move(handler); }
+  // It stands by: what the other one has committed.
+  void follow(const HubBatch& batch);
+  void copy(const Store& store) { store_ = store; }
+  bool dies();  // or it goes on, by chance
   bool is_up() const { return pool_ != nullptr; }
+  HubNumber number() const { return number_; }
   const Store& store() const { return store_; }
+  void set_accounts(const std::vector<pool::AccountTerms>& accounts) { store_.accounts = accounts; }
   const pool::Pool* pool() const { return pool_.get(); }
   void on_reply(Reply reply) { reply_ = std::move(reply); }
 
@@ -44,23 +66,22 @@ class Hub {
   void forget_ended();
 
  private:
-  struct Batch {
-    std::vector<StoredJob> jobs;
-    std::vector<std::pair<NodeId, StoredDuty>> duties;
-    std::vector<pool::Effect> records;
-    std::vector<pool::Effect> sends;
-    std::vector<std::pair<std::uint64_t, std::optional<JobId>>> replies;
-    bool empty() const { return jobs.empty() && duties.empty() && records.empty() && sends.empty() && replies.empty(); }
-  };
+  using Batch = HubBatch;
 
   void feed(std::function<void()> event);
   void process();
   void commit(const Batch& batch);
+  void say_record(const pool::Effect& record);
+  void measure(const Batch& batch);
+  void measure_anew();
+  void check(const Batch& batch);
   void speak(const Batch& batch);
+  void finish(const Batch& batch);
+  void apply(const Batch& batch);
+  Time local() const { return universe_.now() + skew_; }  // by its own clock
   void send(const pool::Effect& effect);
   void check_nobody_idles();
   void plan_wake();
-  bool dies();
   void hear(NodeId node, const NodeMessage& message);
   void take_order(StoredJob order);
   void take_removal(JobId job);
@@ -70,9 +91,12 @@ class Hub {
   Network& network_;
   Checker& checker_;
   pool::Options options_;
+  HubNumber number_;
+  Duration skew_;
+  Keep keep_;
+  std::function<void()> on_crash_;
   Reply reply_;
   Store store_;
-  std::set<NodeId> removed_;  // as durable as the store
 
   // Lost in a crash.
   std::unique_ptr<pool::Pool> pool_;  // null while it is dead
@@ -86,6 +110,7 @@ class Hub {
   std::set<JobId> removing_;  // their removal is not committed yet
   JobId last_id_;
   std::optional<Time> wake_;
+  Time checked_all_at_;
 };
 
 }  // namespace hearth::sim

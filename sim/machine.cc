@@ -9,30 +9,34 @@ namespace hearth::sim {
 Machine::Machine(Universe& universe, Network& network, Checker& checker, NodeId id, const Resources& size)
     : universe_(universe), network_(network), checker_(checker), id_(id), size_(size) {
   policy_.limit = size;
+  if (const Duration most = universe.scenario.skew; most > Duration{}) {
+    skew_ = universe.random.between(Duration{} - most, most);
+  }
 }
 
 void Machine::boot() {
-  if (retired_ || is_up()) return;
+  if (retired_ || is_up() || !powered_) return;
   universe_.say("node", id_, "boots");
   ++life_;
   node::Options options;
   options.max_preparing = 1 + universe_.random.below(4);
   agent_ = std::make_unique<node::Agent>(options, size_);
-  agent_->on_local_time(minute_, universe_.now());
-  agent_->on_policy(policy_, universe_.now());
-  agent_->on_stopped(stopped_, universe_.now());
+  agent_->on_local_time(minute_, local());
+  agent_->on_policy(policy_, local());
+  agent_->on_stopped(stopped_, local());
   look_for_ever();
   dial();
 }
 
 void Machine::look_around() {
-  agent_->on_surroundings({.has_seat = true, .idle = owner_present_ ? Duration{} : minutes(60)}, universe_.now());
+  agent_->on_surroundings({.has_seat = true, .idle = owner_present_ ? Duration{} : minutes(60)}, local());
   flush();
 }
 
 void Machine::look_for_ever() {
   look_around();
-  universe_.scheduler.after(seconds(3), [this, life = life_] {
+  const Duration until_next = universe_.scenario.accounts > 0 ? seconds(9) : seconds(3);
+  universe_.scheduler.after(until_next, [this, life = life_] {
     if (life == life_) look_for_ever();
   });
 }
@@ -47,13 +51,20 @@ void Machine::stop_everything(bool stopped) {
   stopped_ = stopped;
   if (!is_up()) return;
   universe_.say("node", id_, stopped ? "is stopped" : "is resumed");
-  agent_->on_stopped(stopped, universe_.now());
+  agent_->on_stopped(stopped, local());
   flush();
+}
+
+void Machine::set_power(bool on) {
+  powered_ = on;
+  if (on) boot();
+  if (!on) crash();
 }
 
 void Machine::crash() {
   if (!is_up()) return;
   universe_.say("node", id_, "dies");
+  for (const auto& [attempt, program] : programs_) universe_.measures.note_stop(attempt, universe_.now());
   agent_.reset();
   ++life_;
   programs_.clear();
@@ -71,9 +82,12 @@ void Machine::dial() {
   const Duration wait = universe_.random.between(milliseconds(5), seconds(2));
   universe_.scheduler.after(wait, [this, life = life_] {
     if (life != life_ || session_ != 0) return;
-    session_ = network_.open(id_);
-    if (session_ == 0) return dial();
-    agent_->on_session_open(universe_.now());
+    session_ = network_.open(id_, hub_);
+    if (session_ == 0) {
+      if (universe_.scenario.standby) hub_ = 1 - hub_;
+      return dial();
+    }
+    agent_->on_session_open(local());
     network_.send(session_, pool::NodeHello{.offered = agent_->offered(),
                                             .closed = agent_->closed(),
                                             .held = agent_->held(),
@@ -86,7 +100,7 @@ void Machine::dial() {
 void Machine::on_session_lost(SessionId session) {
   if (!is_up() || session != session_) return;
   session_ = 0;
-  agent_->on_session_lost(universe_.now());
+  agent_->on_session_lost(local());
   flush();
   dial();
 }
@@ -94,7 +108,7 @@ void Machine::on_session_lost(SessionId session) {
 void Machine::set_policy(const node::Policy& policy) {
   policy_ = policy;
   if (!is_up()) return;
-  agent_->on_policy(policy, universe_.now());
+  agent_->on_policy(policy, local());
   universe_.say("node", id_, "offers", agent_->offered().cores, agent_->closed_reason());
   flush();
 }
@@ -102,13 +116,13 @@ void Machine::set_policy(const node::Policy& policy) {
 void Machine::set_time_of_day(std::uint16_t minute) {
   minute_ = minute;
   if (!is_up()) return;
-  agent_->on_local_time(minute, universe_.now());
+  agent_->on_local_time(minute, local());
   flush();
 }
 
 void Machine::on_message(SessionId session, const HubMessage& message) {
   if (!is_up() || session != session_) return;
-  const Time now = universe_.now();
+  const Time now = local();
   if (const auto* assign = std::get_if<Assign>(&message)) {
     const AttemptId attempt = assign->assignment.attempt;
     universe_.say("node", id_, "is assigned", attempt);
@@ -143,10 +157,10 @@ void Machine::plan_wake() {
   const auto deadline = agent_->next_deadline();
   if (!deadline || (wake_ && *wake_ <= *deadline)) return;
   wake_ = deadline;
-  universe_.scheduler.at(*deadline, [this, life = life_, at = *deadline] {
+  universe_.scheduler.at(*deadline - skew_, [this, life = life_, at = *deadline] {
     if (life != life_ || wake_ != at) return;
     wake_.reset();
-    agent_->tick(universe_.now());
+    agent_->tick(local());
     flush();
   });
 }
@@ -186,7 +200,7 @@ void Machine::act(const node::Prepare& order) {
       program.outcome = Failure::kStart;
       checker_.note_outcome(attempt, program.outcome);
     }
-    agent_->on_prepared(attempt, !failed, universe_.now());
+    agent_->on_prepared(attempt, !failed, local());
   });
 }
 
@@ -198,15 +212,21 @@ void Machine::act(const node::Run& order) {
   used_ = used_ + needs;
   universe_.say("node", id_, "runs", order.attempt, "cores in use", used_.cores);
   checker_.check_start(id_, *agent_, used_);
+  universe_.measures.note_run(order.attempt, needs.cores, universe_.now());
   const Behaviour& behaviour = program.behaviour;
   const Duration span = universe_.random.between(behaviour.shortest, behaviour.longest) * (slow_ ? 10 : 1);
   program.outcome = Failure::kNone;
   if (universe_.random.chance(behaviour.failing)) program.outcome = kFailures[universe_.random.below(3)];
   later(order.attempt, Stage::kRunning, span, [this, attempt = order.attempt](Program& ended) {
-    used_ = used_ - ended.assignment.needs;
-    ended.stage = Stage::kCollecting;
-    agent_->on_exited(attempt, universe_.now());
+    note_exit(attempt, ended);
+    agent_->on_exited(attempt, local());
   });
+}
+
+void Machine::note_exit(AttemptId attempt, Program& ended) {
+  used_ = used_ - ended.assignment.needs;
+  ended.stage = Stage::kCollecting;
+  universe_.measures.note_stop(attempt, universe_.now());
 }
 
 void Machine::act(const node::Freeze& order) {
@@ -214,11 +234,12 @@ void Machine::act(const node::Freeze& order) {
   if (program.stage != Stage::kRunning || program.frozen_with) return universe_.fail(order.attempt, "freezes twice");
   program.frozen_with = program.due - universe_.now();
   program.token = 0;
+  universe_.measures.note_pause(order.attempt, universe_.now());
   universe_.say("node", id_, "freezes", order.attempt);
   universe_.scheduler.after(universe_.random.between(Duration{}, milliseconds(50)),
                             [this, attempt = order.attempt, life = life_] {
                               if (life != life_) return;
-                              agent_->on_frozen(attempt, !universe_.random.chance(30), universe_.now());
+                              agent_->on_frozen(attempt, !universe_.random.chance(30), local());
                               flush();
                             });
 }
@@ -227,6 +248,7 @@ void Machine::act(const node::Thaw& order) {
   Program& program = programs_.at(order.attempt);
   if (!program.frozen_with) return universe_.fail(order.attempt, "thaws but is not frozen");
   if (agent_->frozen()) universe_.fail("node", id_, "thaws something while its owner is at it");
+  universe_.measures.note_run(order.attempt, program.assignment.needs.cores, universe_.now());
   later(order.attempt, Stage::kRunning, *program.frozen_with, program.then);
 }
 
@@ -234,9 +256,8 @@ void Machine::act(const node::Kill& order) {
   const bool is_owner = order.reason == node::KillReason::kOwner;
   programs_.at(order.attempt).outcome = is_owner ? Failure::kOwner : Failure::kTimeLimit;
   later(order.attempt, Stage::kRunning, milliseconds(10), [this, attempt = order.attempt](Program& ended) {
-    used_ = used_ - ended.assignment.needs;
-    ended.stage = Stage::kCollecting;
-    agent_->on_exited(attempt, universe_.now());
+    note_exit(attempt, ended);
+    agent_->on_exited(attempt, local());
   });
 }
 
@@ -245,14 +266,14 @@ void Machine::act(const node::Collect& order) {
   later(order.attempt, Stage::kCollecting, span, [this, attempt = order.attempt](Program& program) {
     program.stage = Stage::kFinished;
     checker_.note_outcome(attempt, program.outcome);
-    agent_->on_collected(attempt, universe_.now());
+    agent_->on_collected(attempt, local());
   });
 }
 
 void Machine::act(const node::Wipe& order) {
   const auto program = programs_.find(order.attempt);
   if (program == programs_.end()) return universe_.fail("node", id_, "wipes", order.attempt, "which it does not have");
-  if (program->second.stage == Stage::kRunning) used_ = used_ - program->second.assignment.needs;
+  if (program->second.stage == Stage::kRunning) note_exit(order.attempt, program->second);
   programs_.erase(program);
 }
 

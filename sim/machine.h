@@ -19,8 +19,9 @@ class Machine {
   Machine(Universe& universe, Network& network, Checker& checker, NodeId id, const Resources& size);
 
   void boot();
-  void crash();   // all that it held is gone
-  void retire();  // for good
+  void crash();             // all that it held is gone
+  void set_power(bool on);  // off: it is down until it is on again
+  void retire();            // for good
   bool is_up() const { return agent_ != nullptr; }
   bool is_retired() const { return retired_; }
   NodeId id() const { return id_; }
@@ -51,6 +52,7 @@ class Machine {
     std::optional<Duration> frozen_with;  // what was left until then
   };
 
+  Time local() const { return universe_.now() + skew_; }  // by its own clock
   void dial();
   void flush();
   void plan_wake();
@@ -58,6 +60,7 @@ class Machine {
   void look_for_ever();
   void say(const NodeMessage& message);
   bool runs_with(const std::optional<WorkspaceId>& workspace) const;
+  void note_exit(AttemptId attempt, Program& ended);
   void later(AttemptId attempt, Stage stage, Duration span, std::function<void(Program&)> then);
 
   void act(const node::Prepare& order);
@@ -83,6 +86,9 @@ class Machine {
   bool stopped_ = false;
   bool slow_ = false;
   bool retired_ = false;
+  bool powered_ = true;
+  Duration skew_;
+  HubNumber hub_ = 0;  // that it dials next
 
   // Lost in a crash.
   std::unique_ptr<node::Agent> agent_;

@@ -5,9 +5,12 @@
 
 namespace hearth::sim {
 
-SessionId Network::open(NodeId node) {
-  if (!hub_up_ || isolated_.contains(node)) return 0;
-  sessions_[++last_].node = node;
+SessionId Network::open(NodeId node, HubNumber hub) {
+  if (!hub_up_.at(hub) || hub_isolated_.at(hub) || isolated_.contains(node)) return 0;
+  Session& session = sessions_[++last_];
+  session.node = node;
+  session.hub = hub;
+  sessions_of_[node].insert(last_);
   return last_;
 }
 
@@ -30,18 +33,19 @@ void Network::carry(SessionId id, Time Session::* until, const Deliver& deliver)
       const auto now = sessions_.find(id);
       if (now == sessions_.end()) return;
       if (now->second.is_cut && arrival > now->second.last_arrival) return;
-      deliver(now->second.node);
+      deliver(now->second);
     });
   }
 }
 
 void Network::send(SessionId session, const NodeMessage& message) {
-  carry(session, &Session::up_until, [this, session, message](NodeId node) { ends_.to_hub(session, node, message); });
+  carry(session, &Session::up_until,
+        [this, session, message](const Session& it) { ends_.to_hub(it.hub, session, it.node, message); });
 }
 
 void Network::send(SessionId session, const HubMessage& message) {
   carry(session, &Session::down_until,
-        [this, session, message](NodeId node) { ends_.to_node(session, node, message); });
+        [this, session, message](const Session& it) { ends_.to_node(session, it.node, message); });
 }
 
 void Network::cut(SessionId id) {
@@ -51,6 +55,7 @@ void Network::cut(SessionId id) {
   session.is_cut = true;
   session.last_arrival = universe_.now() + universe_.random.between(Duration{}, universe_.scenario.latency);
   const NodeId node = session.node;
+  sessions_of_[node].erase(id);
   universe_.say("session", id, "of node", node, "breaks");
   const auto notice = [&] {
     // Mostly at once (a reset), sometimes only when nothing was heard for long.
@@ -59,7 +64,7 @@ void Network::cut(SessionId id) {
   };
   const Time hub_notices = notice();
   const Time node_notices = notice();
-  universe_.scheduler.at(hub_notices, [this, id, node] { ends_.hub_lost(id, node); });
+  universe_.scheduler.at(hub_notices, [this, id, node, hub = session.hub] { ends_.hub_lost(hub, id, node); });
   universe_.scheduler.at(node_notices, [this, id, node] { ends_.node_lost(id, node); });
   universe_.scheduler.at(std::max(hub_notices, node_notices) + seconds(1), [this, id] { sessions_.erase(id); });
 }
@@ -72,11 +77,21 @@ void Network::cut_all() {
 }
 
 void Network::cut_node(NodeId node) {
+  const std::set<SessionId> ids = sessions_of_[node];
+  for (const SessionId id : ids) cut(id);
+}
+
+void Network::cut_hub(HubNumber hub) {
   std::vector<SessionId> ids;
   for (const auto& [id, session] : sessions_) {
-    if (session.node == node) ids.push_back(id);
+    if (session.hub == hub) ids.push_back(id);
   }
   for (const SessionId id : ids) cut(id);
+}
+
+void Network::isolate_hub(HubNumber hub, bool isolated) {
+  hub_isolated_.at(hub) = isolated;
+  if (isolated) cut_hub(hub);
 }
 
 void Network::isolate(NodeId node, bool isolated) {

@@ -10,6 +10,13 @@
 
 namespace hearth::sim {
 
+// What a fleet must reach; 0: it is told, no more. See measures.h.
+struct Limits {
+  std::uint32_t shortfall = 0;  // permille: how much less than its due an account may have
+  Duration longest_wait;        // of those who stand first in a line of tasks
+  std::uint32_t goodput = 0;    // permille of what the oracle reaches, at least
+};
+
 struct Scenario {
   std::string_view name;
   std::string_view about;
@@ -30,8 +37,18 @@ struct Scenario {
   std::uint32_t conditions = 0;         // of the jobs, those that want nodes of two cores or more
   Duration chaos = seconds(90);         // after that all is well, and everything has to end
   Duration latency = milliseconds(20);  // of the network, at most
+  Duration skew;                        // of each machine's clock, either way, at most
+  bool standby = false;                 // a second hub stands by, and a witness lets it take over
 
-  // Per second.
+  // At scale (fleet.h): accounts with weights whose tasks always wait. 0 accounts: none of that.
+  std::uint32_t accounts = 0;
+  std::uint32_t tasks = 0;  // of all of them together
+  bool single = false;      // each of these needs one core; else one, two or four
+  bool volunteers = false;  // owners come and go after what was measured of SETI@home's hosts
+  Limits limits;
+
+  // Per second; those of each node, and at each step, are rarer by `rarity`.
+  std::uint32_t rarity = 1;
   std::uint32_t session_cut = 0;   // of each node's session
   std::uint32_t node_crash = 0;    // of each node
   std::uint32_t partition = 0;     // of each node, for up to 40 s
@@ -40,10 +57,13 @@ struct Scenario {
   std::uint32_t duty_change = 0;   // of each node: it is cordoned, drained, or serves again
   std::uint32_t removal = 0;       // of some node, for good; another one comes
   std::uint32_t hub_crash = 0;
+  std::uint32_t hub_cut = 0;           // of a hub: it is cut off, from all or from the other hub alone, for up to 40 s
+  std::uint32_t storm = 0;             // every session breaks at once
   std::uint32_t cancel = 0;            // of some job
   std::uint32_t remove = 0;            // of some job, if it has ended
   std::uint32_t remove_workspace = 0;  // of some workspace
 
+  std::uint32_t stall = 0;              // of commits: the disk takes up to 15 s
   std::uint32_t hub_crash_at_step = 0;  // at each step of the hub: before a commit, after it, between two sends
 
   // Per message, beyond what a transport in order can do.

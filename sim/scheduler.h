@@ -44,7 +44,7 @@ class Scheduler {
     bool operator>(const Entry& other) const { return time != other.time ? time > other.time : order > other.order; }
   };
 
-  Time now_{1'000'000};
+  Time now_{3'600'000'000};  // so late that a clock which is slow does not show a time before its beginning
   std::uint64_t last_ = 0;
   std::uint64_t steps_ = 0;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> queue_;

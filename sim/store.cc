@@ -19,15 +19,31 @@ std::optional<WorkspaceId> StoredJob::workspace() const {
 }
 
 std::uint32_t StoredJob::count(TaskState of) const {
+  return (rest && rest->state == of ? rest_tasks : 0) + counts.at(static_cast<std::size_t>(of));
+}
+
+std::uint32_t StoredJob::recount(TaskState of) const {
   std::uint32_t found = rest && rest->state == of ? rest_tasks : 0;
   for (const auto& [index, task] : tasks) found += task.state == of ? 1 : 0;
   return found;
+}
+
+void StoredJob::set(std::uint32_t index, const StoredTask& task) {
+  const auto [entry, is_new] = tasks.try_emplace(index);
+  if (!is_new) --counts.at(static_cast<std::size_t>(entry->second.state));
+  entry->second = task;
+  ++counts.at(static_cast<std::size_t>(task.state));
 }
 
 std::uint32_t StoredJob::copies() const {
   std::uint32_t found = 0;
   for (const auto& [index, task] : tasks) found += task.copy_node != NodeId{} ? 1 : 0;
   return found;
+}
+
+void Store::add(const StoredJob& job) {
+  jobs.emplace(job.request.id, job);
+  orders_.emplace(job.order, job.request.id);
 }
 
 void Store::apply(const pool::Effect& effect) {
@@ -37,34 +53,42 @@ void Store::apply(const pool::Effect& effect) {
         if constexpr (std::is_same_v<Record, pool::JobRecord>) {
           jobs.at(record.job).state = record.state;
         } else if constexpr (std::is_same_v<Record, pool::LeaseRecord>) {
-          StoredTask& task = jobs.at(record.attempt.task.job).tasks[record.attempt.task.index];
-          task = {TaskState::kLeased, record.attempt.epoch, record.attempts, task.failures, record.node};
+          const StoredTask* before = find(record.attempt.task);
+          const std::uint32_t failures = before != nullptr ? before->failures : 0;
+          set(record.attempt.task, {TaskState::kLeased, record.attempt.epoch, record.attempts, failures, record.node});
         } else if constexpr (std::is_same_v<Record, pool::CopyRecord>) {
-          StoredTask& task = jobs.at(record.attempt.task.job).tasks[record.attempt.task.index];
+          StoredTask task = *find(record.attempt.task);
           task.attempts = record.attempts;
           task.copy_epoch = record.attempt.epoch;
           task.copy_node = record.node;
+          set(record.attempt.task, task);
         } else if constexpr (std::is_same_v<Record, pool::DropRecord>) {
-          StoredTask& task = jobs.at(record.attempt.task.job).tasks[record.attempt.task.index];
+          StoredTask task = *find(record.attempt.task);
           task.attempts = record.attempts;
           if (record.attempt.epoch == task.epoch) {
             task.epoch = task.copy_epoch;
             task.node = task.copy_node;
           }
           task.copy_node = {};
+          set(record.attempt.task, task);
         } else if constexpr (std::is_same_v<Record, pool::RequeueRecord>) {
-          StoredTask& task = jobs.at(record.attempt.task.job).tasks[record.attempt.task.index];
-          task = {TaskState::kPending, task.newest(), record.attempts, record.failures, {}};
+          set(record.attempt.task,
+              {TaskState::kPending, find(record.attempt.task)->newest(), record.attempts, record.failures, {}});
         } else if constexpr (std::is_same_v<Record, pool::EndRecord>) {
-          StoredTask& task = jobs.at(record.attempt.task.job).tasks[record.attempt.task.index];
+          const StoredTask* before = find(record.attempt.task);
+          StoredTask task = before != nullptr ? *before : StoredTask{};
           task.state = record.state;
           task.copy_node = {};
+          set(record.attempt.task, task);
         } else if constexpr (std::is_same_v<Record, pool::EndRangeRecord>) {
           StoredJob& job = jobs.at(record.job);
           job.rest = record;
           job.rest_tasks += record.count;
         } else if constexpr (std::is_same_v<Record, pool::RemoveRecord>) {
-          jobs.erase(record.job);
+          if (const auto job = jobs.find(record.job); job != jobs.end()) {
+            orders_.erase(job->second.order);
+            jobs.erase(job);
+          }
           removed.insert(record.job);
         } else if constexpr (std::is_same_v<Record, pool::WorkspaceRecord>) {
           workspaces[record.id] = record;
@@ -74,9 +98,10 @@ void Store::apply(const pool::Effect& effect) {
       effect);
 }
 
-void Store::restore(pool::Pool& pool, Time now) const {
+void Store::restore(pool::Pool& pool, Time now, Duration skew) const {
+  for (const pool::AccountTerms& terms : accounts) pool.set_account(terms);
   for (const auto& [id, workspace] : workspaces) pool.restore_workspace(workspace);
-  for (const auto& [node, said] : duties) pool.on_duty(node, said.duty, said.grace_ends, now);
+  for (const auto& [node, said] : duties) pool.on_duty(node, said.duty, said.grace_ends + skew, now);
   std::set<JobId> needed;
   for (const auto& [id, job] : jobs) {
     if (job.has_ended()) continue;
@@ -120,10 +145,8 @@ JobId Store::last_id() const {
 }
 
 std::optional<JobId> Store::find_order(std::uint64_t order) const {
-  for (const auto& [id, job] : jobs) {
-    if (job.order == order) return id;
-  }
-  return std::nullopt;
+  const auto entry = orders_.find(order);
+  return entry == orders_.end() ? std::nullopt : std::optional(entry->second);
 }
 
 }  // namespace hearth::sim

@@ -1,6 +1,7 @@
 // What the simulated hub has committed: it survives the hub's crashes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -33,10 +34,13 @@ struct StoredJob {
   std::map<std::uint32_t, StoredTask> tasks;  // those that were ever leased
   std::optional<pool::EndRangeRecord> rest;   // how all others ended
   std::uint32_t rest_tasks = 0;
+  std::array<std::uint32_t, 6> counts = {};  // of `tasks`, by state
 
   std::optional<WorkspaceId> workspace() const;
   bool has_ended() const;
   std::uint32_t count(pool::TaskState of) const;
+  std::uint32_t recount(pool::TaskState of) const;  // the same, from the rows
+  void set(std::uint32_t index, const StoredTask& task);
   std::uint32_t copies() const;
 };
 
@@ -51,15 +55,25 @@ class Store {
   std::set<JobId> removed;
   std::map<WorkspaceId, pool::WorkspaceRecord> workspaces;
   std::map<NodeId, StoredDuty> duties;  // of every node that somebody spoke of
+  std::vector<pool::AccountTerms> accounts;
+  std::set<NodeId> removed_nodes;
+
+  void add(const StoredJob& job);
 
   void apply(const pool::Effect& record);
-  // Jobs that have not ended and those that they run after, handed to a pool that starts.
-  void restore(pool::Pool& pool, Time now) const;
+  // Jobs that have not ended and those that they run after, handed to a pool that starts. `skew`: of its clock, by
+  // which `now` is.
+  void restore(pool::Pool& pool, Time now, Duration skew) const;
   static void restore_one(pool::Pool& pool, const StoredJob& job, Time now);
   const StoredTask* find(TaskId task) const;
   std::set<TaskId> leased_with(const WorkspaceId& workspace) const;
   std::optional<JobId> find_order(std::uint64_t order) const;
   JobId last_id() const;
+
+ private:
+  void set(TaskId id, const StoredTask& task) { jobs.at(id.job).set(id.index, task); }
+
+  std::map<std::uint64_t, JobId> orders_;
 };
 
 }  // namespace hearth::sim

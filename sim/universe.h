@@ -5,6 +5,7 @@
 #include <string>
 
 #include "sim/event_log.h"
+#include "sim/measures.h"
 #include "sim/random.h"
 #include "sim/scenario.h"
 #include "sim/scheduler.h"
@@ -20,6 +21,7 @@ struct Universe {
   Random random;
   Scheduler scheduler;
   EventLog log;
+  Measures measures;
   bool calm = false;     // nothing goes wrong any more
   bool settled = false;  // and what did is noticed everywhere
   std::string failure;   // the first thing that must not happen, and did
@@ -37,6 +39,10 @@ struct Universe {
   }
   // Whether something bad happens now.
   bool strikes(std::uint32_t permille) { return !calm && random.chance(permille); }
+  // The same of one of many.
+  bool strikes_one(std::uint32_t permille) {
+    return !calm && random.chance(permille, std::uint64_t{1000} * scenario.rarity);
+  }
 };
 
 }  // namespace hearth::sim

@@ -5,9 +5,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "sim/measures.h"
 #include "sim/scenario.h"
 
 namespace hearth::sim {
@@ -19,8 +21,9 @@ struct Outcome {
   Duration simulated;
   std::uint32_t jobs = 0;
   std::uint32_t accepted_ends = 0;
-  std::uint32_t copies = 0;       // that were placed
-  std::vector<std::string> tail;  // the last lines of the log
+  std::uint32_t copies = 0;                  // that were placed
+  std::optional<Measures::Figures> figures;  // of a fleet
+  std::vector<std::string> tail;             // the last lines of the log
 };
 
 struct Bugs {

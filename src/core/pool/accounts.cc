@@ -68,11 +68,13 @@ void Accounts::join(Account& account, Account* firm) {
   if (before == firm) return;
   if (before != nullptr) {
     before->used = before->used - account.used;
+    before->promised = before->promised - account.promised;
     --before->members;
     rescore(*before);
   }
   if (firm == nullptr) return;
   firm->used = firm->used + account.used;
+  firm->promised = firm->promised + account.promised;
   ++firm->members;
   rescore(*firm);
 }
@@ -86,11 +88,29 @@ void Accounts::forget_terms(AccountId id) {
   drop_if_idle(entry->second);
 }
 
+std::uint64_t Accounts::share_of(const Resources& used) const {
+  return std::max({part_of(used.cores, capacity_.cores), part_of(used.memory_bytes, capacity_.memory_bytes),
+                   part_of(used.gpus, capacity_.gpus)});
+}
+
 void Accounts::rescore(Account& account) const {
-  account.share = std::max({part_of(account.used.cores, capacity_.cores),
-                            part_of(account.used.memory_bytes, capacity_.memory_bytes),
-                            part_of(account.used.gpus, capacity_.gpus)});
+  account.share = share_of(account.used);
   account.score = (account.share + account.recent) * kUsualWeight / account.terms.weight;
+}
+
+std::uint64_t Accounts::score_with(const Account& account, const Resources& more) const {
+  const std::uint64_t share = share_of(account.used + account.promised + more);
+  return (share + account.recent) * kUsualWeight / account.terms.weight;
+}
+
+void Accounts::promise(Account& account, const Resources& needs) {
+  account.promised = account.promised + needs;
+  if (account.firm != nullptr) account.firm->promised = account.firm->promised + needs;
+}
+
+void Accounts::take_back_promise(Account& account, const Resources& needs) {
+  account.promised = account.promised - needs;
+  if (account.firm != nullptr) account.firm->promised = account.firm->promised - needs;
 }
 
 void Accounts::charge(Account& account, const Resources& needs) {

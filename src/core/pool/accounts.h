@@ -27,6 +27,7 @@ inline constexpr std::size_t kClassCount = 4;
 struct Account {
   AccountTerms terms;
   Resources used;            // leased
+  Resources promised;        // for which nodes drain
   std::uint64_t share = 0;   // of the pool, in billionths
   std::uint64_t recent = 0;  // its fading mean
   std::uint64_t score = 0;
@@ -61,6 +62,10 @@ class Accounts {
 
   void charge(Account& account, const Resources& needs);
   void refund(Account& account, const Resources& needs);
+  void promise(Account& account, const Resources& needs);
+  void take_back_promise(Account& account, const Resources& needs);
+  // Its score, were all that it was promised, and this, leased to it.
+  std::uint64_t score_with(const Account& account, const Resources& more) const;
   // Forgets one that uses nothing, has used nothing lately, and of which nothing is said.
   void drop_if_idle(const Account& account);
 
@@ -71,6 +76,7 @@ class Accounts {
   std::optional<Time> next_aging() const;
 
  private:
+  std::uint64_t share_of(const Resources& used) const;
   void rescore(Account& account) const;
   void join(Account& account, Account* firm);  // null: none
 

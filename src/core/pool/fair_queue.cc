@@ -85,6 +85,7 @@ void FairQueue::remove(Job& job) {
   const std::optional<JobTurn> old_head = head_of(queue);
   if (queue.jobs.erase(turn_of(job)) == 0) return;
   update_heads(queue, old_head);
+  if (queue.jobs.empty() && !queue.reserved.empty()) abandoned_.emplace(queue.serial, &queue);
   drop_if_empty(queue);
 }
 
@@ -94,6 +95,7 @@ void FairQueue::drop_if_empty(Queue& queue) {
   Party& party = *queue.party;
   Shape& shape = *queue.shape;
   shape.without_alarm.erase(queue.serial);
+  abandoned_.erase(queue.serial);
   shape.queues.erase(AccountId{party.account->terms.id});
   --party.queues;
   --party.account->queues;
@@ -263,6 +265,7 @@ std::optional<Head> FairQueue::first_open() const {
 
 void FairQueue::start_clock(Queue& queue, Time now) {
   if (queue.alarm || queue.jobs.empty() || !queue.reserved.empty()) return;
+  queue.waits_since = now;
   set_alarm(queue, now + starvation_bound_);
 }
 
@@ -325,6 +328,35 @@ Queue* FairQueue::take_alarm(Time now) {
   Queue* queue = alarms_.begin()->second;
   set_alarm(*queue, std::nullopt);
   return queue;
+}
+
+void FairQueue::reserve(Queue& queue, Node& node) {
+  set_alarm(queue, std::nullopt);
+  queue.reserved.push_back(&node);
+  if (queue.shape->key.gang == 0) accounts_.promise(*queue.party->account, queue.shape->needs().resources);
+}
+
+void FairQueue::unreserve(Queue& queue, Node& node) {
+  CHECK(std::erase(queue.reserved, &node) == 1);
+  if (queue.shape->key.gang == 0) accounts_.take_back_promise(*queue.party->account, queue.shape->needs().resources);
+}
+
+Queue* FairQueue::take_abandoned() {
+  while (!abandoned_.empty()) {
+    Queue* queue = abandoned_.begin()->second;
+    abandoned_.erase(abandoned_.begin());
+    if (queue->jobs.empty()) return queue;
+  }
+  return nullptr;
+}
+
+bool FairQueue::is_due(const Queue& queue, const Queue& other) const {
+  const Account& mine = *queue.party->account;
+  const Account& theirs = *other.party->account;
+  const Resources& needs = queue.shape->needs().resources;
+  if (!mine.may_have(mine.promised + needs)) return false;
+  if (&mine.top() == &theirs.top()) return accounts_.score_with(mine, needs) <= theirs.score;
+  return accounts_.score_with(mine.top(), needs) <= theirs.top().score;
 }
 
 void FairQueue::tick(Time now) {

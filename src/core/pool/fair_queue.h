@@ -48,6 +48,7 @@ struct Queue {
   std::map<JobTurn, Job*> jobs;
   std::vector<Node*> reserved;  // nodes that are drained for it
   std::optional<Time> alarm;    // when it has waited for too long
+  Time waits_since;             // when that clock was started last
 };
 
 struct Shape {
@@ -134,6 +135,15 @@ class FairQueue {
   void set_alarm(Queue& queue, std::optional<Time> at);
   Queue* take_alarm(Time now);
 
+  // The queue's reservations change. Only those of single tasks are promised to its account.
+  void reserve(Queue& queue, Node& node);
+  void unreserve(Queue& queue, Node& node);
+  // One that lost its last job while nodes are reserved for it.
+  Queue* take_abandoned();
+  // Whether the first one's account would still have no more than the other's, if one more of its tasks ran. Both are
+  // of one class.
+  bool is_due(const Queue& queue, const Queue& other) const;
+
   // Lets past use fade, and gangs look for room again if some was freed.
   void tick(Time now);
   std::optional<Time> next_deadline() const;
@@ -185,6 +195,7 @@ class FairQueue {
   bool gangs_may_fit_ = false;
   Time last_gang_look_;
   std::map<std::pair<Time, std::uint64_t>, Queue*> alarms_;
+  std::map<std::uint64_t, Queue*> abandoned_;  // by serial
   std::uint64_t last_serial_ = 0;
 };
 

@@ -1,6 +1,8 @@
 // Several firms on one pool: shares first between them, then within each.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "core/pool/pool_test_world.h"
 
 namespace hearth::pool {
@@ -132,6 +134,53 @@ TEST_F(FirmsInPool, ClassesGoBeforeShares) {
   EXPECT_EQ(running(physics), 30u);
   EXPECT_EQ(running(sales), 0u) << "its firm has more than its part";
   EXPECT_EQ(running(design), 10u);
+}
+
+// Rooms become free so seldom that an account of little weight has its turn only after more than the starvation bound.
+TEST(FairShare, ASlowPoolIsSharedByWeightToo) {
+  World world;
+  world.pool.set_account({.id = AccountId{1}, .weight = 300});
+  world.pool.set_account({.id = AccountId{2}, .weight = 100});
+  world.join(kFirst, 16);
+  const JobId large = world.submit(JobRequest{.tasks = 10'000, .account = AccountId{1}});
+  const JobId little = world.submit(JobRequest{.tasks = 10'000, .account = AccountId{2}});
+  std::uint32_t runs = 0;
+  for (int i = 0; i < 400; ++i) {
+    world.pass(seconds(30), {kFirst});
+    // What began first ends first.
+    const auto first = [&](JobId job) {
+      return world.pool.leased_tasks(job).empty() ? 0 : world.first_of(job).task.index;
+    };
+    const bool ends_large = first(large) / 3 <= first(little);
+    world.finish(world.first_of(ends_large ? large : little));
+    if (i >= 200) runs += world.view(little).running;
+  }
+  EXPECT_GE(runs, 200 * 7 / 2);
+  EXPECT_LE(runs, 200 * 9 / 2) << "a quarter of 16 cores is due to it";
+}
+
+// Rooms of one core become free, one after the other: nobody else's tasks may take all of them.
+TEST(FairShare, AnAccountOfLargeTasksHasItsPartToo) {
+  World world;
+  for (std::uint64_t node = 1; node <= 8; ++node) world.join(NodeId{node}, 8);
+  const JobId small = world.submit(JobRequest{.tasks = 10'000, .account = AccountId{1}});
+  const JobId large = world.submit(JobRequest{.tasks = 10'000, .per_task = cores(4), .account = AccountId{2}});
+  ASSERT_EQ(world.view(small).running, 64u);
+  std::map<AttemptId, Time> ends;
+  std::uint32_t runs = 0;
+  for (int i = 0; i < 600; ++i) {
+    world.pass(seconds(1), {NodeId{1}, NodeId{2}, NodeId{3}, NodeId{4}, NodeId{5}, NodeId{6}, NodeId{7}, NodeId{8}});
+    for (const JobId job : {small, large}) {
+      for (const AttemptId attempt : world.pool.leased_tasks(job)) {
+        // The first ones end one after the other, all others after a minute.
+        const auto length = seconds(attempt.task.index < 64 && job == small ? 1 + attempt.task.index : 60);
+        if (ends.try_emplace(attempt, world.now + length).first->second <= world.now) world.finish(attempt);
+      }
+    }
+    if (i >= 300) runs += world.view(large).running;
+  }
+  EXPECT_GE(runs, 300 * 7) << "half of 64 cores is due to it, which is 8 of its tasks";
+  EXPECT_LE(runs, 300 * 9);
 }
 
 }  // namespace

@@ -65,6 +65,10 @@ void NodeTable::refresh(Node& node) {
 }
 
 void NodeTable::count(Node& node) {
+  if (node.is_open() != node.counted_open) {
+    node.counted_open = node.is_open();
+    open_ = node.counted_open ? open_ + 1 : open_ - 1;
+  }
   const Resources now = node.connected ? node.offered : Resources{};
   if (now == node.counted) return;
   capacity_ = capacity_ - node.counted + now;

@@ -52,6 +52,7 @@ struct Node {
   bool watched = false;
   Time watched_until;
   Resources counted;  // of `offered`, in the pool's capacity
+  bool counted_open = false;
 
   bool is_open() const { return connected && !silent && !closed && duty == Duty::kServing; }
   Resources room(Reach reach = kFreeRoom) const { return offered - (used - endable[reach]); }
@@ -105,6 +106,7 @@ class NodeTable {
   std::uint64_t version() const { return version_; }
   void changed_offers() { ++version_; }  // a node came, went, opened, closed, offers or is something else
   const Resources& capacity() const { return capacity_; }  // of connected nodes
+  std::size_t open() const { return open_; }               // how many are
 
   // Any word from a node renews its leases.
   void heard(Node& node, Time now);
@@ -126,6 +128,7 @@ class NodeTable {
   DataTable data_;
   PreferenceTable preferences_;
   Resources capacity_;
+  std::size_t open_ = 0;
   std::map<std::pair<std::int64_t, NodeId>, Node*> aheads_;  // by the time that the work ahead takes
   std::set<std::pair<Time, NodeId>> deadlines_;              // of watched nodes, at or before the end of their lease
   std::set<std::pair<Time, NodeId>> reviews_;

@@ -15,6 +15,9 @@ constexpr int kMaxDrained = 16;
 // At most this part of the nodes drains at once, so that a pool full of waiting large tasks still works.
 constexpr std::size_t kReservedPart = 4;
 
+// After so many starvation bounds a task gets a node whatever its account has had.
+constexpr std::int64_t kBoundsOfTurn = 10;
+
 // No task is thought to take less: starting a program costs about this.
 constexpr Duration kLeastTaskTime = microseconds(200);
 
@@ -24,12 +27,12 @@ std::optional<Duration> expected_span(const Job& job) {
   return job.request.limit > Duration{} ? std::optional(job.request.limit) : std::nullopt;
 }
 
-// When what runs on the nodes that are reserved for it has made room for the queue's next task or gang, if all of it
-// runs for as long as is expected. None: that cannot be told.
-std::optional<Time> room_complete_at(const Queue& queue) {
+// When what runs on these nodes, which are reserved for it, has made room for the queue's next task or gang, if all of
+// it runs for as long as is expected. None: that cannot be told.
+std::optional<Time> room_complete_at(const Queue& queue, const std::vector<Node*>& nodes) {
   std::vector<std::pair<Time, const Lease*>> ends;
   std::map<const Node*, Resources> rooms;
-  for (const Node* node : queue.reserved) {
+  for (const Node* node : nodes) {
     if (!node->ahead.empty()) return std::nullopt;
     rooms[node] = node->room();
     for (const Lease* lease = node->in_room.front(); lease != nullptr; lease = lease->after) {
@@ -56,15 +59,33 @@ std::optional<Time> room_complete_at(const Queue& queue) {
 
 std::optional<Choice> Placement::next(Time now) {
   while (Queue* queue = queue_.take_alarm(now)) reserve(*queue, now);
-  if (!reservations_.empty()) {
-    if (const auto choice = next_reserved(now)) return choice;
-  }
+  if (const auto choice = next_reserved(now)) return choice;
   while (const auto head = queue_.first_open()) {
-    if (auto choice = choose(*head)) return choice;
-    if (auto choice = backfill(*head, now)) return choice;
+    auto choice = choose(*head);
+    if (choice && !lets_pass(*choice)) return choice;
+    if (choice) continue;
+    if (choice = backfill(*head, now); choice) return choice;
     queue_.block(*head->queue->shape, now);
   }
   return next_ahead();
+}
+
+// Whoever stands before it and lacks room has its node instead, if that is due to it.
+bool Placement::lets_pass(const Choice& choice) {
+  if (choice.node == nullptr || choice.reach != kFreeRoom || !may_reserve()) return false;
+  Queue* due = nullptr;
+  int looks = 0;
+  queue_.visit_heads([&](const Head& head) {
+    Queue& queue = *head.queue;
+    if (queue.party == choice.queue->party || ++looks > kMaxLooks) return false;
+    const ShapeKey& key = queue.shape->key;
+    const bool is_able =
+        key.gang == 0 && key.priority == choice.queue->shape->key.priority && choice.node->could_take(key.needs);
+    if (is_able && queue_.is_due(queue, *choice.queue)) due = &queue;
+    return due == nullptr;
+  });
+  if (due != nullptr) reserve(*due, *choice.node);
+  return due != nullptr;
 }
 
 // Free room first; only then that of others.
@@ -93,7 +114,8 @@ std::optional<Choice> Placement::backfill(const Head& head, Time now) {
     if (++looks > kMaxDrained) break;
     Node& node = *nodes_.find(id);
     if (waiting == head.queue || !node.has_room_for(key.needs) || node.leases() >= kMaxLeasesPerNode) continue;
-    const std::optional<Time> complete = room_complete_at(*waiting);
+    const std::optional<Time> complete =
+        room_complete_at(*waiting, waiting->shape->key.gang > 0 ? waiting->reserved : std::vector{&node});
     if (complete && now + key.limit <= *complete) return Choice{.queue = head.queue, .job = head.job, .node = &node};
   }
   return std::nullopt;
@@ -137,13 +159,19 @@ std::uint32_t Placement::room_for_gang(const Terms& needs, std::uint32_t tasks, 
 }
 
 void Placement::placed(const Choice& choice) {
-  queue_.placed(*choice.queue);
-  if (!choice.queue->reserved.empty()) unreserve(*choice.queue);
+  Queue& queue = *choice.queue;
+  queue_.placed(queue);
+  if (queue.reserved.empty()) return;
+  if (queue.shape->key.gang > 0) return unreserve(queue, std::vector(queue.reserved));
+  unreserve(queue, {choice.node->reserved_for == &queue ? choice.node : queue.reserved.back()});
 }
 
 void Placement::freed(Node& node) {
   nodes_.refresh(node);
-  if (node.reserved_for != nullptr && node.reserved_for->shape->key.gang > 0) gang_may_fit_ = true;
+  if (node.reserved_for != nullptr) {
+    ready_.insert(node.id);
+    if (node.reserved_for->shape->key.gang > 0) gang_may_fit_ = true;
+  }
   if (!node.is_open() || node.leases() >= kMaxLeasesPerNode) return;
   if (node.reserved_for != nullptr) return queue_.unblock_limited(node.with(node.room()));
   std::array<Terms, kReaches> rooms;
@@ -151,12 +179,25 @@ void Placement::freed(Node& node) {
   queue_.unblock_fitting(rooms);
 }
 
-void Placement::unreserve(Queue& queue) {
-  std::vector<Node*> nodes = std::exchange(queue.reserved, {});
+bool Placement::may_reserve() const {
+  return reservations_.size() < std::max<std::size_t>(1, nodes_.open() / kReservedPart);
+}
+
+void Placement::reserve(Queue& queue, Node& node) {
+  node.reserved_for = &queue;
+  reservations_.emplace(node.id, &queue);
+  ready_.insert(node.id);
+  queue_.reserve(queue, node);
+  nodes_.refresh(node);
+}
+
+void Placement::unreserve(Queue& queue, const std::vector<Node*>& nodes) {
   if (queue.shape->key.gang > 0) gang_drains_ = false;
   for (Node* node : nodes) {
     node->reserved_for = nullptr;
     reservations_.erase(node->id);
+    ready_.erase(node->id);
+    queue_.unreserve(queue, *node);
   }
   for (Node* node : nodes) freed(*node);
 }
@@ -164,21 +205,18 @@ void Placement::unreserve(Queue& queue) {
 void Placement::release(Node& node, Time now) {
   Queue* queue = node.reserved_for;
   if (queue == nullptr) return;
-  unreserve(*queue);
-  if (!queue->jobs.empty()) queue_.set_alarm(*queue, now);
+  unreserve(*queue, queue->shape->key.gang > 0 ? std::vector(queue->reserved) : std::vector{&node});
+  if (!queue->jobs.empty() && queue->reserved.empty()) queue_.set_alarm(*queue, now);
   queue_.drop_if_empty(*queue);
 }
 
 Node* Placement::best_to_drain(const Terms& needs) {
-  std::size_t open = 0;
   Node* best = nullptr;
   for (auto& [id, node] : nodes_.all()) {
-    if (!node.is_open()) continue;
-    ++open;
-    if (node.reserved_for != nullptr || !node.could_take(needs)) continue;
+    if (!node.is_open() || node.reserved_for != nullptr || !node.could_take(needs)) continue;
     if (best == nullptr || node.room().cores > best->room().cores) best = &node;
   }
-  return reservations_.size() < std::max<std::size_t>(1, open / kReservedPart) ? best : nullptr;
+  return best;
 }
 
 // Those that are the emptiest already, as few as hold all of it. None: there are not so many, or another gang drains.
@@ -204,40 +242,53 @@ std::vector<Node*> Placement::nodes_to_drain(const Queue& queue) {
   // Who waits behind others' higher classes has not been passed over.
   if (queue_.is_behind_others(queue.shape->key.priority)) return {};
   if (queue.shape->key.gang > 0) return best_to_drain_for_gang(*queue.shape);
-  Node* best = best_to_drain(queue.shape->needs());
+  Node* best = may_reserve() ? best_to_drain(queue.shape->needs()) : nullptr;
   return best != nullptr ? std::vector<Node*>{best} : std::vector<Node*>{};
 }
 
+// Where rooms become free seldom, a turn of a small weight is long in coming; that is not to be passed over.
+bool Placement::is_next_in_turn(const Queue& queue) {
+  const Queue* next = &queue;
+  int looks = 0;
+  queue_.visit_heads([&](const Head& head) {
+    const bool is_next = fits_somewhere(*head.queue->shape);
+    if (is_next) next = head.queue;
+    return !is_next && ++looks < kMaxLooks;
+  });
+  return next->party == queue.party || next->shape->key.priority != queue.shape->key.priority;
+}
+
 void Placement::reserve(Queue& queue, Time now) {
-  queue.reserved = nodes_to_drain(queue);
-  if (queue.reserved.empty()) {
+  const bool waits_for_ever = queue.waits_since + options_.starvation_bound * kBoundsOfTurn <= now;
+  const bool is_starved = waits_for_ever || is_next_in_turn(queue);
+  const std::vector<Node*> nodes = is_starved ? nodes_to_drain(queue) : std::vector<Node*>{};
+  if (nodes.empty()) {
     queue_.set_alarm(queue, now + std::max(options_.starvation_bound / 8, milliseconds(1)));
     return;
   }
   if (queue.shape->key.gang > 0) gang_drains_ = gang_may_fit_ = true;
-  for (Node* node : queue.reserved) {
-    node->reserved_for = &queue;
-    reservations_.emplace(node->id, &queue);
-    nodes_.refresh(*node);
-  }
+  for (Node* node : nodes) reserve(queue, *node);
 }
 
 std::optional<Choice> Placement::next_reserved(Time now) {
-  for (auto entry = reservations_.begin(); entry != reservations_.end();) {
-    Queue& queue = *entry->second;
-    Node& node = *nodes_.find(entry->first);
-    ++entry;
-    if (queue.jobs.empty() || !node.is_open() || !node.could_take(queue.shape->needs())) {
+  while (Queue* queue = queue_.take_abandoned()) {
+    unreserve(*queue, std::vector(queue->reserved));
+    queue_.drop_if_empty(*queue);
+  }
+  while (!ready_.empty()) {
+    Node& node = *nodes_.find(*ready_.begin());
+    ready_.erase(ready_.begin());
+    Queue& queue = *node.reserved_for;
+    if (!node.is_open() || !node.could_take(queue.shape->needs())) {
       release(node, now);
-      entry = reservations_.begin();  // a gang's others went with it
-    } else if (auto choice = choose_reserved(queue)) {
+    } else if (auto choice = choose_reserved(queue, node)) {
       return choice;
     }
   }
   return std::nullopt;
 }
 
-std::optional<Choice> Placement::choose_reserved(Queue& queue) {
+std::optional<Choice> Placement::choose_reserved(Queue& queue, Node& node) {
   const Shape& shape = *queue.shape;
   Job* job = queue.jobs.begin()->second;
   if (shape.key.gang > 0) {
@@ -246,7 +297,6 @@ std::optional<Choice> Placement::choose_reserved(Queue& queue) {
     if (seats.empty()) return std::nullopt;
     return Choice{.queue = &queue, .job = job, .seats = std::move(seats)};
   }
-  Node& node = *queue.reserved.front();
   const bool fits = node.has_room_for(shape.needs()) && node.leases() < kMaxLeasesPerNode;
   return fits ? std::optional(Choice{.queue = &queue, .job = job, .node = &node}) : std::nullopt;
 }

@@ -3,16 +3,22 @@
 //   while (const auto choice = placement.next(now)) { ...lease it... placement.placed(*choice); }
 //
 // Tasks go where there is room, of that where their job prefers or where their data lies, or where those of a lower
-// class can be ended for them. A gang goes where all of it finds room at once. A queue that found none for the
-// starvation bound gets a node reserved, which drains until the task fits; a gang as many as it takes, one gang at a
-// time, so that no two wait for each other. Meanwhile tasks go there that end, by their time limit, before the room is
-// complete (EASY backfill: Lifka, 1995; what runs there is expected to take as long as its siblings did, or else its
-// own limit). Where nothing has room, tasks of the next in turn are leased ahead, if they are known to be brief.
+// class can be ended for them. A gang goes where all of it finds room at once.
+//
+// A node that is *reserved* for a queue drains until one of its tasks fits. That is so for whoever stands before
+// another in turn, and lacks the room for its next task that the other finds for a smaller one, as long as its account
+// would have no more than the other's even with what it waits for: else an account of large tasks would have little of
+// a full pool. And it is so for a queue that found no room for the starvation bound; if another account is next in
+// turn, for ten times that. A gang gets as many nodes as it takes, one gang at a time, so that no two wait for each
+// other. Meanwhile tasks go there that end, by their time limit, before the room is complete (EASY backfill: Lifka,
+// 1995; what runs there is expected to take as long as its siblings did, or else its own limit). Where nothing has
+// room, tasks of the next in turn are leased ahead, if they are known to be brief.
 #pragma once
 
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -53,6 +59,9 @@ class Placement {
 
  private:
   std::optional<Choice> choose(const Head& head);
+  bool lets_pass(const Choice& choice);
+  bool is_next_in_turn(const Queue& queue);
+  bool may_reserve() const;
   std::optional<Choice> backfill(const Head& head, Time now);
   Node& better(Node& usual, const Job& job);  // of those that have free room
   Seats seats_for(const Queue& queue, Reach reach);
@@ -60,8 +69,9 @@ class Placement {
   std::vector<Node*> nodes_to_drain(const Queue& queue);
   Node* best_to_drain(const Terms& needs);
   std::vector<Node*> best_to_drain_for_gang(const Shape& shape);
-  void unreserve(Queue& queue);
-  std::optional<Choice> choose_reserved(Queue& queue);
+  void reserve(Queue& queue, Node& node);
+  void unreserve(Queue& queue, const std::vector<Node*>& nodes);
+  std::optional<Choice> choose_reserved(Queue& queue, Node& node);
   std::optional<Choice> next_reserved(Time now);
   std::optional<Choice> next_ahead();
   bool fits_somewhere(Shape& shape);
@@ -70,6 +80,7 @@ class Placement {
   NodeTable& nodes_;
   FairQueue& queue_;
   std::map<NodeId, Queue*> reservations_;
+  std::set<NodeId> ready_;     // of these, those that were freed since they were last looked at
   bool gang_drains_ = false;   // some of them are a gang's
   bool gang_may_fit_ = false;  // one of those was freed since it was last looked at
 };
