@@ -70,7 +70,7 @@ Result<OwnersWords> parse_owners_words(std::string_view json) {
   return words;
 }
 
-AttributeList make_attributes(const sandbox::Machine& machine, std::string_view isolation, double speed,
+AttributeList make_attributes(const sandbox::Machine& machine, std::string_view isolation, double speed, bool screen,
                               const OwnersWords& words) {
   AttributeList list;
   const auto add_text = [&](std::string_view name, const std::string& text) {
@@ -93,6 +93,7 @@ AttributeList make_attributes(const sandbox::Machine& machine, std::string_view 
   add_number("memory", static_cast<double>(machine.memory_bytes));
   add_text("os", machine.os);
   add_text("os.version", machine.os_version);
+  if (screen) add(list, "screen", true);
   add_number("speed", speed);
   add_number("watts", words.watts);
   for (const auto& [name, value] : words.labels) add(list, std::string(kLabelPrefix) + name, value);

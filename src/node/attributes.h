@@ -27,8 +27,8 @@ Result<OwnersWords> parse_owners_words(std::string_view json);
 
 using AttributeList = google::protobuf::RepeatedPtrField<v1::Attribute>;
 
-// `speed`: 0 if it is not known yet.
-AttributeList make_attributes(const sandbox::Machine& machine, std::string_view isolation, double speed,
+// `speed`: 0 if it is not known yet. `screen`: programs with windows can run here.
+AttributeList make_attributes(const sandbox::Machine& machine, std::string_view isolation, double speed, bool screen,
                               const OwnersWords& words);
 
 // SHA-256 of so many MB in a second, by one core; takes about 60 ms. The best of three, since others may disturb one.
