@@ -1,16 +1,13 @@
 #include "display/encoder.h"
 
+#include <algorithm>
 #include <random>
 #include <vector>
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace hearth::display {
 namespace {
-
-using testing::Contains;
-using testing::Not;
 
 constexpr Size kSize = {320, 240};
 constexpr int kParameters = 7;  // kinds of H.264's units
@@ -45,8 +42,9 @@ TEST(Encoder, MakesAKeyPictureWhenItIsAskedForAlone) {
     const bool key = i == 0 || i == 30;
     const Encoder::Unit unit = encode(**encoder, noise(static_cast<unsigned>(i)), {.key = key});
     EXPECT_EQ(unit.key, key);
-    EXPECT_THAT(kinds_in(unit.data), key ? Contains(kParameters) : Not(Contains(kParameters)));
-    EXPECT_THAT(kinds_in(unit.data), key ? Contains(kKeySlice) : Not(Contains(kKeySlice)));
+    const std::vector<int> kinds = kinds_in(unit.data);
+    EXPECT_EQ(std::ranges::count(kinds, kParameters) > 0, key);
+    EXPECT_EQ(std::ranges::count(kinds, kKeySlice) > 0, key);
   }
 }
 

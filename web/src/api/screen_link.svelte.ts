@@ -62,7 +62,7 @@ export class ScreenLink {
     if (view.width === this.#view.width && view.height === this.#view.height) return;
     this.#view = view;
     if (this.#socket?.readyState === WebSocket.OPEN) this.#send({ view });
-    else if (this.#socket === undefined && this.#timer === undefined) this.#open();
+    else if (this.phase.at !== "over" && this.#socket === undefined && this.#timer === undefined) this.#open();
   }
 
   // The state of pointer and keyboard.
