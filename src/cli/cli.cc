@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <optional>
 
@@ -348,14 +349,19 @@ class CommandLine : public CommandTree {
     help.callback([this] { action_ = [this] { return show_help(); }; });
   }
 
-  // What follows `--` belongs to the program of `run` or `schedule`, options and all.
+  // What follows `--` belongs to the program of `run` and the like, options and all.
   void parse(int argc, char** argv) {
     std::vector<std::string> words(argv + 1, argv + argc);
     const auto separator = std::ranges::find(words, "--");
     const auto is_there = [&](const char* word) { return std::find(words.begin(), separator, word) != separator; };
-    if (separator != words.end() && (is_there("run") || is_there("schedule") || is_there("cluster"))) {
-      RunOptions& owner = is_there("run") ? work_.run : is_there("schedule") ? work_.schedule.run : work_.cluster.run;
-      owner.program.assign(separator + 1, words.end());
+    const std::array<std::pair<const char*, std::vector<std::string>*>, 4> takers = {
+        {{"run", &work_.run.program},
+         {"schedule", &work_.schedule.run.program},
+         {"cluster", &work_.cluster.run.program},
+         {"app", &work_.app.program}}};
+    const auto taker = std::ranges::find_if(takers, [&](const auto& one) { return is_there(one.first); });
+    if (separator != words.end() && taker != takers.end()) {
+      taker->second->assign(separator + 1, words.end());
       words.erase(separator, words.end());
     }
     std::ranges::reverse(words);  // as CLI11 wants them

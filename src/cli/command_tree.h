@@ -58,7 +58,7 @@ class CommandTree {
   Action action_;
 };
 
-// What `run`, `submit`, `map`, `schedule` and `webhook` parse into.
+// What `run`, `submit`, `map`, `schedule`, `webhook` and `app` parse into.
 struct WorkOptions {
   RunOptions run;
   ClusterOptions cluster;
@@ -66,6 +66,7 @@ struct WorkOptions {
   MapOptions map;
   ScheduleOptions schedule;
   WebhookOptions webhook;
+  AppOptions app;
 };
 
 // What the commands about the pool as a whole parse into.

@@ -122,6 +122,7 @@ struct RunOptions {
   std::string webhook_secret;  // a file
   bool gang = false;
   bool no_copies = false;
+  bool window = false;
   bool detach = false;
   std::vector<std::string> program;
 };
@@ -187,6 +188,12 @@ struct EnvironmentOptions {
 struct WorkspaceOptions {
   std::string name;
   std::string device;  // whose; empty: this device's
+};
+
+struct AppOptions {
+  std::string name;
+  std::vector<std::string> program;
+  std::string node;  // where it is started; empty: the one that has it
 };
 
 struct JobOptions {
@@ -341,6 +348,12 @@ Result<int> export_environment(const Context& context, const EnvironmentOptions&
 // workspaces.cc
 Result<int> list_workspaces(const Context& context);
 Result<int> remove_workspace(const Context& context, const WorkspaceOptions& options);
+
+// apps.cc
+Result<int> list_apps(const Context& context);
+Result<int> add_app(const Context& context, const AppOptions& options);
+Result<int> remove_app(const Context& context, const AppOptions& options);
+Result<int> start_app(const Context& context, const AppOptions& options);
 
 // limits.cc
 Result<int> limit(const Context& context, const LimitOptions& options);

@@ -52,6 +52,20 @@ Finding check_swarm(const Policy& policy) {
           "apt install libtorrent-rasterbar-dev, and build again"};
 }
 
+Finding check_screen() {
+  std::error_code failure;
+  if (!std::filesystem::exists(screen_program(), failure)) {
+    return {"screen", false, false, "hearth-screen was not built: no program with windows runs on this PC",
+            "apt install libx264-dev libyuv-dev libx11-dev libxext-dev libxdamage-dev libxfixes-dev libxtst-dev, and "
+            "build again"};
+  }
+  if (!has_program("Xvfb")) {
+    return {"screen", false, false, "there is no Xvfb: no program with windows runs on this PC",
+            "apt install xvfb, and start hearth again"};
+  }
+  return {"screen", true, false, "programs with windows can run here and be watched from a phone (hearth app)", ""};
+}
+
 Finding check_port(const Home& home, const Config& config) {
   if (Lock::holder(home)) return {"port", true, true, fmt::format("{}, in use by hearth", config.port), ""};
   const Result<void> is_free = check_port_is_free(config.address, config.port);
@@ -98,6 +112,7 @@ Result<int> doctor(const Context& context) {
   findings.push_back(check_disk(context.home));
   findings.push_back(check_avahi());
   if (const Result<Policy> policy = load_policy(context.home)) findings.push_back(check_swarm(*policy));
+  findings.push_back(check_screen());
   findings.push_back(check_up(context.home));
   if (!has_joined(context.home, *config)) findings.push_back(check_port(context.home, *config));
   for (Finding& finding : check_hub(context.home)) findings.push_back(std::move(finding));

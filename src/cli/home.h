@@ -22,6 +22,7 @@ struct Home {
   std::filesystem::path endpoint() const { return root / "hub" / "endpoint.json"; }
   std::filesystem::path node() const { return root / "node"; }
   std::filesystem::path policy() const { return root / "node" / "policy.json"; }
+  std::filesystem::path apps() const { return root / "node" / "apps.json"; }
   std::filesystem::path node_status() const { return root / "node" / "status.json"; }
   std::filesystem::path node_stopped() const { return root / "node" / "stopped"; }
   std::filesystem::path cli() const { return root / "cli"; }

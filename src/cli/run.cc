@@ -54,6 +54,9 @@ class Run {
       co_return 0;
     }
     say(fmt::format("job {}", job_));
+    if (plan_.spec.window()) {
+      say(fmt::format("its window: https://{}/#/screen/{}", client_.session().account().endpoint.text(), job_));
+    }
     co_return co_await follow();
   }
 

@@ -121,6 +121,7 @@ Result<void> set_placement(const RunOptions& options, v1::JobSpec& spec) {
   spec.set_prefer(options.prefer);
   spec.set_gang(options.gang);
   spec.set_no_copies(options.no_copies);
+  spec.set_window(options.window);
   if (!options.priority.empty()) {
     const Result<v1::PriorityClass> priority = parse_priority(options.priority);
     if (!priority) return std::unexpected(priority.error());

@@ -263,9 +263,17 @@ std::vector<std::string> Workshop::lines_of(const Tool& tool) const {
   return lines;
 }
 
-std::filesystem::path swarm_program() {
+namespace {
+
+std::filesystem::path beside_this_program(const char* name) {
   std::error_code failure;
-  return std::filesystem::read_symlink("/proc/self/exe", failure).parent_path() / "hearth-swarm";
+  return std::filesystem::read_symlink("/proc/self/exe", failure).parent_path() / name;
 }
+
+}  // namespace
+
+std::filesystem::path swarm_program() { return beside_this_program("hearth-swarm"); }
+
+std::filesystem::path screen_program() { return beside_this_program("hearth-screen"); }
 
 }  // namespace hearth::cli

@@ -50,5 +50,7 @@ class Workshop {
 
 // Where hearth-swarm lies beside this program, or would.
 std::filesystem::path swarm_program();
+// The same for hearth-screen.
+std::filesystem::path screen_program();
 
 }  // namespace hearth::cli

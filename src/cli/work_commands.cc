@@ -1,4 +1,4 @@
-// How work is given to the pool, and who is told of it: run, submit, map, schedule, webhook.
+// How work is given to the pool, and who is told of it: run, submit, map, schedule, webhook, app.
 #include "cli/command_tree.h"
 
 namespace hearth::cli {
@@ -80,6 +80,8 @@ void add_run_command(CommandTree& tree, RunOptions& options) {
                            "have the hub tell this URL when the job has ended: see hearth webhook");
   CommandTree::text_option(run, "--webhook-secret", options.webhook_secret, "FILE",
                            "with --webhook: sign by the secret in this file instead of a new one, which is shown");
+  run.add_flag("--window", options.window,
+               "it opens windows: give it a display, which the page and only you, or an owner, see and use");
   run.add_flag("--detach", options.detach, "print the job's number and return at once");
 }
 
@@ -197,6 +199,28 @@ void add_webhook_commands(CommandTree& tree, WebhookOptions& options) {
   }
 }
 
+void add_app_commands(CommandTree& tree, AppOptions& options) {
+  const auto list = [&tree] { return list_apps(tree.context()); };
+  CLI::App& app = tree.add(tree.root(), "app",
+                           "List the programs with windows that PCs of the pool have. The page starts one by a tap and "
+                           "shows it live.",
+                           list);
+  app.require_subcommand(0, 1);
+  tree.add(app, "list", "List the programs with windows that PCs of the pool have.", list);
+  CLI::App& add = tree.add(app, "add",
+                           "Add a program of this PC to the apps: hearth app add Clock -- xclock -update 1. Those that "
+                           "the PC's own menus show are there by themselves.",
+                           [&tree, &options] { return add_app(tree.context(), options); });
+  CLI::App& remove = tree.add(app, "remove", "Take an app that was added on this PC away. What runs goes on.",
+                              [&tree, &options] { return remove_app(tree.context(), options); });
+  CLI::App& start = tree.add(app, "start", "Start an app and print its job's number; the page shows it.",
+                             [&tree, &options] { return start_app(tree.context(), options); });
+  for (CLI::App* command : {&add, &remove, &start}) {
+    CommandTree::argument(*command, "NAME", options.name, "the app's name");
+  }
+  CommandTree::text_option(start, "--on", options.node, "NODE", "the PC that it is to run on, if several have it");
+}
+
 }  // namespace
 
 void add_work_commands(CommandTree& tree, WorkOptions& options) {
@@ -206,6 +230,7 @@ void add_work_commands(CommandTree& tree, WorkOptions& options) {
   add_map_command(tree, options.map);
   add_schedule_commands(tree, options.schedule);
   add_webhook_commands(tree, options.webhook);
+  add_app_commands(tree, options.app);
 }
 
 }  // namespace hearth::cli

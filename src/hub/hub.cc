@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "hub/addresses.h"
+#include "hub/apps.h"
 #include "hub/gang_networks.h"
 #include "hub/job_data.h"
 #include "hub/metrics.h"
@@ -106,6 +107,7 @@ class HubImpl : public Hub {
   std::unique_ptr<BlobAccess> access_;
   std::unique_ptr<Swarms> swarms_;
   std::unique_ptr<Tunnels> tunnels_;
+  Apps apps_;
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<ShareHistory> shares_;
   std::unique_ptr<TokenWatch> token_watch_;
@@ -236,6 +238,7 @@ Result<void> HubImpl::make_dispatcher() {
         add_audit_methods, add_usage_methods, add_operator_methods, add_hub_methods}) {
     add(*dispatcher_, *parts_);
   }
+  add_app_methods(*dispatcher_, *parts_, apps_);
   return {};
 }
 
@@ -354,7 +357,7 @@ net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller&
   if (!socket) co_return;
   sessions_.enter(caller.device, exchange.connection());
   {
-    NodeSession session(loop_, *engine_, *logs_, *views_, *access_, *swarms_, *tunnels_, caller.device,
+    NodeSession session(loop_, *engine_, *logs_, *views_, *access_, *swarms_, *tunnels_, apps_, caller.device,
                         caller.device_name, address, **socket);
     co_await session.run();
   }

@@ -15,8 +15,8 @@ constexpr int kMaxData = pool::kMaxDataPerNode;
 }  // namespace
 
 NodeSession::NodeSession(net::Loop& loop, Engine& engine, LogRelay& logs, Views& views, BlobAccess& access,
-                         Swarms& swarms, Tunnels& tunnels, NodeId node, std::string name, std::string address,
-                         net::WebSocket& socket)
+                         Swarms& swarms, Tunnels& tunnels, Apps& apps, NodeId node, std::string name,
+                         std::string address, net::WebSocket& socket)
     : loop_(loop),
       engine_(engine),
       logs_(logs),
@@ -24,6 +24,7 @@ NodeSession::NodeSession(net::Loop& loop, Engine& engine, LogRelay& logs, Views&
       access_(access),
       swarms_(swarms),
       tunnels_(tunnels),
+      apps_(apps),
       node_(node),
       name_(std::move(name)),
       address_(std::move(address)),
@@ -98,6 +99,9 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame, const std::vector
     return fail(Code::kInvalidArgument, "more than 256 large blobs at once");
   }
   for (const v1::TunnelFailed& failed : frame.tunnels_failed()) tunnels_.failed(node_, failed);
+  if (frame.has_apps()) {
+    if (Result<void> taken = apps_.set(node_, frame.apps()); !taken) return taken;
+  }
   if (frame.has_data()) engine_.data(node_, ids_of(frame.data().added()), ids_of(frame.data().removed()));
   for (const v1::WorkspaceWiped& wiped : frame.workspaces_wiped()) {
     engine_.workspace_wiped(node_, {{wiped.workspace().owner()}, wiped.workspace().name()}, wiped.record());
@@ -107,6 +111,7 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame, const std::vector
 
 void NodeSession::on_hello(const v1::Hello& hello) {
   views_.facts(node_).hello = hello;
+  apps_.forget(node_);
   swarms_.set_port(node_, address_, hello.swarm_port());
   pool::NodeHello greeting{.offered = from_proto(hello.offered()),
                            .closed = hello.closed(),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hearth/v1/session.pb.h"
+#include "hub/apps.h"
 #include "hub/blob_access.h"
 #include "hub/engine.h"
 #include "hub/log_relay.h"
@@ -23,7 +24,7 @@ class NodeSession : public NodeLink, public LogSource {
 
   // `address`: where the node's connection comes from.
   NodeSession(net::Loop& loop, Engine& engine, LogRelay& logs, Views& views, BlobAccess& access, Swarms& swarms,
-              Tunnels& tunnels, NodeId node, std::string name, std::string address, net::WebSocket& socket);
+              Tunnels& tunnels, Apps& apps, NodeId node, std::string name, std::string address, net::WebSocket& socket);
   ~NodeSession() override;
 
   // Serves until the socket ends.
@@ -55,6 +56,7 @@ class NodeSession : public NodeLink, public LogSource {
   BlobAccess& access_;
   Swarms& swarms_;
   Tunnels& tunnels_;
+  Apps& apps_;
   NodeId node_;
   std::string name_;
   std::string address_;

@@ -33,6 +33,7 @@ constexpr std::uint64_t kMaxMemory = 4ULL << 40;
 constexpr std::uint64_t kMaxDisk = 64ULL << 40;
 constexpr std::uint64_t kMinWorkspace = 1ULL << 20;
 constexpr std::uint64_t kMaxWorkspace = 1ULL << 50;
+constexpr std::size_t kMaxWindowWhere = 1'000;
 
 std::unexpected<Error> wrong(std::string_view field, std::string_view what) {
   return fail(Code::kInvalidArgument, fmt::format("{}: {}", field, what));
@@ -195,6 +196,17 @@ Result<void> check_placement(const v1::JobSpec& spec) {
   return check_words_on_nodes(spec);
 }
 
+// Its window is on a display in its own sandbox, made by programs of the node's.
+Result<void> check_window(const v1::JobSpec& spec) {
+  if (!spec.window()) return {};
+  if (spec.tasks() != 1) return wrong("window", "a program with windows is a job of one task");
+  if (!spec.environment().empty() && spec.environment() != kHostEnvironment) {
+    return wrong("window", "a program with windows runs in the environment \"host\", which has a display for it");
+  }
+  if (spec.where().size() > kMaxWindowWhere) return wrong("where", "of a program with windows at most 1,000 bytes");
+  return {};
+}
+
 Result<void> check_names(const v1::JobSpec& spec) {
   if (spec.name().size() > 128 || !is_plain_utf8(spec.name()))
     return wrong("name", "at most 128 bytes of UTF-8 without control characters");
@@ -226,8 +238,8 @@ Result<void> complete_spec(v1::JobSpec& spec) {
   const std::set<std::uint64_t> after(spec.after().begin(), spec.after().end());
   spec.mutable_after()->Assign(after.begin(), after.end());
 
-  for (const auto& check :
-       {check_argv, check_counts, check_outputs, check_variables, check_names, check_workspace, check_placement}) {
+  for (const auto& check : {check_argv, check_counts, check_outputs, check_variables, check_names, check_workspace,
+                            check_window, check_placement}) {
     if (Result<void> done = check(spec); !done) return done;
   }
   if (Result<void> done = check_resources(needs); !done) return done;
@@ -243,18 +255,23 @@ Result<void> check_standing(const v1::JobSpec& spec, Ring ring) {
                                                    name_of(ring)));
 }
 
+std::string where_of(const v1::JobSpec& spec) {
+  if (!spec.window()) return spec.where();
+  return spec.where().empty() ? "screen" : fmt::format("screen && ({})", spec.where());
+}
+
 void fill_request(const v1::JobSpec& spec, Ring ring, pool::JobRequest& request) {
   request.per_task = from_proto(spec.resources());
   request.admission = admission_of(spec, ring);
   request.workspace = spec.workspace().name();
-  request.where = spec.where();
+  request.where = where_of(spec);
   if (spec.priority() != v1::PRIORITY_CLASS_UNSPECIFIED) {
     request.priority = static_cast<pool::PriorityClass>(spec.priority());
   }
   request.gang = spec.gang();
   request.when = when_of(spec);
   request.deadline_millis = spec.deadline().unix_millis();
-  request.no_copies = spec.no_copies();
+  request.no_copies = spec.no_copies() || spec.window();
   request.prefer = spec.prefer();
   // The standard limit is nobody's word on how long it takes.
   if (spec.time_limit_seconds() < kStandardLimitSeconds) request.limit = seconds(spec.time_limit_seconds());

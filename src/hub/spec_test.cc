@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/sizes.h"
+#include "core/pool/condition.h"
 
 namespace hearth::hub {
 namespace {
@@ -71,6 +72,31 @@ TEST(Spec, TheNetworkOfAGangIsOfAGangAndNothingElse) {
   EXPECT_NE(refusal([](v1::JobSpec& spec) { spec.set_net_full(true); }).find("nothing else"), std::string::npos);
   EXPECT_NE(refusal([](v1::JobSpec& spec) { spec.add_net_hosts("a.example:443"); }).find("nothing else"),
             std::string::npos);
+}
+
+TEST(Spec, AWindowIsOneTaskOfTheHostsOnANodeWithAScreen) {
+  v1::JobSpec spec;
+  spec.add_argv("xterm");
+  spec.set_window(true);
+  spec.set_where("cores > 1 || arch == 'x86_64'");
+  ASSERT_TRUE(complete_spec(spec));
+  pool::JobRequest request;
+  fill_request(spec, Ring::kHome, request);
+  EXPECT_EQ(request.where, "screen && (cores > 1 || arch == 'x86_64')");
+  EXPECT_TRUE(pool::Condition::parse(request.where));
+  EXPECT_TRUE(request.no_copies);
+  spec.clear_where();
+  fill_request(spec, Ring::kHome, request);
+  EXPECT_EQ(request.where, "screen");
+  v1::JobSpec many = spec;
+  many.set_tasks(2);
+  EXPECT_FALSE(complete_spec(many));
+  v1::JobSpec elsewhere = spec;
+  elsewhere.set_environment("python");
+  EXPECT_FALSE(complete_spec(elsewhere));
+  v1::JobSpec long_winded = spec;
+  long_winded.set_where("cores > 1" + std::string(1'000, ' '));
+  EXPECT_FALSE(complete_spec(long_winded));
 }
 
 TEST(Spec, ATasksOwnInputsLieBelowItsNumber) {

@@ -70,8 +70,8 @@ Result<OwnersWords> parse_owners_words(std::string_view json) {
   return words;
 }
 
-AttributeList make_attributes(const sandbox::Machine& machine, std::string_view isolation, double speed,
-                              std::optional<std::uint64_t> price, const OwnersWords& words) {
+AttributeList make_attributes(const sandbox::Machine& machine, std::string_view isolation, const Standing& now,
+                              const OwnersWords& words) {
   AttributeList list;
   const auto add_text = [&](std::string_view name, const std::string& text) {
     if (!text.empty()) add(list, name, text.substr(0, kMaxLabelText));
@@ -93,8 +93,9 @@ AttributeList make_attributes(const sandbox::Machine& machine, std::string_view 
   add_number("memory", static_cast<double>(machine.memory_bytes));
   add_text("os", machine.os);
   add_text("os.version", machine.os_version);
-  if (price) add(list, "price", static_cast<double>(*price) / 1000);
-  add_number("speed", speed);
+  if (now.price) add(list, "price", static_cast<double>(*now.price) / 1000);
+  if (now.screen) add(list, "screen", true);
+  add_number("speed", now.speed);
   add_number("watts", words.watts);
   for (const auto& [name, value] : words.labels) add(list, std::string(kLabelPrefix) + name, value);
   return list;

@@ -29,9 +29,14 @@ Result<OwnersWords> parse_owners_words(std::string_view json);
 
 using AttributeList = google::protobuf::RepeatedPtrField<v1::Attribute>;
 
-// `speed`: 0 if it is not known yet. `price`: of a kWh now, in thousandths of the owner's unit; none: not said.
-AttributeList make_attributes(const sandbox::Machine& machine, std::string_view isolation, double speed,
-                              std::optional<std::uint64_t> price, const OwnersWords& words);
+// What may change while the node runs.
+struct Standing {
+  double speed = 0;                         // 0: not known yet
+  std::optional<std::uint64_t> price = {};  // of a kWh now, in thousandths of the owner's unit; none: not said
+  bool screen = false;                      // programs with windows can run here
+};
+AttributeList make_attributes(const sandbox::Machine& machine, std::string_view isolation, const Standing& now,
+                              const OwnersWords& words);
 
 // SHA-256 of so many MB in a second, by one core; takes about 60 ms. The best of three, since others may disturb one.
 double measure_speed();

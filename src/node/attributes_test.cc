@@ -21,7 +21,7 @@ TEST(NodeAttributes, TellWhatTheMachineIsAndWhatItsOwnerSays) {
   const Result<OwnersWords> words =
       parse_owners_words(R"({"cores": 2, "labels": {"room": "cellar", "quiet": true, "tier": 3}, "watts": 65.5})");
   ASSERT_TRUE(words) << words.error().message;
-  const AttributeList list = make_attributes(machine, "fence", 350, 210, *words);
+  const AttributeList list = make_attributes(machine, "fence", {.speed = 350, .price = 210, .screen = true}, *words);
   EXPECT_EQ(find(list, "cores")->number(), 8);
   EXPECT_EQ(find(list, "os")->text(), "debian");
   EXPECT_EQ(find(list, "gpu")->text(), "one");
@@ -38,7 +38,7 @@ TEST(NodeAttributes, TellWhatTheMachineIsAndWhatItsOwnerSays) {
 }
 
 TEST(NodeAttributes, SayNothingThatIsNotKnown) {
-  const AttributeList list = make_attributes({}, "", 0, std::nullopt, {});
+  const AttributeList list = make_attributes({}, "", {}, {});
   ASSERT_EQ(list.size(), 1);
   EXPECT_EQ(list[0].name(), "gpus");
 }

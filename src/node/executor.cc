@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "node/apps.h"
 #include "node/command.h"
 #include "node/excess.h"
 #include "node/outcome.h"
@@ -282,6 +283,7 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
       attempt->own_input);
   if (!command) co_return std::unexpected(command.error());
   attempt->command = std::move(*command);
+  if (job.spec.window()) attempt->command.argv.insert(attempt->command.argv.begin(), kScreenCommand);
   attempt->command.bound_files = std::move(bound);
   attempt->command.outputs = make_patterns(job.spec, attempt->id.task);
   attempt->command.outputs_may_lack = may_lack_outputs(*attempt);

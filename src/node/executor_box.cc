@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "node/apps.h"
 #include "node/command.h"
 #include "node/executor.h"
 #include "node/rings.h"
@@ -56,6 +57,9 @@ Result<void> Executor::fill_box(Attempt& attempt, const Layout& layout) {
   }
   attempt.box = std::move(*box);
   attempt.disk = attempt.box->disk();
+  if (attempt.job->spec.window()) {
+    attempt.command.bound_files.push_back({.source = world_.screen_program, .path = kScreenFile});
+  }
   for (const auto& [path, file] : layout) {
     if (Result<void> placed = place_file(attempt, file); !placed) return fail(placed, "input '" + path + "'");
   }

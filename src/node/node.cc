@@ -112,6 +112,7 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
                  .key = key,
                  .directory = options.directory,
                  .own_pool = options.own_pool,
+                 .screen_program = options.screen_program,
                  .machine = machine},
                 [&loop, &code](int exit_code) {
                   code = exit_code;

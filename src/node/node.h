@@ -8,8 +8,8 @@
 // In RunOptions::directory: identity.pem, account.json (account/account.h), policy.json (the owner's limits, see
 // policy.h), status.json (what the node says of itself, see status.h), stopped (see owner_watch.h), witness (see
 // witness.h), cache/ (images of environments, by their hash), environments/ (see environments.h), workspaces/ (see
-// workspaces.h), attempts/ and wipes.jsonl (see wipe_log.h), swarms/ (see swarms.h), sandbox/, microvm/
-// (a kernel package unpacked, hearth microvm fetch).
+// workspaces.h), apps.json (see apps.h), attempts/ and wipes.jsonl (see wipe_log.h), swarms/ (see swarms.h), sandbox/,
+// microvm/ (a kernel package unpacked, hearth microvm fetch).
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,8 @@ struct RunOptions {
   std::filesystem::path directory;
   bool own_pool = true;  // the hub is this PC's own, see silent_policy()
   std::string bwrap = "bwrap";
-  std::filesystem::path swarm_program;  // hearth-swarm; where there is none, blobs come from the hub alone
+  std::filesystem::path swarm_program;   // hearth-swarm; where there is none, blobs come from the hub alone
+  std::filesystem::path screen_program;  // hearth-screen; where there is none, no program with windows runs here
   // For environments, their images and workspaces, and as much again for inputs, unless the owner sets another limit.
   std::uint64_t disk_bytes = 20ULL << 30;
   bool insecure_tcg_for_tests = false;

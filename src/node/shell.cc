@@ -76,6 +76,7 @@ Shell::Shell(World world, std::function<void(int exit_code)> on_end)
                  .workspaces = world_.workspaces,
                  .wipes = world_.wipes,
                  .gpus = world_.machine.gpus,
+                 .screen_program = world_.screen_program,
                  .link = [this] { return connection_.link(); },
                  .admits = [this] { return agent_.admits(); },
                  .level = [this](Ring ring) { return rings_.of(ring).level.value_or(sandbox::Level::kMicroVm); }},
@@ -115,7 +116,9 @@ Shell::Shell(World world, std::function<void(int exit_code)> on_end)
                   [this](bool stopped) {
                     agent_.on_stopped(stopped, world_.loop.now());
                     pump();
-                  }}) {}
+                  }}),
+      has_screen_(!world_.host.is_elsewhere() && screen_lack(world_.screen_program).empty()),
+      apps_(world_.directory) {}
 
 Shell::~Shell() = default;
 
@@ -175,6 +178,7 @@ net::Async<void> Shell::look_around_for_ever() {
     if (agent_.drained()) co_await world_.workspaces.wipe_all();
     share_disk();
     tell_data();
+    co_await tell_apps();
     agent_.on_local_time(minute_of_day(), world_.loop.now());
     set_minute(minute_of_day());
     pump();
@@ -360,9 +364,19 @@ v1::Hello Shell::make_hello() {
   return hello;
 }
 
+// Those of a PC that can show none are nobody's affair.
+net::Async<void> Shell::tell_apps() {
+  if (!has_screen_) co_return;
+  const bool changed = co_await world_.workers.run([this] { return apps_.look(); });
+  if (!connection_.is_open() || (apps_told_ && !changed)) co_return;
+  apps_told_ = true;
+  *connection_.frame(apps_.list().ByteSizeLong()).mutable_apps() = apps_.list();
+}
+
 AttributeList Shell::attributes() const {
   const std::optional<sandbox::Level> level = rings_.of(Ring::kHome).level;
-  return make_attributes(world_.machine, level ? name_of(*level) : "", speed_, owner_.price(), words_);
+  const Standing now{.speed = speed_, .price = owner_.price(), .screen = has_screen_};
+  return make_attributes(world_.machine, level ? name_of(*level) : "", now, words_);
 }
 
 // What the owner says may change while nothing else does.
@@ -531,6 +545,7 @@ void Shell::on_lost() {
   }
   watched_.clear();
   grown_.clear();
+  apps_told_ = false;
   agent_.on_session_lost(world_.loop.now());
   pump();
 }

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/node/agent.h"
+#include "node/apps.h"
 #include "node/attributes.h"
 #include "node/connection.h"
 #include "node/executor.h"
@@ -40,6 +41,7 @@ class Shell {
     const net::IdentityKey& key;
     std::filesystem::path directory;
     bool own_pool = true;  // see RunOptions
+    std::filesystem::path screen_program;
     sandbox::Machine machine;
   };
 
@@ -76,6 +78,7 @@ class Shell {
   void share_disk();
   net::Async<void> tell_status();
   void tell_data();
+  net::Async<void> tell_apps();
   AttributeList attributes() const;
   void tell_attributes();
   void set_minute(std::uint16_t minute_of_day);
@@ -122,6 +125,9 @@ class Shell {
   std::set<AttemptId> grown_;
   bool sending_logs_ = false;
   OwnersWords words_;
+  bool has_screen_ = false;
+  Apps apps_;
+  bool apps_told_ = false;
   double speed_ = 0;
 };
 

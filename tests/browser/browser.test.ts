@@ -1,7 +1,7 @@
-// The page in Debian's Chromium against a real pool: pairing, a job with pictures, and a revocation.
+// The page in Debian's Chromium against a real pool: pairing, a job with pictures, an app, and a revocation.
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { after, before, test as test_of_node } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { desktop, launch, phone } from "../../web/test/browser";
@@ -118,6 +118,45 @@ test("an operator drains the PC and lets it serve again", async () => {
   await map.getByText("Drained").waitFor({ state: "detached" });
   await page.getByRole("list", { name: "Queue" }).waitFor({ state: "detached" });
   assert.match(pool.cli_now("audit", "--csv"), /operator.*node\.drain/);
+  await context.close();
+});
+
+// Blue, until somebody types a line; red then.
+const kColours = "printf '\\033[44m\\033[2J'; read line; printf '\\033[41m\\033[2J'; sleep 1000";
+const lacks_screen = !existsSync(join(dirname(process.env.HEARTH_PROGRAM!), "hearth-screen")) || !existsSync("/usr/bin/Xvfb") || !existsSync("/usr/bin/xterm");
+
+test_of_node("an app is started by a tap, seen, used and ended", { timeout: 150_000, skip: lacks_screen && "hearth-screen was not built, or Xvfb or xterm is missing" }, async () => {
+  pool.cli_now("app", "add", "Colours", "--", "xterm", "-b", "0", "-e", "sh", "-c", kColours);
+  const context = await phone(browser);
+  const page = await pair(context, "viewer");
+  await page.getByRole("button", { name: "Colours" }).waitFor();
+  await page.screenshot({ path: join(screenshots, "apps.png"), fullPage: true });
+  await page.getByRole("button", { name: "Colours" }).click();
+  const picture = page.getByLabel("Colours, its picture");
+  const becomes = (wanted: string) =>
+    until(60_000, async () => {
+      const colour = await picture.evaluate((canvas: HTMLCanvasElement) => {
+        const pixel = canvas.getContext("2d")!.getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data;
+        return Array.from(pixel.slice(0, 3), (part) => (part > 100 ? "f" : "0")).join("");
+      });
+      return colour === wanted ? true : undefined;
+    });
+  await becomes("00f");
+  await page.screenshot({ path: join(screenshots, "app-blue.png") });
+  await page.getByRole("button", { name: "Keyboard" }).click();
+  await page.getByLabel("Text for the app").pressSequentially("now");
+  await page.getByRole("button", { name: "Enter", exact: true }).click();
+  await becomes("f00");
+  await page.getByRole("button", { name: "Numbers" }).click();
+  await page.getByText("Input to picture").waitFor();
+  await page.screenshot({ path: join(screenshots, "app-red.png") });
+  await page.reload(); // the phone slept: the program is as it was
+  await becomes("f00");
+  await page.getByRole("button", { name: "End the app" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "End the app" }).click();
+  await page.getByRole("link", { name: "Done" }).click();
+  await page.getByRole("heading", { level: 1 }).waitFor();
+  pool.cli_now("app", "remove", "Colours");
   await context.close();
 });
 

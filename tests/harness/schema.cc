@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "hearth/v1/accounts.pb.h"
+#include "hearth/v1/apps.pb.h"
 #include "hearth/v1/audit.pb.h"
 #include "hearth/v1/blobs.pb.h"
 #include "hearth/v1/environments.pb.h"
@@ -12,6 +13,7 @@
 #include "hearth/v1/hubs.pb.h"
 #include "hearth/v1/operator.pb.h"
 #include "hearth/v1/schedules.pb.h"
+#include "hearth/v1/screen.pb.h"
 #include "hearth/v1/session.pb.h"
 #include "hearth/v1/swarm.pb.h"
 #include "hearth/v1/usage.pb.h"
@@ -37,6 +39,8 @@ std::vector<const MethodDescriptor*> all_methods() {
   v1::Event::descriptor();
   v1::Swarm::descriptor();
   v1::Greeting::descriptor();
+  v1::App::descriptor();
+  v1::Picture::descriptor();
   std::vector<const MethodDescriptor*> methods;
   for (const auto& entry : std::filesystem::directory_iterator(HEARTH_PROTO_DIRECTORY)) {
     const std::string name = "hearth/v1/" + entry.path().filename().string();

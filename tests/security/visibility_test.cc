@@ -30,19 +30,20 @@ enum class Decision {
   kItself,  // concerns the caller alone
 };
 const std::map<std::string, Decision> kDecisions = {
-    {"/hearth.v1.AccountService/List", Decision::kShows},     {"/hearth.v1.BlobService/Missing", Decision::kShows},
-    {"/hearth.v1.DeviceService/Leave", Decision::kItself},    {"/hearth.v1.DeviceService/List", Decision::kShows},
-    {"/hearth.v1.EnvironmentService/List", Decision::kShows}, {"/hearth.v1.JobService/Cancel", Decision::kActs},
-    {"/hearth.v1.JobService/Get", Decision::kShows},          {"/hearth.v1.JobService/List", Decision::kShows},
-    {"/hearth.v1.JobService/Logs", Decision::kShows},         {"/hearth.v1.JobService/Remove", Decision::kActs},
-    {"/hearth.v1.JobService/Submit", Decision::kActs},        {"/hearth.v1.JobService/Why", Decision::kShows},
-    {"/hearth.v1.NodeService/List", Decision::kShows},        {"/hearth.v1.NodeService/Status", Decision::kShows},
-    {"/hearth.v1.NodeService/Watch", Decision::kShows},       {"/hearth.v1.ScheduleService/Add", Decision::kItself},
-    {"/hearth.v1.ScheduleService/List", Decision::kShows},    {"/hearth.v1.ScheduleService/Remove", Decision::kActs},
-    {"/hearth.v1.ScheduleService/RunNow", Decision::kActs},   {"/hearth.v1.UsageService/List", Decision::kShows},
-    {"/hearth.v1.WebhookService/Add", Decision::kItself},     {"/hearth.v1.WebhookService/List", Decision::kShows},
-    {"/hearth.v1.WebhookService/Remove", Decision::kActs},    {"/hearth.v1.WebhookService/Test", Decision::kActs},
-    {"/hearth.v1.WorkspaceService/List", Decision::kShows},   {"/hearth.v1.WorkspaceService/Remove", Decision::kActs},
+    {"/hearth.v1.AccountService/List", Decision::kShows},    {"/hearth.v1.AppService/List", Decision::kShows},
+    {"/hearth.v1.BlobService/Missing", Decision::kShows},    {"/hearth.v1.DeviceService/Leave", Decision::kItself},
+    {"/hearth.v1.DeviceService/List", Decision::kShows},     {"/hearth.v1.EnvironmentService/List", Decision::kShows},
+    {"/hearth.v1.JobService/Cancel", Decision::kActs},       {"/hearth.v1.JobService/Get", Decision::kShows},
+    {"/hearth.v1.JobService/List", Decision::kShows},        {"/hearth.v1.JobService/Logs", Decision::kShows},
+    {"/hearth.v1.JobService/Remove", Decision::kActs},       {"/hearth.v1.JobService/Submit", Decision::kActs},
+    {"/hearth.v1.JobService/Why", Decision::kShows},         {"/hearth.v1.NodeService/List", Decision::kShows},
+    {"/hearth.v1.NodeService/Status", Decision::kShows},     {"/hearth.v1.NodeService/Watch", Decision::kShows},
+    {"/hearth.v1.ScheduleService/Add", Decision::kItself},   {"/hearth.v1.ScheduleService/List", Decision::kShows},
+    {"/hearth.v1.ScheduleService/Remove", Decision::kActs},  {"/hearth.v1.ScheduleService/RunNow", Decision::kActs},
+    {"/hearth.v1.UsageService/List", Decision::kShows},      {"/hearth.v1.WebhookService/Add", Decision::kItself},
+    {"/hearth.v1.WebhookService/List", Decision::kShows},    {"/hearth.v1.WebhookService/Remove", Decision::kActs},
+    {"/hearth.v1.WebhookService/Test", Decision::kActs},     {"/hearth.v1.WorkspaceService/List", Decision::kShows},
+    {"/hearth.v1.WorkspaceService/Remove", Decision::kActs},
 };
 
 bool is_for_members(const MethodDescriptor& method) {

@@ -35,6 +35,7 @@ inline constexpr std::array kKnownAttributes = {
     KnownAttribute{"gpu.memory", AttributeKind::kNumber, "bytes of memory of its smallest GPU"},
     KnownAttribute{"isolation", AttributeKind::kText, "how it shuts tasks in: 'fence', 'oci' or 'microvm'"},
     KnownAttribute{"speed", AttributeKind::kNumber, "of one core, measured: SHA-256 of so many MB in a second"},
+    KnownAttribute{"screen", AttributeKind::kFlag, "it has what programs with windows need (hearth run --window)"},
     KnownAttribute{"watts", AttributeKind::kNumber, "what it draws under load, if its owner says so"},
     KnownAttribute{"price", AttributeKind::kNumber, "of electricity there now, a kWh, if its owner says so"},
 };

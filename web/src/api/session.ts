@@ -2,6 +2,7 @@
 // says `unauthenticated`. `clients` are the services; their calls renew the session by themselves, once per call.
 import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
+import { AppService } from "../gen/hearth/v1/apps_pb";
 import { BlobService } from "../gen/hearth/v1/blobs_pb";
 import { DeviceService } from "../gen/hearth/v1/devices_pb";
 import { EnvironmentService } from "../gen/hearth/v1/environments_pb";
@@ -98,6 +99,7 @@ const renewing: Interceptor = (next) => async (request) => {
 
 const transport = createConnectTransport({ ...transport_options, interceptors: [renewing] });
 export const clients = {
+  apps: createClient(AppService, transport),
   blobs: createClient(BlobService, transport),
   devices: createClient(DeviceService, transport),
   environments: createClient(EnvironmentService, transport),

@@ -1,5 +1,5 @@
 // Where the page is: kept in the fragment ("#/jobs/12"), so that going back works and the server sees none of it.
-export type View = "home" | "run" | "jobs" | "job" | "pool" | "devices";
+export type View = "home" | "run" | "jobs" | "job" | "pool" | "devices" | "screen";
 
 export interface Place {
   view: View;
@@ -9,6 +9,7 @@ export interface Place {
 export function parse_place(fragment: string): Place {
   const [first, second] = fragment.replace(/^#\/?/, "").split("/");
   if (first === "jobs" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "job", job: BigInt(second) };
+  if (first === "screen" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "screen", job: BigInt(second) };
   if (first === "run" || first === "jobs" || first === "pool" || first === "devices") return { view: first };
   return { view: "home" };
 }

@@ -42,6 +42,7 @@ class RunForm {
   time_limit = $state(3600);
   outputs = $state("*");
   environment = $state("host");
+  window = $state(false); // it opens windows
   retries = $state(0);
   after = $state(""); // numbers of jobs, with commas between them
   variables: Record<string, string> = {}; // an earlier job's
@@ -107,6 +108,7 @@ class RunForm {
     this.time_limit = Number(spec.timeLimitSeconds) || 86_400;
     this.outputs = spec.outputs.join(" ");
     this.environment = spec.environment || "host";
+    this.window = spec.window;
     this.retries = spec.retries;
     this.after = spec.after.join(",");
     this.variables = spec.variables;

@@ -2,6 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, createContextKey, type ConnectRouter, type HandlerContext, type Interceptor } from "@connectrpc/connect";
 import { createHmac, createPublicKey, generateKeyPairSync, randomBytes, sign, verify } from "node:crypto";
+import { AppService } from "../../src/gen/hearth/v1/apps_pb";
 import { BlobService } from "../../src/gen/hearth/v1/blobs_pb";
 import { DeviceService, type Device } from "../../src/gen/hearth/v1/devices_pb";
 import { EnvironmentService } from "../../src/gen/hearth/v1/environments_pb";
@@ -57,6 +58,7 @@ export function routes(state: State, origin: () => string) {
     environment_routes(router, state);
     workspace_routes(router, state);
     operator_routes(router, state);
+    router.service(AppService, { list: () => ({ nodes: [] }) });
     router.service(BlobService, {
       missing: ({ sha256: hashes }) => ({ sha256: hashes.filter((hash) => !state.blobs.has(Buffer.from(hash).toString("hex"))) }),
     });

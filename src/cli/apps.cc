@@ -1,0 +1,176 @@
+// `hearth app`: programs with windows, shown on the page.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/bytes.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/documents.h"
+#include "cli/output.h"
+#include "cli/sending.h"
+#include "cli/values.h"
+#include "hearth/v1/apps.pb.h"
+#include "hearth/v1/nodes.pb.h"
+
+namespace hearth::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kMaxApps = 200;  // as apps.proto has these
+constexpr std::size_t kMaxName = 128;
+constexpr std::size_t kMaxWords = 64;
+constexpr std::size_t kMaxBytes = 4 << 10;
+constexpr std::uint32_t kCores = 2;  // the program's, and its picture's
+constexpr std::uint64_t kMemory = 2ULL << 30;
+constexpr std::int64_t kTimeLimitSeconds = 30LL * 24 * 3600;  // it lives until it is told to end
+
+Result<Json> load_apps(const Home& home) {
+  std::error_code failure;
+  if (!std::filesystem::exists(home.apps(), failure)) return Json{{"apps", Json::array()}};
+  const Result<std::string> text = read_small_file(home.apps());
+  if (!text) return std::unexpected(text.error());
+  Json apps = Json::parse(*text, nullptr, false);
+  if (apps.is_object() && apps.contains("apps") && apps["apps"].is_array()) return apps;
+  return fail(Code::kFailedPrecondition, home.apps().string() + " cannot be read: mend it, or remove it");
+}
+
+Result<void> save_apps(const Home& home, const Json& apps) {
+  if (Result<void> made = make_directory(home.node()); !made) return made;
+  return write_file_atomically(home.apps(), apps.dump(1) + "\n");
+}
+
+bool has_name(const Json& app, const std::string& name) {
+  return app.is_object() && app.contains("name") && app["name"] == name;
+}
+
+Result<void> check_app(const AppOptions& options) {
+  if (options.name.size() > kMaxName || !is_plain_utf8(options.name)) {
+    return fail(Code::kInvalidArgument, "NAME: at most 128 bytes of text");
+  }
+  if (options.program.empty() || options.program.front().empty()) {
+    return fail(Code::kInvalidArgument, "the program is missing: hearth app add NAME -- PROGRAM ARGUMENTS");
+  }
+  std::size_t bytes = 0;
+  for (const std::string& word : options.program) bytes += word.size();
+  if (options.program.size() > kMaxWords || bytes > kMaxBytes || !std::ranges::all_of(options.program, is_plain_utf8)) {
+    return fail(Code::kInvalidArgument, "PROGRAM: at most 64 words of text, 4 KiB in all");
+  }
+  return {};
+}
+
+Result<v1::ListAppsReply> fetch_apps(Client& client) {
+  return client.call<v1::ListAppsReply>("hearth.v1.AppService/List", v1::ListAppsRequest());
+}
+
+struct Found {
+  std::uint64_t node_id = 0;
+  std::string node;
+  v1::App app;
+};
+
+Result<Found> find_app(Client& client, const AppOptions& options) {
+  const Result<v1::ListAppsReply> reply = fetch_apps(client);
+  if (!reply) return std::unexpected(reply.error());
+  std::vector<Found> found;
+  for (const auto& node : reply->nodes()) {
+    const auto app = std::ranges::find(node.apps(), options.name, &v1::App::name);
+    const bool is_meant = options.node.empty() || options.node == node.node();
+    if (app != node.apps().end() && is_meant) found.push_back({node.node_id(), node.node(), *app});
+  }
+  if (found.size() == 1) return std::move(found.front());
+  if (found.empty()) {
+    return fail(Code::kNotFound, fmt::format("no connected PC has an app {}; those that there are: hearth app list",
+                                             plain(options.name)));
+  }
+  std::string nodes;
+  for (const Found& one : found) nodes += (nodes.empty() ? "" : ", ") + plain(one.node);
+  return fail(Code::kInvalidArgument,
+              fmt::format("{} have an app {}: say which with --on NODE", nodes, plain(options.name)));
+}
+
+// No more than its PC lends, or it would wait for ever.
+Result<std::uint32_t> cores_on(Client& client, std::uint64_t node_id) {
+  const auto reply = client.call<v1::ListNodesReply>("hearth.v1.NodeService/List", v1::ListNodesRequest());
+  if (!reply) return std::unexpected(reply.error());
+  const auto node = std::ranges::find(reply->nodes(), node_id, &v1::Node::id);
+  const std::uint32_t offered = node == reply->nodes().end() ? kCores : node->offered().cores();
+  return std::clamp(offered, 1U, kCores);
+}
+
+}  // namespace
+
+Result<int> list_apps(const Context& context) {
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  Result<v1::ListAppsReply> reply = fetch_apps(**client);
+  if (!reply) return std::unexpected(reply.error());
+  if (context.json) {
+    print(message_json(*reply));
+    return 0;
+  }
+  Table table({{"NAME"}, {"ON"}, {"PROGRAM"}, {""}});
+  for (const auto& node : reply->nodes()) {
+    for (const v1::App& app : node.apps()) {
+      std::string program;
+      for (const std::string& word : app.argv()) program += (program.empty() ? "" : " ") + word;
+      table.add({app.name(), node.node(), program, app.added() ? "added" : ""});
+    }
+  }
+  if (table.empty()) say("no connected PC has apps; hearth doctor says there what is missing");
+  if (!table.empty()) print(table.text());
+  return 0;
+}
+
+Result<int> add_app(const Context& context, const AppOptions& options) {
+  if (Result<void> checked = check_app(options); !checked) return std::unexpected(checked.error());
+  Result<Json> apps = load_apps(context.home);
+  if (!apps) return std::unexpected(apps.error());
+  Json& list = (*apps)["apps"];
+  std::erase_if(list.get_ref<Json::array_t&>(), [&](const Json& one) { return has_name(one, options.name); });
+  if (list.size() >= kMaxApps) return fail(Code::kResourceExhausted, "this PC has 200 apps; remove one");
+  list.push_back({{"name", options.name}, {"argv", options.program}});
+  if (Result<void> saved = save_apps(context.home, *apps); !saved) return std::unexpected(saved.error());
+  say(fmt::format("{} is among the apps of this PC", plain(options.name)));
+  return 0;
+}
+
+Result<int> remove_app(const Context& context, const AppOptions& options) {
+  Result<Json> apps = load_apps(context.home);
+  if (!apps) return std::unexpected(apps.error());
+  auto& list = (*apps)["apps"].get_ref<Json::array_t&>();
+  if (std::erase_if(list, [&](const Json& one) { return has_name(one, options.name); }) == 0) {
+    return fail(
+        Code::kNotFound,
+        fmt::format("no app {} was added on this PC; those of its menus go with their packages", plain(options.name)));
+  }
+  if (Result<void> saved = save_apps(context.home, *apps); !saved) return std::unexpected(saved.error());
+  return 0;
+}
+
+Result<int> start_app(const Context& context, const AppOptions& options) {
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  const Result<Found> found = find_app(**client, options);
+  if (!found) return std::unexpected(found.error());
+  const Result<std::uint32_t> cores = cores_on(**client, found->node_id);
+  if (!cores) return std::unexpected(cores.error());
+  v1::SubmitRequest request;
+  v1::JobSpec& spec = *request.mutable_spec();
+  spec.set_name(found->app.name());
+  *spec.mutable_argv() = found->app.argv();
+  spec.set_tasks(1);
+  spec.mutable_resources()->set_cores(*cores);
+  spec.mutable_resources()->set_memory_bytes(kMemory);
+  spec.set_time_limit_seconds(kTimeLimitSeconds);
+  spec.set_window(true);
+  spec.set_where(fmt::format("name == {0}{1}{0}", found->node.contains('\'') ? '"' : '\'', found->node));
+  const Result<std::uint64_t> job = (*client)->loop().run_until_done(submit_job(**client, std::move(request)));
+  if (!job) return std::unexpected((*client)->explain(job.error()));
+  print(context.json ? object_json({{"job_id", fmt::format("{}", *job)}}) : fmt::format("{}\n", *job));
+  return 0;
+}
+
+}  // namespace hearth::cli

@@ -1,0 +1,128 @@
+#include "display/keyboard.h"
+
+#include <algorithm>
+#include <array>
+
+#include <X11/extensions/XTest.h>
+#include <X11/keysym.h>
+
+namespace hearth::display {
+namespace {
+
+constexpr KeySym kUnicode = 0x01000000;
+constexpr int kMaxLent = 16;  // programs read the map anew each time, so a lent key stays for the next ones
+
+bool is_modifier(KeySym key) { return key >= XK_Shift_L && key <= XK_Hyper_R; }
+
+// Of the first character, which is taken from `text`; 0: none that can be typed.
+KeySym next_key(std::string_view& text) {
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  const std::size_t length = byte(0) < 0x80 ? 1 : byte(0) < 0xe0 ? 2 : byte(0) < 0xf0 ? 3 : 4;
+  if (length > text.size()) {
+    text = {};
+    return 0;
+  }
+  constexpr std::array<unsigned, 5> kFirst = {0, 0x7f, 0x1f, 0x0f, 0x07};
+  KeySym point = byte(0) & kFirst[length];
+  for (std::size_t at = 1; at < length; ++at) point = point << 6 | (byte(at) & 0x3fU);
+  text.remove_prefix(length);
+  if (point == '\n' || point == '\r') return XK_Return;
+  if (point == '\t') return XK_Tab;
+  if (point == '\b') return XK_BackSpace;
+  if (point < 0x20 || point == 0x7f) return 0;
+  const bool latin = point < 0x7f || (point >= 0xa0 && point <= 0xff);
+  return latin ? point : kUnicode | point;
+}
+
+}  // namespace
+
+Keyboard::Keyboard(Display* display) : display_(display) { read_map(); }
+
+void Keyboard::read_map() {
+  int first = 0;
+  int last = 0;
+  ::XDisplayKeycodes(display_, &first, &last);
+  int per_code = 0;
+  KeySym* map = ::XGetKeyboardMapping(display_, static_cast<KeyCode>(first), last - first + 1, &per_code);
+  if (map == nullptr) return;
+  places_.clear();
+  std::vector<KeyCode> empty;
+  for (int code = first; code <= last; ++code) {
+    const KeySym* keys = map + static_cast<std::ptrdiff_t>(code - first) * per_code;
+    if (std::all_of(keys, keys + per_code, [](KeySym key) { return key == NoSymbol; })) {
+      empty.push_back(static_cast<KeyCode>(code));
+    }
+    for (int level = std::min(per_code, 2) - 1; level >= 0; --level) {
+      if (keys[level] == NoSymbol) continue;
+      const Place place{static_cast<KeyCode>(code), level == 1};
+      const auto [known, added] = places_.emplace(keys[level], place);
+      if (!added && known->second.shifted && !place.shifted) known->second = place;
+    }
+  }
+  ::XFree(map);
+  if (spare_.empty())
+    spare_.assign(empty.begin(), empty.begin() + std::min<std::ptrdiff_t>(kMaxLent, std::ssize(empty)));
+}
+
+Keyboard::Place Keyboard::lend_spare(KeySym key) {
+  if (spare_.empty()) return {};
+  const KeyCode code = spare_[next_spare_++ % spare_.size()];
+  std::erase_if(places_, [&](const auto& entry) { return entry.second.code == code; });
+  std::array<KeySym, 2> both = {key, key};
+  ::XChangeKeyboardMapping(display_, code, 2, both.data(), 1);
+  ::XSync(display_, False);
+  return places_[key] = {.code = code, .shifted = false};
+}
+
+Keyboard::Place Keyboard::find(KeySym key) {
+  const auto found = places_.find(key);
+  return found == places_.end() ? lend_spare(key) : found->second;
+}
+
+bool Keyboard::shift_is_held() const {
+  return std::ranges::any_of(held_, [](const auto& one) { return one.first == XK_Shift_L || one.first == XK_Shift_R; });
+}
+
+// What a key gives depends on Shift; the viewer's own keyboard may have it elsewhere.
+void Keyboard::press(KeySym key) {
+  const Place place = find(key);
+  if (place.code == 0) return;
+  const KeyCode shift = ::XKeysymToKeycode(display_, XK_Shift_L);
+  const bool is_character = !is_modifier(key) && (key < 0xff00 || key >= kUnicode);
+  const bool turn = is_character && place.shifted != shift_is_held();
+  if (turn) ::XTestFakeKeyEvent(display_, shift, place.shifted ? True : False, 0);
+  ::XTestFakeKeyEvent(display_, place.code, True, 0);
+  if (turn) ::XTestFakeKeyEvent(display_, shift, place.shifted ? False : True, 0);
+  held_.emplace_back(key, place.code);
+}
+
+void Keyboard::release(KeySym key) {
+  const auto found = std::ranges::find(held_, key, &std::pair<KeySym, KeyCode>::first);
+  if (found == held_.end()) return;
+  ::XTestFakeKeyEvent(display_, found->second, False, 0);
+  held_.erase(found);
+}
+
+void Keyboard::hold(const std::vector<KeySym>& keys) {
+  const std::vector<std::pair<KeySym, KeyCode>> before = held_;
+  for (const auto& [key, code] : before) {
+    if (std::ranges::find(keys, key) == keys.end()) release(key);
+  }
+  for (const KeySym key : keys) {
+    const bool known = std::ranges::find(held_, key, &std::pair<KeySym, KeyCode>::first) != held_.end();
+    if (!known) press(key);
+  }
+  ::XFlush(display_);
+}
+
+void Keyboard::type(std::string_view utf8) {
+  while (!utf8.empty()) {
+    const KeySym key = next_key(utf8);
+    if (key == 0) continue;
+    press(key);
+    release(key);
+  }
+  ::XFlush(display_);
+}
+
+}  // namespace hearth::display

@@ -1,0 +1,54 @@
+// The display of one app, as its only window manager sees it: windows fill the part that is watched, what is there is
+// read, pointer and keyboard are moved. One thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "display/encoder.h"
+#include "hearth/v1/screen.pb.h"
+
+namespace hearth::display {
+
+class Screen {
+ public:
+  // Errors: kUnavailable (no X server answers at DISPLAY), kFailedPrecondition (it lacks an extension).
+  static Result<std::unique_ptr<Screen>> open(Size size);
+  ~Screen();
+  Screen(const Screen&) = delete;
+  Screen& operator=(const Screen&) = delete;
+
+  int file() const;  // readable when something has happened
+
+  // Takes in what has happened. What is told afterwards is as of then.
+  void look();
+  bool changed() const;                     // since the last capture()
+  std::optional<v1::Cursor> take_cursor();  // if it has changed
+  v1::Cursor cursor() const;
+
+  // Which part is watched, from the top left corner; windows are made to fill it.
+  void watch(Size size);
+
+  struct Pixels {
+    const std::uint8_t* bgrx = nullptr;
+    std::size_t stride = 0;
+  };
+  // Until the next call. Errors: kUnavailable.
+  Result<Pixels> capture();
+
+  void move_pointer(int x, int y);
+  void hold_buttons(std::uint32_t buttons);  // bits: 1 left, 2 middle, 4 right
+  void turn_wheel(int right, int down);
+  void hold_keys(const std::vector<std::uint32_t>& keysyms);
+  void type(std::string_view utf8);
+
+ private:
+  struct State;
+  explicit Screen(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hearth::display

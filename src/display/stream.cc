@@ -1,0 +1,270 @@
+#include "display/stream.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <vector>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "display/encoder.h"
+#include "display/screen.h"
+#include "display/viewer.h"
+
+namespace hearth::display {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Size kFirstSize = {1280, 720};
+constexpr Clock::duration kBetweenPictures = std::chrono::microseconds(16'000);
+constexpr milliseconds kBetweenKeys(300);  // for one viewer that does not keep up
+constexpr std::array kStillFor = {milliseconds(120), milliseconds(300), milliseconds(700)};
+constexpr std::size_t kRoomForFields = 4 << 10;
+constexpr int kSendBuffer = 256 << 10;
+
+class Stream {
+ public:
+  Stream(int listener, std::unique_ptr<Screen> screen) : listener_(listener), screen_(std::move(screen)) {}
+
+  Error run();
+
+ private:
+  Result<void> turn();
+  void accept();
+  void hear(Viewer& viewer, const v1::FromViewer& message);
+  void resize(Size size);
+  void give_input();
+  void drop(std::size_t index);
+  void tell_cursor();
+
+  Clock::duration until_next(Clock::time_point now) const;
+  bool wants_key(const Viewer& viewer, Clock::time_point now) const;
+  Result<void> show(Clock::time_point now);
+  Result<void> prepare_encoder();
+  void send_to_all(const v1::Picture& picture, Clock::time_point now);
+
+  int listener_;
+  std::unique_ptr<Screen> screen_;
+  std::unique_ptr<Encoder> encoder_;
+  std::vector<std::unique_ptr<Viewer>> viewers_;
+  Size size_ = kFirstSize;
+  std::uint32_t kbits_ = 0;
+  Clock::time_point last_picture_{};
+  Clock::time_point last_change_{};
+  int fineness_ = Encoder::kFinest;
+};
+
+void Stream::accept() {
+  const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (socket < 0) return;
+  const int yes = 1;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
+  auto viewer = std::make_unique<Viewer>(socket);
+  v1::ToViewer first;
+  if (viewers_.size() < kMaxViewers) {
+    *first.mutable_cursor() = screen_->cursor();
+    viewer->send(first);
+    viewers_.push_back(std::move(viewer));
+    return;
+  }
+  first.set_problem("8 viewers watch this app already; close one of them");
+  viewer->send(first);
+  static_cast<void>(viewer->write());
+}
+
+void Stream::resize(Size size) {
+  if (size == size_) return;
+  size_ = size;
+  screen_->watch(size);
+  encoder_.reset();
+}
+
+// Whatever any viewer holds is held; the pointer is where it was moved last.
+void Stream::give_input() {
+  std::uint32_t buttons = 0;
+  std::vector<std::uint32_t> keys;
+  for (const auto& viewer : viewers_) {
+    buttons |= viewer->input.buttons();
+    keys.insert(keys.end(), viewer->input.keys().begin(), viewer->input.keys().end());
+  }
+  screen_->hold_buttons(buttons);
+  screen_->hold_keys(keys);
+}
+
+void Stream::hear(Viewer& viewer, const v1::FromViewer& message) {
+  if (message.has_view()) {
+    viewer.watches = true;
+    viewer.needs_key = true;
+    resize({message.view().width(), message.view().height()});
+  }
+  if (message.shown() > 0) viewer.on_shown(message.shown(), Clock::now());
+  if (message.key_picture()) viewer.needs_key = true;
+  if (message.has_input()) {
+    const v1::Input& input = message.input();
+    if (input.x() != viewer.input.x() || input.y() != viewer.input.y() || input.buttons() != viewer.input.buttons() ||
+        input.wheel_x() != 0 || input.wheel_y() != 0) {
+      screen_->move_pointer(input.x(), input.y());
+    }
+    viewer.input = input;
+    give_input();
+    screen_->turn_wheel(input.wheel_x(), input.wheel_y());
+  }
+  if (!message.text().empty()) screen_->type(message.text());
+}
+
+void Stream::drop(std::size_t index) {
+  viewers_.erase(viewers_.begin() + static_cast<std::ptrdiff_t>(index));
+  give_input();
+}
+
+void Stream::tell_cursor() {
+  std::optional<v1::Cursor> cursor = screen_->take_cursor();
+  if (!cursor || viewers_.empty()) return;
+  v1::ToViewer message;
+  *message.mutable_cursor() = std::move(*cursor);
+  for (const auto& viewer : viewers_) {
+    if (!viewer->has_more_to_write()) viewer->send(message);
+  }
+}
+
+bool Stream::wants_key(const Viewer& viewer, Clock::time_point now) const {
+  return viewer.watches && viewer.needs_key && viewer.has_room(now) && now - viewer.last_key >= kBetweenKeys;
+}
+
+// Until there is a picture to be made for somebody who has room for it; a long time, if something else must happen
+// first.
+Clock::duration Stream::until_next(Clock::time_point now) const {
+  constexpr std::chrono::hours kLong(1);
+  const Clock::time_point soonest = last_picture_ + kBetweenPictures;
+  Clock::time_point due = Clock::time_point::max();
+  bool keeps_up = false;
+  for (const auto& viewer : viewers_) {
+    if (!viewer->watches || !viewer->has_room(now)) continue;
+    if (viewer->needs_key) due = std::min(due, std::max(soonest, viewer->last_key + kBetweenKeys));
+    keeps_up = keeps_up || !viewer->needs_key;
+  }
+  if (keeps_up && screen_->changed()) {
+    due = std::min(due, soonest);
+  } else if (keeps_up && fineness_ < Encoder::kFinest) {
+    due = std::min(due, last_change_ + kStillFor[static_cast<std::size_t>(fineness_)]);
+  }
+  if (due == Clock::time_point::max()) return kLong;
+  return std::max(due - now, Clock::duration(0));
+}
+
+Result<void> Stream::prepare_encoder() {
+  std::uint32_t kbits = 0;
+  for (const auto& viewer : viewers_) kbits = std::max(kbits, viewer->kbits());
+  if (!encoder_) {
+    Result<std::unique_ptr<Encoder>> encoder = Encoder::open(size_, kbits);
+    if (!encoder) return std::unexpected(encoder.error());
+    encoder_ = std::move(*encoder);
+    for (const auto& viewer : viewers_) viewer->needs_key = true;
+  } else if (kbits != kbits_) {
+    encoder_->set_rate(kbits);
+  }
+  kbits_ = kbits;
+  return {};
+}
+
+void Stream::send_to_all(const v1::Picture& picture, Clock::time_point now) {
+  for (const auto& viewer : viewers_) {
+    if (!viewer->watches) continue;
+    const bool can = viewer->has_room(now) && (picture.key() || !viewer->needs_key);
+    if (can) {
+      viewer->send_picture(picture, now);
+    } else {
+      viewer->needs_key = true;
+    }
+  }
+}
+
+Result<void> Stream::show(Clock::time_point now) {
+  if (Result<void> ready = prepare_encoder(); !ready) return ready;
+  Encoder::Wish wish;
+  for (const auto& viewer : viewers_) wish.key = wish.key || wants_key(*viewer, now);
+  // A key picture is coarse at first, so that it is there soon.
+  const bool anew = screen_->changed() || wish.key;
+  if (anew) last_change_ = now;
+  fineness_ = anew ? 0 : std::min(fineness_ + 1, Encoder::kFinest);
+  wish.fineness = fineness_;
+  const Result<Screen::Pixels> pixels = screen_->capture();
+  if (!pixels) return std::unexpected(pixels.error());
+  const Clock::time_point captured = Clock::now();
+  Result<Encoder::Unit> unit = encoder_->encode(pixels->bgrx, pixels->stride, wish);
+  if (!unit) return std::unexpected(unit.error());
+  last_picture_ = now;
+  if (unit->data.size() > screen::kMaxToViewer - kRoomForFields) {  // the next one refers to what nobody got
+    encoder_.reset();
+    fineness_ = Encoder::kFinest;
+    return {};
+  }
+  const auto micros = [](Clock::duration time) {
+    return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+  };
+  const std::uint32_t colours = encoder_->colour_micros();
+  v1::Picture picture;
+  picture.set_key(unit->key);
+  picture.set_width(size_.width);
+  picture.set_height(size_.height);
+  picture.set_data(std::move(unit->data));
+  picture.set_capture_micros(micros(captured - now) + colours);
+  picture.set_encode_micros(micros(Clock::now() - captured) - colours);
+  send_to_all(picture, now);
+  return {};
+}
+
+Result<void> Stream::turn() {
+  std::vector<pollfd> files = {{.fd = listener_, .events = POLLIN, .revents = 0},
+                               {.fd = screen_->file(), .events = POLLIN, .revents = 0}};
+  for (const auto& viewer : viewers_) {
+    const short events = viewer->has_more_to_write() ? POLLIN | POLLOUT : POLLIN;
+    files.push_back({.fd = viewer->socket(), .events = events, .revents = 0});
+  }
+  const Clock::duration wait = until_next(Clock::now());
+  const auto nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(wait).count();
+  const timespec limit{.tv_sec = nanos / 1'000'000'000, .tv_nsec = nanos % 1'000'000'000};
+  if (::ppoll(files.data(), files.size(), &limit, nullptr) < 0 && errno != EINTR) return fail_errno(errno, "waiting");
+  for (std::size_t at = viewers_.size(); at-- > 0;) {
+    if ((files[at + 2].revents & ~POLLOUT) == 0) continue;
+    const Result<std::vector<v1::FromViewer>> said = viewers_[at]->read();
+    if (said) {
+      for (const v1::FromViewer& message : *said) hear(*viewers_[at], message);
+    } else {
+      drop(at);
+    }
+  }
+  screen_->look();
+  tell_cursor();
+  if (files[0].revents != 0) accept();
+  const Clock::time_point now = Clock::now();
+  if (until_next(now) == Clock::duration(0)) {
+    if (Result<void> shown = show(now); !shown) return shown;
+  }
+  for (std::size_t at = viewers_.size(); at-- > 0;) {
+    if (!viewers_[at]->write()) drop(at);
+  }
+  return {};
+}
+
+Error Stream::run() {
+  for (;;) {
+    if (Result<void> done = turn(); !done) return done.error();
+  }
+}
+
+}  // namespace
+
+Error stream(int listener) {
+  Result<std::unique_ptr<Screen>> screen = Screen::open(kFirstSize);
+  if (!screen) return screen.error();
+  return Stream(listener, std::move(*screen)).run();
+}
+
+}  // namespace hearth::display

@@ -1,0 +1,66 @@
+// One viewer's connection: what it says, what it is sent, and whether it keeps up.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "display/encoder.h"
+#include "hearth/v1/screen.pb.h"
+#include "screen/frames.h"
+
+namespace hearth::display {
+
+using Clock = std::chrono::steady_clock;
+
+class Viewer {
+ public:
+  explicit Viewer(int socket);  // which is taken over; non-blocking
+  ~Viewer();
+  Viewer(const Viewer&) = delete;
+  Viewer& operator=(const Viewer&) = delete;
+
+  int socket() const { return socket_; }
+
+  // What it has said meanwhile. Errors: kUnavailable (it is gone), kInvalidArgument (that is no message).
+  Result<std::vector<v1::FromViewer>> read();
+  // Sends what can be sent now. Errors: kUnavailable.
+  Result<void> write();
+  bool has_more_to_write() const { return written_ < out_.size(); }
+
+  void send(const v1::ToViewer& message) { out_ += screen::frame_of(message); }
+  void send_picture(v1::Picture picture, Clock::time_point now);
+
+  // Whether another picture would reach it without waiting behind earlier ones.
+  bool has_room(Clock::time_point now) const;
+  void on_shown(std::uint64_t number, Clock::time_point now);
+  // What its link takes.
+  std::uint32_t kbits() const { return kbits_; }
+
+  bool watches = false;   // it has said its size
+  bool needs_key = true;  // it has missed a picture
+  v1::Input input;        // its last
+  Clock::time_point last_key{};
+
+ private:
+  struct Sent {
+    std::uint64_t number;
+    Clock::time_point at;
+  };
+  void adapt(Clock::duration way, Clock::time_point now);
+
+  int socket_;
+  screen::FrameReader reader_{screen::kMaxFromViewer};
+  std::string out_;
+  std::size_t written_ = 0;
+  std::uint64_t last_number_ = 0;
+  std::deque<Sent> ahead_;  // sent, but not shown yet
+  Clock::duration shortest_ = std::chrono::hours(1);
+  std::uint32_t kbits_;
+  Clock::time_point adapted_{};
+};
+
+}  // namespace hearth::display

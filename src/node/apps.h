@@ -1,0 +1,59 @@
+// The programs with windows that this PC has: those that its owner added (HOME/node/apps.json, written by `hearth app
+// add`), and those that its system lists, as freedesktop.org's desktop entries.
+//
+//   {"apps": [{"name": "Clock", "argv": ["xclock", "-update", "1"]}]}
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "hearth/v1/apps.pb.h"
+
+namespace hearth::node {
+
+// Where the program finds what gives it a display, and how that is called with the program's own command behind it.
+inline constexpr const char* kScreenFile = ".hearth/hearth-screen";
+inline constexpr const char* kScreenCommand = "./.hearth/hearth-screen";
+
+// Why no program with windows can run here, with the remedy; empty if it can. `program`: hearth-screen.
+std::string screen_lack(const std::filesystem::path& program);
+
+struct DesktopEntry {
+  std::string name;
+  std::vector<std::string> argv;  // without what stands for files
+  std::string icon;               // a name or a path; empty: none
+};
+// Nothing, where the text is none, or is not to be shown, or its program has no windows of its own.
+std::optional<DesktopEntry> parse_desktop_entry(std::string_view text);
+
+// Of apps.json; at most 200. Errors: kInvalidArgument (what is wrong, what is allowed).
+Result<std::vector<v1::App>> parse_added_apps(std::string_view json);
+
+class Apps {
+ public:
+  // `node`: where apps.json lies. `data`: where systems keep applications/, icons/ and pixmaps/.
+  explicit Apps(std::filesystem::path node,
+                std::vector<std::filesystem::path> data = {"/usr/local/share", "/usr/share"})
+      : node_(std::move(node)), data_(std::move(data)) {}
+
+  // Reads what may have changed; whether anything has. Blocks.
+  bool look();
+  const v1::AppList& list() const { return list_; }
+
+ private:
+  using Stamps = std::vector<std::filesystem::file_time_type>;
+  Stamps stamps() const;
+  void add_entries(const std::filesystem::path& directory);
+  std::string find_icon(const std::string& icon) const;
+
+  std::filesystem::path node_;
+  std::vector<std::filesystem::path> data_;
+  std::optional<Stamps> seen_;
+  v1::AppList list_;
+};
+
+}  // namespace hearth::node

@@ -1,0 +1,103 @@
+#include "node/apps.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace hearth::node {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr const char* kEntry =
+    "# of a program\n[Desktop Entry]\nType=Application\nName=Paint\nName[de]=Malen\n"
+    "Exec=sh -c \"a \\\"b\\\" c\" 100%% --open %U --icon %i\nIcon=paint\nTerminal=false\n"
+    "[Desktop Action new]\nName=New\nExec=other\n";
+
+TEST(Apps, ReadsADesktopEntry) {
+  const std::optional<DesktopEntry> entry = parse_desktop_entry(kEntry);
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->name, "Paint");
+  EXPECT_THAT(entry->argv, ElementsAre("sh", "-c", "a \"b\" c", "100%", "--open", "--icon"));
+  EXPECT_EQ(entry->icon, "paint");
+}
+
+TEST(Apps, LeavesOutWhatIsNotToBeShown) {
+  const std::string entry = "[Desktop Entry]\nType=Application\nName=A\nExec=true\n";
+  EXPECT_TRUE(parse_desktop_entry(entry));
+  for (const char* line : {"NoDisplay=true", "Hidden=true", "Terminal=true", "OnlyShowIn=KDE;", "Type=Link",
+                           "Name=", "Exec=", "Exec=%f", "Name=a\tb"}) {
+    EXPECT_FALSE(parse_desktop_entry(entry + line + "\n")) << line;
+  }
+  EXPECT_FALSE(parse_desktop_entry("Type=Application\nName=A\nExec=true\n"));
+  EXPECT_FALSE(parse_desktop_entry(""));
+}
+
+TEST(Apps, ReadsWhatTheOwnerAdded) {
+  const auto apps = parse_added_apps(R"({"apps": [{"name": "Clock", "argv": ["xclock", "-update", "1"]}]})");
+  ASSERT_TRUE(apps);
+  ASSERT_EQ(apps->size(), 1U);
+  EXPECT_EQ(apps->front().name(), "Clock");
+  EXPECT_THAT(apps->front().argv(), ElementsAre("xclock", "-update", "1"));
+  EXPECT_TRUE(apps->front().added());
+  for (const char* bad : {"", "[]", R"({"apps": 1})", R"({"apps": [{"name": "", "argv": ["a"]}]})",
+                          R"({"apps": [{"name": "a"}]})", R"({"apps": [{"name": "a", "argv": []}]})",
+                          R"({"apps": [{"name": "a", "argv": [1]}]})", R"({"apps": [{"name": "a", "argv": [""]}]})"}) {
+    const auto refused = parse_added_apps(bad);
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_THAT(refused.error().message, HasSubstr("apps.json"));
+  }
+}
+
+class AppsOfAPc : public testing::Test {
+ protected:
+  AppsOfAPc() {
+    std::string made = (std::filesystem::temp_directory_path() / "hearth-apps-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(made.data()), nullptr);
+    directory_ = made;
+    std::filesystem::create_directories(directory_ / "applications");
+    std::filesystem::create_directories(directory_ / "pixmaps");
+  }
+  ~AppsOfAPc() override { std::filesystem::remove_all(directory_); }
+
+  void write(const std::string& name, const std::string& content) const { std::ofstream(directory_ / name) << content; }
+
+  std::filesystem::path directory_;
+};
+
+TEST_F(AppsOfAPc, AreThoseThatWereAddedAndThoseThatTheSystemLists) {
+  write("applications/paint.desktop", kEntry);
+  write("applications/gone.desktop", "[Desktop Entry]\nType=Application\nName=Gone\nExec=no-such-program-here\n");
+  write("applications/readme.txt", kEntry);
+  write("pixmaps/paint.png", "\x89PNG...");
+  Apps apps(directory_, {directory_});
+  EXPECT_TRUE(apps.look());
+  ASSERT_EQ(apps.list().apps_size(), 1);
+  EXPECT_EQ(apps.list().apps(0).name(), "Paint");
+  EXPECT_EQ(apps.list().apps(0).icon(), "\x89PNG...");
+  EXPECT_FALSE(apps.list().apps(0).added());
+  EXPECT_FALSE(apps.look());
+  write("apps.json", R"({"apps": [{"name": "Clock", "argv": ["xclock"]}]})");
+  EXPECT_TRUE(apps.look());
+  ASSERT_EQ(apps.list().apps_size(), 2);
+  EXPECT_EQ(apps.list().apps(0).name(), "Clock");
+}
+
+TEST_F(AppsOfAPc, HaveNoIconThatIsNoPictureOrTooLarge) {
+  write("applications/paint.desktop", kEntry);
+  write("pixmaps/paint.png", "text");
+  Apps text(directory_, {directory_});
+  text.look();
+  EXPECT_EQ(text.list().apps(0).icon(), "");
+  write("pixmaps/paint.png", "\x89PNG" + std::string(17 << 10, 'x'));
+  Apps large(directory_, {directory_});
+  large.look();
+  EXPECT_EQ(large.list().apps(0).icon(), "");
+}
+
+TEST(Apps, NeedAHelperProgram) { EXPECT_THAT(screen_lack("/nowhere/hearth-screen"), HasSubstr("hearth-screen")); }
+
+}  // namespace
+}  // namespace hearth::node

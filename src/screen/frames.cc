@@ -1,0 +1,75 @@
+#include "screen/frames.h"
+
+#include <algorithm>
+
+namespace hearth::screen {
+namespace {
+
+constexpr std::size_t kLengthBytes = 4;
+constexpr std::int32_t kFarAway = 1 << 14;
+
+std::size_t length_of(std::string_view bytes) {
+  std::size_t length = 0;
+  for (const char byte : bytes.substr(0, kLengthBytes)) length = length << 8 | static_cast<unsigned char>(byte);
+  return length;
+}
+
+std::uint32_t side(std::uint32_t wanted) { return std::clamp(wanted, kLeastSide, kMostSide) & ~1U; }
+
+void bring_into_range(v1::Input& input) {
+  input.set_x(std::clamp(input.x(), 0, kFarAway));
+  input.set_y(std::clamp(input.y(), 0, kFarAway));
+  input.set_buttons(input.buttons() & 7U);
+  input.set_wheel_x(std::clamp(input.wheel_x(), -kMaxNotches, kMaxNotches));
+  input.set_wheel_y(std::clamp(input.wheel_y(), -kMaxNotches, kMaxNotches));
+}
+
+}  // namespace
+
+Result<void> FrameReader::push(std::string_view bytes) {
+  if (!failed_) bytes_.append(bytes);
+  failed_ = failed_ || (bytes_.size() >= kLengthBytes && length_of(bytes_) > max_bytes_);
+  return failed_ ? fail(Code::kInvalidArgument, "a message is too long") : Result<void>();
+}
+
+std::optional<std::string> FrameReader::next() {
+  if (failed_ || bytes_.size() < kLengthBytes) return std::nullopt;
+  const std::size_t length = length_of(bytes_);
+  failed_ = length > max_bytes_;
+  if (failed_ || bytes_.size() - kLengthBytes < length) return std::nullopt;
+  std::string frame = bytes_.substr(kLengthBytes, length);
+  bytes_.erase(0, kLengthBytes + length);
+  return frame;
+}
+
+std::string frame_of(const google::protobuf::MessageLite& message) {
+  const std::size_t size = message.ByteSizeLong();
+  std::string frame;
+  frame.reserve(size + kLengthBytes);
+  for (int shift = 24; shift >= 0; shift -= 8) frame.push_back(static_cast<char>(size >> shift & 0xff));
+  message.AppendToString(&frame);
+  return frame;
+}
+
+Result<v1::FromViewer> parse_from_viewer(const std::string& bytes) {
+  v1::FromViewer message;
+  if (!message.ParseFromString(bytes)) return fail(Code::kInvalidArgument, "that is no message of a viewer");
+  if (message.input().keys_size() > kMaxKeys) return fail(Code::kInvalidArgument, "more than 16 keys are held");
+  if (message.text().size() > kMaxTextBytes) {
+    return fail(Code::kInvalidArgument, "text is at most 1,024 bytes");
+  }
+  if (message.has_view()) {
+    message.mutable_view()->set_width(side(message.view().width()));
+    message.mutable_view()->set_height(side(message.view().height()));
+  }
+  if (message.has_input()) bring_into_range(*message.mutable_input());
+  return message;
+}
+
+Result<v1::ToViewer> parse_to_viewer(const std::string& bytes) {
+  v1::ToViewer message;
+  if (!message.ParseFromString(bytes)) return fail(Code::kInvalidArgument, "that is no message of hearth-screen");
+  return message;
+}
+
+}  // namespace hearth::screen

@@ -1,0 +1,47 @@
+// What whoever watches an app and hearth-screen say to each other (proto/hearth/v1/screen.proto), and its limits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "hearth/v1/screen.pb.h"
+
+namespace hearth::screen {
+
+inline constexpr std::uint16_t kPort = 7440;  // of the loopback of an app's sandbox
+inline constexpr std::uint32_t kLeastSide = 160;
+inline constexpr std::uint32_t kMostSide = 2048;
+inline constexpr int kMaxKeys = 16;
+inline constexpr std::size_t kMaxTextBytes = 1'024;
+inline constexpr std::int32_t kMaxNotches = 50;
+inline constexpr std::size_t kMaxFromViewer = 64 << 10;
+inline constexpr std::size_t kMaxToViewer = 4 << 20;
+
+// Bytes of a stream become whole messages.
+class FrameReader {
+ public:
+  explicit FrameReader(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+
+  // Errors: kInvalidArgument (a message is too long); nothing can be read any more then.
+  Result<void> push(std::string_view bytes);
+  // The next whole message's bytes.
+  std::optional<std::string> next();
+
+ private:
+  std::size_t max_bytes_;
+  std::string bytes_;
+  bool failed_ = false;
+};
+
+std::string frame_of(const google::protobuf::MessageLite& message);
+
+// Within the schema's limits: sides are even, what is out of range is brought into it. Errors: kInvalidArgument (no
+// message, or too many keys or too long a text).
+Result<v1::FromViewer> parse_from_viewer(const std::string& bytes);
+Result<v1::ToViewer> parse_to_viewer(const std::string& bytes);
+
+}  // namespace hearth::screen

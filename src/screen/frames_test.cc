@@ -1,0 +1,63 @@
+#include "screen/frames.h"
+
+#include <gtest/gtest.h>
+
+namespace hearth::screen {
+namespace {
+
+TEST(ScreenFrames, ComeOutWholeHoweverTheStreamIsCut) {
+  v1::FromViewer first;
+  first.set_text("grüß dich");
+  v1::FromViewer second;
+  second.set_shown(7);
+  const std::string stream = frame_of(first) + frame_of(second);
+  for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
+    FrameReader reader(kMaxFromViewer);
+    std::vector<std::string> frames;
+    for (std::size_t at = 0; at < stream.size(); at += piece) {
+      ASSERT_TRUE(reader.push(std::string_view(stream).substr(at, piece)));
+      while (std::optional<std::string> frame = reader.next()) frames.push_back(*frame);
+    }
+    ASSERT_EQ(frames.size(), 2U);
+    EXPECT_EQ(parse_from_viewer(frames[0])->text(), "grüß dich");
+    EXPECT_EQ(parse_from_viewer(frames[1])->shown(), 7U);
+  }
+}
+
+TEST(ScreenFrames, TooLongAMessageEndsTheStream) {
+  FrameReader reader(kMaxFromViewer);
+  EXPECT_FALSE(reader.push(std::string("\x00\x01\x00\x01", 4)));
+  EXPECT_FALSE(reader.push("more"));
+  EXPECT_FALSE(reader.next());
+}
+
+TEST(ScreenFrames, BringWhatAViewerSaysIntoRange) {
+  v1::FromViewer message;
+  message.mutable_view()->set_width(1);
+  message.mutable_view()->set_height(1'000'001);
+  message.mutable_input()->set_x(-5);
+  message.mutable_input()->set_buttons(0xff);
+  message.mutable_input()->set_wheel_y(1'000'000);
+  const Result<v1::FromViewer> parsed = parse_from_viewer(message.SerializeAsString());
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->view().width(), kLeastSide);
+  EXPECT_EQ(parsed->view().height(), kMostSide);
+  EXPECT_EQ(parsed->input().x(), 0);
+  EXPECT_EQ(parsed->input().buttons(), 7U);
+  EXPECT_EQ(parsed->input().wheel_y(), kMaxNotches);
+}
+
+TEST(ScreenFrames, RefuseTooManyKeysAndWhatIsNoText) {
+  v1::FromViewer keys;
+  for (int i = 0; i <= kMaxKeys; ++i) keys.mutable_input()->add_keys(97);
+  EXPECT_FALSE(parse_from_viewer(keys.SerializeAsString()));
+  v1::FromViewer text;
+  text.set_text(std::string(kMaxTextBytes + 1, 'a'));
+  EXPECT_FALSE(parse_from_viewer(text.SerializeAsString()));
+  EXPECT_FALSE(parse_from_viewer("\x1a\x02\xff\xfe"));
+  EXPECT_FALSE(parse_from_viewer("no message"));
+  EXPECT_FALSE(parse_to_viewer("no message"));
+}
+
+}  // namespace
+}  // namespace hearth::screen

@@ -1,0 +1,246 @@
+// Programs with windows: seen and used from another device through the hub, by those who may, until told to end.
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/api.h"
+#include "harness/pairing.h"
+#include "harness/pool.h"
+#include "net/tunnel.h"
+#include "screen/frames.h"
+
+namespace hearth::e2e {
+namespace {
+
+using testing::HasSubstr;
+
+// Blue, until somebody types a line; red then.
+constexpr const char* kColours = R"(printf '\033[44m\033[2J'; read line; printf '\033[41m\033[2J'; sleep 1000)";
+constexpr int kWidth = 400;
+constexpr int kHeight = 300;
+
+bool has_programs() {
+  return std::filesystem::exists(std::filesystem::path(hearth_program()).parent_path() / "hearth-screen") &&
+         std::filesystem::exists("/usr/bin/Xvfb") && std::filesystem::exists("/usr/bin/xterm") &&
+         std::filesystem::exists("/usr/bin/ffmpeg");
+}
+
+v1::JobSpec window(const std::vector<std::string>& argv) {
+  v1::JobSpec spec = program(argv);
+  spec.set_window(true);
+  return spec;
+}
+
+// Who watches an app, as the page does.
+class Viewing {
+ public:
+  Viewing(Api& api, std::uint64_t job) : api_(api), way_("/forward?task=0&port=7440&job=" + std::to_string(job)) {}
+
+  // Errors: of the hub and node; an app that starts does not listen yet.
+  Result<void> open() {
+    net::Headers headers;
+    headers.add("authorization", "Bearer " + api_.token(false));
+    auto opened = api_.loop().run_until_done(
+        api_.session().client().websocket(way_, headers, net::kTunnelProtocol, net::kMaxTunnelMessage));
+    if (!opened) return std::unexpected(opened.error());
+    socket_ = std::move(*opened);
+    reader_ = screen::FrameReader(screen::kMaxToViewer);
+    stream_.clear();
+    v1::FromViewer hello;
+    hello.mutable_view()->set_width(kWidth);
+    hello.mutable_view()->set_height(kHeight);
+    send(hello);
+    return {};
+  }
+
+  void send(const v1::FromViewer& message) {
+    static_cast<void>(api_.loop().run_until_done(socket_->write(screen::frame_of(message))));
+  }
+
+  void type(const std::string& text) {
+    v1::FromViewer message;
+    message.set_text(text);
+    send(message);
+  }
+
+  // Takes in what comes within a moment; whether the way is still there.
+  bool listen(milliseconds moment = milliseconds(300)) {
+    const Result<std::string> piece = api_.loop().run_until_done(socket_->read(hearth::milliseconds(moment.count())));
+    if (!piece) return piece.error().code == Code::kDeadlineExceeded;
+    if (piece->empty() || !reader_.push(*piece)) return false;
+    while (std::optional<std::string> frame = reader_.next()) {
+      const Result<v1::ToViewer> message = screen::parse_to_viewer(*frame);
+      if (!message) return false;
+      if (!message->problem().empty()) problem_ = message->problem();
+      if (!message->has_picture()) continue;
+      stream_ += message->picture().data();
+      v1::FromViewer shown;
+      shown.set_shown(message->picture().number());
+      send(shown);
+    }
+    return true;
+  }
+
+  // Of the newest picture's middle, as "RRGGBB" in the rough: each part is 0 or f.
+  std::string colour(const std::filesystem::path& directory) const {
+    if (stream_.empty()) return "";
+    const std::filesystem::path in = directory / "stream.h264";
+    const std::filesystem::path out = directory / "picture.rgb";
+    std::ofstream(in, std::ios::binary) << stream_;
+    const Ended decoded = run_program({"/usr/bin/ffmpeg", "-loglevel", "error", "-y", "-f", "h264", "-i", in, "-update",
+                                       "1", "-f", "image2", "-vcodec", "rawvideo", "-pix_fmt", "rgb24", out});
+    EXPECT_EQ(decoded.exit_code, 0) << decoded.err;
+    const std::string pixels = read_text(out);
+    const std::size_t middle = 3 * (kHeight / 2 * kWidth + kWidth / 2);
+    if (pixels.size() != 3ULL * kWidth * kHeight) return "another size";
+    std::string colour;
+    for (std::size_t part = 0; part < 3; ++part) {
+      colour += static_cast<unsigned char>(pixels[middle + part]) > 100 ? 'f' : '0';
+    }
+    return colour;
+  }
+
+  bool becomes(const std::string& colour_wanted, const std::filesystem::path& directory) {
+    return eventually(seconds(60), [&] { return listen() && colour(directory) == colour_wanted; });
+  }
+  const std::string& problem() const { return problem_; }
+
+ private:
+  Api& api_;
+  std::string way_;
+  std::shared_ptr<net::WebSocket> socket_;
+  screen::FrameReader reader_{screen::kMaxToViewer};
+  std::string stream_;
+  std::string problem_;
+};
+
+class ScreenTest : public PoolFixture {
+ protected:
+  void SetUp() override {
+    PoolFixture::SetUp();
+    if (!has_programs()) GTEST_SKIP() << "hearth-screen was not built, or Xvfb, xterm or ffmpeg is missing";
+  }
+  std::uint64_t start(Api& api) {
+    const auto job = api.submit(window({"xterm", "-b", "0", "-e", "sh", "-c", kColours}));
+    EXPECT_TRUE(job) << text_of(job.error());
+    api.wait_until_running(*job);
+    return *job;
+  }
+  static void watch(Viewing& viewing) {
+    ASSERT_TRUE(eventually(seconds(60), [&] { return viewing.open().has_value(); }));
+  }
+  // Of hearth-screen's processes the one that makes pictures.
+  std::vector<pid_t> processes(const std::string& word) {
+    std::vector<pid_t> found;
+    for (const pid_t process : descendants_of(pool().node_process())) {
+      if (command_line(process).contains(word)) found.push_back(process);
+    }
+    return found;
+  }
+};
+
+TEST_F(ScreenTest, ShowsAProgramAndGivesItWhatIsTyped) {
+  Api owner(pool());
+  const std::uint64_t job = start(owner);
+  Viewing viewing(owner, job);
+  watch(viewing);
+  EXPECT_TRUE(viewing.becomes("00f", scratch().path()));
+  viewing.type("now\n");
+  EXPECT_TRUE(viewing.becomes("f00", scratch().path()));
+
+  // Whoever comes back, or comes as well, finds it as it is.
+  Viewing other(owner, job);
+  watch(other);
+  EXPECT_TRUE(other.becomes("f00", scratch().path()));
+
+  // What makes pictures dies: another one goes on, and so does the program.
+  for (const pid_t process : processes("--serve")) ::kill(process, SIGKILL);
+  EXPECT_TRUE(eventually(seconds(20), [&] { return !other.listen(); }));
+  watch(other);
+  EXPECT_TRUE(other.becomes("f00", scratch().path()));
+
+  ASSERT_EQ(pool().cli({"cancel", std::to_string(job)}).exit_code, 0);
+  EXPECT_TRUE(eventually(seconds(30), [&] { return !other.listen(); }));
+  EXPECT_TRUE(eventually(seconds(30), [&] { return processes("Xvfb").empty() && processes("xterm").empty(); }));
+}
+
+TEST_F(ScreenTest, EndsWithItsDisplayAndSaysSo) {
+  Api owner(pool());
+  const std::uint64_t job = start(owner);
+  Viewing viewing(owner, job);
+  watch(viewing);
+  EXPECT_TRUE(viewing.becomes("00f", scratch().path()));
+  for (const pid_t process : processes("Xvfb")) ::kill(process, SIGKILL);
+  const v1::Job ended = owner.wait(job);
+  EXPECT_EQ(ended.state(), v1::JOB_STATE_FAILED);
+  EXPECT_THAT(pool().cli({"logs", std::to_string(job)}).err, HasSubstr("the display (Xvfb) has died"));
+}
+
+TEST_F(ScreenTest, IsForItsDeviceAndEndsWithItsStanding) {
+  Api owner(pool());
+  const std::uint64_t job = start(owner);
+  Api member(pair_device(pool(), "phone", v1::ROLE_MEMBER));
+  const Result<void> refused = Viewing(member, job).open();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("only that device"));
+  ASSERT_EQ(pool().cli({"cancel", std::to_string(job)}).exit_code, 0);
+  owner.wait(job);
+
+  const std::uint64_t own = start(member);
+  Viewing viewing(member, own);
+  watch(viewing);
+  EXPECT_TRUE(viewing.becomes("00f", scratch().path()));
+  ASSERT_EQ(pool().cli({"devices", "revoke", "phone"}).exit_code, 0);
+  EXPECT_TRUE(eventually(seconds(10), [&] { return !viewing.listen(); }));
+  ASSERT_EQ(pool().cli({"cancel", std::to_string(own)}).exit_code, 0);
+}
+
+TEST_F(ScreenTest, TakesNoMoreViewersThanItCanServe) {
+  Api owner(pool());
+  const std::uint64_t job = start(owner);
+  std::vector<std::unique_ptr<Viewing>> viewers;
+  for (int i = 0; i < 8; ++i) {
+    viewers.push_back(std::make_unique<Viewing>(owner, job));
+    watch(*viewers.back());
+  }
+  for (const auto& viewer : viewers) EXPECT_TRUE(viewer->becomes("00f", scratch().path()));
+  Viewing ninth(owner, job);
+  watch(ninth);
+  EXPECT_TRUE(eventually(seconds(20), [&] { return !ninth.listen(); }));
+  EXPECT_THAT(ninth.problem(), HasSubstr("8 viewers"));
+  viewers.front()->type("x\n");
+  EXPECT_TRUE(viewers.back()->becomes("f00", scratch().path()));
+  ASSERT_EQ(pool().cli({"cancel", std::to_string(job)}).exit_code, 0);
+}
+
+TEST_F(ScreenTest, StartsAnAppThatWasAddedByItsName) {
+  EXPECT_EQ(pool().cli({"app", "add", "Colours", "--", "xterm", "-b", "0", "-e", "sh", "-c", kColours}).exit_code, 0);
+  EXPECT_TRUE(eventually(seconds(20), [&] { return pool().cli({"app", "list"}).out.contains("Colours"); }));
+  const Ended nothing = pool().cli({"app", "start", "Nothing"});
+  EXPECT_EQ(nothing.exit_code, 1);
+  EXPECT_THAT(nothing.err, HasSubstr("hearth app list"));
+  const Ended started = pool().cli({"app", "start", "Colours"});
+  ASSERT_EQ(started.exit_code, 0) << started.err;
+  Api owner(pool());
+  Viewing viewing(owner, std::stoull(started.out));
+  watch(viewing);
+  EXPECT_TRUE(viewing.becomes("00f", scratch().path()));
+  ASSERT_EQ(pool().cli({"cancel", started.out.substr(0, started.out.find('\n'))}).exit_code, 0);
+  EXPECT_EQ(pool().cli({"app", "remove", "Colours"}).exit_code, 0);
+  EXPECT_TRUE(eventually(seconds(20), [&] { return !pool().cli({"app", "list"}).out.contains("Colours"); }));
+  EXPECT_EQ(pool().cli({"app", "remove", "Colours"}).exit_code, 1);
+}
+
+TEST_F(ScreenTest, RefusesWhatCannotHaveAWindow) {
+  Api owner(pool());
+  v1::JobSpec many = window({"xterm"});
+  many.set_tasks(2);
+  EXPECT_THAT(text_of(owner.submit(many).error()), HasSubstr("a job of one task"));
+  v1::JobSpec elsewhere = window({"xterm"});
+  elsewhere.set_environment("python");
+  EXPECT_THAT(text_of(owner.submit(elsewhere).error()), HasSubstr("environment \"host\""));
+}
+
+}  // namespace
+}  // namespace hearth::e2e

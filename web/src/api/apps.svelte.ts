@@ -1,0 +1,43 @@
+// The programs with windows that the pool's PCs have.
+import type { App, ListAppsReply_OfNode } from "../gen/hearth/v1/apps_pb";
+import { random } from "../lib/bytes";
+import { kGiB } from "../lib/run_form.svelte";
+import { live } from "./live.svelte";
+import { clients } from "./session";
+
+const kCores = 2; // the program's, and its picture's
+const kTimeLimit = 30n * 86_400n; // it lives until it is told to end
+
+class Apps {
+  nodes = $state.raw<ListAppsReply_OfNode[]>([]);
+
+  // What was known stays if the PC does not answer: the page says elsewhere that it is out of reach.
+  async load(): Promise<void> {
+    try {
+      this.nodes = (await clients.apps.list({})).nodes;
+    } catch {
+      return;
+    }
+  }
+
+  // The new job's number.
+  async start(app: App, node: ListAppsReply_OfNode): Promise<bigint> {
+    const offered = live.nodes.get(node.nodeId)?.offered?.cores ?? kCores;
+    const quote = node.node.includes("'") ? '"' : "'";
+    const reply = await clients.jobs.submit({
+      requestId: random(16),
+      spec: {
+        name: app.name,
+        argv: app.argv,
+        tasks: 1,
+        resources: { cores: Math.max(1, Math.min(kCores, offered)), memoryBytes: BigInt(2 * kGiB) },
+        timeLimitSeconds: kTimeLimit,
+        window: true,
+        where: `name == ${quote}${node.node}${quote}`,
+      },
+    });
+    return reply.jobId;
+  }
+}
+
+export const apps = new Apps();
