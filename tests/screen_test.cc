@@ -119,7 +119,7 @@ class ScreenTest : public PoolFixture {
  protected:
   void SetUp() override {
     PoolFixture::SetUp();
-    if (!has_programs()) GTEST_SKIP() << "hearth-screen was not built, or Xvfb, xterm or ffmpeg is missing";
+    if (!has_programs()) GTEST_SKIP() << "SKIPPED: hearth-screen was not built, or Xvfb, xterm or ffmpeg is missing";
   }
   std::uint64_t start(Api& api) {
     const auto job = api.submit(window({"xterm", "-b", "0", "-e", "sh", "-c", kColours}));
