@@ -3,6 +3,7 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 60
+SOAK_KILLS ?= 20
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -15,7 +16,7 @@ help:
 	@echo 'make check     layers, sizes, format, clang-tidy'
 	@echo 'make bench     the measures of bench/, on this machine'
 	@echo 'make fuzz      every fuzzer for FUZZ_SECONDS ($(FUZZ_SECONDS))'
-	@echo 'make soak      the simulator with new seeds for SOAK_SECONDS ($(SOAK_SECONDS))'
+	@echo 'make soak      the simulator with new seeds for SOAK_SECONDS ($(SOAK_SECONDS)); PCs of real pools lost SOAK_KILLS ($(SOAK_KILLS)) times'
 	@echo 'make install   into PREFIX ($(PREFIX)), below DESTDIR if that is set'
 	@echo 'make clean     removes build/'
 	@echo 'The first four install what this PC lacks (packaging/apt-packages.txt; root, or a user with sudo).'
@@ -57,8 +58,8 @@ fuzz: tools
 
 soak: tools
 	cmake --preset dev -B build/soak -DCMAKE_BUILD_TYPE=RelWithDebInfo -DHEARTH_WEB=OFF >/dev/null
-	cmake --build build/soak -j $(JOBS) --target hearth-sim
-	tools/soak build/soak/sim/hearth-sim $(SOAK_SECONDS)
+	cmake --build build/soak -j $(JOBS) --target hearth-sim hearth_e2e_test
+	tools/soak build/soak $(SOAK_SECONDS) $(SOAK_KILLS)
 
 install: build
 	tools/install build/release/src/hearth "$(DESTDIR)" "$(PREFIX)"

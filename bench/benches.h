@@ -19,6 +19,7 @@ int dispatch(const Arguments& arguments);     // --tasks, --nodes: durable no-op
 int connections(const Arguments& arguments);  // --count: the hub's memory per idle node session
 int start(const Arguments& arguments);        // --jobs: submit to the program's start, a job at a time
 int storm(const Arguments& arguments);        // --count: all node sessions lost and opened again
+int crowd(const Arguments& arguments);        // --idle, --nodes, --tasks, --seconds: work beside many idle sessions
 int blob(const Arguments& arguments);         // --mib, --files: one large blob and many small ones, up and down
 int owner(const Arguments& arguments);        // --runs: a foreground program beside a guest, running and frozen
 int placement(const Arguments& arguments);    // --tasks, --nodes, --blobs (that each node holds): core/pool alone

@@ -1,5 +1,3 @@
-#include <sys/resource.h>
-
 #include <cstdio>
 
 #include "bench/benches.h"
@@ -11,13 +9,6 @@ namespace {
 
 // How many handshakes are under way at once.
 constexpr std::size_t kAtOnce = 64;
-
-void raise_descriptor_limit() {
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 // Node sessions, one device each, that say hello and are silent then.
 class Crowd {

@@ -16,11 +16,14 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/sizes.h"
+#include "hearth/v1/jobs.pb.h"
 #include "hearth/v1/nodes.pb.h"
 #include "hearth/v1/session.pb.h"
 
 namespace hearth::bench {
 namespace {
+
+constexpr Duration kBeat = seconds(3);
 
 double seconds_of(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
@@ -39,6 +42,13 @@ std::vector<net::IdentityKey> generate_keys(std::size_t count) {
 }
 
 }  // namespace
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 void give_up(const std::string& message) {
   std::fprintf(stderr, "hearth-bench: %s\n", message.c_str());
@@ -165,6 +175,44 @@ net::Async<std::unique_ptr<net::WebSocket>> open_node_session(account::Session& 
   home.set_host_files(true);
   if (Result<void> sent = co_await (*socket)->write(hello.SerializeAsString()); !sent) give_up(sent.error().message);
   co_return std::move(*socket);
+}
+
+net::Async<void> be_instant_node(account::Session& session) {
+  auto socket = co_await open_node_session(session, 4);
+  while (true) {
+    Result<std::string> message = co_await socket->read(kBeat);
+    if (!message && message.error().code != Code::kDeadlineExceeded) co_return;
+    v1::HubFrame frame;
+    v1::NodeFrame answer;
+    if (!message) answer.mutable_heartbeat();
+    if (message) frame.ParseFromString(*message);
+    for (const v1::Assign& assign : frame.assign()) *answer.add_finished()->mutable_attempt() = assign.attempt();
+    const bool says = answer.finished_size() > 0 || answer.has_heartbeat();
+    if (says && !co_await socket->write(answer.SerializeAsString())) co_return;
+  }
+}
+
+net::Async<void> beat(net::WebSocket& socket) {
+  v1::NodeFrame frame;
+  frame.mutable_heartbeat();
+  while (co_await socket.write(frame.SerializeAsString())) co_await net::sleep_for(kBeat);
+}
+
+net::Async<void> run_job(account::Session& owner, std::uint32_t tasks) {
+  v1::SubmitRequest request;
+  request.mutable_spec()->add_argv("no-op");
+  request.mutable_spec()->set_tasks(tasks);
+  request.set_request_id(net::random_bytes(16));
+  auto submitted = co_await owner.call<v1::SubmitReply>("hearth.v1.JobService/Submit", request);
+  if (!submitted) give_up(submitted.error().message);
+  v1::GetJobRequest get;
+  get.set_job_id(submitted->job_id());
+  while (true) {
+    auto reply = co_await owner.call<v1::GetJobReply>("hearth.v1.JobService/Get", get);
+    if (!reply) give_up(reply.error().message);
+    if (reply->job().succeeded() == tasks) co_return;
+    co_await net::sleep_for(milliseconds(5));
+  }
 }
 
 net::Async<void> wait_for_nodes(account::Session& owner, std::size_t count) {

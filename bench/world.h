@@ -63,8 +63,18 @@ void kill_and_wait(pid_t process);
 // Opens a node's session and says hello with so many cores. Ends the program if refused.
 net::Async<std::unique_ptr<net::WebSocket>> open_node_session(account::Session& session, std::uint32_t cores);
 
+// A node that ends every task the moment it is assigned, until its session ends.
+net::Async<void> be_instant_node(account::Session& session);
+// A heartbeat every 3 s, as a node sends it, for as long as the session takes them.
+net::Async<void> beat(net::WebSocket& socket);
+
+// Submits so many tasks that do nothing and waits until all have succeeded.
+net::Async<void> run_job(account::Session& owner, std::uint32_t tasks);
+
 // Waits until the hub has so many sessions with nodes.
 net::Async<void> wait_for_nodes(account::Session& owner, std::size_t count);
+
+void raise_descriptor_limit();
 
 [[noreturn]] void give_up(const std::string& message);
 

@@ -54,7 +54,7 @@ TEST_F(EnvironmentsTest, AProgramRunsInOneAndSeesNothingElse) {
 }
 
 TEST_F(EnvironmentsTest, AContainerOfTheOwnersRuntimeShowsOneToo) {
-  if (!fs::exists("/usr/bin/crun")) GTEST_SKIP() << "crun is not here";
+  if (!fs::exists("/usr/bin/crun")) GTEST_SKIP() << "SKIPPED: crun is not here";
   make_tree("tree", "tiny");
   build("tiny", "tree");
   ASSERT_EQ(pool().cli({"limit", "--isolation", "oci"}).exit_code, 0);

@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #include "harness/api.h"
+#include "harness/failover.h"
 #include "harness/hubs.h"
 #include "harness/load.h"
 #include "harness/pairing.h"
@@ -38,47 +39,6 @@ class HubsTest : public PoolFixture {
 
   std::unique_ptr<store::PrivateServer> server_;
 };
-
-TEST_F(HubsTest, TheHolderIsKilledAgainAndAgainUnderLoad) {
-  Pool* holder = &up("kitchen");
-  Pool* other = &up("attic");
-  const Pool& client = *other;
-  ASSERT_TRUE(eventually(seconds(60), [&] { return is_whole(client); })) << client.cli({"status"}).out;
-  Api api(client);
-  const auto steady = api.submit(shell("sleep 60; echo survived"));
-  ASSERT_TRUE(steady) << text_of(steady.error());
-  api.wait_until_running(*steady);
-
-  Load load(client);
-  for (int round = 0; round < 4; ++round) {
-    // A supervisor that stands still starts nothing again: the whole PC is gone, but for its node.
-    const pid_t supervisor = holder->supervisor();
-    const pid_t hub = holder->hub_process();
-    ::kill(supervisor, SIGSTOP);
-    // Every other time the hub is not dead but stands still, and comes back believing that it holds the pool.
-    const bool only_stands_still = round % 2 == 1;
-    ::kill(hub, only_stands_still ? SIGSTOP : SIGKILL);
-    const std::int64_t millis = await_holder(*other);
-    RecordProperty("takeover_millis_" + std::to_string(round), std::to_string(millis));
-    pause_for(seconds(2));
-    if (only_stands_still) ::kill(hub, SIGCONT);
-    ::kill(supervisor, SIGCONT);
-    std::swap(holder, other);
-    ASSERT_TRUE(eventually(seconds(60), [&] { return is_whole(client); })) << client.cli({"status"}).out;
-  }
-  load.stop();
-  EXPECT_GT(load.repeated(), 0) << "no hub was ever away when a job was submitted: nothing was tested";
-
-  const v1::Job survived = api.wait(*steady, seconds(120));
-  EXPECT_EQ(survived.state(), v1::JOB_STATE_SUCCEEDED) << survived.DebugString();
-  const v1::Task task = api.get(*steady, 1).tasks(0);
-  EXPECT_EQ(task.attempts(), 1U) << "it was started again though its node went on";
-  EXPECT_EQ(api.log_text(task.outcome()), "survived\n");
-  const std::set<std::uint64_t> distinct(load.acknowledged().begin(), load.acknowledged().end());
-  EXPECT_EQ(distinct.size(), load.acknowledged().size()) << "two requests were given one job";
-  EXPECT_EQ(all_jobs(api).size(), distinct.size() + 1) << "a repeated request made a second job";
-  for (const std::uint64_t id : distinct) expect_finished_once(api, id);
-}
 
 TEST_F(HubsTest, AHubThatIsToldToEndHandsOverAtOnceAndComesBackToStandBy) {
   Pool& kitchen = up("kitchen");
@@ -143,7 +103,7 @@ TEST_F(HubsTest, TheDatabaseServerDiesUnderLoad) {
   pool.await_node();
   Api api(pool);
   Load load(pool);
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < kills(3); ++round) {
     pause_for(seconds(2));
     server_->stop(SIGQUIT);
     pause_for(milliseconds(500));
@@ -157,41 +117,6 @@ TEST_F(HubsTest, TheDatabaseServerDiesUnderLoad) {
   for (const std::uint64_t id : distinct) expect_finished_once(api, id);
   pool.down();
   server_.reset();  // started anew it is a process of this test
-}
-
-// By the recipe in packaging/postgresql.
-TEST_F(HubsTest, TheFirstOfTwoServersDiesUnderLoadAndTheSecondIsPromoted) {
-  const std::filesystem::path recipe = server_->directory() + "/replicate";
-  std::filesystem::copy_file(std::filesystem::path(HEARTH_PROTO_DIRECTORY) / "../../../packaging/postgresql/replicate",
-                             recipe);
-  std::filesystem::permissions(recipe, std::filesystem::perms(0755));
-  const auto second = store::PrivateServer::prepare();
-  const std::string& first_directory = server_->directory();
-  std::filesystem::permissions(first_directory, std::filesystem::perms(0755));
-  ASSERT_TRUE(server_->run({recipe, "lead", "second"})) << read_text(server_->log());
-  ASSERT_TRUE(second->run({recipe, "follow", "user=hearth host=" + first_directory, "second", second->data()}))
-      << read_text(second->log());
-  second->resume();
-
-  Pool& pool = up("main", "postgresql:///postgres?user=hearth&host=" + first_directory + "," + second->directory());
-  pool.await_node();
-  EXPECT_THAT(pool.cli({"store", "check"}).out, HasSubstr("commits are confirmed by ANY 1 (\"second\")"));
-  Api api(pool);
-  Load load(pool);
-  pause_for(seconds(4));
-  EXPECT_FALSE(second->run({recipe, "promote"})) << "nobody says that the first one has ended";
-  EXPECT_FALSE(second->run({recipe, "promote", "--fence", "! pg_isready -q -h " + first_directory})) << "it lives";
-  server_->stop(SIGQUIT);
-  EXPECT_TRUE(second->run({recipe, "promote", "--fence", "! pg_isready -q -h " + first_directory}))
-      << read_text(second->log());
-  pause_for(seconds(4));
-  load.stop();
-  const std::set<std::uint64_t> distinct(load.acknowledged().begin(), load.acknowledged().end());
-  EXPECT_GT(distinct.size(), 3U);
-  EXPECT_EQ(all_jobs(api).size(), distinct.size()) << "what was acknowledged is on the second server, once";
-  for (const std::uint64_t id : distinct) expect_finished_once(api, id);
-  EXPECT_THAT(pool.cli({"store", "check"}).out, HasSubstr("no other server confirms"));
-  pool.down();  // before its database goes
 }
 
 }  // namespace

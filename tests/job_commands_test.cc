@@ -32,6 +32,15 @@ class JobCommandsTest : public PoolFixture {
   }
 };
 
+TEST_F(JobCommandsTest, ALogWithoutAWordEndsWithWhatFailed) {
+  const Ended started = pool().cli({"run", "--detach", "--", "no-such-program"});
+  ASSERT_EQ(started.exit_code, 0) << started.err;
+  const Ended followed = pool().cli({"logs", started.out.substr(0, started.out.find('\n')), "--follow"});
+  EXPECT_EQ(followed.out, "");
+  EXPECT_THAT(followed.err, HasSubstr(" failed: "));
+  EXPECT_THAT(followed.err, HasSubstr("no-such-program"));
+}
+
 TEST_F(JobCommandsTest, ADetachedJobIsFollowedLater) {
   const Ended started = pool().cli({"run", "--detach", "--name", "later", "--output", "*.txt", "--", "sh", "-c",
                                     "echo said; echo complained >&2; echo result > r.txt"});

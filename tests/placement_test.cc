@@ -57,6 +57,28 @@ TEST_F(PlacementTest, JobsGoToNodesThatMeetTheirCondition) {
   EXPECT_THAT(hearth({"limit"}).out, Not(HasSubstr("room")));
 }
 
+TEST_F(PlacementTest, OfNodesWithRoomThePreferredOneIsTaken) {
+  Pool& second = add_pool("second");
+  join(pool(), second, "second");
+  write_text(pool().directory() / "tariff", "00:00-24:00 0.31\n");
+  ASSERT_EQ(hearth({"limit", "--watts", "300", "--label", "rank=1", "--tariff", "tariff"}).exit_code, 0);
+  ASSERT_EQ(second.cli({"limit", "--watts", "20", "--label", "rank=2"}).exit_code, 0);
+  const auto attributes = [this] { return hearth({"nodes", "--attributes"}).out; };
+  ASSERT_TRUE(eventually(seconds(30), [&] {
+    const std::string all = attributes();
+    return all.contains("300") && all.contains("20") && all.contains("0.31");
+  })) << attributes();
+  Api api(pool());
+  const auto node_of = [&](const std::string& prefer) {
+    const std::uint64_t job = detach("true", {"--prefer", prefer});
+    EXPECT_EQ(api.wait(job).state(), v1::JOB_STATE_SUCCEEDED);
+    return api.get(job, 1).tasks(0).node();
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(node_of("-watts"), "second");
+  for (int i = 0; i < 3; ++i) EXPECT_NE(node_of("-label.rank"), "second");
+  for (int i = 0; i < 3; ++i) EXPECT_NE(node_of("-price"), "second") << "it does not say what its power costs";
+}
+
 TEST_F(PlacementTest, WrongValuesAreNamed) {
   const auto error = [this](std::vector<std::string> options) {
     options.insert(options.begin(), "run");
@@ -67,6 +89,7 @@ TEST_F(PlacementTest, WrongValuesAreNamed) {
   };
   EXPECT_THAT(error({"--where", "gpu.memry > 8G"}), HasSubstr("nodes have no attribute 'gpu.memry'"));
   EXPECT_THAT(error({"--where", "os == debian"}), HasSubstr("at character 7"));
+  EXPECT_THAT(error({"--prefer", "quick"}), HasSubstr("prefer: 'quick' is no number that nodes have: write fast"));
   EXPECT_THAT(error({"--priority", "high"}), HasSubstr("scavenger, batch, normal or urgent"));
   EXPECT_THAT(error({"--deadline", "soon"}), HasSubstr("a span from now"));
   EXPECT_THAT(error({"--deadline", "2001-01-01 10:00"}), HasSubstr("that is over"));

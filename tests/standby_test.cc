@@ -1,7 +1,6 @@
 // What must hold of a pool whose hub has a copy on a second PC, without a database server: whichever dies, and with or
 // without a third PC that bears witness.
 #include <filesystem>
-#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +8,6 @@
 
 #include "harness/api.h"
 #include "harness/hubs.h"
-#include "harness/load.h"
 #include "harness/pairing.h"
 #include "harness/pool.h"
 
@@ -31,48 +29,6 @@ class StandbyTest : public PoolFixture {
     ::kill(pool.supervisor(), SIGCONT);
   }
 };
-
-TEST_F(StandbyTest, TheHolderIsLostAgainAndAgainUnderLoadAndTheWitnessLetsTheOtherTakeOver) {
-  Pool* holder = &pool();
-  Pool* other = &add_pool("attic");
-  stand_by(*holder, *other);
-  Pool& third = add_pool("cellar");
-  join(*holder, third, "cellar");
-  EXPECT_THAT(holder->cli({"standby", "witness", "kitchen"}).err, HasSubstr("cellar")) << "it names who can";
-  ASSERT_EQ(holder->cli({"standby", "witness", "cellar"}).exit_code, 0);
-  EXPECT_TRUE(
-      eventually(seconds(10), [&] { return holder->cli({"standby"}).out.find("cellar") != std::string::npos; }));
-  const Pool& client = *other;
-  Api api(client);
-  const auto steady = api.submit(shell("sleep 45; echo survived"));
-  ASSERT_TRUE(steady) << text_of(steady.error());
-  api.wait_until_running(*steady);
-
-  Load load(client);
-  for (int round = 0; round < 3; ++round) {
-    pause_for(seconds(2));
-    const pid_t hub = holder->hub_process();
-    // Every other time the hub is not dead but stands still, and comes back believing that it holds the pool.
-    lose_hub(*holder, round % 2 == 1 ? SIGSTOP : SIGKILL);
-    const std::int64_t millis = await_holder(*other);
-    RecordProperty("takeover_millis_" + std::to_string(round), std::to_string(millis));
-    pause_for(seconds(2));
-    bring_back(*holder, hub);
-    std::swap(holder, other);
-    ASSERT_TRUE(eventually(seconds(90), [&] { return is_whole(client); }))
-        << client.cli({"status"}).out << read_text(holder->home() / "log") << read_text(other->home() / "log");
-  }
-  load.stop();
-  EXPECT_GT(load.repeated(), 0) << "no hub was ever away when a job was submitted: nothing was tested";
-
-  const v1::Job survived = api.wait(*steady, seconds(120));
-  EXPECT_EQ(survived.state(), v1::JOB_STATE_SUCCEEDED) << survived.DebugString();
-  EXPECT_EQ(api.get(*steady, 1).tasks(0).attempts(), 1U) << "it was started again though its node went on";
-  const std::set<std::uint64_t> distinct(load.acknowledged().begin(), load.acknowledged().end());
-  EXPECT_EQ(distinct.size(), load.acknowledged().size()) << "two requests were given one job";
-  EXPECT_EQ(all_jobs(api).size(), distinct.size() + 1) << "a repeated request made a second job";
-  for (const std::uint64_t id : distinct) expect_finished_once(api, id);
-}
 
 TEST_F(StandbyTest, WithoutAWitnessAPersonLetsItTakeOver) {
   Pool& attic = add_pool("attic");

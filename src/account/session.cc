@@ -16,7 +16,7 @@ constexpr Duration kRenewBefore = seconds(60);
 constexpr unsigned kStandsBy = 503;
 
 // Of a hub beside which there are others.
-constexpr net::ClientOptions kBrief{.max_connections = 1, .connect_limit = seconds(3), .stall_limit = seconds(4)};
+constexpr net::ClientOptions kBrief{.max_connections = 1, .connect_limit = seconds(3), .stall_limit = seconds(3)};
 
 // A token goes into a header line: visible ASCII, nothing that could end it.
 bool is_token(std::string_view token) {
@@ -43,7 +43,7 @@ struct Session::State {
       : loop(loop_in),
         account(std::move(account_in)),
         key(key_in),
-        ways(std::move(dial), {account.endpoint, account.hub_identity}, account.other_hubs) {}
+        ways(loop_in, std::move(dial), {account.endpoint, account.hub_identity}, account.other_hubs) {}
 
   net::Loop& loop;
   Account account;
@@ -91,6 +91,8 @@ void Session::State::learn(const google::protobuf::RepeatedPtrField<v1::HubAddre
 net::Async<Result<void>> Session::State::prove() {
   const Account before = account;
   const std::size_t hubs = ways.count();
+  ways.choose_first();
+  use_chosen();
   Result<void> done = co_await prove_here();
   for (std::size_t tried = 1; tried < hubs && !done && may_be_elsewhere(done.error()); ++tried) {
     ways.choose_next();
@@ -105,7 +107,10 @@ net::Async<Result<void>> Session::State::prove_here() {
   net::Client& client = ways.brief_client();
   const Result<v1::ChallengeReply> challenge =
       co_await net::call<v1::ChallengeReply>(client, "hearth.v1.PairingService/Challenge", "", v1::ChallengeRequest());
-  if (!challenge) co_return std::unexpected(challenge.error());
+  if (!challenge) {
+    ways.note(std::unexpected(challenge.error()));
+    co_return std::unexpected(challenge.error());
+  }
   const Result<std::string> signature = sign_challenge(*challenge, account, key);
   if (!signature) co_return std::unexpected(signature.error());
 
@@ -185,6 +190,7 @@ bool Session::has_other_hubs() const { return state_->ways.count() > 1; }
 
 net::Async<bool> Session::hub_answers() {
   const Result<net::Response> answer = co_await state_->ways.brief_client().request("GET", "/alive", {}, "");
+  state_->ways.note(answer);
   co_return answer && answer->status != kStandsBy;
 }
 

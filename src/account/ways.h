@@ -2,6 +2,9 @@
 // handed the client need not know that there are several hubs.
 //
 // A hub that does not answer, or says that it stands by, is doubted: the session then proves its key at the next one.
+// One that owes an answer and says nothing is asked, on another connection, whether it is there at all: a PC that lost
+// its power, or its network, closes no connection. If it says nothing to that either, it is given up with all that it
+// owes.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +22,7 @@ class Ways {
   // A client of one hub; `brief`: that gives a hub up soon, to try another.
   using Dial = std::function<std::unique_ptr<net::Client>(const HubAddress& hub, bool brief)>;
 
-  Ways(Dial dial, HubAddress first, const std::vector<HubAddress>& others);
+  Ways(net::Loop& loop, Dial dial, HubAddress first, const std::vector<HubAddress>& others);
   ~Ways();
 
   net::Client& client() { return *client_; }
@@ -34,15 +37,22 @@ class Ways {
   void set_others(const std::vector<HubAddress>& others);
 
   bool doubted() const { return doubted_ && count() > 1; }
-  void trust() { doubted_ = false; }
+  void trust();
+  // The chosen hub was asked something that is answered at once, with this outcome.
+  void note(const Result<net::Response>& answer);
+  // Where to begin when the key is to be proven anew: the chosen hub, or the next if that one says nothing.
+  void choose_first();
 
  private:
   struct Way;
+  class Owed;
   class Chosen;
 
   Way& way() const { return *ways_[chosen_]; }
   net::Client& chosen_client() const;
+  static net::Async<void> watch(std::shared_ptr<Way> way, Dial dial);
 
+  net::Loop& loop_;
   Dial dial_;
   std::vector<std::shared_ptr<Way>> ways_;
   std::vector<std::shared_ptr<Way>> former_;  // somebody may still wait for an answer

@@ -30,8 +30,67 @@ class WaysTest : public testing::Test {
   net::Loop loop_;
   std::map<std::string, unsigned> statuses_ = {{"kitchen", 200}, {"attic", 200}, {"cellar", 200}};
   std::vector<std::string> dialled_;
-  Ways ways_{[this](const HubAddress& hub, bool) { return dial(hub); }, kKitchen, {kAttic, kCellar}};
+  Ways ways_{loop_, [this](const HubAddress& hub, bool) { return dial(hub); }, kKitchen, {kAttic, kCellar}};
 };
+
+class UnreachableClient final : public net::FakeClient {
+ public:
+  UnreachableClient() : net::FakeClient([](net::Exchange&) -> net::Async<void> { co_return; }) {}
+  net::Async<Result<net::Response>> request(std::string, std::string, net::Headers, std::string, std::size_t) override {
+    co_return fail(Code::kDeadlineExceeded, "too late");
+  }
+};
+
+// A PC without power: it takes what it is asked and says nothing until the connection is closed.
+class SilentClient final : public net::FakeClient {
+ public:
+  SilentClient() : net::FakeClient([](net::Exchange&) -> net::Async<void> { co_return; }) {}
+  net::Async<Result<net::Response>> request(std::string, std::string, net::Headers, std::string, std::size_t) override {
+    while (!closed_) co_await event_.wait();
+    co_return fail(Code::kCanceled, "the connection was closed on this side");
+  }
+  void close() override {
+    closed_ = true;
+    event_.notify();
+  }
+
+ private:
+  bool closed_ = false;
+  net::Event event_;
+};
+
+TEST_F(WaysTest, AHubThatOwesAnAnswerAndIsNotThereIsGivenUp) {
+  Ways ways(loop_,
+            [this](const HubAddress& hub, bool brief) -> std::unique_ptr<net::Client> {
+              if (hub == kAttic) return dial(hub);
+              if (!brief) return std::make_unique<SilentClient>();
+              return std::make_unique<UnreachableClient>();
+            },
+            kKitchen, {kAttic});
+  EXPECT_EQ(ask(ways.client()), "the hub at kitchen:1 says nothing any more");
+  EXPECT_TRUE(ways.doubted());
+  ways.choose_first();
+  EXPECT_EQ(ways.chosen(), kAttic) << "the key is proven to one that may be there";
+  EXPECT_EQ(ask(ways.client()), "attic");
+}
+
+TEST_F(WaysTest, AHubThatIsSlowButThereIsWaitedFor) {
+  SilentClient* slow = nullptr;
+  Ways ways(loop_,
+            [this, &slow](const HubAddress& hub, bool brief) -> std::unique_ptr<net::Client> {
+              if (brief) return dial(hub);
+              auto client = std::make_unique<SilentClient>();
+              slow = client.get();
+              return client;
+            },
+            kKitchen, {kAttic});
+  loop_.spawn([](SilentClient*& client) -> net::Async<void> {
+    co_await net::sleep_for(milliseconds(2500));
+    client->close();
+  }(slow));
+  EXPECT_EQ(ask(ways.client()), "the connection was closed on this side") << "not given up";
+  EXPECT_FALSE(ways.doubted());
+}
 
 TEST_F(WaysTest, OneClientGoesToWhicheverHubIsChosen) {
   net::Client& client = ways_.client();

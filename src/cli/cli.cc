@@ -187,8 +187,10 @@ class CommandLine : public CommandTree {
                 "freeze guests at this heat until it is 10 less (default: 85; 0: never)");
     text_option(limit, "--max-price", limit_.max_price, "PRICE",
                 "freeze guests while electricity costs more than this, by the tariff");
-    text_option(limit, "--tariff", limit_.tariff, "FILE",
-                "what electricity costs, a line for each span of the day: 22:00-06:00 0.21; read now, not later");
+    text_option(
+        limit, "--tariff", limit_.tariff, "FILE",
+        "what electricity costs, a line for each span of the day: 22:00-06:00 0.21; read now, not later. The pool "
+        "is told the price of the moment, for hearth run --prefer cheap");
   }
 
   void add_device_commands() {

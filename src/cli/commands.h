@@ -115,6 +115,7 @@ struct RunOptions {
   std::string retries;
   std::string name;
   std::string where;
+  std::string prefer;
   std::string priority;
   std::string deadline;
   std::string webhook;

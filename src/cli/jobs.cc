@@ -251,6 +251,10 @@ Result<int> show_logs(const Context& context, const JobOptions& options) {
       (*client)->loop().run_until_done(follow_logs(**client, follow, std::make_shared<Quiet>()));
   if (!followed && followed.error().code != Code::kCanceled)
     return std::unexpected((*client)->explain(followed.error()));
+  // A task that could not start has said nothing.
+  if (const Result<v1::Job> ended = fetch_job(**client, *job); followed && ended) {
+    if (const std::string text = failure_text(*ended); !text.empty()) say(text);
+  }
   return 0;
 }
 

@@ -43,6 +43,7 @@ constexpr std::array kTextKeys = {
     TextKey{"net", "--net", &RunOptions::net},
     TextKey{"when", "--when", &RunOptions::when},
     TextKey{"where", "--where", &RunOptions::where},
+    TextKey{"prefer", "--prefer", &RunOptions::prefer},
     TextKey{"priority", "--priority", &RunOptions::priority},
     TextKey{"deadline", "--deadline", &RunOptions::deadline},
 };

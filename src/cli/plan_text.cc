@@ -27,7 +27,7 @@ const std::map<std::string, Kind>& job_keys() {
       {"gpu_memory", Kind::kText}, {"disk", Kind::kText},     {"retries", Kind::kText},   {"time", Kind::kText},
       {"tasks", Kind::kText},      {"variables", Kind::kMap}, {"workspace", Kind::kText}, {"net", Kind::kText},
       {"when", Kind::kText},       {"where", Kind::kText},    {"priority", Kind::kText},  {"deadline", Kind::kText},
-      {"gang", Kind::kText},       {"copies", Kind::kText},
+      {"gang", Kind::kText},       {"copies", Kind::kText},   {"prefer", Kind::kText},
   };
   return kKeys;
 }

@@ -198,12 +198,7 @@ class Run {
     for (const std::string& warning : results.warnings) say("warning: " + warning);
     if (job.state() == v1::JOB_STATE_CANCELLED) say(fmt::format("job {} was cancelled", job_));
     const std::string failure = failure_text(job.first_failure());
-    if (!failure.empty() && plan_.spec.tasks() > 1) {
-      say(fmt::format("{} of {} tasks failed; the first one: {} (hearth job {})", job.failed(), plan_.spec.tasks(),
-                      failure, job_));
-    } else if (!failure.empty()) {
-      say(fmt::format("job {} failed: {}", job_, failure));
-    }
+    if (const std::string text = failure_text(job); !text.empty()) say(text);
     if (!results.files.empty()) {
       say(fmt::format("{} {} written here", results.files.size(), results.files.size() == 1 ? "result" : "results"));
     }

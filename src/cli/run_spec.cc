@@ -118,6 +118,7 @@ Result<std::int64_t> parse_deadline(const std::string& text) {
 
 Result<void> set_placement(const RunOptions& options, v1::JobSpec& spec) {
   spec.set_where(options.where);
+  spec.set_prefer(options.prefer);
   spec.set_gang(options.gang);
   spec.set_no_copies(options.no_copies);
   spec.set_window(options.window);
@@ -432,6 +433,15 @@ int exit_code_of(const v1::Job& job) {
   if (job.state() == v1::JOB_STATE_CANCELLED) return 130;
   const int code = exit_code_of(job.first_failure());
   return code == 0 ? 1 : code;
+}
+
+std::string failure_text(const v1::Job& job) {
+  const std::string first = failure_text(job.first_failure());
+  if (first.empty()) return "";
+  if (job.first_failure().reason() == v1::FAILURE_REASON_SKIPPED) return fmt::format("job {}: {}", job.id(), first);
+  if (job.spec().tasks() <= 1) return fmt::format("job {} failed: {}", job.id(), first);
+  return fmt::format("{} of {} tasks failed; the first one: {} (hearth job {})", job.failed(), job.spec().tasks(),
+                     first, job.id());
 }
 
 std::string failure_text(const v1::Outcome& outcome) {

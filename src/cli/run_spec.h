@@ -43,4 +43,7 @@ int exit_code_of(const v1::Job& job);
 // "exit code 2", "it needed more memory than its limit of 1 GiB: ..."; empty for success.
 std::string failure_text(const v1::Outcome& outcome);
 
+// What there is to say of a job's tasks that failed, or of why it never ran, in a sentence; empty: none did for good.
+std::string failure_text(const v1::Job& job);
+
 }  // namespace hearth::cli

@@ -36,6 +36,10 @@ void add_task_options(CLI::App& command, RunOptions& options) {
   CommandTree::text_option(command, "--where", options.where, "CONDITION",
                            "only on nodes that meet this, for example \"gpu.memory >= 8G && os == 'debian'\"; what "
                            "nodes say of themselves: hearth nodes --attributes");
+  CommandTree::text_option(command, "--prefer", options.prefer, "WHAT",
+                           "of the nodes that have room rather this one: fast, frugal (the least energy), cheap (the "
+                           "least money for it), or what they say of themselves: \"-price, speed\" is the least price "
+                           "and then the most speed");
   CommandTree::text_option(command, "--priority", options.priority, "CLASS",
                            "scavenger (of what is left over), batch, normal (the default) or urgent: a higher class "
                            "goes first, and ends scavenger tasks (urgent: batch ones too) where there is no room; "

@@ -375,7 +375,7 @@ Result<v1::Greeting> PairStore::take_commits(const v1::PassOn& commits) {
 
 // The old file goes when the new one has its name; SQLite's log of the old one must not be taken for the new one's.
 Result<v1::Greeting> PairStore::take_copy(const fs::path& file) {
-  if (holding_) return greeting();
+  if (holding_) return fail(Code::kAborted, "this hub holds the pool itself");
   Result<std::unique_ptr<store::Journal>> copy = store::open_journal(file);
   if (!copy) return std::unexpected(copy.error());
   const store::Place theirs = (*copy)->changes().place();

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "core/pool/condition.h"
+#include "core/pool/preference.h"
 #include "hub/convert.h"
 #include "hub/environments.h"
 #include "net/destination.h"
@@ -26,6 +27,7 @@ constexpr int kMaxPatterns = 64;
 constexpr int kMaxAfter = 64;
 constexpr std::uint32_t kMaxRetries = 100;
 constexpr std::int64_t kMaxSeconds = 2'592'000;
+constexpr std::int64_t kStandardLimitSeconds = 24 * 3600;
 constexpr std::uint64_t kMinMemory = 1ULL << 20;
 constexpr std::uint64_t kMaxMemory = 4ULL << 40;
 constexpr std::uint64_t kMaxDisk = 64ULL << 40;
@@ -160,6 +162,18 @@ Result<void> check_counts(const v1::JobSpec& spec) {
   return {};
 }
 
+Result<void> check_words_on_nodes(const v1::JobSpec& spec) {
+  if (!is_plain_utf8(spec.where())) return wrong("where", "UTF-8 without control characters");
+  if (!is_plain_utf8(spec.prefer())) return wrong("prefer", "UTF-8 without control characters");
+  if (!spec.where().empty()) {
+    if (const auto condition = pool::Condition::parse(spec.where()); !condition) return fail(condition, "where");
+  }
+  if (!spec.prefer().empty()) {
+    if (const auto preference = pool::Preference::parse(spec.prefer()); !preference) return fail(preference, "prefer");
+  }
+  return {};
+}
+
 Result<void> check_placement(const v1::JobSpec& spec) {
   if (!v1::PriorityClass_IsValid(spec.priority())) {
     return wrong("priority", "a class is scavenger, batch, normal or urgent");
@@ -179,10 +193,7 @@ Result<void> check_placement(const v1::JobSpec& spec) {
     return wrong("net_gang", "tasks that reach their gang reach nothing else: without net_hosts and net_full");
   }
   if (spec.deadline().unix_millis() < 0) return wrong("deadline", "a moment after 1970");
-  if (spec.where().empty()) return {};
-  if (!is_plain_utf8(spec.where())) return wrong("where", "UTF-8 without control characters");
-  if (const auto condition = pool::Condition::parse(spec.where()); !condition) return fail(condition, "where");
-  return {};
+  return check_words_on_nodes(spec);
 }
 
 // Its window is on a display in its own sandbox, made by programs of the node's.
@@ -222,7 +233,7 @@ Result<void> complete_spec(v1::JobSpec& spec) {
   v1::Resources& needs = *spec.mutable_resources();
   if (needs.cores() == 0) needs.set_cores(1);
   if (needs.memory_bytes() == 0) needs.set_memory_bytes(1ULL << 30);
-  if (spec.time_limit_seconds() == 0) spec.set_time_limit_seconds(24 * 3600);
+  if (spec.time_limit_seconds() == 0) spec.set_time_limit_seconds(kStandardLimitSeconds);
   if (spec.priority() == v1::PRIORITY_CLASS_UNSPECIFIED) spec.set_priority(v1::PRIORITY_CLASS_NORMAL);
   const std::set<std::uint64_t> after(spec.after().begin(), spec.after().end());
   spec.mutable_after()->Assign(after.begin(), after.end());
@@ -261,6 +272,9 @@ void fill_request(const v1::JobSpec& spec, Ring ring, pool::JobRequest& request)
   request.when = when_of(spec);
   request.deadline_millis = spec.deadline().unix_millis();
   request.no_copies = spec.no_copies() || spec.window();
+  request.prefer = spec.prefer();
+  // The standard limit is nobody's word on how long it takes.
+  if (spec.time_limit_seconds() < kStandardLimitSeconds) request.limit = seconds(spec.time_limit_seconds());
 }
 
 Result<void> check_inputs_by_task(const v1::Tree& tree, std::uint32_t tasks) {

@@ -98,7 +98,7 @@ class FakeExchange final : public Exchange, public Cuttable {
 };
 
 // A client whose server is a function. Answers reach sinks in pieces of `piece_bytes`.
-class FakeClient final : public Client {
+class FakeClient : public Client {
  public:
   using Handler = std::function<Async<void>(Exchange&)>;
   explicit FakeClient(Handler handler) : handler_(std::move(handler)) {}

@@ -70,8 +70,8 @@ Result<OwnersWords> parse_owners_words(std::string_view json) {
   return words;
 }
 
-AttributeList make_attributes(const sandbox::Machine& machine, std::string_view isolation, double speed, bool screen,
-                              const OwnersWords& words) {
+AttributeList make_attributes(const sandbox::Machine& machine, std::string_view isolation, double speed,
+                              std::optional<std::uint64_t> price, bool screen, const OwnersWords& words) {
   AttributeList list;
   const auto add_text = [&](std::string_view name, const std::string& text) {
     if (!text.empty()) add(list, name, text.substr(0, kMaxLabelText));
@@ -93,6 +93,7 @@ AttributeList make_attributes(const sandbox::Machine& machine, std::string_view 
   add_number("memory", static_cast<double>(machine.memory_bytes));
   add_text("os", machine.os);
   add_text("os.version", machine.os_version);
+  if (price) add(list, "price", static_cast<double>(*price) / 1000);
   if (screen) add(list, "screen", true);
   add_number("speed", speed);
   add_number("watts", words.watts);

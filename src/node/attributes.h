@@ -4,7 +4,9 @@
 //   {"labels": {"room": "cellar", "quiet": true, "tier": 3}, "watts": 65}
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -27,9 +29,10 @@ Result<OwnersWords> parse_owners_words(std::string_view json);
 
 using AttributeList = google::protobuf::RepeatedPtrField<v1::Attribute>;
 
-// `speed`: 0 if it is not known yet. `screen`: programs with windows can run here.
-AttributeList make_attributes(const sandbox::Machine& machine, std::string_view isolation, double speed, bool screen,
-                              const OwnersWords& words);
+// `speed`: 0 if it is not known yet. `price`: of a kWh now, in thousandths of the owner's unit; none: not said.
+// `screen`: programs with windows can run here.
+AttributeList make_attributes(const sandbox::Machine& machine, std::string_view isolation, double speed,
+                              std::optional<std::uint64_t> price, bool screen, const OwnersWords& words);
 
 // SHA-256 of so many MB in a second, by one core; takes about 60 ms. The best of three, since others may disturb one.
 double measure_speed();

@@ -21,13 +21,14 @@ TEST(NodeAttributes, TellWhatTheMachineIsAndWhatItsOwnerSays) {
   const Result<OwnersWords> words =
       parse_owners_words(R"({"cores": 2, "labels": {"room": "cellar", "quiet": true, "tier": 3}, "watts": 65.5})");
   ASSERT_TRUE(words) << words.error().message;
-  const AttributeList list = make_attributes(machine, "fence", 350, true, *words);
+  const AttributeList list = make_attributes(machine, "fence", 350, 210, true, *words);
   EXPECT_EQ(find(list, "cores")->number(), 8);
   EXPECT_EQ(find(list, "os")->text(), "debian");
   EXPECT_EQ(find(list, "gpu")->text(), "one");
   EXPECT_EQ(find(list, "gpu.memory")->number(), 8) << "the smallest one's";
   EXPECT_EQ(find(list, "gpus")->number(), 2);
   EXPECT_EQ(find(list, "speed")->number(), 350);
+  EXPECT_EQ(find(list, "price")->number(), 0.21);
   EXPECT_EQ(find(list, "watts")->number(), 65.5);
   EXPECT_EQ(find(list, "label.room")->text(), "cellar");
   EXPECT_TRUE(find(list, "label.quiet")->flag());
@@ -37,7 +38,7 @@ TEST(NodeAttributes, TellWhatTheMachineIsAndWhatItsOwnerSays) {
 }
 
 TEST(NodeAttributes, SayNothingThatIsNotKnown) {
-  const AttributeList list = make_attributes({}, "", 0, false, {});
+  const AttributeList list = make_attributes({}, "", 0, std::nullopt, false, {});
   ASSERT_EQ(list.size(), 1);
   EXPECT_EQ(list[0].name(), "gpus");
 }

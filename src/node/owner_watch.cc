@@ -44,7 +44,7 @@ void OwnerWatch::tell(const presence::Sight& sight) {
                 .on_battery = sight.on_battery,
                 .metered = sight.metered,
                 .celsius = sight.celsius,
-                .price = tariff_ ? tariff_->price_at(minute_) : std::nullopt});
+                .price = price()});
 }
 
 net::Async<void> OwnerWatch::read_stopped() {

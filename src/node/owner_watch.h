@@ -37,6 +37,8 @@ class OwnerWatch {
 
   void set_tariff(std::optional<presence::Tariff> tariff) { tariff_ = std::move(tariff); }
   void set_minute(std::uint16_t minute_of_day) { minute_ = minute_of_day; }
+  // Of electricity now, as the tariff has it; none: it says nothing.
+  std::optional<std::uint64_t> price() const { return tariff_ ? tariff_->price_at(minute_) : std::nullopt; }
 
  private:
   void tell(const presence::Sight& sight);

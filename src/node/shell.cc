@@ -180,7 +180,7 @@ net::Async<void> Shell::look_around_for_ever() {
     tell_data();
     co_await tell_apps();
     agent_.on_local_time(minute_of_day(), world_.loop.now());
-    owner_.set_minute(minute_of_day());
+    set_minute(minute_of_day());
     pump();
     co_await tell_status();
     co_await net::sleep_for(kLookAround);
@@ -225,7 +225,9 @@ net::Async<void> Shell::read_policy() {
   agent_.on_policy(*policy, world_.loop.now());
   Result<std::optional<presence::Tariff>> tariff = parse_tariff(text);
   if (!tariff) log_warning("no price of electricity is known: " + tariff.error().message);
+  const std::optional<std::uint64_t> price = owner_.price();
   owner_.set_tariff(tariff ? *tariff : std::nullopt);
+  if (owner_.price() != price) tell_attributes();
   pump();
 }
 
@@ -373,7 +375,7 @@ net::Async<void> Shell::tell_apps() {
 
 AttributeList Shell::attributes() const {
   const std::optional<sandbox::Level> level = rings_.of(Ring::kHome).level;
-  return make_attributes(world_.machine, level ? name_of(*level) : "", speed_, has_screen_, words_);
+  return make_attributes(world_.machine, level ? name_of(*level) : "", speed_, owner_.price(), has_screen_, words_);
 }
 
 // What the owner says may change while nothing else does.
@@ -393,6 +395,12 @@ void Shell::tell_data() {
   if (!change) return;
   const std::size_t bytes = change->ByteSizeLong() + 8;
   connection_.frame(bytes).mutable_data()->MergeFrom(*change);
+}
+
+void Shell::set_minute(std::uint16_t minute_of_day) {
+  const std::optional<std::uint64_t> price = owner_.price();
+  owner_.set_minute(minute_of_day);
+  if (owner_.price() != price) tell_attributes();
 }
 
 // While nothing of a guest's runs, so that what is measured is the machine.

@@ -81,6 +81,7 @@ class Shell {
   net::Async<void> tell_apps();
   AttributeList attributes() const;
   void tell_attributes();
+  void set_minute(std::uint16_t minute_of_day);
   net::Async<void> measure_speed_for_ever();
   Status make_status() const;
 

@@ -121,7 +121,7 @@ std::string run_on_machine(const fs::path& directory, const Kernel& kernel) {
 }
 
 TEST(MachineOfVersion2, HoldsGuestsAsThisOneDoes) {
-  if (std::string missing = why_no_machine(); !missing.empty()) GTEST_SKIP() << missing;
+  if (std::string missing = why_no_machine(); !missing.empty()) GTEST_SKIP() << "SKIPPED: " << missing;
   TemporaryDirectory directory;
   const std::string printed = run_on_machine(directory.path(), *find_kernel(kernel_directory()));
   EXPECT_TRUE(printed.contains("exit status 0")) << printed;

@@ -48,7 +48,7 @@ TEST(Hierarchies, OfNonsense) {
 // As root of a machine with control groups; elsewhere there is nothing to make one in.
 TEST(Cgroups, GoWithTheGroupsThatWereMadeWithin) {
   std::unique_ptr<CgroupTree> tree = CgroupTree::open("cgroup-test", 100);
-  if (tree->version() == "no cgroup") GTEST_SKIP() << "this machine gives no control groups";
+  if (tree->version() == "no cgroup") GTEST_SKIP() << "SKIPPED: this machine gives no control groups";
   Result<std::unique_ptr<Cgroup>> group = tree->create("box", {.memory_bytes = 64 << 20, .max_processes = 8});
   ASSERT_TRUE(group) << group.error().message;
   for (const std::string& directory : tree->groups_named("box")) {
@@ -62,7 +62,7 @@ TEST(Cgroups, LetGuestsYieldToTheOwner) {
   TemporaryDirectory directory;
   auto host = Host::open({.state_directory = directory.path() / "state", .cpu_weight = 1});
   ASSERT_TRUE(host) << host.error().message;
-  if (!(*host)->description().contains("cgroup v")) GTEST_SKIP() << "this machine gives no control groups";
+  if (!(*host)->description().contains("cgroup v")) GTEST_SKIP() << "SKIPPED: this machine gives no control groups";
   std::size_t idle = 0;
   for (const std::string& group : hearth_groups()) {
     if (read_text(group + "/cpu.idle") == "1\n") ++idle;
@@ -97,7 +97,7 @@ class CgroupsOfVersion2 : public testing::Test {
  protected:
   void SetUp() override {
     tree_ = CgroupTree::open("cgroup-test", 1);
-    if (tree_->version() != "cgroup v2") GTEST_SKIP() << "this machine has " << tree_->version();
+    if (tree_->version() != "cgroup v2") GTEST_SKIP() << "SKIPPED: this machine has " << tree_->version();
   }
 
   std::unique_ptr<CgroupTree> tree_;

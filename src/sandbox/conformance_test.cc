@@ -150,7 +150,7 @@ TEST_P(SandboxConformance, ShowsLargeInputsInPlaceAndReadOnly) {
 // More than memory may hold, and readable nowhere.
 TEST_P(SandboxConformance, PutsFilesOnTheDiskWhereThatIsAskedFor) {
   Result<std::filesystem::path> vault = host()->encrypted_directory();
-  if (!vault) GTEST_SKIP() << vault.error().message;
+  if (!vault) GTEST_SKIP() << "SKIPPED: " << vault.error().message;
   Limits limits = small_limits();
   limits.scratch_bytes = 4 * kMiB;
   limits.disk_bytes = 256 * kMiB;
@@ -184,10 +184,10 @@ TEST_P(SandboxConformance, PutsFilesOnTheDiskWhereThatIsAskedFor) {
 }
 
 TEST_P(SandboxConformance, RunsAnArmedProgramWhenItIsReleased) {
-  if (GetParam() == Level::kMicroVm) GTEST_SKIP() << "a machine has its files from when it was armed";
+  if (GetParam() == Level::kMicroVm) GTEST_SKIP() << "SKIPPED: a machine has its files from when it was armed";
   std::unique_ptr<Sandbox> box = host().prepare();
   Armed armed(*box, {.argv = {"/bin/sh", "-c", "cat late; (true) & wait; exit 7"}});
-  if (!armed.supported) GTEST_SKIP() << "processes cannot be counted here";
+  if (!armed.supported) GTEST_SKIP() << "SKIPPED: processes cannot be counted here";
   EXPECT_FALSE(box->create_file("in", false)) << "inputs come first";
   std::ofstream(box->directory() / "late") << "made before the release";
   ASSERT_TRUE(box->release());
@@ -199,7 +199,7 @@ TEST_P(SandboxConformance, RunsAnArmedProgramWhenItIsReleased) {
 TEST_P(SandboxConformance, EndsAnArmedProgramThatIsNeverReleased) {
   std::unique_ptr<Sandbox> box = host().prepare();
   Armed armed(*box, {.argv = {"/bin/echo", "ran"}});
-  if (!armed.supported) GTEST_SKIP() << "processes cannot be counted here";
+  if (!armed.supported) GTEST_SKIP() << "SKIPPED: processes cannot be counted here";
   box.reset();
   EXPECT_FALSE(armed.ended.get_future().get().started);
   EXPECT_EQ(armed.out, "");
@@ -208,7 +208,7 @@ TEST_P(SandboxConformance, EndsAnArmedProgramThatIsNeverReleased) {
 TEST_P(SandboxConformance, SaysWhatCouldNotBeStartedWhenItIsReleased) {
   std::unique_ptr<Sandbox> box = host().prepare();
   Armed armed(*box, {.argv = {"/nonexistent"}});
-  if (!armed.supported) GTEST_SKIP() << "processes cannot be counted here";
+  if (!armed.supported) GTEST_SKIP() << "SKIPPED: processes cannot be counted here";
   ASSERT_TRUE(box->release());
   Exit exit = armed.ended.get_future().get();
   EXPECT_FALSE(exit.started);

@@ -38,7 +38,7 @@ std::string run(Launch& plan) {
 
 TEST(Launch, MakesTheProcessInItsGroup) {
   const std::string group = make_group();
-  if (group.empty()) GTEST_SKIP() << "no group of version 2 can be made here";
+  if (group.empty()) GTEST_SKIP() << "SKIPPED: no group of version 2 can be made here";
   Launch plan{.program = "/bin/cat", .argv = {"cat", "/proc/self/cgroup"}};
   plan.birthplace.reset(::open(group.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   EXPECT_TRUE(run(plan).contains(group.substr(group.rfind('/')) + "\n"));
@@ -47,7 +47,7 @@ TEST(Launch, MakesTheProcessInItsGroup) {
 
 TEST(Launch, EntersTheGroupItselfWhereItCannotBeMadeInIt) {
   const std::string group = make_group();
-  if (group.empty()) GTEST_SKIP() << "no group of version 2 can be made here";
+  if (group.empty()) GTEST_SKIP() << "SKIPPED: no group of version 2 can be made here";
   Launch plan{.program = "/bin/cat", .argv = {"cat", "/proc/self/cgroup"}};
   plan.birthplace.reset(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));  // no group
   plan.cgroup_entries.emplace_back(::open((group + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));

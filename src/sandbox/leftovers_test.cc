@@ -79,7 +79,7 @@ TEST_P(Leftovers, NoneAfterwards) {
   EXPECT_EQ(traces(host.directory() / "state"), "");
   EXPECT_FALSE(someone_runs(seconds));
   host.close();
-  if (group.empty()) GTEST_SKIP() << "this machine gives no control groups; nothing else is left";
+  if (group.empty()) GTEST_SKIP() << "SKIPPED: this machine gives no control groups; nothing else is left";
   for (const std::string& left : hearth_groups()) EXPECT_FALSE(left.ends_with(group)) << left;
 }
 
@@ -131,7 +131,7 @@ TEST_P(Leftovers, NoneAfterTheProcessWasKilled) {
 }
 
 TEST_P(OrdinaryUser, HasTheSameSandbox) {
-  if (::geteuid() != 0) GTEST_SKIP() << "all tests of this run are an ordinary user's";
+  if (::geteuid() != 0) GTEST_SKIP() << "SKIPPED: all tests of this run are an ordinary user's";
   ASSERT_EQ(::chown(directory().c_str(), 12345, 12345), 0);
   std::string report = directory() / "report";
   int code = in_child([&] {
@@ -202,7 +202,7 @@ TEST(ArmedProgram, NeverRunsAndLeavesNothingIfItsProcessIsKilled) {
     if (::waitpid(pid, &status, WNOHANG) != 0) break;
     ::usleep(10'000);
   }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 2) GTEST_SKIP() << "processes cannot be counted here";
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 2) GTEST_SKIP() << "SKIPPED: processes cannot be counted here";
   ::usleep(100'000);  // let bubblewrap come to its gate
   EXPECT_EQ(count_of("765432"), 2U);
   ::kill(pid, SIGKILL);

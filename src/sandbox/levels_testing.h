@@ -45,7 +45,7 @@ class AtLevel : public testing::TestWithParam<Level> {
  protected:
   void SetUp() override {
     ground_ = ground_of(GetParam(), directory_.path());
-    if (!ground_.lack.empty()) GTEST_SKIP() << ground_.lack;
+    if (!ground_.lack.empty()) GTEST_SKIP() << "SKIPPED: " << ground_.lack;
   }
 
   const Ground& ground() const { return ground_; }

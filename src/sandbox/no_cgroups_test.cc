@@ -23,7 +23,7 @@ namespace {
 class WithoutControlGroups : public testing::Test {
  protected:
   void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "only root can hide this machine's control groups";
+    if (::geteuid() != 0) GTEST_SKIP() << "SKIPPED: only root can hide this machine's control groups";
     before_.reset(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
     directory_ = std::filesystem::current_path();
     ASSERT_EQ(::unshare(CLONE_NEWNS), 0);

@@ -4,6 +4,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
+#include <iterator>
+#include <sstream>
 #include <string_view>
 #include <thread>
 
@@ -103,7 +106,23 @@ Result<void> set_up_device(const Overlay& overlay) {
 
 }  // namespace
 
-WayOut carrier_way_out(const Overlay& overlay) {
+std::string interface_without_default(std::string_view routes) {
+  constexpr std::string_view kEverywhere = "00000000";
+  std::istringstream lines{std::string(routes)};
+  std::string line;
+  std::getline(lines, line);  // the columns' names
+  std::string first;
+  while (std::getline(lines, line)) {
+    std::istringstream words(line);
+    std::string interface, destination, gateway, flags, references, uses, metric, mask;
+    if (!(words >> interface >> destination >> gateway >> flags >> references >> uses >> metric >> mask)) continue;
+    if (destination == kEverywhere && mask == kEverywhere) return "";
+    if (first.empty()) first = interface;
+  }
+  return first;
+}
+
+WayOut carrier_way_out(const Overlay& overlay, const std::string& interface) {
   std::string rules =
       "table inet hearth {\n"
       "  chain output {\n"
@@ -115,6 +134,7 @@ WayOut carrier_way_out(const Overlay& overlay) {
       "  }\n"
       "}\n";
   WayOut way{.rules = std::move(rules), .options = {"-4", "-a", kCarrierAddress, "-n", "30", "-g", kCarrierGateway}};
+  if (!interface.empty()) way.options.insert(way.options.end(), {"-i", interface});
   if (!overlay.reaches_loopback) way.options.emplace_back("--no-map-gw");
   return way;
 }
@@ -227,7 +247,10 @@ void OverlayNetwork::on_status() {
   carrier_network_.reset(::open(("/proc/" + std::to_string(pid) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
   // While bubblewrap lives, so does the number.
   if (!init_ || !carrier_network_ || has_ended(outer_)) return finish(fail_errno(errno, "finding nebula"));
-  way_out_ = std::make_unique<FullNetwork>(reactor_, tools_, user_, carrier_way_out(overlay_));
+  std::ifstream file("/proc/net/route");
+  const std::string routes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  WayOut way = carrier_way_out(overlay_, interface_without_default(routes));
+  way_out_ = std::make_unique<FullNetwork>(reactor_, tools_, user_, std::move(way));
   if (done_) way_out_->open(pid, {}, [this](const Result<void>& made) { on_way_out(made); });
 }
 

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "sandbox/full_network.h"
@@ -18,8 +19,13 @@
 
 namespace hearth::sandbox {
 
-// What nebula may send, and how. Its port is the only one that anything may be sent from.
-WayOut carrier_way_out(const Overlay& overlay);
+// By which of this PC's interfaces pasta is to go out where none has the default route, as in a network without the
+// Internet: the first that leads anywhere. Empty: there is a default route, which pasta finds by itself, or no network.
+// `routes`: as /proc/net/route has them.
+std::string interface_without_default(std::string_view routes);
+
+// What nebula may send, and how. Its port is the only one that anything may be sent from. `interface`: as above.
+WayOut carrier_way_out(const Overlay& overlay, const std::string& interface);
 
 // Bubblewrap's options for the carrier, each ended by a NUL; nebula's configuration is read from `config_fd`.
 std::string carrier_options(const NetworkTools& tools, int config_fd, int status_fd, int gate_fd);

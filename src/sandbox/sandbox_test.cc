@@ -154,7 +154,8 @@ int hits(const std::filesystem::path& directory, const std::string& words) {
 TEST(Host, HasOneDirectoryOnTheDiskThatNobodyElseCanRead) {
   TestHost host;
   Result<std::filesystem::path> directory = host->encrypted_directory();
-  if (!directory && directory.error().code == Code::kFailedPrecondition) GTEST_SKIP() << directory.error().message;
+  if (!directory && directory.error().code == Code::kFailedPrecondition)
+    GTEST_SKIP() << "SKIPPED: " << directory.error().message;
   ASSERT_TRUE(directory) << directory.error().message;
   EXPECT_EQ(*host->encrypted_directory(), *directory);
   const std::filesystem::path disk = host.directory() / "state" / "vault";

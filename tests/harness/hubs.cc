@@ -35,9 +35,9 @@ std::int64_t await_holder(const Pool& pool) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun).count();
 }
 
-void stand_by(Pool& holder, Pool& other) {
+void stand_by(Pool& holder, Pool& other, const std::string& address) {
   Api owner(holder);
-  Process coming = other.start_cli({"up", "--address", "127.0.0.1", "--port", "0", "--no-invite", "--standby-of",
+  Process coming = other.start_cli({"up", "--address", address, "--port", "0", "--no-invite", "--standby-of",
                                     invite(owner, v1::ROLE_OWNER).links(0)});
   ASSERT_TRUE(eventually(seconds(20), [&] { return coming.err().find("shows") != std::string::npos; })) << coming.err();
   const auto pending = owner.call<v1::ListDevicesReply>("hearth.v1.DeviceService/List", v1::ListDevicesRequest());

@@ -15,6 +15,6 @@ bool is_whole(const Pool& pool);
 std::int64_t await_holder(const Pool& pool);
 
 // `hearth up --standby-of` on another PC, allowed by the pool's owner; it has everything then.
-void stand_by(Pool& holder, Pool& other);
+void stand_by(Pool& holder, Pool& other, const std::string& address = "127.0.0.1");
 
 }  // namespace hearth::e2e

@@ -1,5 +1,8 @@
 #include "harness/load.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include <gtest/gtest.h>
 
 #include "net/crypto.h"
@@ -7,9 +10,15 @@
 namespace hearth::e2e {
 namespace {
 
-constexpr std::size_t kMost = 150;
+constexpr std::size_t kMost = 3000;
+constexpr std::uint32_t kPage = 1000;
 
 }  // namespace
+
+int kills(int standard) {
+  const char* wanted = std::getenv("HEARTH_KILLS");
+  return wanted == nullptr ? standard : std::max(1, std::atoi(wanted));
+}
 
 void Load::stop() {
   leave_ = true;
@@ -20,29 +29,62 @@ void Load::run(const Pool& pool) {
   Api api(pool);
   while (!leave_ && acknowledged_.size() < kMost) {
     submit(api);
-    pause_for(milliseconds(400));
+    pause_for(milliseconds(500));
   }
 }
 
 void Load::submit(Api& api) {
   v1::JobSpec spec = shell("echo result-{i} > out-{i}");
-  spec.set_tasks(2);
   spec.add_outputs("out-*");
   const std::string request_id = net::random_bytes(16);
   for (auto job = api.submit(spec, request_id);; job = api.submit(spec, request_id)) {
-    if (job) return acknowledged_.push_back(*job);
+    if (job) {
+      acknowledged_.push_back(*job);
+      const std::lock_guard lock(mutex_);
+      moments_.push_back(std::chrono::steady_clock::now());
+      return;
+    }
+    if (given_up_) return;
     ++repeated_;
     pause_for(milliseconds(20));
   }
 }
 
+std::size_t Load::acknowledged_since(Moment moment) const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(std::ranges::count_if(moments_, [&](Moment each) { return each > moment; }));
+}
+
+milliseconds Load::outage_since(Moment moment) const {
+  const std::lock_guard lock(mutex_);
+  milliseconds longest{0};
+  for (const Moment each : moments_) {
+    if (each <= moment) continue;
+    longest = std::max(longest, std::chrono::duration_cast<milliseconds>(each - moment));
+    moment = each;
+  }
+  return longest;
+}
+
 std::vector<v1::Job> all_jobs(Api& api) {
+  std::vector<v1::Job> jobs;
   v1::ListJobsRequest request;
-  request.set_limit(1000);
-  const auto reply = api.call<v1::ListJobsReply>("hearth.v1.JobService/List", request);
-  EXPECT_TRUE(reply) << text_of(reply.error());
-  if (!reply) return {};
-  return {reply->jobs().begin(), reply->jobs().end()};
+  request.set_limit(kPage);
+  while (true) {
+    v1::ListJobsReply page;
+    Error last;
+    // The hub that was asked last may be another's standby by now.
+    const bool answered = eventually(seconds(30), [&] {
+      auto reply = api.call<v1::ListJobsReply>("hearth.v1.JobService/List", request);
+      if (reply) page = std::move(*reply);
+      if (!reply) last = reply.error();
+      return reply.has_value();
+    });
+    EXPECT_TRUE(answered) << text_of(last);
+    if (page.jobs().empty()) return jobs;
+    jobs.insert(jobs.end(), page.jobs().begin(), page.jobs().end());
+    request.set_before_id(jobs.back().id());
+  }
 }
 
 void expect_finished_once(Api& api, std::uint64_t id) {

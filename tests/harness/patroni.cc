@@ -3,10 +3,8 @@
 #include <csignal>
 #include <cstdlib>
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,18 +20,6 @@ constexpr int kServers = 2;
 constexpr const char* kSuperuser = "over";  // the servers' passwords, which live as long as the test
 constexpr const char* kReplicator = "along";
 constexpr const char* kHub = "hub";
-
-std::uint16_t free_port(const std::string& address) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  CHECK(socket >= 0);
-  sockaddr_in name{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}};
-  CHECK(::inet_pton(AF_INET, address.c_str(), &name.sin_addr) == 1);
-  socklen_t size = sizeof name;
-  CHECK(::bind(socket, reinterpret_cast<sockaddr*>(&name), size) == 0);
-  CHECK(::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) == 0);
-  ::close(socket);
-  return ntohs(name.sin_port);
-}
 
 // PostgreSQL refuses to run as root.
 std::vector<std::string> as_ordinary_user(std::vector<std::string> command) {
@@ -56,17 +42,19 @@ std::string PatroniCluster::lack() {
   return "";
 }
 
-PatroniCluster::PatroniCluster() {
+PatroniCluster::PatroniCluster(const Network& network) {
   std::string pattern = (fs::temp_directory_path() / "hearth-patroni-XXXXXX").string();
   CHECK(::mkdtemp(pattern.data()) != nullptr);
   directory_ = pattern;
   fs::permissions(directory_, fs::perms(0755));
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     Host& host = hosts_[i];
-    host.address = fmt::format("127.0.0.{}", 21 + i);
+    const int pc = static_cast<int>(i);
+    host.address = network.address(pc);
+    host.space = network.space(pc);
     host.directory = directory_ / fmt::format("pc{}", i + 1);
     for (std::uint16_t* port : {&host.etcd_port, &host.etcd_peer_port, &host.server_port, &host.rest_port}) {
-      *port = free_port(host.address);
+      *port = network.free_port(pc);
     }
     fs::create_directory(host.directory);
     fs::permissions(host.directory, fs::perms(0777));
@@ -111,7 +99,7 @@ void PatroniCluster::start_etcd(Host& host) {
                         "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
                         "--initial-advertise-peer-urls", peer, "--initial-cluster-state", "new", "--initial-cluster",
                         each_of_etcd("{name}=http://{address}:{peer}")}),
-      {.cwd = host.directory}));
+      {.cwd = host.directory, .network = host.space}));
 }
 
 void PatroniCluster::start_patroni(Host& host) {
@@ -125,7 +113,8 @@ void PatroniCluster::start_patroni(Host& host) {
                                       {.cwd = host.directory,
                                        .env = {{"HOME", host.directory},
                                                {"PATRONI_SUPERUSER_PASSWORD", kSuperuser},
-                                               {"PATRONI_REPLICATION_PASSWORD", kReplicator}}}));
+                                               {"PATRONI_REPLICATION_PASSWORD", kReplicator}},
+                                       .network = host.space}));
 }
 
 void PatroniCluster::start(int host) {
@@ -133,22 +122,44 @@ void PatroniCluster::start(int host) {
   if (host < kServers) start_patroni(hosts_[static_cast<std::size_t>(host)]);
 }
 
-// Patroni lets its server live on when it is killed itself.
-void PatroniCluster::end_server(const Host& host) const {
+pid_t PatroniCluster::server_of(const Host& host) const {
   const pid_t server = std::atoi(read_text(host.directory / "data" / "postmaster.pid").c_str());
-  if (server <= 1 || command_line(server).find(host.directory.string()) == std::string::npos) return;
-  for (const pid_t process : descendants_of(server)) ::kill(process, SIGKILL);
-  ::kill(server, SIGKILL);
-  // It has been handed to this process, and Patroni waits for an earlier server until even its number has gone.
-  ::waitpid(server, nullptr, 0);
-  EXPECT_TRUE(eventually(seconds(10), [&] { return !alive(server); }));
+  if (server <= 1 || command_line(server).find(host.directory.string()) == std::string::npos) return 0;
+  servers_.insert(server);
+  return server;
+}
+
+void PatroniCluster::reap() const {
+  for (const Host& host : hosts_) static_cast<void>(server_of(host));
+  std::erase_if(servers_,
+                [](pid_t server) { return ::waitpid(server, nullptr, WNOHANG) == server || ::kill(server, 0) != 0; });
+}
+
+std::vector<pid_t> PatroniCluster::processes(int host) const {
+  const Host& asked = hosts_[static_cast<std::size_t>(host)];
+  std::vector<pid_t> roots = {server_of(asked)};
+  for (const auto* process : {&asked.etcd, &asked.patroni}) {
+    if (*process) roots.push_back((*process)->pid());
+  }
+  std::vector<pid_t> found;
+  for (const pid_t root : roots) {
+    if (root == 0) continue;
+    const std::vector<pid_t> all = with_descendants(root);
+    found.insert(found.end(), all.begin(), all.end());
+  }
+  return found;
 }
 
 void PatroniCluster::lose(int host) {
   Host& lost = hosts_[static_cast<std::size_t>(host)];
+  const pid_t server = server_of(lost);
+  for (const pid_t process : processes(host)) ::kill(process, SIGKILL);
   lost.patroni.reset();
   lost.etcd.reset();
-  end_server(lost);
+  EXPECT_TRUE(eventually(seconds(10), [&] {
+    reap();
+    return !servers_.contains(server);
+  }));
 }
 
 std::optional<std::string> PatroniCluster::ask(const std::string& hosts, const std::string& ports,
@@ -168,6 +179,7 @@ int PatroniCluster::leader() const {
 }
 
 bool PatroniCluster::is_whole() const {
+  reap();
   const std::optional<std::string> confirms =
       ask(hosts_[0].address + "," + hosts_[1].address,
           std::to_string(hosts_[0].server_port) + "," + std::to_string(hosts_[1].server_port),

@@ -109,6 +109,7 @@ Pool::~Pool() {
 
 RunOptions Pool::completed(RunOptions options) const {
   if (options.cwd == "/") options.cwd = directory_;
+  if (options.network < 0) options.network = network_;
   options.env.insert(options.env.begin(), env_.begin(), env_.end());
   return options;
 }

@@ -63,6 +63,9 @@ class Pool {
   // Added to the environment of all commands and daemons started from now on.
   void set_env(const std::string& name, const std::string& value);
 
+  // Where all commands and daemons started from now on are: a namespace's descriptor, see RunOptions.
+  void set_network(int space) { network_ = space; }
+
   void up();
   void down();
 
@@ -83,6 +86,7 @@ class Pool {
   std::filesystem::path home_;
   std::filesystem::path directory_;
   std::vector<std::pair<std::string, std::string>> env_;
+  int network_ = -1;
 };
 
 class PoolFixture : public testing::Test {

@@ -80,6 +80,18 @@ std::vector<pid_t> descendants_of(pid_t process) {
   return found;
 }
 
+std::vector<pid_t> with_descendants(pid_t process) {
+  std::vector<pid_t> found = descendants_of(process);
+  found.insert(found.begin(), process);
+  return found;
+}
+
+std::vector<pid_t> processes_of(const std::string& path) {
+  std::vector<pid_t> found = all_processes();
+  std::erase_if(found, [&path](pid_t process) { return command_line(process).find(path) == std::string::npos; });
+  return found;
+}
+
 std::string command_line(pid_t process) {
   std::string text = read_text("/proc/" + std::to_string(process) + "/cmdline");
   std::ranges::replace(text, '\0', ' ');

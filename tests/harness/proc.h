@@ -14,7 +14,9 @@ bool alive(pid_t process);  // a zombie is not
 std::vector<pid_t> children_of(pid_t process);
 std::vector<pid_t> guests_of(pid_t node);  // its sandboxes
 std::vector<pid_t> descendants_of(pid_t process);
-std::string command_line(pid_t process);  // arguments with spaces between
+std::vector<pid_t> with_descendants(pid_t process);        // itself first
+std::vector<pid_t> processes_of(const std::string& path);  // whose arguments name it
+std::string command_line(pid_t process);                   // arguments with spaces between
 std::uint64_t resident_bytes(pid_t process);
 
 // Lines of /proc/self/mountinfo that name the path.

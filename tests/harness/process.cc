@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -73,6 +74,7 @@ Process Process::start(const std::vector<std::string>& argv, const RunOptions& o
     ::dup2(out, 1);
     ::dup2(err, 2);
     ::signal(SIGPIPE, SIG_DFL);
+    if (options.network >= 0 && ::setns(options.network, CLONE_NEWNET) != 0) ::_exit(126);
     if (::chdir(options.cwd.c_str()) != 0) ::_exit(126);
     ::execvpe(argument_list[0], argument_list.data(), variable_list.data());
     ::_exit(127);

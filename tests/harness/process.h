@@ -27,6 +27,7 @@ struct RunOptions {
   std::vector<std::pair<std::string, std::string>> env;  // added to this process's
   std::string input;                                     // standard input: a file, so never a terminal
   milliseconds limit = seconds(60);
+  int network = -1;  // a namespace's descriptor; -1: this thread's
 };
 
 // A program that runs. Killed and waited for with the object.

@@ -61,6 +61,14 @@ class SubmitTest(harness.PoolTest):
         with hearth.Pool(self.token, initializer=work.set_mark, initargs=("grün",)) as pool:
             self.assertEqual(list(pool.map(work.get_mark, range(3), chunksize=1)), ["grün"] * 3)
 
+    def test_where_the_calls_run_is_asked_for(self) -> None:
+        with hearth.Pool(self.token, where="cores >= 1", prefer="fast", priority="batch") as pool:
+            self.assertEqual(pool.submit(work.square, 4).result(), 16)
+        with hearth.Pool(self.token, prefer="quick") as pool, self.assertRaisesRegex(hearth.HearthError, "prefer: 'quick'"):
+            pool.submit(work.square, 4).result()
+        with self.assertRaisesRegex(ValueError, "scavenger, batch, normal, urgent"):
+            hearth.Pool(self.token, priority="high")
+
     def test_lambdas_and_closures_travel_by_cloudpickle(self) -> None:
         try:
             import cloudpickle  # noqa: F401

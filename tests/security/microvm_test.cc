@@ -21,7 +21,8 @@ class MicroVmTest : public PoolFixture {
     PoolFixture::SetUp();
     const fs::path kernel = HEARTH_TEST_KERNEL;
     if (!fs::exists(kernel / "boot")) {
-      GTEST_SKIP() << "no kernel in " << kernel << "; fetch one with: hearth microvm fetch --into " << kernel.string();
+      GTEST_SKIP() << "SKIPPED: no kernel in " << kernel << "; fetch one with: hearth microvm fetch --into "
+                   << kernel.string();
     }
     fs::create_directory_symlink(kernel, pool().home() / "node" / "microvm");
     pool().down();

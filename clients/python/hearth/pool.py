@@ -22,6 +22,7 @@ from hearth._travel import PROTOCOL, NeedsModule, Parcel, function_name
 from hearth.errors import CannotTravel, HearthError
 
 _TASKS_PER_CORE = 4  # so that the last ones to end do not keep the others waiting
+_CLASSES = ("scavenger", "batch", "normal", "urgent")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -39,6 +40,9 @@ class Pool(concurrent.futures.Executor):
                  function that raises left comes back too
     variables    environment variables
     net_hosts    what they may reach, "a.example:443"; only where nodes' owners admit that
+    where        a condition on the computers, as of `hearth run --where`: "gpu.memory >= 8G && os == 'debian'"
+    prefer       rather these of those that have room, as of `hearth run --prefer`: "fast", "frugal", "cheap"
+    priority     "scavenger", "batch", "normal" or "urgent": a higher class goes first
     max_workers  how many tasks at once, at most; None: as many as the pool has room for
     initializer, initargs
                  called once in each task, before its calls
@@ -61,6 +65,9 @@ class Pool(concurrent.futures.Executor):
         into: str | os.PathLike[str] = ".",
         variables: Mapping[str, str] | None = None,
         net_hosts: Sequence[str] = (),
+        where: str = "",
+        prefer: str = "",
+        priority: str = "normal",
         name: str = "",
         max_workers: int | None = None,
         initializer: Callable[..., object] | None = None,
@@ -69,6 +76,8 @@ class Pool(concurrent.futures.Executor):
     ) -> None:
         if token is not None and not isinstance(token, str):
             raise TypeError(f"Pool({token!r}): the first argument is a token; for workers: max_workers={token!r}")
+        if priority not in _CLASSES:
+            raise ValueError(f"priority={priority!r}: one of {', '.join(_CLASSES)}")
         if max_workers is not None and max_workers < 1:
             raise ValueError(f"max_workers={max_workers}: at least 1, or None")
         self._files = _trees.scan(inputs)
@@ -90,6 +99,9 @@ class Pool(concurrent.futures.Executor):
             "retries": retries,
             "variables": dict(variables or {}),
             "netHosts": list(net_hosts),
+            "where": where,
+            "prefer": prefer,
+            "priority": "PRIORITY_CLASS_" + priority.upper(),
         }
         if time_limit is not None:
             spec["timeLimitSeconds"] = str(max(1, round(time_limit)))

@@ -78,7 +78,7 @@ bool Pool::State::follow_fate(Job& job) {
 void Pool::State::close(Job& job, JobState state) {
   job.state = state;
   forget_workspace(job);
-  forget_condition(job);
+  forget_terms(job);
   broken_gangs.erase(job.request.id);
   --live_jobs;
   effects.emplace_back(JobRecord{job.request.id, state});

@@ -30,16 +30,16 @@ FairQueue::Rank FairQueue::rank_of(PriorityClass priority) {
 }
 
 ShapeKey FairQueue::key_of(const Job& job) {
-  return {job.needs(), job.request.priority, job.request.gang ? job.request.tasks : 0};
+  return {job.needs(), job.request.priority, job.request.gang ? job.request.tasks : 0, job.request.limit};
 }
 
 bool FairQueue::BySize::operator()(const ShapeKey& a, const ShapeKey& b) const {
   const Resources& x = a.needs.resources;
   const Resources& y = b.needs.resources;
   return std::tie(x.cores, x.memory_bytes, x.gpus, x.gpu_memory_bytes, x.disk_bytes, a.priority, a.gang,
-                  a.needs.admission, a.needs.conditions, a.needs.node, a.needs.workspace_room) <
+                  a.needs.admission, a.needs.conditions, a.needs.node, a.needs.workspace_room, a.limit) <
          std::tie(y.cores, y.memory_bytes, y.gpus, y.gpu_memory_bytes, y.disk_bytes, b.priority, b.gang,
-                  b.needs.admission, b.needs.conditions, b.needs.node, b.needs.workspace_room);
+                  b.needs.admission, b.needs.conditions, b.needs.node, b.needs.workspace_room, b.limit);
 }
 
 bool FairQueue::may_have(const Queue& queue) {
@@ -282,6 +282,18 @@ void FairQueue::unblock(std::map<ShapeKey, Shape*, BySize>::iterator& blocked) {
   shape.blocked = false;
   if (shape.key.gang > 0) --blocked_gangs_;
   blocked = blocked_.erase(blocked);
+}
+
+void FairQueue::unblock_limited(const Terms& room) {
+  for (auto entry = blocked_.begin();
+       entry != blocked_.end() && entry->first.needs.resources.cores <= room.resources.cores;) {
+    const ShapeKey& key = entry->first;
+    if (key.limit > Duration{} && key.gang == 0 && key.needs.fits_in(room)) {
+      unblock(entry);
+    } else {
+      ++entry;
+    }
+  }
 }
 
 void FairQueue::unblock_fitting(const std::array<Terms, kReaches>& rooms) {

@@ -33,6 +33,7 @@ struct ShapeKey {
   Terms needs;
   PriorityClass priority = PriorityClass::kNormal;
   std::uint32_t gang = 0;  // so many at once; 0: one by one
+  Duration limit = {};     // see JobRequest: what is known to end soon fits where another drains a node
 };
 
 // The order of jobs within an account and class.
@@ -126,6 +127,7 @@ class FairQueue {
   void block(Shape& shape, Time now);
   // What there is for tasks that reach so far; the last is the most. Gangs are only noted, see tick().
   void unblock_fitting(const std::array<Terms, kReaches>& rooms);
+  void unblock_limited(const Terms& room);  // of those, the ones whose time has a limit
 
   // A task of the queue was placed: its clock stops.
   void placed(Queue& queue) { set_alarm(queue, std::nullopt); }

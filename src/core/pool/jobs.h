@@ -34,6 +34,7 @@ struct Retry {
   std::uint32_t failures = 0;
 };
 
+class Ranking;
 struct Workspace;
 
 struct Job {
@@ -55,9 +56,10 @@ struct Job {
   std::uint32_t timed = 0;
   RecentMean busy;  // the time that a task holds its room: what prefetch and estimates rest on
 
-  Workspace* workspace = nullptr;  // of a live job that has one
-  Conditions conditions;           // what `where` stands for, while the job lives
-  std::uint32_t held = 0;          // of a gang: leased tasks that have succeeded and wait for the rest
+  Workspace* workspace = nullptr;    // of a live job that has one
+  Conditions conditions;             // what `where` stands for, while the job lives
+  const Ranking* ranking = nullptr;  // by what it prefers, while it lives
+  std::uint32_t held = 0;            // of a gang: leased tasks that have succeeded and wait for the rest
 
   AccountId account() const;
   // Of one task. Changes only while the job is not in the queue.

@@ -83,6 +83,7 @@ void Pool::on_node_hello(NodeId id, const NodeHello& hello, Time now) {
   node.offered = hello.offered;
   node.admits = hello.admits;
   node.closed = hello.closed;
+  state.nodes.preferences().forget(node);
   node.attributes = hello.attributes;
   node.meets = state.conditions.met_by(node.attributes);
   state.nodes.data().set(node, hello.data);
@@ -149,6 +150,7 @@ void Pool::on_attributes(NodeId id, const Attributes& attributes, Time now) {
   state_->advance(now);
   Node* node = state_->heard_from(id);
   if (node == nullptr || node->attributes == attributes) return;
+  state_->nodes.preferences().forget(*node);
   node->attributes = attributes;
   node->meets = state_->conditions.met_by(attributes);
   state_->nodes.changed_offers();

@@ -9,6 +9,10 @@ namespace {
 
 // A search for a place ahead, or for a node that holds data, looks at so many nodes at most.
 constexpr int kMaxTries = 16;
+constexpr int kMaxPreferred = 64;  // so a search for what a job prefers
+
+// Whether there is a choice: a workspace lies where it lies, or goes where most is left for it.
+bool may_choose(const Terms& needs) { return needs.node == NodeId{} && needs.admission.workspace_bytes == 0; }
 
 }  // namespace
 
@@ -47,6 +51,8 @@ void NodeTable::refresh(Node& node) {
   for (Reach reach = kFreeRoom + 1; reach < kReaches; ++reach) {
     rooms_[reach].update(node, has_place && node.endable[reach].cores > 0);
   }
+
+  preferences_.update(node, node.places[kFreeRoom].has_value());
 
   std::optional<std::int64_t> time_ahead;
   if (has_place && node.brief_cores > 0 && node.ahead.size() < options_.max_prefetch) {
@@ -91,8 +97,7 @@ Node* NodeTable::find_room_beside(const Node& original, const Terms& needs) {
 }
 
 Node& NodeTable::nearer(Node& usual, const Terms& needs, const std::vector<DataId>& data) {
-  const bool may_choose = needs.node == NodeId{} && needs.admission.workspace_bytes == 0;
-  if (!may_choose) return usual;
+  if (!may_choose(needs)) return usual;
   // A GPU is to be free for those who need one.
   const auto suits = [&](const Node& node) {
     return node.places[kFreeRoom] && node.has_room_for(needs) && (needs.resources.gpus > 0 || node.room().gpus == 0);
@@ -103,6 +108,16 @@ Node& NodeTable::nearer(Node& usual, const Terms& needs, const std::vector<DataI
     if (Node* holder = data_.find(id, looks, suits)) return *holder;
   }
   return usual;
+}
+
+Node& NodeTable::preferred(Node& usual, const Terms& needs, const Ranking& ranking) {
+  if (!may_choose(needs)) return usual;
+  const auto suits = [&needs](const Node& node) { return node.has_room_for(needs); };
+  const auto is_emptier = [](const Node& a, const Node& b) {
+    return std::uint64_t{a.room().cores} * b.offered.cores > std::uint64_t{b.room().cores} * a.offered.cores;
+  };
+  Node* best = ranking.find(usual.id, kMaxPreferred, suits, is_emptier);
+  return best != nullptr ? *best : usual;
 }
 
 Node* NodeTable::find_ahead(const Terms& needs, std::int64_t core_micros) const {

@@ -13,6 +13,7 @@
 #include "core/pool/data_table.h"
 #include "core/pool/lease_table.h"
 #include "core/pool/pool.h"
+#include "core/pool/preference_table.h"
 #include "core/pool/room_index.h"
 
 namespace hearth::pool {
@@ -88,6 +89,11 @@ class NodeTable {
   // Instead of a node with free room that find_room() gave: one that has room as well and holds the first of the data
   // that any such node is found to hold. A bounded number of nodes is looked at.
   Node& nearer(Node& usual, const Terms& needs, const std::vector<DataId>& data);
+  // Of the nodes that have room, that which the ranking prefers; `usual` if it makes no difference. A bounded number of
+  // nodes is looked at.
+  Node& preferred(Node& usual, const Terms& needs, const Ranking& ranking);
+  PreferenceTable& preferences() { return preferences_; }
+  const PreferenceTable& preferences() const { return preferences_; }
   DataTable& data() { return data_; }
   const DataTable& data() const { return data_; }
 
@@ -118,6 +124,7 @@ class NodeTable {
   std::map<NodeId, Node> nodes_;
   std::array<RoomIndex, kReaches> rooms_ = {RoomIndex(0), RoomIndex(1), RoomIndex(2)};
   DataTable data_;
+  PreferenceTable preferences_;
   Resources capacity_;
   std::map<std::pair<std::int64_t, NodeId>, Node*> aheads_;  // by the time that the work ahead takes
   std::set<std::pair<Time, NodeId>> deadlines_;              // of watched nodes, at or before the end of their lease

@@ -9,11 +9,48 @@ namespace {
 // Looking for a task to lease ahead passes so many jobs at most that fit on no node.
 constexpr int kMaxLooks = 64;
 
+// And looking for a place on a node that drains, so many such nodes.
+constexpr int kMaxDrained = 16;
+
 // At most this part of the nodes drains at once, so that a pool full of waiting large tasks still works.
 constexpr std::size_t kReservedPart = 4;
 
 // No task is thought to take less: starting a program costs about this.
 constexpr Duration kLeastTaskTime = microseconds(200);
+
+// How long a task of the job runs: at most as long as it may, and rather as long as others of it did. None: who knows.
+std::optional<Duration> expected_span(const Job& job) {
+  if (job.busy.known()) return job.busy.mean();
+  return job.request.limit > Duration{} ? std::optional(job.request.limit) : std::nullopt;
+}
+
+// When what runs on the nodes that are reserved for it has made room for the queue's next task or gang, if all of it
+// runs for as long as is expected. None: that cannot be told.
+std::optional<Time> room_complete_at(const Queue& queue) {
+  std::vector<std::pair<Time, const Lease*>> ends;
+  std::map<const Node*, Resources> rooms;
+  for (const Node* node : queue.reserved) {
+    if (!node->ahead.empty()) return std::nullopt;
+    rooms[node] = node->room();
+    for (const Lease* lease = node->in_room.front(); lease != nullptr; lease = lease->after) {
+      const std::optional<Duration> span = expected_span(*lease->job);
+      if (!span) return std::nullopt;
+      ends.emplace_back(lease->in_room_since + *span, lease);
+    }
+  }
+  std::ranges::sort(ends, {}, [](const auto& end) { return std::pair(end.first, end.second->attempt); });
+  const Resources& needs = queue.shape->needs().resources;
+  std::uint64_t seats = 0;
+  for (const auto& [node, room] : rooms) seats += needs.times_in(room);
+  for (const auto& [end, lease] : ends) {
+    Resources& room = rooms[lease->node];
+    seats -= needs.times_in(room);
+    room = room + lease->job->request.per_task;
+    seats += needs.times_in(room);
+    if (seats >= std::max(queue.shape->key.gang, 1U)) return end;
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -24,6 +61,7 @@ std::optional<Choice> Placement::next(Time now) {
   }
   while (const auto head = queue_.first_open()) {
     if (auto choice = choose(*head)) return choice;
+    if (auto choice = backfill(*head, now)) return choice;
     queue_.block(*head->queue->shape, now);
   }
   return next_ahead();
@@ -39,11 +77,32 @@ std::optional<Choice> Placement::choose(const Head& head) {
     } else {
       choice.node = nodes_.find_room(shape.needs(), reach);
       const bool is_free = choice.node != nullptr && reach == kFreeRoom;
-      if (is_free) choice.node = &nodes_.nearer(*choice.node, shape.needs(), head.job->request.data);
+      if (is_free) choice.node = &better(*choice.node, *head.job);
     }
     if (choice.node != nullptr || !choice.seats.empty()) return choice;
   }
   return std::nullopt;
+}
+
+// On a node that drains for another task, but only what must have ended before that one can begin.
+std::optional<Choice> Placement::backfill(const Head& head, Time now) {
+  const ShapeKey& key = head.queue->shape->key;
+  if (key.limit == Duration{} || key.gang > 0) return std::nullopt;
+  int looks = 0;
+  for (const auto& [id, waiting] : reservations_) {
+    if (++looks > kMaxDrained) break;
+    Node& node = *nodes_.find(id);
+    if (waiting == head.queue || !node.has_room_for(key.needs) || node.leases() >= kMaxLeasesPerNode) continue;
+    const std::optional<Time> complete = room_complete_at(*waiting);
+    if (complete && now + key.limit <= *complete) return Choice{.queue = head.queue, .job = head.job, .node = &node};
+  }
+  return std::nullopt;
+}
+
+// What the job asks for counts more than where its data lies.
+Node& Placement::better(Node& usual, const Job& job) {
+  if (job.ranking != nullptr) return nodes_.preferred(usual, job.needs(), *job.ranking);
+  return nodes_.nearer(usual, job.needs(), job.request.data);
 }
 
 // Few nodes with much room rather than many with little: a gang's tasks talk to each other. Empty: not all find a seat.
@@ -85,8 +144,8 @@ void Placement::placed(const Choice& choice) {
 void Placement::freed(Node& node) {
   nodes_.refresh(node);
   if (node.reserved_for != nullptr && node.reserved_for->shape->key.gang > 0) gang_may_fit_ = true;
-  const bool takes_more = node.is_open() && node.reserved_for == nullptr && node.leases() < kMaxLeasesPerNode;
-  if (!takes_more) return;
+  if (!node.is_open() || node.leases() >= kMaxLeasesPerNode) return;
+  if (node.reserved_for != nullptr) return queue_.unblock_limited(node.with(node.room()));
   std::array<Terms, kReaches> rooms;
   for (Reach reach = kFreeRoom; reach < kReaches; ++reach) rooms[reach] = node.with(node.room(reach));
   queue_.unblock_fitting(rooms);

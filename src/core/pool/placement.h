@@ -2,10 +2,12 @@
 //
 //   while (const auto choice = placement.next(now)) { ...lease it... placement.placed(*choice); }
 //
-// Tasks go where there is room, of that where their data lies, or where those of a lower class can be ended for them. A
-// gang goes where all of it finds room at once. A queue that found none for the starvation bound gets a node reserved,
-// which drains until the task fits; a gang as many as it takes, one gang at a time, so that no two wait for each other.
-// Where nothing has room, tasks of the next in turn are leased ahead, if they are known to be brief.
+// Tasks go where there is room, of that where their job prefers or where their data lies, or where those of a lower
+// class can be ended for them. A gang goes where all of it finds room at once. A queue that found none for the
+// starvation bound gets a node reserved, which drains until the task fits; a gang as many as it takes, one gang at a
+// time, so that no two wait for each other. Meanwhile tasks go there that end, by their time limit, before the room is
+// complete (EASY backfill: Lifka, 1995; what runs there is expected to take as long as its siblings did, or else its
+// own limit). Where nothing has room, tasks of the next in turn are leased ahead, if they are known to be brief.
 #pragma once
 
 #include <cstddef>
@@ -51,6 +53,8 @@ class Placement {
 
  private:
   std::optional<Choice> choose(const Head& head);
+  std::optional<Choice> backfill(const Head& head, Time now);
+  Node& better(Node& usual, const Job& job);  // of those that have free room
   Seats seats_for(const Queue& queue, Reach reach);
   void reserve(Queue& queue, Time now);
   std::vector<Node*> nodes_to_drain(const Queue& queue);

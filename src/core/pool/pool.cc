@@ -46,12 +46,17 @@ Result<void> Pool::State::check_request(const JobRequest& job) const {
     return fail(Code::kInvalidArgument, "the tasks of a gang run at once, but a workspace is one task's at a time");
   }
   if (const Result<void> asked = conditions.check(job.where); !asked) return asked;
+  if (const Result<void> preferred = nodes.preferences().check(job.prefer); !preferred) return preferred;
   return check_workspace(job);
 }
 
 // Nodes are asked once, when the first job asks.
-void Pool::State::name_condition(Job& job) {
+void Pool::State::name_terms(Job& job) {
   bool is_new = false;
+  job.ranking = nodes.preferences().add(job.request.prefer, is_new);
+  if (is_new) {
+    for (auto& [id, node] : nodes.all()) nodes.refresh(node);
+  }
   job.conditions = conditions.add(job.request.where, is_new);
   if (!is_new) return;
   for (auto& [id, node] : nodes.all()) {
@@ -61,7 +66,9 @@ void Pool::State::name_condition(Job& job) {
   nodes.changed_offers();
 }
 
-void Pool::State::forget_condition(Job& job) {
+void Pool::State::forget_terms(Job& job) {
+  job.ranking = nullptr;
+  nodes.preferences().remove(job.request.prefer);
   if (!conditions.remove(job.request.where)) return;
   for (auto& [id, node] : nodes.all()) {
     node.meets = conditions.met_by(node.attributes);
@@ -78,7 +85,7 @@ void Pool::State::add_job(const JobRequest& request, JobState state) {
   job.fresh.insert(0, request.tasks);
   pending += request.tasks;
   ++live_jobs;
-  if (!job.has_ended()) name_condition(job);
+  if (!job.has_ended()) name_terms(job);
   for (const JobId id : job.request.after) {
     if (Job* other = find_job(id)) other->dependants.insert(request.id);
   }

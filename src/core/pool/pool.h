@@ -94,6 +94,8 @@ struct JobRequest {
   bool even_if_never_run = false;  // of on_submit() alone: where it would refuse, the job ends at once
   std::vector<DataId> data = {};   // what each of its tasks fetches, the largest first; at most kMaxDataPerJob
   bool no_copies = false;          // see copies.cc
+  std::string prefer = {};         // of nodes that have room, see preference.h; empty: nothing
+  Duration limit = {};             // of one attempt's program; 0: none is known
 };
 
 inline constexpr std::uint32_t kMaxGang = 1'024;

@@ -59,8 +59,8 @@ struct Pool::State {
   // pool.cc
   Result<void> check_request(const JobRequest& job) const;
   void add_job(const JobRequest& request, JobState state);
-  void name_condition(Job& job);
-  void forget_condition(Job& job);
+  void name_terms(Job& job);  // its condition, and what it prefers
+  void forget_terms(Job& job);
   void place();
   void lease(const Choice& choice);
   void lease_task(const Choice& choice, Node& node);

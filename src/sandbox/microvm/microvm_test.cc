@@ -7,7 +7,7 @@ namespace hearth::sandbox {
 namespace {
 
 TEST(MicroVm, RunsAProgramOfAnEnvironment) {
-  if (std::string missing = why_no_machine(); !missing.empty()) GTEST_SKIP() << missing;
+  if (std::string missing = why_no_machine(); !missing.empty()) GTEST_SKIP() << "SKIPPED: " << missing;
   TestHost host(options_with_tcg());
   host.set_up({.level = Level::kMicroVm, .image = make_image(host.directory())});
   Limits limits{.cores = 1, .memory_bytes = 192ULL << 20, .scratch_bytes = 32ULL << 20};

@@ -32,7 +32,7 @@ TEST(OciTask, OfNonsenseIsNone) {
 }
 
 TEST(OciRuntime, IsCrunUnlessTheOwnerNamesAnother) {
-  if (find_program("crun").empty()) GTEST_SKIP() << "crun is not here";
+  if (find_program("crun").empty()) GTEST_SKIP() << "SKIPPED: crun is not here";
   EXPECT_EQ(find_runtime("").value(), (std::vector<std::string>{find_program("crun"), "--cgroup-manager=disabled"}));
   EXPECT_EQ(find_runtime("  /usr/bin/env  -i ").value(), (std::vector<std::string>{"/usr/bin/env", "-i"}));
 }
@@ -59,7 +59,7 @@ LevelReport report_of_oci(Host& host) {
 }
 
 TEST(OciRuntime, ThatFailsIsNotOfferedUntilTheOwnerNamesAnother) {
-  if (find_program("crun").empty()) GTEST_SKIP() << "crun is not here";
+  if (find_program("crun").empty()) GTEST_SKIP() << "SKIPPED: crun is not here";
   TestHost host;
   host->use_oci_runtime("/usr/bin/false");
   const LevelReport failed = report_of_oci(*host.operator->());
@@ -72,7 +72,7 @@ TEST(OciRuntime, ThatFailsIsNotOfferedUntilTheOwnerNamesAnother) {
 
 // A daemon's umask, with which what it makes is for itself alone.
 TEST(OciRuntime, RunsAProgramWhateverTheUmask) {
-  if (find_program("crun").empty()) GTEST_SKIP() << "crun is not here";
+  if (find_program("crun").empty()) GTEST_SKIP() << "SKIPPED: crun is not here";
   const mode_t before = ::umask(077);
   {
     TestHost host;

@@ -8,14 +8,17 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -28,6 +31,13 @@ namespace hearth::store {
 
 class PrivateServer {
  public:
+  // Where else than at its socket it listens: for everybody there.
+  struct Place {
+    int network = -1;  // a namespace's descriptor; -1: this thread's
+    std::string address;
+    std::uint16_t port = 5432;  // of its socket too
+  };
+
   // Where Debian keeps a version's programs; empty: none is installed.
   static std::filesystem::path programs() {
     std::filesystem::path newest;
@@ -38,19 +48,27 @@ class PrivateServer {
     return newest.empty() ? newest : newest / "bin";
   }
 
-  static Result<std::unique_ptr<PrivateServer>> start() {
+  static Result<std::unique_ptr<PrivateServer>> start() { return start(Place()); }
+  static Result<std::unique_ptr<PrivateServer>> start(const Place& place) {
     if (programs().empty()) return fail(Code::kUnavailable, "PostgreSQL is not installed");
-    std::unique_ptr<PrivateServer> server(new PrivateServer);
+    std::unique_ptr<PrivateServer> server(new PrivateServer(place));
     const std::string data = server->data();
     if (!server->run({"initdb", "-D", data, "-U", "hearth", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"})) {
       return fail(Code::kInternal, "initdb failed, see " + server->log());
+    }
+    if (!place.address.empty()) {
+      std::ofstream(data + "/pg_hba.conf", std::ios::app)
+          << "host all all samenet trust\nhost replication all samenet trust\n";
     }
     server->resume();
     return server;
   }
 
   // An empty directory for one that is to follow another: start it with resume() once there is something in data().
-  static std::unique_ptr<PrivateServer> prepare() { return std::unique_ptr<PrivateServer>(new PrivateServer); }
+  static std::unique_ptr<PrivateServer> prepare() { return prepare(Place()); }
+  static std::unique_ptr<PrivateServer> prepare(const Place& place) {
+    return std::unique_ptr<PrivateServer>(new PrivateServer(place));
+  }
 
   PrivateServer(const PrivateServer&) = delete;
   PrivateServer& operator=(const PrivateServer&) = delete;
@@ -61,6 +79,7 @@ class PrivateServer {
   }
 
   std::string url() const { return "postgresql:///postgres?user=hearth&host=" + directory_; }
+  const Place& place() const { return place_; }
   pid_t process() const { return process_; }
   std::string data() const { return directory_ + "/data"; }
   std::string log() const { return directory_ + "/log"; }
@@ -76,8 +95,8 @@ class PrivateServer {
 
   // Starts it (again), and waits until it answers.
   void resume() {
-    process_ =
-        spawn({"postgres", "-D", data(), "-k", directory_, "-c", "listen_addresses=", "-c", "max_connections=40"});
+    process_ = spawn({"postgres", "-D", data(), "-k", directory_, "-p", std::to_string(place_.port), "-c",
+                      "listen_addresses=" + place_.address, "-c", "max_connections=40"});
     for (int tries = 0; tries < 600; ++tries) {
       if (run({"pg_isready", "-q", "-h", directory_})) return;
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -97,7 +116,7 @@ class PrivateServer {
   }
 
  private:
-  PrivateServer() {
+  explicit PrivateServer(Place place) : place_(std::move(place)) {
     std::string pattern = (std::filesystem::temp_directory_path() / "hearth-postgres-XXXXXX").string();
     CHECK(::mkdtemp(pattern.data()) != nullptr);
     directory_ = pattern;
@@ -112,12 +131,14 @@ class PrivateServer {
   pid_t spawn(const std::vector<std::string>& command) {
     const std::string program = programs() / command.front();
     const std::vector<std::string> variables = {"PATH=" + programs().string() + ":/usr/bin:/bin",
-                                                "PGHOST=" + directory_, "PGUSER=hearth", "HOME=" + directory_};
+                                                "PGHOST=" + directory_, "PGPORT=" + std::to_string(place_.port),
+                                                "PGUSER=hearth", "HOME=" + directory_};
     const std::vector<char*> arguments = pointers(command);
     const std::vector<char*> environment = pointers(variables);
     const std::string log_file = log();
     const pid_t process = ::fork();
     if (process != 0) return process;
+    if (place_.network >= 0 && ::setns(place_.network, CLONE_NEWNET) != 0) ::_exit(126);
     if (user_ != 0 && (::setgroups(0, nullptr) != 0 || ::setgid(group_) != 0 || ::setuid(user_) != 0)) ::_exit(126);
     ::prctl(PR_SET_PDEATHSIG, SIGQUIT);
     const int output = ::open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -134,6 +155,7 @@ class PrivateServer {
     return pointers;
   }
 
+  Place place_;
   std::string directory_;
   uid_t user_ = 0;
   gid_t group_ = 0;

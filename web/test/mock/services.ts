@@ -229,7 +229,7 @@ function environment_routes(router: ConnectRouter, state: State) {
 function node_routes(router: ConnectRouter, state: State) {
   router.service(NodeService, {
     list: () => ({ nodes: Array.from(state.nodes.values()) }),
-    status: (_, context) => ({ poolName: "kitchen-pc", version: "0.1.0", nodes: state.nodes.size, nodesConnected: state.nodes.size, deviceName: caller(context).record.name }),
+    status: (_, context) => ({ poolName: "kitchen-pc", version: "0.1.0", nodes: state.nodes.size, nodesConnected: state.nodes.size, deviceName: caller(context).record.name, hubs: state.hubs }),
     setDuty: ({ nodeId, duty, graceSeconds }, context) => {
       if (caller(context).record.role < Role.OWNER) throw new ConnectError("SetDuty is for an owner's or operator's device", Code.PermissionDenied);
       const node = state.nodes.get(nodeId);

@@ -5,7 +5,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { DeviceSchema, PendingPairingSchema, type Device, type PendingPairing } from "../../src/gen/hearth/v1/devices_pb";
 import { EnvironmentSchema, type Environment } from "../../src/gen/hearth/v1/environments_pb";
 import { JobSchema, LogStream, type Job, type JobSpec, type Task } from "../../src/gen/hearth/v1/jobs_pb";
-import { NodeSchema, WatchReplySchema, type Node, type WatchReply } from "../../src/gen/hearth/v1/nodes_pb";
+import { HubSchema, NodeSchema, WatchReplySchema, type Node, type WatchReply } from "../../src/gen/hearth/v1/nodes_pb";
 import type { QueueLine, ShareSample } from "../../src/gen/hearth/v1/operator_pb";
 import { KeyKind, Role } from "../../src/gen/hearth/v1/pairing_pb";
 import { JobState, MomentSchema } from "../../src/gen/hearth/v1/types_pb";
@@ -65,6 +65,7 @@ export class State {
   readonly nodes = new Map<bigint, Node>();
   readonly environments = new Map<string, Environment>();
   readonly workspaces = new Map<string, Workspace>();
+  readonly hubs = [create(HubSchema, { name: "cellar-pc", endpoints: "10.0.0.6:7443", alive: true })];
   queue: QueueLine[] = [];
   samples: ShareSample[] = [];
   usage: Usage[] = [];

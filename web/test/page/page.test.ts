@@ -352,6 +352,7 @@ test("a session that ran out and a broken stream are mended; forgetting leaves",
   mock.break_streams();
   await context.setOffline(true);
   await page.getByText("Not connected.").waitFor();
+  await page.getByRole("link", { name: "https://10.0.0.6:7443/" }).waitFor(); // where the pool's next hub is
   await page.getByText("attic-pc", { exact: true }).waitFor(); // the last data stays
   await context.setOffline(false);
   await page.getByText("Not connected.").waitFor({ state: "detached" });
