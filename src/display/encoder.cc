@@ -15,10 +15,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kFramesPerSecond = 60;
-// Of moving pictures. Finer ones come once nothing moves: else x264 spends on what stands still, beside a cursor that
-// blinks, all that the rate allows.
-constexpr int kFinestMoving = 20;
 constexpr float kQuality = 23;  // x264's CRF, while the rate allows it
+// The same quantizer however little moves: else x264 spends on what stands still, beside a cursor that blinks, all that
+// the rate allows. Finer pictures come once nothing moves.
+constexpr float kSameForAll = 1;
 // Of a picture that stands still, step by step: the last is as good as the original to the eye.
 constexpr std::array<int, Encoder::kFinest> kStillQuantizers = {24, 18, 11};
 
@@ -45,7 +45,7 @@ x264_param_t parameters_for(Size size, std::uint32_t kbits) {
   parameters.i_log_level = X264_LOG_ERROR;
   parameters.rc.i_rc_method = X264_RC_CRF;
   parameters.rc.f_rf_constant = kQuality;
-  parameters.rc.i_qp_min = kFinestMoving;
+  parameters.rc.f_qcompress = kSameForAll;
   bound_rate(parameters, kbits);
   x264_param_apply_profile(&parameters, "baseline");
   return parameters;
