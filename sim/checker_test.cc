@@ -18,8 +18,8 @@ class CheckerTest : public testing::Test {
     StoredJob job;
     job.request = {kJob, DeviceId{9}, 3, {1, 0, 0}, 1, {}};
     job.state = JobState::kRunning;
-    job.tasks[0] = {TaskState::kLeased, 2, 2, 0, kNode};
-    job.tasks[1] = {TaskState::kSucceeded, 1, 1, 0, kNode};
+    job.set(0, {TaskState::kLeased, 2, 2, 0, kNode});
+    job.set(1, {TaskState::kSucceeded, 1, 1, 0, kNode});
     store_.jobs[kJob] = job;
   }
   // Whether the record is found to be good.
@@ -145,7 +145,7 @@ TEST_F(CheckerTest, AWorkspaceLiesOnOneNodeAndOneTaskHasIt) {
   store_.apply(pool::WorkspaceRecord{id, kNode, 1, false});
   EXPECT_FALSE(accepts(pool::LeaseRecord{attempt(2, 1), kNode, 1})) << "task 0 has it";
   EXPECT_FALSE(accepts(pool::WorkspaceRecord{id, {}, 0, false})) << "task 0 has it";
-  job.tasks[0].state = TaskState::kSucceeded;
+  job.set(0, {TaskState::kSucceeded, 2, 2, 0, kNode});
   EXPECT_TRUE(accepts(pool::LeaseRecord{attempt(2, 1), kNode, 1}));
   EXPECT_FALSE(accepts(pool::LeaseRecord{attempt(2, 1), NodeId{4}, 1}));
   EXPECT_FALSE(accepts(pool::WorkspaceRecord{id, NodeId{4}, 1, false})) << "it moves";
@@ -185,6 +185,7 @@ TEST_F(CheckerTest, ACordonedNodeIsGivenNothingAndADrainedOneHoldsNothing) {
 TEST_F(CheckerTest, AnIdleNodeIsSeen) {
   pool::Pool pool{pool::Options{}};
   store_.jobs[kJob].tasks.clear();
+  store_.jobs[kJob].counts = {};
   store_.restore(pool, universe_.now(), {});
   pool.on_node_hello(kNode, {{1, 0, 0}, false, {}}, universe_.now());
   checker_.check_nobody_idles(pool, universe_.now(), {kJob}, store_,
