@@ -130,8 +130,11 @@ class FairQueue {
   void unblock_fitting(const std::array<Terms, kReaches>& rooms);
   void unblock_limited(const Terms& room);  // of those, the ones whose time has a limit
 
-  // A task of the queue was placed: its clock stops.
-  void placed(Queue& queue) { set_alarm(queue, std::nullopt); }
+  // A task of the queue was placed: the next one's clock begins, or that of the next block.
+  void placed(Queue& queue, Time now) {
+    set_alarm(queue, std::nullopt);
+    if (queue.shape->blocked) start_clock(queue, now);
+  }
   void set_alarm(Queue& queue, std::optional<Time> at);
   Queue* take_alarm(Time now);
 

@@ -88,7 +88,10 @@ TEST_F(FairQueueTest, TheClockOfABlockedQueueRunsUntilItIsPlaced) {
   EXPECT_EQ(queue_.take_alarm(kNow + seconds(60)), &queue);
   EXPECT_FALSE(queue_.next_deadline());
   queue_.set_alarm(queue, kNow);
-  queue_.placed(queue);
+  queue_.placed(queue, kNow + seconds(5));
+  EXPECT_EQ(queue_.next_deadline(), kNow + seconds(65)) << "what is left of it waits from now on";
+  unblock(1);
+  queue_.placed(queue, kNow + seconds(6));
   EXPECT_FALSE(queue_.next_deadline());
 }
 

@@ -27,6 +27,26 @@ std::optional<Duration> expected_span(const Job& job) {
   return job.request.limit > Duration{} ? std::optional(job.request.limit) : std::nullopt;
 }
 
+// How long it may take until so much is free there. What has run beyond all that was expected of it, or of which
+// nothing is known, is thought to run for as long again: whoever has run for days is not about to end.
+Duration wait_for_room(const Node& node, const Resources& needs, Time now) {
+  std::vector<std::pair<Duration, const Lease*>> left;
+  for (const Lease* lease = node.in_room.front(); lease != nullptr; lease = lease->after) {
+    const Duration spent = now - lease->in_room_since;
+    const Duration expected = expected_span(*lease->job).value_or(Duration{});
+    left.emplace_back(expected > spent ? expected - spent : spent, lease);
+  }
+  std::ranges::sort(left, {}, [](const auto& entry) { return std::pair(entry.first, entry.second->attempt); });
+  Resources room = node.room();
+  Duration wait;
+  for (const auto& [span, lease] : left) {
+    if (needs.fits_in(room)) break;
+    room = room + lease->job->request.per_task;
+    wait = span;
+  }
+  return wait;
+}
+
 // When what runs on these nodes, which are reserved for it, has made room for the queue's next task or gang, if all of
 // it runs for as long as is expected. None: that cannot be told.
 std::optional<Time> room_complete_at(const Queue& queue, const std::vector<Node*>& nodes) {
@@ -158,12 +178,14 @@ std::uint32_t Placement::room_for_gang(const Terms& needs, std::uint32_t tasks, 
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(room, tasks));
 }
 
-void Placement::placed(const Choice& choice) {
+void Placement::placed(const Choice& choice, Time now) {
   Queue& queue = *choice.queue;
-  queue_.placed(queue);
-  if (queue.reserved.empty()) return;
-  if (queue.shape->key.gang > 0) return unreserve(queue, std::vector(queue.reserved));
-  unreserve(queue, {choice.node->reserved_for == &queue ? choice.node : queue.reserved.back()});
+  if (!queue.reserved.empty()) {
+    const bool is_gang = queue.shape->key.gang > 0;
+    Node* node = is_gang || choice.node->reserved_for == &queue ? choice.node : queue.reserved.back();
+    unreserve(queue, is_gang ? std::vector(queue.reserved) : std::vector{node});
+  }
+  queue_.placed(queue, now);
 }
 
 void Placement::freed(Node& node) {
@@ -210,11 +232,16 @@ void Placement::release(Node& node, Time now) {
   queue_.drop_if_empty(*queue);
 }
 
-Node* Placement::best_to_drain(const Terms& needs) {
+// The one that is thought to have room first; of those that are alike in this, that with the most room.
+Node* Placement::best_to_drain(const Terms& needs, Time now) {
   Node* best = nullptr;
+  std::pair<Duration, std::int64_t> best_rank;
   for (auto& [id, node] : nodes_.all()) {
     if (!node.is_open() || node.reserved_for != nullptr || !node.could_take(needs)) continue;
-    if (best == nullptr || node.room().cores > best->room().cores) best = &node;
+    const std::pair rank(wait_for_room(node, needs.resources, now), -std::int64_t{node.room().cores});
+    if (best != nullptr && rank >= best_rank) continue;
+    best = &node;
+    best_rank = rank;
   }
   return best;
 }
@@ -238,11 +265,11 @@ std::vector<Node*> Placement::best_to_drain_for_gang(const Shape& shape) {
   return {};
 }
 
-std::vector<Node*> Placement::nodes_to_drain(const Queue& queue) {
+std::vector<Node*> Placement::nodes_to_drain(const Queue& queue, Time now) {
   // Who waits behind others' higher classes has not been passed over.
   if (queue_.is_behind_others(queue.shape->key.priority)) return {};
   if (queue.shape->key.gang > 0) return best_to_drain_for_gang(*queue.shape);
-  Node* best = may_reserve() ? best_to_drain(queue.shape->needs()) : nullptr;
+  Node* best = may_reserve() ? best_to_drain(queue.shape->needs(), now) : nullptr;
   return best != nullptr ? std::vector<Node*>{best} : std::vector<Node*>{};
 }
 
@@ -261,7 +288,7 @@ bool Placement::is_next_in_turn(const Queue& queue) {
 void Placement::reserve(Queue& queue, Time now) {
   const bool waits_for_ever = queue.waits_since + options_.starvation_bound * kBoundsOfTurn <= now;
   const bool is_starved = waits_for_ever || is_next_in_turn(queue);
-  const std::vector<Node*> nodes = is_starved ? nodes_to_drain(queue) : std::vector<Node*>{};
+  const std::vector<Node*> nodes = is_starved ? nodes_to_drain(queue, now) : std::vector<Node*>{};
   if (nodes.empty()) {
     queue_.set_alarm(queue, now + std::max(options_.starvation_bound / 8, milliseconds(1)));
     return;

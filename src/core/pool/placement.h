@@ -48,7 +48,7 @@ class Placement {
   std::optional<Choice> next(Time now);
 
   // To be called for a choice before the job's task is taken. The queue may be gone after that.
-  void placed(const Choice& choice);
+  void placed(const Choice& choice, Time now);
 
   // The node's room or reservation may have grown: blocked tasks are looked at again.
   void freed(Node& node);
@@ -66,8 +66,8 @@ class Placement {
   Node& better(Node& usual, const Job& job);  // of those that have free room
   Seats seats_for(const Queue& queue, Reach reach);
   void reserve(Queue& queue, Time now);
-  std::vector<Node*> nodes_to_drain(const Queue& queue);
-  Node* best_to_drain(const Terms& needs);
+  std::vector<Node*> nodes_to_drain(const Queue& queue, Time now);
+  Node* best_to_drain(const Terms& needs, Time now);
   std::vector<Node*> best_to_drain_for_gang(const Shape& shape);
   void reserve(Queue& queue, Node& node);
   void unreserve(Queue& queue, const std::vector<Node*>& nodes);

@@ -139,7 +139,7 @@ void Pool::State::make_room(Node& node, const Terms& needs, std::uint32_t tasks,
 }
 
 void Pool::State::lease(const Choice& choice) {
-  placement.placed(choice);
+  placement.placed(choice, now);
   const Job& job = *choice.job;
   if (choice.seats.empty()) {
     if (choice.reach != kFreeRoom) make_room(*choice.node, job.needs(), 1, choice.reach);

@@ -171,6 +171,20 @@ TEST(Pool, AReservationEndsWithItsJobOrItsNode) {
   EXPECT_EQ(world.view(again).running, 1u);
 }
 
+// Its first task has got a node to itself, and runs there for as long as it likes.
+TEST(Pool, TheNextLargeTaskIsWaitedForAnew) {
+  World world;
+  world.join(kFirst, 4);
+  world.join(kSecond, 4);
+  const JobId small = world.submit(10'000, cores(1));
+  const JobId large = world.submit(2, cores(4), kBob);
+  for (int i = 0; i < 2'000 && world.view(large).running < 2; ++i) {
+    world.pass(milliseconds(500), {kFirst, kSecond});
+    world.finish(world.first_of(small));
+  }
+  EXPECT_EQ(world.view(large).running, 2u);
+}
+
 TEST(Pool, TasksSpreadOverNodesInProportion) {
   World world;
   world.join(kFirst, 8);
