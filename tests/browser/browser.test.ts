@@ -125,7 +125,7 @@ test("an operator drains the PC and lets it serve again", async () => {
 const kColours = "printf '\\033[44m\\033[2J'; read line; printf '\\033[41m\\033[2J'; sleep 1000";
 const lacks_screen = !existsSync(join(dirname(process.env.HEARTH_PROGRAM!), "hearth-screen")) || !existsSync("/usr/bin/Xvfb") || !existsSync("/usr/bin/xterm");
 
-test_of_node("an app is started by a tap, seen, used and ended", { timeout: 150_000, skip: lacks_screen && "hearth-screen was not built, or Xvfb or xterm is missing" }, async () => {
+test_of_node("an app is started by a tap, seen, used and ended", { timeout: 300_000, skip: lacks_screen && "hearth-screen was not built, or Xvfb or xterm is missing" }, async () => {
   pool.cli_now("app", "add", "Colours", "--", "xterm", "-b", "0", "-e", "sh", "-c", kColours);
   const context = await phone(browser);
   const page = await pair(context, "viewer");
@@ -134,7 +134,7 @@ test_of_node("an app is started by a tap, seen, used and ended", { timeout: 150_
   await page.getByRole("button", { name: "Colours" }).click();
   const picture = page.getByLabel("Colours, its picture");
   const becomes = (wanted: string) =>
-    until(60_000, async () => {
+    until(120_000, async () => {
       const colour = await picture.evaluate((canvas: HTMLCanvasElement) => {
         const pixel = canvas.getContext("2d")!.getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data;
         return Array.from(pixel.slice(0, 3), (part) => (part > 100 ? "f" : "0")).join("");
