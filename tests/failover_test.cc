@@ -59,7 +59,7 @@ TEST_F(FailoverTest, HubsOnOneDatabase) {
   const PrivateServer::Place& there = (*server)->place();
   up_on(fmt::format("postgresql://hearth@{}:{}/postgres", there.address, there.port));
   OneDatabase recipe(pc(0), pc(1));
-  lose_again_and_again(recipe, "hubs on one database", 4);
+  lose_again_and_again(recipe, "hubs on one database", 3);
   for (int i = 0; i <= kThird; ++i) pc(i).down();  // before their database goes
 }
 
@@ -129,7 +129,7 @@ TEST_F(FailoverTest, TwoServersAndAPersonWhoPromotesTheSecond) {
   TwoServers recipe(pc(0), pc(1), {std::move(*first), PrivateServer::prepare(place(1))});
   up_on(recipe.url());
   EXPECT_THAT(pc(0).cli({"store", "check"}).out, HasSubstr("commits are confirmed by ANY 1 (\"second\")"));
-  lose_again_and_again(recipe, "two servers, promoted by a person", 2);
+  lose_again_and_again(recipe, "two servers, promoted by a person", 1);
   for (int i = 0; i <= kThird; ++i) pc(i).down();
 }
 
@@ -172,7 +172,7 @@ TEST_F(FailoverTest, AStandbyAndAWitness) {
   ASSERT_EQ(pc(0).cli({"standby", "witness", "cellar"}).exit_code, 0);
   ASSERT_TRUE(eventually(seconds(20), [&] { return pc(0).cli({"standby"}).out.contains("cellar"); }));
   OneDatabase recipe(pc(0), pc(1));
-  lose_again_and_again(recipe, "a standby and a witness", 3);
+  lose_again_and_again(recipe, "a standby and a witness", 2);
 }
 
 }  // namespace

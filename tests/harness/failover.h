@@ -15,11 +15,11 @@
 
 namespace hearth::e2e {
 
-enum class Loss {
-  kKilled,       // its hub and what keeps the records there, and nobody starts them again; its node goes on
-  kStandsStill,  // all processes there, which go on afterwards as if nothing had been
-  kCutOff,       // all goes on, and nothing of it is heard
-  kPower,        // all processes there at once
+enum class Loss {  // in this order, again and again
+  kPower,          // all processes there at once
+  kCutOff,         // all goes on, and nothing of it is heard
+  kStandsStill,    // all processes there, which go on afterwards as if nothing had been
+  kKilled,         // its hub and what keeps the records there, and nobody starts them again; its node goes on
 };
 
 // What is different from one recipe to the other. What it does not override does nothing.
