@@ -157,6 +157,19 @@ TEST_F(LifecycleTest, TheOwnersLimitsHold) {
   EXPECT_EQ(api.wait(*waiting).state(), v1::JOB_STATE_SUCCEEDED);
 }
 
+TEST_F(LifecycleTest, ANodeThatIsEndedWhileItBeginsLeavesNothing) {
+  for (int round = 0; round < 3; ++round) {
+    pool().down();
+    Process coming = pool().start_cli({"up", "--address", "127.0.0.1", "--port", "0", "--no-invite"});
+    const auto begins = [&] { return !cgroups_of_node(pool().home() / "node" / "sandbox").empty(); };
+    if (!eventually(seconds(20), begins)) GTEST_SKIP() << "SKIPPED: this machine gives no control groups";
+    ::kill(pool().supervisor(), SIGTERM);
+    coming.wait(seconds(60));
+    EXPECT_TRUE(eventually(seconds(30), [&] { return pool().supervisor() == 0; }));
+    EXPECT_FALSE(begins()) << "its control groups are left";
+  }
+}
+
 TEST_F(LifecycleTest, ASecondPcJoinsAndLeaves) {
   Pool& second = add_pool("second");
   join(pool(), second, "second");

@@ -64,6 +64,13 @@ Result<std::unique_ptr<sandbox::Host>> open_sandbox(const RunOptions& options) {
                                           .insecure_tcg_for_tests = options.insecure_tcg_for_tests}});
 }
 
+sigset_t ending_signals() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT}) ::sigaddset(&signals, signal);
+  return signals;
+}
+
 int run_shell(const RunOptions& options, sandbox::Host& host, const net::IdentityKey& key) {
   const sandbox::Machine machine = host.machine();
   std::uint64_t vault_bytes = 0;
@@ -119,6 +126,8 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
                   loop.stop();
                 });
     loop.on_signal({SIGTERM, SIGINT}, [&loop](int) { loop.stop(); });
+    const sigset_t signals = ending_signals();
+    ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
     shell.start();
     loop.run();
     host.stop_trying();
@@ -132,6 +141,9 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
 
 int run(const RunOptions& options) {
   leave_no_core_dump();
+  // Until they are heeded: what was made meanwhile would stay behind.
+  const sigset_t signals = ending_signals();
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   // First, while there is one thread.
   Result<std::unique_ptr<sandbox::Host>> host = options.open_host ? options.open_host() : open_sandbox(options);
   if (!host) return give_up(host.error());
