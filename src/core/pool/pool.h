@@ -38,8 +38,9 @@ struct Options {
   Duration prefetch_span =
       milliseconds(200);  // how much work (by the job's mean task time) may lie ahead on a node beyond its free room
   std::uint32_t max_prefetch = 256;  // tasks ahead per node
-  Duration starvation_bound =
-      seconds(60);  // a task that fits some node and waited longer gets the next such node to itself
+  // A task that fits some node and waited longer gets one to itself if its account is next in turn; after ten times as
+  // long, whatever that has had.
+  Duration starvation_bound = seconds(60);
   Duration usage_half_life = seconds(6 * 3600);  // after which past use counts half
   Duration gang_retry = milliseconds(250);       // room for a gang is looked for so often at most
   std::uint32_t max_live_jobs = 100'000;
