@@ -106,7 +106,8 @@ Result<void> Box::set_up() {
   Result<std::unique_ptr<Cgroup>> group =
       shared_.cgroups->create(name_, {.memory_bytes = limits_.memory_bytes + launcher_.overhead_bytes(),
                                       .max_processes = limits_.max_processes,
-                                      .cores = limits_.cores});
+                                      .cores = limits_.cores,
+                                      .foreground = limits_.foreground});
   if (!group) return std::unexpected(group.error());
   cgroup_ = std::move(*group);
   auto network = GuestNetwork::make(setup_.network, shared_.place + "/networks/" + name_, *shared_.reactor,

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ struct CgroupLimits {
   std::uint64_t memory_bytes = 0;
   std::uint32_t max_processes = 0;
   std::uint32_t cores = 0;  // 0: no limit
+  bool foreground = false;  // it gets a contended processor before the other groups of its tree
 };
 
 // One sandbox's group. Removed with the object, and with it the groups that were made within, say by an OCI runtime;
@@ -60,6 +62,9 @@ class Cgroup {
   bool ran_out_of_memory() const;
   std::uint64_t peak_memory_bytes() const;  // 0: unknown
 
+  // Let go of with the group.
+  void keep(std::shared_ptr<void> held) { held_ = std::move(held); }
+
  private:
   const std::optional<Place>& place(Controller controller) const {
     return places_[static_cast<std::size_t>(controller)];
@@ -68,6 +73,7 @@ class Cgroup {
   Result<void> limit_memory(std::uint64_t bytes);
   Result<void> limit_cores(std::uint32_t cores);
 
+  std::shared_ptr<void> held_;
   std::vector<std::string> directories_;
   std::array<std::optional<Place>, kControllers> places_;
 };
@@ -78,9 +84,11 @@ void remove_groups_in(const std::string& directory);
 // Where this process may make groups.
 class CgroupTree {
  public:
-  // `weight`: the guests' share of a contended processor, in percent of an ordinary group's. Never fails: a machine
-  // that gives nothing gives an empty tree. Removes what an earlier process with the same tag left.
-  static std::unique_ptr<CgroupTree> open(const std::string& tag, std::uint32_t weight);
+  // `weight`: the guests' share of a contended processor, in percent of an ordinary group's; `foreground_weight`: the
+  // same while there is a group in the foreground, 0: as it was. Never fails: a machine that gives nothing gives an
+  // empty tree. Removes what an earlier process with the same tag left.
+  static std::unique_ptr<CgroupTree> open(const std::string& tag, std::uint32_t weight,
+                                          std::uint32_t foreground_weight = 0);
   ~CgroupTree();
   CgroupTree(const CgroupTree&) = delete;
   CgroupTree& operator=(const CgroupTree&) = delete;
@@ -92,16 +100,21 @@ class CgroupTree {
   // Groups of that name that there are.
   std::vector<std::string> groups_named(const std::string& name) const;
 
-  // Errors: of mkdir and the limits.
+  // The tree outlives the group. Errors: of mkdir and the limits.
   Result<std::unique_ptr<Cgroup>> create(const std::string& name, const CgroupLimits& limits);
 
  private:
   CgroupTree() = default;
   bool add_v2(const std::string& base, const std::string& tag);
   void add_v1(Controller controller, const std::string& base, const std::string& tag);
+  std::shared_ptr<void> come_to_the_foreground();
   void set_weight(std::uint32_t weight);
   void set_disk_weight(std::uint32_t weight);
 
+  std::uint32_t weight_ = 100;
+  std::uint32_t foreground_weight_ = 0;
+  std::mutex mutex_;
+  int in_foreground_ = 0;                 // under mutex_
   std::vector<std::string> directories_;  // the Host's own group in every hierarchy
   std::array<std::optional<Cgroup::Place>, kControllers> places_;
 };

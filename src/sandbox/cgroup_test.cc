@@ -70,6 +70,40 @@ TEST(Cgroups, LetGuestsYieldToTheOwner) {
   EXPECT_GE(idle, 1U);
 }
 
+// What a person watches gets the processor as if it were the owner's own, and the other guests do not.
+TEST(Cgroups, GiveMoreToWhatIsWatched) {
+  const auto tree = CgroupTree::open("cgroup-test", 1, 100);
+  if (!tree->has(Controller::kCpu)) GTEST_SKIP() << "SKIPPED: this machine weighs no processor time";
+  const auto make = [&](const std::string& name, bool foreground) {
+    auto group = tree->create(name, {.memory_bytes = 64 << 20, .max_processes = 8, .foreground = foreground});
+    EXPECT_TRUE(group) << group.error().message;
+    return std::move(*group);
+  };
+  const auto weight_of = [](const std::string& directory) {
+    const std::string two = read_text(directory + "/cpu.weight");
+    return two.empty() ? std::stoi(read_text(directory + "/cpu.shares")) * 100 / 1'024 : std::stoi(two);
+  };
+  const auto place_of = [&](const std::string& name) {
+    for (const std::string& group : tree->groups_named(name)) {
+      if (!read_text(group + "/cpu.idle").empty()) return group;
+    }
+    return std::string();
+  };
+  const auto batch = make("batch", false);
+  const std::string all = std::filesystem::path(place_of("batch")).parent_path();
+  EXPECT_EQ(read_text(all + "/cpu.idle"), "1\n");
+  auto first = make("first", true);
+  auto second = make("second", true);
+  EXPECT_EQ(read_text(all + "/cpu.idle"), "0\n");
+  EXPECT_EQ(weight_of(all), 100);
+  EXPECT_EQ(weight_of(place_of("first")), 2'000);
+  EXPECT_EQ(weight_of(place_of("batch")), 100);
+  first.reset();
+  EXPECT_EQ(weight_of(all), 100);
+  second.reset();
+  EXPECT_EQ(read_text(all + "/cpu.idle"), "1\n");
+}
+
 // A group that may make groups, as systemd delegates one to a user: all of it is his but its limits. Removed with the
 // object.
 class DelegatedGroup {

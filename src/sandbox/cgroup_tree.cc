@@ -120,6 +120,19 @@ std::optional<Controller> controller_named(const std::string& name) {
   return std::nullopt;
 }
 
+// Best effort: a machine that has the controller has the file.
+void write_weight(const Cgroup::Place& cpu, std::uint32_t weight) {
+  // The least: guests run when nobody else would. Since Linux 5.15, both versions; such a group takes no weight.
+  static_cast<void>(write_text(cpu.directory + "/cpu.idle", weight <= 1 ? "1" : "0"));
+  if (cpu.v2) {
+    static_cast<void>(write_text(cpu.directory + "/cpu.weight", std::to_string(weight)));
+  } else {
+    static_cast<void>(write_text(cpu.directory + "/cpu.shares", std::to_string(std::max(2U, 1024 * weight / 100))));
+  }
+}
+
+constexpr std::uint32_t kForegroundWeight = 2'000;  // among the guests, which have 100 each
+
 }  // namespace
 
 void remove_groups_in(const std::string& directory) {
@@ -187,15 +200,19 @@ void CgroupTree::add_v1(Controller controller, const std::string& base, const st
 
 void CgroupTree::set_weight(std::uint32_t weight) {
   const auto& cpu = places_[static_cast<std::size_t>(Controller::kCpu)];
-  if (!cpu) return;
-  // Best effort: a machine that has the controller has the file.
-  if (cpu->v2) {
-    static_cast<void>(write_text(cpu->directory + "/cpu.weight", std::to_string(weight)));
-  } else {
-    static_cast<void>(write_text(cpu->directory + "/cpu.shares", std::to_string(std::max(2U, 1024 * weight / 100))));
-  }
-  // The least: guests run when nobody else would. Since Linux 5.15, both versions.
-  if (weight <= 1) static_cast<void>(write_text(cpu->directory + "/cpu.idle", "1"));
+  if (cpu) write_weight(*cpu, weight);
+}
+
+// Which the guests' own groups do not show: the tree as a whole gets more, and this group most of it.
+std::shared_ptr<void> CgroupTree::come_to_the_foreground() {
+  const auto change = [this](int by) {
+    const std::lock_guard lock(mutex_);
+    const bool before = in_foreground_ > 0;
+    in_foreground_ += by;
+    if (before != (in_foreground_ > 0)) set_weight(in_foreground_ > 0 ? foreground_weight_ : weight_);
+  };
+  change(1);
+  return {nullptr, [change](void*) { change(-1); }};
 }
 
 void CgroupTree::set_disk_weight(std::uint32_t weight) {
@@ -207,8 +224,11 @@ void CgroupTree::set_disk_weight(std::uint32_t weight) {
   }
 }
 
-std::unique_ptr<CgroupTree> CgroupTree::open(const std::string& tag, std::uint32_t weight) {
+std::unique_ptr<CgroupTree> CgroupTree::open(const std::string& tag, std::uint32_t weight,
+                                             std::uint32_t foreground_weight) {
   std::unique_ptr<CgroupTree> tree(new CgroupTree());
+  tree->weight_ = weight;
+  tree->foreground_weight_ = foreground_weight;
   std::vector<Hierarchy> hierarchies =
       parse_hierarchies(read_text("/proc/self/mountinfo"), read_text("/proc/self/cgroup"));
   for (const Hierarchy& hierarchy : hierarchies) {
@@ -272,6 +292,11 @@ Result<std::unique_ptr<Cgroup>> CgroupTree::create(const std::string& name, cons
   }
   Result<void> limited = group->limit(limits);
   if (!limited) return std::unexpected(limited.error());
+  const auto& cpu = places_[static_cast<std::size_t>(Controller::kCpu)];
+  if (cpu && limits.foreground && foreground_weight_ > 0) {
+    write_weight({.directory = cpu->directory + "/" + name, .v2 = cpu->v2}, kForegroundWeight);
+    group->keep(come_to_the_foreground());
+  }
   return group;
 }
 

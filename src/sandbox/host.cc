@@ -174,7 +174,7 @@ Result<std::unique_ptr<Host>> Host::open(const Options& options) {
   shared.bubblewrap = std::move(*bubblewrap);
   shared.network_tools = find_network_tools();
   // Groups first: they end what an earlier process left running.
-  shared.cgroups = CgroupTree::open(tag_of(state_directory), options.cpu_weight);
+  shared.cgroups = CgroupTree::open(tag_of(state_directory), options.cpu_weight, options.foreground_weight);
   Result<GuestUser> user = enter_private_namespace();
   if (!user) return std::unexpected(user.error());
   shared.user = *user;

@@ -89,6 +89,8 @@ struct Options {
   // cgroups allow it.
   // 1: only what nobody else wants at all.
   std::uint32_t cpu_weight = 10;
+  // The same while there is a sandbox in the foreground (Limits), most of which that one gets; 0: as it was.
+  std::uint32_t foreground_weight = 0;
   MicroVmOptions microvm;
 };
 
@@ -104,6 +106,7 @@ struct Limits {
   std::uint32_t max_processes = 1024;
   std::uint32_t max_open_files = 4096;
   std::uint64_t cpu_seconds = 0;     // of each process; 0: no limit
+  bool foreground = false;           // a person waits for what it shows
   std::uint64_t max_file_bytes = 0;  // of each file that the program writes; 0: no limit
 };
 
