@@ -178,13 +178,15 @@ int PatroniCluster::leader() const {
   return -1;
 }
 
+// By Patroni's own word: PostgreSQL calls a server synchronous before Patroni has written down that it may be promoted.
 bool PatroniCluster::is_whole() const {
   reap();
-  const std::optional<std::string> confirms =
-      ask(hosts_[0].address + "," + hosts_[1].address,
-          std::to_string(hosts_[0].server_port) + "," + std::to_string(hosts_[1].server_port),
-          "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'sync'");
-  return confirms == "1\n";
+  const int first = leader();
+  if (first < 0) return false;
+  const Host& asked = hosts_[static_cast<std::size_t>(first)];
+  const Ended ended = run_program(
+      {"curl", "--silent", "--max-time", "2", fmt::format("http://{}:{}/cluster", asked.address, asked.rest_port)});
+  return ended.out.contains("\"role\": \"sync_standby\"");
 }
 
 std::string PatroniCluster::logs() const {
