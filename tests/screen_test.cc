@@ -1,6 +1,7 @@
 // Programs with windows: seen and used from another device through the hub, by those who may, until told to end.
 #include <fstream>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -35,7 +36,8 @@ v1::JobSpec window(const std::vector<std::string>& argv) {
 // Who watches an app, as the page does.
 class Viewing {
  public:
-  Viewing(Api& api, std::uint64_t job) : api_(api), way_("/forward?task=0&port=7440&job=" + std::to_string(job)) {}
+  Viewing(Api& api, std::uint64_t job, std::uint16_t port = screen::kPort)
+      : api_(api), way_(fmt::format("/forward?task=0&port={}&job={}", port, job)) {}
 
   // Errors: of the hub and node; an app that starts does not listen yet.
   Result<void> open() {
@@ -201,6 +203,31 @@ TEST_F(ScreenTest, IsForItsDeviceAndEndsWithItsStanding) {
   ASSERT_EQ(pool().cli({"devices", "revoke", "phone"}).exit_code, 0);
   EXPECT_TRUE(eventually(seconds(10), [&] { return !viewing.listen(); }));
   ASSERT_EQ(pool().cli({"cancel", std::to_string(own)}).exit_code, 0);
+}
+
+// What a browser does with a good one, tests/browser shows.
+TEST_F(ScreenTest, SaysWhatIsWrongWithAnOfferAndLeavesNothingBehind) {
+  if (!std::filesystem::exists(std::filesystem::path(hearth_program()).parent_path() / "hearth-media")) {
+    GTEST_SKIP() << "SKIPPED: hearth-media was not built";
+  }
+  Api owner(pool());
+  const std::uint64_t job = start(owner);
+  for (const std::string& offer :
+       {std::string("v=0"), std::string(16'000, 'm'), std::string("m=video 9 RTP/SAVPF 1\r\n")}) {
+    Viewing viewing(owner, job, screen::kMediaPort);
+    watch(viewing);
+    v1::FromViewer message;
+    message.set_offer(offer);
+    viewing.send(message);
+    EXPECT_TRUE(eventually(seconds(20), [&] { return !viewing.listen(); }));
+    EXPECT_THAT(viewing.problem(), HasSubstr("offer"));
+  }
+  Viewing waiting(owner, job, screen::kMediaPort);
+  watch(waiting);
+  EXPECT_TRUE(eventually(seconds(20), [&] { return !processes("/hearth-media").empty(); }));
+  ASSERT_EQ(pool().cli({"cancel", std::to_string(job)}).exit_code, 0);
+  EXPECT_TRUE(eventually(seconds(30), [&] { return !waiting.listen(); }));
+  EXPECT_TRUE(eventually(seconds(30), [&] { return processes("hearth-media").empty(); }));
 }
 
 TEST_F(ScreenTest, TakesNoMoreViewersThanItCanServe) {

@@ -56,14 +56,25 @@ Finding check_screen() {
   std::error_code failure;
   if (!std::filesystem::exists(screen_program(), failure)) {
     return {"screen", false, false, "hearth-screen was not built: no program with windows runs on this PC",
-            "apt install libx264-dev libyuv-dev libx11-dev libxext-dev libxdamage-dev libxfixes-dev libxtst-dev, and "
+            "apt install libopus-dev libx264-dev libyuv-dev libx11-dev libxext-dev libxdamage-dev libxfixes-dev "
+            "libxtst-dev, and "
             "build again"};
   }
   if (!has_program("Xvfb")) {
     return {"screen", false, false, "there is no Xvfb: no program with windows runs on this PC",
             "apt install xvfb, and start hearth again"};
   }
-  return {"screen", true, false, "programs with windows can run here and be watched from a phone (hearth app)", ""};
+  if (!std::filesystem::exists(media_program(), failure)) {
+    return {"screen", true, false,
+            "programs with windows can be watched, but not by WebRTC: hearth-media was not built",
+            "apt install libsrtp2-dev libusrsctp-dev, and build again"};
+  }
+  if (!has_program("pulseaudio")) {
+    return {"screen", true, false, "programs with windows can be watched, but not heard: there is no PulseAudio",
+            "apt install pulseaudio"};
+  }
+  return {"screen", true, false, "programs with windows can run here, be watched and heard from a phone (hearth app)",
+          ""};
 }
 
 Finding check_port(const Home& home, const Config& config) {

@@ -276,4 +276,6 @@ std::filesystem::path swarm_program() { return beside_this_program("hearth-swarm
 
 std::filesystem::path screen_program() { return beside_this_program("hearth-screen"); }
 
+std::filesystem::path media_program() { return beside_this_program("hearth-media"); }
+
 }  // namespace hearth::cli

@@ -50,7 +50,8 @@ class Workshop {
 
 // Where hearth-swarm lies beside this program, or would.
 std::filesystem::path swarm_program();
-// The same for hearth-screen.
+// The same for the other helpers.
 std::filesystem::path screen_program();
+std::filesystem::path media_program();
 
 }  // namespace hearth::cli

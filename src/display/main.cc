@@ -4,14 +4,17 @@
 //
 //   hearth-screen PROGRAM ARGUMENTS...
 //
-// This process starts the X server, the program, and itself once more as the part that makes pictures, which is started
-// again when it dies. It ends with the program, and as the program did.
+// This process starts the X server, PulseAudio where there is one, the program, and itself once more as the part that
+// makes pictures; that part and PulseAudio are started again when they die. It ends with the program, and as the
+// program did.
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -27,6 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "display/sound.h"
 #include "display/stream.h"
 #include "screen/frames.h"
 
@@ -45,6 +49,9 @@ constexpr int kMaxRestarts = 20;
 constexpr auto kPause = 100ms;
 constexpr auto kGoodSpell = 60s;  // after which a death counts as the first
 constexpr int kNice = 5;          // of the program: its picture comes first
+constexpr auto kSoundPatience = 2s;
+const std::string kSession = "/tmp/session";
+const std::string kPulseSocket = kSession + "/pulse-server";  // "pulse" is a directory of its own
 
 int give_up(const std::string& why) {
   std::fprintf(stderr, "hearth-screen: %s\n", why.c_str());
@@ -119,10 +126,45 @@ std::string display_of(int number) {
   return ":" + text;
 }
 
-void set_variables(const std::string& display) {
-  ::setenv("DISPLAY", display.c_str(), 1);
-  ::setenv("SDL_AUDIODRIVER", "dummy", 0);  // there is no sound yet: games are to start all the same
-  if (::mkdir("/tmp/session", 0700) == 0) ::setenv("XDG_RUNTIME_DIR", "/tmp/session", 0);
+// Whether there is a place for the sound.
+bool prepare_session() {
+  if (::mkdir(kSession.c_str(), 0700) == 0) ::setenv("XDG_RUNTIME_DIR", kSession.c_str(), 0);
+  const bool sounds =
+      ::access("/usr/bin/pulseaudio", X_OK) == 0 && ::mkfifo((kSession + "/" + kPlayedPipe).c_str(), 0600) == 0;
+  if (sounds) {
+    ::setenv("PULSE_SERVER", ("unix:" + kPulseSocket).c_str(), 1);
+  } else {
+    ::setenv("SDL_AUDIODRIVER", "dummy", 0);  // games are to start all the same
+  }
+  return sounds;
+}
+
+// The clock's time, not the reader's: else what nobody hears would stop the program that plays it.
+pid_t start_sound() {
+  const std::string format = " format=s16le rate=48000 ";
+  const std::string played = kSession + "/" + kPlayedPipe;
+  const std::string recorded = kSession + "/" + kRecordedPipe;
+  return start(
+      {"/usr/bin/pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes",
+       "--log-level=error", "-L",
+       "module-pipe-sink sink_name=app channels=2 use_system_clock_for_timing=yes file=" + played + format, "-L",
+       "module-pipe-source source_name=viewer channels=1 file=" + recorded + format, "-L",
+       "module-suspend-on-idle timeout=2", "-L", "module-native-protocol-unix auth-anonymous=1 socket=" + kPulseSocket},
+      [] {
+        const int nothing = ::open("/dev/null", O_WRONLY);
+        ::dup2(nothing, STDERR_FILENO);
+        ::dup2(nothing, STDOUT_FILENO);
+        ::setenv("HOME", kSession.c_str(), 1);
+        ::unlink((kSession + "/" + kRecordedPipe).c_str());  // it makes that one itself, or fails
+      });
+}
+
+// A program that finds no PulseAudio when it starts is silent for good.
+void wait_for_sound() {
+  const auto until = std::chrono::steady_clock::now() + kSoundPatience;
+  while (::access(kPulseSocket.c_str(), F_OK) != 0 && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(10ms);
+  }
 }
 
 pid_t start_stream(int listener) {
@@ -132,10 +174,31 @@ pid_t start_stream(int listener) {
 
 int code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
-int watch_over(pid_t server, pid_t program, int listener) {
-  pid_t streamer = start_stream(listener);
+// A process that is started again when it dies.
+struct Helper {
+  std::string what;
+  bool vital = false;
+  std::function<pid_t()> start_it;
+  pid_t process = 0;
   int deaths = 0;
-  auto begun = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point begun{};
+
+  void begin() {
+    begun = std::chrono::steady_clock::now();
+    process = start_it();
+  }
+  // False: it dies again and again.
+  bool begin_again(int status) {
+    if (std::chrono::steady_clock::now() - begun > kGoodSpell) deaths = 0;
+    if (++deaths > kMaxRestarts) return false;
+    std::fprintf(stderr, "hearth-screen: %s has died (code %d) and is started again\n", what.c_str(), code_of(status));
+    std::this_thread::sleep_for(kPause);
+    begin();
+    return true;
+  }
+};
+
+int watch_over(pid_t server, pid_t program, std::vector<Helper> helpers) {
   for (;;) {
     int status = 0;
     const pid_t ended = ::waitpid(-1, &status, 0);
@@ -143,30 +206,34 @@ int watch_over(pid_t server, pid_t program, int listener) {
     if (ended < 0) return give_up("its processes are gone");
     if (ended == program) return code_of(status);
     if (ended == server) return give_up("the display (Xvfb) has died, and the program with it");
-    if (ended != streamer) continue;  // a process that the program left behind
-    const auto now = std::chrono::steady_clock::now();
-    if (now - begun > kGoodSpell) deaths = 0;
-    if (++deaths > kMaxRestarts) return give_up("what makes pictures of the display dies again and again");
-    std::fprintf(stderr, "hearth-screen: what makes pictures has died (code %d) and is started again\n",
-                 code_of(status));
-    std::this_thread::sleep_for(kPause);
-    begun = std::chrono::steady_clock::now();
-    streamer = start_stream(listener);
+    const auto helper = std::ranges::find(helpers, ended, &Helper::process);
+    if (helper == helpers.end()) continue;  // a process that the program left behind
+    if (!helper->begin_again(status) && helper->vital) return give_up(helper->what + " dies again and again");
   }
 }
 
 int run(const std::vector<std::string>& program) {
   const int listener = listen_on_loopback();
   if (listener < 0) return give_up("port " + std::to_string(screen::kPort) + " is taken");
+  std::vector<Helper> helpers;
+  const bool sounds = prepare_session();
+  if (sounds) {
+    helpers.push_back({.what = "what makes sounds (pulseaudio)", .vital = false, .start_it = start_sound});
+    helpers.back().begin();
+  }
   int number = -1;
   const pid_t server = start_server(number);
   const std::string display = server < 0 ? std::string() : display_of(number);
   if (display.empty()) {
     return give_up("the display does not come up: this PC needs Xvfb (apt install xvfb)");
   }
-  set_variables(display);
+  ::setenv("DISPLAY", display.c_str(), 1);
+  if (sounds) wait_for_sound();
+  helpers.push_back(
+      {.what = "what makes pictures", .vital = true, .start_it = [listener] { return start_stream(listener); }});
+  helpers.back().begin();
   const pid_t child = start(program, [] { ::setpriority(PRIO_PROCESS, 0, kNice); });
-  return watch_over(server, child, listener);
+  return watch_over(server, child, std::move(helpers));
 }
 
 }  // namespace
@@ -176,7 +243,7 @@ int run(const std::vector<std::string>& program) {
 int main(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
   if (words.size() == 2 && words[0] == hearth::display::kServe) {
-    const hearth::Error error = hearth::display::stream(std::atoi(words[1].c_str()));
+    const hearth::Error error = hearth::display::stream(std::atoi(words[1].c_str()), hearth::display::kSession);
     std::_Exit(hearth::display::give_up(error.message));
   }
   if (words.empty())

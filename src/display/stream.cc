@@ -13,6 +13,7 @@
 
 #include "display/encoder.h"
 #include "display/screen.h"
+#include "display/sound.h"
 #include "display/viewer.h"
 
 namespace hearth::display {
@@ -26,10 +27,12 @@ constexpr milliseconds kBetweenKeys(300);  // for one viewer that does not keep 
 constexpr std::array kStillFor = {milliseconds(120), milliseconds(300), milliseconds(700)};
 constexpr std::size_t kRoomForFields = 4 << 10;
 constexpr int kSendBuffer = 256 << 10;
+constexpr std::size_t kMaxBeforeSound = 64 << 10;  // bytes that wait: what is said then would be heard late
 
 class Stream {
  public:
-  Stream(int listener, std::unique_ptr<Screen> screen) : listener_(listener), screen_(std::move(screen)) {}
+  Stream(int listener, std::unique_ptr<Screen> screen, std::unique_ptr<Sound> sound)
+      : listener_(listener), screen_(std::move(screen)), sound_(std::move(sound)) {}
 
   Error run();
 
@@ -41,6 +44,8 @@ class Stream {
   void give_input();
   void drop(std::size_t index);
   void tell_cursor();
+  bool somebody_listens() const;
+  void tell_sound();
 
   Clock::duration until_next(Clock::time_point now) const;
   bool wants_key(const Viewer& viewer, Clock::time_point now) const;
@@ -50,6 +55,7 @@ class Stream {
 
   int listener_;
   std::unique_ptr<Screen> screen_;
+  std::unique_ptr<Sound> sound_;  // nullptr: this PC has no PulseAudio
   std::unique_ptr<Encoder> encoder_;
   std::vector<std::unique_ptr<Viewer>> viewers_;
   Size size_ = kFirstSize;
@@ -101,11 +107,16 @@ void Stream::hear(Viewer& viewer, const v1::FromViewer& message) {
   if (message.has_view()) {
     viewer.watches = true;
     viewer.needs_key = true;
+    if (message.sound() && sound_ && !somebody_listens()) sound_->forget();
+    viewer.listens = message.sound();
     resize({message.view().width(), message.view().height()});
   }
+  if (message.kbits() > 0) viewer.set_rate(message.kbits());
   if (message.shown() > 0) viewer.on_shown(message.shown(), Clock::now());
   if (message.key_picture()) viewer.needs_key = true;
-  if (message.has_input()) {
+  // The same input may come by two ways.
+  const bool is_new = message.input().number() == 0 || message.input().number() > viewer.input.number();
+  if (message.has_input() && is_new) {
     const v1::Input& input = message.input();
     if (input.x() != viewer.input.x() || input.y() != viewer.input.y() || input.buttons() != viewer.input.buttons() ||
         input.wheel_x() != 0 || input.wheel_y() != 0) {
@@ -116,6 +127,7 @@ void Stream::hear(Viewer& viewer, const v1::FromViewer& message) {
     screen_->turn_wheel(input.wheel_x(), input.wheel_y());
   }
   if (!message.text().empty()) screen_->type(message.text());
+  if (!message.voice().empty() && sound_) sound_->record(message.voice());
 }
 
 void Stream::drop(std::size_t index) {
@@ -130,6 +142,21 @@ void Stream::tell_cursor() {
   *message.mutable_cursor() = std::move(*cursor);
   for (const auto& viewer : viewers_) {
     if (!viewer->has_more_to_write()) viewer->send(message);
+  }
+}
+
+bool Stream::somebody_listens() const {
+  return std::ranges::any_of(viewers_, [](const auto& viewer) { return viewer->listens; });
+}
+
+void Stream::tell_sound() {
+  const auto now = Clock::now().time_since_epoch();
+  for (v1::Sound& sound : sound_->take(std::chrono::duration_cast<std::chrono::microseconds>(now).count())) {
+    v1::ToViewer message;
+    *message.mutable_sound() = std::move(sound);
+    for (const auto& viewer : viewers_) {
+      if (viewer->listens && viewer->waiting_bytes() < kMaxBeforeSound) viewer->send(message);
+    }
   }
 }
 
@@ -227,10 +254,13 @@ Result<void> Stream::turn() {
     const short events = viewer->has_more_to_write() ? POLLIN | POLLOUT : POLLIN;
     files.push_back({.fd = viewer->socket(), .events = events, .revents = 0});
   }
+  const bool listens = sound_ && somebody_listens();
+  if (listens) files.push_back({.fd = sound_->file(), .events = POLLIN, .revents = 0});
   const Clock::duration wait = until_next(Clock::now());
   const auto nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(wait).count();
   const timespec limit{.tv_sec = nanos / 1'000'000'000, .tv_nsec = nanos % 1'000'000'000};
   if (::ppoll(files.data(), files.size(), &limit, nullptr) < 0 && errno != EINTR) return fail_errno(errno, "waiting");
+  if (listens && files.back().revents != 0) tell_sound();
   for (std::size_t at = viewers_.size(); at-- > 0;) {
     if ((files[at + 2].revents & ~POLLOUT) == 0) continue;
     const Result<std::vector<v1::FromViewer>> said = viewers_[at]->read();
@@ -261,10 +291,11 @@ Error Stream::run() {
 
 }  // namespace
 
-Error stream(int listener) {
+Error stream(int listener, const std::filesystem::path& session) {
   Result<std::unique_ptr<Screen>> screen = Screen::open(kFirstSize);
   if (!screen) return screen.error();
-  return Stream(listener, std::move(*screen)).run();
+  Result<std::unique_ptr<Sound>> sound = Sound::open(session);
+  return Stream(listener, std::move(*screen), sound ? std::move(*sound) : nullptr).run();
 }
 
 }  // namespace hearth::display

@@ -83,10 +83,15 @@ void Viewer::on_shown(std::uint64_t number, Clock::time_point now) {
   }
 }
 
+void Viewer::set_rate(std::uint32_t kbits) {
+  kbits_ = std::clamp(kbits, kLeastKbits, kMostKbits);
+  rate_is_told_ = true;
+}
+
 // The way there and back grows when the link has to queue: then it is given less, else slowly more.
 void Viewer::adapt(Clock::duration way, Clock::time_point now) {
   shortest_ = std::min(shortest_, way);
-  if (now - adapted_ < kAdaptEvery) return;
+  if (rate_is_told_ || now - adapted_ < kAdaptEvery) return;
   if (way > shortest_ + kLate) {
     kbits_ = std::max(kLeastKbits, kbits_ * 7 / 10);
     adapted_ = now;

@@ -29,7 +29,8 @@ class Viewer {
   Result<std::vector<v1::FromViewer>> read();
   // Sends what can be sent now. Errors: kUnavailable.
   Result<void> write();
-  bool has_more_to_write() const { return written_ < out_.size(); }
+  bool has_more_to_write() const { return waiting_bytes() > 0; }
+  std::size_t waiting_bytes() const { return out_.size() - written_; }
 
   void send(const v1::ToViewer& message) { out_ += screen::frame_of(message); }
   void send_picture(v1::Picture picture, Clock::time_point now);
@@ -37,10 +38,12 @@ class Viewer {
   // Whether another picture would reach it without waiting behind earlier ones.
   bool has_room(Clock::time_point now) const;
   void on_shown(std::uint64_t number, Clock::time_point now);
-  // What its link takes.
+  // What its link takes: found by when pictures are shown, unless it has said so itself.
   std::uint32_t kbits() const { return kbits_; }
+  void set_rate(std::uint32_t kbits);
 
   bool watches = false;   // it has said its size
+  bool listens = false;   // it wants the sound
   bool needs_key = true;  // it has missed a picture
   v1::Input input;        // its last
   Clock::time_point last_key{};
@@ -60,6 +63,7 @@ class Viewer {
   std::deque<Sent> ahead_;  // sent, but not shown yet
   Clock::duration shortest_ = std::chrono::hours(1);
   std::uint32_t kbits_;
+  bool rate_is_told_ = false;
   Clock::time_point adapted_{};
 };
 

@@ -5,7 +5,9 @@
 #include <optional>
 
 #include <sys/socket.h>
+#include <asio/generic/stream_protocol.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/local/stream_protocol.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
@@ -16,6 +18,7 @@ namespace hearth::net {
 namespace {
 
 using Tcp = asio::ip::tcp;
+using Stream = asio::generic::stream_protocol;
 
 // A tunnel may be idle for long. Who has gone without a word is found out by TCP's own keep-alive.
 constexpr Duration kForever = minutes(60L * 24 * 365);
@@ -50,8 +53,8 @@ Async<void> copy(WebSocket& from, WebSocket& to) {
 }  // namespace
 
 struct Connected::State {
-  explicit State(Tcp::socket connected) : socket(std::move(connected)) {}
-  Tcp::socket socket;
+  explicit State(Stream::socket connected) : socket(std::move(connected)) {}
+  Stream::socket socket;
   bool said_all = false;  // the connection's own side
   bool heard_all = false;
 
@@ -101,7 +104,7 @@ Async<void> send_down(Carried carried) {
     asio::error_code error;
     if (message->empty()) {
       carried.connection->heard_all = true;
-      carried.connection->socket.shutdown(Tcp::socket::shutdown_send, error);
+      carried.connection->socket.shutdown(asio::socket_base::shutdown_send, error);
       carried.end_if_all_is_said();
     } else {
       co_await asio::async_write(carried.connection->socket, asio::buffer(*message),
@@ -149,21 +152,27 @@ bool is_ipv6(int socket) {
 
 Async<Result<Connected>> connect_to_loopback(Loop& loop, int socket, std::uint16_t port, Duration limit) {
   const bool six = is_ipv6(socket);
-  auto state = std::make_shared<Connected::State>(Tcp::socket(loop.executor(), six ? Tcp::v6() : Tcp::v4(), socket));
+  Tcp::socket connecting(loop.executor(), six ? Tcp::v6() : Tcp::v4(), socket);
   const asio::ip::address to =
       six ? asio::ip::address(asio::ip::address_v6::loopback()) : asio::ip::address(asio::ip::address_v4::loopback());
   bool late = false;
+  asio::error_code error;
   Deadline deadline(loop.executor(), [&] {
     late = true;
-    state->close();
+    asio::error_code ignored;
+    connecting.close(ignored);
   });
   deadline.arm(steady_now() + limit);
-  asio::error_code error;
-  co_await state->socket.async_connect({to, port}, asio::redirect_error(asio::use_awaitable, error));
+  co_await connecting.async_connect({to, port}, asio::redirect_error(asio::use_awaitable, error));
   if (late) co_return fail(Code::kDeadlineExceeded, "the program does not take connections");
   if (error) co_return fail(Code::kUnavailable, error.message());
-  state->socket.set_option(Tcp::no_delay(true), error);
-  co_return Connected(std::move(state));
+  connecting.set_option(Tcp::no_delay(true), error);
+  co_return Connected(std::make_shared<Connected::State>(std::move(connecting)));
+}
+
+Connected adopt(Loop& loop, int socket) {
+  using Local = asio::local::stream_protocol;
+  return Connected(std::make_shared<Connected::State>(Local::socket(loop.executor(), Local(), socket)));
 }
 
 Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, const std::string& address, std::uint16_t port) {

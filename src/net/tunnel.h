@@ -1,4 +1,4 @@
-// TCP connections carried by WebSockets: each binary message is a piece of the stream, an empty one says that its side
+// Connections carried by WebSockets: each binary message is a piece of the stream, an empty one says that its side
 // has no more to say. Both directions flow at the pace of whoever takes less.
 //
 //   client's program ── carry() ══ WebSocket ══ join() (the hub) ══ WebSocket ══ carry() ── task's program
@@ -18,7 +18,7 @@ namespace hearth::net {
 inline constexpr std::string_view kTunnelProtocol = "hearth-tunnel.1";
 inline constexpr std::size_t kMaxTunnelMessage = 64 * kKiB;
 
-// One TCP connection.
+// One connection.
 class Connected {
  public:
   struct State;
@@ -32,6 +32,9 @@ class Connected {
 // Connects a TCP socket (taken over, whatever comes) to `port` of the loopback of the network namespace in which it was
 // made. Errors: kUnavailable (nobody listens), kDeadlineExceeded.
 Async<Result<Connected>> connect_to_loopback(Loop& loop, int socket, std::uint16_t port, Duration limit);
+
+// A connected UNIX stream socket, taken over.
+Connected adopt(Loop& loop, int socket);
 
 // Waits for local programs' connections.
 class TcpListener {

@@ -15,6 +15,8 @@ namespace {
 // Others get what this PC's programs leave; one's own tasks go on beside them, slowly.
 constexpr std::uint32_t kWeightOfGuests = 1;
 constexpr std::uint32_t kWeightOfOwn = 10;
+constexpr std::uint32_t kWeightOfShown =
+    100;  // as the owner's own programs, while somebody of the house watches an app
 constexpr unsigned kWorkers = 6;
 constexpr unsigned kBrakes = 4;  // each freezes one guest at a time
 constexpr std::uint64_t kKeepFreeBytes = 1ULL << 30;
@@ -60,6 +62,7 @@ Result<std::unique_ptr<sandbox::Host>> open_sandbox(const RunOptions& options) {
   return sandbox::Host::open({.state_directory = options.directory / "sandbox",
                               .bwrap = options.bwrap,
                               .cpu_weight = options.own_pool ? kWeightOfOwn : kWeightOfGuests,
+                              .foreground_weight = options.own_pool ? kWeightOfShown : 0,
                               .microvm = {.directory = options.directory / "microvm",
                                           .insecure_tcg_for_tests = options.insecure_tcg_for_tests}});
 }
@@ -120,6 +123,8 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
                  .directory = options.directory,
                  .own_pool = options.own_pool,
                  .screen_program = options.screen_program,
+                 .media_program = options.media_program,
+                 .bwrap = options.bwrap,
                  .machine = machine},
                 [&loop, &code](int exit_code) {
                   code = exit_code;

@@ -104,7 +104,7 @@ Shell::Shell(World world, std::function<void(int exit_code)> on_end)
                        pump();
                      },
                  .log_grew = [this](AttemptId attempt) { world_.loop.post([this, attempt] { log_grew(attempt); }); }}),
-      tunnels_(world_.loop, executor_, connection_),
+      tunnels_(world_.loop, executor_, connection_, {.program = world_.media_program, .bwrap = world_.bwrap}),
       holdings_(world_.images, world_.inputs, world_.environments, world_.swarms),
       owner_(world_.loop, world_.workers, world_.directory,
              {.seen =

@@ -42,6 +42,8 @@ class Shell {
     std::filesystem::path directory;
     bool own_pool = true;  // see RunOptions
     std::filesystem::path screen_program;
+    std::filesystem::path media_program;
+    std::string bwrap;
     sandbox::Machine machine;
   };
 

@@ -1,41 +1,21 @@
 #include "node/swarm_helper.h"
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <vector>
 
-#include <fcntl.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "sandbox/program.h"
+#include "node/confined.h"
 #include "swarm/frames.h"
 
 namespace hearth::node {
 namespace {
 
 constexpr std::size_t kMaxQueuedBytes = 64 << 20;
-
-// By its own name: bubblewrap's is that of guests.
-// clang-format off
-std::vector<std::string> arguments(const std::filesystem::path& program, const std::filesystem::path& directory) {
-  return {"hearth-swarm",
-          "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try",
-          "--uid", "65534", "--gid", "65534",
-          "--ro-bind", "/usr", "/usr",
-          "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
-          "--proc", "/proc", "--dev", "/dev",
-          "--bind", directory.string(), "/swarms",
-          "--ro-bind", program.string(), "/hearth-swarm",
-          "--chdir", "/swarms", "--remount-ro", "/", "--clearenv",
-          "--die-with-parent", "--new-session", "--cap-drop", "ALL",
-          "/hearth-swarm"};
-}
-// clang-format on
 
 }  // namespace
 
@@ -52,28 +32,10 @@ struct SwarmHelper::Shared {
 Result<std::unique_ptr<SwarmHelper>> SwarmHelper::start(net::Loop& loop, const std::filesystem::path& program,
                                                         const std::string& bwrap,
                                                         const std::filesystem::path& directory, Events events) {
-  const std::string found = sandbox::find_program(bwrap);
-  if (found.empty()) return fail(Code::kFailedPrecondition, "bubblewrap was not found");
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return fail_errno(errno, "a socket");
-  std::vector<std::string> words = arguments(program, directory);
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
-  ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  pid_t process = 0;
-  std::array<char*, 1> nothing = {nullptr};
-  const int error = ::posix_spawn(&process, found.c_str(), &actions, nullptr, argv.data(), nothing.data());
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::close(ends[1]);
-  if (error != 0) {
-    ::close(ends[0]);
-    return fail_errno(error, "starting hearth-swarm");
-  }
-  return std::make_unique<SwarmHelper>(loop, process, ends[0], std::move(events));
+  const Result<Confined> started =
+      start_confined({.name = "hearth-swarm", .program = program, .bwrap = bwrap, .shown = directory});
+  if (!started) return std::unexpected(started.error());
+  return std::make_unique<SwarmHelper>(loop, started->process, started->socket, std::move(events));
 }
 
 SwarmHelper::SwarmHelper(net::Loop& loop, pid_t process, int socket, Events events)

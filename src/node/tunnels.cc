@@ -1,15 +1,22 @@
 #include "node/tunnels.h"
 
+#include <csignal>
+
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "node/command.h"
+#include "node/confined.h"
+#include "screen/frames.h"
 
 namespace hearth::node {
 namespace {
 
 constexpr Duration kConnectLimit = seconds(5);
+constexpr int kMaxMedia = 16;
 
 }  // namespace
 
@@ -27,9 +34,20 @@ net::Async<void> Tunnels::serve(v1::OpenTunnel order) {
 
 net::Async<Result<void>> Tunnels::serve_connected(v1::OpenTunnel order) {
   if (order.port() == 0 || order.port() > UINT16_MAX) co_return fail(Code::kInvalidArgument, "there is no such port");
+  if (order.port() == screen::kMediaPort) {
+    const Result<std::shared_ptr<Attempt>> attempt = running(from_proto(order.attempt()));
+    if (attempt && (*attempt)->job->spec.window()) co_return co_await serve_media(std::move(order));
+  }
   Result<net::Connected> connection =
       co_await connect(from_proto(order.attempt()), static_cast<std::uint16_t>(order.port()));
   if (!connection) co_return std::unexpected(connection.error());
+  Result<std::shared_ptr<net::WebSocket>> device = co_await meet_device(order);
+  if (!device) co_return std::unexpected(device.error());
+  co_await net::carry(loop_, std::move(*connection), std::move(*device));
+  co_return Result<void>();
+}
+
+net::Async<Result<std::shared_ptr<net::WebSocket>>> Tunnels::meet_device(const v1::OpenTunnel& order) {
   const std::shared_ptr<HubLink> link = connection_.link();
   if (!link) co_return fail(Code::kUnavailable, "the node has no account");
   const Result<std::string> token = co_await link->session.token();
@@ -39,18 +57,50 @@ net::Async<Result<void>> Tunnels::serve_connected(v1::OpenTunnel order) {
   auto opened = co_await link->session.client().websocket("/tunnel?id=" + to_hex(order.tunnel()), headers,
                                                           net::kTunnelProtocol, net::kMaxTunnelMessage);
   if (!opened) co_return std::unexpected(opened.error());
-  co_await net::carry(loop_, std::move(*connection), std::move(*opened));
+  co_return std::move(*opened);
+}
+
+// Pictures do not go through the tunnel then: it carries what is agreed on, and ends the helper with its own end.
+net::Async<Result<void>> Tunnels::serve_media(v1::OpenTunnel order) {
+  std::error_code error;
+  if (!std::filesystem::exists(media_.program, error)) {
+    co_return fail(Code::kFailedPrecondition, "this PC shows no apps by WebRTC: hearth-media was not built");
+  }
+  if (media_running_ >= kMaxMedia) {
+    co_return fail(Code::kResourceExhausted, fmt::format("{} viewers watch this PC by WebRTC already", kMaxMedia));
+  }
+  Result<std::shared_ptr<net::WebSocket>> device = co_await meet_device(order);
+  if (!device) co_return std::unexpected(device.error());
+  const Result<std::shared_ptr<Attempt>> attempt = running(from_proto(order.attempt()));
+  if (!attempt) co_return std::unexpected(attempt.error());
+  const Result<int> screen = (*attempt)->box->open_socket(AF_INET);
+  if (!screen) co_return std::unexpected(screen.error());
+  const Result<Confined> helper = start_confined(
+      {.name = "hearth-media", .program = media_.program, .bwrap = media_.bwrap, .shown = {}, .file = *screen});
+  ::close(*screen);
+  if (!helper) co_return std::unexpected(helper.error());
+  ++media_running_;
+  co_await net::carry(loop_, net::adopt(loop_, helper->socket), std::move(*device));
+  --media_running_;
+  ::kill(helper->process, SIGKILL);
+  ::waitpid(helper->process, nullptr, 0);
   co_return Result<void>();
+}
+
+Result<std::shared_ptr<Attempt>> Tunnels::running(AttemptId attempt) const {
+  std::shared_ptr<Attempt> found = executor_.find(attempt);
+  const bool runs = found && found->begun && !found->starting && !found->exit && found->box;
+  if (!runs) return fail(Code::kFailedPrecondition, "the program does not run yet, or has ended");
+  return found;
 }
 
 // By IPv4 first: few programs listen on ::1 alone, but some do.
 net::Async<Result<net::Connected>> Tunnels::connect(AttemptId attempt, std::uint16_t port) {
   Error last{Code::kUnavailable, ""};
   for (const int family : {AF_INET, AF_INET6}) {
-    const std::shared_ptr<Attempt> found = executor_.find(attempt);
-    const bool runs = found && found->begun && !found->starting && !found->exit && found->box;
-    if (!runs) co_return fail(Code::kFailedPrecondition, "the program does not run yet, or has ended");
-    const Result<int> socket = found->box->open_socket(family);
+    const Result<std::shared_ptr<Attempt>> found = running(attempt);
+    if (!found) co_return std::unexpected(found.error());
+    const Result<int> socket = (*found)->box->open_socket(family);
     if (!socket) co_return std::unexpected(socket.error());
     Result<net::Connected> connected = co_await net::connect_to_loopback(loop_, *socket, port, kConnectLimit);
     if (connected) co_return connected;

@@ -1,8 +1,12 @@
 // The node's end of tunnels (hub/tunnels.h): connects to a port of a running program's own loopback and carries what it
-// and the hub's client say. The loop's thread only.
+// and the hub's client say. At port 7441 of an app it is hearth-media that answers, one for each viewer
+// (proto/hearth/v1/screen.proto). The loop's thread only.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
 
 #include "hearth/v1/session.pb.h"
 #include "net/async.h"
@@ -14,19 +18,28 @@ namespace hearth::node {
 
 class Tunnels {
  public:
-  Tunnels(net::Loop& loop, const Executor& executor, Connection& connection)
-      : loop_(loop), executor_(executor), connection_(connection) {}
+  struct Media {
+    std::filesystem::path program;  // hearth-media; where there is none, apps are not shown by WebRTC
+    std::string bwrap;
+  };
+  Tunnels(net::Loop& loop, const Executor& executor, Connection& connection, Media media)
+      : loop_(loop), executor_(executor), connection_(connection), media_(std::move(media)) {}
 
   void open(const v1::OpenTunnel& order);
 
  private:
   net::Async<void> serve(v1::OpenTunnel order);
   net::Async<Result<void>> serve_connected(v1::OpenTunnel order);
+  net::Async<Result<void>> serve_media(v1::OpenTunnel order);
+  net::Async<Result<std::shared_ptr<net::WebSocket>>> meet_device(const v1::OpenTunnel& order);
+  Result<std::shared_ptr<Attempt>> running(AttemptId attempt) const;
   net::Async<Result<net::Connected>> connect(AttemptId attempt, std::uint16_t port);
 
   net::Loop& loop_;
   const Executor& executor_;
   Connection& connection_;
+  Media media_;
+  int media_running_ = 0;
 };
 
 }  // namespace hearth::node

@@ -58,6 +58,10 @@ Result<v1::FromViewer> parse_from_viewer(const std::string& bytes) {
   if (message.text().size() > kMaxTextBytes) {
     return fail(Code::kInvalidArgument, "text is at most 1,024 bytes");
   }
+  if (message.offer().size() > kMaxOfferBytes) return fail(Code::kInvalidArgument, "an offer is at most 16 KiB");
+  if (message.voice().size() > kMaxSoundBytes) {
+    return fail(Code::kInvalidArgument, "a packet of sound is at most 1,275 bytes");
+  }
   if (message.has_view()) {
     message.mutable_view()->set_width(side(message.view().width()));
     message.mutable_view()->set_height(side(message.view().height()));

@@ -12,12 +12,15 @@
 
 namespace hearth::screen {
 
-inline constexpr std::uint16_t kPort = 7440;  // of the loopback of an app's sandbox
+inline constexpr std::uint16_t kPort = 7440;       // of the loopback of an app's sandbox
+inline constexpr std::uint16_t kMediaPort = 7441;  // where its node itself answers, with hearth-media
 inline constexpr std::uint32_t kLeastSide = 160;
 inline constexpr std::uint32_t kMostSide = 2048;
 inline constexpr int kMaxKeys = 16;
 inline constexpr std::size_t kMaxTextBytes = 1'024;
 inline constexpr std::int32_t kMaxNotches = 50;
+inline constexpr std::size_t kMaxOfferBytes = 16 << 10;
+inline constexpr std::size_t kMaxSoundBytes = 1'275;  // one packet of Opus (RFC 6716)
 inline constexpr std::size_t kMaxFromViewer = 64 << 10;
 inline constexpr std::size_t kMaxToViewer = 4 << 20;
 
@@ -40,7 +43,7 @@ class FrameReader {
 std::string frame_of(const google::protobuf::MessageLite& message);
 
 // Within the schema's limits: sides are even, what is out of range is brought into it. Errors: kInvalidArgument (no
-// message, or too many keys or too long a text).
+// message, or too many keys, too long a text, offer or packet of sound).
 Result<v1::FromViewer> parse_from_viewer(const std::string& bytes);
 Result<v1::ToViewer> parse_to_viewer(const std::string& bytes);
 

@@ -1,21 +1,17 @@
-// The page in Debian's Chromium against a real pool: pairing, a job with pictures, an app, and a revocation.
+// The page in Debian's Chromium against a real pool: pairing, a job with pictures, and a revocation.
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test as test_of_node } from "node:test";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { desktop, launch, phone } from "../../web/test/browser";
-import { Pool, until } from "../harness/pool";
+import { pair, type Devices } from "../harness/device";
+import { Pool } from "../harness/pool";
 
 const pool = new Pool();
 const test = (name: string, body: () => Promise<void>) => test_of_node(name, { timeout: 100_000 }, body);
 const screenshots = process.env.HEARTH_SCREENSHOTS!;
 let browser: Browser;
-
-interface Devices {
-  devices: { name: string; online: boolean }[];
-  pending: { name: string; digits: string }[];
-}
 
 before(async () => {
   pool.up();
@@ -26,29 +22,6 @@ after(async () => {
   await browser?.close();
   pool.close();
 });
-
-async function open(context: BrowserContext, url: string): Promise<Page> {
-  const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
-  page.on("pageerror", (error) => assert.fail(`the page threw: ${error.stack ?? error.message}`));
-  page.on("console", (message) => assert.ok(!/Content Security Policy/.test(message.text()), message.text()));
-  await page.goto(url);
-  return page;
-}
-
-// Opens an invitation's link and lets the device in on the command line, once both sides show the same digits.
-async function pair(context: BrowserContext, name: string, role = "member"): Promise<Page> {
-  const { links } = pool.json<{ links: string[] }>("invite", "--no-wait", "--role", role);
-  const page = await open(context, links[0]!);
-  await page.getByLabel("Name of this device").fill(name);
-  await page.getByRole("button", { name: "Pair this device" }).click();
-  const { digits } = await until(60_000, () => pool.json<Devices>("devices").pending.find((pending) => pending.name === name));
-  await page.getByLabel(`Six digits: ${digits.split("").join(" ")}`).waitFor();
-  await page.screenshot({ path: join(screenshots, `pair-${name}.png`) });
-  pool.cli_now("devices", "allow", digits);
-  await page.getByRole("navigation", { name: "Main" }).waitFor();
-  return page;
-}
 
 async function run(page: Page, source: string, tasks: number): Promise<void> {
   await page.getByRole("link", { name: "Run", exact: true }).click();
@@ -73,7 +46,7 @@ print("painted", index)
 
 test("a phone pairs, runs a program and sees its pictures", async () => {
   const context = await phone(browser);
-  const page = await pair(context, "phone");
+  const page = await pair(pool, context, "phone", "member", screenshots);
   await run(page, kPicture, 3);
   await page.getByRole("log").getByText("painting").first().waitFor(); // while it runs
   await page.getByText("Done", { exact: true }).first().waitFor({ timeout: 60_000 });
@@ -99,7 +72,7 @@ test("a phone pairs, runs a program and sees its pictures", async () => {
 
 test("an operator drains the PC and lets it serve again", async () => {
   const context = await phone(browser);
-  const page = await pair(context, "operator", "operator");
+  const page = await pair(pool, context, "operator", "operator", screenshots);
   await page.getByRole("link", { name: "Pool", exact: true }).click();
   const map = page.getByRole("list", { name: "PCs" });
   await map.getByRole("button", { name: /^Drain/ }).click();
@@ -121,50 +94,11 @@ test("an operator drains the PC and lets it serve again", async () => {
   await context.close();
 });
 
-// Blue, until somebody types a line; red then.
-const kColours = "printf '\\033[44m\\033[2J'; read line; printf '\\033[41m\\033[2J'; sleep 1000";
-const lacks_screen = !existsSync(join(dirname(process.env.HEARTH_PROGRAM!), "hearth-screen")) || !existsSync("/usr/bin/Xvfb") || !existsSync("/usr/bin/xterm");
-
-test_of_node("an app is started by a tap, seen, used and ended", { timeout: 300_000, skip: lacks_screen && "hearth-screen was not built, or Xvfb or xterm is missing" }, async () => {
-  pool.cli_now("app", "add", "Colours", "--", "xterm", "-b", "0", "-e", "sh", "-c", kColours);
-  const context = await phone(browser);
-  const page = await pair(context, "viewer");
-  await page.getByRole("button", { name: "Colours" }).waitFor();
-  await page.screenshot({ path: join(screenshots, "apps.png"), fullPage: true });
-  await page.getByRole("button", { name: "Colours" }).click();
-  const picture = page.getByLabel("Colours, its picture");
-  const becomes = (wanted: string) =>
-    until(60_000, async () => {
-      const colour = await picture.evaluate((canvas: HTMLCanvasElement) => {
-        const pixel = canvas.getContext("2d")!.getImageData(100, 100, 1, 1).data; // where the terminal was before it filled the page
-        return Array.from(pixel.slice(0, 3), (part) => (part > 100 ? "f" : "0")).join("");
-      });
-      return colour === wanted ? true : undefined;
-    });
-  await becomes("00f");
-  await page.screenshot({ path: join(screenshots, "app-blue.png") });
-  await page.getByRole("button", { name: "Keyboard" }).click();
-  await page.getByLabel("Text for the app").pressSequentially("now");
-  await page.getByRole("button", { name: "Enter", exact: true }).click();
-  await becomes("f00");
-  await page.getByRole("button", { name: "Numbers" }).click();
-  await page.getByText("Input to picture").waitFor();
-  await page.screenshot({ path: join(screenshots, "app-red.png") });
-  await page.reload(); // the phone slept: the program is as it was
-  await becomes("f00");
-  await page.getByRole("button", { name: "End the app" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "End the app" }).click();
-  await page.getByRole("link", { name: "Done" }).click();
-  await page.getByRole("heading", { level: 1 }).waitFor();
-  pool.cli_now("app", "remove", "Colours");
-  await context.close();
-});
-
 test("a revoked device is out within moments", async () => {
   const first = await phone(browser);
-  const lost = await pair(first, "lost phone");
+  const lost = await pair(pool, first, "lost phone");
   const second = await desktop(browser);
-  const owner = await pair(second, "desk", "owner");
+  const owner = await pair(pool, second, "desk", "owner");
   await owner.getByText("All quiet").or(owner.getByRole("heading").first()).first().waitFor();
   assert.ok(pool.json<Devices>("devices").devices.some((device) => device.name === "lost phone" && device.online));
   pool.cli_now("devices", "revoke", "lost phone");

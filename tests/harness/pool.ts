@@ -14,6 +14,9 @@ export interface Ended {
 }
 
 export class Pool {
+  // `address`: one of this machine's.
+  constructor(readonly address = "127.0.0.1") {}
+
   private readonly root = mkdtempSync(join(tmpdir(), "hearth-e2e-"));
   readonly home = join(this.root, "home");
   readonly work = join(this.root, "work");
@@ -21,7 +24,7 @@ export class Pool {
 
   up(): void {
     mkdirSync(this.work);
-    this.cli_now("up", "--address", "127.0.0.1", "--port", "0", "--no-invite");
+    this.cli_now("up", "--address", this.address, "--port", "0", "--no-invite");
   }
 
   // Throws if the command fails.
@@ -45,7 +48,7 @@ export class Pool {
     return Number(this.json_file("hub/endpoint.json").port);
   }
   get origin(): string {
-    return `https://127.0.0.1:${this.port}`;
+    return `https://${this.address}:${this.port}`;
   }
   get log(): string {
     return readFileSync(join(this.home, "log"), "utf8");

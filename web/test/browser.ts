@@ -1,7 +1,7 @@
 // Debian's Chromium as a phone or a desktop.
 import { chromium, type Browser, type BrowserContext } from "playwright-core";
 
-const kFlags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync".split(" ");
+const kFlags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync --allow-loopback-in-peer-connection --autoplay-policy=no-user-gesture-required".split(" ");
 
 export function launch(): Promise<Browser> {
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: kFlags });

@@ -1,20 +1,28 @@
-// The page's end of an app's picture: a WebSocket to hearth-screen through the hub (screen.proto), pictures decoded by
-// WebCodecs, input as what is held now. It comes back by itself after a broken link, and rests while nobody looks.
-import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
-import { FromViewerSchema, ToViewerSchema, type Cursor, type Picture } from "../gen/hearth/v1/screen_pb";
-import { codec_of, frame_of, FrameReader } from "../lib/frames";
+// The page's end of an app's picture and sound, and input as what is held now. There are two ways to its PC: through the
+// hub, decoded by WebCodecs, which is there at once and fastest at home; and WebRTC, which does not wait for what a bad
+// link lost. Where the hub is far the second is tried beside the first and taken once its picture is there. Either comes
+// back by itself after a broken link, and rests while nobody looks.
+import type { Cursor, Picture, ToViewer } from "../gen/hearth/v1/screen_pb";
 import { has_ended, reason_text } from "../lib/states";
+import { AppTunnel, kScreenPort, type FromViewerInit } from "./app_tunnel";
+import { DirectLink } from "./direct_link";
+import { PictureDecoder } from "./picture_decoder";
 import { clients, sentence } from "./session";
+import { Microphone, SoundPlayer } from "./sound";
 
-const kPort = 7440;
 const kFirstPause = 300;
 const kLongestPause = 3000;
+const kFar = 25; // milliseconds there and back; a LAN and its Wi-Fi need less
+const kProbes = 3;
+const kWay = "hearth.screen.way"; // what the person chose, kept in this browser
 
 export type Phase = { at: "waiting"; words: string } | { at: "live" } | { at: "over"; words: string };
+export type Way = "automatic" | "hub" | "direct";
 
 export interface Numbers {
   pictures: number; // shown in a second
   kbits: number; // in a second
+  lost: number; // of a hundred packets, by WebRTC
   capture: number; // milliseconds, as all that follow
   encode: number;
   way: number; // from its PC's encoder's end to being shown, on the way there and back of an input
@@ -30,39 +38,46 @@ export class ScreenLink {
   phase = $state.raw<Phase>({ at: "waiting", words: "Starting…" });
   size = $state.raw<Size>({ width: 0, height: 0 }); // of the picture
   numbers = $state.raw<Numbers | undefined>();
-  on_frame: (frame: VideoFrame) => void = () => undefined;
+  by = $state.raw<"hub" | "direct">("hub");
+  sound = $state.raw(true);
+  microphone = $state.raw<Microphone | undefined>();
+  on_frame: (frame: VideoFrame | HTMLVideoElement, size: Size) => void = () => undefined;
   on_cursor: (cursor: Cursor) => void = () => undefined;
 
   #job: bigint;
   #view: Size = { width: 0, height: 0 };
-  #socket: WebSocket | undefined;
-  #decoder: VideoDecoder | undefined;
-  #codec = "";
+  #tunnel: AppTunnel | undefined;
+  #decoder: PictureDecoder | undefined;
+  #direct: DirectLink | undefined;
+  #direct_failed = false; // since the link was opened last
+  #considered = false;
+  #player = new SoundPlayer();
+  #wish = (localStorage.getItem(kWay) ?? "automatic") as Way;
   #pause = kFirstPause;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
   #input_number = 0;
   #sent_at = new Map<number, number>();
-  #pending = new Map<number, Picture>();
-  #counted = { pictures: 0, bytes: 0, since: performance.now() };
+  #counted = { pictures: 0, bytes: 0, lost: 0, packets: 0, since: performance.now() };
   #x = 0;
   #y = 0;
 
   constructor(job: bigint) {
     this.#job = job;
     document.addEventListener("visibilitychange", this.#on_visibility);
+    window.addEventListener("online", this.#on_other_network);
   }
 
   static is_possible(): boolean {
-    return typeof VideoDecoder !== "undefined";
+    return PictureDecoder.is_possible() || DirectLink.is_possible();
   }
 
   // What is wanted; opens the link.
   show(view: Size): void {
     if (view.width === this.#view.width && view.height === this.#view.height) return;
     this.#view = view;
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#send({ view });
-    else if (this.phase.at !== "over" && this.#socket === undefined && this.#timer === undefined) this.#open();
+    if (this.#tunnel !== undefined || this.#direct !== undefined) this.#greet();
+    else if (this.phase.at !== "over" && this.#timer === undefined) this.#open();
   }
 
   // The state of pointer and keyboard.
@@ -72,16 +87,46 @@ export class ScreenLink {
     const number = ++this.#input_number;
     this.#sent_at.set(number, performance.now());
     if (this.#sent_at.size > 200) this.#sent_at.delete(this.#sent_at.keys().next().value!);
-    this.#send({ input: { number, x: this.#x, y: this.#y, buttons: state.buttons, keys: state.keys.slice(0, 16), wheelX: state.wheel_x ?? 0, wheelY: state.wheel_y ?? 0 } });
+    this.send({ input: { number, x: this.#x, y: this.#y, buttons: state.buttons, keys: state.keys.slice(0, 16), wheelX: state.wheel_x ?? 0, wheelY: state.wheel_y ?? 0 } });
   }
 
   type(text: string): void {
-    for (let at = 0; at < text.length; at += 200) this.#send({ text: text.slice(at, at + 200) });
+    for (let at = 0; at < text.length; at += 200) this.send({ text: text.slice(at, at + 200) });
+  }
+
+  // By the way that is shown.
+  send(message: FromViewerInit): void {
+    if (this.by === "direct") this.#direct?.send(message);
+    else this.#tunnel?.send(message);
+  }
+
+  set_sound(on: boolean): void {
+    this.sound = on;
+    if (!on) this.#player.close();
+    this.#greet();
+  }
+
+  // Throws if the person does not allow it.
+  async set_microphone(on: boolean): Promise<void> {
+    this.microphone?.close();
+    this.microphone = on ? await Microphone.open((voice) => this.send({ voice })) : undefined;
+  }
+
+  get wish(): Way {
+    return this.#wish;
+  }
+
+  choose(way: Way): void {
+    this.#wish = way;
+    localStorage.setItem(kWay, way);
+    this.#again();
   }
 
   close(): void {
     this.#closed = true;
     document.removeEventListener("visibilitychange", this.#on_visibility);
+    window.removeEventListener("online", this.#on_other_network);
+    this.microphone?.close();
     this.#drop();
   }
 
@@ -89,53 +134,103 @@ export class ScreenLink {
     if (document.hidden) {
       this.#drop();
       if (this.phase.at === "live") this.phase = { at: "waiting", words: "Coming back…" };
-    } else if (this.phase.at !== "over" && this.#socket === undefined) {
+    } else if (this.phase.at !== "over" && this.#tunnel === undefined && this.#direct === undefined) {
       this.#pause = kFirstPause;
       this.#open();
     }
   };
 
+  // What was sent over the former network may be answered never: waiting for that takes longer than to begin again.
+  #on_other_network = (): void => this.#again();
+
+  #again(): void {
+    if (this.phase.at === "over" || document.hidden) return;
+    this.#drop();
+    this.#open();
+  }
+
+  #hello(): FromViewerInit {
+    return { view: this.#view, sound: this.sound };
+  }
+
+  #greet(): void {
+    this.#tunnel?.send(this.#hello());
+    if (this.#direct?.is_live) this.#direct.send(this.#hello());
+  }
+
   #drop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const socket = this.#socket;
-    this.#socket = undefined;
-    socket?.close();
-    if (this.#decoder !== undefined && this.#decoder.state !== "closed") this.#decoder.close();
+    this.#drop_hub();
+    this.#direct?.close();
+    this.#direct = undefined;
+    this.#direct_failed = false;
+  }
+
+  #drop_hub(): void {
+    this.#tunnel?.close();
+    this.#tunnel = undefined;
+    this.#decoder?.close();
     this.#decoder = undefined;
-    this.#codec = "";
-    this.#pending.clear();
+    this.#player.close();
   }
 
   #open(): void {
     if (this.#closed || document.hidden) return;
-    const address = new URL(`/forward?job=${this.#job}&task=0&port=${kPort}`, window.location.href);
-    address.protocol = address.protocol.replace("http", "ws");
-    const socket = new WebSocket(address, "hearth-tunnel.1");
-    const reader = new FrameReader();
-    socket.binaryType = "arraybuffer";
-    this.#socket = socket;
-    socket.onopen = () => this.#send({ view: this.#view });
-    socket.onclose = () => this.#on_end(socket);
-    socket.onmessage = (event: MessageEvent<ArrayBuffer>) => {
-      if (socket !== this.#socket) return;
-      try {
-        for (const message of reader.push(new Uint8Array(event.data))) this.#hear(message);
-      } catch {
-        socket.close();
-      }
-    };
+    if (PictureDecoder.is_possible()) this.#open_hub();
+    else this.#open_direct();
   }
 
-  #send(message: MessageInitShape<typeof FromViewerSchema>): void {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return;
-    this.#socket.send(frame_of(toBinary(FromViewerSchema, create(FromViewerSchema, message))));
+  #open_hub(): void {
+    this.by = "hub";
+    this.#considered = false;
+    this.#decoder = new PictureDecoder(
+      (frame, picture) => this.#on_decoded(frame, picture),
+      () => this.#tunnel?.send({ keyPicture: true }),
+    );
+    const tunnel = new AppTunnel(this.#job, kScreenPort, {
+      open: () => tunnel.send(this.#hello()),
+      message: (message) => this.#hear(message),
+      closed: () => {
+        if (this.#tunnel === tunnel) void this.#on_end();
+      },
+    });
+    this.#tunnel = tunnel;
+  }
+
+  #open_direct(): void {
+    const direct = new DirectLink(this.#job, () => this.#hello(), {
+      frame: (video, note) => this.#on_direct_frame(direct, video, note),
+      message: (message) => this.#hear(message),
+      closed: () => {
+        if (this.#direct !== direct) return;
+        this.#direct = undefined;
+        const was_shown = this.by === "direct" && direct.is_live;
+        this.#direct_failed = !direct.is_live;
+        if (this.#tunnel === undefined) void this.#on_end();
+        else if (was_shown) this.by = "hub";
+      },
+    });
+    this.#direct = direct;
+  }
+
+  // Once for each link through the hub that has come up: the program runs then.
+  async #consider_direct(): Promise<void> {
+    if (this.#wish === "hub" || this.#direct !== undefined || this.#direct_failed || !DirectLink.is_possible()) return;
+    let shortest = Infinity;
+    for (let i = 0; i < kProbes && this.#wish === "automatic"; i++) {
+      const begun = performance.now();
+      await clients.jobs.get({ jobId: this.#job }).catch(() => undefined);
+      shortest = Math.min(shortest, performance.now() - begun);
+    }
+    if (shortest > kFar && this.#tunnel !== undefined && this.#direct === undefined) this.#open_direct();
   }
 
   // Why, the job tells; then again, unless that has ended.
-  async #on_end(socket: WebSocket): Promise<void> {
-    if (socket !== this.#socket) return;
+  async #on_end(): Promise<void> {
+    const failed = this.#direct_failed;
     this.#drop();
+    this.#direct_failed = failed;
     let words = "";
     try {
       const { job } = await clients.jobs.get({ jobId: this.#job });
@@ -147,7 +242,7 @@ export class ScreenLink {
     } catch (error) {
       words = sentence(error);
     }
-    if (this.#closed || this.phase.at === "over" || this.#socket !== undefined) return;
+    if (this.#closed || this.phase.at === "over" || this.#tunnel !== undefined || this.#direct !== undefined) return;
     this.phase = { at: "waiting", words };
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -156,55 +251,39 @@ export class ScreenLink {
     this.#pause = Math.min(kLongestPause, this.#pause * 1.5);
   }
 
-  #hear(bytes: Uint8Array): void {
-    const message = fromBinary(ToViewerSchema, bytes);
+  #hear(message: ToViewer): void {
     if (message.problem !== "") {
       this.phase = { at: "over", words: message.problem };
       this.#drop();
       return;
     }
     if (message.cursor !== undefined) this.on_cursor(message.cursor);
-    if (message.picture !== undefined) this.#decode(message.picture);
+    if (message.sound !== undefined && this.sound) this.#player.play(message.sound);
+    if (message.picture === undefined) return;
+    this.#counted.bytes += message.picture.data.length;
+    if (this.#decoder?.decode(message.picture) !== true) this.#tunnel?.send({ shown: message.picture.number, keyPicture: true });
   }
 
-  #decode(picture: Picture): void {
-    this.#counted.bytes += picture.data.length;
-    if (picture.key) this.#prepare(picture);
-    const decoder = this.#decoder;
-    if (decoder === undefined || decoder.state !== "configured") {
-      this.#send({ shown: picture.number, keyPicture: true });
-      return;
+  #on_decoded(frame: VideoFrame, picture: Picture | undefined): void {
+    this.#show(frame, { width: frame.displayWidth, height: frame.displayHeight }, picture);
+    this.#tunnel?.send({ shown: BigInt(frame.timestamp) });
+    if (this.#considered) return;
+    this.#considered = true;
+    void this.#consider_direct();
+  }
+
+  #on_direct_frame(direct: DirectLink, video: HTMLVideoElement, note: Picture | undefined): void {
+    if (this.#direct !== direct || video.videoWidth === 0) return;
+    if (this.by !== "direct" || this.#tunnel !== undefined) {
+      this.#drop_hub();
+      this.by = "direct";
     }
-    this.#pending.set(Number(picture.number), picture);
-    decoder.decode(new EncodedVideoChunk({ type: picture.key ? "key" : "delta", timestamp: Number(picture.number), data: picture.data }));
+    this.#show(video, { width: video.videoWidth, height: video.videoHeight }, note);
   }
 
-  #prepare(picture: Picture): void {
-    const codec = codec_of(picture.data);
-    const name = `${codec} ${picture.width} ${picture.height}`;
-    if (codec === undefined || (name === this.#codec && this.#decoder?.state === "configured")) return;
-    if (this.#decoder !== undefined && this.#decoder.state !== "closed") this.#decoder.close();
-    const decoder = new VideoDecoder({
-      output: (frame) => this.#on_decoded(frame),
-      error: () => {
-        this.#codec = "";
-        this.#send({ keyPicture: true });
-      },
-    });
-    decoder.configure({ codec, codedWidth: picture.width, codedHeight: picture.height, optimizeForLatency: true });
-    this.#decoder = decoder;
-    this.#codec = name;
-  }
-
-  #on_decoded(frame: VideoFrame): void {
-    const picture = this.#pending.get(frame.timestamp);
-    this.#pending.delete(frame.timestamp);
-    if (picture !== undefined && (picture.width !== this.size.width || picture.height !== this.size.height)) {
-      this.size = { width: picture.width, height: picture.height };
-    }
-    this.on_frame(frame);
-    this.#send({ shown: BigInt(frame.timestamp) });
-    frame.close();
+  #show(frame: VideoFrame | HTMLVideoElement, size: Size, picture: Picture | undefined): void {
+    if (size.width !== this.size.width || size.height !== this.size.height) this.size = size;
+    this.on_frame(frame, size);
     this.phase = this.phase.at === "live" ? this.phase : { at: "live" };
     this.#pause = kFirstPause;
     this.#count(picture);
@@ -225,8 +304,20 @@ export class ScreenLink {
     const encode = (picture?.encodeMicros ?? 0) / 1000;
     const way = sent === undefined ? (this.numbers?.way ?? 0) : Math.max(0, answer - capture - encode);
     const fresh = spent >= 500 || this.numbers === undefined;
-    const rates = fresh ? { pictures: (this.#counted.pictures * 1000) / spent, kbits: (this.#counted.bytes * 8) / spent } : this.numbers!;
-    this.numbers = { pictures: rates.pictures, kbits: rates.kbits, capture, encode, way, answer };
-    if (fresh) this.#counted = { pictures: 0, bytes: 0, since: now };
+    const { kbits, lost } = this.numbers ?? { kbits: 0, lost: 0 };
+    const rates = fresh ? { pictures: (this.#counted.pictures * 1000) / spent, kbits: this.by === "hub" ? (this.#counted.bytes * 8) / spent : kbits } : { pictures: this.numbers!.pictures, kbits };
+    this.numbers = { ...rates, lost: this.by === "hub" ? 0 : lost, capture, encode, way, answer };
+    if (!fresh) return;
+    this.#counted = { ...this.#counted, pictures: 0, bytes: this.by === "hub" ? 0 : this.#counted.bytes, since: now };
+    if (this.by === "direct") void this.#count_packets(spent);
+  }
+
+  async #count_packets(spent: number): Promise<void> {
+    const counts = await this.#direct?.counts();
+    if (counts === undefined || this.numbers === undefined) return;
+    const { bytes, lost, packets } = this.#counted;
+    const [more, missing] = [counts.packets - packets, counts.lost - lost];
+    if (counts.bytes >= bytes) this.numbers = { ...this.numbers, kbits: ((counts.bytes - bytes) * 8) / spent, lost: more + missing > 0 ? (100 * Math.max(0, missing)) / (more + missing) : 0 };
+    this.#counted = { ...this.#counted, ...counts };
   }
 }

@@ -1,0 +1,49 @@
+// The packets of all streams on their way out: at a pace that the link can take, those that were lost again, and the
+// last one once more when nothing follows it, since nobody misses a packet of which there is no later one.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+
+namespace hearth::media {
+
+class Pacer {
+ public:
+  void set_rate(std::uint32_t kbits) { kbits_ = kbits; }
+
+  void add(std::vector<std::string> packets);
+  // A packet that the other end misses; kept for two seconds after it was sent.
+  void again(std::uint32_t source, std::uint16_t sequence, Time now);
+
+  // What is to be sent now.
+  std::vector<std::string> take(Time now);
+  // When there is more; nothing: not before something is added.
+  std::optional<Time> next() const;
+
+  std::size_t waiting_bytes() const { return waiting_bytes_; }
+
+ private:
+  struct Kept {
+    std::string packet;
+    Time sent;
+  };
+  void keep(const std::string& packet, Time now);
+
+  std::deque<std::string> waiting_;
+  std::size_t waiting_bytes_ = 0;
+  std::map<std::pair<std::uint32_t, std::uint16_t>, Kept> kept_;
+  std::deque<std::pair<std::uint32_t, std::uint16_t>> order_;  // of kept_, the oldest first
+  std::uint32_t kbits_ = 6'000;
+  Time free_{};  // when the next packet may go
+  Time last_{};
+  std::size_t repeated_ = 0;  // the last packet, so many times
+  std::string newest_;
+};
+
+}  // namespace hearth::media

@@ -1,0 +1,150 @@
+#include "media/rtcp.h"
+
+#include <gtest/gtest.h>
+
+#include "media/bits.h"
+#include "media/rate.h"
+
+namespace hearth::media {
+namespace {
+
+std::string feedback(std::uint8_t type, std::uint8_t format, std::string_view body) {
+  std::string packet;
+  put(packet, 0x80U | format, 1);
+  put(packet, type, 1);
+  put(packet, 2 + (body.size() + 3) / 4, 2);
+  put(packet, 1, 4);
+  put(packet, 77, 4);
+  packet += body;
+  packet.append((4 - body.size() % 4) % 4, '\0');
+  return packet;
+}
+
+TEST(Rtcp, ReadsWhatIsMissing) {
+  std::string body;
+  put(body, 65'530, 2);
+  put(body, 0b1000'0000'0000'0101, 2);
+  const Feedback read = parse_feedback(feedback(205, 1, body));
+  ASSERT_EQ(read.missing.size(), 4U);
+  EXPECT_EQ(read.missing[0].source, 77U);
+  EXPECT_EQ(read.missing[0].sequence, 65'530);
+  EXPECT_EQ(read.missing[1].sequence, 65'531);
+  EXPECT_EQ(read.missing[2].sequence, 65'533);
+  EXPECT_EQ(read.missing[3].sequence, 10) << "numbers go round";
+}
+
+TEST(Rtcp, ReadsAWishForAKeyPictureWhereverItStands) {
+  EXPECT_TRUE(parse_feedback(feedback(206, 1, "")).wants_key);
+  EXPECT_TRUE(
+      parse_feedback(feedback(201, 1, std::string(24, '\0')) + feedback(206, 4, std::string(8, '\0'))).wants_key);
+  EXPECT_FALSE(parse_feedback(feedback(206, 2, "")).wants_key);
+}
+
+// draft-holmer-rmcat-transport-wide-cc-extensions-01, 3.1: a run of 3 that came, then one of each kind.
+TEST(Rtcp, ReadsWhenPacketsCame) {
+  std::string body;
+  put(body, 100, 2);
+  put(body, 6, 2);
+  put(body, 2, 3);  // 128 ms
+  put(body, 0, 1);
+  put(body, 1U << 13 | 3, 2);
+  put(body, 0xc000 | 0U << 12 | 2U << 10 | 1U << 8, 2);
+  put(body, 4, 1);
+  put(body, 0, 1);
+  put(body, 8, 1);
+  put(body, static_cast<std::uint16_t>(-40), 2);
+  put(body, 4, 1);
+  const Feedback read = parse_feedback(feedback(205, 15, body));
+  ASSERT_EQ(read.arrivals.size(), 6U);
+  EXPECT_EQ(read.arrivals[0].number, 100);
+  EXPECT_EQ(read.arrivals[0].at->micros, 129'000);
+  EXPECT_EQ(read.arrivals[2].at->micros, 131'000);
+  EXPECT_FALSE(read.arrivals[3].at);
+  EXPECT_EQ(read.arrivals[4].at->micros, 121'000);
+  EXPECT_EQ(read.arrivals[5].at->micros, 122'000);
+}
+
+TEST(Rtcp, PassesOverWhatIsCut) {
+  std::string body;
+  put(body, 100, 2);
+  put(body, 60'000, 2);
+  put(body, 0, 4);
+  put(body, 0x2fff, 2);
+  EXPECT_TRUE(parse_feedback(feedback(205, 15, body)).arrivals.empty());
+  const std::string whole = feedback(205, 1, std::string(8, '\1'));
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    EXPECT_TRUE(parse_feedback(whole.substr(0, length)).missing.empty());
+  }
+}
+
+TEST(Rtcp, ReportsAreWholeWords) {
+  const std::string report =
+      sender_report({.source = 77, .now = {1'000'000'000'500}, .timestamp = 90'000, .packets = 5, .bytes = 6});
+  ASSERT_EQ(report.size() % 4, 0U);
+  EXPECT_EQ(number_at(report, 8, 4), 3'208'988'800U);
+  EXPECT_EQ(number_at(report, 12, 4), 0x80000000U);
+  EXPECT_EQ(4 * (number_at(report, 2, 2) + 1) + 4 * (number_at(report, 30, 2) + 1), report.size());
+}
+
+// A link that lets so much through; what does not fit into its queue is lost.
+class RateTest : public testing::Test {
+ protected:
+  void go_on(double link_kbits, Duration span, double lost = 0) {
+    for (const Time end = now_ + span; now_ < end; now_ = now_ + milliseconds(50)) {
+      std::vector<Arrival> arrivals;
+      const int packets = static_cast<int>(rate_.kbits() * 50 / 8 / kBytes) + 1;
+      for (int i = 0; i < packets; ++i, ++number_) {
+        const Time at = now_ + milliseconds(50 * i / packets);
+        rate_.sent(number_, kBytes, at);
+        free_ = std::max(free_, at) + microseconds(static_cast<std::int64_t>(kBytes * 8'000 / link_kbits));
+        const bool full = free_ - at > milliseconds(300);
+        if (full) free_ = free_ - microseconds(static_cast<std::int64_t>(kBytes * 8'000 / link_kbits));
+        const bool is_lost = full || (lost > 0 && number_ % static_cast<int>(1 / lost) == 0);
+        arrivals.push_back({number_, is_lost ? std::nullopt : std::optional(free_ + seconds(1'000))});
+      }
+      rate_.heard(arrivals, now_ + milliseconds(50));
+    }
+  }
+  static constexpr std::size_t kBytes = 1'100;
+  Rate rate_;
+  std::uint16_t number_ = 65'000;
+  Time now_{seconds(50).micros};
+  Time free_{};
+};
+
+TEST_F(RateTest, GrowsOnALinkThatTakesMore) {
+  go_on(40'000, seconds(20));
+  EXPECT_GT(rate_.kbits(), 15'000U);
+}
+
+TEST_F(RateTest, FallsToWhatTheLinkTakesAndComesBack) {
+  go_on(20'000, seconds(20));
+  EXPECT_GT(rate_.kbits(), 12'000U);
+  go_on(3'000, seconds(3));
+  EXPECT_LT(rate_.kbits(), 3'600U);
+  EXPECT_GT(rate_.kbits(), 1'000U);
+  EXPECT_LT(rate_.queueing(), milliseconds(200));
+  go_on(20'000, seconds(30));
+  EXPECT_GT(rate_.kbits(), 10'000U);
+}
+
+TEST_F(RateTest, ALittleLossIsNoReasonToSlowDown) {
+  go_on(40'000, seconds(20), 0.01);
+  EXPECT_GT(rate_.kbits(), 10'000U);
+}
+
+TEST_F(RateTest, NeverLeavesItsBounds) {
+  go_on(100, seconds(30));
+  EXPECT_GE(rate_.kbits(), Rate::kLeast);
+  go_on(10'000'000, seconds(120));
+  EXPECT_LE(rate_.kbits(), Rate::kMost);
+}
+
+TEST_F(RateTest, WhatWasNeverSentTellsNothing) {
+  const std::uint32_t before = rate_.kbits();
+  rate_.heard({{.number = 5, .at = now_}, {.number = 6, .at = std::nullopt}}, now_);
+  EXPECT_EQ(rate_.kbits(), before);
+}
+
+}  // namespace
+}  // namespace hearth::media

@@ -1,0 +1,137 @@
+#include "media/rtp.h"
+
+#include <gtest/gtest.h>
+
+#include "media/bits.h"
+#include "media/pacer.h"
+
+namespace hearth::media {
+namespace {
+
+constexpr RtpTerms kTerms = {.source = 77, .payload_type = 108, .transport_number = 3, .playout_delay = 6};
+constexpr std::size_t kHeader = 12 + 4 + 8;
+
+std::string nal(unsigned char head, std::size_t bytes) {
+  return std::string("\0\0\0\1", 4) + static_cast<char>(head) + std::string(bytes - 1, 'x');
+}
+
+// The NAL units of some packets, as a browser puts them together (RFC 6184, 5.8).
+std::vector<std::string> put_together(const std::vector<std::string>& packets) {
+  std::vector<std::string> units;
+  for (const std::string& packet : packets) {
+    const std::string payload = packet.substr(kHeader);
+    if ((payload[0] & 0x1f) != 28) {
+      units.push_back(payload);
+      continue;
+    }
+    if ((payload[1] & 0x80) != 0) units.emplace_back(1, static_cast<char>((payload[0] & 0xe0) | (payload[1] & 0x1f)));
+    units.back() += payload.substr(2);
+  }
+  return units;
+}
+
+TEST(Rtp, CutsPicturesSoThatTheyComeTogetherAgain) {
+  RtpStream stream(kTerms, 65'530);
+  for (const std::size_t size : {2UL, 1'099UL, 1'100UL, 1'101UL, 1'102UL, 2'197UL, 2'198UL, 50'000UL}) {
+    const std::string unit = nal(0x67, 20) + nal(0x68, 5) + nal(0x65, size);
+    const std::vector<std::string> packets = stream.pictures(unit, 9'000);
+    const std::vector<std::string> units = put_together(packets);
+    ASSERT_EQ(units.size(), 3U);
+    EXPECT_EQ(units[2], nal(0x65, size).substr(4));
+    for (const std::string& packet : packets) {
+      EXPECT_LE(packet.size(), kHeader + RtpStream::kMaxPayload);
+      EXPECT_EQ(number_at(packet, 4, 4), 9'000U);
+      EXPECT_EQ(number_at(packet, 8, 4), 77U);
+      EXPECT_EQ((packet[1] & 0x80) != 0, &packet == &packets.back()) << "the last one is marked";
+      EXPECT_EQ(packet[1] & 0x7f, 108);
+    }
+  }
+}
+
+TEST(Rtp, CountsPacketsOn) {
+  RtpStream stream(kTerms, 65'535);
+  const std::vector<std::string> packets = stream.pictures(nal(0x65, 3'000), 1);
+  ASSERT_EQ(packets.size(), 3U);
+  EXPECT_EQ(sequence_number(packets[0]), 65'535);
+  EXPECT_EQ(sequence_number(packets[1]), 0);
+  EXPECT_EQ(stream.packets(), 3U);
+  EXPECT_EQ(stream.payload_bytes(), 3'000U);
+}
+
+TEST(Rtp, WritesExtensionsThatWereAgreedOnAlone) {
+  std::string packet = RtpStream(kTerms, 1).sound("opus", 480);
+  set_transport_number(packet, 0xabcd);
+  EXPECT_EQ(number_at(packet, 12, 4), 0xbede0002U);
+  EXPECT_EQ(number_at(packet, 16, 4), 0x31abcd62U);
+  EXPECT_EQ(packet.substr(kHeader), "opus");
+  std::string plain = RtpStream({.source = 1, .payload_type = 111}, 1).sound("opus", 480);
+  set_transport_number(plain, 0xabcd);
+  EXPECT_EQ(plain.substr(12), "opus");
+}
+
+TEST(Rtp, MakesNothingOfNothing) {
+  RtpStream stream(kTerms, 1);
+  EXPECT_TRUE(stream.pictures("", 1).empty());
+  EXPECT_TRUE(stream.pictures(std::string("\0\0\1", 3), 1).empty());
+  EXPECT_TRUE(stream.pictures("no start code", 1).empty());
+}
+
+class PacerTest : public testing::Test {
+ protected:
+  std::size_t send_for(Duration span) {
+    std::size_t bytes = 0;
+    for (const Time end = now_ + span; now_ < end; now_ = now_ + milliseconds(1)) {
+      for (const std::string& packet : pacer_.take(now_)) bytes += packet.size();
+    }
+    return bytes;
+  }
+  RtpStream stream_{kTerms, 1};
+  Pacer pacer_;
+  Time now_{seconds(10).micros};
+};
+
+TEST_F(PacerTest, SendsNoFasterThanThriceTheRate) {
+  pacer_.set_rate(1'000);
+  pacer_.add(stream_.pictures(nal(0x65, 100'000), 1));
+  const std::size_t first = send_for(milliseconds(100));
+  EXPECT_GT(first, 30'000U);
+  EXPECT_LT(first, 45'000U);
+  EXPECT_GT(pacer_.waiting_bytes(), 50'000U);
+  send_for(milliseconds(300));
+  EXPECT_EQ(pacer_.waiting_bytes(), 0U);
+}
+
+TEST_F(PacerTest, RepeatsWhatIsMissedOnceAtATimeAndNotForEver) {
+  pacer_.add(stream_.pictures(nal(0x65, 500), 1));
+  const std::vector<std::string> sent = pacer_.take(now_);
+  ASSERT_EQ(sent.size(), 1U);
+  now_ = now_ + milliseconds(30);
+  static_cast<void>(pacer_.take(now_));
+  for (int i = 0; i < 5; ++i) pacer_.again(77, 1, now_);
+  pacer_.again(77, 2, now_);
+  pacer_.again(78, 1, now_);
+  EXPECT_EQ(pacer_.take(now_), sent);
+  now_ = now_ + seconds(3);
+  pacer_.add(stream_.pictures(nal(0x65, 500), 2));
+  static_cast<void>(pacer_.take(now_));
+  pacer_.again(77, 1, now_);
+  EXPECT_EQ(pacer_.waiting_bytes(), 0U);
+}
+
+// A packet of which no later one comes is not missed by anybody.
+TEST_F(PacerTest, TheLastPacketComesSeveralTimes) {
+  pacer_.add(stream_.pictures(nal(0x65, 500), 1));
+  const std::string packet = pacer_.take(now_).at(0);
+  int repeated = 0;
+  for (int i = 0; i < 2'000; ++i, now_ = now_ + milliseconds(1)) {
+    for (const std::string& one : pacer_.take(now_)) {
+      EXPECT_EQ(one, packet);
+      ++repeated;
+    }
+  }
+  EXPECT_EQ(repeated, 4);
+  EXPECT_FALSE(pacer_.next());
+}
+
+}  // namespace
+}  // namespace hearth::media

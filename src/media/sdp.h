@@ -1,0 +1,46 @@
+// The browser's offer and this end's answer (RFC 8866, RFC 8829), as far as they are used: H.264 and Opus to the
+// browser, one data channel, all over one path.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "media/ice.h"
+#include "media/rtp.h"
+
+namespace hearth::media {
+
+struct Offer {
+  enum class Kind : std::uint8_t { kVideo, kSound, kData, kOther };
+  struct Section {
+    Kind kind = Kind::kOther;
+    std::string mid;
+    std::string line;        // after "m=": media, port, protocol and formats
+    std::string parameters;  // of the format that is taken
+    RtpTerms terms;          // without a source
+    bool taken = false;      // this end speaks it
+  };
+  std::vector<Section> sections;
+  Credentials ice;
+  std::string fingerprint;  // SHA-256, as "AB:CD:..."
+  std::vector<Address> candidates;
+};
+
+inline constexpr std::size_t kMaxOfferBytes = 16 << 10;
+
+// Errors: kInvalidArgument, with what is wrong or missing.
+Result<Offer> parse_offer(std::string_view sdp);
+
+struct Answer {
+  Credentials ice;
+  std::string fingerprint;
+  std::vector<Address> candidates;  // the best first
+  std::uint32_t video_source = 0;
+  std::uint32_t sound_source = 0;
+};
+std::string answer_of(const Offer& offer, const Answer& answer);
+
+}  // namespace hearth::media

@@ -1,0 +1,83 @@
+// One viewer's WebRTC session, from the offer to its end; no sockets, no clock. Datagrams go in and out, pictures and
+// sound go out, messages of the data channel go both ways.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "media/channel.h"
+#include "media/dtls.h"
+#include "media/ice.h"
+#include "media/pacer.h"
+#include "media/rate.h"
+#include "media/rtp.h"
+#include "media/srtp.h"
+
+namespace hearth::media {
+
+class Session {
+ public:
+  // Called from within the calls below.
+  struct Events {
+    std::function<void(const Datagram&)> send;
+    std::function<void(std::string)> message;
+    std::function<void()> wants_key;
+  };
+  // `own`: this end's addresses, the best first. Errors: kInvalidArgument (the offer), kInternal.
+  static Result<std::unique_ptr<Session>> open(std::string_view offer, const std::vector<Address>& own, Events events);
+
+  const std::string& answer() const { return answer_; }
+
+  void take(const Address& from, std::string_view datagram, Time now);
+  // To be called at next() at the latest. Errors, after which it is over: kUnauthenticated, kAborted, kUnavailable
+  // (nothing was heard of the other end for 30 s).
+  Result<void> tick(Time now, WallTime wall);
+  Time next(Time now) const;
+
+  bool connected() const { return srtp_ != nullptr; }
+  std::uint32_t kbits() const { return rate_.kbits(); }
+  double loss() const { return rate_.loss(); }
+  // Of what was handed over, not sent yet.
+  std::size_t waiting_bytes() const { return pacer_.waiting_bytes(); }
+
+  // The picture's time in the stream, which the browser tells with it. Before connected() it is dropped.
+  std::uint32_t send_picture(std::string_view unit, Time now);
+  // `samples`: since the stream's begin.
+  void send_sound(std::string_view opus, std::uint64_t samples, Time now);
+  // False: the channel is not open, or full.
+  bool send_message(std::string_view message);
+
+ private:
+  explicit Session(Events events) : events_(std::move(events)) {}
+  void take_control(std::string_view datagram, const Address& from, Time now);
+  void take_dtls(std::string_view datagram, const Address& from, Time now);
+  void send_packet(std::string packet, Time now);
+  void flush_dtls();
+  void report(Time now, WallTime wall);
+
+  Events events_;
+  std::string answer_;
+  std::unique_ptr<Ice> ice_;
+  std::unique_ptr<Dtls> dtls_;
+  std::unique_ptr<Srtp> srtp_;
+  std::unique_ptr<Channel> channel_;
+  std::optional<RtpStream> video_;
+  std::optional<RtpStream> sound_;
+  Pacer pacer_;
+  Rate rate_;
+  std::uint16_t next_number_ = 1;
+  Time last_picture_{};
+  std::optional<Error> failure_;
+  std::optional<Time> ticked_;  // the channel
+  Time reported_{};
+  std::optional<Time> dtls_due_;
+  std::uint32_t sound_time_ = 0;
+};
+
+}  // namespace hearth::media

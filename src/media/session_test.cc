@@ -1,0 +1,233 @@
+#include "media/session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "media/bits.h"
+#include "media/sdp.h"
+#include "media/stun.h"
+#include "media/test_browser.h"
+
+namespace hearth::media {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+const Address kHome = *parse_address("192.0.2.7", 40'000);
+const Address kPhone = *parse_address("198.51.100.4", 50'000);
+const Address kElsewhere = *parse_address("2001:db8::4", 50'001);
+
+TEST(Sdp, TakesFromAnOfferWhatItMakes) {
+  const Result<Offer> offer = parse_offer(browser_offer(std::string(95, 'A')));
+  ASSERT_TRUE(offer) << offer.error().message;
+  ASSERT_EQ(offer->sections.size(), 3U);
+  EXPECT_EQ(offer->sections[0].terms.payload_type, 108) << "constrained baseline, packetization-mode 1";
+  EXPECT_EQ(offer->sections[0].terms.transport_number, 3);
+  EXPECT_EQ(offer->sections[0].terms.playout_delay, 5);
+  EXPECT_EQ(offer->sections[1].terms.payload_type, 111);
+  ASSERT_EQ(offer->candidates.size(), 1U) << "neither a name nor TCP";
+  EXPECT_EQ(text_of(offer->candidates[0]), "192.0.2.1");
+  const std::string answer = answer_of(*offer, {.ice = {"home", "a password of twenty"},
+                                                .fingerprint = "AB:CD",
+                                                .candidates = {kHome, kElsewhere},
+                                                .video_source = 5,
+                                                .sound_source = 6});
+  for (const char* line :
+       {"a=group:BUNDLE 0 1 2\r\n", "m=video 9 UDP/TLS/RTP/SAVPF 108\r\n", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n",
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", "a=setup:passive\r\n", "a=ssrc:5 cname:hearth\r\n",
+        " udp 2130706431 192.0.2.7 40000 typ host\r\n", " 2001:db8::4 50001 typ host\r\n",
+        "a=extmap:5 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay\r\n"}) {
+    EXPECT_THAT(answer, HasSubstr(line));
+  }
+}
+
+TEST(Sdp, RefusesWhatItCannotServe) {
+  const std::string good = browser_offer(std::string(95, 'A'));
+  const auto without = [&](std::string_view what, std::string_view with) {
+    std::string changed = good;
+    for (std::size_t at = changed.find(what); at != std::string::npos; at = changed.find(what, at + with.size())) {
+      changed.replace(at, what.size(), with);
+    }
+    return parse_offer(changed);
+  };
+  EXPECT_THAT(without("profile-level-id=42e01f", "profile-level-id=640c1f").error().message, HasSubstr("H.264"));
+  EXPECT_THAT(without("fingerprint:sha-256", "fingerprint:sha-1").error().message, HasSubstr("fingerprint"));
+  EXPECT_THAT(without("ice-pwd:", "ice-pwd:x\r\na=x:").error().message, HasSubstr("ICE"));
+  EXPECT_FALSE(parse_offer(""));
+  EXPECT_FALSE(parse_offer(std::string(20'000, 'a')));
+  std::string sections;
+  for (int i = 0; i < 9; ++i) sections += "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:9\r\n";
+  EXPECT_THAT(parse_offer(good + sections).error().message, HasSubstr("8 sections"));
+  // A browser without sound and channel is served all the same.
+  const Result<Offer> alone = parse_offer(good.substr(0, good.find("m=audio")));
+  ASSERT_TRUE(alone);
+  EXPECT_THAT(answer_of(*alone, {}), Not(HasSubstr("m=audio")));
+}
+
+class SessionTest : public testing::Test {
+ protected:
+  void SetUp() override { begin(browser_.fingerprint()); }
+
+  void begin(const std::string& fingerprint) {
+    Result<std::unique_ptr<Session>> session =
+        Session::open(browser_offer(fingerprint), {kHome},
+                      {.send = [this](const Datagram& datagram) { sent_.push_back(datagram); },
+                       .message = [](const std::string&) {},
+                       .wants_key = [this] { ++keys_wanted_; }});
+    ASSERT_TRUE(session) << session.error().message;
+    session_ = std::move(*session);
+  }
+
+  static std::string after(const std::string& text, const std::string& mark) {
+    const std::size_t at = text.find(mark) + mark.size();
+    return text.substr(at, text.find("\r\n", at) - at);
+  }
+
+  // As the controlling side does, from one of its addresses.
+  void check(const Address& from) {
+    const std::string& answer = session_->answer();
+    const std::string request =
+        stun_request("0123456789ab", after(answer, "a=ice-ufrag:") + ":page", 1, 2, after(answer, "a=ice-pwd:"));
+    session_->take(from, request, now_);
+  }
+
+  Result<void> shake_hands() {
+    std::vector<std::string> flight = browser_.step("");
+    for (int i = 0; i < 10 && !(session_->connected() && browser_.connected()); ++i) {
+      for (const std::string& datagram : std::exchange(flight, {})) session_->take(kPhone, datagram, now_);
+      for (const Datagram& one : std::exchange(sent_, {})) {
+        if (!is_dtls(one.bytes)) continue;
+        for (std::string& back : browser_.step(one.bytes)) flight.push_back(std::move(back));
+      }
+      if (Result<void> ticked = session_->tick(now_, {}); !ticked) return ticked;
+    }
+    return {};
+  }
+
+  // RTP packets of the pictures that go out within a while.
+  std::vector<Datagram> pictures_within(Duration span) {
+    std::vector<Datagram> found;
+    for (const Time end = now_ + span; now_ < end; now_ = now_ + milliseconds(1)) {
+      EXPECT_TRUE(session_->tick(now_, {}));
+      for (Datagram& one : std::exchange(sent_, {})) {
+        if ((one.bytes[1] & 0x7f) == 108) found.push_back(std::move(one));
+      }
+    }
+    return found;
+  }
+
+  void say(const Address& from, std::string packet) {
+    Result<std::string> ready = browser_srtp_->protect_control(std::move(packet));
+    ASSERT_TRUE(ready);
+    session_->take(from, *ready, now_);
+  }
+
+  void connect() {
+    check(kPhone);
+    ASSERT_TRUE(shake_hands());
+    ASSERT_TRUE(session_->connected());
+    Result<std::unique_ptr<Srtp>> srtp = Srtp::open(browser_.keys());
+    ASSERT_TRUE(srtp);
+    browser_srtp_ = std::move(*srtp);
+    sent_.clear();
+  }
+
+  BrowserDtls browser_;
+  std::unique_ptr<Srtp> browser_srtp_;
+  std::unique_ptr<Session> session_;
+  std::vector<Datagram> sent_;
+  int keys_wanted_ = 0;
+  Time now_{seconds(1'000).micros};
+  const std::string picture_ = std::string("\0\0\0\1\x65", 5) + std::string(5'000, 'x');
+};
+
+TEST_F(SessionTest, PicturesGoToWhoeverProvedWhoItIs) {
+  session_->send_picture(picture_, now_);
+  connect();
+  EXPECT_TRUE(pictures_within(milliseconds(50)).empty()) << "what came before anybody was there";
+  session_->send_picture(picture_, now_);
+  const std::vector<Datagram> packets = pictures_within(milliseconds(15));
+  ASSERT_EQ(packets.size(), 5U);
+  EXPECT_EQ(packets[0].to, kPhone);
+  EXPECT_EQ(packets[0].bytes.find("xxxx"), std::string::npos) << "it is encrypted";
+}
+
+TEST_F(SessionTest, AnotherCertificateIsShownNothing) {
+  begin(std::string("AA") + BrowserDtls().fingerprint().substr(2));
+  check(kPhone);
+  const Result<void> shaken = shake_hands();
+  EXPECT_EQ(shaken.error().code, Code::kUnauthenticated);
+  EXPECT_FALSE(session_->connected());
+}
+
+TEST_F(SessionTest, WhoDoesNotKnowThePasswordStartsNoHandshake) {
+  static_cast<void>(shake_hands());
+  EXPECT_FALSE(session_->connected());
+}
+
+TEST_F(SessionTest, FollowsAPhoneToAnotherNetwork) {
+  connect();
+  check(kElsewhere);
+  say(kElsewhere, std::string("\x81\xce\0\2\0\0\0\1\0\0\0\5", 12));
+  EXPECT_EQ(keys_wanted_, 1);
+  session_->send_picture(picture_, now_);
+  const std::vector<Datagram> packets = pictures_within(milliseconds(15));
+  ASSERT_FALSE(packets.empty());
+  EXPECT_EQ(packets[0].to, kElsewhere);
+}
+
+TEST_F(SessionTest, SendsAgainWhatIsMissed) {
+  connect();
+  session_->send_picture(picture_, now_);
+  const std::vector<Datagram> packets = pictures_within(milliseconds(100));
+  ASSERT_GE(packets.size(), 5U);
+  std::string nack("\x81\xcd\0\3\0\0\0\1", 8);
+  nack += packets[1].bytes.substr(8, 4) + packets[1].bytes.substr(2, 2) + std::string(2, '\0');
+  say(kPhone, nack);
+  const std::vector<Datagram> again = pictures_within(milliseconds(10));
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(sequence_number(again[0].bytes), sequence_number(packets[1].bytes));
+}
+
+// A key picture every three seconds would be the dearest way to show that nothing changes.
+TEST_F(SessionTest, AStillPictureIsNotSentAnewUnlessItIsMissing) {
+  connect();
+  session_->send_picture(picture_, now_);
+  const std::size_t packets = pictures_within(seconds(3)).size();
+  const std::string wish("\x81\xce\0\2\0\0\0\1\0\0\0\5", 12);
+  say(kPhone, wish);
+  EXPECT_EQ(keys_wanted_, 1) << "nobody has said that it came";
+  std::string arrivals("\x8f\xcd\0\7\0\0\0\1\0\0\0\5", 12);
+  put(arrivals, 1, 2);
+  put(arrivals, packets, 2);
+  put(arrivals, 0, 4);
+  put(arrivals, 1U << 13 | packets, 2);
+  arrivals.append(packets, '\4');
+  arrivals.resize(32, '\0');
+  ASSERT_LE(packets, 10U);
+  say(kPhone, arrivals);
+  say(kPhone, wish);
+  EXPECT_EQ(keys_wanted_, 1);
+  session_->send_picture(picture_, now_);
+  say(kPhone, wish);
+  EXPECT_EQ(keys_wanted_, 2) << "that one may be missing";
+}
+
+TEST_F(SessionTest, ForgedControlIsPassedOver) {
+  connect();
+  session_->take(kPhone, std::string("\x81\xce\0\2\0\0\0\1\0\0\0\5", 12) + std::string(14, 'x'), now_);
+  session_->take(kPhone, std::string(1'200, '\x80'), now_);
+  session_->take(kPhone, "", now_);
+  EXPECT_EQ(keys_wanted_, 0);
+  EXPECT_TRUE(session_->tick(now_, {}));
+}
+
+TEST_F(SessionTest, EndsWhenNothingIsHeardAnyMore) {
+  connect();
+  EXPECT_TRUE(session_->tick(now_ + seconds(29), {}));
+  EXPECT_EQ(session_->tick(now_ + seconds(31), {}).error().code, Code::kUnavailable);
+}
+
+}  // namespace
+}  // namespace hearth::media

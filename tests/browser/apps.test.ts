@@ -1,0 +1,145 @@
+// Apps in Debian's Chromium at a phone's size against a real pool: started, seen, heard, used and ended, by both ways.
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import { launch, phone } from "../../web/test/browser";
+import { pair } from "../harness/device";
+import { Pool, until } from "../harness/pool";
+
+const pool = new Pool();
+const screenshots = process.env.HEARTH_SCREENSHOTS!;
+let browser: Browser;
+
+before(async () => {
+  pool.up();
+  mkdirSync(screenshots, { recursive: true });
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  pool.close();
+});
+
+// Blue, until somebody types a line; red then.
+const kColours = "printf '\\033[44m\\033[2J'; read line; printf '\\033[41m\\033[2J'; sleep 1000";
+const program = process.env.HEARTH_PROGRAM!;
+const lacks_screen = !existsSync(join(dirname(program), "hearth-screen")) || !existsSync("/usr/bin/Xvfb") || !existsSync("/usr/bin/xterm");
+const lacks_media = lacks_screen || !existsSync(join(dirname(program), "hearth-media")) || !existsSync("/usr/bin/pulseaudio");
+
+// The picture's own colour, each part as 0 or f.
+function becomes(picture: Locator, wanted: string): Promise<boolean> {
+  return until(60_000, async () => {
+    const colour = await picture.evaluate((canvas: HTMLCanvasElement) => {
+      const pixel = canvas.getContext("2d")!.getImageData(100, 100, 1, 1).data; // where the terminal was before it filled the page
+      return Array.from(pixel.slice(0, 3), (part) => (part > 100 ? "f" : "0")).join("");
+    });
+    return colour === wanted ? true : undefined;
+  });
+}
+
+test("an app is started by a tap, seen, used and ended", { timeout: 300_000, skip: lacks_screen && "hearth-screen was not built, or Xvfb or xterm is missing" }, async () => {
+  pool.cli_now("app", "add", "Colours", "--", "xterm", "-b", "0", "-e", "sh", "-c", kColours);
+  const context = await phone(browser);
+  const page = await pair(pool, context, "viewer");
+  await page.getByRole("button", { name: "Colours" }).waitFor();
+  await page.screenshot({ path: join(screenshots, "apps.png"), fullPage: true });
+  await page.getByRole("button", { name: "Colours" }).click();
+  const picture = page.getByLabel("Colours, its picture");
+  await becomes(picture, "00f");
+  await page.screenshot({ path: join(screenshots, "app-blue.png") });
+  await page.getByRole("button", { name: "Keyboard" }).click();
+  await page.getByLabel("Text for the app").pressSequentially("now");
+  await page.getByRole("button", { name: "Enter", exact: true }).click();
+  await becomes(picture, "f00");
+  await page.getByRole("button", { name: "Numbers" }).click();
+  await page.getByText("Input to picture").waitFor();
+  await page.screenshot({ path: join(screenshots, "app-red.png") });
+  await page.reload(); // the phone slept: the program is as it was
+  await becomes(picture, "f00");
+  await page.getByRole("button", { name: "End the app" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "End the app" }).click();
+  await page.getByRole("link", { name: "Done" }).click();
+  await page.getByRole("heading", { level: 1 }).waitFor();
+  pool.cli_now("app", "remove", "Colours");
+  await context.close();
+});
+
+// A tone of 440 Hz through PulseAudio's simple library, and colours beside it.
+const kTone = `
+import ctypes, math, struct
+class Spec(ctypes.Structure):
+    _fields_ = [("format", ctypes.c_int), ("rate", ctypes.c_uint32), ("channels", ctypes.c_uint8)]
+pulse = ctypes.CDLL("libpulse-simple.so.0")
+pulse.pa_simple_new.restype = ctypes.c_void_p
+stream = pulse.pa_simple_new(None, b"tone", 1, None, b"tone", ctypes.byref(Spec(3, 48000, 2)), None, None, None)
+block = b"".join(struct.pack("<hh", value, value) for value in (int(16000 * math.sin(2 * math.pi * 440 * i / 48000)) for i in range(4800)))
+while True:
+    pulse.pa_simple_write(ctypes.c_void_p(stream), block, ctypes.c_size_t(len(block)), None)
+`;
+
+interface Heard {
+  loudest: number;
+  connections: RTCPeerConnection[];
+}
+
+// What the page plays: how loud, and by which way it came.
+async function listen_in(context: BrowserContext): Promise<void> {
+  await context.addInitScript(() => {
+    const heard: Heard = { loudest: 0, connections: [] };
+    (window as unknown as { heard: Heard }).heard = heard;
+    const copy = AudioBuffer.prototype.copyToChannel;
+    AudioBuffer.prototype.copyToChannel = function (samples, ...rest) {
+      for (const sample of samples) heard.loudest = Math.max(heard.loudest, Math.abs(sample));
+      Reflect.apply(copy, this, [samples, ...rest]);
+    };
+    const Original = window.RTCPeerConnection;
+    window.RTCPeerConnection = class extends Original {
+      constructor(options?: RTCConfiguration) {
+        super(options);
+        heard.connections.push(this);
+      }
+    };
+  });
+}
+
+function energy_by_webrtc(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    let energy = 0;
+    for (const connection of (window as unknown as { heard: Heard }).heard.connections) {
+      for (const one of (await connection.getStats()).values()) {
+        if (one.type === "inbound-rtp" && one.kind === "audio") energy += one.totalAudioEnergy ?? 0;
+      }
+    }
+    return energy;
+  });
+}
+
+test("an app is seen and heard by WebRTC, and through the hub", { timeout: 300_000, skip: lacks_media && "hearth-media was not built, or Xvfb, xterm or PulseAudio is missing" }, async () => {
+  pool.cli_now("app", "add", "Tone", "--", "sh", "-c", 'python3 -c "import base64; exec(base64.b64decode(\'$0\'))" & exec xterm -b 0 -e sh -c "$1"', Buffer.from(kTone).toString("base64"), kColours);
+  const context = await phone(browser);
+  await listen_in(context);
+  const page = await pair(pool, context, "listener");
+  await page.evaluate(() => localStorage.setItem("hearth.screen.way", "direct"));
+  await page.getByRole("button", { name: "Tone" }).click();
+  const picture = page.getByLabel("Tone, its picture");
+  await becomes(picture, "00f");
+  await page.getByRole("button", { name: "Numbers" }).click();
+  await page.locator("dl").getByText("direct (WebRTC)").first().waitFor();
+  await until(60_000, async () => ((await energy_by_webrtc(page)) > 0.01 ? true : undefined));
+  await page.getByRole("button", { name: "Keyboard" }).click();
+  await page.getByLabel("Text for the app").pressSequentially("now");
+  await page.getByRole("button", { name: "Enter", exact: true }).click();
+  await becomes(picture, "f00");
+  await page.screenshot({ path: join(screenshots, "app-direct.png") });
+
+  await page.getByLabel("Way").selectOption("hub");
+  await until(60_000, () => page.evaluate(() => ((window as unknown as { heard: Heard }).heard.loudest > 0.2 ? true : undefined)));
+  await becomes(picture, "f00");
+
+  await page.getByLabel("Way").selectOption("direct");
+  await until(60_000, () => page.evaluate(() => ((window as unknown as { heard: Heard }).heard.connections.at(-1)!.connectionState === "connected" ? true : undefined)));
+  pool.cli_now("devices", "revoke", "listener");
+  await until(10_000, () => page.evaluate(() => ((window as unknown as { heard: Heard }).heard.connections.every((one) => one.connectionState === "closed") ? true : undefined)));
+  await context.close();
+});
