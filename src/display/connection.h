@@ -1,0 +1,24 @@
+// A connection to the display at DISPLAY. Each part of hearth-screen that talks with the app's programs by events of
+// its own has one of its own, so that no part takes another's events.
+#pragma once
+
+#include <memory>
+
+#include <X11/Xlib.h>
+
+#include "base/result.h"
+
+namespace hearth::display {
+
+struct Disconnect {
+  void operator()(Display* display) const { ::XCloseDisplay(display); }
+};
+using Connection = std::unique_ptr<Display, Disconnect>;
+
+// What is asked of a window that is gone meanwhile fails in silence. Errors: kUnavailable (no X server answers).
+Result<Connection> connect();
+
+// The server's time, which the owner of a selection must name. One way there and back.
+Time server_time(Display* display, Window own);
+
+}  // namespace hearth::display
