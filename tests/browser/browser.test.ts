@@ -6,16 +6,11 @@ import { after, before, test as test_of_node } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { desktop, launch, phone } from "../../web/test/browser";
 import { Pool, until } from "../harness/pool";
+import { pair_device, screenshots, type Devices } from "./pairing";
 
 const pool = new Pool();
 const test = (name: string, body: () => Promise<void>) => test_of_node(name, { timeout: 100_000 }, body);
-const screenshots = process.env.HEARTH_SCREENSHOTS!;
 let browser: Browser;
-
-interface Devices {
-  devices: { name: string; online: boolean }[];
-  pending: { name: string; digits: string }[];
-}
 
 before(async () => {
   pool.up();
@@ -27,28 +22,7 @@ after(async () => {
   pool.close();
 });
 
-async function open(context: BrowserContext, url: string): Promise<Page> {
-  const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
-  page.on("pageerror", (error) => assert.fail(`the page threw: ${error.stack ?? error.message}`));
-  page.on("console", (message) => assert.ok(!/Content Security Policy/.test(message.text()), message.text()));
-  await page.goto(url);
-  return page;
-}
-
-// Opens an invitation's link and lets the device in on the command line, once both sides show the same digits.
-async function pair(context: BrowserContext, name: string, role = "member"): Promise<Page> {
-  const { links } = pool.json<{ links: string[] }>("invite", "--no-wait", "--role", role);
-  const page = await open(context, links[0]!);
-  await page.getByLabel("Name of this device").fill(name);
-  await page.getByRole("button", { name: "Pair this device" }).click();
-  const { digits } = await until(60_000, () => pool.json<Devices>("devices").pending.find((pending) => pending.name === name));
-  await page.getByLabel(`Six digits: ${digits.split("").join(" ")}`).waitFor();
-  await page.screenshot({ path: join(screenshots, `pair-${name}.png`) });
-  pool.cli_now("devices", "allow", digits);
-  await page.getByRole("navigation", { name: "Main" }).waitFor();
-  return page;
-}
+const pair = (context: BrowserContext, name: string, role = "member") => pair_device(pool, context, name, role);
 
 async function run(page: Page, source: string, tasks: number): Promise<void> {
   await page.getByRole("link", { name: "Run", exact: true }).click();

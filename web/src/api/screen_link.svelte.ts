@@ -1,8 +1,12 @@
 // The page's end of an app's picture: a WebSocket to hearth-screen through the hub (screen.proto), pictures decoded by
 // WebCodecs, input as what is held now. It comes back by itself after a broken link, and rests while nobody looks.
 import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
-import { FromViewerSchema, ToViewerSchema, type Cursor, type Picture } from "../gen/hearth/v1/screen_pb";
+import { FromViewerSchema, ToViewerSchema, type Clipboard, type Cursor, type FileProgress, type Picture } from "../gen/hearth/v1/screen_pb";
+import { pieces_of } from "../lib/clipboard";
+import type { OutPiece } from "../lib/file_sender";
 import { codec_of, frame_of, FrameReader } from "../lib/frames";
+import type { Held } from "../lib/hands";
+import { pieces_to_type } from "../lib/keysyms";
 import { has_ended, reason_text } from "../lib/states";
 import { clients, sentence } from "./session";
 
@@ -32,6 +36,9 @@ export class ScreenLink {
   numbers = $state.raw<Numbers | undefined>();
   on_frame: (frame: VideoFrame) => void = () => undefined;
   on_cursor: (cursor: Cursor) => void = () => undefined;
+  on_clipboard: (piece: Clipboard) => void = () => undefined;
+  on_file: (progress: FileProgress) => void = () => undefined;
+  on_lost: () => void = () => undefined;
 
   #job: bigint;
   #view: Size = { width: 0, height: 0 };
@@ -45,8 +52,6 @@ export class ScreenLink {
   #sent_at = new Map<number, number>();
   #pending = new Map<number, Picture>();
   #counted = { pictures: 0, bytes: 0, since: performance.now() };
-  #x = 0;
-  #y = 0;
 
   constructor(job: bigint) {
     this.#job = job;
@@ -66,17 +71,27 @@ export class ScreenLink {
   }
 
   // The state of pointer and keyboard.
-  input(state: { x: number; y: number; buttons: number; keys: number[]; wheel_x?: number; wheel_y?: number }): void {
-    this.#x = Math.round(state.x);
-    this.#y = Math.round(state.y);
+  input(held: Held): void {
     const number = ++this.#input_number;
     this.#sent_at.set(number, performance.now());
     if (this.#sent_at.size > 200) this.#sent_at.delete(this.#sent_at.keys().next().value!);
-    this.#send({ input: { number, x: this.#x, y: this.#y, buttons: state.buttons, keys: state.keys.slice(0, 16), wheelX: state.wheel_x ?? 0, wheelY: state.wheel_y ?? 0 } });
+    const { buttons, keys, dx, dy } = held;
+    this.#send({ input: { number, x: Math.round(held.x), y: Math.round(held.y), buttons, keys, wheelX: held.wheel_x, wheelY: held.wheel_y, dx, dy } });
   }
 
   type(text: string): void {
-    for (let at = 0; at < text.length; at += 200) this.#send({ text: text.slice(at, at + 200) });
+    for (const piece of pieces_to_type(text)) this.#send({ text: piece });
+  }
+
+  // Becomes what the app pastes; false: it is too long.
+  clip(text: string): boolean {
+    const pieces = pieces_of(text);
+    for (const clipboard of pieces ?? []) this.#send({ clipboard });
+    return pieces !== undefined;
+  }
+
+  file(piece: OutPiece): void {
+    this.#send({ file: { ...piece, size: BigInt(piece.size), offset: BigInt(piece.offset) } });
   }
 
   close(): void {
@@ -101,6 +116,7 @@ export class ScreenLink {
     const socket = this.#socket;
     this.#socket = undefined;
     socket?.close();
+    this.on_lost();
     if (this.#decoder !== undefined && this.#decoder.state !== "closed") this.#decoder.close();
     this.#decoder = undefined;
     this.#codec = "";
@@ -164,6 +180,8 @@ export class ScreenLink {
       return;
     }
     if (message.cursor !== undefined) this.on_cursor(message.cursor);
+    if (message.clipboard !== undefined) this.on_clipboard(message.clipboard);
+    if (message.file !== undefined) this.on_file(message.file);
     if (message.picture !== undefined) this.#decode(message.picture);
   }
 

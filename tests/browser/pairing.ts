@@ -1,0 +1,35 @@
+// A browser becomes a device of a pool, as a person would do it.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { BrowserContext, Page } from "playwright-core";
+import { until, type Pool } from "../harness/pool";
+
+export const screenshots = process.env.HEARTH_SCREENSHOTS!; // a folder
+
+export interface Devices {
+  devices: { name: string; online: boolean }[];
+  pending: { name: string; digits: string }[];
+}
+
+async function open(context: BrowserContext, url: string): Promise<Page> {
+  const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  page.on("pageerror", (error) => assert.fail(`the page threw: ${error.stack ?? error.message}`));
+  page.on("console", (message) => assert.ok(!/Content Security Policy/.test(message.text()), message.text()));
+  await page.goto(url);
+  return page;
+}
+
+// Opens an invitation's link and lets the device in on the command line, once both sides show the same digits.
+export async function pair_device(pool: Pool, context: BrowserContext, name: string, role = "member"): Promise<Page> {
+  const { links } = pool.json<{ links: string[] }>("invite", "--no-wait", "--role", role);
+  const page = await open(context, links[0]!);
+  await page.getByLabel("Name of this device").fill(name);
+  await page.getByRole("button", { name: "Pair this device" }).click();
+  const { digits } = await until(60_000, () => pool.json<Devices>("devices").pending.find((pending) => pending.name === name));
+  await page.getByLabel(`Six digits: ${digits.split("").join(" ")}`).waitFor();
+  await page.screenshot({ path: join(screenshots, `pair-${name}.png`) });
+  pool.cli_now("devices", "allow", digits);
+  await page.getByRole("navigation", { name: "Main" }).waitFor();
+  return page;
+}
