@@ -199,7 +199,8 @@ void Clipboard::on_piece(const XPropertyEvent& event) {
 }
 
 void Clipboard::finish(bool complete) {
-  std::string text = fetch_.as_latin ? from_latin(fetch_.bytes) : std::move(fetch_.bytes);
+  std::string text = std::exchange(fetch_.bytes, {});
+  if (fetch_.as_latin) text = from_latin(text);
   drop_fetch();
   if (!complete || text.size() > screen::kMaxClipboard) return refuse(std::string(kTooLong));
   std::erase(text, '\0');

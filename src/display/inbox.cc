@@ -106,7 +106,7 @@ Result<void> Inbox::add(const v1::FilePiece& piece) {
 Result<std::string> Inbox::finish() {
   const auto [stem, ending] = screen::parts_of(name_);
   for (int count = 1; count <= kMaxSameName; ++count) {
-    const std::string name =
+    std::string name =
         count == 1 ? name_ : std::string(stem) + " (" + std::to_string(count) + ")" + std::string(ending);
     const std::string path = folder_ + "/" + name;
     const int place = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
