@@ -102,16 +102,15 @@ Result<void> Clipboard::begin() {
 }
 
 void Clipboard::look(Clock::time_point now) {
-  do {
-    while (::XPending(display_.get()) > 0) {
-      XEvent event{};
-      ::XNextEvent(display_.get(), &event);
-      take(event, now);
-    }
-    answers_.expire(now);
-    if (fetch_.window != 0 && fetch_.until <= now) drop_fetch();
-    if (wanted_ && may_fetch_ <= now) begin_fetch(now);
-  } while (::XPending(display_.get()) > 0);  // what came along with a reply; poll() would not tell of it
+  for (int taken = 0; taken < kEventsAtOnce && ::XPending(display_.get()) > 0; ++taken) {
+    XEvent event{};
+    ::XNextEvent(display_.get(), &event);
+    take(event, now);
+  }
+  answers_.expire(now);
+  if (fetch_.window != 0 && fetch_.until <= now) drop_fetch();
+  if (wanted_ && may_fetch_ <= now) begin_fetch(now);
+  ::XFlush(display_.get());
 }
 
 std::optional<Clock::time_point> Clipboard::due() const {
@@ -119,6 +118,7 @@ std::optional<Clock::time_point> Clipboard::due() const {
   const auto sooner = [&](Clock::time_point at) { due = due ? std::min(*due, at) : at; };
   if (fetch_.window != 0) sooner(fetch_.until);
   if (wanted_) sooner(may_fetch_);
+  // Events that came along with a reply: poll() does not tell of them.
   if (copied_ || XQLength(display_.get()) > 0) sooner(Clock::time_point::min());
   return due;
 }

@@ -15,6 +15,9 @@ struct Disconnect {
 };
 using Connection = std::unique_ptr<Display, Disconnect>;
 
+// Events taken in at once: a program that sends more of them, and more, is to hold up nothing else.
+inline constexpr int kEventsAtOnce = 256;
+
 // What is asked of a window that is gone meanwhile fails in silence. Errors: kUnavailable (no X server answers).
 Result<Connection> connect();
 

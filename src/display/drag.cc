@@ -200,7 +200,7 @@ void Drag::expire(Clock::time_point now) {
 }
 
 void Drag::look(Clock::time_point now) {
-  while (::XPending(display_.get()) > 0) {
+  for (int taken = 0; taken < kEventsAtOnce && ::XPending(display_.get()) > 0; ++taken) {
     XEvent event{};
     ::XNextEvent(display_.get(), &event);
     take(event, now);
@@ -212,6 +212,7 @@ void Drag::look(Clock::time_point now) {
 std::optional<Clock::time_point> Drag::due() const {
   std::optional<Clock::time_point> due = answers_.due();
   if (step_ != Step::kNone) due = due ? std::min(*due, until_) : until_;
+  // Events that came along with a reply: poll() does not tell of them.
   if (taken_ || XQLength(display_.get()) > 0) due = Clock::time_point::min();
   return due;
 }
