@@ -239,7 +239,7 @@ TEST_F(ScreenTest, TakesNoMoreViewersThanItCanServe) {
 
 // Reads a line that was pasted, and copies it and more.
 constexpr const char* kAnswers =
-    R"(printf '\033[44m\033[2J'; while read line; do printf '\033]52;c;%s\a' "$(printf '%s, back' "$line" | base64 -w0)"; done)";
+    R"sh(printf '\033[44m\033[2J'; while read line; do printf '\033]52;c;%s\a' "$(printf '%s, back' "$line" | base64 -w0)"; done)sh";
 
 TEST_F(ScreenTest, PastesAndTellsWhatIsCopied) {
   Api owner(pool());
@@ -254,7 +254,7 @@ TEST_F(ScreenTest, PastesAndTellsWhatIsCopied) {
   watch(other);
   EXPECT_TRUE(viewing.becomes("00f", scratch().path()));
   v1::FromViewer paste;
-  paste.mutable_clipboard()->set_data("grüße 🔥");
+  paste.mutable_clipboard()->set_data("grüße 🔥\n");
   paste.mutable_clipboard()->set_last(true);
   viewing.send(paste);
   v1::FromViewer keys;
@@ -262,7 +262,6 @@ TEST_F(ScreenTest, PastesAndTellsWhatIsCopied) {
   viewing.send(keys);
   keys.mutable_input()->clear_keys();
   viewing.send(keys);
-  viewing.type("\n");
   EXPECT_TRUE(viewing.hears([&] { return viewing.copied() == "grüße 🔥, back"; })) << viewing.copied();
   EXPECT_TRUE(other.hears([&] { return other.copied() == "grüße 🔥, back"; })) << other.copied();
   ASSERT_EQ(pool().cli({"cancel", std::to_string(*job)}).exit_code, 0);

@@ -118,8 +118,7 @@ std::optional<Clock::time_point> Clipboard::due() const {
   const auto sooner = [&](Clock::time_point at) { due = due ? std::min(*due, at) : at; };
   if (fetch_.window != 0) sooner(fetch_.until);
   if (wanted_) sooner(may_fetch_);
-  // Events that came along with a reply: poll() does not tell of them.
-  if (copied_ || XQLength(display_.get()) > 0) sooner(Clock::time_point::min());
+  if (copied_ || has_events(display_.get())) sooner(Clock::time_point::min());
   return due;
 }
 

@@ -20,6 +20,8 @@ Result<Connection> connect() {
   return display;
 }
 
+bool has_events(Display* display) { return ::XEventsQueued(display, QueuedAfterReading) > 0; }
+
 Time server_time(Display* display, Window own) {
   ::XSelectInput(display, own, PropertyChangeMask);
   ::XChangeProperty(display, own, XA_WM_NAME, XA_STRING, 8, PropModeAppend, nullptr, 0);

@@ -21,6 +21,10 @@ inline constexpr int kEventsAtOnce = 256;
 // What is asked of a window that is gone meanwhile fails in silence. Errors: kUnavailable (no X server answers).
 Result<Connection> connect();
 
+// Whether events have come that were read already, along with a reply or while something was sent: poll() does not tell
+// of them.
+bool has_events(Display* display);
+
 // The server's time, which the owner of a selection must name. One way there and back.
 Time server_time(Display* display, Window own);
 

@@ -212,8 +212,7 @@ void Drag::look(Clock::time_point now) {
 std::optional<Clock::time_point> Drag::due() const {
   std::optional<Clock::time_point> due = answers_.due();
   if (step_ != Step::kNone) due = due ? std::min(*due, until_) : until_;
-  // Events that came along with a reply: poll() does not tell of them.
-  if (taken_ || XQLength(display_.get()) > 0) due = Clock::time_point::min();
+  if (taken_ || has_events(display_.get())) due = Clock::time_point::min();
   return due;
 }
 

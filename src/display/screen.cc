@@ -165,6 +165,7 @@ void Screen::look(Clock::time_point now) {
 
 Clock::duration Screen::until_due(Clock::time_point now) const {
   constexpr std::chrono::hours kLong(1);
+  if (has_events(state_->display)) return Clock::duration(0);
   const std::optional<Clock::time_point> due = state_->keyboard->due();
   return due ? std::max(*due - now, Clock::duration(0)) : kLong;
 }
