@@ -14,6 +14,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr Clock::time_point kAtOnce{};
 constexpr milliseconds kBetweenFetches(200);
 constexpr std::chrono::seconds kPatience(10);
 constexpr std::string_view kTooLong = "What was copied in the app is longer than 1 MiB, so it cannot be copied here";
@@ -118,7 +119,7 @@ std::optional<Clock::time_point> Clipboard::due() const {
   const auto sooner = [&](Clock::time_point at) { due = due ? std::min(*due, at) : at; };
   if (fetch_.window != 0) sooner(fetch_.until);
   if (wanted_) sooner(may_fetch_);
-  if (copied_ || has_events(display_.get())) sooner(Clock::time_point::min());
+  if (copied_ || has_events(display_.get())) sooner(kAtOnce);
   return due;
 }
 

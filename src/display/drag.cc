@@ -212,7 +212,7 @@ void Drag::look(Clock::time_point now) {
 std::optional<Clock::time_point> Drag::due() const {
   std::optional<Clock::time_point> due = answers_.due();
   if (step_ != Step::kNone) due = due ? std::min(*due, until_) : until_;
-  if (taken_ || has_events(display_.get())) due = Clock::time_point::min();
+  if (taken_ || has_events(display_.get())) due = Clock::time_point();  // at once
   return due;
 }
 

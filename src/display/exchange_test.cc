@@ -88,6 +88,13 @@ TEST_F(ExchangeTest, TellsEachViewerWhatWasCopiedPieceByPiece) {
   }
 }
 
+TEST_F(ExchangeTest, IsDueWhenSomethingHasCome) {
+  exchange_->look(Clock::now());
+  program_->copy("CLIPBOARD", "text");
+  EXPECT_TRUE(comes_to_be([&] { return exchange_->until_due(Clock::now()) == Clock::duration(0); }));
+  EXPECT_EQ(next(1)->clipboard().data(), "text");
+}
+
 TEST_F(ExchangeTest, PutsTogetherWhatIsPasted) {
   std::string text(3 * screen::kMaxPiece, 'y');
   text += "ü";
