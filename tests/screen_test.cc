@@ -76,6 +76,12 @@ class Viewing {
       const Result<v1::ToViewer> message = screen::parse_to_viewer(*frame);
       if (!message) return false;
       if (!message->problem().empty()) problem_ = message->problem();
+      if (message->has_clipboard()) {
+        if (message->clipboard().offset() == 0) copied_.clear();
+        copied_ += message->clipboard().data();
+        if (message->clipboard().last()) all_copied_ = copied_;
+      }
+      if (message->has_file()) file_.MergeFrom(message->file());
       if (!message->has_picture()) continue;
       stream_ += message->picture().data();
       v1::FromViewer shown;
@@ -113,6 +119,13 @@ class Viewing {
     });
   }
   const std::string& problem() const { return problem_; }
+  const std::string& copied() const { return all_copied_; }  // the newest that was copied in the app
+  // All that was said of files, the later over the earlier.
+  const v1::FileProgress& file() const { return file_; }
+  template <class Condition>
+  bool hears(Condition condition) {
+    return eventually(seconds(60), [&] { return condition() || (listen() && condition()); });
+  }
 
  private:
   Api& api_;
@@ -121,6 +134,9 @@ class Viewing {
   screen::FrameReader reader_{screen::kMaxToViewer};
   std::string stream_;
   std::string problem_;
+  std::string copied_;
+  std::string all_copied_;
+  v1::FileProgress file_;
   bool heard_ = false;
 };
 
@@ -246,6 +262,63 @@ TEST_F(ScreenTest, TakesNoMoreViewersThanItCanServe) {
   viewers.front()->type("x\n");
   EXPECT_TRUE(viewers.back()->becomes("f00", scratch().path()));
   ASSERT_EQ(pool().cli({"cancel", std::to_string(job)}).exit_code, 0);
+}
+
+// Reads a line that was pasted, and copies it and more.
+constexpr const char* kAnswers =
+    R"sh(printf '\033[44m\033[2J'; while read line; do printf '\033]52;c;%s\a' "$(printf '%s, back' "$line" | base64 -w0)"; done)sh";
+
+TEST_F(ScreenTest, PastesAndTellsWhatIsCopied) {
+  Api owner(pool());
+  const auto job = owner.submit(window({"xterm", "-u8", "-b", "0", "-xrm", "XTerm*allowWindowOps: true", "-xrm",
+                                        "XTerm*VT100.translations: #override Ctrl<Key>v: insert-selection(CLIPBOARD)",
+                                        "-e", "sh", "-c", kAnswers}));
+  ASSERT_TRUE(job) << text_of(job.error());
+  owner.wait_until_running(*job);
+  Viewing viewing(owner, *job);
+  watch(viewing);
+  Viewing other(owner, *job);
+  watch(other);
+  EXPECT_TRUE(viewing.becomes("00f", scratch().path()));
+  v1::FromViewer paste;
+  paste.mutable_clipboard()->set_data("grüße 🔥\n");
+  paste.mutable_clipboard()->set_last(true);
+  viewing.send(paste);
+  v1::FromViewer keys;
+  for (const std::uint32_t key : {0xffe3U, std::uint32_t{'v'}}) keys.mutable_input()->add_keys(key);
+  viewing.send(keys);
+  keys.mutable_input()->clear_keys();
+  viewing.send(keys);
+  EXPECT_TRUE(viewing.hears([&] { return viewing.copied() == "grüße 🔥, back"; })) << viewing.copied();
+  EXPECT_TRUE(other.hears([&] { return other.copied() == "grüße 🔥, back"; })) << other.copied();
+  ASSERT_EQ(pool().cli({"cancel", std::to_string(*job)}).exit_code, 0);
+}
+
+TEST_F(ScreenTest, PutsAViewersFilesIntoTheAppsFolder) {
+  Api owner(pool());
+  const auto job = owner.submit(window(
+      {"xterm", "-b", "0", "-e", "sh", "-c",
+       R"(printf '\033[44m\033[2J'; until grep -q hello note.txt; do sleep 0.1; done; printf '\033[41m\033[2J'; sleep 1000)"}));
+  ASSERT_TRUE(job) << text_of(job.error());
+  owner.wait_until_running(*job);
+  Viewing viewing(owner, *job);
+  watch(viewing);
+  EXPECT_TRUE(viewing.becomes("00f", scratch().path()));
+  v1::FromViewer piece;
+  piece.mutable_file()->set_number(1);
+  piece.mutable_file()->set_name("../../etc/note.txt");
+  piece.mutable_file()->set_size(10);
+  piece.mutable_file()->set_data("hello");
+  viewing.send(piece);
+  EXPECT_TRUE(viewing.hears([&] { return viewing.file().received() == 5; }));
+  piece.mutable_file()->set_offset(5);
+  piece.mutable_file()->set_last(true);
+  viewing.send(piece);
+  EXPECT_TRUE(viewing.hears([&] { return viewing.file().offered(); }));
+  EXPECT_EQ(viewing.file().saved_as(), "note.txt");
+  EXPECT_FALSE(viewing.file().taken());  // an xterm takes no drops
+  EXPECT_TRUE(viewing.becomes("f00", scratch().path()));
+  ASSERT_EQ(pool().cli({"cancel", std::to_string(*job)}).exit_code, 0);
 }
 
 TEST_F(ScreenTest, StartsAnAppThatWasAddedByItsName) {

@@ -27,6 +27,8 @@ std::string format_bytes(std::uint64_t count);
 // beyond 2^63.
 std::optional<std::uint64_t> parse_bytes(std::string_view text);
 
+bool is_utf8(std::string_view text);
+
 // Whether the text is well-formed UTF-8 without control characters (C0, DEL, C1).
 bool is_plain_utf8(std::string_view text);
 

@@ -45,6 +45,11 @@ TEST(Bytes, PlainUtf8RefusesControlCharactersAndIllFormedSequences) {
   }
 }
 
+TEST(Bytes, Utf8MayHoldControlCharacters) {
+  EXPECT_TRUE(is_utf8("a\n\tb \xc2\x85 📱"));
+  for (const char* wrong : {"\xc0\xaf", "\xed\xa0\x80", "\xe2\x82"}) EXPECT_FALSE(is_utf8(wrong)) << to_hex(wrong);
+}
+
 TEST(Bytes, AShortNameGoesIntoCommandsAndAddresses) {
   for (const char* good : {"a", "0", "my-work_2.x", "host"}) EXPECT_TRUE(is_short_name(good)) << good;
   for (const char* bad : {"", "-a", ".a", "_", "A", "a/b", "a b", "a:b", "ä"}) EXPECT_FALSE(is_short_name(bad)) << bad;

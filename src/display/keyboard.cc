@@ -11,6 +11,8 @@ namespace {
 
 constexpr KeySym kUnicode = 0x01000000;
 constexpr int kMaxLent = 16;  // programs read the map anew each time, so a lent key stays for the next ones
+constexpr std::chrono::milliseconds kKept(150);  // how long a spare key keeps what it meant when it was pressed
+constexpr std::size_t kMaxWaiting = 4'096;
 
 bool is_modifier(KeySym key) { return key >= XK_Shift_L && key <= XK_Hyper_R; }
 
@@ -60,13 +62,14 @@ void Keyboard::read_map() {
     }
   }
   ::XFree(map);
-  if (spare_.empty())
-    spare_.assign(empty.begin(), empty.begin() + std::min<std::ptrdiff_t>(kMaxLent, std::ssize(empty)));
+  if (!spare_.empty()) return;
+  if (empty.size() > kMaxLent) empty.resize(kMaxLent);
+  for (const KeyCode code : empty) spare_.push_back({.code = code});
 }
 
 Keyboard::Place Keyboard::lend_spare(KeySym key) {
   if (spare_.empty()) return {};
-  const KeyCode code = spare_[next_spare_++ % spare_.size()];
+  const KeyCode code = spare_[next_spare_++ % spare_.size()].code;
   std::erase_if(places_, [&](const auto& entry) { return entry.second.code == code; });
   std::array<KeySym, 2> both = {key, key};
   ::XChangeKeyboardMapping(display_, code, 2, both.data(), 1);
@@ -84,7 +87,7 @@ bool Keyboard::shift_is_held() const {
 }
 
 // What a key gives depends on Shift; the viewer's own keyboard may have it elsewhere.
-void Keyboard::press(KeySym key) {
+void Keyboard::press(KeySym key, Clock::time_point now) {
   const Place place = find(key);
   if (place.code == 0) return;
   const KeyCode shift = ::XKeysymToKeycode(display_, XK_Shift_L);
@@ -94,6 +97,8 @@ void Keyboard::press(KeySym key) {
   ::XTestFakeKeyEvent(display_, place.code, True, 0);
   if (turn) ::XTestFakeKeyEvent(display_, shift, place.shifted ? False : True, 0);
   held_.emplace_back(key, place.code);
+  const auto spare = std::ranges::find(spare_, place.code, &Spare::code);
+  if (spare != spare_.end()) spare->used = now;
 }
 
 void Keyboard::release(KeySym key) {
@@ -103,24 +108,54 @@ void Keyboard::release(KeySym key) {
   held_.erase(found);
 }
 
-void Keyboard::hold(const std::vector<KeySym>& keys) {
+void Keyboard::hold_now(const std::vector<KeySym>& keys, Clock::time_point now) {
   const std::vector<std::pair<KeySym, KeyCode>> before = held_;
   for (const auto& [key, code] : before) {
     if (std::ranges::find(keys, key) == keys.end()) release(key);
   }
   for (const KeySym key : keys) {
     const bool known = std::ranges::find(held_, key, &std::pair<KeySym, KeyCode>::first) != held_.end();
-    if (!known) press(key);
+    if (!known) press(key, now);
+  }
+}
+
+void Keyboard::hold(const std::vector<KeySym>& keys, Clock::time_point now) {
+  if (waiting_.empty()) {
+    hold_now(keys, now);
+  } else if (waiting_.size() >= kMaxWaiting && waiting_.back().typed == 0) {
+    waiting_.back().held = keys;  // nothing that is released may be lost
+  } else {
+    waiting_.push_back({.typed = 0, .held = keys});
   }
   ::XFlush(display_);
 }
 
-void Keyboard::type(std::string_view utf8) {
+void Keyboard::type(std::string_view utf8, Clock::time_point now) {
   while (!utf8.empty()) {
     const KeySym key = next_key(utf8);
-    if (key == 0) continue;
-    press(key);
-    release(key);
+    if (key != 0 && waiting_.size() < kMaxWaiting) waiting_.push_back({.typed = key, .held = {}});
+  }
+  go_on(now);
+}
+
+void Keyboard::go_on(Clock::time_point now) {
+  due_.reset();
+  while (!waiting_.empty()) {
+    const Deed deed = waiting_.front();
+    if (deed.typed != 0 && places_.find(deed.typed) == places_.end() && !spare_.empty()) {
+      const Clock::time_point free = spare_[next_spare_ % spare_.size()].used + kKept;
+      if (free > now) {
+        due_ = free;
+        break;
+      }
+    }
+    waiting_.pop_front();
+    if (deed.typed == 0) {
+      hold_now(deed.held, now);
+    } else {
+      press(deed.typed, now);
+      release(deed.typed);
+    }
   }
   ::XFlush(display_);
 }

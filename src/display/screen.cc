@@ -12,6 +12,7 @@
 #include <X11/extensions/Xdamage.h>
 #include <X11/extensions/Xfixes.h>
 
+#include "display/connection.h"
 #include "display/keyboard.h"
 #include "display/windows.h"
 
@@ -22,9 +23,6 @@ constexpr unsigned kButtons = 3;
 constexpr unsigned kWheelUp = 4;
 constexpr unsigned kWheelLeft = 6;
 constexpr unsigned kMaxCursor = 64;
-
-// A window may be gone before what was asked of it arrives.
-int pass_over(Display* /*display*/, XErrorEvent* /*error*/) { return 0; }
 
 // Memory that the X server writes pictures to.
 struct SharedImage {
@@ -112,9 +110,9 @@ struct Screen::State {
 };
 
 Result<void> Screen::State::open(Size wanted) {
-  display = ::XOpenDisplay(nullptr);
-  if (display == nullptr) return fail(Code::kUnavailable, "the app's display does not answer");
-  ::XSetErrorHandler(pass_over);
+  Result<Connection> connection = connect();
+  if (!connection) return std::unexpected(connection.error());
+  display = connection->release();
   int error = 0;
   int opcode = 0;
   const bool complete = ::XDamageQueryExtension(display, &damage_event, &error) != 0 &&
@@ -156,12 +154,20 @@ Result<std::unique_ptr<Screen>> Screen::open(Size size) {
 
 int Screen::file() const { return ConnectionNumber(state_->display); }
 
-void Screen::look() {
+void Screen::look(Clock::time_point now) {
   while (::XPending(state_->display) > 0) {
     XEvent event{};
     ::XNextEvent(state_->display, &event);
     state_->take(event);
   }
+  state_->keyboard->go_on(now);
+}
+
+Clock::duration Screen::until_due(Clock::time_point now) const {
+  constexpr std::chrono::hours kLong(1);
+  if (has_events(state_->display)) return Clock::duration(0);
+  const std::optional<Clock::time_point> due = state_->keyboard->due();
+  return due ? std::max(*due - now, Clock::duration(0)) : kLong;
 }
 
 bool Screen::changed() const { return state_->changed; }
@@ -211,6 +217,19 @@ void Screen::move_pointer(int x, int y) {
   ::XFlush(state_->display);
 }
 
+void Screen::push_pointer(int right, int down) {
+  ::XTestFakeRelativeMotionEvent(state_->display, right, down, 0);
+  // A program that holds the pointer puts it back where it wants it.
+  Window ignored = 0;
+  int unused = 0;
+  unsigned mask = 0;
+  ::XQueryPointer(state_->display, DefaultRootWindow(state_->display), &ignored, &ignored, &state_->x, &state_->y,
+                  &unused, &unused, &mask);
+  const bool inside =
+      state_->x < static_cast<int>(state_->size.width) && state_->y < static_cast<int>(state_->size.height);
+  if (!inside) move_pointer(state_->x, state_->y);
+}
+
 void Screen::hold_buttons(std::uint32_t buttons) {
   if ((buttons & ~state_->buttons) != 0) state_->windows->touch(state_->x, state_->y);
   for (unsigned button = 1; button <= kButtons; ++button) {
@@ -235,10 +254,10 @@ void Screen::turn_wheel(int right, int down) {
   ::XFlush(state_->display);
 }
 
-void Screen::hold_keys(const std::vector<std::uint32_t>& keysyms) {
-  state_->keyboard->hold({keysyms.begin(), keysyms.end()});
+void Screen::hold_keys(const std::vector<std::uint32_t>& keysyms, Clock::time_point now) {
+  state_->keyboard->hold({keysyms.begin(), keysyms.end()}, now);
 }
 
-void Screen::type(std::string_view utf8) { state_->keyboard->type(utf8); }
+void Screen::type(std::string_view utf8, Clock::time_point now) { state_->keyboard->type(utf8, now); }
 
 }  // namespace hearth::display

@@ -2,6 +2,7 @@
 // read, pointer and keyboard are moved. One thread.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,8 @@
 #include "hearth/v1/screen.pb.h"
 
 namespace hearth::display {
+
+using Clock = std::chrono::steady_clock;
 
 class Screen {
  public:
@@ -24,7 +27,9 @@ class Screen {
   int file() const;  // readable when something has happened
 
   // Takes in what has happened. What is told afterwards is as of then.
-  void look();
+  void look(Clock::time_point now);
+  // Until look() although nothing has happened; a long time, if there is nothing to be done.
+  Clock::duration until_due(Clock::time_point now) const;
   bool changed() const;                     // since the last capture()
   std::optional<v1::Cursor> take_cursor();  // if it has changed
   v1::Cursor cursor() const;
@@ -40,10 +45,13 @@ class Screen {
   Result<Pixels> capture();
 
   void move_pointer(int x, int y);
+  // From where it is; it stays within the part that is watched.
+  void push_pointer(int right, int down);
   void hold_buttons(std::uint32_t buttons);  // bits: 1 left, 2 middle, 4 right
   void turn_wheel(int right, int down);
-  void hold_keys(const std::vector<std::uint32_t>& keysyms);
-  void type(std::string_view utf8);
+  void hold_keys(const std::vector<std::uint32_t>& keysyms, Clock::time_point now);
+  // May go on during later calls of look().
+  void type(std::string_view utf8, Clock::time_point now);
 
  private:
   struct State;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "display/encoder.h"
+#include "display/exchange.h"
 #include "display/screen.h"
 #include "display/sound.h"
 #include "display/viewer.h"
@@ -31,8 +33,8 @@ constexpr std::size_t kMaxBeforeSound = 64 << 10;  // bytes that wait: what is s
 
 class Stream {
  public:
-  Stream(int listener, std::unique_ptr<Screen> screen, std::unique_ptr<Sound> sound)
-      : listener_(listener), screen_(std::move(screen)), sound_(std::move(sound)) {}
+  Stream(int listener, std::unique_ptr<Screen> screen, std::unique_ptr<Exchange> exchange, std::unique_ptr<Sound> sound)
+      : listener_(listener), screen_(std::move(screen)), exchange_(std::move(exchange)), sound_(std::move(sound)) {}
 
   Error run();
 
@@ -41,7 +43,9 @@ class Stream {
   void accept();
   void hear(Viewer& viewer, const v1::FromViewer& message);
   void resize(Size size);
+  void move_pointer(const Viewer& viewer, const v1::Input& input);
   void give_input();
+  Result<void> write_to(Viewer& viewer);
   void drop(std::size_t index);
   void tell_cursor();
   bool somebody_listens() const;
@@ -55,6 +59,7 @@ class Stream {
 
   int listener_;
   std::unique_ptr<Screen> screen_;
+  std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<Sound> sound_;  // nullptr: this PC has no PulseAudio
   std::unique_ptr<Encoder> encoder_;
   std::vector<std::unique_ptr<Viewer>> viewers_;
@@ -76,6 +81,7 @@ void Stream::accept() {
   if (viewers_.size() < kMaxViewers) {
     *first.mutable_cursor() = screen_->cursor();
     viewer->send(first);
+    exchange_->welcome(socket);
     viewers_.push_back(std::move(viewer));
     return;
   }
@@ -100,7 +106,7 @@ void Stream::give_input() {
     keys.insert(keys.end(), viewer->input.keys().begin(), viewer->input.keys().end());
   }
   screen_->hold_buttons(buttons);
-  screen_->hold_keys(keys);
+  screen_->hold_keys(keys, Clock::now());
 }
 
 void Stream::hear(Viewer& viewer, const v1::FromViewer& message) {
@@ -118,19 +124,38 @@ void Stream::hear(Viewer& viewer, const v1::FromViewer& message) {
   const bool is_new = message.input().number() == 0 || message.input().number() > viewer.input.number();
   if (message.has_input() && is_new) {
     const v1::Input& input = message.input();
-    if (input.x() != viewer.input.x() || input.y() != viewer.input.y() || input.buttons() != viewer.input.buttons() ||
-        input.wheel_x() != 0 || input.wheel_y() != 0) {
-      screen_->move_pointer(input.x(), input.y());
-    }
+    move_pointer(viewer, input);
     viewer.input = input;
     give_input();
     screen_->turn_wheel(input.wheel_x(), input.wheel_y());
   }
-  if (!message.text().empty()) screen_->type(message.text());
+  if (!message.text().empty()) screen_->type(message.text(), Clock::now());
   if (!message.voice().empty() && sound_) sound_->record(message.voice());
+  exchange_->hear(viewer.socket(), message, Clock::now());
+}
+
+// To where it is said to be if anything but keys has changed; else it may be another viewer's.
+void Stream::move_pointer(const Viewer& viewer, const v1::Input& input) {
+  const bool stays = input.x() < 0 && input.y() < 0;
+  if (!stays && (input.x() != viewer.input.x() || input.y() != viewer.input.y() ||
+                 input.buttons() != viewer.input.buttons() || input.wheel_x() != 0 || input.wheel_y() != 0)) {
+    screen_->move_pointer(input.x(), input.y());
+  }
+  if (input.dx() != 0 || input.dy() != 0) screen_->push_pointer(input.dx(), input.dy());
+}
+
+// What is exchanged with the app goes when nothing else waits.
+Result<void> Stream::write_to(Viewer& viewer) {
+  for (;;) {
+    if (Result<void> written = viewer.write(); !written || viewer.has_more_to_write()) return written;
+    const std::optional<v1::ToViewer> more = exchange_->next_for(viewer.socket());
+    if (!more) return {};
+    viewer.send(*more);
+  }
 }
 
 void Stream::drop(std::size_t index) {
+  exchange_->forget(viewers_[index]->socket());
   viewers_.erase(viewers_.begin() + static_cast<std::ptrdiff_t>(index));
   give_input();
 }
@@ -254,9 +279,11 @@ Result<void> Stream::turn() {
     const short events = viewer->has_more_to_write() ? POLLIN | POLLOUT : POLLIN;
     files.push_back({.fd = viewer->socket(), .events = events, .revents = 0});
   }
+  for (const int file : exchange_->files()) files.push_back({.fd = file, .events = POLLIN, .revents = 0});
   const bool listens = sound_ && somebody_listens();
   if (listens) files.push_back({.fd = sound_->file(), .events = POLLIN, .revents = 0});
-  const Clock::duration wait = until_next(Clock::now());
+  const Clock::time_point before = Clock::now();
+  const Clock::duration wait = std::min({until_next(before), screen_->until_due(before), exchange_->until_due(before)});
   const auto nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(wait).count();
   const timespec limit{.tv_sec = nanos / 1'000'000'000, .tv_nsec = nanos % 1'000'000'000};
   if (::ppoll(files.data(), files.size(), &limit, nullptr) < 0 && errno != EINTR) return fail_errno(errno, "waiting");
@@ -270,7 +297,8 @@ Result<void> Stream::turn() {
       drop(at);
     }
   }
-  screen_->look();
+  screen_->look(Clock::now());
+  exchange_->look(Clock::now());
   tell_cursor();
   if (files[0].revents != 0) accept();
   const Clock::time_point now = Clock::now();
@@ -278,7 +306,7 @@ Result<void> Stream::turn() {
     if (Result<void> shown = show(now); !shown) return shown;
   }
   for (std::size_t at = viewers_.size(); at-- > 0;) {
-    if (!viewers_[at]->write()) drop(at);
+    if (!write_to(*viewers_[at])) drop(at);
   }
   return {};
 }
@@ -294,8 +322,11 @@ Error Stream::run() {
 Error stream(int listener, const std::filesystem::path& session) {
   Result<std::unique_ptr<Screen>> screen = Screen::open(kFirstSize);
   if (!screen) return screen.error();
+  std::error_code failure;
+  Result<std::unique_ptr<Exchange>> exchange = Exchange::open(std::filesystem::current_path(failure));
+  if (!exchange) return exchange.error();
   Result<std::unique_ptr<Sound>> sound = Sound::open(session);
-  return Stream(listener, std::move(*screen), sound ? std::move(*sound) : nullptr).run();
+  return Stream(listener, std::move(*screen), std::move(*exchange), sound ? std::move(*sound) : nullptr).run();
 }
 
 }  // namespace hearth::display

@@ -17,8 +17,11 @@ std::size_t length_of(std::string_view bytes) {
 std::uint32_t side(std::uint32_t wanted) { return std::clamp(wanted, kLeastSide, kMostSide) & ~1U; }
 
 void bring_into_range(v1::Input& input) {
-  input.set_x(std::clamp(input.x(), 0, kFarAway));
-  input.set_y(std::clamp(input.y(), 0, kFarAway));
+  const bool stays = input.x() < 0 && input.y() < 0;
+  input.set_x(stays ? -1 : std::clamp(input.x(), 0, kFarAway));
+  input.set_y(stays ? -1 : std::clamp(input.y(), 0, kFarAway));
+  input.set_dx(std::clamp(input.dx(), -kMaxStep, kMaxStep));
+  input.set_dy(std::clamp(input.dy(), -kMaxStep, kMaxStep));
   input.set_buttons(input.buttons() & 7U);
   input.set_wheel_x(std::clamp(input.wheel_x(), -kMaxNotches, kMaxNotches));
   input.set_wheel_y(std::clamp(input.wheel_y(), -kMaxNotches, kMaxNotches));
@@ -62,11 +65,21 @@ Result<v1::FromViewer> parse_from_viewer(const std::string& bytes) {
   if (message.voice().size() > kMaxSoundBytes) {
     return fail(Code::kInvalidArgument, "a packet of sound is at most 1,275 bytes");
   }
+  if (message.clipboard().data().size() > kMaxPiece || message.file().data().size() > kMaxPiece) {
+    return fail(Code::kInvalidArgument, "a piece is at most 32 KiB");
+  }
+  if (message.file().name().size() > kMaxNameBytes) {
+    return fail(Code::kInvalidArgument, "a file's name is at most 1,024 bytes");
+  }
   if (message.has_view()) {
     message.mutable_view()->set_width(side(message.view().width()));
     message.mutable_view()->set_height(side(message.view().height()));
   }
   if (message.has_input()) bring_into_range(*message.mutable_input());
+  if (message.has_file()) {
+    message.mutable_file()->set_x(std::clamp(message.file().x(), 0, kFarAway));
+    message.mutable_file()->set_y(std::clamp(message.file().y(), 0, kFarAway));
+  }
   return message;
 }
 

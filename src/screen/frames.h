@@ -21,6 +21,10 @@ inline constexpr std::size_t kMaxTextBytes = 1'024;
 inline constexpr std::int32_t kMaxNotches = 50;
 inline constexpr std::size_t kMaxOfferBytes = 16 << 10;
 inline constexpr std::size_t kMaxSoundBytes = 1'275;  // one packet of Opus (RFC 6716)
+inline constexpr std::int32_t kMaxStep = 500;         // of the pointer, by Input.dx and dy
+inline constexpr std::size_t kMaxPiece = 32 << 10;
+inline constexpr std::size_t kMaxClipboard = 1 << 20;
+inline constexpr std::size_t kMaxNameBytes = 1'024;
 inline constexpr std::size_t kMaxFromViewer = 64 << 10;
 inline constexpr std::size_t kMaxToViewer = 4 << 20;
 
@@ -43,7 +47,7 @@ class FrameReader {
 std::string frame_of(const google::protobuf::MessageLite& message);
 
 // Within the schema's limits: sides are even, what is out of range is brought into it. Errors: kInvalidArgument (no
-// message, or too many keys, too long a text, offer or packet of sound).
+// message, too many keys, too long a text, name, piece, offer or packet of sound).
 Result<v1::FromViewer> parse_from_viewer(const std::string& bytes);
 Result<v1::ToViewer> parse_to_viewer(const std::string& bytes);
 

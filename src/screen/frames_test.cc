@@ -38,6 +38,8 @@ TEST(ScreenFrames, BringWhatAViewerSaysIntoRange) {
   message.mutable_input()->set_x(-5);
   message.mutable_input()->set_buttons(0xff);
   message.mutable_input()->set_wheel_y(1'000'000);
+  message.mutable_input()->set_dx(-1'000'000);
+  message.mutable_file()->set_y(-7);
   const Result<v1::FromViewer> parsed = parse_from_viewer(message.SerializeAsString());
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->view().width(), kLeastSide);
@@ -45,6 +47,17 @@ TEST(ScreenFrames, BringWhatAViewerSaysIntoRange) {
   EXPECT_EQ(parsed->input().x(), 0);
   EXPECT_EQ(parsed->input().buttons(), 7U);
   EXPECT_EQ(parsed->input().wheel_y(), kMaxNotches);
+  EXPECT_EQ(parsed->input().dx(), -kMaxStep);
+  EXPECT_EQ(parsed->file().y(), 0);
+}
+
+TEST(ScreenFrames, APointerThatStaysIsBelowZeroOnBothAxes) {
+  v1::FromViewer message;
+  message.mutable_input()->set_x(-9);
+  message.mutable_input()->set_y(-9);
+  const Result<v1::FromViewer> stays = parse_from_viewer(message.SerializeAsString());
+  EXPECT_EQ(stays->input().x(), -1);
+  EXPECT_EQ(stays->input().y(), -1);
 }
 
 TEST(ScreenFrames, RefuseTooManyKeysAndWhatIsNoText) {
@@ -54,6 +67,15 @@ TEST(ScreenFrames, RefuseTooManyKeysAndWhatIsNoText) {
   v1::FromViewer text;
   text.set_text(std::string(kMaxTextBytes + 1, 'a'));
   EXPECT_FALSE(parse_from_viewer(text.SerializeAsString()));
+  v1::FromViewer piece;
+  piece.mutable_clipboard()->set_data(std::string(kMaxPiece + 1, 'a'));
+  EXPECT_FALSE(parse_from_viewer(piece.SerializeAsString()));
+  piece.Clear();
+  piece.mutable_file()->set_data(std::string(kMaxPiece + 1, 'a'));
+  EXPECT_FALSE(parse_from_viewer(piece.SerializeAsString()));
+  piece.Clear();
+  piece.mutable_file()->set_name(std::string(kMaxNameBytes + 1, 'a'));
+  EXPECT_FALSE(parse_from_viewer(piece.SerializeAsString()));
   EXPECT_FALSE(parse_from_viewer("\x1a\x02\xff\xfe"));
   EXPECT_FALSE(parse_from_viewer("no message"));
   EXPECT_FALSE(parse_to_viewer("no message"));

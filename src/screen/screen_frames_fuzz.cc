@@ -24,6 +24,11 @@ void check(const std::string& bytes) {
   const Result<v1::FromViewer> message = parse_from_viewer(bytes);
   if (!message) return;
   CHECK(message->input().keys_size() <= kMaxKeys && message->text().size() <= kMaxTextBytes);
+  CHECK(message->clipboard().data().size() <= kMaxPiece && message->file().data().size() <= kMaxPiece);
+  CHECK(message->file().name().size() <= kMaxNameBytes && message->file().x() >= 0 && message->file().y() >= 0);
+  for (const std::int32_t step : {message->input().dx(), message->input().dy()}) {
+    CHECK(step >= -kMaxStep && step <= kMaxStep);
+  }
   if (!message->has_view()) return;
   for (const std::uint32_t side : {message->view().width(), message->view().height()}) {
     CHECK(side >= kLeastSide && side <= kMostSide && side % 2 == 0);

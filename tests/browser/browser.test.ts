@@ -10,7 +10,6 @@ import { Pool } from "../harness/pool";
 
 const pool = new Pool();
 const test = (name: string, body: () => Promise<void>) => test_of_node(name, { timeout: 100_000 }, body);
-const screenshots = process.env.HEARTH_SCREENSHOTS!;
 let browser: Browser;
 
 before(async () => {

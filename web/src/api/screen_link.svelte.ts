@@ -2,7 +2,11 @@
 // hub, decoded by WebCodecs, which is there at once and fastest at home; and WebRTC, which does not wait for what a bad
 // link lost. Where the hub is far the second is tried beside the first and taken once its picture is there. Either comes
 // back by itself after a broken link, and rests while nobody looks.
-import type { Cursor, Picture, ToViewer } from "../gen/hearth/v1/screen_pb";
+import type { Clipboard, Cursor, FileProgress, Picture, ToViewer } from "../gen/hearth/v1/screen_pb";
+import { pieces_of } from "../lib/clipboard";
+import type { OutPiece } from "../lib/file_sender";
+import type { Held } from "../lib/hands";
+import { pieces_to_type } from "../lib/keysyms";
 import { has_ended, reason_text } from "../lib/states";
 import { AppTunnel, kScreenPort, type FromViewerInit } from "./app_tunnel";
 import { DirectLink } from "./direct_link";
@@ -43,6 +47,9 @@ export class ScreenLink {
   microphone = $state.raw<Microphone | undefined>();
   on_frame: (frame: VideoFrame | HTMLVideoElement, size: Size) => void = () => undefined;
   on_cursor: (cursor: Cursor) => void = () => undefined;
+  on_clipboard: (piece: Clipboard) => void = () => undefined;
+  on_file: (progress: FileProgress) => void = () => undefined;
+  on_lost: () => void = () => undefined;
 
   #job: bigint;
   #view: Size = { width: 0, height: 0 };
@@ -59,8 +66,6 @@ export class ScreenLink {
   #input_number = 0;
   #sent_at = new Map<number, number>();
   #counted = { pictures: 0, bytes: 0, lost: 0, packets: 0, since: performance.now() };
-  #x = 0;
-  #y = 0;
 
   constructor(job: bigint) {
     this.#job = job;
@@ -81,17 +86,27 @@ export class ScreenLink {
   }
 
   // The state of pointer and keyboard.
-  input(state: { x: number; y: number; buttons: number; keys: number[]; wheel_x?: number; wheel_y?: number }): void {
-    this.#x = Math.round(state.x);
-    this.#y = Math.round(state.y);
+  input(held: Held): void {
     const number = ++this.#input_number;
     this.#sent_at.set(number, performance.now());
     if (this.#sent_at.size > 200) this.#sent_at.delete(this.#sent_at.keys().next().value!);
-    this.send({ input: { number, x: this.#x, y: this.#y, buttons: state.buttons, keys: state.keys.slice(0, 16), wheelX: state.wheel_x ?? 0, wheelY: state.wheel_y ?? 0 } });
+    const { buttons, keys, dx, dy } = held;
+    this.send({ input: { number, x: Math.round(held.x), y: Math.round(held.y), buttons, keys, wheelX: held.wheel_x, wheelY: held.wheel_y, dx, dy } });
   }
 
   type(text: string): void {
-    for (let at = 0; at < text.length; at += 200) this.send({ text: text.slice(at, at + 200) });
+    for (const piece of pieces_to_type(text)) this.send({ text: piece });
+  }
+
+  // Becomes what the app pastes; false: it is too long.
+  clip(text: string): boolean {
+    const pieces = pieces_of(text);
+    for (const clipboard of pieces ?? []) this.send({ clipboard });
+    return pieces !== undefined;
+  }
+
+  file(piece: OutPiece): void {
+    this.send({ file: { ...piece, size: BigInt(piece.size), offset: BigInt(piece.offset) } });
   }
 
   // By the way that is shown.
@@ -167,7 +182,9 @@ export class ScreenLink {
     this.#direct_failed = false;
   }
 
+  // What was on its way is lost with it.
   #drop_hub(): void {
+    this.on_lost();
     this.#tunnel?.close();
     this.#tunnel = undefined;
     this.#decoder?.close();
@@ -258,6 +275,8 @@ export class ScreenLink {
       return;
     }
     if (message.cursor !== undefined) this.on_cursor(message.cursor);
+    if (message.clipboard !== undefined) this.on_clipboard(message.clipboard);
+    if (message.file !== undefined) this.on_file(message.file);
     if (message.sound !== undefined && this.sound) this.#player.play(message.sound);
     if (message.picture === undefined) return;
     this.#counted.bytes += message.picture.data.length;

@@ -43,6 +43,15 @@ export function character_key(character: string): number {
   return (point >= 0x20 && point <= 0x7e) || (point >= 0xa0 && point <= 0xff) ? point : 0x01000000 + point;
 }
 
+// A text cut into what one message may hold, between characters.
+export function pieces_to_type(text: string): string[] {
+  const kMost = 200; // characters, of at most 4 bytes
+  const characters = [...text];
+  const pieces: string[] = [];
+  for (let at = 0; at < characters.length; at += kMost) pieces.push(characters.slice(at, at + kMost).join(""));
+  return pieces;
+}
+
 // 0: no key for the app, such as AltGraph, whose character comes by itself.
 export function keysym_of(event: { key: string; code: string }): number {
   const { key, code } = event;

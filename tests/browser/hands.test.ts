@@ -1,0 +1,150 @@
+// An app used from a phone's and a PC's page with more than taps and keys: clipboard, files, trackpad, game controls.
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { after, before, test as test_of_node } from "node:test";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { desktop, launch, phone } from "../../web/test/browser";
+import { pair } from "../harness/device";
+import { Pool, until } from "../harness/pool";
+
+const pool = new Pool();
+const screenshots = process.env.HEARTH_SCREENSHOTS!;
+const lacks_screen = !existsSync(join(dirname(process.env.HEARTH_PROGRAM!), "hearth-screen")) || !existsSync("/usr/bin/Xvfb") || !existsSync("/usr/bin/xterm");
+const options = { timeout: 300_000, skip: lacks_screen && "hearth-screen was not built, or Xvfb or xterm is missing" };
+let browser: Browser;
+
+before(async () => {
+  pool.up();
+  mkdirSync(screenshots, { recursive: true });
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  pool.close();
+});
+
+// An xterm that pastes by Ctrl+V and lets its program copy. `script`: after the window has become blue.
+function add_app(name: string, script: string): void {
+  const keys = "XTerm*VT100.translations: #override Ctrl<Key>v: insert-selection(CLIPBOARD)";
+  pool.cli_now("app", "add", name, "--", "xterm", "-u8", "-b", "0", "-xrm", keys, "-xrm", "XTerm*allowWindowOps: true", "-e", "sh", "-c", `printf '\\033[44m\\033[2J'; ${script}; sleep 1000`);
+}
+
+async function start(context: BrowserContext, device: string, app: string): Promise<Page> {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const page = await pair(pool, context, device);
+  await page.getByRole("button", { name: app }).click();
+  await becomes(page, app, "00f");
+  return page;
+}
+
+async function becomes(page: Page, app: string, wanted: string): Promise<void> {
+  await until(60_000, async () => {
+    const colour = await page.getByLabel(`${app}, its picture`).evaluate((canvas: HTMLCanvasElement) => {
+      const pixel = canvas.getContext("2d")!.getImageData(100, 100, 1, 1).data; // where the terminal was before it filled the page
+      return Array.from(pixel.slice(0, 3), (part) => (part > 100 ? "f" : "0")).join("");
+    });
+    return colour === wanted ? true : undefined;
+  });
+}
+
+async function end(page: Page, app: string): Promise<void> {
+  await page.getByRole("button", { name: "End the app" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "End the app" }).click();
+  await page.getByRole("link", { name: "Done" }).click();
+  pool.cli_now("app", "remove", app);
+}
+
+const kRed = "printf '\\033[41m\\033[2J'";
+const kGreen = "printf '\\033[42m\\033[2J'";
+const kCopyLine = `read line; printf '\\033]52;c;%s\\a' "$(printf '%s, back' "$line" | base64 -w0)"`;
+
+test_of_node("text and files go between a phone and an app when the person says so", options, async () => {
+  add_app("Exchange", `${kCopyLine}; until grep -q 'from the phone' note.txt 2>/dev/null; do sleep 0.1; done; ${kRed}`);
+  const context = await phone(browser);
+  const page = await start(context, "exchanger", "Exchange");
+  await page.evaluate(() => navigator.clipboard.writeText("grüße 🔥\n"));
+  await page.getByRole("button", { name: "More" }).click();
+  await page.screenshot({ path: join(screenshots, "app-more.png") });
+  await page.getByRole("button", { name: "Paste" }).click();
+  await page.getByText("Copied in the app").waitFor();
+  await page.screenshot({ path: join(screenshots, "app-copied.png") });
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "grüße 🔥\n"); // nothing without a tap
+  await page.getByRole("button", { name: "Copy here" }).click();
+  await until(20_000, async () => ((await page.evaluate(() => navigator.clipboard.readText())) === "grüße 🔥, back" ? true : undefined));
+
+  const note = { name: "note.txt", mimeType: "text/plain", buffer: Buffer.from("from the phone\n".repeat(50_000)) };
+  await page.getByLabel("Files to add").setInputFiles([note]);
+  await page.getByText("Saved as note.txt in the app's folder").waitFor();
+  await becomes(page, "Exchange", "f00");
+  await page.getByLabel("Files to add").setInputFiles([note]);
+  await page.getByText("Saved as note (2).txt in the app's folder").waitFor();
+  await page.screenshot({ path: join(screenshots, "app-files.png") });
+  await end(page, "Exchange");
+  await context.close();
+});
+
+test_of_node("a phone is a trackpad and has game controls", options, async () => {
+  add_app("Game", `stty -icanon -echo; test "$(dd bs=1 count=1 2>/dev/null)" = ' ' && ${kRed}; test "$(dd bs=1 count=1 2>/dev/null)" = w && ${kGreen}`);
+  const context = await phone(browser);
+  const page = await start(context, "player", "Game");
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("button", { name: "Trackpad" }).click();
+  await page.touchscreen.tap(150, 300);
+  await page.screenshot({ path: join(screenshots, "app-trackpad.png") });
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("button", { name: "Game controls" }).click();
+  await page.getByRole("button", { name: "More" }).click();
+  const controls = page.getByRole("group", { name: "Game controls" });
+  await page.screenshot({ path: join(screenshots, "app-controls.png") });
+  await controls.getByRole("button", { name: "Space" }).tap();
+  await becomes(page, "Game", "f00");
+  const stick = (await controls.getByLabel("Left stick: moves").boundingBox())!;
+  await page.mouse.move(stick.x + stick.width / 2, stick.y + stick.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(stick.x + stick.width / 2, stick.y + 2);
+  await becomes(page, "Game", "0f0");
+  await page.mouse.up();
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("button", { name: "Set controls" }).click();
+  await page.getByLabel("A, below").selectOption("Enter");
+  await page.screenshot({ path: join(screenshots, "app-controls-set.png") });
+  await page.getByRole("button", { name: "Done" }).click();
+  await controls.getByRole("button", { name: "Enter" }).waitFor();
+  await page.setViewportSize({ width: 844, height: 390 });
+  await page.screenshot({ path: join(screenshots, "app-controls-wide.png") });
+  await page.reload();
+  await becomes(page, "Game", "0f0");
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("button", { name: "Game controls" }).click();
+  await controls.getByRole("button", { name: "Enter" }).waitFor(); // kept for this app
+  await end(page, "Game");
+  await context.close();
+});
+
+test_of_node("a PC's keyboard composes, pastes by Ctrl+V, and its mouse can be the app's", options, async () => {
+  add_app("Letters", `read line; test "$line" = '日本語🔥é' && ${kRed}; ${kCopyLine}`);
+  const context = await desktop(browser);
+  const page = await start(context, "letters", "Letters");
+  await page.getByLabel("Letters, its picture").click();
+  await page.keyboard.insertText("日本語🔥");
+  const session = await context.newCDPSession(page);
+  await session.send("Input.imeSetComposition", { text: "´", selectionStart: 1, selectionEnd: 1 });
+  await session.send("Input.insertText", { text: "é" });
+  await page.keyboard.press("Enter");
+  await becomes(page, "Letters", "f00");
+  await page.evaluate(() => navigator.clipboard.writeText("by Ctrl+V\n"));
+  await page.keyboard.press("Control+v");
+  await page.getByText("Copied in the app").waitFor();
+  await page.getByRole("button", { name: "Copy here" }).click();
+  await until(20_000, async () => ((await page.evaluate(() => navigator.clipboard.readText())) === "by Ctrl+V, back" ? true : undefined));
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("button", { name: "Hold the pointer" }).click();
+  await until(20_000, () => page.evaluate(() => (document.pointerLockElement !== null ? true : undefined)));
+  await page.mouse.move(300, 300);
+  await page.mouse.move(320, 310);
+  await page.screenshot({ path: join(screenshots, "app-desktop.png") });
+  await page.evaluate(() => document.exitPointerLock());
+  await end(page, "Letters");
+  await context.close();
+});
