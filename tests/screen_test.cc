@@ -298,7 +298,7 @@ TEST_F(ScreenTest, PutsAViewersFilesIntoTheAppsFolder) {
   Api owner(pool());
   const auto job = owner.submit(window(
       {"xterm", "-b", "0", "-e", "sh", "-c",
-       R"(printf '\033[44m\033[2J'; until grep -q hello note.txt; do sleep 0.1; done; printf '\033[41m\033[2J'; sleep 1000)"}));
+       R"(printf '\033[44m\033[2J'; until grep -qs hello note.txt; do sleep 0.1; done; printf '\033[41m\033[2J'; sleep 1000)"}));
   ASSERT_TRUE(job) << text_of(job.error());
   owner.wait_until_running(*job);
   Viewing viewing(owner, *job);

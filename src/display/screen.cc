@@ -50,7 +50,7 @@ struct SharedImage {
     const auto bytes = static_cast<std::size_t>(made->bytes_per_line) * size.height;
     segment.shmid = ::shmget(IPC_PRIVATE, bytes, IPC_CREAT | 0600);
     segment.shmaddr = segment.shmid < 0 ? nullptr : static_cast<char*>(::shmat(segment.shmid, nullptr, 0));
-    const bool attached = segment.shmaddr != nullptr && segment.shmaddr != reinterpret_cast<char*>(-1) &&
+    const bool attached = segment.shmaddr != nullptr && reinterpret_cast<std::intptr_t>(segment.shmaddr) != -1 &&
                           ::XShmAttach(display, &segment) != 0;
     ::XSync(display, False);
     if (segment.shmid >= 0) ::shmctl(segment.shmid, IPC_RMID, nullptr);  // once both have it: it goes with them

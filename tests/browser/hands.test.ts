@@ -90,7 +90,14 @@ test_of_node("a phone is a trackpad and has game controls", options, async () =>
   const page = await start(context, "player", "Game");
   await page.getByRole("button", { name: "More" }).click();
   await page.getByRole("button", { name: "Trackpad" }).click();
-  await page.touchscreen.tap(150, 300);
+  const mark = page.locator(".stage > img");
+  const before = await mark.getAttribute("style");
+  const session = await context.newCDPSession(page);
+  const touch = (type: "touchStart" | "touchMove" | "touchEnd", x: number, y: number) => session.send("Input.dispatchTouchEvent", { type, touchPoints: type === "touchEnd" ? [] : [{ x, y }] });
+  await touch("touchStart", 150, 300);
+  for (const step of [10, 20, 30, 40]) await touch("touchMove", 150 - step, 300 - 2 * step);
+  await touch("touchEnd", 0, 0);
+  await until(20_000, async () => ((await mark.getAttribute("style")) !== before ? true : undefined));
   await page.screenshot({ path: join(screenshots, "app-trackpad.png") });
   await page.getByRole("button", { name: "More" }).click();
   await page.getByRole("button", { name: "Game controls" }).click();
