@@ -25,6 +25,11 @@ using std::chrono::milliseconds;
 
 constexpr Size kFirstSize = {1280, 720};
 constexpr Clock::duration kBetweenPictures = std::chrono::microseconds(16'000);
+// For a moment after an input its answer does not wait for the next of sixty.
+constexpr Clock::duration kBetweenAnswers = std::chrono::microseconds(8'000);
+constexpr milliseconds kAnswersFor(60);
+// What is worth sending, whatever the link takes: 11 Mbit/s of 1280 x 720.
+constexpr double kMostBitsPerPixel = 0.2;
 constexpr milliseconds kBetweenKeys(300);  // for one viewer that does not keep up
 constexpr std::array kStillFor = {milliseconds(120), milliseconds(300), milliseconds(700)};
 constexpr std::size_t kRoomForFields = 4 << 10;
@@ -67,6 +72,7 @@ class Stream {
   std::uint32_t kbits_ = 0;
   Clock::time_point last_picture_{};
   Clock::time_point last_change_{};
+  Clock::time_point last_input_{};  // of keys or buttons
   int fineness_ = Encoder::kFinest;
 };
 
@@ -124,6 +130,8 @@ void Stream::hear(Viewer& viewer, const v1::FromViewer& message) {
   const bool is_new = message.input().number() == 0 || message.input().number() > viewer.input.number();
   if (message.has_input() && is_new) {
     const v1::Input& input = message.input();
+    const auto same_keys = std::ranges::equal(input.keys(), viewer.input.keys());
+    if (!same_keys || input.buttons() != viewer.input.buttons()) last_input_ = Clock::now();
     move_pointer(viewer, input);
     viewer.input = input;
     give_input();
@@ -193,7 +201,8 @@ bool Stream::wants_key(const Viewer& viewer, Clock::time_point now) const {
 // first.
 Clock::duration Stream::until_next(Clock::time_point now) const {
   constexpr std::chrono::hours kLong(1);
-  const Clock::time_point soonest = last_picture_ + kBetweenPictures;
+  const bool answers = now - last_input_ < kAnswersFor;
+  const Clock::time_point soonest = last_picture_ + (answers ? kBetweenAnswers : kBetweenPictures);
   Clock::time_point due = Clock::time_point::max();
   bool keeps_up = false;
   for (const auto& viewer : viewers_) {
@@ -213,6 +222,7 @@ Clock::duration Stream::until_next(Clock::time_point now) const {
 Result<void> Stream::prepare_encoder() {
   std::uint32_t kbits = 0;
   for (const auto& viewer : viewers_) kbits = std::max(kbits, viewer->kbits());
+  kbits = std::min(kbits, static_cast<std::uint32_t>(size_.width * size_.height * 60 * kMostBitsPerPixel / 1'000));
   if (!encoder_) {
     Result<std::unique_ptr<Encoder>> encoder = Encoder::open(size_, kbits);
     if (!encoder) return std::unexpected(encoder.error());

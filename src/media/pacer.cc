@@ -14,7 +14,7 @@ constexpr Duration kKeptFor = seconds(2);
 constexpr std::size_t kMaxKept = 4'096;
 constexpr Duration kBetweenRepeats = milliseconds(25);  // of one packet that is missed
 constexpr Duration kBurst = milliseconds(5);            // what may go at once
-constexpr std::uint32_t kHeadroom = 3;                  // a picture is out in a third of its time
+constexpr std::uint32_t kHeadroom = 6;                  // a picture is out in a sixth of its time
 // After the last packet.
 constexpr std::array kTail = {milliseconds(20), milliseconds(70), milliseconds(200), milliseconds(600)};
 

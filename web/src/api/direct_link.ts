@@ -7,6 +7,7 @@ import { AppTunnel, bytes_of, kMediaPort, type FromViewerInit } from "./app_tunn
 const kGathering = 500; // milliseconds, as all
 const kConnecting = 5000;
 const kDisconnected = 1500; // it may come back by itself sooner
+const kInOrder = 1000;
 const kMaxNotes = 120;
 
 export interface DirectEvents {
@@ -26,6 +27,7 @@ export class DirectLink {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #over = false;
   #live = false;
+  #in_order_until = 0;
 
   constructor(job: bigint, hello: () => FromViewerInit, on: DirectEvents) {
     this.#on = on;
@@ -54,8 +56,11 @@ export class DirectLink {
   }
 
   send(message: FromViewerInit): void {
-    // By both: what is lost on the one way comes by the other, and its number tells that it is the same.
-    if (message.input !== undefined && this.#channel.readyState === "open") this.#channel.send(bytes_of({ input: message.input }));
+    // By both: what is lost on the one way comes by the other, and its number tells that it is the same. But a key does not
+    // overtake what is to be there before it, as Ctrl+V the text that it pastes.
+    const now = performance.now();
+    if (message.input === undefined) this.#in_order_until = now + kInOrder;
+    else if (this.#channel.readyState === "open" && now > this.#in_order_until) this.#channel.send(bytes_of({ input: message.input }));
     this.#tunnel.send(message);
   }
 
