@@ -223,6 +223,7 @@ int run_node(const cli::NodeStart& start) {
                            .swarm_program = cli::swarm_program(),
                            .screen_program = cli::screen_program(),
                            .media_program = cli::media_program(),
+                           .terminal_program = cli::terminal_program(),
                            .insecure_tcg_for_tests = insecure_tcg_for_tests()};
   if (start.slurm) options.open_host = [&start] { return slurm::open_host(cluster_of(start)); };
   return node::run(options);

@@ -1,4 +1,4 @@
-// `hearth app`: programs with windows, shown on the page.
+// `hearth app`: programs with windows, and text programs, shown on the page.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -23,7 +23,7 @@ constexpr std::size_t kMaxApps = 200;  // as apps.proto has these
 constexpr std::size_t kMaxName = 128;
 constexpr std::size_t kMaxWords = 64;
 constexpr std::size_t kMaxBytes = 4 << 10;
-constexpr std::uint32_t kCores = 2;  // the program's, and its picture's
+constexpr std::uint32_t kCores = 2;  // the program's, and its picture's, if it has one
 constexpr std::uint64_t kMemory = 2ULL << 30;
 constexpr std::int64_t kTimeLimitSeconds = 30LL * 24 * 3600;  // it lives until it is told to end
 
@@ -111,12 +111,12 @@ Result<int> list_apps(const Context& context) {
     print(message_json(*reply));
     return 0;
   }
-  Table table({{"NAME"}, {"ON"}, {"PROGRAM"}, {""}});
+  Table table({{"NAME"}, {"ON"}, {"PROGRAM"}, {""}, {""}});
   for (const auto& node : reply->nodes()) {
     for (const v1::App& app : node.apps()) {
       std::string program;
       for (const std::string& word : app.argv()) program += (program.empty() ? "" : " ") + word;
-      table.add({app.name(), node.node(), program, app.added() ? "added" : ""});
+      table.add({app.name(), node.node(), program, app.terminal() ? "terminal" : "window", app.added() ? "added" : ""});
     }
   }
   if (table.empty()) say("no connected PC has apps; hearth doctor says there what is missing");
@@ -131,7 +131,9 @@ Result<int> add_app(const Context& context, const AppOptions& options) {
   Json& list = (*apps)["apps"];
   std::erase_if(list.get_ref<Json::array_t&>(), [&](const Json& one) { return has_name(one, options.name); });
   if (list.size() >= kMaxApps) return fail(Code::kResourceExhausted, "this PC has 200 apps; remove one");
-  list.push_back({{"name", options.name}, {"argv", options.program}});
+  Json app = {{"name", options.name}, {"argv", options.program}};
+  if (options.terminal) app["terminal"] = true;
+  list.push_back(std::move(app));
   if (Result<void> saved = save_apps(context.home, *apps); !saved) return std::unexpected(saved.error());
   say(fmt::format("{} is among the apps of this PC", plain(options.name)));
   return 0;
@@ -155,7 +157,8 @@ Result<int> start_app(const Context& context, const AppOptions& options) {
   if (!client) return std::unexpected(client.error());
   const Result<Found> found = find_app(**client, options);
   if (!found) return std::unexpected(found.error());
-  const Result<std::uint32_t> cores = cores_on(**client, found->node_id);
+  const Result<std::uint32_t> cores =
+      found->app.terminal() ? Result<std::uint32_t>(1) : cores_on(**client, found->node_id);
   if (!cores) return std::unexpected(cores.error());
   v1::SubmitRequest request;
   v1::JobSpec& spec = *request.mutable_spec();
@@ -165,7 +168,8 @@ Result<int> start_app(const Context& context, const AppOptions& options) {
   spec.mutable_resources()->set_cores(*cores);
   spec.mutable_resources()->set_memory_bytes(kMemory);
   spec.set_time_limit_seconds(kTimeLimitSeconds);
-  spec.set_window(true);
+  spec.set_window(!found->app.terminal());
+  spec.set_terminal(found->app.terminal());
   spec.set_where(fmt::format("name == {0}{1}{0}", found->node.contains('\'') ? '"' : '\'', found->node));
   const Result<std::uint64_t> job = (*client)->loop().run_until_done(submit_job(**client, std::move(request)));
   if (!job) return std::unexpected((*client)->explain(job.error()));

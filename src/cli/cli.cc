@@ -39,6 +39,7 @@ class CommandLine : public CommandTree {
     add_work_commands(*this, work_);
     add_job_commands();
     add_forward_command();
+    add_attach_command();
     add_wipe_command();
     add_pool_commands(*this, pool_);
     add_environment_commands();
@@ -293,6 +294,16 @@ class CommandLine : public CommandTree {
     text_option(forwarding, "--task", forward_.task, "I", "of this task (default: 0)");
     text_option(forwarding, "--listen", forward_.listen, "[ADDRESS:]PORT",
                 "take connections there (default: 127.0.0.1, the same port if it is free)");
+  }
+
+  void add_attach_command() {
+    CLI::App& attaching =
+        add(app_, "attach",
+            "Use the terminal of a job of hearth run --terminal, or of a text program that was started "
+            "on the page, in this one. Ctrl-] leaves it, and the program goes on; else its exit code "
+            "is this command's.",
+            [this] { return attach(context_, job_); });
+    argument(attaching, "JOB", job_.job, "the job's number");
   }
 
   void add_wipe_command() {

@@ -123,6 +123,7 @@ struct RunOptions {
   bool gang = false;
   bool no_copies = false;
   bool window = false;
+  bool terminal = false;
   bool detach = false;
   std::vector<std::string> program;
 };
@@ -194,6 +195,7 @@ struct AppOptions {
   std::string name;
   std::vector<std::string> program;
   std::string node;  // where it is started; empty: the one that has it
+  bool terminal = false;
 };
 
 struct JobOptions {
@@ -315,6 +317,9 @@ Result<int> watch(const Context& context, const JobOptions& options);
 
 // forward.cc
 Result<int> forward(const Context& context, const ForwardOptions& options);
+
+// attach.cc
+Result<int> attach(const Context& context, const JobOptions& options);
 
 // wipes.cc
 Result<int> verify_wipe(const Context& context, const WipeOptions& options);

@@ -77,6 +77,15 @@ Finding check_screen() {
           ""};
 }
 
+Finding check_terminal() {
+  std::error_code failure;
+  if (!std::filesystem::exists(terminal_program(), failure)) {
+    return {"terminal", false, false, "hearth-terminal is not beside this program: no program gets a terminal here",
+            "install it again, with its helper programs"};
+  }
+  return {"terminal", true, false, "text programs can run here and be used from a phone (hearth run --terminal)", ""};
+}
+
 Finding check_port(const Home& home, const Config& config) {
   if (Lock::holder(home)) return {"port", true, true, fmt::format("{}, in use by hearth", config.port), ""};
   const Result<void> is_free = check_port_is_free(config.address, config.port);
@@ -124,6 +133,7 @@ Result<int> doctor(const Context& context) {
   findings.push_back(check_avahi());
   if (const Result<Policy> policy = load_policy(context.home)) findings.push_back(check_swarm(*policy));
   findings.push_back(check_screen());
+  findings.push_back(check_terminal());
   findings.push_back(check_up(context.home));
   if (!has_joined(context.home, *config)) findings.push_back(check_port(context.home, *config));
   for (Finding& finding : check_hub(context.home)) findings.push_back(std::move(finding));

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/attachment.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/documents.h"
@@ -57,12 +58,17 @@ class Run {
     if (plan_.spec.window()) {
       say(fmt::format("its window: https://{}/#/screen/{}", client_.session().account().endpoint.text(), job_));
     }
+    if (!plan_.spec.terminal()) co_return co_await follow();
+    if (!context_.json && is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO)) co_return co_await use_terminal();
+    say(fmt::format("its terminal: https://{}/#/terminal/{}, or: hearth attach {}",
+                    client_.session().account().endpoint.text(), job_, job_));
     co_return co_await follow();
   }
 
   // The first Ctrl-C cancels the job, if there may be one; the second leaves at once.
   void interrupt() {
     quiet_->progress.clear();
+    if (attachment_) attachment_->restore_terminal();
     if (interrupted_ || !submitting_) {
       if (job_ != 0) say(fmt::format("left job {} alone: hearth job {}", job_, job_));
       ::_exit(kInterrupted);
@@ -126,6 +132,27 @@ class Run {
     if (!followed) {
       co_return std::unexpected(
           fail(followed, fmt::format("job {} goes on, but cannot be followed (hearth job {})", job_, job_)).error());
+    }
+    co_return co_await conclude();
+  }
+
+  // This terminal is the program's.
+  net::Async<Result<int>> use_terminal() {
+    say("Ctrl-] leaves it, and the program goes on");
+    attachment_ = std::make_shared<Attachment>(client_, job_);
+    const Result<Attachment::End> end = co_await attachment_->run();
+    while (cancelling_) co_await net::sleep_for(milliseconds(20));
+    if (interrupted_) co_return kInterrupted;
+    if (!end) co_return std::unexpected(end.error());
+    if (end->how == Attachment::End::How::kLeft) {
+      say(fmt::format("left job {}, which goes on: hearth attach {}", job_, job_));
+      co_return end->exit_code;
+    }
+    for (;;) {
+      const Result<v1::Job> job = co_await fetch_job(client_, job_);
+      if (!job && !is_passing(job.error())) co_return std::unexpected(job.error());
+      if (job && has_ended(*job)) break;
+      co_await net::sleep_for(milliseconds(100));
     }
     co_return co_await conclude();
   }
@@ -217,6 +244,7 @@ class Run {
   Client& client_;
   std::shared_ptr<Quiet> quiet_;
   std::optional<v1::AddWebhookRequest> webhook_;
+  std::shared_ptr<Attachment> attachment_;  // while this terminal is the program's
   std::uint64_t job_ = 0;
   bool submitting_ = false;
   bool interrupted_ = false;

@@ -121,7 +121,9 @@ Result<void> set_placement(const RunOptions& options, v1::JobSpec& spec) {
   spec.set_prefer(options.prefer);
   spec.set_gang(options.gang);
   spec.set_no_copies(options.no_copies);
+  if (options.window && options.terminal) return wrong("--window and --terminal: a program has one of them");
   spec.set_window(options.window);
+  spec.set_terminal(options.terminal);
   if (!options.priority.empty()) {
     const Result<v1::PriorityClass> priority = parse_priority(options.priority);
     if (!priority) return std::unexpected(priority.error());

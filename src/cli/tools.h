@@ -53,5 +53,6 @@ std::filesystem::path swarm_program();
 // The same for the other helpers.
 std::filesystem::path screen_program();
 std::filesystem::path media_program();
+std::filesystem::path terminal_program();
 
 }  // namespace hearth::cli

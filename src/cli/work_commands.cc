@@ -82,6 +82,9 @@ void add_run_command(CommandTree& tree, RunOptions& options) {
                            "with --webhook: sign by the secret in this file instead of a new one, which is shown");
   run.add_flag("--window", options.window,
                "it opens windows: give it a display, which the page and only you, or an owner, see and use");
+  run.add_flag("--terminal", options.terminal,
+               "it is a text program, a shell or an editor: give it a terminal, which is this one, if this is one, and "
+               "which the page shows, too (see hearth attach)");
   run.add_flag("--detach", options.detach, "print the job's number and return at once");
 }
 
@@ -202,11 +205,11 @@ void add_webhook_commands(CommandTree& tree, WebhookOptions& options) {
 void add_app_commands(CommandTree& tree, AppOptions& options) {
   const auto list = [&tree] { return list_apps(tree.context()); };
   CLI::App& app = tree.add(tree.root(), "app",
-                           "List the programs with windows that PCs of the pool have. The page starts one by a tap and "
-                           "shows it live.",
+                           "List the programs with windows, and the text programs, that PCs of the pool have. The page "
+                           "starts one by a tap and shows it live.",
                            list);
   app.require_subcommand(0, 1);
-  tree.add(app, "list", "List the programs with windows that PCs of the pool have.", list);
+  tree.add(app, "list", "List the programs with windows, and the text programs, that PCs of the pool have.", list);
   CLI::App& add = tree.add(app, "add",
                            "Add a program of this PC to the apps: hearth app add Clock -- xclock -update 1. Those that "
                            "the PC's own menus show are there by themselves.",
@@ -218,6 +221,7 @@ void add_app_commands(CommandTree& tree, AppOptions& options) {
   for (CLI::App* command : {&add, &remove, &start}) {
     CommandTree::argument(*command, "NAME", options.name, "the app's name");
   }
+  add.add_flag("--terminal", options.terminal, "it is a text program, which needs a terminal");
   CommandTree::text_option(start, "--on", options.node, "NODE", "the PC that it is to run on, if several have it");
 }
 

@@ -1,4 +1,4 @@
-// The programs with windows that connected nodes have (proto/hearth/v1/apps.proto), as each last told them. Kept in
+// The apps that connected nodes have (proto/hearth/v1/apps.proto), as each last told them. Kept in
 // memory alone: a node tells them anew with each session.
 #pragma once
 

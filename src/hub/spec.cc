@@ -33,7 +33,7 @@ constexpr std::uint64_t kMaxMemory = 4ULL << 40;
 constexpr std::uint64_t kMaxDisk = 64ULL << 40;
 constexpr std::uint64_t kMinWorkspace = 1ULL << 20;
 constexpr std::uint64_t kMaxWorkspace = 1ULL << 50;
-constexpr std::size_t kMaxWindowWhere = 1'000;
+constexpr std::size_t kMaxAppWhere = 1'000;
 
 std::unexpected<Error> wrong(std::string_view field, std::string_view what) {
   return fail(Code::kInvalidArgument, fmt::format("{}: {}", field, what));
@@ -196,14 +196,19 @@ Result<void> check_placement(const v1::JobSpec& spec) {
   return check_words_on_nodes(spec);
 }
 
-// Its window is on a display in its own sandbox, made by programs of the node's.
-Result<void> check_window(const v1::JobSpec& spec) {
-  if (!spec.window()) return {};
-  if (spec.tasks() != 1) return wrong("window", "a program with windows is a job of one task");
+// Its window is on a display in its own sandbox, made by programs of the node's. Its terminal needs nothing of the
+// environment.
+Result<void> check_app(const v1::JobSpec& spec) {
+  if (!spec.window() && !spec.terminal()) return {};
+  if (spec.window() && spec.terminal()) return wrong("terminal", "a program has a window or a terminal, not both");
+  if (spec.tasks() != 1) {
+    return wrong(spec.window() ? "window" : "terminal", "a program that is seen and used live is a job of one task");
+  }
+  if (spec.where().size() > kMaxAppWhere) return wrong("where", "of a program that is seen live at most 1,000 bytes");
+  if (spec.terminal()) return {};
   if (!spec.environment().empty() && spec.environment() != kHostEnvironment) {
     return wrong("window", "a program with windows runs in the environment \"host\", which has a display for it");
   }
-  if (spec.where().size() > kMaxWindowWhere) return wrong("where", "of a program with windows at most 1,000 bytes");
   return {};
 }
 
@@ -239,7 +244,7 @@ Result<void> complete_spec(v1::JobSpec& spec) {
   spec.mutable_after()->Assign(after.begin(), after.end());
 
   for (const auto& check : {check_argv, check_counts, check_outputs, check_variables, check_names, check_workspace,
-                            check_window, check_placement}) {
+                            check_app, check_placement}) {
     if (Result<void> done = check(spec); !done) return done;
   }
   if (Result<void> done = check_resources(needs); !done) return done;
@@ -256,8 +261,9 @@ Result<void> check_standing(const v1::JobSpec& spec, Ring ring) {
 }
 
 std::string where_of(const v1::JobSpec& spec) {
-  if (!spec.window()) return spec.where();
-  return spec.where().empty() ? "screen" : fmt::format("screen && ({})", spec.where());
+  if (!spec.window() && !spec.terminal()) return spec.where();
+  const std::string_view needed = spec.window() ? "screen" : "terminal";
+  return spec.where().empty() ? std::string(needed) : fmt::format("{} && ({})", needed, spec.where());
 }
 
 void fill_request(const v1::JobSpec& spec, Ring ring, pool::JobRequest& request) {
@@ -271,7 +277,7 @@ void fill_request(const v1::JobSpec& spec, Ring ring, pool::JobRequest& request)
   request.gang = spec.gang();
   request.when = when_of(spec);
   request.deadline_millis = spec.deadline().unix_millis();
-  request.no_copies = spec.no_copies() || spec.window();
+  request.no_copies = spec.no_copies() || spec.window() || spec.terminal();
   request.prefer = spec.prefer();
   // The standard limit is nobody's word on how long it takes.
   if (spec.time_limit_seconds() < kStandardLimitSeconds) request.limit = seconds(spec.time_limit_seconds());

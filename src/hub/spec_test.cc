@@ -99,6 +99,29 @@ TEST(Spec, AWindowIsOneTaskOfTheHostsOnANodeWithAScreen) {
   EXPECT_FALSE(complete_spec(long_winded));
 }
 
+TEST(Spec, ATerminalIsOneTaskOnANodeThatHasOne) {
+  v1::JobSpec spec;
+  spec.add_argv("htop");
+  spec.set_terminal(true);
+  spec.set_environment("python");
+  spec.set_where("cores > 1 || arch == 'x86_64'");
+  ASSERT_TRUE(complete_spec(spec));
+  pool::JobRequest request;
+  fill_request(spec, Ring::kHome, request);
+  EXPECT_EQ(request.where, "terminal && (cores > 1 || arch == 'x86_64')");
+  EXPECT_TRUE(pool::Condition::parse(request.where));
+  EXPECT_TRUE(request.no_copies);
+  v1::JobSpec many = spec;
+  many.set_tasks(2);
+  EXPECT_FALSE(complete_spec(many));
+  v1::JobSpec both = spec;
+  both.set_window(true);
+  EXPECT_FALSE(complete_spec(both));
+  v1::JobSpec long_winded = spec;
+  long_winded.set_where("cores > 1" + std::string(1'000, ' '));
+  EXPECT_FALSE(complete_spec(long_winded));
+}
+
 TEST(Spec, ATasksOwnInputsLieBelowItsNumber) {
   const auto check = [](const std::string& path) {
     v1::Tree tree;

@@ -23,6 +23,7 @@ constexpr std::size_t kMaxWords = 64;
 constexpr std::size_t kMaxWordBytes = 4 << 10;
 constexpr std::size_t kMaxEntries = 2'000;
 constexpr std::string_view kNameRule = "\"name\" is 1 to 128 bytes of text";
+constexpr std::string_view kTerminalRule = "\"terminal\" is true or false";
 constexpr std::string_view kArgvRule = "\"argv\" is a list of 1 to 64 texts, 4 KiB in all";
 
 // Empty: there is none, or it is too large.
@@ -94,6 +95,12 @@ std::string screen_lack(const std::filesystem::path& program) {
   return "";
 }
 
+Apps::Kinds apps_shown_by(const std::filesystem::path& screen, const std::filesystem::path& terminal) {
+  std::error_code failure;
+  return {.windows = screen_lack(screen).empty(),
+          .terminals = !terminal.empty() && std::filesystem::is_regular_file(terminal, failure)};
+}
+
 std::optional<DesktopEntry> parse_desktop_entry(std::string_view text) {
   DesktopEntry entry;
   std::string_view group;
@@ -110,8 +117,9 @@ std::optional<DesktopEntry> parse_desktop_entry(std::string_view text) {
     std::string_view value = line.substr(equals + 1);
     while (key.ends_with(' ')) key.remove_suffix(1);
     while (value.starts_with(' ')) value.remove_prefix(1);
-    if ((key == "NoDisplay" || key == "Hidden" || key == "Terminal") && value == "true") return {};
+    if ((key == "NoDisplay" || key == "Hidden") && value == "true") return {};
     if (key == "OnlyShowIn") return {};
+    if (key == "Terminal") entry.terminal = value == "true";
     if (key == "Type") is_application = value == "Application";
     if (key == "Name") entry.name = value;
     if (key == "Exec") entry.argv = words_of(value);
@@ -142,9 +150,12 @@ Result<std::vector<v1::App>> parse_added_apps(std::string_view json) {
     if (!one.contains("argv") || !one["argv"].is_array() || one["argv"].empty() || one["argv"].size() > kMaxWords) {
       return refuse(kArgvRule);
     }
+    const bool says_terminal = one.contains("terminal");
+    if (says_terminal && !one["terminal"].is_boolean()) return refuse(kTerminalRule);
     v1::App app;
     app.set_name(one["name"].get<std::string>());
     app.set_added(true);
+    app.set_terminal(says_terminal && one["terminal"].get<bool>());
     std::size_t bytes = 0;
     for (const Json& word : one["argv"]) {
       if (!word.is_string()) return refuse(kArgvRule);
@@ -186,9 +197,11 @@ void Apps::add_entries(const std::filesystem::path& directory) {
   }
   for (const std::filesystem::path& file : files) {
     const std::optional<DesktopEntry> entry = parse_desktop_entry(read_file(file, kMaxFileBytes));
-    if (!entry || !is_seen_by_tasks(entry->argv[0]) || list_.apps_size() >= kMaxApps) continue;
+    if (!entry || !shows(entry->terminal) || !is_seen_by_tasks(entry->argv[0]) || list_.apps_size() >= kMaxApps)
+      continue;
     v1::App app;
     app.set_name(entry->name);
+    app.set_terminal(entry->terminal);
     for (const std::string& word : entry->argv) app.add_argv(word);
     app.set_icon(find_icon(entry->icon));
     if (list_.ByteSizeLong() + app.ByteSizeLong() + 8 > kMaxListBytes) app.clear_icon();
@@ -216,6 +229,7 @@ bool Apps::look() {
   const std::string text = read_file(node_ / "apps.json", kMaxFileBytes);
   Result<std::vector<v1::App>> added = text.empty() ? std::vector<v1::App>() : parse_added_apps(text);
   if (!added) log_warning(added.error().message);
+  if (added) std::erase_if(*added, [this](const v1::App& app) { return !shows(app.terminal()); });
   if (added) list_.mutable_apps()->Assign(added->begin(), added->end());
   for (const std::filesystem::path& data : data_) add_entries(data / "applications");
   return true;

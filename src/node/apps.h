@@ -1,7 +1,8 @@
-// The programs with windows that this PC has: those that its owner added (HOME/node/apps.json, written by `hearth app
-// add`), and those that its system lists, as freedesktop.org's desktop entries.
+// The apps that this PC has, programs with windows and text programs: those that its owner added (HOME/node/apps.json,
+// written by `hearth app add`), and those that its system lists, as freedesktop.org's desktop entries.
 //
-//   {"apps": [{"name": "Clock", "argv": ["xclock", "-update", "1"]}]}
+//   {"apps": [{"name": "Clock", "argv": ["xclock", "-update", "1"]}, {"name": "Processes", "argv": ["htop"],
+//   "terminal": true}]}
 #pragma once
 
 #include <filesystem>
@@ -15,9 +16,13 @@
 
 namespace hearth::node {
 
-// Where the program finds what gives it a display, and how that is called with the program's own command behind it.
+// Where the program finds what gives it a display or a terminal, and how that is called with the program's own command
+// behind it.
 inline constexpr const char* kScreenFile = ".hearth/hearth-screen";
 inline constexpr const char* kScreenCommand = "./.hearth/hearth-screen";
+
+inline constexpr const char* kTerminalFile = ".hearth/hearth-terminal";
+inline constexpr const char* kTerminalCommand = "./.hearth/hearth-terminal";
 
 // Why no program with windows can run here, with the remedy; empty if it can. `program`: hearth-screen.
 std::string screen_lack(const std::filesystem::path& program);
@@ -26,8 +31,9 @@ struct DesktopEntry {
   std::string name;
   std::vector<std::string> argv;  // without what stands for files
   std::string icon;               // a name or a path; empty: none
+  bool terminal = false;          // a text program
 };
-// Nothing, where the text is none, or is not to be shown, or its program has no windows of its own.
+// Nothing, where the text is none, or is not to be shown.
 std::optional<DesktopEntry> parse_desktop_entry(std::string_view text);
 
 // Of apps.json; at most 200. Errors: kInvalidArgument (what is wrong, what is allowed).
@@ -35,10 +41,15 @@ Result<std::vector<v1::App>> parse_added_apps(std::string_view json);
 
 class Apps {
  public:
+  // What can be shown of this PC's.
+  struct Kinds {
+    bool windows = true;
+    bool terminals = true;
+  };
   // `node`: where apps.json lies. `data`: where systems keep applications/, icons/ and pixmaps/.
-  explicit Apps(std::filesystem::path node,
-                std::vector<std::filesystem::path> data = {"/usr/local/share", "/usr/share"})
-      : node_(std::move(node)), data_(std::move(data)) {}
+  Apps(std::filesystem::path node, Kinds kinds,
+       std::vector<std::filesystem::path> data = {"/usr/local/share", "/usr/share"})
+      : node_(std::move(node)), kinds_(kinds), data_(std::move(data)) {}
 
   // Reads what may have changed; whether anything has. Blocks.
   bool look();
@@ -50,10 +61,18 @@ class Apps {
   void add_entries(const std::filesystem::path& directory);
   std::string find_icon(const std::string& icon) const;
 
+  bool shows(bool terminal) const { return terminal ? kinds_.terminals : kinds_.windows; }
+
   std::filesystem::path node_;
+  Kinds kinds_;
   std::vector<std::filesystem::path> data_;
   std::optional<Stamps> seen_;
   v1::AppList list_;
 };
+
+inline constexpr Apps::Kinds kNoApps = {.windows = false, .terminals = false};
+
+// `screen` and `terminal`: hearth-screen and hearth-terminal.
+Apps::Kinds apps_shown_by(const std::filesystem::path& screen, const std::filesystem::path& terminal);
 
 }  // namespace hearth::node

@@ -22,29 +22,35 @@ TEST(Apps, ReadsADesktopEntry) {
   EXPECT_EQ(entry->name, "Paint");
   EXPECT_THAT(entry->argv, ElementsAre("sh", "-c", "a \"b\" c", "100%", "--open", "--icon"));
   EXPECT_EQ(entry->icon, "paint");
+  EXPECT_FALSE(entry->terminal);
 }
 
 TEST(Apps, LeavesOutWhatIsNotToBeShown) {
   const std::string entry = "[Desktop Entry]\nType=Application\nName=A\nExec=true\n";
   EXPECT_TRUE(parse_desktop_entry(entry));
-  for (const char* line : {"NoDisplay=true", "Hidden=true", "Terminal=true", "OnlyShowIn=KDE;", "Type=Link",
-                           "Name=", "Exec=", "Exec=%f", "Name=a\tb"}) {
+  for (const char* line :
+       {"NoDisplay=true", "Hidden=true", "OnlyShowIn=KDE;", "Type=Link", "Name=", "Exec=", "Exec=%f", "Name=a\tb"}) {
     EXPECT_FALSE(parse_desktop_entry(entry + line + "\n")) << line;
   }
+  EXPECT_TRUE(parse_desktop_entry(entry + "Terminal=true\n")->terminal);
   EXPECT_FALSE(parse_desktop_entry("Type=Application\nName=A\nExec=true\n"));
   EXPECT_FALSE(parse_desktop_entry(""));
 }
 
 TEST(Apps, ReadsWhatTheOwnerAdded) {
-  const auto apps = parse_added_apps(R"({"apps": [{"name": "Clock", "argv": ["xclock", "-update", "1"]}]})");
+  const auto apps = parse_added_apps(R"({"apps": [{"name": "Clock", "argv": ["xclock", "-update", "1"]},
+                                                {"name": "Top", "argv": ["htop"], "terminal": true}]})");
   ASSERT_TRUE(apps);
-  ASSERT_EQ(apps->size(), 1U);
+  ASSERT_EQ(apps->size(), 2U);
+  EXPECT_FALSE(apps->front().terminal());
+  EXPECT_TRUE(apps->back().terminal());
   EXPECT_EQ(apps->front().name(), "Clock");
   EXPECT_THAT(apps->front().argv(), ElementsAre("xclock", "-update", "1"));
   EXPECT_TRUE(apps->front().added());
-  for (const char* bad : {"", "[]", R"({"apps": 1})", R"({"apps": [{"name": "", "argv": ["a"]}]})",
-                          R"({"apps": [{"name": "a"}]})", R"({"apps": [{"name": "a", "argv": []}]})",
-                          R"({"apps": [{"name": "a", "argv": [1]}]})", R"({"apps": [{"name": "a", "argv": [""]}]})"}) {
+  for (const char* bad :
+       {"", "[]", R"({"apps": 1})", R"({"apps": [{"name": "", "argv": ["a"]}]})", R"({"apps": [{"name": "a"}]})",
+        R"({"apps": [{"name": "a", "argv": []}]})", R"({"apps": [{"name": "a", "argv": ["a"], "terminal": 1}]})",
+        R"({"apps": [{"name": "a", "argv": [1]}]})", R"({"apps": [{"name": "a", "argv": [""]}]})"}) {
     const auto refused = parse_added_apps(bad);
     ASSERT_FALSE(refused) << bad;
     EXPECT_THAT(refused.error().message, HasSubstr("apps.json"));
@@ -72,7 +78,7 @@ TEST_F(AppsOfAPc, AreThoseThatWereAddedAndThoseThatTheSystemLists) {
   write("applications/gone.desktop", "[Desktop Entry]\nType=Application\nName=Gone\nExec=no-such-program-here\n");
   write("applications/readme.txt", kEntry);
   write("pixmaps/paint.png", "\x89PNG...");
-  Apps apps(directory_, {directory_});
+  Apps apps(directory_, {}, {directory_});
   EXPECT_TRUE(apps.look());
   ASSERT_EQ(apps.list().apps_size(), 1);
   EXPECT_EQ(apps.list().apps(0).name(), "Paint");
@@ -85,19 +91,42 @@ TEST_F(AppsOfAPc, AreThoseThatWereAddedAndThoseThatTheSystemLists) {
   EXPECT_EQ(apps.list().apps(0).name(), "Clock");
 }
 
+TEST_F(AppsOfAPc, AreThoseThatItCanShow) {
+  write("applications/paint.desktop", kEntry);
+  write("applications/shell.desktop", "[Desktop Entry]\nType=Application\nName=Shell\nExec=sh\nTerminal=true\n");
+  write("apps.json", R"({"apps": [{"name": "Clock", "argv": ["xclock"]},
+                                  {"name": "Top", "argv": ["htop"], "terminal": true}]})");
+  const auto names = [this](Apps::Kinds kinds) {
+    Apps apps(directory_, kinds, {directory_});
+    apps.look();
+    std::vector<std::string> names;
+    for (const v1::App& app : apps.list().apps()) names.push_back(app.name());
+    return names;
+  };
+  EXPECT_THAT(names({}), ElementsAre("Clock", "Top", "Paint", "Shell"));
+  EXPECT_THAT(names({.windows = false}), ElementsAre("Top", "Shell"));
+  EXPECT_THAT(names({.terminals = false}), ElementsAre("Clock", "Paint"));
+}
+
 TEST_F(AppsOfAPc, HaveNoIconThatIsNoPictureOrTooLarge) {
   write("applications/paint.desktop", kEntry);
   write("pixmaps/paint.png", "text");
-  Apps text(directory_, {directory_});
+  Apps text(directory_, {}, {directory_});
   text.look();
   EXPECT_EQ(text.list().apps(0).icon(), "");
   write("pixmaps/paint.png", "\x89PNG" + std::string(17 << 10, 'x'));
-  Apps large(directory_, {directory_});
+  Apps large(directory_, {}, {directory_});
   large.look();
   EXPECT_EQ(large.list().apps(0).icon(), "");
 }
 
-TEST(Apps, NeedAHelperProgram) { EXPECT_THAT(screen_lack("/nowhere/hearth-screen"), HasSubstr("hearth-screen")); }
+TEST(Apps, NeedAHelperProgram) {
+  EXPECT_THAT(screen_lack("/nowhere/hearth-screen"), HasSubstr("hearth-screen"));
+  EXPECT_FALSE(apps_shown_by("", "/nowhere/hearth-terminal").terminals);
+  EXPECT_FALSE(apps_shown_by("", "").terminals);
+  EXPECT_TRUE(apps_shown_by("", "/usr/bin/env").terminals);
+  EXPECT_FALSE(apps_shown_by("", "/usr/bin/env").windows);
+}
 
 }  // namespace
 }  // namespace hearth::node

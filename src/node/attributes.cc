@@ -96,6 +96,7 @@ AttributeList make_attributes(const sandbox::Machine& machine, std::string_view 
   if (now.price) add(list, "price", static_cast<double>(*now.price) / 1000);
   if (now.screen) add(list, "screen", true);
   add_number("speed", now.speed);
+  if (now.terminal) add(list, "terminal", true);
   add_number("watts", words.watts);
   for (const auto& [name, value] : words.labels) add(list, std::string(kLabelPrefix) + name, value);
   return list;

@@ -34,6 +34,7 @@ struct Standing {
   double speed = 0;                         // 0: not known yet
   std::optional<std::uint64_t> price = {};  // of a kWh now, in thousandths of the owner's unit; none: not said
   bool screen = false;                      // programs with windows can run here
+  bool terminal = false;                    // programs can have a terminal here
 };
 AttributeList make_attributes(const sandbox::Machine& machine, std::string_view isolation, const Standing& now,
                               const OwnersWords& words);

@@ -284,6 +284,7 @@ net::Async<Result<void>> Executor::lay_out_inputs(AttemptPtr attempt) {
   if (!command) co_return std::unexpected(command.error());
   attempt->command = std::move(*command);
   if (job.spec.window()) attempt->command.argv.insert(attempt->command.argv.begin(), kScreenCommand);
+  if (job.spec.terminal()) attempt->command.argv.insert(attempt->command.argv.begin(), kTerminalCommand);
   attempt->command.bound_files = std::move(bound);
   attempt->command.outputs = make_patterns(job.spec, attempt->id.task);
   attempt->command.outputs_may_lack = may_lack_outputs(*attempt);

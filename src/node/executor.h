@@ -39,6 +39,7 @@ class Executor {
     WipeLog& wipes;
     std::vector<sandbox::Gpu> gpus;
     std::filesystem::path screen_program;
+    std::filesystem::path terminal_program;
     std::function<std::shared_ptr<HubLink>()> link;  // nullptr while there is no account
     std::function<Admission()> admits;               // what the owner does now
     std::function<sandbox::Level(Ring)> level;       // at which the owner wants that ring's tasks to run now

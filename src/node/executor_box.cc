@@ -37,7 +37,7 @@ Result<void> Executor::fill_box(Attempt& attempt, const Layout& layout) {
   Resources needs = needs_of(attempt.job->spec);
   sandbox::Limits limits{.cores = needs.cores, .memory_bytes = needs.memory_bytes, .disk_bytes = needs.disk_bytes};
   constexpr std::uint64_t kBlock = 4096;
-  limits.foreground = attempt.job->spec.window();
+  limits.foreground = attempt.job->spec.window() || attempt.job->spec.terminal();
   limits.scratch_bytes = needs.memory_bytes + (1ULL << 20);
   for (const auto& [path, file] : layout) {
     if (file.blob().size() <= kCopiedBytes) limits.scratch_bytes += (file.blob().size() + kBlock - 1) / kBlock * kBlock;
@@ -60,6 +60,9 @@ Result<void> Executor::fill_box(Attempt& attempt, const Layout& layout) {
   attempt.disk = attempt.box->disk();
   if (attempt.job->spec.window()) {
     attempt.command.bound_files.push_back({.source = world_.screen_program, .path = kScreenFile});
+  }
+  if (attempt.job->spec.terminal()) {
+    attempt.command.bound_files.push_back({.source = world_.terminal_program, .path = kTerminalFile});
   }
   for (const auto& [path, file] : layout) {
     if (Result<void> placed = place_file(attempt, file); !placed) return fail(placed, "input '" + path + "'");

@@ -125,6 +125,7 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
                  .screen_program = options.screen_program,
                  .media_program = options.media_program,
                  .bwrap = options.bwrap,
+                 .terminal_program = options.terminal_program,
                  .machine = machine},
                 [&loop, &code](int exit_code) {
                   code = exit_code;

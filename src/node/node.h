@@ -26,9 +26,10 @@ struct RunOptions {
   std::filesystem::path directory;
   bool own_pool = true;  // the hub is this PC's own, see silent_policy()
   std::string bwrap = "bwrap";
-  std::filesystem::path swarm_program;   // hearth-swarm; where there is none, blobs come from the hub alone
-  std::filesystem::path screen_program;  // hearth-screen; where there is none, no program with windows runs here
-  std::filesystem::path media_program;   // hearth-media; where there is none, apps are not shown by WebRTC
+  std::filesystem::path swarm_program;     // hearth-swarm; where there is none, blobs come from the hub alone
+  std::filesystem::path screen_program;    // hearth-screen; where there is none, no program with windows runs here
+  std::filesystem::path media_program;     // hearth-media; where there is none, apps are not shown by WebRTC
+  std::filesystem::path terminal_program;  // hearth-terminal; where there is none, no program gets a terminal here
   // For environments, their images and workspaces, and as much again for inputs, unless the owner sets another limit.
   std::uint64_t disk_bytes = 20ULL << 30;
   bool insecure_tcg_for_tests = false;

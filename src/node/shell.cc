@@ -77,6 +77,7 @@ Shell::Shell(World world, std::function<void(int exit_code)> on_end)
                  .wipes = world_.wipes,
                  .gpus = world_.machine.gpus,
                  .screen_program = world_.screen_program,
+                 .terminal_program = world_.terminal_program,
                  .link = [this] { return connection_.link(); },
                  .admits = [this] { return agent_.admits(); },
                  .level = [this](Ring ring) { return rings_.of(ring).level.value_or(sandbox::Level::kMicroVm); }},
@@ -117,8 +118,8 @@ Shell::Shell(World world, std::function<void(int exit_code)> on_end)
                     agent_.on_stopped(stopped, world_.loop.now());
                     pump();
                   }}),
-      has_screen_(!world_.host.is_elsewhere() && screen_lack(world_.screen_program).empty()),
-      apps_(world_.directory) {}
+      can_show_(world_.host.is_elsewhere() ? kNoApps : apps_shown_by(world_.screen_program, world_.terminal_program)),
+      apps_(world_.directory, can_show_) {}
 
 Shell::~Shell() = default;
 
@@ -366,7 +367,7 @@ v1::Hello Shell::make_hello() {
 
 // Those of a PC that can show none are nobody's affair.
 net::Async<void> Shell::tell_apps() {
-  if (!has_screen_) co_return;
+  if (!can_show_.windows && !can_show_.terminals) co_return;
   const bool changed = co_await world_.workers.run([this] { return apps_.look(); });
   if (!connection_.is_open() || (apps_told_ && !changed)) co_return;
   apps_told_ = true;
@@ -375,7 +376,8 @@ net::Async<void> Shell::tell_apps() {
 
 AttributeList Shell::attributes() const {
   const std::optional<sandbox::Level> level = rings_.of(Ring::kHome).level;
-  const Standing now{.speed = speed_, .price = owner_.price(), .screen = has_screen_};
+  const Standing now{
+      .speed = speed_, .price = owner_.price(), .screen = can_show_.windows, .terminal = can_show_.terminals};
   return make_attributes(world_.machine, level ? name_of(*level) : "", now, words_);
 }
 

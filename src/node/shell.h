@@ -44,6 +44,7 @@ class Shell {
     std::filesystem::path screen_program;
     std::filesystem::path media_program;
     std::string bwrap;
+    std::filesystem::path terminal_program;
     sandbox::Machine machine;
   };
 
@@ -127,7 +128,7 @@ class Shell {
   std::set<AttemptId> grown_;
   bool sending_logs_ = false;
   OwnersWords words_;
-  bool has_screen_ = false;
+  Apps::Kinds can_show_;
   Apps apps_;
   bool apps_told_ = false;
   double speed_ = 0;

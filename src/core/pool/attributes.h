@@ -36,6 +36,7 @@ inline constexpr std::array kKnownAttributes = {
     KnownAttribute{"isolation", AttributeKind::kText, "how it shuts tasks in: 'fence', 'oci' or 'microvm'"},
     KnownAttribute{"speed", AttributeKind::kNumber, "of one core, measured: SHA-256 of so many MB in a second"},
     KnownAttribute{"screen", AttributeKind::kFlag, "it has what programs with windows need (hearth run --window)"},
+    KnownAttribute{"terminal", AttributeKind::kFlag, "it can give a program a terminal (hearth run --terminal)"},
     KnownAttribute{"watts", AttributeKind::kNumber, "what it draws under load, if its owner says so"},
     KnownAttribute{"price", AttributeKind::kNumber, "of electricity there now, a kWh, if its owner says so"},
 };

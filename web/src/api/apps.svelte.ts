@@ -1,11 +1,11 @@
-// The programs with windows that the pool's PCs have.
+// The programs with windows, and the text programs, that the pool's PCs have.
 import type { App, ListAppsReply_OfNode } from "../gen/hearth/v1/apps_pb";
 import { random } from "../lib/bytes";
 import { kGiB } from "../lib/run_form.svelte";
 import { live } from "./live.svelte";
 import { clients } from "./session";
 
-const kCores = 2; // the program's, and its picture's
+const kCores = 2; // the program's, and its picture's, if it has one
 const kTimeLimit = 30n * 86_400n; // it lives until it is told to end
 
 class Apps {
@@ -23,6 +23,7 @@ class Apps {
   // The new job's number.
   async start(app: App, node: ListAppsReply_OfNode): Promise<bigint> {
     const offered = live.nodes.get(node.nodeId)?.offered?.cores ?? kCores;
+    const wanted = app.terminal ? 1 : kCores;
     const quote = node.node.includes("'") ? '"' : "'";
     const reply = await clients.jobs.submit({
       requestId: random(16),
@@ -30,9 +31,10 @@ class Apps {
         name: app.name,
         argv: app.argv,
         tasks: 1,
-        resources: { cores: Math.max(1, Math.min(kCores, offered)), memoryBytes: BigInt(2 * kGiB) },
+        resources: { cores: Math.max(1, Math.min(wanted, offered)), memoryBytes: BigInt(2 * kGiB) },
         timeLimitSeconds: kTimeLimit,
-        window: true,
+        window: !app.terminal,
+        terminal: app.terminal,
         where: `name == ${quote}${node.node}${quote}`,
       },
     });

@@ -17,6 +17,9 @@ export const kTimeChoices: [number, string][] = [
   [30 * 86_400, "30 days"],
 ];
 
+// How a program is seen while it runs: by what it prints; or live, and used.
+export type Shown = "log" | "window" | "terminal";
+
 export interface PickedFile {
   path: string;
   content: Blob;
@@ -42,7 +45,7 @@ class RunForm {
   time_limit = $state(3600);
   outputs = $state("*");
   environment = $state("host");
-  window = $state(false); // it opens windows
+  shown = $state<Shown>("log");
   retries = $state(0);
   after = $state(""); // numbers of jobs, with commas between them
   variables: Record<string, string> = {}; // an earlier job's
@@ -108,7 +111,7 @@ class RunForm {
     this.time_limit = Number(spec.timeLimitSeconds) || 86_400;
     this.outputs = spec.outputs.join(" ");
     this.environment = spec.environment || "host";
-    this.window = spec.window;
+    this.shown = spec.window ? "window" : spec.terminal ? "terminal" : "log";
     this.retries = spec.retries;
     this.after = spec.after.join(",");
     this.variables = spec.variables;
