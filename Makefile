@@ -31,7 +31,7 @@ build: tools
 	cmake --preset release >/dev/null
 	cmake --build build/release -j $(JOBS)
 
-# The page's own tests come before CTest, whose closing lines are the last words.
+# The page's own tests come before CTest, whose closing lines are the last words. Many tests wait more than they work.
 test: tools
 	tools/check
 	tools/check_test
@@ -39,7 +39,7 @@ test: tools
 	cmake --build build/asan -j $(JOBS)
 	npm --prefix web run --silent check
 	npm --prefix web run --silent test
-	ctest --test-dir build/asan --output-on-failure --no-tests=error -j $(JOBS)
+	ctest --test-dir build/asan --output-on-failure --no-tests=error -j $$(($(JOBS) + 1))
 
 # clang-tidy reads the flags and the generated messages and protocols of the dev build.
 check: tools

@@ -14,6 +14,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int kCoarsest = 42;
 constexpr int kFramesPerSecond = 60;
 constexpr float kQuality = 23;  // x264's CRF, while the rate allows it
 // The same quantizer however little moves: else x264 spends on what stands still, beside a cursor that blinks, all that
@@ -23,6 +24,9 @@ constexpr float kSameForAll = 1;
 constexpr std::array<int, Encoder::kFinest> kStillQuantizers = {24, 18, 11};
 
 void bound_rate(x264_param_t& parameters, std::uint32_t kbits) {
+  // x264 goes beyond 51 where the rate is not to be held otherwise, and then lets whole changes fall away. So pictures
+  // may be too large, and fewer of them go.
+  parameters.rc.i_qp_max = kCoarsest;
   parameters.rc.i_vbv_max_bitrate = static_cast<int>(kbits);
   parameters.rc.i_vbv_buffer_size = static_cast<int>(std::max(kbits / 6, 100U));
 }

@@ -1,10 +1,14 @@
 #include "display/encoder.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <random>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace hearth::display {
 namespace {
@@ -74,6 +78,47 @@ TEST(Encoder, KeepsToItsRate) {
   (*encoder)->set_rate(8'000);
   second(3000);
   EXPECT_GT(second(4000), 2 * slow);
+}
+
+// Without a bound on the quantizer x264 left a block red that had become blue, for minutes.
+TEST(Encoder, ShowsWhatHasChangedHoweverLittleTheLinkTakes) {
+  if (::access("/usr/bin/ffmpeg", X_OK) != 0) GTEST_SKIP() << "SKIPPED: there is no ffmpeg to decode it";
+  constexpr Size kSize = {1280, 720};
+  auto encoder = *Encoder::open(kSize, 8'000);
+  std::mt19937 random(1);
+  std::vector<std::uint32_t> stripes(2'000);
+  for (std::uint32_t& stripe : stripes) stripe = random();
+  std::string noise(std::size_t{4} * kSize.width * kSize.height, '\0');
+  // Stripes that run through the picture, but for a block in its corner.
+  const auto paint = [&](std::uint32_t colour, std::size_t step) {
+    for (std::size_t y = 0; y < kSize.height; ++y) {
+      for (std::size_t x = 0; x < kSize.width; ++x) {
+        const std::uint32_t value = x < 320 && y < 320 ? colour : stripes[(x + (y + 3 * step) % 97 * 7) / 8];
+        std::copy_n(reinterpret_cast<const char*>(&value), 4, noise.data() + 4 * (y * kSize.width + x));
+      }
+    }
+  };
+  std::string pattern = "/tmp/hearth-encoder.XXXXXX";
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  const std::filesystem::path directory = pattern;
+  std::ofstream stream(directory / "stream.h264", std::ios::binary);
+  std::uint32_t rate = 8'000;
+  for (std::size_t i = 0; i < 240; ++i) {
+    if (i % 10 == 9) encoder->set_rate(std::max(400U, rate = rate * 7 / 10));
+    paint(i < 150 ? 0xff0000 : 0x0000ff, i);
+    stream << encoder->encode(reinterpret_cast<const std::uint8_t*>(noise.data()), 4 * kSize.width, {})->data;
+  }
+  stream.close();
+  const std::string command = "/usr/bin/ffmpeg -loglevel error -y -f h264 -i " + (directory / "stream.h264").string() +
+                              " -update 1 -f image2 -vcodec rawvideo -pix_fmt rgb24 " + (directory / "last").string();
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  std::ifstream file(directory / "last", std::ios::binary);
+  const std::string last{std::istreambuf_iterator<char>(file), {}};
+  std::filesystem::remove_all(directory);
+  ASSERT_EQ(last.size(), std::size_t{3} * kSize.width * kSize.height);
+  const std::size_t middle = std::size_t{3} * (100 * kSize.width + 100);
+  EXPECT_LT(static_cast<unsigned char>(last[middle]), 100) << "red";
+  EXPECT_GT(static_cast<unsigned char>(last[middle + 2]), 150) << "blue";
 }
 
 }  // namespace

@@ -30,6 +30,9 @@ constexpr Clock::duration kBetweenAnswers = std::chrono::microseconds(8'000);
 constexpr milliseconds kAnswersFor(60);
 // What is worth sending, whatever the link takes: 11 Mbit/s of 1280 x 720.
 constexpr double kMostBitsPerPixel = 0.2;
+// Less is not worth a picture: fewer of them go where the link takes little.
+constexpr double kLeastBitsPerPixel = 0.03;
+constexpr std::chrono::milliseconds kLongestBetween(100);
 constexpr milliseconds kBetweenKeys(300);  // for one viewer that does not keep up
 constexpr std::array kStillFor = {milliseconds(120), milliseconds(300), milliseconds(700)};
 constexpr std::size_t kRoomForFields = 4 << 10;
@@ -56,6 +59,7 @@ class Stream {
   bool somebody_listens() const;
   void tell_sound();
 
+  Clock::duration between_pictures() const;
   Clock::duration until_next(Clock::time_point now) const;
   bool wants_key(const Viewer& viewer, Clock::time_point now) const;
   Result<void> show(Clock::time_point now);
@@ -197,12 +201,19 @@ bool Stream::wants_key(const Viewer& viewer, Clock::time_point now) const {
   return viewer.watches && viewer.needs_key && viewer.has_room(now) && now - viewer.last_key >= kBetweenKeys;
 }
 
+Clock::duration Stream::between_pictures() const {
+  if (kbits_ == 0) return kBetweenPictures;
+  const double seconds = size_.width * size_.height * kLeastBitsPerPixel / (kbits_ * 1'000.0);
+  const auto wanted = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  return std::clamp<Clock::duration>(wanted, kBetweenPictures, kLongestBetween);
+}
+
 // Until there is a picture to be made for somebody who has room for it; a long time, if something else must happen
 // first.
 Clock::duration Stream::until_next(Clock::time_point now) const {
   constexpr std::chrono::hours kLong(1);
   const bool answers = now - last_input_ < kAnswersFor;
-  const Clock::time_point soonest = last_picture_ + (answers ? kBetweenAnswers : kBetweenPictures);
+  const Clock::time_point soonest = last_picture_ + (answers ? kBetweenAnswers : between_pictures());
   Clock::time_point due = Clock::time_point::max();
   bool keeps_up = false;
   for (const auto& viewer : viewers_) {

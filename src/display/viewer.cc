@@ -88,18 +88,20 @@ void Viewer::set_rate(std::uint32_t kbits) {
   rate_is_told_ = true;
 }
 
-// The way there and back grows when the link has to queue: then it is given less, else slowly more.
+// The way there and back of every picture grows when the link has to queue: then it is given less, else slowly more.
+// What waits for a packet that was lost is late alone, and tells nothing of how much the link takes.
 void Viewer::adapt(Clock::duration way, Clock::time_point now) {
   shortest_ = std::min(shortest_, way);
+  soonest_ = std::min(soonest_, way);
   if (rate_is_told_ || now - adapted_ < kAdaptEvery) return;
-  if (way > shortest_ + kLate) {
+  if (soonest_ > shortest_ + kLate) {
     kbits_ = std::max(kLeastKbits, kbits_ * 7 / 10);
-    adapted_ = now;
     shortest_ += milliseconds(1);  // it may have become a longer one
-  } else if (way < shortest_ + kPrompt) {
+  } else if (soonest_ < shortest_ + kPrompt) {
     kbits_ = std::min(kMostKbits, kbits_ + kbits_ / 16);
-    adapted_ = now;
   }
+  adapted_ = now;
+  soonest_ = std::chrono::hours(1);
 }
 
 }  // namespace hearth::display

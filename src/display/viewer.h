@@ -62,6 +62,7 @@ class Viewer {
   std::uint64_t last_number_ = 0;
   std::deque<Sent> ahead_;  // sent, but not shown yet
   Clock::duration shortest_ = std::chrono::hours(1);
+  Clock::duration soonest_ = std::chrono::hours(1);  // since `adapted_`
   std::uint32_t kbits_;
   bool rate_is_told_ = false;
   Clock::time_point adapted_{};

@@ -104,6 +104,16 @@ TEST_F(ViewerTest, IsGivenLessOverALinkThatQueuesAndThenMore) {
   EXPECT_GT(viewer_->kbits(), low);
 }
 
+// A hundredth of the packets is lost, and with TCP a tenth of the pictures waits for them.
+TEST_F(ViewerTest, IsGivenNoLessForSomePicturesThatAreLate) {
+  const std::uint32_t first = viewer_->kbits();
+  for (std::uint64_t number = 1; number <= 600; ++number, now_ += milliseconds(16)) {
+    show(now_);
+    viewer_->on_shown(number, now_ + milliseconds(number % 8 == 0 ? 200 : 60));
+  }
+  EXPECT_GT(viewer_->kbits(), first);
+}
+
 TEST_F(ViewerTest, NeedsAKeyPictureOnce) {
   EXPECT_TRUE(viewer_->needs_key);
   v1::Picture picture;

@@ -39,7 +39,7 @@ class Pacer {
   std::size_t waiting_bytes_ = 0;
   std::map<std::pair<std::uint32_t, std::uint16_t>, Kept> kept_;
   std::deque<std::pair<std::uint32_t, std::uint16_t>> order_;  // of kept_, the oldest first
-  std::uint32_t kbits_ = 6'000;
+  std::uint32_t kbits_ = 2'500;
   Time free_{};  // when the next packet may go
   Time last_{};
   std::size_t repeated_ = 0;  // the last packet, so many times

@@ -66,6 +66,7 @@ void Rate::cut(double share_of_received, Time now) {
   const double wanted = std::min(0.85 * kbits_, share_of_received * received_kbits());
   kbits_ = static_cast<std::uint32_t>(std::clamp<double>(wanted, kLeast, kMost));
   cut_ = grown_ = now;
+  was_cut_ = true;
 }
 
 void Rate::judge(std::size_t came, std::size_t lost, Time now) {
@@ -75,7 +76,7 @@ void Rate::judge(std::size_t came, std::size_t lost, Time now) {
   if (queueing_ > kQueued || loss_ > kLossy) return cut(0.85, now);
   // What is not used is not known to be there.
   if (queueing_ > kBriefly || now - grown_ < kBetweenSteps || received_kbits() < 0.5 * kbits_) return;
-  const double factor = now - cut_ > kCalm ? 1.06 : 1.02;
+  const double factor = !was_cut_ ? 1.2 : now - cut_ > kCalm ? 1.06 : 1.02;
   kbits_ = std::min(kMost, static_cast<std::uint32_t>(kbits_ * factor) + 1);
   grown_ = now;
 }

@@ -14,7 +14,7 @@ namespace hearth::media {
 
 class Rate {
  public:
-  static constexpr std::uint32_t kFirst = 6'000;  // kbit/s, as all
+  static constexpr std::uint32_t kFirst = 2'500;  // kbit/s, as all
   static constexpr std::uint32_t kLeast = 300;
   static constexpr std::uint32_t kMost = 24'000;
 
@@ -52,6 +52,7 @@ class Rate {
   Duration queueing_{};
   std::uint32_t kbits_ = kFirst;
   double loss_ = 0;
+  bool was_cut_ = false;
   Time cut_{};
   Time grown_{};
 };
