@@ -2,10 +2,12 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sandbox/program.h"
@@ -52,14 +54,26 @@ Result<Confined> start_confined(const ConfinedProgram& program) {
   ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
   // Also where it has that number already: a file that is put onto itself loses its mark to be closed.
   if (program.file >= 0) ::posix_spawn_file_actions_adddup2(&actions, program.file, kGivenFile);
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   Confined confined{.process = 0, .socket = ends[0]};
   std::array<char*, 1> nothing = {nullptr};
-  const int error = ::posix_spawn(&confined.process, found.c_str(), &actions, nullptr, argv.data(), nothing.data());
+  const int error = ::posix_spawn(&confined.process, found.c_str(), &actions, &attributes, argv.data(), nothing.data());
   ::posix_spawn_file_actions_destroy(&actions);
+  ::posix_spawnattr_destroy(&attributes);
   ::close(ends[1]);
   if (error == 0) return confined;
   ::close(ends[0]);
   return fail_errno(error, "starting " + program.name);
+}
+
+// bubblewrap's own child waits for its parent's word before anything ties its life to that one's, for ever if it dies
+// meanwhile: they are of one group until then.
+void end_confined(pid_t process) {
+  ::kill(-process, SIGKILL);
+  ::kill(process, SIGKILL);
+  ::waitpid(process, nullptr, 0);
 }
 
 }  // namespace hearth::node

@@ -31,4 +31,7 @@ inline constexpr const char* kShownDirectory = "/shown";
 // Errors: kFailedPrecondition (no bubblewrap), or those of starting it.
 Result<Confined> start_confined(const ConfinedProgram& program);
 
+// Ends it, also where bubblewrap has not come to its program yet, and waits for that.
+void end_confined(pid_t process);
+
 }  // namespace hearth::node

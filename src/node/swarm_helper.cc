@@ -1,11 +1,9 @@
 #include "node/swarm_helper.h"
 
 #include <cerrno>
-#include <csignal>
 #include <vector>
 
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -52,8 +50,7 @@ SwarmHelper::~SwarmHelper() {
   }
   more_.notify_all();
   ::shutdown(socket_, SHUT_RDWR);
-  ::kill(process_, SIGKILL);
-  ::waitpid(process_, nullptr, 0);
+  end_confined(process_);
   reader_.join();
   writer_.join();
   ::close(socket_);

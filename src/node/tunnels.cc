@@ -1,10 +1,7 @@
 #include "node/tunnels.h"
 
-#include <csignal>
-
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -82,8 +79,7 @@ net::Async<Result<void>> Tunnels::serve_media(v1::OpenTunnel order) {
   ++media_running_;
   co_await net::carry(loop_, net::adopt(loop_, helper->socket), std::move(*device));
   --media_running_;
-  ::kill(helper->process, SIGKILL);
-  ::waitpid(helper->process, nullptr, 0);
+  end_confined(helper->process);
   co_return Result<void>();
 }
 
