@@ -16,6 +16,7 @@
 #include "hearth/v1/screen.pb.h"
 #include "hearth/v1/session.pb.h"
 #include "hearth/v1/swarm.pb.h"
+#include "hearth/v1/terminal.pb.h"
 #include "hearth/v1/usage.pb.h"
 #include "hearth/v1/webhooks.pb.h"
 #include "hearth/v1/workspaces.pb.h"
@@ -41,6 +42,7 @@ std::vector<const MethodDescriptor*> all_methods() {
   v1::Greeting::descriptor();
   v1::App::descriptor();
   v1::Picture::descriptor();
+  v1::TerminalWatch::descriptor();
   std::vector<const MethodDescriptor*> methods;
   for (const auto& entry : std::filesystem::directory_iterator(HEARTH_PROTO_DIRECTORY)) {
     const std::string name = "hearth/v1/" + entry.path().filename().string();
