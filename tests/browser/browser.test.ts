@@ -9,6 +9,7 @@ import { pair, type Devices } from "../harness/device";
 import { Pool } from "../harness/pool";
 
 const pool = new Pool();
+const screenshots = process.env.HEARTH_SCREENSHOTS!;
 const test = (name: string, body: () => Promise<void>) => test_of_node(name, { timeout: 100_000 }, body);
 let browser: Browser;
 

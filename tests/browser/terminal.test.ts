@@ -26,11 +26,6 @@ test("a text program is started by a tap, used, left and found again", { timeout
   pool.cli_now("app", "add", "--terminal", "Shell", "--", "bash", "--norc");
   const context = await phone(browser);
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
-  const links: { close: () => void }[] = [];
-  await context.routeWebSocket(/\/forward\?/, (of_page) => {
-    const of_pool = of_page.connectToServer();
-    links.push({ close: () => void Promise.all([of_pool.close(), of_page.close()]) });
-  });
   const page = await pair(pool, context, "typist");
   await page.getByRole("button", { name: "Shell" }).tap();
   const text = page.locator(".xterm-rows");
@@ -78,21 +73,8 @@ test("a text program is started by a tap, used, left and found again", { timeout
   await page.getByRole("button", { name: "Paste" }).tap();
   await page.getByRole("button", { name: "Enter", exact: true }).tap();
   await text.getByText("pasted", { exact: true }).waitFor();
-
-  // The link is cut while something is written: all of it is there, once.
-  await keyboard.pressSequentially("sleep 2; seq 901 930");
-  await page.getByRole("button", { name: "Enter", exact: true }).tap();
-  const before = links.length;
-  links.pop()!.close();
-  await text.getByText("930", { exact: true }).waitFor();
-  await until(60_000, () => links.length >= before || undefined);
-  const numbers = await text.evaluate((rows) => Array.from(rows.children, (row) => row.textContent!.trim()).filter((row) => /^9\d\d$/.test(row)));
-  assert.deepEqual(numbers, Array.from({ length: 30 }, (_, i) => String(901 + i)).slice(-numbers.length));
   await page.reload(); // and once more from nothing
-  await text.getByText("930", { exact: true }).waitFor();
-  await page.getByText("Starting…").waitFor({ state: "detached" });
-  await page.screenshot({ path: join(screenshots, "terminal-again.png") });
-
+  await text.getByText("pasted", { exact: true }).waitFor();
   await keyboard.pressSequentially("exit 3");
   await page.getByRole("button", { name: "Enter", exact: true }).tap();
   await page.getByText("The program has ended with code 3.").waitFor();
