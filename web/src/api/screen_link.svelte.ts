@@ -296,6 +296,7 @@ export class ScreenLink {
     if (this.by !== "direct" || this.#tunnel !== undefined) {
       this.#drop_hub();
       this.by = "direct";
+      direct.send(this.#hello()); // the phone may have been turned since the offer
     }
     this.#show(video, { width: video.videoWidth, height: video.videoHeight }, note);
   }
