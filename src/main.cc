@@ -63,6 +63,7 @@ class HubDaemon {
     Result<std::unique_ptr<hub::Hub>> hub =
         hub::Hub::start(loop_, {.directory = home_.hub(),
                                 .store = start_.store,
+                                .drive = home_.drive(),
                                 .pc_name = cli::host_name(),
                                 .address = start_.address,
                                 .port = start_.port,

@@ -44,6 +44,15 @@ Result<void> write_and_sync(int file, std::string_view content) {
 
 }  // namespace
 
+std::filesystem::path Home::drive() const {
+  const Result<Home> usual = resolve_home({.option = {},
+                                           .hearth_home = {},
+                                           .xdg_data_home = environment("XDG_DATA_HOME"),
+                                           .user_home = environment("HOME")});
+  const bool is_usual = usual && usual->root == root && !environment("HOME").empty();
+  return is_usual ? std::filesystem::path(environment("HOME")) / "Hearth" : root / "drive";
+}
+
 HomeSources home_sources(std::string_view option) {
   return {.option = std::string(option),
           .hearth_home = environment("HEARTH_HOME"),

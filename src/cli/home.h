@@ -26,6 +26,8 @@ struct Home {
   std::filesystem::path node_status() const { return root / "node" / "status.json"; }
   std::filesystem::path node_stopped() const { return root / "node" / "stopped"; }
   std::filesystem::path cli() const { return root / "cli"; }
+  // The family's files: ~/Hearth for the usual HOME, a folder within for any other.
+  std::filesystem::path drive() const;
 };
 
 // What decides where HOME is; each may be empty.

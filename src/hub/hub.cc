@@ -44,6 +44,7 @@ std::string_view route_of(std::string_view path) {
   if (path == "/forward" || path == "/tunnel") return path.substr(1);
   if (path == "/metrics") return "metrics";
   if (path.starts_with("/hub/")) return "hub";
+  if (drive::WebDav::is_for(path)) return "drive";
   return path.starts_with("/blob/") ? "blob" : "page";
 }
 
@@ -107,6 +108,7 @@ class HubImpl : public Hub {
   std::unique_ptr<BlobAccess> access_;
   std::unique_ptr<Swarms> swarms_;
   std::unique_ptr<Tunnels> tunnels_;
+  std::unique_ptr<drive::WebDav> drive_;
   Apps apps_;
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<ShareHistory> shares_;
@@ -200,6 +202,7 @@ Result<void> HubImpl::make_engine() {
   engine_->observe(*access_);
   make_swarms();
   tunnels_ = std::make_unique<Tunnels>(loop_);
+  drive_ = std::make_unique<drive::WebDav>(loop_, workers_, options_.drive);
   engine_->observe(*tunnels_);
   token_watch_ = std::make_unique<TokenWatch>(*devices_, sessions_);
   metrics_ = std::make_unique<Metrics>(loop_, *engine_, *devices_, sessions_, *blobs_);
@@ -308,6 +311,7 @@ net::Async<void> HubImpl::serve(net::Exchange& exchange) {
   if (route == "metrics") co_return co_await serve_metrics(exchange);
   if (route == "hub" && held_.routes != nullptr && co_await held_.routes->serve(exchange)) co_return;
   if (route == "page" || route == "hub") co_return co_await serve_page(exchange, options_.page);
+  if (route == "drive") co_return co_await serve_drive(exchange, *parts_, *drive_);
   const bool node = route == "session";
   Result<net::Caller> caller = authorize(*parts_, head, exchange.peer_address());
   if (!caller) {

@@ -56,9 +56,10 @@ struct WebhookMessage {
 
 struct Options {
   std::filesystem::path
-      directory;        // identity.pem, secret, certificate.pem (of the last start), pool.db, blobs/, endpoint.json
-  std::string store;    // the URL of a PostgreSQL database, which other hubs may share; empty: pool.db
-  std::string pc_name;  // what the other hubs call this one
+      directory;      // identity.pem, secret, certificate.pem (of the last start), pool.db, blobs/, endpoint.json
+  std::string store;  // the URL of a PostgreSQL database, which other hubs may share; empty: pool.db
+  std::filesystem::path drive;  // the folder of the family's files, made when it is first asked for
+  std::string pc_name;          // what the other hubs call this one
   std::string address = "0.0.0.0";
   std::uint16_t port = 7443;  // 0: the kernel chooses, the first time
   std::string pool_name;

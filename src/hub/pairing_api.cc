@@ -138,6 +138,15 @@ Result<v1::ProveReply> prove(Parts& parts, const v1::ProveRequest& request, net:
   return reply;
 }
 
+// The token that stands in an Authorization header, as bearer or as a password; empty if there is none.
+std::string machine_token(std::string_view authorization) {
+  if (authorization.starts_with("Bearer https://")) return std::string(authorization.substr(7));
+  if (!authorization.starts_with("Basic ")) return {};
+  const std::string pair = from_base64(authorization.substr(6)).value_or("");
+  const std::size_t colon = pair.find(':');
+  return colon == std::string::npos ? "" : pair.substr(colon + 1);
+}
+
 net::AccessLevel level_of(std::uint8_t role) {
   switch (role) {
     case v1::ROLE_OWNER:
@@ -232,9 +241,9 @@ Result<net::Caller> authorize(Parts& parts, const net::RequestHead& head, const 
 }
 
 Result<net::Caller> authorize_machine(Parts& parts, const net::RequestHead& head, const std::string& address) {
-  const std::string_view authorization = head.headers.get("authorization");
-  if (!authorization.starts_with("Bearer https://")) return authorize(parts, head, address);
-  const Result<account::Token> token = account::parse_token(authorization.substr(7));
+  const std::string line = machine_token(head.headers.get("authorization"));
+  if (line.empty()) return authorize(parts, head, address);
+  const Result<account::Token> token = account::parse_token(line);
   if (!token) return fail(Code::kUnauthenticated, token.error().message);
   const store::DeviceRow* device = parts.devices.find_active(token->device);
   const bool is_known = device != nullptr && device->key_kind == v1::KEY_KIND_SECRET &&

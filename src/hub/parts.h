@@ -2,6 +2,7 @@
 #pragma once
 
 #include "blob/blob_store.h"
+#include "drive/webdav.h"
 #include "hub/accounts.h"
 #include "hub/audit_log.h"
 #include "hub/blob_access.h"
@@ -80,11 +81,14 @@ net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Ca
 // The page's files.
 net::Async<void> serve_page(net::Exchange& exchange, const std::vector<PageFile>& page);
 
+// The drive, for devices of ring home; a program may send a token as its password (Basic).
+net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::WebDav& drive);
+
 // Cookie or bearer token to Caller.
 Result<net::Caller> authorize(Parts& parts, const net::RequestHead& head, const std::string& address);
 
-// The same for what can only send one line with each request, as monitoring systems do: its bearer may be a whole
-// token.
+// The same for what can only send one line with each request, as monitoring systems and file managers do: its bearer,
+// or its password under any name (Basic), may be a whole token.
 Result<net::Caller> authorize_machine(Parts& parts, const net::RequestHead& head, const std::string& address);
 
 }  // namespace hearth::hub

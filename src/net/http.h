@@ -31,6 +31,9 @@ struct RequestHead {
   std::optional<std::uint64_t> content_length;  // absent: chunked
 };
 
+// "a%20b" as "a b"; nothing if a '%' is not followed by two hexadecimal digits.
+std::optional<std::string> percent_decoded(std::string_view text);
+
 // The value of `name` in a query or a form body, percent-decoded; nothing if absent.
 std::optional<std::string> query_value(std::string_view query, std::string_view name);
 

@@ -1,0 +1,137 @@
+#include "drive/files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+namespace hearth::drive {
+namespace {
+
+constexpr std::size_t kCopiedAtOnce = 1 << 30;
+
+Result<void> copy_bytes(int from, int to, const std::string& name) {
+  if (::ioctl(to, FICLONE, from) == 0) return {};
+  for (;;) {
+    const ssize_t count = ::copy_file_range(from, nullptr, to, nullptr, kCopiedAtOnce, 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno(errno, "copying " + name);
+    if (count == 0) return {};
+  }
+}
+
+Result<void> copy_file(int from_folder, const std::string& from, int to_folder, const std::string& to) {
+  const OpenFile source(::openat(from_folder, from.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (source.get() < 0) return fail_errno(errno, "copying " + from);
+  const OpenFile target(::openat(to_folder, to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (target.get() < 0) return fail_errno(errno, "copying " + from);
+  if (Result<void> copied = copy_bytes(source.get(), target.get(), from); !copied) return copied;
+  if (::fsync(target.get()) != 0) return fail_errno(errno, "copying " + from);
+  return {};
+}
+
+Result<void> copy_folder(int from_folder, const std::string& from, int to_folder, const std::string& to, bool deep) {
+  const OpenFile source(::openat(from_folder, from.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (source.get() < 0) return fail_errno(errno, "copying " + from);
+  if (::mkdirat(to_folder, to.c_str(), 0700) != 0) return fail_errno(errno, "copying " + from);
+  const OpenFile target(::openat(to_folder, to.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (target.get() < 0) return fail_errno(errno, "copying " + from);
+  Result<void> copied;
+  const Result<void> read = for_each_name(source.get(), [&](const std::string& name) {
+    if (deep && copied) copied = copy_tree(source.get(), name, target.get(), name, true);
+  });
+  if (!read) return read;
+  if (copied && ::fsync(target.get()) != 0) return fail_errno(errno, "copying " + from);
+  return copied;
+}
+
+// A list of etags as in If-Match.
+bool names_etag(std::string_view list, std::string_view etag) {
+  return list == "*" || list.find(etag) != std::string_view::npos;
+}
+
+}  // namespace
+
+std::optional<Entry> entry_of(const struct stat& status, std::string name) {
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return std::nullopt;
+  const bool is_file = S_ISREG(status.st_mode);
+  Entry entry{.name = std::move(name), .kind = is_file ? Kind::kFile : Kind::kFolder, .modified = {}, .etag = {}};
+  entry.bytes = is_file ? static_cast<std::uint64_t>(status.st_size) : 0;
+  entry.modified = {status.st_mtim.tv_sec * 1'000 + status.st_mtim.tv_nsec / 1'000'000};
+  entry.etag = fmt::format("\"{:x}-{:x}-{:x}{:08x}\"", status.st_ino, entry.bytes,
+                           static_cast<std::uint64_t>(status.st_mtim.tv_sec), status.st_mtim.tv_nsec);
+  return entry;
+}
+
+Result<void> for_each_name(int folder, const std::function<void(std::string)>& take) {
+  const int again = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::unique_ptr<DIR, int (*)(DIR*)> names(again < 0 ? nullptr : ::fdopendir(again), ::closedir);
+  if (!names) return fail_errno(errno, "reading a folder");
+  for (;;) {
+    errno = 0;
+    const dirent* found = ::readdir(names.get());
+    if (found == nullptr) break;
+    std::string name = found->d_name;
+    if (name != "." && name != "..") take(std::move(name));
+  }
+  if (errno != 0) return fail_errno(errno, "reading a folder");
+  return {};
+}
+
+std::string unique_name() {
+  std::array<char, 16> random{};
+  CHECK(::getrandom(random.data(), random.size(), 0) == static_cast<ssize_t>(random.size()));
+  return to_hex(std::string_view(random.data(), random.size()));
+}
+
+Result<void> check(const Condition& condition, const Entry* before) {
+  if (!condition.if_match.empty() && (before == nullptr || !names_etag(condition.if_match, before->etag))) {
+    return fail(Code::kFailedPrecondition, "it has changed since it was read");
+  }
+  if (!condition.if_none_match.empty() && before != nullptr && names_etag(condition.if_none_match, before->etag)) {
+    return fail(Code::kFailedPrecondition, "there is a file of that name already");
+  }
+  return {};
+}
+
+bool set_modified(int file, WallTime modified) {
+  const timespec at{.tv_sec = modified.unix_millis / 1'000, .tv_nsec = modified.unix_millis % 1'000 * 1'000'000};
+  const std::array<timespec, 2> times{timespec{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, at};
+  return ::futimens(file, times.data()) == 0;
+}
+
+Result<void> copy_tree(int from_folder, const std::string& from, int to_folder, const std::string& to, bool deep) {
+  struct stat status{};
+  if (::fstatat(from_folder, from.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    return fail_errno(errno, "copying " + from);
+  }
+  if (S_ISDIR(status.st_mode)) return copy_folder(from_folder, from, to_folder, to, deep);
+  if (S_ISREG(status.st_mode)) return copy_file(from_folder, from, to_folder, to);
+  return {};
+}
+
+std::uint64_t tree_bytes(int folder, const std::string& name) {
+  struct stat status{};
+  if (::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return 0;
+  if (S_ISREG(status.st_mode)) return static_cast<std::uint64_t>(status.st_size);
+  if (!S_ISDIR(status.st_mode)) return 0;
+  const OpenFile inner(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  std::uint64_t bytes = 0;
+  if (inner.get() >= 0) {
+    (void)for_each_name(inner.get(), [&](const std::string& below) { bytes += tree_bytes(inner.get(), below); });
+  }
+  return bytes;
+}
+
+}  // namespace hearth::drive

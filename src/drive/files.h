@@ -1,0 +1,35 @@
+// Files and folders of the disk below the drive's own words: what folder.cc and folder_changes.cc share.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "drive/folder.h"
+
+namespace hearth::drive {
+
+// Nothing if it is neither a file nor a folder.
+std::optional<Entry> entry_of(const struct stat& status, std::string name);
+
+// Each name of an open folder but "." and "..". Errors: of the disk.
+Result<void> for_each_name(int folder, const std::function<void(std::string)>& take);
+
+// A name that nothing has: 32 hexadecimal digits.
+std::string unique_name();
+
+// Whether a change may be made where `before` is, or nothing. Errors: kFailedPrecondition.
+Result<void> check(const Condition& condition, const Entry* before);
+
+bool set_modified(int file, WallTime modified);
+
+// A file or a whole folder, without symbolic links, devices, sockets and pipes in it; the copy shares the disk's blocks
+// where the file system can. On the disk when it returns. Errors: of the disk.
+Result<void> copy_tree(int from_folder, const std::string& from, int to_folder, const std::string& to, bool deep);
+
+// Of all files in it.
+std::uint64_t tree_bytes(int folder, const std::string& name);
+
+}  // namespace hearth::drive

@@ -1,0 +1,203 @@
+#include "drive/folder.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "drive/files.h"
+
+namespace hearth::drive {
+namespace {
+
+constexpr std::string_view kNew = "new";
+
+// Nothing that somebody linked into the folder leads out of it.
+int open_beneath_root(int root, const std::string& path, int flags) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  for (;;) {
+    const long opened = ::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how);
+    if (opened >= 0 || (errno != EINTR && errno != EAGAIN)) return static_cast<int>(opened);
+  }
+}
+
+// A symbolic link in the way is, to whoever asks, not there.
+std::unexpected<Error> fail_path(const Path& path) {
+  const int error = errno == ELOOP || errno == EXDEV || errno == ENOTDIR ? ENOENT : errno;
+  return fail_errno(error, path.text());
+}
+
+}  // namespace
+
+OpenFile& OpenFile::operator=(OpenFile&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+OpenFile::~OpenFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+Incoming& Incoming::operator=(Incoming&& other) noexcept {
+  std::swap(file_, other.file_);
+  std::swap(path_, other.path_);
+  return *this;
+}
+
+Incoming::~Incoming() {
+  if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+Result<void> Incoming::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno(errno, "writing what is received");
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return {};
+}
+
+void Incoming::begin_sync() const { ::fdatasync(file_.get()); }
+
+Result<std::unique_ptr<Folder>> Folder::open(const std::filesystem::path& root) {
+  std::error_code error;
+  const bool is_new = std::filesystem::create_directories(root, error);
+  if (error) return fail_errno(error.value(), "making the drive's folder " + root.string());
+  if (is_new) ::chmod(root.c_str(), 0700);
+  OpenFile file(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (file.get() < 0) return fail_errno(errno, "opening the drive's folder " + root.string());
+  std::unique_ptr<Folder> folder(new Folder(std::move(file), root));
+  const Result<std::filesystem::path> fresh = folder->own(kNew);
+  if (!fresh) return std::unexpected(fresh.error());
+  for (const auto& left : std::filesystem::directory_iterator(*fresh, error)) {
+    std::filesystem::remove_all(left.path(), error);
+  }
+  return folder;
+}
+
+Result<std::filesystem::path> Folder::own(std::string_view name) const {
+  const std::filesystem::path own = root_ / Path::kOwnFolder;
+  if (::mkdir(own.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, "making " + own.string());
+  const std::filesystem::path path = own / name;
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, "making " + path.string());
+  return path;
+}
+
+Result<OpenFile> Folder::open_beneath(const Path& path, int flags) const {
+  OpenFile file(open_beneath_root(root_file_.get(), path.relative(), flags));
+  if (file.get() < 0) return fail_path(path);
+  return file;
+}
+
+Result<OpenFile> Folder::parent_of(const Path& path) const { return open_beneath(path.parent(), O_PATH | O_DIRECTORY); }
+
+Result<Entry> Folder::look(const Path& path) const {
+  const Result<OpenFile> file = open_beneath(path, O_PATH | O_NOFOLLOW);
+  if (!file) return std::unexpected(file.error());
+  struct stat status{};
+  if (::fstat(file->get(), &status) != 0) return fail_path(path);
+  std::optional<Entry> entry = entry_of(status, path.is_root() ? "" : path.name());
+  if (!entry) return fail(Code::kNotFound, path.text() + ": no file and no folder");
+  return *std::move(entry);
+}
+
+Result<std::vector<Entry>> Folder::list(const Path& folder) const {
+  const Result<Entry> itself = look(folder);
+  if (!itself) return std::unexpected(itself.error());
+  if (itself->kind != Kind::kFolder) return fail(Code::kFailedPrecondition, folder.text() + " is a file");
+  Result<OpenFile> file = open_beneath(folder, O_RDONLY | O_DIRECTORY);
+  if (!file) return std::unexpected(file.error());
+  std::vector<Entry> entries;
+  const Result<void> read = for_each_name(file->get(), [&](std::string name) {
+    if (!check_name(name) || (folder.is_root() && name == Path::kOwnFolder)) return;
+    struct stat status{};
+    if (::fstatat(file->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+    if (std::optional<Entry> entry = entry_of(status, std::move(name))) entries.push_back(*std::move(entry));
+  });
+  if (!read) return fail(read, folder.text());
+  return entries;
+}
+
+Result<std::pair<OpenFile, Entry>> Folder::read(const Path& file) const {
+  // What is opened is looked at first: opening a pipe waits, opening a device may act.
+  const Result<Entry> found = look(file);
+  if (!found) return std::unexpected(found.error());
+  if (found->kind != Kind::kFile) return fail(Code::kFailedPrecondition, file.text() + " is a folder");
+  Result<OpenFile> opened = open_beneath(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!opened) return std::unexpected(opened.error());
+  struct stat status{};
+  if (::fstat(opened->get(), &status) != 0) return fail_path(file);
+  std::optional<Entry> entry = entry_of(status, file.name());
+  if (!entry || entry->kind != Kind::kFile) return fail(Code::kNotFound, file.text() + ": no file");
+  return std::pair(std::move(*opened), *std::move(entry));
+}
+
+Result<Incoming> Folder::receive(std::uint64_t expected_bytes) const {
+  struct statvfs disk{};
+  if (::fstatvfs(root_file_.get(), &disk) == 0 && disk.f_bavail * disk.f_frsize < expected_bytes) {
+    return fail(Code::kResourceExhausted, fmt::format("the disk of the drive has {} bytes left, this needs {}",
+                                                      disk.f_bavail * disk.f_frsize, expected_bytes));
+  }
+  const Result<std::filesystem::path> fresh = own(kNew);
+  if (!fresh) return std::unexpected(fresh.error());
+  std::filesystem::path path = *fresh / unique_name();
+  OpenFile file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (file.get() < 0) return fail_errno(errno, "making a file for what is received");
+  return Incoming(std::move(file), std::move(path));
+}
+
+Result<Placed> Folder::place(Incoming file, const Path& path, const Condition& condition,
+                             std::optional<WallTime> modified) {
+  Result<Placed> placed = place_named(file.path_, file.descriptor(), path, condition, modified);
+  if (placed) file.path_.clear();
+  return placed;
+}
+
+Result<Placed> Folder::place_own(const std::filesystem::path& file, const Path& path, const Condition& condition,
+                                 std::optional<WallTime> modified) {
+  const OpenFile opened(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (opened.get() < 0) return fail_errno(errno, file.string());
+  return place_named(file, opened.get(), path, condition, modified);
+}
+
+Result<Placed> Folder::place_named(const std::filesystem::path& from, int descriptor, const Path& path,
+                                   const Condition& condition, std::optional<WallTime> modified) {
+  if (path.is_root()) return fail(Code::kAlreadyExists, "the root is a folder");
+  const Result<OpenFile> parent = open_beneath(path.parent(), O_RDONLY | O_DIRECTORY);
+  if (!parent) return std::unexpected(parent.error());
+  const Result<Entry> before = look(path);
+  if (before && before->kind == Kind::kFolder) return fail(Code::kAlreadyExists, path.text() + " is a folder");
+  if (Result<void> holds = check(condition, before ? &*before : nullptr); !holds) return fail(holds, path.text());
+  if (modified && !set_modified(descriptor, *modified)) return fail_errno(errno, path.text());
+  if (::fsync(descriptor) != 0) return fail_errno(errno, path.text());
+  const unsigned flags = before ? 0 : RENAME_NOREPLACE;
+  if (::renameat2(AT_FDCWD, from.c_str(), parent->get(), path.name().c_str(), flags) != 0) {
+    return fail_errno(errno, path.text());
+  }
+  if (::fsync(parent->get()) != 0) return fail_errno(errno, path.text());
+  struct stat status{};
+  if (::fstat(descriptor, &status) != 0) return fail_errno(errno, path.text());
+  return Placed{.entry = *entry_of(status, path.name()), .created = !before};
+}
+
+Result<Entry> Folder::make_folder(const Path& path) {
+  if (path.is_root()) return fail(Code::kAlreadyExists, "the root is there");
+  const Result<OpenFile> parent = open_beneath(path.parent(), O_RDONLY | O_DIRECTORY);
+  if (!parent) return std::unexpected(parent.error());
+  if (::mkdirat(parent->get(), path.name().c_str(), 0700) != 0) return fail_errno(errno, path.text());
+  if (::fsync(parent->get()) != 0) return fail_errno(errno, path.text());
+  return look(path);
+}
+
+}  // namespace hearth::drive

@@ -1,0 +1,154 @@
+// The drive's files: plain files in a plain folder, reached by paths that cannot leave it (openat2 beneath the root, no
+// symbolic link followed). Every change is atomic and on the disk when it returns: whoever reads finds the old state or
+// the new one, after a loss of power too.
+//
+//   Result<Folder> folder = Folder::open("/home/mia/Hearth");
+//   Result<Incoming> file = folder->receive();
+//   file->write(bytes); ...
+//   Result<Placed> placed = folder->place(std::move(*file), path, {});
+//
+// All functions block: call them on a worker. Those that change names are called by one thread at a time (the drive's
+// own worker, drive.h); receiving and reading by any.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "drive/path.h"
+
+namespace hearth::drive {
+
+enum class Kind : std::uint8_t { kFile, kFolder };
+
+struct Entry {
+  std::string name;  // empty for the root
+  Kind kind = Kind::kFile;
+  std::uint64_t bytes = 0;  // of a file
+  WallTime modified;
+  std::string etag;  // "\"5f2-1000-18f3c2a\"", with its quotes: another one after every change
+};
+
+// An open file descriptor.
+class OpenFile {
+ public:
+  explicit OpenFile(int descriptor = -1) : descriptor_(descriptor) {}
+  OpenFile(OpenFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  OpenFile& operator=(OpenFile&& other) noexcept;
+  ~OpenFile();
+  int get() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+// A file that is being received: without a name among the drive's own, gone with this object unless it is placed.
+class Incoming {
+ public:
+  Incoming(Incoming&&) noexcept = default;
+  Incoming& operator=(Incoming&&) noexcept;
+  ~Incoming();
+
+  Result<void> write(std::string_view bytes);  // at the end. Errors: kResourceExhausted (the disk is full), of the disk
+  void begin_sync() const;  // writes its bytes to the disk, so that little is left to do when it is placed
+  int descriptor() const { return file_.get(); }
+
+ private:
+  friend class Folder;
+  Incoming(OpenFile file, std::filesystem::path path) : file_(std::move(file)), path_(std::move(path)) {}
+
+  OpenFile file_;
+  std::filesystem::path path_;  // empty once it is placed
+};
+
+// What must be so for a change to be made; else kFailedPrecondition.
+struct Condition {
+  std::string if_match;       // as the header: "*" or a list of etags; empty: anything
+  std::string if_none_match;  // "*": there must be nothing yet
+};
+
+struct Placed {
+  Entry entry;
+  bool created = false;  // false: it replaced a file
+};
+
+// Of one thing in the trash.
+struct Trashed {
+  std::string id;    // names it for restore()
+  std::string path;  // where it was
+  Kind kind = Kind::kFile;
+  std::uint64_t bytes = 0;  // of a file; of a folder: all in it
+  WallTime removed;
+};
+
+class Folder {
+ public:
+  // Makes the folder, readable by its owner alone, if it is not there. What an ended process was receiving is removed.
+  // Errors: of the disk; kFailedPrecondition if it is no folder.
+  static Result<std::unique_ptr<Folder>> open(const std::filesystem::path& root);
+
+  const std::filesystem::path& root() const { return root_; }
+  // The drive's own folder for `name` ("uploads"), made if it is not there: of the same file system, so that what lies
+  // in it can be renamed into its place.
+  Result<std::filesystem::path> own(std::string_view name) const;
+
+  // Errors of all below: kNotFound (it or its parent), kPermissionDenied, of the disk. Symbolic links, devices, sockets
+  // and pipes that somebody put into the folder are not there, except that nothing can be made in their place.
+  Result<Entry> look(const Path& path) const;
+  Result<std::vector<Entry>> list(const Path& folder) const;        // in no order. kFailedPrecondition: a file
+  Result<std::pair<OpenFile, Entry>> read(const Path& file) const;  // kFailedPrecondition: a folder
+
+  // `expected_bytes`: refused at once if the disk has not that much room (kResourceExhausted).
+  Result<Incoming> receive(std::uint64_t expected_bytes = 0) const;
+
+  // Gives a received file its name, in place of a file that has it. `modified`: else now. Errors: kNotFound (no parent
+  // folder), kFailedPrecondition (the condition), kAlreadyExists (a folder has the name).
+  Result<Placed> place(Incoming file, const Path& path, const Condition& condition,
+                       std::optional<WallTime> modified = {});
+  // The same for a file of own(), which is then no longer there.
+  Result<Placed> place_own(const std::filesystem::path& file, const Path& path, const Condition& condition,
+                           std::optional<WallTime> modified = {});
+
+  // `path`, or the first of "a (2).jpg", "a (3).jpg"... that is free.
+  Result<Path> free_name(const Path& path) const;
+
+  Result<Entry> make_folder(const Path& path);  // kAlreadyExists; kNotFound: no parent
+
+  // Whole, or not at all. With `replace`, what is at `to` goes into the trash; without, kAlreadyExists.
+  // kInvalidArgument: the root, or into itself. True: `to` was there.
+  Result<bool> move(const Path& from, const Path& to, bool replace);
+  // A folder without what is in it if not `deep`.
+  Result<bool> copy(const Path& from, const Path& to, bool replace, bool deep);
+
+  Result<void> remove(const Path& path);  // into the trash. kInvalidArgument: the root
+
+  Result<std::vector<Trashed>> trash() const;  // the newest first
+  // Back to where it was, or beside what is there now ("a (2).jpg"); parents are made. The path it has now.
+  Result<Path> restore(const std::string& id);
+  Result<void> erase(const std::string& id);      // for good
+  Result<std::size_t> erase_older(Duration age);  // what lies there for longer; the number erased
+
+ private:
+  Folder(OpenFile root_file, std::filesystem::path root) : root_file_(std::move(root_file)), root_(std::move(root)) {}
+  Result<OpenFile> open_beneath(const Path& path, int flags) const;
+  Result<OpenFile> parent_of(const Path& path) const;
+  Result<void> into_trash(const Path& path);
+  Result<bool> clear_way(const Path& from, const Path& to, bool replace);
+  Result<Placed> place_named(const std::filesystem::path& from, int descriptor, const Path& path,
+                             const Condition& condition, std::optional<WallTime> modified);
+
+  OpenFile root_file_;
+  std::filesystem::path root_;
+};
+
+}  // namespace hearth::drive

@@ -1,0 +1,233 @@
+// What is moved, copied, removed and brought back. A thing in the trash is a folder of its own there: "content", and
+// "origin", two lines: when it was removed (milliseconds since 1970) and where it was.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "drive/files.h"
+
+namespace hearth::drive {
+namespace {
+
+constexpr std::string_view kTrash = "trash";
+
+bool is_id(std::string_view id) {
+  return id.size() == 32 &&
+         std::ranges::all_of(id, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+WallTime now() {
+  timespec at{};
+  ::clock_gettime(CLOCK_REALTIME, &at);
+  return {at.tv_sec * 1'000 + at.tv_nsec / 1'000'000};
+}
+
+Result<void> write_origin(const std::filesystem::path& file, const Path& path) {
+  const OpenFile opened(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (opened.get() < 0) return fail_errno(errno, file.string());
+  const std::string text = fmt::format("{}\n{}\n", now().unix_millis, path.text());
+  if (::write(opened.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    return fail_errno(errno, file.string());
+  }
+  if (::fsync(opened.get()) != 0) return fail_errno(errno, file.string());
+  return {};
+}
+
+struct Origin {
+  WallTime removed;
+  std::string path;
+};
+
+std::optional<Origin> read_origin(const std::filesystem::path& file) {
+  std::ifstream stream(file);
+  std::string millis;
+  Origin origin;
+  if (!std::getline(stream, millis) || !std::getline(stream, origin.path)) return std::nullopt;
+  const auto [end, error] = std::from_chars(millis.data(), millis.data() + millis.size(), origin.removed.unix_millis);
+  if (error != std::errc() || end != millis.data() + millis.size()) return std::nullopt;
+  return origin;
+}
+
+Result<void> sync_folder(int folder, const Path& path) {
+  if (::fsync(folder) != 0) return fail_errno(errno, path.text());
+  return {};
+}
+
+}  // namespace
+
+Result<void> Folder::into_trash(const Path& path) {
+  const Result<OpenFile> parent = open_beneath(path.parent(), O_RDONLY | O_DIRECTORY);
+  if (!parent) return std::unexpected(parent.error());
+  const Result<std::filesystem::path> trash = own(kTrash);
+  if (!trash) return std::unexpected(trash.error());
+  const std::filesystem::path place = *trash / unique_name();
+  if (::mkdir(place.c_str(), 0700) != 0) return fail_errno(errno, place.string());
+  if (Result<void> noted = write_origin(place / "origin", path); !noted) return noted;
+  const OpenFile folder(::open(place.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (::renameat(parent->get(), path.name().c_str(), folder.get(), "content") != 0) {
+    const int error = errno;
+    std::error_code ignored;
+    std::filesystem::remove_all(place, ignored);
+    return fail_errno(error, path.text());
+  }
+  if (Result<void> synced = sync_folder(folder.get(), path); !synced) return synced;
+  const OpenFile above(::open(trash->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (Result<void> synced = sync_folder(above.get(), path); !synced) return synced;
+  return sync_folder(parent->get(), path);
+}
+
+Result<void> Folder::remove(const Path& path) {
+  if (path.is_root()) return fail(Code::kInvalidArgument, "the root of the drive stays");
+  if (const Result<Entry> found = look(path); !found) return std::unexpected(found.error());
+  return into_trash(path);
+}
+
+Result<bool> Folder::clear_way(const Path& from, const Path& to, bool replace) {
+  if (from.is_root() || to.is_root() || to.is_within(from) || from.is_within(to)) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("{} cannot be put at {}: one lies within the other", from.text(), to.text()));
+  }
+  if (const Result<Entry> found = look(from); !found) return std::unexpected(found.error());
+  if (const Result<OpenFile> parent = parent_of(to); !parent) {
+    return fail(Code::kFailedPrecondition, "there is no folder " + to.parent().text());
+  }
+  const Result<Entry> there = look(to);
+  if (!there) return false;
+  if (!replace) return fail(Code::kAlreadyExists, to.text() + " is there already");
+  if (Result<void> removed = into_trash(to); !removed) return std::unexpected(removed.error());
+  return true;
+}
+
+Result<bool> Folder::move(const Path& from, const Path& to, bool replace) {
+  const Result<bool> was_there = clear_way(from, to, replace);
+  if (!was_there) return was_there;
+  const Result<OpenFile> source = open_beneath(from.parent(), O_RDONLY | O_DIRECTORY);
+  if (!source) return std::unexpected(source.error());
+  const Result<OpenFile> target = open_beneath(to.parent(), O_RDONLY | O_DIRECTORY);
+  if (!target) return std::unexpected(target.error());
+  if (::renameat2(source->get(), from.name().c_str(), target->get(), to.name().c_str(), RENAME_NOREPLACE) != 0) {
+    return fail_errno(errno, from.text());
+  }
+  if (Result<void> synced = sync_folder(target->get(), to); !synced) return std::unexpected(synced.error());
+  if (Result<void> synced = sync_folder(source->get(), from); !synced) return std::unexpected(synced.error());
+  return was_there;
+}
+
+Result<bool> Folder::copy(const Path& from, const Path& to, bool replace, bool deep) {
+  // The copy is whole before what it replaces goes.
+  if (const Result<Entry> found = look(from); !found) return std::unexpected(found.error());
+  const Result<OpenFile> source = parent_of(from);
+  if (!source) return std::unexpected(source.error());
+  const Result<std::filesystem::path> fresh = own("new");
+  if (!fresh) return std::unexpected(fresh.error());
+  const std::string name = unique_name();
+  const OpenFile folder(::open(fresh->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const auto give_up = [&](const Error& error) {
+    std::error_code ignored;
+    std::filesystem::remove_all(*fresh / name, ignored);
+    return std::unexpected(error);
+  };
+  if (Result<void> copied = copy_tree(source->get(), from.name(), folder.get(), name, deep); !copied) {
+    return give_up(copied.error());
+  }
+  const Result<bool> was_there = clear_way(from, to, replace);
+  if (!was_there) return give_up(was_there.error());
+  const Result<OpenFile> target = open_beneath(to.parent(), O_RDONLY | O_DIRECTORY);
+  if (!target) return give_up(target.error());
+  if (::renameat2(folder.get(), name.c_str(), target->get(), to.name().c_str(), RENAME_NOREPLACE) != 0) {
+    return give_up(fail_errno(errno, to.text()).error());
+  }
+  if (Result<void> synced = sync_folder(target->get(), to); !synced) return std::unexpected(synced.error());
+  return was_there;
+}
+
+Result<std::vector<Trashed>> Folder::trash() const {
+  const Result<std::filesystem::path> trash = own(kTrash);
+  if (!trash) return std::unexpected(trash.error());
+  std::vector<Trashed> all;
+  std::error_code error;
+  for (const auto& found : std::filesystem::directory_iterator(*trash, error)) {
+    const std::optional<Origin> origin = read_origin(found.path() / "origin");
+    struct stat status{};
+    if (!origin || ::lstat((found.path() / "content").c_str(), &status) != 0) continue;
+    const std::optional<Entry> entry = entry_of(status, "");
+    if (!entry) continue;
+    all.push_back({.id = found.path().filename(),
+                   .path = origin->path,
+                   .kind = entry->kind,
+                   .bytes = tree_bytes(AT_FDCWD, found.path() / "content"),
+                   .removed = origin->removed});
+  }
+  if (error) return fail_errno(error.value(), "reading the trash");
+  std::ranges::sort(
+      all, [](const Trashed& a, const Trashed& b) { return std::tie(b.removed, b.id) < std::tie(a.removed, a.id); });
+  return all;
+}
+
+Result<Path> Folder::free_name(const Path& path) const {
+  const std::string name = path.name();
+  const std::size_t dot = name.rfind('.');
+  const std::size_t stem = dot == std::string::npos || dot == 0 ? name.size() : dot;
+  Result<Path> free = path;
+  for (int number = 2; free && look(*free); ++number) {
+    free = path.parent().child(fmt::format("{} ({}){}", name.substr(0, stem), number, name.substr(stem)));
+  }
+  return free;
+}
+
+Result<Path> Folder::restore(const std::string& id) {
+  const Result<std::filesystem::path> trash = own(kTrash);
+  if (!trash) return std::unexpected(trash.error());
+  const std::optional<Origin> origin = is_id(id) ? read_origin(*trash / id / "origin") : std::nullopt;
+  if (!origin) return fail(Code::kNotFound, "nothing in the trash has that number");
+  const Result<Path> was = Path::parse(origin->path);
+  if (!was) return std::unexpected(was.error());
+  Path above;
+  for (std::size_t i = 0; i + 1 < was->names().size(); ++i) {
+    above = *above.child(was->names()[i]);
+    const Result<Entry> made = make_folder(above);
+    if (!made && made.error().code != Code::kAlreadyExists) return std::unexpected(made.error());
+  }
+  const Result<Path> path = free_name(*was);
+  if (!path) return path;
+  const Result<OpenFile> parent = open_beneath(path->parent(), O_RDONLY | O_DIRECTORY);
+  if (!parent) return std::unexpected(parent.error());
+  const std::filesystem::path content = *trash / id / "content";
+  if (::renameat2(AT_FDCWD, content.c_str(), parent->get(), path->name().c_str(), RENAME_NOREPLACE) != 0) {
+    return fail_errno(errno, path->text());
+  }
+  if (Result<void> synced = sync_folder(parent->get(), *path); !synced) return std::unexpected(synced.error());
+  std::error_code ignored;
+  std::filesystem::remove_all(*trash / id, ignored);
+  return path;
+}
+
+Result<void> Folder::erase(const std::string& id) {
+  const Result<std::filesystem::path> trash = own(kTrash);
+  if (!trash) return std::unexpected(trash.error());
+  std::error_code error;
+  if (!is_id(id) || !std::filesystem::exists(*trash / id, error)) {
+    return fail(Code::kNotFound, "nothing in the trash has that number");
+  }
+  std::filesystem::remove_all(*trash / id, error);
+  if (error) return fail_errno(error.value(), "erasing for good");
+  return {};
+}
+
+Result<std::size_t> Folder::erase_older(Duration age) {
+  const WallTime limit{now().unix_millis - age.micros / 1'000};
+  const Result<std::vector<Trashed>> all = trash();
+  if (!all) return std::unexpected(all.error());
+  std::size_t erased = 0;
+  for (const Trashed& one : *all) {
+    if (one.removed < limit && erase(one.id)) ++erased;
+  }
+  return erased;
+}
+
+}  // namespace hearth::drive

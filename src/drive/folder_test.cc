@@ -1,0 +1,188 @@
+#include "drive/folder.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "blob/temporary_directory.h"
+
+namespace hearth::drive {
+namespace {
+
+using ::testing::ElementsAre;
+
+class FolderTest : public ::testing::Test {
+ protected:
+  FolderTest() : folder_(std::move(*Folder::open(scratch_.path() / "drive"))) {}
+
+  static Path at(std::string_view text) { return *Path::parse(text); }
+
+  Result<Placed> put(std::string_view path, std::string_view text, const Condition& condition = {}) {
+    Result<Incoming> file = folder_->receive(text.size());
+    if (!file) return std::unexpected(file.error());
+    if (Result<void> written = file->write(text); !written) return std::unexpected(written.error());
+    return folder_->place(std::move(*file), at(path), condition);
+  }
+  std::string text(std::string_view path) {
+    Result<std::pair<OpenFile, Entry>> file = folder_->read(at(path));
+    if (!file) return "error: " + file.error().message;
+    std::string text(file->second.bytes, '\0');
+    EXPECT_EQ(::read(file->first.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    return text;
+  }
+  std::vector<std::string> names(std::string_view path) {
+    std::vector<std::string> names;
+    const Result<std::vector<Entry>> entries = folder_->list(at(path));
+    if (!entries) return {"error: " + entries.error().message};
+    for (const Entry& entry : *entries) names.push_back(entry.name);
+    std::ranges::sort(names);
+    return names;
+  }
+  std::size_t waiting() const {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& one : std::filesystem::directory_iterator(folder_->root() / ".hearth/new"))
+      ++count;
+    return count;
+  }
+
+  blob::TemporaryDirectory scratch_;
+  std::unique_ptr<Folder> folder_;
+};
+
+TEST_F(FolderTest, AFileIsAPlainFileOfTheFolder) {
+  const Result<Placed> placed = put("/a.txt", "hello");
+  ASSERT_TRUE(placed);
+  EXPECT_TRUE(placed->created);
+  EXPECT_EQ(placed->entry.bytes, 5U);
+  EXPECT_EQ(text("/a.txt"), "hello");
+  EXPECT_TRUE(std::filesystem::is_regular_file(scratch_.path() / "drive/a.txt"));
+  EXPECT_THAT(names("/"), ElementsAre("a.txt"));
+  EXPECT_EQ(waiting(), 0U);
+}
+
+TEST_F(FolderTest, AReplacedFileHasAnotherEtagAndConditionsHold) {
+  const std::string etag = put("/a", "one")->entry.etag;
+  EXPECT_EQ(put("/a", "two", {.if_match = "\"other\"", .if_none_match = {}}).error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(put("/a", "two", {.if_match = {}, .if_none_match = "*"}).error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(text("/a"), "one");
+  const Result<Placed> placed = put("/a", "two", {.if_match = etag, .if_none_match = {}});
+  ASSERT_TRUE(placed);
+  EXPECT_FALSE(placed->created);
+  EXPECT_NE(placed->entry.etag, etag);
+  EXPECT_EQ(text("/a"), "two");
+  EXPECT_EQ(waiting(), 0U) << "what was refused is gone";
+}
+
+TEST_F(FolderTest, NothingIsPlacedWithoutItsFolderOrOverAFolder) {
+  EXPECT_EQ(put("/no/a", "x").error().code, Code::kNotFound);
+  ASSERT_TRUE(folder_->make_folder(at("/photos")));
+  EXPECT_EQ(put("/photos", "x").error().code, Code::kAlreadyExists);
+  EXPECT_EQ(folder_->make_folder(at("/photos")).error().code, Code::kAlreadyExists);
+  EXPECT_EQ(folder_->make_folder(at("/no/below")).error().code, Code::kNotFound);
+}
+
+TEST_F(FolderTest, LinksAndPipesLeadNowhere) {
+  std::ofstream(scratch_.path() / "secret") << "secret";
+  const std::filesystem::path root = folder_->root();
+  std::filesystem::create_symlink("../secret", root / "link");
+  std::filesystem::create_directory_symlink("..", root / "up");
+  ASSERT_EQ(::mkfifo((root / "pipe").c_str(), 0600), 0);
+  for (const std::string_view path : {"/link", "/up/secret", "/pipe"}) {
+    EXPECT_EQ(folder_->read(at(path)).error().code, Code::kNotFound) << path;
+    EXPECT_EQ(folder_->look(at(path)).error().code, Code::kNotFound) << path;
+  }
+  EXPECT_EQ(put("/up/new", "x").error().code, Code::kNotFound);
+  EXPECT_FALSE(put("/link", "x"));
+  EXPECT_TRUE(names("/").empty());
+}
+
+TEST_F(FolderTest, MovesFilesAndFoldersAndKeepsWhatTheyReplace) {
+  ASSERT_TRUE(folder_->make_folder(at("/from")));
+  ASSERT_TRUE(put("/from/a", "a"));
+  ASSERT_TRUE(put("/b", "b"));
+  EXPECT_EQ(folder_->move(at("/from"), at("/b"), false).error().code, Code::kAlreadyExists);
+  EXPECT_EQ(folder_->move(at("/from"), at("/from/below"), false).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(folder_->move(at("/from"), at("/no/below"), false).error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(folder_->move(at("/none"), at("/x"), false).error().code, Code::kNotFound);
+  EXPECT_TRUE(*folder_->move(at("/from"), at("/b"), true));
+  EXPECT_EQ(text("/b/a"), "a");
+  ASSERT_EQ(folder_->trash()->size(), 1U);
+  EXPECT_EQ(folder_->trash()->front().path, "/b");
+}
+
+TEST_F(FolderTest, CopiesWhole) {
+  ASSERT_TRUE(folder_->make_folder(at("/from")));
+  ASSERT_TRUE(folder_->make_folder(at("/from/inner")));
+  ASSERT_TRUE(put("/from/inner/a", std::string(100'000, 'a')));
+  std::filesystem::create_symlink("/etc/passwd", folder_->root() / "from/link");
+  EXPECT_FALSE(*folder_->copy(at("/from"), at("/to"), false, true));
+  EXPECT_EQ(text("/to/inner/a"), std::string(100'000, 'a'));
+  EXPECT_THAT(names("/to"), ElementsAre("inner"));
+  EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(folder_->root() / "to/link")));
+  EXPECT_FALSE(*folder_->copy(at("/from"), at("/flat"), false, false));
+  EXPECT_TRUE(names("/flat").empty());
+  EXPECT_EQ(folder_->copy(at("/from"), at("/to"), false, true).error().code, Code::kAlreadyExists);
+  EXPECT_EQ(waiting(), 0U);
+}
+
+TEST_F(FolderTest, WhatIsRemovedCanBeRestored) {
+  ASSERT_TRUE(folder_->make_folder(at("/photos")));
+  ASSERT_TRUE(put("/photos/a.jpg", "first"));
+  ASSERT_TRUE(folder_->remove(at("/photos/a.jpg")));
+  EXPECT_TRUE(names("/photos").empty());
+  ASSERT_TRUE(put("/photos/a.jpg", "second"));
+  const std::string first = folder_->trash()->front().id;
+  EXPECT_EQ(folder_->restore(first)->text(), "/photos/a (2).jpg");
+  EXPECT_EQ(text("/photos/a (2).jpg"), "first");
+  ASSERT_TRUE(folder_->remove(at("/photos")));
+  const std::vector<Trashed> trash = *folder_->trash();
+  ASSERT_EQ(trash.size(), 1U);
+  EXPECT_EQ(trash.front().bytes, 11U);
+  EXPECT_EQ(folder_->restore(trash.front().id)->text(), "/photos");
+  EXPECT_EQ(text("/photos/a.jpg"), "second");
+  EXPECT_EQ(folder_->restore("../../etc").error().code, Code::kNotFound);
+  EXPECT_EQ(folder_->remove(Path()).error().code, Code::kInvalidArgument);
+}
+
+TEST_F(FolderTest, TheTrashIsErasedForGood) {
+  ASSERT_TRUE(put("/a", "a"));
+  ASSERT_TRUE(put("/b", "b"));
+  ASSERT_TRUE(folder_->remove(at("/a")));
+  ASSERT_TRUE(folder_->remove(at("/b")));
+  EXPECT_EQ(*folder_->erase_older(minutes(1)), 0U);
+  EXPECT_TRUE(folder_->erase(folder_->trash()->front().id));
+  EXPECT_EQ(*folder_->erase_older(seconds(-10)), 1U);
+  EXPECT_TRUE(folder_->trash()->empty());
+  EXPECT_EQ(folder_->erase("..").error().code, Code::kNotFound);
+}
+
+TEST_F(FolderTest, WhatAnEndedProcessReceivedIsGone) {
+  std::ofstream(folder_->root() / ".hearth/new/half") << "half";
+  folder_ = std::move(*Folder::open(folder_->root()));
+  EXPECT_EQ(waiting(), 0U);
+}
+
+TEST(DrivePathTest, TakesWhatPeopleNameFilesAndNothingElse) {
+  EXPECT_EQ(Path::parse("/")->text(), "/");
+  EXPECT_EQ(Path::parse("")->relative(), ".");
+  EXPECT_EQ(Path::parse("/Füße/a b/ü.jpg/")->text(), "/Füße/a b/ü.jpg");
+  EXPECT_TRUE(Path::parse("/" + std::string(255, 'a')));
+  EXPECT_TRUE(Path::parse("/photos/.hearth"));
+  using namespace std::string_literals;
+  for (const std::string& wrong : {"/a/../b"s, "/a//b"s, "/."s, "/a\0b"s, "/a\nb"s, "/\xff"s, "/.hearth"s,
+                                   "/.hearth/trash"s, "/" + std::string(256, 'a'), "/" + std::string(5'000, 'a')}) {
+    EXPECT_FALSE(Path::parse(wrong)) << wrong;
+  }
+  std::string deep;
+  for (int i = 0; i < 101; ++i) deep += "/a";
+  EXPECT_FALSE(Path::parse(deep));
+  EXPECT_TRUE(Path::parse("/a/b")->is_within(*Path::parse("/a")));
+  EXPECT_FALSE(Path::parse("/ab")->is_within(*Path::parse("/a")));
+}
+
+}  // namespace
+}  // namespace hearth::drive
