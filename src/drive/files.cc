@@ -56,12 +56,11 @@ Result<void> copy_folder(int from_folder, const std::string& from, int to_folder
   return copied;
 }
 
-// A list of etags as in If-Match.
+}  // namespace
+
 bool names_etag(std::string_view list, std::string_view etag) {
   return list == "*" || list.find(etag) != std::string_view::npos;
 }
-
-}  // namespace
 
 std::optional<Entry> entry_of(const struct stat& status, std::string name) {
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return std::nullopt;

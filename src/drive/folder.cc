@@ -1,6 +1,5 @@
 #include "drive/folder.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "drive/files.h"
 
 namespace hearth::drive {
@@ -37,6 +37,17 @@ std::unexpected<Error> fail_path(const Path& path) {
   return fail_errno(error, path.text());
 }
 
+Result<void> check_room(int file, std::uint64_t bytes) {
+  struct statvfs disk{};
+  if (::fstatvfs(file, &disk) != 0) return fail_errno(errno, "asking for the room on the drive's disk");
+  const std::uint64_t free = disk.f_bavail * disk.f_frsize;
+  if (free >= kKeptFree && free - kKeptFree >= bytes) return {};
+  return fail(Code::kResourceExhausted,
+              fmt::format("the drive's disk has {} left, of which {} stay free; this needs {}: erase what is in "
+                          ".hearth/trash, or remove files",
+                          format_bytes(free), format_bytes(kKeptFree), format_bytes(bytes)));
+}
+
 }  // namespace
 
 OpenFile& OpenFile::operator=(OpenFile&& other) noexcept {
@@ -59,6 +70,7 @@ Incoming::~Incoming() {
 }
 
 Result<void> Incoming::write(std::string_view bytes) {
+  if (Result<void> room = check_room(file_.get(), bytes.size()); !room) return room;
   while (!bytes.empty()) {
     const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
@@ -144,11 +156,7 @@ Result<std::pair<OpenFile, Entry>> Folder::read(const Path& file) const {
 }
 
 Result<Incoming> Folder::receive(std::uint64_t expected_bytes) const {
-  struct statvfs disk{};
-  if (::fstatvfs(root_file_.get(), &disk) == 0 && disk.f_bavail * disk.f_frsize < expected_bytes) {
-    return fail(Code::kResourceExhausted, fmt::format("the disk of the drive has {} bytes left, this needs {}",
-                                                      disk.f_bavail * disk.f_frsize, expected_bytes));
-  }
+  if (Result<void> room = check_room(root_file_.get(), expected_bytes); !room) return std::unexpected(room.error());
   const Result<std::filesystem::path> fresh = own(kNew);
   if (!fresh) return std::unexpected(fresh.error());
   std::filesystem::path path = *fresh / unique_name();

@@ -52,6 +52,9 @@ class OpenFile {
   int descriptor_;
 };
 
+// Of the disk, for the hub's own records and whatever else the PC writes.
+inline constexpr std::uint64_t kKeptFree = 256ULL << 20;
+
 // A file that is being received: without a name among the drive's own, gone with this object unless it is placed.
 class Incoming {
  public:
@@ -59,7 +62,8 @@ class Incoming {
   Incoming& operator=(Incoming&&) noexcept;
   ~Incoming();
 
-  Result<void> write(std::string_view bytes);  // at the end. Errors: kResourceExhausted (the disk is full), of the disk
+  // At the end. Errors: kResourceExhausted (the disk has no more room than kKeptFree), of the disk.
+  Result<void> write(std::string_view bytes);
   void begin_sync() const;  // writes its bytes to the disk, so that little is left to do when it is placed
   int descriptor() const { return file_.get(); }
 
@@ -76,6 +80,9 @@ struct Condition {
   std::string if_match;       // as the header: "*" or a list of etags; empty: anything
   std::string if_none_match;  // "*": there must be nothing yet
 };
+
+// Whether a list as in If-Match ("*", or etags with their quotes) names the etag.
+bool names_etag(std::string_view list, std::string_view etag);
 
 struct Placed {
   Entry entry;
@@ -108,7 +115,7 @@ class Folder {
   Result<std::vector<Entry>> list(const Path& folder) const;        // in no order. kFailedPrecondition: a file
   Result<std::pair<OpenFile, Entry>> read(const Path& file) const;  // kFailedPrecondition: a folder
 
-  // `expected_bytes`: refused at once if the disk has not that much room (kResourceExhausted).
+  // `expected_bytes`: refused at once if the disk has not that much room besides kKeptFree (kResourceExhausted).
   Result<Incoming> receive(std::uint64_t expected_bytes = 0) const;
 
   // Gives a received file its name, in place of a file that has it. `modified`: else now. Errors: kNotFound (no parent
@@ -143,6 +150,7 @@ class Folder {
   Result<OpenFile> open_beneath(const Path& path, int flags) const;
   Result<OpenFile> parent_of(const Path& path) const;
   Result<void> into_trash(const Path& path);
+  static Result<void> check_apart(const Path& from, const Path& to);
   Result<bool> clear_way(const Path& from, const Path& to, bool replace);
   Result<Placed> place_named(const std::filesystem::path& from, int descriptor, const Path& path,
                              const Condition& condition, std::optional<WallTime> modified);

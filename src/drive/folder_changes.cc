@@ -87,11 +87,15 @@ Result<void> Folder::remove(const Path& path) {
   return into_trash(path);
 }
 
-Result<bool> Folder::clear_way(const Path& from, const Path& to, bool replace) {
+Result<void> Folder::check_apart(const Path& from, const Path& to) {
   if (from.is_root() || to.is_root() || to.is_within(from) || from.is_within(to)) {
     return fail(Code::kInvalidArgument,
                 fmt::format("{} cannot be put at {}: one lies within the other", from.text(), to.text()));
   }
+  return {};
+}
+
+Result<bool> Folder::clear_way(const Path& from, const Path& to, bool replace) {
   if (const Result<Entry> found = look(from); !found) return std::unexpected(found.error());
   if (const Result<OpenFile> parent = parent_of(to); !parent) {
     return fail(Code::kFailedPrecondition, "there is no folder " + to.parent().text());
@@ -104,6 +108,7 @@ Result<bool> Folder::clear_way(const Path& from, const Path& to, bool replace) {
 }
 
 Result<bool> Folder::move(const Path& from, const Path& to, bool replace) {
+  if (Result<void> apart = check_apart(from, to); !apart) return std::unexpected(apart.error());
   const Result<bool> was_there = clear_way(from, to, replace);
   if (!was_there) return was_there;
   const Result<OpenFile> source = open_beneath(from.parent(), O_RDONLY | O_DIRECTORY);
@@ -119,6 +124,7 @@ Result<bool> Folder::move(const Path& from, const Path& to, bool replace) {
 }
 
 Result<bool> Folder::copy(const Path& from, const Path& to, bool replace, bool deep) {
+  if (Result<void> apart = check_apart(from, to); !apart) return std::unexpected(apart.error());
   // The copy is whole before what it replaces goes.
   if (const Result<Entry> found = look(from); !found) return std::unexpected(found.error());
   const Result<OpenFile> source = parent_of(from);

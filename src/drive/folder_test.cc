@@ -114,6 +114,17 @@ TEST_F(FolderTest, MovesFilesAndFoldersAndKeepsWhatTheyReplace) {
   EXPECT_EQ(folder_->trash()->front().path, "/b");
 }
 
+TEST_F(FolderTest, TheRootIsNeitherMovedNorCopied) {
+  ASSERT_TRUE(folder_->make_folder(at("/a")));
+  for (const bool replace : {false, true}) {
+    EXPECT_EQ(folder_->copy(Path(), at("/b"), replace, true).error().code, Code::kInvalidArgument);
+    EXPECT_EQ(folder_->copy(at("/a"), Path(), replace, true).error().code, Code::kInvalidArgument);
+    EXPECT_EQ(folder_->move(Path(), at("/b"), replace).error().code, Code::kInvalidArgument);
+    EXPECT_EQ(folder_->move(at("/a"), Path(), replace).error().code, Code::kInvalidArgument);
+  }
+  EXPECT_THAT(names("/"), ElementsAre("a"));
+}
+
 TEST_F(FolderTest, CopiesWhole) {
   ASSERT_TRUE(folder_->make_folder(at("/from")));
   ASSERT_TRUE(folder_->make_folder(at("/from/inner")));
@@ -158,6 +169,13 @@ TEST_F(FolderTest, TheTrashIsErasedForGood) {
   EXPECT_EQ(*folder_->erase_older(seconds(-10)), 1U);
   EXPECT_TRUE(folder_->trash()->empty());
   EXPECT_EQ(folder_->erase("..").error().code, Code::kNotFound);
+}
+
+TEST_F(FolderTest, TheDiskIsNotFilledToItsEnd) {
+  const Result<Incoming> file = folder_->receive(1ULL << 60);
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().code, Code::kResourceExhausted);
+  EXPECT_THAT(file.error().message, ::testing::HasSubstr("256 MiB stay free"));
 }
 
 TEST_F(FolderTest, WhatAnEndedProcessReceivedIsGone) {

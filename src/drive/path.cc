@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 
 namespace hearth::drive {
 namespace {
@@ -48,7 +49,13 @@ Result<Path> Path::parse(std::string_view text) {
   return path;
 }
 
+const std::string& Path::name() const {
+  CHECK(!is_root());
+  return names_.back();
+}
+
 Path Path::parent() const {
+  CHECK(!is_root());
   Path parent = *this;
   parent.names_.pop_back();
   return parent;

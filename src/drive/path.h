@@ -29,9 +29,9 @@ class Path {
 
   bool is_root() const { return names_.empty(); }
   const std::vector<std::string>& names() const { return names_; }
-  const std::string& name() const { return names_.back(); }  // not of the root
-  Path parent() const;                                       // not of the root
-  Result<Path> child(std::string_view name) const;           // errors: as parse()
+  const std::string& name() const;                  // not of the root
+  Path parent() const;                              // not of the root
+  Result<Path> child(std::string_view name) const;  // errors: as parse()
 
   // Whether it is `folder` or lies somewhere below it.
   bool is_within(const Path& folder) const;

@@ -58,10 +58,6 @@ void add_file_headers(net::Headers& headers, const Entry& entry, bool as_attachm
   if (as_attachment) headers.add("Content-Disposition", "attachment; filename*=UTF-8''" + encoded(entry.name));
 }
 
-bool holds(std::string_view list, std::string_view etag) {
-  return list == "*" || list.find(etag) != std::string_view::npos;
-}
-
 // Where a COPY or MOVE leads: a path of this drive, as an absolute URL or without its server. Errors: kInvalidArgument.
 Result<Path> destination(const net::RequestHead& head) {
   std::string_view target = head.headers.get("destination");
@@ -139,8 +135,9 @@ net::Async<void> WebDav::get(net::Exchange& exchange, Folder& folder, const Path
   net::Headers headers;
   add_file_headers(headers, entry, net::query_value(head.query, "download").has_value());
   const std::string_view match = head.headers.get("if-match");
-  if (!match.empty() && !holds(match, entry.etag)) co_return co_await refuse(exchange, 412, "it has changed");
-  if (const std::string_view known = head.headers.get("if-none-match"); !known.empty() && holds(known, entry.etag)) {
+  if (!match.empty() && !names_etag(match, entry.etag)) co_return co_await refuse(exchange, 412, "it has changed");
+  if (const std::string_view known = head.headers.get("if-none-match");
+      !known.empty() && names_etag(known, entry.etag)) {
     co_return (void) co_await exchange.reply({.status = 304, .headers = std::move(headers), .body = {}});
   }
   const std::string_view if_range = head.headers.get("if-range");

@@ -186,15 +186,7 @@ net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Ca
     co_await exchange.reply(net::text_response(400, "a blob is named by the 64 hexadecimal digits of its SHA-256"));
     co_return;
   }
-  // A revoked device's transfer is cut like its streams.
-  struct Registration {
-    Sessions& sessions;
-    DeviceId device;
-    net::Cuttable& connection;
-    ~Registration() { sessions.leave(device, connection); }
-  };
-  parts.sessions.enter(caller.device, exchange.connection());
-  const Registration registration{parts.sessions, caller.device, exchange.connection()};
+  const Entered entered(parts.sessions, caller.device, exchange.connection());
   if (head.method == "GET" || head.method == "HEAD") {
     co_await get(exchange, parts, caller.device, *digest);
   } else if (head.method == "PUT") {

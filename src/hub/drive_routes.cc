@@ -14,11 +14,8 @@ net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::WebDa
     co_return (void) co_await exchange.reply(
         net::text_response(403, "the drive is for a person's device or a token, of ring home"));
   }
-  // Revoked, it is cut in the middle of a file.
-  const DeviceId device = caller->device;
-  parts.sessions.enter(device, exchange.connection());
+  const Entered entered(parts.sessions, caller->device, exchange.connection());
   co_await drive.serve(exchange);
-  parts.sessions.leave(device, exchange.connection());
 }
 
 }  // namespace hearth::hub

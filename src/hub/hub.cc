@@ -359,13 +359,12 @@ net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller&
   Result<std::unique_ptr<net::WebSocket>> socket =
       co_await exchange.accept_websocket(kNodeProtocol, NodeSession::kMaxFrameBytes);
   if (!socket) co_return;
-  sessions_.enter(caller.device, exchange.connection());
   {
+    const Entered entered(sessions_, caller.device, exchange.connection());
     NodeSession session(loop_, *engine_, *logs_, *views_, *access_, *swarms_, *tunnels_, apps_, caller.device,
                         caller.device_name, address, **socket);
     co_await session.run();
   }
-  sessions_.leave(caller.device, exchange.connection());
   devices_->seen(caller.device, wall_now());
 }
 

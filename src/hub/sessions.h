@@ -57,4 +57,21 @@ class Sessions {
   std::map<DeviceId, std::multiset<net::Cuttable*>> connections_;
 };
 
+// A connection that is cut when its device is revoked, while this lives.
+class Entered {
+ public:
+  Entered(Sessions& sessions, DeviceId device, net::Cuttable& connection)
+      : sessions_(sessions), device_(device), connection_(connection) {
+    sessions_.enter(device_, connection_);
+  }
+  ~Entered() { sessions_.leave(device_, connection_); }
+  Entered(const Entered&) = delete;
+  Entered& operator=(const Entered&) = delete;
+
+ private:
+  Sessions& sessions_;
+  DeviceId device_;
+  net::Cuttable& connection_;
+};
+
 }  // namespace hearth::hub

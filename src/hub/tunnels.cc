@@ -58,23 +58,6 @@ Result<Wish> read_wish(std::string_view query) {
   return Wish{{{*job}, static_cast<std::uint32_t>(*task)}, static_cast<std::uint32_t>(*port)};
 }
 
-// Cut, like everything of the device's, when it is revoked.
-class Entered {
- public:
-  Entered(Parts& parts, DeviceId device, net::Exchange& exchange)
-      : sessions_(parts.sessions), device_(device), connection_(exchange.connection()) {
-    sessions_.enter(device_, connection_);
-  }
-  ~Entered() { sessions_.leave(device_, connection_); }
-  Entered(const Entered&) = delete;
-  Entered& operator=(const Entered&) = delete;
-
- private:
-  Sessions& sessions_;
-  DeviceId device_;
-  net::Cuttable& connection_;
-};
-
 }  // namespace
 
 void Tunnels::Tunnel::end(Error why) {
@@ -152,7 +135,7 @@ net::Async<void> Tunnels::serve_device(net::Exchange& exchange, Parts& parts, co
   if (!entry) {
     co_return (void) co_await exchange.reply(net::text_response(status_of(entry.error().code), entry.error().message));
   }
-  const Entered entered(parts, caller.device, exchange);
+  const Entered entered(parts.sessions, caller.device, exchange.connection());
   Tunnel& tunnel = *entry->second;
   if (!tunnel.of_node && !tunnel.failure) co_await tunnel.answered.wait(kNodesAnswer);
   if (!tunnel.of_node && !tunnel.failure) tunnel.failure = Error{Code::kUnavailable, "the task's node does not answer"};
@@ -175,7 +158,7 @@ net::Async<void> Tunnels::serve_node(net::Exchange& exchange, Parts& parts, cons
     co_return (void) co_await exchange.reply(net::text_response(404, "no such tunnel is waited for"));
   }
   const std::shared_ptr<Tunnel> tunnel = found->second;
-  const Entered entered(parts, caller.device, exchange);
+  const Entered entered(parts.sessions, caller.device, exchange.connection());
   auto accepted = co_await exchange.accept_websocket(net::kTunnelProtocol, net::kMaxTunnelMessage);
   if (!accepted) co_return;
   tunnel->of_node = std::move(*accepted);
