@@ -65,6 +65,47 @@ TEST_F(DriveTest, FilesArePlainFilesOfThePc) {
   EXPECT_EQ(text(trash->path() / "content"), "new");
 }
 
+// A lock as davfs2 and Office ask for it.
+constexpr const char* kLock =
+    "<lockinfo xmlns=\"DAV:\"><lockscope><exclusive/></lockscope><locktype><write/></locktype>"
+    "<owner><href>Mia</href></owner></lockinfo>";
+
+TEST_F(DriveTest, LocksAndPropertiesOutliveARestart) {
+  ASSERT_EQ(curl({"-X", "PUT", "-d", "one"}, "/dav/report"), "\n201");
+  ASSERT_EQ(curl({"-X", "MKCOL"}, "/dav/safe"), "\n201");
+  const std::string locked = curl({"-X", "LOCK", "-d", kLock, "-H", "Timeout: Second-600"}, "/dav/report");
+  const std::size_t token_at = locked.find("urn:uuid:");
+  ASSERT_NE(token_at, std::string::npos) << locked;
+  const std::string token = locked.substr(token_at, 45);
+  EXPECT_THAT(locked, HasSubstr("<owner xmlns=\"DAV:\"><href>Mia</href></owner>"));
+  EXPECT_THAT(curl({"-X", "PROPPATCH", "-H", "If: (<" + token + ">)", "-d",
+                    "<propertyupdate xmlns='DAV:'><set><prop><n:colour xmlns:n='urn:n'>blue</n:colour></prop></set>"
+                    "</propertyupdate>"},
+                   "/dav/report"),
+              HasSubstr("200 OK"));
+  pool().down();
+  pool().up();
+  EXPECT_THAT(curl({"-X", "PUT", "-d", "two"}, "/dav/report"),
+              AllOf(HasSubstr("lock-token-submitted"), HasSubstr("/report is locked by files"), HasSubstr("\n423")));
+  EXPECT_THAT(curl({"-X", "DELETE"}, "/dav/report"), HasSubstr("\n423"));
+  const std::string other = this->token("phone");
+  EXPECT_THAT(curl({"-X", "PUT", "-d", "two", "-H", "If: (<" + token + ">)"}, "/dav/report", other),
+              HasSubstr("\n423"));
+  EXPECT_EQ(curl({"-X", "PUT", "-d", "two", "-H", "If: (<" + token + ">)"}, "/dav/report"), "\n204");
+  EXPECT_EQ(curl({"-X", "MOVE", "-H", "Destination: /dav/safe/report", "-H", "If: (<" + token + ">)"}, "/dav/report"),
+            "\n201");
+  const std::string found = curl({"-X", "PROPFIND", "-H", "Depth: 0"}, "/dav/safe/report", other);
+  EXPECT_THAT(found, AllOf(HasSubstr("<colour xmlns=\"urn:n\">blue</colour>"), HasSubstr("<D:lockdiscovery/>")));
+}
+
+TEST_F(DriveTest, ARevokedDeviceHoldsNoLock) {
+  const std::string laptop = token("laptop");
+  ASSERT_THAT(curl({"-X", "LOCK", "-d", kLock}, "/dav/draft", laptop), HasSubstr("\n201"));
+  ASSERT_THAT(curl({"-X", "PUT", "-d", "x"}, "/dav/draft"), HasSubstr("\n423"));
+  ASSERT_EQ(pool().cli({"devices", "revoke", "laptop"}).exit_code, 0);
+  EXPECT_EQ(curl({"-X", "PUT", "-d", "x"}, "/dav/draft"), "\n204");
+}
+
 TEST_F(DriveTest, NobodyElseGetsIn) {
   ASSERT_EQ(curl({"-X", "PUT", "-d", "secret"}, "/dav/a"), "\n201");
   EXPECT_THAT(curl({}, "/dav/a", "wrong"), HasSubstr("\n401"));

@@ -66,7 +66,7 @@ TEST_F(PlacementTest, OfNodesWithRoomThePreferredOneIsTaken) {
   const auto attributes = [this] { return hearth({"nodes", "--attributes"}).out; };
   ASSERT_TRUE(eventually(seconds(30), [&] {
     const std::string all = attributes();
-    return all.contains("300") && all.contains("20") && all.contains("0.31");
+    return all.contains("watts        300\n") && all.contains("watts        20\n") && all.contains("0.31");
   })) << attributes();
   Api api(pool());
   const auto node_of = [&](const std::string& prefer) {

@@ -3,8 +3,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/limits.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
@@ -19,6 +21,8 @@
 namespace hearth::drive {
 namespace {
 
+constexpr const char* kPropertiesName = "user.hearth.properties";
+constexpr std::size_t kMaxPropertiesBytes = XATTR_SIZE_MAX;
 constexpr std::size_t kCopiedAtOnce = 1 << 30;
 
 Result<void> copy_bytes(int from, int to, const std::string& name) {
@@ -31,12 +35,25 @@ Result<void> copy_bytes(int from, int to, const std::string& name) {
   }
 }
 
+// Empty if there is none.
+Result<std::string> properties_attribute(int file) {
+  for (;;) {
+    const ssize_t size = ::fgetxattr(file, kPropertiesName, nullptr, 0);
+    if (size < 0 && (errno == ENODATA || errno == ENOTSUP)) return std::string();
+    if (size < 0) return fail_errno(errno, "reading properties");
+    std::string text(static_cast<std::size_t>(size), '\0');
+    if (::fgetxattr(file, kPropertiesName, text.data(), text.size()) == size) return text;
+    if (errno != ERANGE) return fail_errno(errno, "reading properties");
+  }
+}
+
 Result<void> copy_file(int from_folder, const std::string& from, int to_folder, const std::string& to) {
   const OpenFile source(::openat(from_folder, from.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (source.get() < 0) return fail_errno(errno, "copying " + from);
   const OpenFile target(::openat(to_folder, to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (target.get() < 0) return fail_errno(errno, "copying " + from);
   if (Result<void> copied = copy_bytes(source.get(), target.get(), from); !copied) return copied;
+  copy_properties(source.get(), target.get());
   if (::fsync(target.get()) != 0) return fail_errno(errno, "copying " + from);
   return {};
 }
@@ -47,6 +64,7 @@ Result<void> copy_folder(int from_folder, const std::string& from, int to_folder
   if (::mkdirat(to_folder, to.c_str(), 0700) != 0) return fail_errno(errno, "copying " + from);
   const OpenFile target(::openat(to_folder, to.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (target.get() < 0) return fail_errno(errno, "copying " + from);
+  copy_properties(source.get(), target.get());
   Result<void> copied;
   const Result<void> read = for_each_name(source.get(), [&](const std::string& name) {
     if (deep && copied) copied = copy_tree(source.get(), name, target.get(), name, true);
@@ -57,6 +75,12 @@ Result<void> copy_folder(int from_folder, const std::string& from, int to_folder
 }
 
 }  // namespace
+
+WallTime wall_now() {
+  timespec at{};
+  ::clock_gettime(CLOCK_REALTIME, &at);
+  return {at.tv_sec * 1'000 + at.tv_nsec / 1'000'000};
+}
 
 bool names_etag(std::string_view list, std::string_view etag) {
   return list == "*" || list.find(etag) != std::string_view::npos;
@@ -108,6 +132,42 @@ bool set_modified(int file, WallTime modified) {
   const timespec at{.tv_sec = modified.unix_millis / 1'000, .tv_nsec = modified.unix_millis % 1'000 * 1'000'000};
   const std::array<timespec, 2> times{timespec{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, at};
   return ::futimens(file, times.data()) == 0;
+}
+
+Result<Properties> read_properties(int file) {
+  const Result<std::string> text = properties_attribute(file);
+  if (!text || text->empty()) return text ? Result<Properties>() : std::unexpected(text.error());
+  const Result<std::vector<PropertyChange>> kept = parse_proppatch(*text);
+  if (!kept) return fail(Code::kDataLoss, fmt::format("the attribute {} is damaged", kPropertiesName));
+  Properties properties;
+  for (const PropertyChange& property : *kept) properties[property.name] = property.xml;
+  return properties;
+}
+
+Result<void> write_properties(int file, const Properties& properties) {
+  if (properties.empty()) {
+    if (::fremovexattr(file, kPropertiesName) == 0 || errno == ENODATA || errno == ENOTSUP) return {};
+    return fail_errno(errno, "removing properties");
+  }
+  const std::string text = properties_xml(properties);
+  if (properties.size() > kMaxProperties || text.size() > kMaxPropertiesBytes) {
+    return fail(Code::kResourceExhausted, fmt::format("a file keeps {} properties, and {} bytes of them, at most",
+                                                      kMaxProperties, kMaxPropertiesBytes));
+  }
+  if (::fsetxattr(file, kPropertiesName, text.data(), text.size(), 0) == 0) {
+    return ::fsync(file) == 0 ? Result<void>() : fail_errno(errno, "keeping properties");
+  }
+  if (errno == ENOTSUP) return fail(Code::kUnimplemented, "the drive's file system keeps no properties (user.*)");
+  if (errno == E2BIG || errno == ENOSPC || errno == ERANGE) {
+    return fail(Code::kResourceExhausted,
+                fmt::format("{} bytes of properties are more than the drive's file system keeps", text.size()));
+  }
+  return fail_errno(errno, "keeping properties");
+}
+
+void copy_properties(int from, int to) {
+  const Result<std::string> text = properties_attribute(from);
+  if (text && !text->empty()) ::fsetxattr(to, kPropertiesName, text->data(), text->size(), 0);
 }
 
 Result<void> copy_tree(int from_folder, const std::string& from, int to_folder, const std::string& to, bool deep) {

@@ -17,6 +17,8 @@ std::optional<Entry> entry_of(const struct stat& status, std::string name);
 // Each name of an open folder but "." and "..". Errors: of the disk.
 Result<void> for_each_name(int folder, const std::function<void(std::string)>& take);
 
+WallTime wall_now();
+
 // A name that nothing has: 32 hexadecimal digits.
 std::string unique_name();
 
@@ -24,6 +26,11 @@ std::string unique_name();
 Result<void> check(const Condition& condition, const Entry* before);
 
 bool set_modified(int file, WallTime modified);
+
+// Of an open file or folder. Errors: as Folder::change_properties().
+Result<Properties> read_properties(int file);
+Result<void> write_properties(int file, const Properties& properties);
+void copy_properties(int from, int to);  // as far as the file system keeps them
 
 // A file or a whole folder, without symbolic links, devices, sockets and pipes in it; the copy shares the disk's blocks
 // where the file system can. On the disk when it returns. Errors: of the disk.

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -37,15 +38,21 @@ std::unexpected<Error> fail_path(const Path& path) {
   return fail_errno(error, path.text());
 }
 
-Result<void> check_room(int file, std::uint64_t bytes) {
+Result<Folder::Room> room_of(int file) {
   struct statvfs disk{};
   if (::fstatvfs(file, &disk) != 0) return fail_errno(errno, "asking for the room on the drive's disk");
   const std::uint64_t free = disk.f_bavail * disk.f_frsize;
-  if (free >= kKeptFree && free - kKeptFree >= bytes) return {};
+  return Folder::Room{.free = free - std::min(free, kKeptFree), .used = (disk.f_blocks - disk.f_bfree) * disk.f_frsize};
+}
+
+Result<void> check_room(int file, std::uint64_t bytes) {
+  const Result<Folder::Room> room = room_of(file);
+  if (!room) return std::unexpected(room.error());
+  if (room->free >= std::max<std::uint64_t>(bytes, 1)) return {};
   return fail(Code::kResourceExhausted,
-              fmt::format("the drive's disk has {} left, of which {} stay free; this needs {}: erase what is in "
-                          ".hearth/trash, or remove files",
-                          format_bytes(free), format_bytes(kKeptFree), format_bytes(bytes)));
+              fmt::format("the drive's disk has room for {} more, besides {} that stay free; this needs {}: erase what "
+                          "is in .hearth/trash, or remove files",
+                          format_bytes(room->free), format_bytes(kKeptFree), format_bytes(bytes)));
 }
 
 }  // namespace
@@ -106,6 +113,32 @@ Result<std::filesystem::path> Folder::own(std::string_view name) const {
   return path;
 }
 
+Result<void> Folder::write_own(std::string_view name, std::string_view text) const {
+  Result<Incoming> file = receive(text.size());
+  if (!file) return std::unexpected(file.error());
+  if (Result<void> written = file->write(text); !written) return written;
+  const OpenFile own(::openat(root_file_.get(), std::string(Path::kOwnFolder).c_str(), O_RDONLY | O_DIRECTORY));
+  if (::fsync(file->descriptor()) != 0 ||
+      ::renameat(AT_FDCWD, file->path_.c_str(), own.get(), std::string(name).c_str()) != 0) {
+    return fail_errno(errno, fmt::format("writing {}", name));
+  }
+  file->path_.clear();
+  if (::fsync(own.get()) != 0) return fail_errno(errno, fmt::format("writing {}", name));
+  return {};
+}
+
+Result<std::string> Folder::read_own(std::string_view name) const {
+  const OpenFile file(::open((root_ / Path::kOwnFolder / name).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status{};
+  if (file.get() < 0 && errno == ENOENT) return std::string();
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return fail_errno(errno, fmt::format("reading {}", name));
+  std::string text(static_cast<std::size_t>(status.st_size), '\0');
+  const ssize_t count = ::pread(file.get(), text.data(), text.size(), 0);
+  if (count < 0) return fail_errno(errno, fmt::format("reading {}", name));
+  text.resize(static_cast<std::size_t>(count));
+  return text;
+}
+
 Result<OpenFile> Folder::open_beneath(const Path& path, int flags) const {
   OpenFile file(open_beneath_root(root_file_.get(), path.relative(), flags));
   if (file.get() < 0) return fail_path(path);
@@ -155,6 +188,29 @@ Result<std::pair<OpenFile, Entry>> Folder::read(const Path& file) const {
   return std::pair(std::move(*opened), *std::move(entry));
 }
 
+Result<Folder::Room> Folder::room() const { return room_of(root_file_.get()); }
+
+Result<Properties> Folder::properties(const Path& path) const {
+  if (const Result<Entry> found = look(path); !found) return std::unexpected(found.error());
+  const Result<OpenFile> file = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!file) return std::unexpected(file.error());
+  return read_properties(file->get());
+}
+
+Result<void> Folder::change_properties(const Path& path, const std::vector<PropertyChange>& changes) {
+  Result<Properties> properties = this->properties(path);
+  if (!properties) return std::unexpected(properties.error());
+  for (const PropertyChange& change : changes) {
+    if (change.is_removed)
+      properties->erase(change.name);
+    else
+      (*properties)[change.name] = change.xml;
+  }
+  const Result<OpenFile> file = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!file) return std::unexpected(file.error());
+  return write_properties(file->get(), *properties);
+}
+
 Result<Incoming> Folder::receive(std::uint64_t expected_bytes) const {
   if (Result<void> room = check_room(root_file_.get(), expected_bytes); !room) return std::unexpected(room.error());
   const Result<std::filesystem::path> fresh = own(kNew);
@@ -187,6 +243,10 @@ Result<Placed> Folder::place_named(const std::filesystem::path& from, int descri
   const Result<Entry> before = look(path);
   if (before && before->kind == Kind::kFolder) return fail(Code::kAlreadyExists, path.text() + " is a folder");
   if (Result<void> holds = check(condition, before ? &*before : nullptr); !holds) return fail(holds, path.text());
+  if (before) {
+    const Result<OpenFile> replaced = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (replaced) copy_properties(replaced->get(), descriptor);
+  }
   if (modified && !set_modified(descriptor, *modified)) return fail_errno(errno, path.text());
   if (::fsync(descriptor) != 0) return fail_errno(errno, path.text());
   const unsigned flags = before ? 0 : RENAME_NOREPLACE;

@@ -25,7 +25,8 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "drive/path.h"
+#include "core/drive/path.h"
+#include "drive/xml.h"
 
 namespace hearth::drive {
 
@@ -108,12 +109,27 @@ class Folder {
   // The drive's own folder for `name` ("uploads"), made if it is not there: of the same file system, so that what lies
   // in it can be renamed into its place.
   Result<std::filesystem::path> own(std::string_view name) const;
+  // A small file of the drive's own, there whole, old or new, whatever happens. No file: empty.
+  Result<void> write_own(std::string_view name, std::string_view text) const;
+  Result<std::string> read_own(std::string_view name) const;
 
   // Errors of all below: kNotFound (it or its parent), kPermissionDenied, of the disk. Symbolic links, devices, sockets
   // and pipes that somebody put into the folder are not there, except that nothing can be made in their place.
   Result<Entry> look(const Path& path) const;
   Result<std::vector<Entry>> list(const Path& folder) const;        // in no order. kFailedPrecondition: a file
   Result<std::pair<OpenFile, Entry>> read(const Path& file) const;  // kFailedPrecondition: a folder
+
+  // What WebDAV's clients have said of it (an extended attribute, so that it goes where the file goes, by whomever it
+  // is moved). None where the file system keeps none.
+  Result<Properties> properties(const Path& path) const;
+  // All changes or none. Errors: kResourceExhausted (more than the file system keeps), kUnimplemented (it keeps none).
+  Result<void> change_properties(const Path& path, const std::vector<PropertyChange>& changes);
+
+  struct Room {
+    std::uint64_t free = 0;  // besides kKeptFree
+    std::uint64_t used = 0;
+  };
+  Result<Room> room() const;  // of the disk
 
   // `expected_bytes`: refused at once if the disk has not that much room besides kKeptFree (kResourceExhausted).
   Result<Incoming> receive(std::uint64_t expected_bytes = 0) const;

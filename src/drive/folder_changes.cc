@@ -21,16 +21,10 @@ bool is_id(std::string_view id) {
          std::ranges::all_of(id, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-WallTime now() {
-  timespec at{};
-  ::clock_gettime(CLOCK_REALTIME, &at);
-  return {at.tv_sec * 1'000 + at.tv_nsec / 1'000'000};
-}
-
 Result<void> write_origin(const std::filesystem::path& file, const Path& path) {
   const OpenFile opened(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (opened.get() < 0) return fail_errno(errno, file.string());
-  const std::string text = fmt::format("{}\n{}\n", now().unix_millis, path.text());
+  const std::string text = fmt::format("{}\n{}\n", wall_now().unix_millis, path.text());
   if (::write(opened.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     return fail_errno(errno, file.string());
   }
@@ -226,7 +220,7 @@ Result<void> Folder::erase(const std::string& id) {
 }
 
 Result<std::size_t> Folder::erase_older(Duration age) {
-  const WallTime limit{now().unix_millis - age.micros / 1'000};
+  const WallTime limit{wall_now().unix_millis - age.micros / 1'000};
   const Result<std::vector<Trashed>> all = trash();
   if (!all) return std::unexpected(all.error());
   std::size_t erased = 0;

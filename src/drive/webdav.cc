@@ -1,49 +1,21 @@
 #include "drive/webdav.h"
 
-#include <array>
-#include <ctime>
+#include <algorithm>
+#include <charconv>
 #include <span>
 
 #include <fmt/format.h>
 
-#include "base/log.h"
+#include "drive/files.h"
 #include "drive/multistatus.h"
-#include "drive/xml.h"
+#include "drive/replies.h"
 
 namespace hearth::drive {
 namespace {
 
 constexpr std::size_t kPieceBytes = 256 << 10;
-constexpr std::string_view kMethods = "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH";
-
-unsigned status_of(Code code) {
-  switch (code) {
-    case Code::kInvalidArgument:
-      return 400;
-    case Code::kPermissionDenied:
-      return 403;
-    case Code::kNotFound:
-      return 404;
-    case Code::kAlreadyExists:
-    case Code::kFailedPrecondition:
-      return 412;
-    case Code::kResourceExhausted:
-      return 507;
-    case Code::kUnavailable:
-    case Code::kDeadlineExceeded:
-      return 408;
-    default:
-      return 500;
-  }
-}
-
-net::Async<void> refuse(net::Exchange& exchange, unsigned status, std::string_view message) {
-  co_await exchange.reply(net::text_response(status, message));
-}
-
-net::Async<void> refuse(net::Exchange& exchange, const Error& error) {
-  co_await refuse(exchange, status_of(error.code), error.message);
-}
+constexpr std::string_view kMethods =
+    "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK";
 
 // What was kept here by somebody is not a part of the page: a browser that opens it runs none of it.
 void add_file_headers(net::Headers& headers, const Entry& entry, bool as_attachment) {
@@ -58,75 +30,97 @@ void add_file_headers(net::Headers& headers, const Entry& entry, bool as_attachm
   if (as_attachment) headers.add("Content-Disposition", "attachment; filename*=UTF-8''" + encoded(entry.name));
 }
 
-// Where a COPY or MOVE leads: a path of this drive, as an absolute URL or without its server. Errors: kInvalidArgument.
-Result<Path> destination(const net::RequestHead& head) {
-  std::string_view target = head.headers.get("destination");
-  if (const std::size_t scheme = target.find("://"); scheme != std::string_view::npos) {
-    const std::size_t slash = target.find('/', scheme + 3);
-    const std::string_view server =
-        target.substr(scheme + 3, slash == std::string_view::npos ? slash : slash - scheme - 3);
-    if (server != head.headers.get("host") || slash == std::string_view::npos) {
-      return fail(Code::kUnavailable, "Destination: another server");
+// The path of the drive that a URL names, with or without its server. Errors: kUnavailable (another server's),
+// kInvalidArgument.
+Result<Path> path_of_url(std::string_view url, const net::RequestHead& head) {
+  if (const std::size_t scheme = url.find("://"); scheme != std::string_view::npos) {
+    const std::size_t slash = std::min(url.find('/', scheme + 3), url.size());
+    if (url.substr(scheme + 3, slash - scheme - 3) != head.headers.get("host")) {
+      return fail(Code::kUnavailable, "a URL of another server");
     }
-    target.remove_prefix(slash);
+    url.remove_prefix(slash);
   }
-  const std::optional<std::string> path = net::percent_decoded(target);
-  if (!path || !WebDav::is_for(*path)) return fail(Code::kInvalidArgument, "Destination: no path of the drive");
+  const std::optional<std::string> path = net::percent_decoded(url);
+  if (!path || !WebDav::is_for(*path)) return fail(Code::kInvalidArgument, "a URL that is no path of the drive");
   return Path::parse(std::string_view(*path).substr(WebDav::kPrefix.size()));
 }
 
-}  // namespace
-
-WebDav::WebDav(net::Loop& loop, net::Workers& workers, std::filesystem::path folder)
-    : loop_(loop), workers_(workers), root_(std::move(folder)) {}
-
-net::Async<Result<Folder*>> WebDav::folder() {
-  if (!folder_) {
-    Result<std::unique_ptr<Folder>> opened = co_await names_.run([this] { return Folder::open(root_); });
-    if (!opened) co_return std::unexpected(opened.error());
-    if (!folder_) folder_ = std::move(*opened);
-  }
-  if (!trash_looked_at_ || loop_.now() - *trash_looked_at_ > minutes(24 * 60)) {
-    trash_looked_at_ = loop_.now();
-    const Result<std::size_t> erased = co_await names_.run([this] { return folder_->erase_older(kTrashKept); });
-    if (!erased) log_warning("the drive's trash is not emptied: " + erased.error().message);
-  }
-  co_return folder_.get();
+// When the file was last changed where it comes from, as rclone and Nextcloud's clients say it: seconds since 1970.
+std::optional<WallTime> modified_of(const net::RequestHead& head) {
+  const std::string_view text = head.headers.get("x-oc-mtime");
+  std::int64_t second = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), second);
+  constexpr std::int64_t kLast = 253'402'300'799;  // of the year 9999
+  if (error != std::errc() || second < 0 || second > kLast) return std::nullopt;
+  return WallTime{second * 1'000};
 }
 
-net::Async<void> WebDav::serve(net::Exchange& exchange) {
+using Reach = Touched::Reach;
+
+}  // namespace
+
+net::Async<void> WebDav::serve(net::Exchange& exchange, Holder caller) {
   const net::RequestHead& head = exchange.head();
-  const Result<Path> path = Path::parse(std::string_view(head.path).substr(kPrefix.size()));
+  Result<Path> path = Path::parse(std::string_view(head.path).substr(kPrefix.size()));
   if (!path) co_return co_await refuse(exchange, path.error());
   if (head.method == "OPTIONS") {
     net::Response response{.status = 204, .headers = {}, .body = {}};
-    response.headers.add("DAV", "1");
+    response.headers.add("DAV", "1, 2");
     response.headers.add("Allow", std::string(kMethods));
     response.headers.add("MS-Author-Via", "DAV");
     co_return (void) co_await exchange.reply(std::move(response));
   }
-  const Result<Folder*> folder = co_await this->folder();
-  if (!folder) co_return co_await refuse(exchange, folder.error());
-  co_await answer(exchange, **folder, *path);
+  Result<IfHeader> conditions = IfHeader::parse(head.headers.get("if"));
+  if (!conditions) co_return co_await refuse(exchange, conditions.error());
+  caller.tokens = conditions->tokens();
+  Request request{.exchange = exchange,
+                  .path = *std::move(path),
+                  .holder = std::move(caller),
+                  .conditions = *std::move(conditions)};
+  co_await answer(request);
 }
 
-net::Async<void> WebDav::answer(net::Exchange& exchange, Folder& folder, const Path& path) {
-  const std::string& method = exchange.head().method;
-  if (method == "GET" || method == "HEAD") co_return co_await get(exchange, folder, path);
-  if (method == "PUT") co_return co_await put(exchange, folder, path);
-  if (method == "DELETE") co_return co_await remove(exchange, folder, path);
-  if (method == "MKCOL") co_return co_await make_folder(exchange, folder, path);
-  if (method == "COPY" || method == "MOVE") co_return co_await copy_or_move(exchange, folder, path);
-  if (method == "PROPFIND") co_return co_await find_properties(exchange, folder, path);
-  if (method == "PROPPATCH") co_return co_await patch_properties(exchange, folder, path);
+net::Async<void> WebDav::answer(Request& request) {
+  const std::string& method = request.head().method;
+  if (method == "GET" || method == "HEAD") co_return co_await get(request);
+  if (method == "PUT") co_return co_await put(request);
+  if (method == "DELETE") co_return co_await remove(request);
+  if (method == "MKCOL") co_return co_await make_folder(request);
+  if (method == "COPY" || method == "MOVE") co_return co_await copy_or_move(request);
+  if (method == "PROPFIND") co_return co_await find_properties(request);
+  if (method == "PROPPATCH") co_return co_await patch_properties(request);
+  if (method == "LOCK") co_return co_await lock(request);
+  if (method == "UNLOCK") co_return co_await unlock(request);
   net::Response response = net::text_response(405, fmt::format("{}: the drive has {}", method, kMethods));
   response.headers.add("Allow", std::string(kMethods));
-  co_await exchange.reply(std::move(response));
+  co_await request.exchange.reply(std::move(response));
 }
 
-net::Async<void> WebDav::get(net::Exchange& exchange, Folder& folder, const Path& path) {
+Result<void> WebDav::check_conditions(Request& request, const Folder& folder) const {
+  if (request.conditions.empty()) return {};
+  const LockTable locks = drive_.locks();
+  const auto holds = [&](const std::string& resource, const IfCondition& condition) {
+    const Result<Path> path = resource.empty() ? request.path : path_of_url(resource, request.head());
+    if (!path) return false;
+    if (condition.is_etag) {
+      const Result<Entry> entry = folder.look(*path);
+      return entry && entry->etag == condition.value;
+    }
+    return std::ranges::any_of(locks.covering(*path, wall_now()),
+                               [&](const Lock& lock) { return lock.token == condition.value; });
+  };
+  request.is_unmet = !request.conditions.is_met(holds);
+  if (!request.is_unmet) return {};
+  return fail(Code::kFailedPrecondition, "none of the lists in If holds");
+}
+
+net::Async<void> WebDav::get(Request& request) {
+  net::Exchange& exchange = request.exchange;
   const net::RequestHead& head = exchange.head();
-  Result<std::pair<OpenFile, Entry>> file = co_await workers_.run([&] { return folder.read(path); });
+  const Result<Folder*> folder = co_await drive_.open();
+  if (!folder) co_return co_await refuse(exchange, folder.error());
+  Result<std::pair<OpenFile, Entry>> file =
+      co_await drive_.workers().run([&] { return (*folder)->read(request.path); });
   if (!file && file.error().code == Code::kFailedPrecondition) {
     co_return co_await refuse(exchange, 405, "a folder: PROPFIND lists it");
   }
@@ -156,140 +150,108 @@ net::Async<void> WebDav::get(net::Exchange& exchange, Folder& folder, const Path
   }
   Result<void> done = co_await exchange.start(range ? 206 : 200, std::move(headers), sent.count);
   if (done && head.method == "GET") {
-    done = co_await exchange.write_file(file->first.get(), sent.first, sent.count, workers_);
+    done = co_await exchange.write_file(file->first.get(), sent.first, sent.count, drive_.workers());
   }
   if (done) (void)co_await exchange.finish();
 }
 
-net::Async<Result<Placed>> WebDav::receive(net::Exchange& exchange, Folder& folder, const Path& path) {
-  const net::RequestHead& head = exchange.head();
+net::Async<Result<Placed>> WebDav::receive(Request& request) {
+  const net::RequestHead& head = request.head();
+  const Result<Folder*> folder = co_await drive_.open();
+  if (!folder) co_return std::unexpected(folder.error());
+  net::Workers& workers = drive_.workers();
   const std::uint64_t length = head.content_length.value_or(0);
-  Result<Incoming> file = co_await workers_.run([&] { return folder.receive(length); });
+  Result<Incoming> file = co_await workers.run([&] { return (*folder)->receive(length); });
   if (!file) co_return std::unexpected(file.error());
   std::vector<char> buffer(kPieceBytes);
   for (bool ended = false; !ended;) {
     std::size_t filled = 0;
     while (filled < buffer.size() && !ended) {
-      const Result<std::size_t> count = co_await exchange.read_body(std::span(buffer).subspan(filled));
+      const Result<std::size_t> count = co_await request.exchange.read_body(std::span(buffer).subspan(filled));
       if (!count) co_return std::unexpected(count.error());
       filled += *count;
       ended = *count == 0;
     }
-    Result<void> written = co_await workers_.run([&] { return file->write(std::string_view(buffer.data(), filled)); });
+    Result<void> written = co_await workers.run([&] { return file->write(std::string_view(buffer.data(), filled)); });
     if (!written) co_return std::unexpected(written.error());
   }
   // Most of the bytes reach the disk here, where others do not wait for it.
-  co_await workers_.run([&] { file->begin_sync(); });
+  co_await workers.run([&] { file->begin_sync(); });
   const Condition condition{.if_match = std::string(head.headers.get("if-match")),
                             .if_none_match = std::string(head.headers.get("if-none-match"))};
-  co_return co_await names_.run([&] { return folder.place(std::move(*file), path, condition); });
+  const std::optional<WallTime> modified = modified_of(head);
+  const Reach reach = (*folder)->look(request.path) ? Reach::kItself : Reach::kName;
+  co_return co_await change(request, {{.path = request.path, .reach = reach}}, [&](Folder& where) {
+    return where.place(std::move(*file), request.path, condition, modified);
+  });
 }
 
-net::Async<void> WebDav::put(net::Exchange& exchange, Folder& folder, const Path& path) {
-  if (path.is_root() || exchange.head().path.ends_with('/'))
+net::Async<void> WebDav::put(Request& request) {
+  net::Exchange& exchange = request.exchange;
+  if (request.path.is_root() || exchange.head().path.ends_with('/'))
     co_return co_await refuse(exchange, 405, "a folder: MKCOL makes one");
   if (exchange.head().headers.has("content-range")) {
     co_return co_await refuse(exchange, 400, "Content-Range: a file is put whole");
   }
-  const Result<Placed> placed = co_await receive(exchange, folder, path);
+  const Result<Placed> placed = co_await receive(request);
   if (!placed) {
     if (placed.error().code == Code::kNotFound)
-      co_return co_await refuse(exchange, 409, "there is no folder " + path.parent().text());
+      co_return co_await refuse(exchange, 409, "there is no folder " + request.path.parent().text());
     if (placed.error().code == Code::kAlreadyExists) co_return co_await refuse(exchange, 405, placed.error().message);
     co_return co_await refuse(exchange, placed.error());
   }
   net::Response response{.status = placed->created ? 201U : 204U, .headers = {}, .body = {}};
   response.headers.add("ETag", placed->entry.etag);
+  if (modified_of(exchange.head())) response.headers.add("X-OC-MTime", "accepted");
   co_await exchange.reply(std::move(response));
 }
 
-net::Async<void> WebDav::remove(net::Exchange& exchange, Folder& folder, const Path& path) {
-  const Result<void> removed = co_await names_.run([&] { return folder.remove(path); });
-  if (!removed) co_return co_await refuse(exchange, removed.error());
-  co_await exchange.reply({.status = 204, .headers = {}, .body = {}});
+net::Async<void> WebDav::remove(Request& request) {
+  const Result<void> removed = co_await change(request, {{.path = request.path, .reach = Reach::kTree}},
+                                               [&](Folder& folder) { return folder.remove(request.path); });
+  if (!removed) co_return co_await refuse(request.exchange, removed.error());
+  co_await reply_empty(request.exchange, 204);
 }
 
-net::Async<void> WebDav::make_folder(net::Exchange& exchange, Folder& folder, const Path& path) {
+net::Async<void> WebDav::make_folder(Request& request) {
+  net::Exchange& exchange = request.exchange;
   const Result<std::string> body = co_await exchange.read_whole_body(kMaxXmlBytes);
   if (!body || !body->empty()) co_return co_await refuse(exchange, 415, "MKCOL takes no body");
-  const Result<Entry> made = co_await names_.run([&] { return folder.make_folder(path); });
-  if (made) co_return (void) co_await exchange.reply({.status = 201, .headers = {}, .body = {}});
+  const Result<Entry> made = co_await change(request, {{.path = request.path, .reach = Reach::kName}},
+                                             [&](Folder& folder) { return folder.make_folder(request.path); });
+  if (made) co_return co_await reply_empty(exchange, 201);
   if (made.error().code == Code::kAlreadyExists)
-    co_return co_await refuse(exchange, 405, path.text() + " is there already");
+    co_return co_await refuse(exchange, 405, request.path.text() + " is there already");
   if (made.error().code == Code::kNotFound)
-    co_return co_await refuse(exchange, 409, "there is no folder " + path.parent().text());
+    co_return co_await refuse(exchange, 409, "there is no folder " + request.path.parent().text());
   co_await refuse(exchange, made.error());
 }
 
-net::Async<void> WebDav::copy_or_move(net::Exchange& exchange, Folder& folder, const Path& path) {
+net::Async<void> WebDav::copy_or_move(Request& request) {
+  net::Exchange& exchange = request.exchange;
   const net::RequestHead& head = exchange.head();
-  const Result<Path> to = destination(head);
-  if (!to) co_return co_await refuse(exchange, to.error().code == Code::kUnavailable ? 502 : 400, to.error().message);
+  const Result<Path> to = path_of_url(head.headers.get("destination"), head);
+  if (!to) {
+    co_return co_await refuse(exchange, to.error().code == Code::kUnavailable ? 502 : 400,
+                              "Destination: " + to.error().message);
+  }
   const bool replace = head.headers.get("overwrite") != "F";
   const std::string_view depth = head.headers.get("depth");
   const bool copies = head.method == "COPY";
   if (!depth.empty() && depth != "infinity" && !(copies && depth == "0")) {
     co_return co_await refuse(exchange, 400, "Depth: infinity, or 0 for a copy");
   }
-  const Result<bool> was_there = co_await names_.run(
-      [&] { return copies ? folder.copy(path, *to, replace, depth != "0") : folder.move(path, *to, replace); });
-  if (was_there)
-    co_return (void) co_await exchange.reply({.status = *was_there ? 204U : 201U, .headers = {}, .body = {}});
+  std::vector<Touched> touched{{.path = *to, .reach = Reach::kTree}};
+  if (!copies) touched.push_back({.path = request.path, .reach = Reach::kTree});
+  const Result<bool> was_there = co_await change(request, std::move(touched), [&](Folder& folder) {
+    return copies ? folder.copy(request.path, *to, replace, depth != "0") : folder.move(request.path, *to, replace);
+  });
+  if (was_there) co_return co_await reply_empty(exchange, *was_there ? 204 : 201);
   if (was_there.error().code == Code::kInvalidArgument)
     co_return co_await refuse(exchange, 403, was_there.error().message);
-  if (was_there.error().code == Code::kFailedPrecondition)
+  if (was_there.error().code == Code::kFailedPrecondition && !request.is_unmet)
     co_return co_await refuse(exchange, 409, was_there.error().message);
   co_await refuse(exchange, was_there.error());
-}
-
-net::Async<void> WebDav::find_properties(net::Exchange& exchange, Folder& folder, const Path& path) {
-  const std::string_view depth = exchange.head().headers.get("depth");
-  if (depth != "0" && depth != "1") {
-    co_return co_await refuse(exchange, 403,
-                              "Depth: 0 or 1; the whole of a drive at once is refused (propfind-finite-depth)");
-  }
-  const Result<std::string> body = co_await exchange.read_whole_body(kMaxXmlBytes);
-  if (!body)
-    co_return co_await refuse(exchange, body.error().code == Code::kResourceExhausted ? 413 : 400,
-                              body.error().message);
-  const Result<AskedProperties> asked = parse_propfind(*body);
-  if (!asked) co_return co_await refuse(exchange, asked.error());
-  const Result<Entry> itself = co_await workers_.run([&] { return folder.look(path); });
-  if (!itself) co_return co_await refuse(exchange, itself.error());
-  std::vector<Entry> below;
-  if (depth == "1" && itself->kind == Kind::kFolder) {
-    Result<std::vector<Entry>> listed = co_await workers_.run([&] { return folder.list(path); });
-    if (!listed) co_return co_await refuse(exchange, listed.error());
-    below = std::move(*listed);
-  }
-  net::Headers headers;
-  headers.add("Content-Type", "application/xml; charset=utf-8");
-  if (!co_await exchange.start(207, std::move(headers), std::nullopt)) co_return;
-  const std::string base = href(path, itself->kind);
-  std::string text = std::string(kMultistatusBegin) + properties_response(base, *itself, *asked);
-  for (const Entry& entry : below) {
-    text += properties_response(href_below(base, entry), entry, *asked);
-    if (text.size() < kPieceBytes) continue;
-    if (!co_await exchange.write(text)) co_return;
-    text.clear();
-  }
-  text += kMultistatusEnd;
-  if (co_await exchange.write(text)) (void)co_await exchange.finish();
-}
-
-net::Async<void> WebDav::patch_properties(net::Exchange& exchange, Folder& folder, const Path& path) {
-  const Result<std::string> body = co_await exchange.read_whole_body(kMaxXmlBytes);
-  if (!body)
-    co_return co_await refuse(exchange, body.error().code == Code::kResourceExhausted ? 413 : 400,
-                              body.error().message);
-  const Result<std::vector<XmlName>> named = parse_proppatch(*body);
-  if (!named) co_return co_await refuse(exchange, named.error());
-  const Result<Entry> itself = co_await workers_.run([&] { return folder.look(path); });
-  if (!itself) co_return co_await refuse(exchange, itself.error());
-  net::Response response{.status = 207, .headers = {}, .body = {}};
-  response.headers.add("Content-Type", "application/xml; charset=utf-8");
-  response.body = refused_properties(href(path, itself->kind), *named);
-  co_await exchange.reply(std::move(response));
 }
 
 }  // namespace hearth::drive

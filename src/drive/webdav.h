@@ -1,18 +1,16 @@
-// The drive over HTTP, below /dav/: WebDAV class 1 (RFC 4918) for file managers and programs, and what a page or curl
-// needs of HTTP itself: byte ranges, ETags, If-Match, If-None-Match.
+// The drive over HTTP, below /dav/: WebDAV class 1 and 2 (RFC 4918) for file managers and programs, and what a page or
+// curl needs of HTTP itself: byte ranges, ETags, If-Match, If-None-Match.
 //
-//   WebDav drive(loop, workers, "/home/mia/Hearth");
-//   co_await drive.serve(exchange);   // the caller has been let in
-//
-// There are no locks and no properties but those of the file system (PROPPATCH answers 403 for each): a client that
-// insists on class 2 mounts the drive read-only.
+//   WebDav webdav(drive);
+//   co_await webdav.serve(exchange, {.device = caller.device, .name = caller.device_name});   // he has been let in
 #pragma once
 
-#include <filesystem>
-#include <memory>
-#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
 
-#include "drive/folder.h"
+#include "drive/drive.h"
+#include "drive/if_header.h"
 #include "net/async.h"
 #include "net/server.h"
 
@@ -22,35 +20,48 @@ class WebDav {
  public:
   static constexpr std::string_view kPrefix = "/dav";
 
-  // The folder is made when somebody first asks for it. Reads and writes run on `workers`, changes of names on a worker
-  // of its own, one at a time.
-  WebDav(net::Loop& loop, net::Workers& workers, std::filesystem::path folder);
+  explicit WebDav(Drive& drive) : drive_(drive) {}
 
   static bool is_for(std::string_view path) { return path == kPrefix || path.starts_with("/dav/"); }
 
-  net::Async<void> serve(net::Exchange& exchange);
-
-  // What has lain in the trash for so long is erased, with the next request.
-  static constexpr Duration kTrashKept = minutes(30 * 24 * 60);
+  // `caller`: who asks; his tokens are read from the request.
+  net::Async<void> serve(net::Exchange& exchange, Holder caller);
 
  private:
-  net::Async<Result<Folder*>> folder();
-  net::Async<void> answer(net::Exchange& exchange, Folder& folder, const Path& path);
-  net::Async<void> get(net::Exchange& exchange, Folder& folder, const Path& path);
-  net::Async<void> put(net::Exchange& exchange, Folder& folder, const Path& path);
-  net::Async<Result<Placed>> receive(net::Exchange& exchange, Folder& folder, const Path& path);
-  net::Async<void> remove(net::Exchange& exchange, Folder& folder, const Path& path);
-  net::Async<void> make_folder(net::Exchange& exchange, Folder& folder, const Path& path);
-  net::Async<void> copy_or_move(net::Exchange& exchange, Folder& folder, const Path& path);
-  net::Async<void> find_properties(net::Exchange& exchange, Folder& folder, const Path& path);
-  net::Async<void> patch_properties(net::Exchange& exchange, Folder& folder, const Path& path);
+  struct Request {
+    net::Exchange& exchange;
+    Path path;
+    Holder holder;
+    IfHeader conditions;
+    bool is_unmet = false;  // the conditions have been found not to hold
 
-  net::Loop& loop_;
-  net::Workers& workers_;
-  net::Workers names_{1};
-  std::filesystem::path root_;
-  std::unique_ptr<Folder> folder_;
-  std::optional<Time> trash_looked_at_;
+    const net::RequestHead& head() const { return exchange.head(); }
+  };
+
+  net::Async<void> answer(Request& request);
+  net::Async<void> get(Request& request);
+  net::Async<void> put(Request& request);
+  net::Async<Result<Placed>> receive(Request& request);
+  net::Async<void> remove(Request& request);
+  net::Async<void> make_folder(Request& request);
+  net::Async<void> copy_or_move(Request& request);
+  net::Async<void> find_properties(Request& request);
+  net::Async<void> patch_properties(Request& request);
+  net::Async<void> lock(Request& request);
+  net::Async<Result<bool>> make_if_missing(Request& request);
+  net::Async<void> refresh_lock(Request& request, WallTime expires);
+  net::Async<void> unlock(Request& request);
+
+  // Drive::change(), if the request's If header is met (else kFailedPrecondition).
+  template <class Change>
+  auto change(Request& request, std::vector<Touched> touched, Change change)
+      -> net::Async<std::invoke_result_t<Change, Folder&>> {
+    co_return co_await drive_.change(request.holder, std::move(touched), std::move(change),
+                                     [&](Folder& folder) { return check_conditions(request, folder); });
+  }
+  Result<void> check_conditions(Request& request, const Folder& folder) const;
+
+  Drive& drive_;
 };
 
 }  // namespace hearth::drive

@@ -4,7 +4,9 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "drive/path.h"
+#include "core/drive/path.h"
+#include "drive/if_header.h"
+#include "drive/lock_file.h"
 #include "drive/xml.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -14,7 +16,24 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (const auto asked = hearth::drive::parse_propfind(text))
     CHECK(asked->names.size() <= hearth::drive::kMaxProperties);
-  (void)hearth::drive::parse_proppatch(text);
+  if (const auto changes = hearth::drive::parse_proppatch(text)) {
+    hearth::drive::Properties properties;
+    for (const auto& change : *changes) {
+      if (!change.is_removed) properties[change.name] = change.xml;
+    }
+    // What is kept is understood again, as the same.
+    const auto again = hearth::drive::parse_proppatch(hearth::drive::properties_xml(properties));
+    CHECK(properties.empty() || again ||
+          hearth::drive::properties_xml(properties).size() > hearth::drive::kMaxXmlBytes);
+    for (const auto& change : again.value_or(std::vector<hearth::drive::PropertyChange>())) {
+      CHECK(properties.at(change.name) == change.xml);
+    }
+  }
+  (void)hearth::drive::parse_lockinfo(text);
+  if (const auto header = hearth::drive::IfHeader::parse(text)) {
+    CHECK(header->tokens().size() <= hearth::drive::IfHeader::kMaxConditions);
+  }
+  (void)hearth::drive::decode_locks(text);
   (void)hearth::drive::xml_text(text);
   return 0;
 }

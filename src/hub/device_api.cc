@@ -149,6 +149,7 @@ net::Async<Result<void>> remove_device(Parts& parts, DeviceId id, const net::Cal
   parts.engine.node_removed(id);
   parts.audit.note(caller, caller.device == id ? "device.leave" : "device.revoke", row.name);
   Result<void> saved = co_await parts.engine.save_device(row);
+  co_await parts.drive.release(id);
   parts.watchers.device_changed(id);
   log_info("device removed", {{"name", row.name}});
   co_return saved;

@@ -15,7 +15,7 @@ net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::WebDa
         net::text_response(403, "the drive is for a person's device or a token, of ring home"));
   }
   const Entered entered(parts.sessions, caller->device, exchange.connection());
-  co_await drive.serve(exchange);
+  co_await drive.serve(exchange, {.device = caller->device, .name = caller->device_name, .tokens = {}});
 }
 
 }  // namespace hearth::hub

@@ -108,7 +108,8 @@ class HubImpl : public Hub {
   std::unique_ptr<BlobAccess> access_;
   std::unique_ptr<Swarms> swarms_;
   std::unique_ptr<Tunnels> tunnels_;
-  std::unique_ptr<drive::WebDav> drive_;
+  std::unique_ptr<drive::Drive> drive_;
+  std::unique_ptr<drive::WebDav> webdav_;
   Apps apps_;
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<ShareHistory> shares_;
@@ -202,7 +203,8 @@ Result<void> HubImpl::make_engine() {
   engine_->observe(*access_);
   make_swarms();
   tunnels_ = std::make_unique<Tunnels>(loop_);
-  drive_ = std::make_unique<drive::WebDav>(loop_, workers_, options_.drive);
+  drive_ = std::make_unique<drive::Drive>(loop_, workers_, options_.drive);
+  webdav_ = std::make_unique<drive::WebDav>(*drive_);
   engine_->observe(*tunnels_);
   token_watch_ = std::make_unique<TokenWatch>(*devices_, sessions_);
   metrics_ = std::make_unique<Metrics>(loop_, *engine_, *devices_, sessions_, *blobs_);
@@ -217,10 +219,10 @@ Result<void> HubImpl::make_engine() {
   audit_ = std::make_unique<AuditLog>(*engine_, *last_line);
   shares_ = std::make_unique<ShareHistory>(loop_, *engine_);
   if (Result<void> restored = engine_->restore(); !restored) return restored;
-  parts_ = std::unique_ptr<Parts>(
-      new Parts{loop_,          workers_,    options_,   *identity_, *engine_,     *devices_,         *accounts_,
-                *environments_, *schedules_, *webhooks_, sessions_,  invitations_, *views_,           *watchers_,
-                *logs_,         *blobs_,     *access_,   *audit_,    *shares_,     pairing_answered_, loop_.now()});
+  parts_ = std::unique_ptr<Parts>(new Parts{
+      loop_,       workers_,   options_,  *identity_,   *engine_,          *devices_,  *accounts_, *environments_,
+      *schedules_, *webhooks_, sessions_, invitations_, *views_,           *watchers_, *logs_,     *blobs_,
+      *access_,    *audit_,    *shares_,  *drive_,      pairing_answered_, loop_.now()});
   return {};
 }
 
@@ -311,7 +313,7 @@ net::Async<void> HubImpl::serve(net::Exchange& exchange) {
   if (route == "metrics") co_return co_await serve_metrics(exchange);
   if (route == "hub" && held_.routes != nullptr && co_await held_.routes->serve(exchange)) co_return;
   if (route == "page" || route == "hub") co_return co_await serve_page(exchange, options_.page);
-  if (route == "drive") co_return co_await serve_drive(exchange, *parts_, *drive_);
+  if (route == "drive") co_return co_await serve_drive(exchange, *parts_, *webdav_);
   const bool node = route == "session";
   Result<net::Caller> caller = authorize(*parts_, head, exchange.peer_address());
   if (!caller) {

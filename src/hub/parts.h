@@ -49,6 +49,7 @@ struct Parts {
   BlobAccess& access;
   AuditLog& audit;
   ShareHistory& shares;
+  drive::Drive& drive;
   net::Event& pairing_answered;
   Time started;
   std::uint16_t port = 0;

@@ -71,6 +71,7 @@ test("a text program is started by a tap, used, left and found again", { timeout
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^\d+(\n\d+)+$/);
   await page.evaluate(() => navigator.clipboard.writeText("echo pa''sted"));
   await page.getByRole("button", { name: "Paste" }).tap();
+  await text.getByText("pa''sted").waitFor();
   await page.getByRole("button", { name: "Enter", exact: true }).tap();
   await text.getByText("pasted", { exact: true }).waitFor();
   await page.reload(); // and once more from nothing

@@ -1,4 +1,4 @@
-#include "drive/path.h"
+#include "core/drive/path.h"
 
 #include <algorithm>
 #include <span>

@@ -1,0 +1,80 @@
+#include "drive/drive.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "drive/files.h"
+#include "drive/lock_file.h"
+
+namespace hearth::drive {
+namespace {
+
+constexpr std::string_view kLocks = "locks";
+
+}  // namespace
+
+Drive::Drive(net::Loop& loop, net::Workers& workers, std::filesystem::path folder)
+    : loop_(loop), workers_(workers), root_(std::move(folder)) {}
+
+Result<void> Drive::open_here() {
+  if (folder_) return {};
+  Result<std::unique_ptr<Folder>> folder = Folder::open(root_);
+  if (!folder) return std::unexpected(folder.error());
+  const Result<std::string> text = (*folder)->read_own(kLocks);
+  const Result<std::vector<Lock>> kept = text ? decode_locks(*text) : std::unexpected(text.error());
+  if (!kept) log_warning("no lock of the drive is known any more: " + kept.error().message);
+  const std::lock_guard guard(mutex_);
+  for (const Lock& lock : kept.value_or(std::vector<Lock>())) (void)locks_.lock(lock, wall_now());
+  kept_changes_ = locks_.changes();
+  folder_ = std::move(*folder);
+  return {};
+}
+
+net::Async<Result<Folder*>> Drive::open() {
+  if (!folder_) {
+    const Result<void> opened = co_await names_.run([this] { return open_here(); });
+    if (!opened) co_return std::unexpected(opened.error());
+  }
+  if (!tidied_ || loop_.now() - *tidied_ > minutes(24 * 60)) {
+    tidied_ = loop_.now();
+    const Result<std::size_t> erased = co_await names_.run([this] { return folder_->erase_older(kTrashKept); });
+    if (!erased) log_warning("the drive's trash is not emptied: " + erased.error().message);
+  }
+  co_return folder_.get();
+}
+
+LockTable Drive::locks() const {
+  const std::lock_guard guard(mutex_);
+  return locks_;
+}
+
+Result<void> Drive::check(const Holder& holder, const std::vector<Touched>& touched) const {
+  const std::lock_guard guard(mutex_);
+  return locks_.check(touched, holder, wall_now());
+}
+
+void Drive::forget(const std::vector<Touched>& touched) {
+  const std::lock_guard guard(mutex_);
+  for (const auto& [path, reach] : touched) {
+    if (reach == Touched::Reach::kTree) locks_.forget(path);
+  }
+  keep_locks();
+}
+
+void Drive::keep_locks() {
+  if (locks_.changes() == kept_changes_) return;
+  kept_changes_ = locks_.changes();
+  const Result<void> kept = folder_->write_own(kLocks, encode_locks(locks_.all()));
+  if (!kept) log_warning("the drive's locks are not kept for a restart: " + kept.error().message);
+}
+
+net::Async<void> Drive::release(DeviceId holder) {
+  std::error_code error;
+  if (!std::filesystem::exists(root_ / Path::kOwnFolder / kLocks, error)) co_return;
+  (void)co_await change_locks([holder](LockTable& locks) -> Result<void> {
+    locks.release(holder);
+    return {};
+  });
+}
+
+}  // namespace hearth::drive

@@ -1,0 +1,90 @@
+// The drive as it runs in the hub: its folder, opened when it is first asked for, the threads that its work is done on,
+// and the locks that WebDAV's clients hold. WebDAV, uploads and the page's calls share it.
+//
+//   Drive drive(loop, workers, "/home/mia/Hearth");
+//   Result<Folder*> folder = co_await drive.open();
+//   Result<void> removed = co_await drive.change({.device = phone}, {{path, Touched::Reach::kTree}},
+//                                                [&](Folder& folder) { return folder.remove(path); });
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <type_traits>
+#include <vector>
+
+#include "core/drive/locks.h"
+#include "drive/folder.h"
+#include "net/async.h"
+
+namespace hearth::drive {
+
+class Drive {
+ public:
+  Drive(net::Loop& loop, net::Workers& workers, std::filesystem::path folder);
+
+  // The folder, made if it is not there. Errors: of the disk.
+  net::Async<Result<Folder*>> open();
+
+  // For reading, and for receiving bytes.
+  net::Workers& workers() { return workers_; }
+
+  // Runs `change`, a function of the Folder that gives a Result, where names are changed, one change at a time, unless
+  // a lock that the holder has not named keeps him from something of what it touches (kAborted). Once it is made, the
+  // locks on what went from there (Touched::Reach::kTree) are gone. `first`: what must hold before all that.
+  template <class Change>
+  auto change(Holder holder, std::vector<Touched> touched, Change change,
+              std::function<Result<void>(Folder&)> first = {}) -> net::Async<std::invoke_result_t<Change, Folder&>> {
+    const Result<Folder*> folder = co_await open();
+    if (!folder) co_return std::unexpected(folder.error());
+    co_return co_await names_.run([&]() -> std::invoke_result_t<Change, Folder&> {
+      if (Result<void> holds = first ? first(**folder) : Result<void>(); !holds) return std::unexpected(holds.error());
+      if (Result<void> free = check(holder, touched); !free) return std::unexpected(free.error());
+      auto done = change(**folder);
+      if (done) forget(touched);
+      return done;
+    });
+  }
+
+  // A copy of the table of locks as it is now. Any thread.
+  LockTable locks() const;
+
+  // Changes the table where names are changed, and keeps it on the disk: locks survive a restart.
+  template <class Change>
+  auto change_locks(Change change) -> net::Async<std::invoke_result_t<Change, LockTable&>> {
+    const Result<Folder*> folder = co_await open();
+    if (!folder) co_return std::unexpected(folder.error());
+    co_return co_await names_.run([&] {
+      const std::lock_guard guard(mutex_);
+      auto done = change(locks_);
+      keep_locks();
+      return done;
+    });
+  }
+
+  // A device has been revoked: nothing stays locked by it.
+  net::Async<void> release(DeviceId holder);
+
+  // What has lain in the trash for so long is erased, with a later call of open().
+  static constexpr Duration kTrashKept = minutes(30 * 24 * 60);
+
+ private:
+  Result<void> open_here();
+  Result<void> check(const Holder& holder, const std::vector<Touched>& touched) const;
+  void forget(const std::vector<Touched>& touched);
+  void keep_locks();
+
+  net::Loop& loop_;
+  net::Workers& workers_;
+  std::filesystem::path root_;
+  std::unique_ptr<Folder> folder_;
+  std::optional<Time> tidied_;
+  mutable std::mutex mutex_;  // of locks_
+  LockTable locks_;
+  std::uint64_t kept_changes_ = 0;  // of locks_, those that the disk has
+  net::Workers names_{1};           // the last one: it ends before what it works on
+};
+
+}  // namespace hearth::drive
