@@ -10,6 +10,7 @@ namespace hearth::drive {
 namespace {
 
 constexpr std::string_view kLocks = "locks";
+constexpr Duration kBit = milliseconds(50);
 
 }  // namespace
 
@@ -66,6 +67,16 @@ void Drive::keep_locks() {
   kept_changes_ = locks_.changes();
   const Result<void> kept = folder_->write_own(kLocks, encode_locks(locks_.all()));
   if (!kept) log_warning("the drive's locks are not kept for a restart: " + kept.error().message);
+}
+
+void Drive::erase_later(std::filesystem::path discarded) { loop_.spawn(erase_bit_by_bit(std::move(discarded))); }
+
+net::Async<void> Drive::erase_bit_by_bit(std::filesystem::path discarded) {
+  for (;;) {
+    const Result<bool> done = co_await workers_.run([&] { return erase_some(discarded, kBit); });
+    if (!done) log_warning("what was to be erased for good is not: " + done.error().message);
+    if (done.value_or(true)) co_return;
+  }
 }
 
 net::Async<void> Drive::release(DeviceId holder) {

@@ -64,6 +64,10 @@ class Drive {
     });
   }
 
+  // What Folder::discard() gave, bit by bit, so that others need not wait. It goes on by itself; what an ended process
+  // has left goes with the next start.
+  void erase_later(std::filesystem::path discarded);
+
   // A device has been revoked: nothing stays locked by it.
   net::Async<void> release(DeviceId holder);
 
@@ -72,6 +76,7 @@ class Drive {
 
  private:
   Result<void> open_here();
+  net::Async<void> erase_bit_by_bit(std::filesystem::path discarded);
   Result<void> check(const Holder& holder, const std::vector<Touched>& touched) const;
   void forget(const std::vector<Touched>& touched);
   void keep_locks();

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <memory>
 
 #include <fmt/format.h>
@@ -74,7 +75,42 @@ Result<void> copy_folder(int from_folder, const std::string& from, int to_folder
   return copied;
 }
 
+// Of what readdir() finds, all but "." and "..".
+Result<void> for_each_line(int folder, const std::function<void(const dirent&)>& take) {
+  const int again = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::unique_ptr<DIR, int (*)(DIR*)> names(again < 0 ? nullptr : ::fdopendir(again), ::closedir);
+  if (!names) return fail_errno(errno, "reading a folder");
+  for (;;) {
+    errno = 0;
+    const dirent* found = ::readdir(names.get());
+    if (found == nullptr) break;
+    const std::string_view name = found->d_name;
+    if (name != "." && name != "..") take(*found);
+  }
+  if (errno != 0) return fail_errno(errno, "reading a folder");
+  return {};
+}
+
+bool erase_until(const std::filesystem::path& path, std::chrono::steady_clock::time_point end, std::error_code& error) {
+  if (std::filesystem::symlink_status(path, error).type() == std::filesystem::file_type::directory) {
+    for (std::filesystem::directory_iterator below(path, error);
+         !error && below != std::filesystem::directory_iterator(); below.increment(error)) {
+      if (std::chrono::steady_clock::now() >= end || !erase_until(below->path(), end, error)) return false;
+    }
+  }
+  if (!error) std::filesystem::remove(path, error);
+  return !error;
+}
+
 }  // namespace
+
+Result<bool> erase_some(const std::filesystem::path& path, Duration limit) {
+  std::error_code error;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(limit.micros);
+  const bool is_gone = erase_until(path, end, error);
+  if (error) return fail_errno(error.value(), path.string());
+  return is_gone;
+}
 
 WallTime wall_now() {
   timespec at{};
@@ -98,18 +134,20 @@ std::optional<Entry> entry_of(const struct stat& status, std::string name) {
 }
 
 Result<void> for_each_name(int folder, const std::function<void(std::string)>& take) {
-  const int again = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const std::unique_ptr<DIR, int (*)(DIR*)> names(again < 0 ? nullptr : ::fdopendir(again), ::closedir);
-  if (!names) return fail_errno(errno, "reading a folder");
-  for (;;) {
-    errno = 0;
-    const dirent* found = ::readdir(names.get());
-    if (found == nullptr) break;
-    std::string name = found->d_name;
-    if (name != "." && name != "..") take(std::move(name));
-  }
-  if (errno != 0) return fail_errno(errno, "reading a folder");
-  return {};
+  return for_each_line(folder, [&](const dirent& found) { take(found.d_name); });
+}
+
+Result<void> for_each_of(int folder, const std::function<void(std::string, Kind)>& take) {
+  return for_each_line(folder, [&](const dirent& found) {
+    std::optional<Kind> kind;
+    if (found.d_type == DT_REG) kind = Kind::kFile;
+    if (found.d_type == DT_DIR) kind = Kind::kFolder;
+    if (struct stat status{}; found.d_type == DT_UNKNOWN) {
+      const bool is_there = ::fstatat(folder, found.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+      if (const std::optional<Entry> entry = is_there ? entry_of(status, "") : std::nullopt) kind = entry->kind;
+    }
+    if (kind && check_name(found.d_name)) take(found.d_name, *kind);
+  });
 }
 
 std::string unique_name() {

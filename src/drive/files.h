@@ -17,6 +17,9 @@ std::optional<Entry> entry_of(const struct stat& status, std::string name);
 // Each name of an open folder but "." and "..". Errors: of the disk.
 Result<void> for_each_name(int folder, const std::function<void(std::string)>& take);
 
+// The same, of files and folders alone, and of names that a Path can have.
+Result<void> for_each_of(int folder, const std::function<void(std::string, Kind)>& take);
+
 WallTime wall_now();
 
 // A name that nothing has: 32 hexadecimal digits.
@@ -35,6 +38,9 @@ void copy_properties(int from, int to);  // as far as the file system keeps them
 // A file or a whole folder, without symbolic links, devices, sockets and pipes in it; the copy shares the disk's blocks
 // where the file system can. On the disk when it returns. Errors: of the disk.
 Result<void> copy_tree(int from_folder, const std::string& from, int to_folder, const std::string& to, bool deep);
+
+// Erases a file or a folder until `limit` has passed. True: it is gone. Errors: of the disk.
+Result<bool> erase_some(const std::filesystem::path& path, Duration limit);
 
 // Of all files in it.
 std::uint64_t tree_bytes(int folder, const std::string& name);

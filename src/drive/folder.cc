@@ -157,15 +157,19 @@ Result<Entry> Folder::look(const Path& path) const {
   return *std::move(entry);
 }
 
-Result<std::vector<Entry>> Folder::list(const Path& folder) const {
+Result<OpenFile> Folder::open_folder(const Path& folder) const {
   const Result<Entry> itself = look(folder);
   if (!itself) return std::unexpected(itself.error());
   if (itself->kind != Kind::kFolder) return fail(Code::kFailedPrecondition, folder.text() + " is a file");
-  Result<OpenFile> file = open_beneath(folder, O_RDONLY | O_DIRECTORY);
+  return open_beneath(folder, O_RDONLY | O_DIRECTORY);
+}
+
+Result<std::vector<Entry>> Folder::list(const Path& folder) const {
+  const Result<OpenFile> file = open_folder(folder);
   if (!file) return std::unexpected(file.error());
   std::vector<Entry> entries;
-  const Result<void> read = for_each_name(file->get(), [&](std::string name) {
-    if (!check_name(name) || (folder.is_root() && name == Path::kOwnFolder)) return;
+  const Result<void> read = for_each_of(file->get(), [&](std::string name, Kind) {
+    if (folder.is_root() && name == Path::kOwnFolder) return;
     struct stat status{};
     if (::fstatat(file->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
     if (std::optional<Entry> entry = entry_of(status, std::move(name))) entries.push_back(*std::move(entry));

@@ -118,6 +118,7 @@ class Folder {
   Result<Entry> look(const Path& path) const;
   Result<std::vector<Entry>> list(const Path& folder) const;        // in no order. kFailedPrecondition: a file
   Result<std::pair<OpenFile, Entry>> read(const Path& file) const;  // kFailedPrecondition: a folder
+  Result<OpenFile> open_folder(const Path& folder) const;           // for reading names. kFailedPrecondition: a file
 
   // What WebDAV's clients have said of it (an extended attribute, so that it goes where the file goes, by whomever it
   // is moved). None where the file system keeps none.
@@ -155,9 +156,14 @@ class Folder {
 
   Result<void> remove(const Path& path);  // into the trash. kInvalidArgument: the root
 
-  Result<std::vector<Trashed>> trash() const;  // the newest first
+  Result<std::vector<Trashed>> trash() const;          // the newest first
+  Result<std::vector<std::string>> trash_ids() const;  // of all in it, in no order
+  Result<Path> origin(const std::string& id) const;    // where it was
   // Back to where it was, or beside what is there now ("a (2).jpg"); parents are made. The path it has now.
   Result<Path> restore(const std::string& id);
+  // Out of the trash: what remains to be erased, which takes its time and can be done by any thread (the next open()
+  // does it, else). A file or folder of the drive's own.
+  Result<std::filesystem::path> discard(const std::string& id);
   Result<void> erase(const std::string& id);      // for good
   Result<std::size_t> erase_older(Duration age);  // what lies there for longer; the number erased
 

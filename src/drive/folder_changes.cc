@@ -15,6 +15,7 @@ namespace hearth::drive {
 namespace {
 
 constexpr std::string_view kTrash = "trash";
+constexpr std::string_view kNotInTrash = "nothing in the trash has that number";
 
 bool is_id(std::string_view id) {
   return id.size() == 32 &&
@@ -169,6 +170,18 @@ Result<std::vector<Trashed>> Folder::trash() const {
   return all;
 }
 
+Result<std::vector<std::string>> Folder::trash_ids() const {
+  const Result<std::filesystem::path> trash = own(kTrash);
+  if (!trash) return std::unexpected(trash.error());
+  std::vector<std::string> ids;
+  std::error_code error;
+  for (const auto& found : std::filesystem::directory_iterator(*trash, error)) {
+    if (std::string id = found.path().filename(); is_id(id)) ids.push_back(std::move(id));
+  }
+  if (error) return fail_errno(error.value(), "reading the trash");
+  return ids;
+}
+
 Result<Path> Folder::free_name(const Path& path) const {
   const std::string name = path.name();
   const std::size_t dot = name.rfind('.');
@@ -180,12 +193,18 @@ Result<Path> Folder::free_name(const Path& path) const {
   return free;
 }
 
-Result<Path> Folder::restore(const std::string& id) {
+Result<Path> Folder::origin(const std::string& id) const {
   const Result<std::filesystem::path> trash = own(kTrash);
   if (!trash) return std::unexpected(trash.error());
   const std::optional<Origin> origin = is_id(id) ? read_origin(*trash / id / "origin") : std::nullopt;
-  if (!origin) return fail(Code::kNotFound, "nothing in the trash has that number");
-  const Result<Path> was = Path::parse(origin->path);
+  if (!origin) return fail(Code::kNotFound, std::string(kNotInTrash));
+  return Path::parse(origin->path);
+}
+
+Result<Path> Folder::restore(const std::string& id) {
+  const Result<std::filesystem::path> trash = own(kTrash);
+  if (!trash) return std::unexpected(trash.error());
+  const Result<Path> was = origin(id);
   if (!was) return std::unexpected(was.error());
   Path above;
   for (std::size_t i = 0; i + 1 < was->names().size(); ++i) {
@@ -207,14 +226,23 @@ Result<Path> Folder::restore(const std::string& id) {
   return path;
 }
 
-Result<void> Folder::erase(const std::string& id) {
+Result<std::filesystem::path> Folder::discard(const std::string& id) {
   const Result<std::filesystem::path> trash = own(kTrash);
   if (!trash) return std::unexpected(trash.error());
+  if (!is_id(id)) return fail(Code::kNotFound, std::string(kNotInTrash));
+  const Result<std::filesystem::path> fresh = own("new");
+  if (!fresh) return std::unexpected(fresh.error());
+  std::filesystem::path away = *fresh / unique_name();
+  if (::rename((*trash / id).c_str(), away.c_str()) == 0) return away;
+  if (errno == ENOENT) return fail(Code::kNotFound, std::string(kNotInTrash));
+  return fail_errno(errno, "erasing for good");
+}
+
+Result<void> Folder::erase(const std::string& id) {
+  const Result<std::filesystem::path> away = discard(id);
+  if (!away) return std::unexpected(away.error());
   std::error_code error;
-  if (!is_id(id) || !std::filesystem::exists(*trash / id, error)) {
-    return fail(Code::kNotFound, "nothing in the trash has that number");
-  }
-  std::filesystem::remove_all(*trash / id, error);
+  std::filesystem::remove_all(*away, error);
   if (error) return fail_errno(error.value(), "erasing for good");
   return {};
 }

@@ -110,6 +110,7 @@ class HubImpl : public Hub {
   std::unique_ptr<Tunnels> tunnels_;
   std::unique_ptr<drive::Drive> drive_;
   std::unique_ptr<drive::WebDav> webdav_;
+  drive::Listings listings_;
   Apps apps_;
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<ShareHistory> shares_;
@@ -244,6 +245,7 @@ Result<void> HubImpl::make_dispatcher() {
     add(*dispatcher_, *parts_);
   }
   add_app_methods(*dispatcher_, *parts_, apps_);
+  add_drive_methods(*dispatcher_, *parts_, listings_);
   return {};
 }
 

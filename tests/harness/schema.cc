@@ -8,6 +8,7 @@
 #include "hearth/v1/apps.pb.h"
 #include "hearth/v1/audit.pb.h"
 #include "hearth/v1/blobs.pb.h"
+#include "hearth/v1/drive.pb.h"
 #include "hearth/v1/environments.pb.h"
 #include "hearth/v1/events.pb.h"
 #include "hearth/v1/hubs.pb.h"
@@ -43,6 +44,7 @@ std::vector<const MethodDescriptor*> all_methods() {
   v1::App::descriptor();
   v1::Picture::descriptor();
   v1::TerminalWatch::descriptor();
+  v1::DriveEntry::descriptor();
   std::vector<const MethodDescriptor*> methods;
   for (const auto& entry : std::filesystem::directory_iterator(HEARTH_PROTO_DIRECTORY)) {
     const std::string name = "hearth/v1/" + entry.path().filename().string();

@@ -1,5 +1,6 @@
 // What a device is shown of its pool: home everything, every other ring its own alone. Tried by every method of the
 // schema, so that a new one cannot be forgotten.
+#include <filesystem>
 #include <map>
 #include <memory>
 
@@ -30,20 +31,24 @@ enum class Decision {
   kItself,  // concerns the caller alone
 };
 const std::map<std::string, Decision> kDecisions = {
-    {"/hearth.v1.AccountService/List", Decision::kShows},    {"/hearth.v1.AppService/List", Decision::kShows},
-    {"/hearth.v1.BlobService/Missing", Decision::kShows},    {"/hearth.v1.DeviceService/Leave", Decision::kItself},
-    {"/hearth.v1.DeviceService/List", Decision::kShows},     {"/hearth.v1.EnvironmentService/List", Decision::kShows},
-    {"/hearth.v1.JobService/Cancel", Decision::kActs},       {"/hearth.v1.JobService/Get", Decision::kShows},
-    {"/hearth.v1.JobService/List", Decision::kShows},        {"/hearth.v1.JobService/Logs", Decision::kShows},
-    {"/hearth.v1.JobService/Remove", Decision::kActs},       {"/hearth.v1.JobService/Submit", Decision::kActs},
-    {"/hearth.v1.JobService/Why", Decision::kShows},         {"/hearth.v1.NodeService/List", Decision::kShows},
-    {"/hearth.v1.NodeService/Status", Decision::kShows},     {"/hearth.v1.NodeService/Watch", Decision::kShows},
-    {"/hearth.v1.ScheduleService/Add", Decision::kItself},   {"/hearth.v1.ScheduleService/List", Decision::kShows},
-    {"/hearth.v1.ScheduleService/Remove", Decision::kActs},  {"/hearth.v1.ScheduleService/RunNow", Decision::kActs},
-    {"/hearth.v1.UsageService/List", Decision::kShows},      {"/hearth.v1.WebhookService/Add", Decision::kItself},
-    {"/hearth.v1.WebhookService/List", Decision::kShows},    {"/hearth.v1.WebhookService/Remove", Decision::kActs},
-    {"/hearth.v1.WebhookService/Test", Decision::kActs},     {"/hearth.v1.WorkspaceService/List", Decision::kShows},
-    {"/hearth.v1.WorkspaceService/Remove", Decision::kActs},
+    {"/hearth.v1.AccountService/List", Decision::kShows},     {"/hearth.v1.AppService/List", Decision::kShows},
+    {"/hearth.v1.BlobService/Missing", Decision::kShows},     {"/hearth.v1.DeviceService/Leave", Decision::kItself},
+    {"/hearth.v1.DeviceService/List", Decision::kShows},      {"/hearth.v1.DriveService/Erase", Decision::kActs},
+    {"/hearth.v1.DriveService/List", Decision::kShows},       {"/hearth.v1.DriveService/ListTrash", Decision::kShows},
+    {"/hearth.v1.DriveService/MakeFolder", Decision::kActs},  {"/hearth.v1.DriveService/Move", Decision::kActs},
+    {"/hearth.v1.DriveService/Remove", Decision::kActs},      {"/hearth.v1.DriveService/Restore", Decision::kActs},
+    {"/hearth.v1.DriveService/Search", Decision::kShows},     {"/hearth.v1.DriveService/Usage", Decision::kShows},
+    {"/hearth.v1.EnvironmentService/List", Decision::kShows}, {"/hearth.v1.JobService/Cancel", Decision::kActs},
+    {"/hearth.v1.JobService/Get", Decision::kShows},          {"/hearth.v1.JobService/List", Decision::kShows},
+    {"/hearth.v1.JobService/Logs", Decision::kShows},         {"/hearth.v1.JobService/Remove", Decision::kActs},
+    {"/hearth.v1.JobService/Submit", Decision::kActs},        {"/hearth.v1.JobService/Why", Decision::kShows},
+    {"/hearth.v1.NodeService/List", Decision::kShows},        {"/hearth.v1.NodeService/Status", Decision::kShows},
+    {"/hearth.v1.NodeService/Watch", Decision::kShows},       {"/hearth.v1.ScheduleService/Add", Decision::kItself},
+    {"/hearth.v1.ScheduleService/List", Decision::kShows},    {"/hearth.v1.ScheduleService/Remove", Decision::kActs},
+    {"/hearth.v1.ScheduleService/RunNow", Decision::kActs},   {"/hearth.v1.UsageService/List", Decision::kShows},
+    {"/hearth.v1.WebhookService/Add", Decision::kItself},     {"/hearth.v1.WebhookService/List", Decision::kShows},
+    {"/hearth.v1.WebhookService/Remove", Decision::kActs},    {"/hearth.v1.WebhookService/Test", Decision::kActs},
+    {"/hearth.v1.WorkspaceService/List", Decision::kShows},   {"/hearth.v1.WorkspaceService/Remove", Decision::kActs},
 };
 
 bool is_for_members(const MethodDescriptor& method) {
@@ -116,6 +121,7 @@ class VisibilityTest : public PoolFixture {
     schedule.set_cron("@yearly");
     *schedule.mutable_spec() = secret_job("true");
     ASSERT_TRUE(phone_->call<v1::AddScheduleReply>("hearth.v1.ScheduleService/Add", schedule));
+    std::filesystem::create_directories(pool().home() / "drive" / "secret-folder");
     running_ = *phone_->submit(secret_job("sleep 600"));
     phone_->wait_until_running(running_);
   }
@@ -136,8 +142,9 @@ class VisibilityTest : public PoolFixture {
     return Api(pool().directory() / ("device-" + name));
   }
   std::vector<std::string> secrets() const {
-    return {"secret-name",     "secret-argument",           "secret-log",           "secret-phone", "secret-workspace",
-            "secret-schedule", outcome_.outputs().sha256(), outcome_.log().sha256()};
+    return {"secret-name",   "secret-argument",           "secret-log",
+            "secret-phone",  "secret-workspace",          "secret-schedule",
+            "secret-folder", outcome_.outputs().sha256(), outcome_.log().sha256()};
   }
 
   std::unique_ptr<Api> owner_;

@@ -1,0 +1,174 @@
+// DriveService.
+#include <fmt/format.h>
+
+#include "drive/changes.h"
+#include "drive/listing.h"
+#include "hearth/v1/drive.pb.h"
+#include "hub/parts.h"
+
+namespace hearth::hub {
+namespace {
+
+constexpr std::uint32_t kUsualCount = 200;
+constexpr std::uint32_t kMostCount = 2'000;
+constexpr int kMostPaths = 1'000;
+
+template <class Reply>
+using Answer = net::Async<Result<Reply>>;
+
+Result<void> let_in(const Parts& parts, const net::Caller& caller) {
+  if (parts.devices.visible_to(caller.device).is_whole()) return {};
+  return fail(Code::kPermissionDenied, "the drive is for devices of ring home");
+}
+
+drive::Holder holder_of(const net::Caller& caller) {
+  return {.device = caller.device, .name = caller.device_name, .tokens = {}};
+}
+
+v1::DriveEntry to_proto(const drive::Entry& entry) {
+  v1::DriveEntry shown;
+  shown.set_name(entry.name);
+  shown.set_folder(entry.kind == drive::Kind::kFolder);
+  shown.set_bytes(entry.bytes);
+  *shown.mutable_modified() = moment(entry.modified);
+  shown.set_etag(entry.etag);
+  return shown;
+}
+
+Result<std::vector<drive::Path>> paths_of(const google::protobuf::RepeatedPtrField<std::string>& texts) {
+  if (texts.empty() || texts.size() > kMostPaths) {
+    return fail(Code::kInvalidArgument, fmt::format("paths: {}; 1 to {} are allowed", texts.size(), kMostPaths));
+  }
+  std::vector<drive::Path> paths;
+  for (const std::string& text : texts) {
+    Result<drive::Path> path = drive::Path::parse(text);
+    if (!path) return std::unexpected(path.error());
+    paths.push_back(*std::move(path));
+  }
+  return paths;
+}
+
+Answer<v1::ListDriveReply> list(Parts& parts, drive::Listings& listings, const v1::ListDriveRequest& request) {
+  const Result<drive::Path> path = drive::Path::parse(request.path());
+  if (!path) co_return std::unexpected(path.error());
+  if (!v1::DriveOrder_IsValid(request.order())) co_return fail(Code::kInvalidArgument, "order: 0, 1 or 2");
+  if (request.count() > kMostCount) {
+    co_return fail(Code::kInvalidArgument, fmt::format("count: {}; at most {}", request.count(), kMostCount));
+  }
+  const drive::PageAsked asked{.order = static_cast<drive::Order>(request.order()),
+                               .offset = request.offset(),
+                               .count = request.count() == 0 ? kUsualCount : request.count()};
+  const Result<drive::Folder*> folder = co_await parts.drive.open();
+  if (!folder) co_return std::unexpected(folder.error());
+  const Result<drive::ListedPage> page =
+      co_await parts.drive.workers().run([&] { return listings.page(**folder, *path, asked); });
+  if (!page) co_return std::unexpected(page.error());
+  v1::ListDriveReply reply;
+  for (const drive::Entry& entry : page->entries) *reply.add_entries() = to_proto(entry);
+  reply.set_total(static_cast<std::uint32_t>(page->total));
+  co_return reply;
+}
+
+Answer<v1::MakeDriveFolderReply> make_folder(Parts& parts, const v1::MakeDriveFolderRequest& request,
+                                             const net::Caller& caller) {
+  const Result<drive::Path> path = drive::Path::parse(request.path());
+  if (!path) co_return std::unexpected(path.error());
+  const Result<drive::Entry> made = co_await drive::make_folder(parts.drive, holder_of(caller), *path);
+  if (!made) co_return std::unexpected(made.error());
+  v1::MakeDriveFolderReply reply;
+  *reply.mutable_entry() = to_proto(*made);
+  co_return reply;
+}
+
+Answer<v1::MoveDriveReply> move(Parts& parts, const v1::MoveDriveRequest& request, const net::Caller& caller) {
+  const Result<std::vector<drive::Path>> paths = paths_of(request.paths());
+  if (!paths) co_return std::unexpected(paths.error());
+  const Result<drive::Path> folder = drive::Path::parse(request.folder());
+  if (!folder) co_return std::unexpected(folder.error());
+  const Result<std::vector<drive::Path>> moved =
+      co_await drive::move_paths(parts.drive, holder_of(caller),
+                                 {.paths = *paths, .folder = *folder, .name = request.name(), .copy = request.copy()});
+  if (!moved) co_return std::unexpected(moved.error());
+  v1::MoveDriveReply reply;
+  for (const drive::Path& path : *moved) reply.add_paths(path.text());
+  co_return reply;
+}
+
+Answer<v1::RemoveDriveReply> remove(Parts& parts, const v1::RemoveDriveRequest& request, const net::Caller& caller) {
+  const Result<std::vector<drive::Path>> paths = paths_of(request.paths());
+  if (!paths) co_return std::unexpected(paths.error());
+  const Result<void> removed = co_await drive::remove_paths(parts.drive, holder_of(caller), *paths);
+  if (!removed) co_return std::unexpected(removed.error());
+  co_return v1::RemoveDriveReply();
+}
+
+Answer<v1::ListDriveTrashReply> list_trash(Parts& parts) {
+  const Result<drive::Folder*> folder = co_await parts.drive.open();
+  if (!folder) co_return std::unexpected(folder.error());
+  const Result<std::vector<drive::Trashed>> trash =
+      co_await parts.drive.workers().run([&] { return (*folder)->trash(); });
+  if (!trash) co_return std::unexpected(trash.error());
+  v1::ListDriveTrashReply reply;
+  for (const drive::Trashed& one : *trash) {
+    v1::DriveTrashed& shown = *reply.add_trashed();
+    shown.set_id(one.id);
+    shown.set_path(one.path);
+    shown.set_folder(one.kind == drive::Kind::kFolder);
+    shown.set_bytes(one.bytes);
+    *shown.mutable_removed() = moment(one.removed);
+  }
+  reply.set_days(static_cast<std::uint32_t>(drive::Drive::kTrashKept.micros / minutes(24 * 60).micros));
+  co_return reply;
+}
+
+Answer<v1::RestoreDriveReply> restore(Parts& parts, const v1::RestoreDriveRequest& request, const net::Caller& caller) {
+  const Result<drive::Path> path = co_await drive::restore_trashed(parts.drive, holder_of(caller), request.id());
+  if (!path) co_return std::unexpected(path.error());
+  v1::RestoreDriveReply reply;
+  reply.set_path(path->text());
+  co_return reply;
+}
+
+Answer<v1::EraseDriveReply> erase(Parts& parts, const v1::EraseDriveRequest& request, const net::Caller& caller) {
+  if (request.all() == !request.ids().empty()) {
+    co_return fail(Code::kInvalidArgument, "either ids, or all");
+  }
+  if (request.ids_size() > kMostPaths) {
+    co_return fail(Code::kInvalidArgument, fmt::format("ids: {}; at most {}", request.ids_size(), kMostPaths));
+  }
+  const Result<void> erased =
+      co_await drive::erase_trashed(parts.drive, holder_of(caller), {request.ids().begin(), request.ids().end()});
+  if (!erased) co_return std::unexpected(erased.error());
+  co_return v1::EraseDriveReply();
+}
+
+// Registers a method that devices of ring home alone may call.
+template <class Request, class Reply, class Method>
+void add(net::Dispatcher& dispatcher, Parts& parts, std::string_view name, Method method) {
+  dispatcher.unary<Request, Reply>(
+      fmt::format("hearth.v1.DriveService.{}", name),
+      [&parts, method](const Request& request, net::Caller& caller) -> net::Async<Result<Reply>> {
+        if (Result<void> in = let_in(parts, caller); !in) co_return std::unexpected(in.error());
+        co_return co_await method(parts, request, caller);
+      });
+}
+
+}  // namespace
+
+void add_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listings& listings) {
+  const auto list_here = [&listings](Parts& all, const v1::ListDriveRequest& request, const net::Caller&) {
+    return list(all, listings, request);
+  };
+  const auto list_trash_here = [](Parts& all, const v1::ListDriveTrashRequest&, const net::Caller&) {
+    return list_trash(all);
+  };
+  add<v1::ListDriveRequest, v1::ListDriveReply>(dispatcher, parts, "List", list_here);
+  add<v1::MakeDriveFolderRequest, v1::MakeDriveFolderReply>(dispatcher, parts, "MakeFolder", make_folder);
+  add<v1::MoveDriveRequest, v1::MoveDriveReply>(dispatcher, parts, "Move", move);
+  add<v1::RemoveDriveRequest, v1::RemoveDriveReply>(dispatcher, parts, "Remove", remove);
+  add<v1::ListDriveTrashRequest, v1::ListDriveTrashReply>(dispatcher, parts, "ListTrash", list_trash_here);
+  add<v1::RestoreDriveRequest, v1::RestoreDriveReply>(dispatcher, parts, "Restore", restore);
+  add<v1::EraseDriveRequest, v1::EraseDriveReply>(dispatcher, parts, "Erase", erase);
+}
+
+}  // namespace hearth::hub

@@ -1,0 +1,172 @@
+// DriveService, as the page and the command line call it.
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/api.h"
+#include "harness/pairing.h"
+#include "hearth/v1/drive.pb.h"
+
+namespace hearth::e2e {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class DriveCallsTest : public PoolFixture {
+ protected:
+  void SetUp() override {
+    PoolFixture::SetUp();
+    owner_ = std::make_unique<Api>(pool());
+    std::filesystem::create_directories(file("photos"));
+    for (const char* name : {"a.jpg", "photos/b10", "photos/b9"}) std::ofstream(file(name)) << name;
+  }
+
+  std::filesystem::path file(const std::string& name) { return pool().home() / "drive" / name; }
+  std::vector<std::string> names(const std::string& path) {
+    v1::ListDriveRequest request;
+    request.set_path(path);
+    const auto reply = owner_->call<v1::ListDriveReply>("hearth.v1.DriveService/List", request);
+    if (!reply) return {text_of(reply.error())};
+    std::vector<std::string> names;
+    for (const v1::DriveEntry& entry : reply->entries()) names.push_back(entry.name());
+    return names;
+  }
+  Result<v1::MoveDriveReply> move(const std::vector<std::string>& paths, const std::string& folder, bool copy = false,
+                                  const std::string& name = "") {
+    v1::MoveDriveRequest request;
+    request.mutable_paths()->Assign(paths.begin(), paths.end());
+    request.set_folder(folder);
+    request.set_name(name);
+    request.set_copy(copy);
+    return owner_->call<v1::MoveDriveReply>("hearth.v1.DriveService/Move", request);
+  }
+  Result<v1::RemoveDriveReply> remove(const std::string& path) {
+    v1::RemoveDriveRequest request;
+    request.add_paths(path);
+    return owner_->call<v1::RemoveDriveReply>("hearth.v1.DriveService/Remove", request);
+  }
+  v1::ListDriveTrashReply trash() {
+    return *owner_->call<v1::ListDriveTrashReply>("hearth.v1.DriveService/ListTrash", v1::ListDriveTrashRequest());
+  }
+  // What curl's LOCK of `path` answers, as another device.
+  void lock(const std::string& path) {
+    const Ended made = pool().cli({"token", "new", "laptop"});
+    const std::string token = made.out.substr(0, made.out.find('\n'));
+    const Ended locked = run_program(
+        {"curl", "-sS", "--cacert", pool().home() / "hub" / "certificate.pem", "-u", "anybody:" + token, "-X", "LOCK",
+         "-d", "<lockinfo xmlns=\"DAV:\"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>",
+         "https://127.0.0.1:" + std::to_string(pool().endpoint().port) + "/dav" + path});
+    ASSERT_THAT(locked.out, HasSubstr("urn:uuid:"));
+  }
+
+  std::unique_ptr<Api> owner_;
+};
+
+TEST_F(DriveCallsTest, ListsInOrderAndByPages) {
+  EXPECT_THAT(names("/"), ElementsAre("photos", "a.jpg"));
+  EXPECT_THAT(names("photos"), ElementsAre("b9", "b10"));
+  v1::ListDriveRequest request;
+  request.set_path("/photos");
+  request.set_order(v1::DRIVE_ORDER_LARGEST);
+  request.set_offset(1);
+  request.set_count(1);
+  const auto reply = owner_->call<v1::ListDriveReply>("hearth.v1.DriveService/List", request);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->total(), 2U);
+  ASSERT_EQ(reply->entries_size(), 1);
+  EXPECT_EQ(reply->entries(0).name(), "b9");
+  EXPECT_EQ(reply->entries(0).bytes(), 9U);
+  EXPECT_FALSE(reply->entries(0).etag().empty());
+  request.set_count(2'001);
+  EXPECT_EQ(owner_->call<v1::ListDriveReply>("hearth.v1.DriveService/List", request).error().code,
+            Code::kInvalidArgument);
+}
+
+TEST_F(DriveCallsTest, MovesCopiesAndKeepsNames) {
+  v1::MakeDriveFolderRequest make;
+  make.set_path("/album");
+  EXPECT_TRUE(owner_->call<v1::MakeDriveFolderReply>("hearth.v1.DriveService/MakeFolder", make));
+  EXPECT_EQ(owner_->call<v1::MakeDriveFolderReply>("hearth.v1.DriveService/MakeFolder", make).error().code,
+            Code::kAlreadyExists);
+  EXPECT_EQ(move({"/a.jpg"}, "/album", true)->paths(0), "/album/a.jpg");
+  EXPECT_EQ(move({"/a.jpg"}, "/album", true)->paths(0), "/album/a (2).jpg");
+  EXPECT_EQ(move({"/a.jpg"}, "/", false)->paths(0), "/a.jpg") << "where it is";
+  EXPECT_EQ(move({"/a.jpg"}, "/", false, "c.jpg")->paths(0), "/c.jpg");
+  EXPECT_EQ(move({"/photos", "/c.jpg"}, "/album")->paths_size(), 2);
+  EXPECT_THAT(names("/album"), ElementsAre("photos", "a (2).jpg", "a.jpg", "c.jpg"));
+  EXPECT_EQ(move({"/album"}, "/album/photos").error().code, Code::kInvalidArgument);
+  EXPECT_EQ(move({"/album/a.jpg", "/album/c.jpg"}, "/", false, "both").error().code, Code::kInvalidArgument);
+  const auto half = move({"/album/a.jpg", "/none"}, "/");
+  EXPECT_EQ(half.error().code, Code::kNotFound);
+  EXPECT_THAT(half.error().message, HasSubstr("after 1 of 2"));
+}
+
+TEST_F(DriveCallsTest, TheTrashGivesBackAndForgets) {
+  ASSERT_TRUE(remove("/photos"));
+  ASSERT_TRUE(remove("/a.jpg"));
+  std::ofstream(file("a.jpg")) << "another";
+  const v1::ListDriveTrashReply before = trash();
+  ASSERT_EQ(before.trashed_size(), 2);
+  EXPECT_EQ(before.days(), 30U);
+  EXPECT_EQ(before.trashed(0).path(), "/a.jpg");
+  EXPECT_EQ(before.trashed(1).bytes(), 19U);
+  v1::RestoreDriveRequest restore;
+  restore.set_id(before.trashed(0).id());
+  EXPECT_EQ(owner_->call<v1::RestoreDriveReply>("hearth.v1.DriveService/Restore", restore)->path(), "/a (2).jpg");
+  EXPECT_EQ(owner_->call<v1::RestoreDriveReply>("hearth.v1.DriveService/Restore", restore).error().code,
+            Code::kNotFound);
+  v1::EraseDriveRequest erase;
+  EXPECT_EQ(owner_->call<v1::EraseDriveReply>("hearth.v1.DriveService/Erase", erase).error().code,
+            Code::kInvalidArgument);
+  erase.set_all(true);
+  EXPECT_TRUE(owner_->call<v1::EraseDriveReply>("hearth.v1.DriveService/Erase", erase));
+  EXPECT_EQ(trash().trashed_size(), 0);
+  EXPECT_TRUE(eventually(seconds(20), [&] { return std::filesystem::is_empty(file(".hearth/new")); }))
+      << "its bytes stay";
+  erase.set_all(false);
+  erase.add_ids("../../photos");
+  EXPECT_EQ(owner_->call<v1::EraseDriveReply>("hearth.v1.DriveService/Erase", erase).error().code, Code::kNotFound);
+}
+
+TEST_F(DriveCallsTest, ALockOfAnotherKeepsThemOut) {
+  lock("/photos");
+  EXPECT_EQ(remove("/photos").error().code, Code::kAborted);
+  EXPECT_EQ(move({"/a.jpg"}, "/photos").error().code, Code::kAborted);
+  EXPECT_EQ(move({"/photos/b9"}, "/").error().code, Code::kAborted);
+  EXPECT_THAT(move({"/photos"}, "/", false, "c").error().message, HasSubstr("locked by laptop"));
+  EXPECT_TRUE(move({"/photos"}, "/", true, "copy"));
+}
+
+TEST_F(DriveCallsTest, NobodyElseAndNothingElse) {
+  for (const char* path : {"../hub", "/photos/../../hub", "/.hearth/trash", "/photos//b9"}) {
+    EXPECT_THAT(names(path).front(), HasSubstr("invalid_argument")) << path;
+    EXPECT_EQ(remove(path).error().code, Code::kInvalidArgument) << path;
+    EXPECT_EQ(move({"/a.jpg"}, path).error().code, Code::kInvalidArgument) << path;
+  }
+  EXPECT_EQ(move({"/a.jpg"}, "/", false, "../b").error().code, Code::kInvalidArgument);
+  std::filesystem::create_directory_symlink("/etc", file("link"));
+  EXPECT_THAT(names("/link").front(), HasSubstr("not_found"));
+  EXPECT_EQ(move({"/a.jpg"}, "/link").error().code, Code::kFailedPrecondition);
+}
+
+TEST_F(DriveCallsTest, OnlyDevicesOfRingHomeAreAnswered) {
+  Api other(pair_device(pool(), "other", v1::ROLE_MEMBER));
+  const auto code = [&other] {
+    const auto reply = other.call<v1::ListDriveReply>("hearth.v1.DriveService/List", v1::ListDriveRequest());
+    return reply ? Code::kUnknown : reply.error().code;
+  };
+  EXPECT_EQ(code(), Code::kUnknown) << "it is of ring home";
+  ASSERT_EQ(pool().cli({"devices", "ring", "other", "friend"}).exit_code, 0);
+  EXPECT_EQ(code(), Code::kPermissionDenied);
+  v1::RemoveDriveRequest removal;
+  removal.add_paths("/photos");
+  EXPECT_EQ(other.call<v1::RemoveDriveReply>("hearth.v1.DriveService/Remove", removal).error().code,
+            Code::kPermissionDenied);
+  EXPECT_TRUE(std::filesystem::exists(file("photos")));
+}
+
+}  // namespace
+}  // namespace hearth::e2e
