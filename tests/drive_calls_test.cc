@@ -131,6 +131,40 @@ TEST_F(DriveCallsTest, TheTrashGivesBackAndForgets) {
   EXPECT_EQ(owner_->call<v1::EraseDriveReply>("hearth.v1.DriveService/Erase", erase).error().code, Code::kNotFound);
 }
 
+TEST_F(DriveCallsTest, SearchesNamesAndTexts) {
+  v1::SearchDriveRequest request;
+  request.set_text("B1");
+  auto reply = owner_->call<v1::SearchDriveReply>("hearth.v1.DriveService/Search", request);
+  ASSERT_TRUE(reply);
+  ASSERT_EQ(reply->found_size(), 1);
+  EXPECT_EQ(reply->found(0).path(), "/photos/b10");
+  EXPECT_FALSE(reply->more());
+  request.set_text("OTOS/b9");
+  request.set_inside(true);
+  reply = owner_->call<v1::SearchDriveReply>("hearth.v1.DriveService/Search", request);
+  ASSERT_EQ(reply->found_size(), 1);
+  EXPECT_EQ(reply->found(0).line(), "photos/b9");
+  EXPECT_EQ(reply->found(0).entry().bytes(), 9U);
+  const auto code = [&] {
+    return owner_->call<v1::SearchDriveReply>("hearth.v1.DriveService/Search", request).error().code;
+  };
+  request.set_path("/none");
+  EXPECT_EQ(code(), Code::kNotFound);
+  request.set_text(std::string(201, 'a'));
+  EXPECT_EQ(code(), Code::kInvalidArgument);
+}
+
+TEST_F(DriveCallsTest, TellsHowMuchItHolds) {
+  ASSERT_TRUE(remove("/a.jpg"));
+  const auto usage = owner_->call<v1::DriveUsageReply>("hearth.v1.DriveService/Usage", v1::DriveUsageRequest());
+  ASSERT_TRUE(usage);
+  EXPECT_EQ(usage->files(), 2U);
+  EXPECT_EQ(usage->bytes(), 19U);
+  EXPECT_GT(usage->trash_bytes(), 4U) << "with the note of where it was";
+  EXPECT_GT(usage->free_bytes(), 0U);
+  EXPECT_EQ(usage->folder(), (pool().home() / "drive").string());
+}
+
 TEST_F(DriveCallsTest, ALockOfAnotherKeepsThemOut) {
   lock("/photos");
   EXPECT_EQ(remove("/photos").error().code, Code::kAborted);

@@ -3,6 +3,7 @@
 
 #include "drive/changes.h"
 #include "drive/listing.h"
+#include "drive/survey.h"
 #include "hearth/v1/drive.pb.h"
 #include "hub/parts.h"
 
@@ -12,6 +13,7 @@ namespace {
 constexpr std::uint32_t kUsualCount = 200;
 constexpr std::uint32_t kMostCount = 2'000;
 constexpr int kMostPaths = 1'000;
+constexpr std::size_t kMostText = 200;
 
 template <class Reply>
 using Answer = net::Async<Result<Reply>>;
@@ -142,6 +144,43 @@ Answer<v1::EraseDriveReply> erase(Parts& parts, const v1::EraseDriveRequest& req
   co_return v1::EraseDriveReply();
 }
 
+Answer<v1::SearchDriveReply> search(drive::Survey& survey, const v1::SearchDriveRequest& request) {
+  const Result<drive::Path> path = drive::Path::parse(request.path());
+  if (!path) co_return std::unexpected(path.error());
+  if (request.text().empty() || request.text().size() > kMostText) {
+    co_return fail(Code::kInvalidArgument,
+                   fmt::format("text: {} bytes; 1 to {} are allowed", request.text().size(), kMostText));
+  }
+  const Result<drive::SearchDone> done =
+      co_await survey.search(*path, {.text = request.text(), .inside = request.inside()});
+  if (!done) co_return std::unexpected(done.error());
+  v1::SearchDriveReply reply;
+  for (const drive::FoundFile& one : done->found) {
+    v1::SearchDriveReply::Found& shown = *reply.add_found();
+    shown.set_path(one.path.text());
+    *shown.mutable_entry() = to_proto(one.entry);
+    shown.set_line(one.line);
+  }
+  reply.set_more(done->more);
+  co_return reply;
+}
+
+Answer<v1::DriveUsageReply> usage(Parts& parts, drive::Survey& survey) {
+  const Result<drive::Usage> usage = co_await survey.usage();
+  if (!usage) co_return std::unexpected(usage.error());
+  const Result<drive::Folder*> folder = co_await parts.drive.open();
+  if (!folder) co_return std::unexpected(folder.error());
+  const Result<drive::Folder::Room> room = (*folder)->room();
+  if (!room) co_return std::unexpected(room.error());
+  v1::DriveUsageReply reply;
+  reply.set_files(usage->files);
+  reply.set_bytes(usage->bytes);
+  reply.set_trash_bytes(usage->trash_bytes);
+  reply.set_free_bytes(room->free);
+  reply.set_folder((*folder)->root().string());
+  co_return reply;
+}
+
 // Registers a method that devices of ring home alone may call.
 template <class Request, class Reply, class Method>
 void add(net::Dispatcher& dispatcher, Parts& parts, std::string_view name, Method method) {
@@ -155,12 +194,18 @@ void add(net::Dispatcher& dispatcher, Parts& parts, std::string_view name, Metho
 
 }  // namespace
 
-void add_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listings& listings) {
+void add_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listings& listings, drive::Survey& survey) {
   const auto list_here = [&listings](Parts& all, const v1::ListDriveRequest& request, const net::Caller&) {
     return list(all, listings, request);
   };
   const auto list_trash_here = [](Parts& all, const v1::ListDriveTrashRequest&, const net::Caller&) {
     return list_trash(all);
+  };
+  const auto search_here = [&survey](Parts&, const v1::SearchDriveRequest& request, const net::Caller&) {
+    return search(survey, request);
+  };
+  const auto usage_here = [&survey](Parts& all, const v1::DriveUsageRequest&, const net::Caller&) {
+    return usage(all, survey);
   };
   add<v1::ListDriveRequest, v1::ListDriveReply>(dispatcher, parts, "List", list_here);
   add<v1::MakeDriveFolderRequest, v1::MakeDriveFolderReply>(dispatcher, parts, "MakeFolder", make_folder);
@@ -169,6 +214,8 @@ void add_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listing
   add<v1::ListDriveTrashRequest, v1::ListDriveTrashReply>(dispatcher, parts, "ListTrash", list_trash_here);
   add<v1::RestoreDriveRequest, v1::RestoreDriveReply>(dispatcher, parts, "Restore", restore);
   add<v1::EraseDriveRequest, v1::EraseDriveReply>(dispatcher, parts, "Erase", erase);
+  add<v1::SearchDriveRequest, v1::SearchDriveReply>(dispatcher, parts, "Search", search_here);
+  add<v1::DriveUsageRequest, v1::DriveUsageReply>(dispatcher, parts, "Usage", usage_here);
 }
 
 }  // namespace hearth::hub

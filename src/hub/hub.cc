@@ -110,6 +110,7 @@ class HubImpl : public Hub {
   std::unique_ptr<Tunnels> tunnels_;
   std::unique_ptr<drive::Drive> drive_;
   std::unique_ptr<drive::WebDav> webdav_;
+  std::unique_ptr<drive::Survey> survey_;
   drive::Listings listings_;
   Apps apps_;
   std::unique_ptr<AuditLog> audit_;
@@ -206,6 +207,7 @@ Result<void> HubImpl::make_engine() {
   tunnels_ = std::make_unique<Tunnels>(loop_);
   drive_ = std::make_unique<drive::Drive>(loop_, workers_, options_.drive);
   webdav_ = std::make_unique<drive::WebDav>(*drive_);
+  survey_ = std::make_unique<drive::Survey>(loop_, *drive_);
   engine_->observe(*tunnels_);
   token_watch_ = std::make_unique<TokenWatch>(*devices_, sessions_);
   metrics_ = std::make_unique<Metrics>(loop_, *engine_, *devices_, sessions_, *blobs_);
@@ -245,7 +247,7 @@ Result<void> HubImpl::make_dispatcher() {
     add(*dispatcher_, *parts_);
   }
   add_app_methods(*dispatcher_, *parts_, apps_);
-  add_drive_methods(*dispatcher_, *parts_, listings_);
+  add_drive_methods(*dispatcher_, *parts_, listings_, *survey_);
   return {};
 }
 

@@ -3,6 +3,7 @@
 
 #include "blob/blob_store.h"
 #include "drive/listing.h"
+#include "drive/survey.h"
 #include "drive/webdav.h"
 #include "hub/accounts.h"
 #include "hub/audit_log.h"
@@ -76,7 +77,7 @@ void add_audit_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_usage_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_operator_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_hub_methods(net::Dispatcher& dispatcher, Parts& parts);
-void add_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listings& listings);
+void add_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listings& listings, drive::Survey& survey);
 
 // PUT, GET and HEAD of /blob/<hex>. The caller has at least a node's level.
 net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Caller& caller);
