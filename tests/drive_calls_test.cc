@@ -14,6 +14,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 class DriveCallsTest : public PoolFixture {
  protected:
@@ -51,18 +52,40 @@ class DriveCallsTest : public PoolFixture {
   v1::ListDriveTrashReply trash() {
     return *owner_->call<v1::ListDriveTrashReply>("hearth.v1.DriveService/ListTrash", v1::ListDriveTrashRequest());
   }
-  // What curl's LOCK of `path` answers, as another device.
+  // What is said by curl, as another device, "laptop".
+  std::string curl(std::vector<std::string> options, const std::string& path) {
+    if (token_.empty()) {
+      const Ended made = pool().cli({"token", "new", "laptop"});
+      token_ = made.out.substr(0, made.out.find('\n'));
+    }
+    options.insert(options.begin(),
+                   {"curl", "-sS", "--cacert", pool().home() / "hub" / "certificate.pem", "-u", "anybody:" + token_});
+    options.push_back("https://127.0.0.1:" + std::to_string(pool().endpoint().port) + path);
+    const Ended ended = run_program(options);
+    return ended.out + ended.err;
+  }
+  // "NAME=TEXT " of each, by Python, which checks all sums.
+  static std::string unzipped(const std::filesystem::path& zip) {
+    const Ended ended = run_program(
+        {"/usr/bin/python3", "-c",
+         "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1])\nassert z.testzip() is None\n"
+         "assert all(i.compress_type == 0 and i.date_time[0] > 2000 for i in z.infolist())\n"
+         "sys.stdout.buffer.write(''.join(n + '=' + z.read(n).decode() + ' ' for n in z.namelist()).encode())",
+         zip});
+    return ended.out + ended.err;
+  }
   void lock(const std::string& path) {
-    const Ended made = pool().cli({"token", "new", "laptop"});
-    const std::string token = made.out.substr(0, made.out.find('\n'));
-    const Ended locked = run_program(
-        {"curl", "-sS", "--cacert", pool().home() / "hub" / "certificate.pem", "-u", "anybody:" + token, "-X", "LOCK",
-         "-d", "<lockinfo xmlns=\"DAV:\"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>",
-         "https://127.0.0.1:" + std::to_string(pool().endpoint().port) + "/dav" + path});
-    ASSERT_THAT(locked.out, HasSubstr("urn:uuid:"));
+    ASSERT_THAT(
+        curl({"-X", "LOCK", "-d",
+              "<lockinfo xmlns=\"DAV:\"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>"},
+             "/dav" + path),
+        HasSubstr("urn:uuid:"));
   }
 
   std::unique_ptr<Api> owner_;
+
+ private:
+  std::string token_;
 };
 
 TEST_F(DriveCallsTest, ListsInOrderAndByPages) {
@@ -163,6 +186,24 @@ TEST_F(DriveCallsTest, TellsHowMuchItHolds) {
   EXPECT_GT(usage->trash_bytes(), 4U) << "with the note of where it was";
   EXPECT_GT(usage->free_bytes(), 0U);
   EXPECT_EQ(usage->folder(), (pool().home() / "drive").string());
+}
+
+TEST_F(DriveCallsTest, AFolderComesAsAZip) {
+  std::ofstream(file("photos/Füße & 1.txt")) << "ü";
+  const std::filesystem::path zip = scratch().path() / "a.zip";
+  EXPECT_THAT(curl({"-o", zip, "-D", "-"}, "/dav/photos/?zip"), HasSubstr("filename*=UTF-8''photos.zip"));
+  EXPECT_EQ(unzipped(zip), "Füße & 1.txt=ü b10=photos/b10 b9=photos/b9 ");
+  curl({"-o", zip, "-d", "name=b9&name=F%C3%BC%C3%9Fe+%26+1.txt"}, "/dav/photos/?zip");
+  EXPECT_EQ(unzipped(zip), "b9=photos/b9 Füße & 1.txt=ü ");
+  curl({"-o", zip}, "/dav/?zip");
+  EXPECT_THAT(unzipped(zip), AllOf(HasSubstr("photos/="), HasSubstr("photos/b9="), Not(HasSubstr(".hearth"))));
+  EXPECT_THAT(curl({"-d", "name=none"}, "/dav/photos?zip"), HasSubstr("404 "));
+  EXPECT_THAT(curl({"-d", "name=.."}, "/dav/photos?zip"), HasSubstr("400 "));
+  EXPECT_THAT(curl({"-d", "other=b9"}, "/dav/photos?zip"), HasSubstr("400 "));
+  EXPECT_THAT(curl({"-d", "x"}, "/dav/photos"), HasSubstr("405 "));
+  const std::filesystem::path form = scratch().path() / "form";
+  std::ofstream(form) << "name=" << std::string(300'000, 'a');
+  EXPECT_THAT(curl({"-d", "@" + form.string()}, "/dav/photos?zip"), HasSubstr("413 "));
 }
 
 TEST_F(DriveCallsTest, ALockOfAnotherKeepsThemOut) {

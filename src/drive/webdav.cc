@@ -82,6 +82,7 @@ net::Async<void> WebDav::serve(net::Exchange& exchange, Holder caller) {
 
 net::Async<void> WebDav::answer(Request& request) {
   const std::string& method = request.head().method;
+  if (asks_for_zip(request.head())) co_return co_await send_zip(request);
   if (method == "GET" || method == "HEAD") co_return co_await get(request);
   if (method == "PUT") co_return co_await put(request);
   if (method == "DELETE") co_return co_await remove(request);

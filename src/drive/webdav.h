@@ -40,6 +40,8 @@ class WebDav {
 
   net::Async<void> answer(Request& request);
   net::Async<void> get(Request& request);
+  static bool asks_for_zip(const net::RequestHead& head);
+  net::Async<void> send_zip(Request& request);
   net::Async<void> put(Request& request);
   net::Async<Result<Placed>> receive(Request& request);
   net::Async<void> remove(Request& request);
