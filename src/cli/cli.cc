@@ -44,6 +44,7 @@ class CommandLine : public CommandTree {
     add_pool_commands(*this, pool_);
     add_environment_commands();
     add_workspace_commands();
+    add_drive_commands(*this, drive_);
     add_help_command();
   }
 
@@ -543,6 +544,7 @@ class CommandLine : public CommandTree {
   PoolOptions pool_;
   EnvironmentOptions environment_;
   WorkspaceOptions workspace_;
+  DriveOptions drive_;
   ForwardOptions forward_;
   WipeOptions wipe_;
   std::string device_;

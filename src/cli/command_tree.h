@@ -91,6 +91,9 @@ struct HubOptions {
 // hub_commands.cc
 void add_hub_commands(CommandTree& tree, HubOptions& options);
 
+// drive_commands.cc
+void add_drive_commands(CommandTree& tree, DriveOptions& options);
+
 // work_commands.cc
 void add_work_commands(CommandTree& tree, WorkOptions& options);
 

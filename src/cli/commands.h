@@ -191,6 +191,17 @@ struct WorkspaceOptions {
   std::string device;  // whose; empty: this device's
 };
 
+struct DriveOptions {
+  std::string path;
+  std::vector<std::string> paths;
+  std::string directory = ".";  // of this PC
+  std::string text;
+  std::string id;
+  bool recursive = false;
+  bool replace = false;
+  bool inside = false;
+};
+
 struct AppOptions {
   std::string name;
   std::vector<std::string> program;
@@ -349,6 +360,23 @@ Result<int> build_environment(const Context& context, const EnvironmentOptions& 
 Result<int> list_environments(const Context& context);
 Result<int> remove_environment(const Context& context, const EnvironmentOptions& options);
 Result<int> export_environment(const Context& context, const EnvironmentOptions& options);
+
+// drive.cc
+Result<int> list_drive(const Context& context, const DriveOptions& options);
+Result<int> make_drive_folder(const Context& context, const DriveOptions& options);
+enum class DriveMove { kMove, kCopy };
+Result<int> move_in_drive(const Context& context, const DriveOptions& options, DriveMove what);
+Result<int> remove_from_drive(const Context& context, const DriveOptions& options);
+Result<int> list_drive_trash(const Context& context);
+Result<int> restore_in_drive(const Context& context, const DriveOptions& options);
+Result<int> empty_drive_trash(const Context& context);
+Result<int> show_drive_usage(const Context& context);
+Result<int> find_in_drive(const Context& context, const DriveOptions& options);
+Result<int> show_drive_mounts(const Context& context);
+
+// drive_files.cc
+Result<int> put_into_drive(const Context& context, const DriveOptions& options);
+Result<int> get_from_drive(const Context& context, const DriveOptions& options);
 
 // workspaces.cc
 Result<int> list_workspaces(const Context& context);

@@ -7,6 +7,7 @@
 
 #include "drive/multistatus.h"
 #include "net/http.h"
+#include "net/percent.h"
 
 namespace hearth::drive {
 namespace {
@@ -44,9 +45,10 @@ std::optional<Lock> decode_lock(std::string_view line) {
 std::string encode_locks(const std::vector<Lock>& locks) {
   std::string text;
   for (const Lock& lock : locks) {
-    text += fmt::format("{} {} {} {} {} {} {} {}\n", encoded(lock.token), lock.deep ? "deep" : "itself",
+    text += fmt::format("{} {} {} {} {} {} {} {}\n", net::percent_encoded(lock.token), lock.deep ? "deep" : "itself",
                         lock.shared ? "shared" : "exclusive", lock.expires.unix_millis, lock.holder.value,
-                        encoded(lock.holder_name), encoded(lock.root.text()), encoded(lock.owner));
+                        net::percent_encoded(lock.holder_name), net::percent_encoded(lock.root.text()),
+                        net::percent_encoded(lock.owner));
   }
   return text;
 }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/rfc3339.h"
+#include "net/percent.h"
 
 namespace hearth::drive {
 namespace {
@@ -177,30 +178,20 @@ std::string lock_answer(const Lock& lock, WallTime now) {
 
 std::string error_answer(std::string_view condition, std::string_view path, std::string_view message) {
   std::string href;
-  for (const char c : path) href += c == '/' ? "/" : encoded(std::string_view(&c, 1));
+  for (const char c : path) href += c == '/' ? "/" : net::percent_encoded(std::string_view(&c, 1));
   return fmt::format(
       "{0}\n<D:error xmlns:D=\"DAV:\"><D:{1}><D:href>{2}</D:href></D:{1}><message xmlns=\"\">{3}</message></D:error>\n",
       kXmlBegin, condition, href, xml_text(message));
 }
 
-std::string encoded(std::string_view name) {
-  std::string out;
-  for (const char c : name) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                          std::string_view("-._~").contains(c);
-    out += is_plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
-
 std::string href(const Path& path, Kind kind) {
   std::string out = "/dav";
-  for (const std::string& name : path.names()) out += "/" + encoded(name);
+  for (const std::string& name : path.names()) out += "/" + net::percent_encoded(name);
   return kind == Kind::kFolder ? out + "/" : out;
 }
 
 std::string href_below(const std::string& folder, const Entry& entry) {
-  return folder + encoded(entry.name) + (entry.kind == Kind::kFolder ? "/" : "");
+  return folder + net::percent_encoded(entry.name) + (entry.kind == Kind::kFolder ? "/" : "");
 }
 
 std::string http_date(WallTime time) {

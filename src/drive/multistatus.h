@@ -45,7 +45,6 @@ std::string lock_answer(const Lock& lock, WallTime now);
 // as the request has it), and in words.
 std::string error_answer(std::string_view condition, std::string_view path, std::string_view message);
 
-std::string encoded(std::string_view name);  // percent-encoded but for letters, digits and "-._~"
 std::string href(const Path& path, Kind kind = Kind::kFile);
 std::string href_below(const std::string& folder, const Entry& entry);
 std::string http_date(WallTime time);  // "Fri, 27 Nov 2026 11:00:00 GMT"

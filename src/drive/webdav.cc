@@ -9,6 +9,7 @@
 #include "drive/files.h"
 #include "drive/multistatus.h"
 #include "drive/replies.h"
+#include "net/percent.h"
 
 namespace hearth::drive {
 namespace {
@@ -27,7 +28,8 @@ void add_file_headers(net::Headers& headers, const Entry& entry, bool as_attachm
   headers.add("ETag", entry.etag);
   headers.add("Last-Modified", http_date(entry.modified));
   headers.add("Accept-Ranges", "bytes");
-  if (as_attachment) headers.add("Content-Disposition", "attachment; filename*=UTF-8''" + encoded(entry.name));
+  if (as_attachment)
+    headers.add("Content-Disposition", "attachment; filename*=UTF-8''" + net::percent_encoded(entry.name));
 }
 
 // The path of the drive that a URL names, with or without its server. Errors: kUnavailable (another server's),

@@ -8,6 +8,7 @@
 #include "drive/replies.h"
 #include "drive/webdav.h"
 #include "drive/zip_stream.h"
+#include "net/percent.h"
 
 namespace hearth::drive {
 namespace {
@@ -56,7 +57,7 @@ net::Async<void> WebDav::send_zip(Request& request) {
   headers.add("X-Content-Type-Options", "nosniff");
   headers.add("Cache-Control", "private, no-store");
   const std::string name = request.path.is_root() ? "drive" : request.path.name();
-  headers.add("Content-Disposition", fmt::format("attachment; filename*=UTF-8''{}.zip", encoded(name)));
+  headers.add("Content-Disposition", fmt::format("attachment; filename*=UTF-8''{}.zip", net::percent_encoded(name)));
   Result<void> sent = co_await exchange.start(200, std::move(headers), std::nullopt);
   while (sent) {
     const Result<std::string> piece = co_await drive_.workers().run([&] { return (*zip)->next(); });

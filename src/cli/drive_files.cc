@@ -1,0 +1,321 @@
+#include "cli/drive_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "cli/commands.h"
+#include "cli/documents.h"
+#include "cli/output.h"
+#include "cli/results.h"
+#include "cli/values.h"
+#include "net/crypto.h"
+#include "net/percent.h"
+
+namespace hearth::cli {
+namespace {
+
+constexpr std::uint32_t kPage = 2'000;  // entries, as many as the hub gives at a time
+constexpr int kMaxDepth = 100;          // of folders
+
+class OpenedFile {
+ public:
+  explicit OpenedFile(int file) : file_(file) {}
+  OpenedFile(const OpenedFile&) = delete;
+  OpenedFile& operator=(const OpenedFile&) = delete;
+  ~OpenedFile() {
+    if (file_ >= 0) ::close(file_);
+  }
+  int get() const { return file_; }
+
+ private:
+  int file_;
+};
+
+std::string joined(const std::string& folder, const std::string& name) {
+  return folder + (folder.ends_with('/') ? "" : "/") + name;
+}
+
+std::string last_name(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  return std::string(path.substr(path.rfind('/') + 1));
+}
+
+std::string target_of(std::string_view path) {
+  std::string target = "/dav";
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    if (end > 0) target += "/" + net::percent_encoded(path.substr(0, end));
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return target;
+}
+
+Code code_of(unsigned status) {
+  switch (status) {
+    case 401:
+      return Code::kUnauthenticated;
+    case 403:
+      return Code::kPermissionDenied;
+    case 404:
+    case 409:
+      return Code::kNotFound;
+    case 405:
+    case 412:
+      return Code::kAlreadyExists;
+    case 423:
+      return Code::kAborted;
+    case 413:
+    case 507:
+      return Code::kResourceExhausted;
+    case 408:
+    case 503:
+      return Code::kUnavailable;
+    default:
+      return Code::kUnknown;
+  }
+}
+
+// What the hub said of it, without the status that it begins with.
+std::unexpected<Error> fail_status(const net::Response& response, const std::string& path) {
+  constexpr std::size_t kShown = 500;
+  std::string text = response.body.substr(0, kShown);
+  if (const std::size_t colon = text.find(": "); colon != std::string::npos) text.erase(0, colon + 2);
+  while (text.ends_with('\n')) text.pop_back();
+  if (text.empty()) text = fmt::format("HTTP status {}", response.status);
+  if (response.status == 423)
+    text = "a program that has it open by WebDAV holds a lock there: try again when it is done";
+  if (response.status == 412) text = "it is there already: --replace puts the new one in its place";
+  return fail(code_of(response.status), fmt::format("{}: {}", plain(path), plain(text)));
+}
+
+// A sequence of transfers, told of in one line and counted.
+class Transfers {
+ public:
+  Transfers(Client& client, bool replace) : client_(client), replace_(replace) {}
+
+  std::int64_t files() const { return files_; }
+  std::int64_t bytes() const { return bytes_; }
+
+  Result<void> put(const std::filesystem::path& local, const std::string& remote);
+  Result<void> put_folder(const std::filesystem::path& local, const std::string& remote);
+  // `place`: relative to the destination.
+  Result<void> get(const std::string& remote, const Destination& destination, const std::string& place);
+  Result<void> get_folder(const std::string& remote, const Destination& destination, const std::string& place,
+                          int depth);
+
+ private:
+  Result<net::Headers> headers();
+  Result<void> make_folder(const std::string& remote);
+  Result<net::Response> fetch(const std::string& remote, int file);
+
+  Client& client_;
+  bool replace_;
+  ProgressLine progress_;
+  std::int64_t files_ = 0;
+  std::int64_t bytes_ = 0;
+};
+
+Result<net::Headers> Transfers::headers() {
+  const Result<std::string> token = client_.loop().run_until_done(client_.session().token());
+  if (!token) return std::unexpected(client_.explain(token.error()));
+  net::Headers headers;
+  headers.add("authorization", "Bearer " + *token);
+  return headers;
+}
+
+Result<void> Transfers::put(const std::filesystem::path& local, const std::string& remote) {
+  const OpenedFile file(::open(local.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  struct stat status{};
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return fail_errno(errno, local.string());
+  if (!S_ISREG(status.st_mode)) {
+    return fail(Code::kFailedPrecondition, fmt::format("{}: neither a file nor a folder", plain(local.string())));
+  }
+  Result<net::Headers> headers = this->headers();
+  if (!headers) return std::unexpected(headers.error());
+  headers->add("X-OC-MTime", std::to_string(status.st_mtim.tv_sec));
+  if (!replace_) headers->add("If-None-Match", "*");
+  progress_.show(
+      fmt::format("sending {}, {}", plain(local.string()), format_bytes(static_cast<std::uint64_t>(status.st_size))));
+  const Result<net::Response> response = client_.loop().run_until_done(client_.session().client().send_file(
+      target_of(remote), std::move(*headers), file.get(), static_cast<std::uint64_t>(status.st_size)));
+  if (!response) return std::unexpected(client_.explain(response.error()));
+  if (response->status != 201 && response->status != 204) return fail_status(*response, remote);
+  ++files_;
+  bytes_ += status.st_size;
+  return {};
+}
+
+Result<void> Transfers::make_folder(const std::string& remote) {
+  v1::MakeDriveFolderRequest request;
+  request.set_path(remote);
+  const Result<v1::MakeDriveFolderReply> made =
+      client_.call<v1::MakeDriveFolderReply>("hearth.v1.DriveService/MakeFolder", request);
+  if (made || made.error().code == Code::kAlreadyExists) return {};
+  return std::unexpected(made.error());
+}
+
+Result<void> Transfers::put_folder(const std::filesystem::path& local, const std::string& remote) {
+  if (Result<void> made = make_folder(remote); !made) return made;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator below(local, error), end; !error && below != end;
+       below.increment(error)) {
+    const std::string place = joined(remote, below->path().lexically_relative(local).string());
+    const std::filesystem::file_type type = below->symlink_status(error).type();
+    Result<void> done;
+    if (type == std::filesystem::file_type::directory) {
+      done = make_folder(place);
+    } else if (type == std::filesystem::file_type::regular) {
+      done = put(below->path(), place);
+    } else {
+      progress_.clear();
+      say(fmt::format("{}: left out, it is neither a file nor a folder", plain(below->path().string())));
+    }
+    if (!done) return done;
+  }
+  if (error) return fail_errno(error.value(), local.string());
+  return {};
+}
+
+Result<net::Response> Transfers::fetch(const std::string& remote, int file) {
+  Result<net::Headers> headers = this->headers();
+  if (!headers) return std::unexpected(headers.error());
+  std::uint64_t received = 0;
+  const auto take = [&](std::string_view piece) -> net::Async<Result<void>> {
+    received += piece.size();
+    progress_.show(fmt::format("fetching {}, {}", plain(remote), format_bytes(received)));
+    co_return co_await client_.workers().run([&] { return write_all(file, piece); });
+  };
+  const Result<net::Response> response =
+      client_.loop().run_until_done(client_.session().client().fetch(target_of(remote), std::move(*headers), take));
+  if (!response) return std::unexpected(client_.explain(response.error()));
+  if (response->status != 200) return fail_status(*response, remote);
+  bytes_ += static_cast<std::int64_t>(received);
+  return response;
+}
+
+// The moment that the hub says the file was changed at.
+void set_modified(int file, const net::Response& response) {
+  std::tm parts{};
+  const std::string text(response.headers.get("last-modified"));
+  if (::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts) == nullptr) return;
+  const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, {.tv_sec = ::timegm(&parts), .tv_nsec = 0}};
+  ::futimens(file, times);
+}
+
+Result<void> Transfers::get(const std::string& remote, const Destination& destination, const std::string& place) {
+  const Result<Destination::Place> found = destination.place(place);
+  if (!found) return std::unexpected(found.error());
+  const std::filesystem::path target = found->file();
+  struct stat status{};
+  if (!replace_ && ::lstat(target.c_str(), &status) == 0) {
+    return fail(Code::kAlreadyExists,
+                fmt::format("{} is there already: --replace puts the new one in its place", plain(place)));
+  }
+  const std::filesystem::path part = target.parent_path() / (".hearth-" + to_hex(net::random_bytes(8)));
+  const OpenedFile file(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (file.get() < 0) return fail_errno(errno, place);
+  const Result<net::Response> response = fetch(remote, file.get());
+  if (response) set_modified(file.get(), *response);
+  if (response && ::rename(part.c_str(), target.c_str()) == 0) {
+    ++files_;
+    return {};
+  }
+  const int error = errno;
+  ::unlink(part.c_str());
+  if (!response) return std::unexpected(response.error());
+  return fail_errno(error, place);
+}
+
+Result<void> Transfers::get_folder(const std::string& remote, const Destination& destination, const std::string& place,
+                                   int depth) {
+  if (depth == kMaxDepth) return fail(Code::kFailedPrecondition, plain(remote) + ": too many folders in each other");
+  const Result<v1::ListDriveReply> list = list_drive_folder(client_, remote);
+  if (!list) return std::unexpected(list.error());
+  for (const v1::DriveEntry& one : list->entries()) {
+    const std::string from = joined(remote, one.name());
+    const std::string to = place.empty() ? one.name() : place + "/" + one.name();
+    Result<void> done = one.folder() ? get_folder(from, destination, to, depth + 1) : get(from, destination, to);
+    if (!done) return done;
+  }
+  return {};
+}
+
+int finish(const Context& context, const Transfers& transfers) {
+  if (context.json) print(object_json({{"files", transfers.files()}, {"bytes", transfers.bytes()}}));
+  say(fmt::format("{} files, {}", transfers.files(), format_bytes(static_cast<std::uint64_t>(transfers.bytes()))));
+  return 0;
+}
+
+}  // namespace
+
+Result<v1::ListDriveReply> list_drive_folder(Client& client, const std::string& path) {
+  v1::ListDriveRequest request;
+  request.set_path(path);
+  request.set_count(kPage);
+  v1::ListDriveReply all;
+  for (;;) {
+    const Result<v1::ListDriveReply> reply = client.call<v1::ListDriveReply>("hearth.v1.DriveService/List", request);
+    if (!reply) return reply;
+    all.mutable_entries()->MergeFrom(reply->entries());
+    all.set_total(reply->total());
+    request.set_offset(request.offset() + kPage);
+    if (request.offset() >= reply->total()) return all;
+  }
+}
+
+Result<int> put_into_drive(const Context& context, const DriveOptions& options) {
+  if (options.paths.size() < 2) {
+    return fail(Code::kInvalidArgument,
+                "PATHS: a file at least is needed, and then the folder of the drive, for "
+                "example: hearth drive put a.jpg /photos");
+  }
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  Transfers transfers(**client, options.replace);
+  for (std::size_t i = 0; i + 1 < options.paths.size(); ++i) {
+    const std::filesystem::path local = options.paths[i];
+    std::error_code error;
+    const std::string place =
+        joined(options.paths.back(), last_name(std::filesystem::absolute(local).lexically_normal().string()));
+    const bool is_folder = std::filesystem::is_directory(local, error);
+    if (is_folder && !options.recursive) {
+      return fail(Code::kFailedPrecondition,
+                  fmt::format("{} is a folder: -r sends it with all that it holds", plain(options.paths[i])));
+    }
+    if (Result<void> done = is_folder ? transfers.put_folder(local, place) : transfers.put(local, place); !done) {
+      return std::unexpected(done.error());
+    }
+  }
+  return finish(context, transfers);
+}
+
+Result<int> get_from_drive(const Context& context, const DriveOptions& options) {
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  const Result<Destination> destination = Destination::open(options.directory);
+  if (!destination) return std::unexpected(destination.error());
+  Transfers transfers(**client, options.replace);
+  for (const std::string& path : options.paths) {
+    v1::ListDriveRequest look;
+    look.set_path(path);
+    look.set_count(1);
+    const Result<v1::ListDriveReply> folder = (*client)->call<v1::ListDriveReply>("hearth.v1.DriveService/List", look);
+    if (!folder && folder.error().code != Code::kFailedPrecondition) return std::unexpected(folder.error());
+    const std::string place = last_name(path);
+    const bool is_root = place.empty() || place == "/";
+    Result<void> done = folder ? transfers.get_folder(path, *destination, is_root ? "" : place, 0)
+                               : transfers.get(path, *destination, place);
+    if (!done) return std::unexpected(done.error());
+  }
+  return finish(context, transfers);
+}
+
+}  // namespace hearth::cli
