@@ -23,5 +23,6 @@ int crowd(const Arguments& arguments);        // --idle, --nodes, --tasks, --sec
 int blob(const Arguments& arguments);         // --mib, --files: one large blob and many small ones, up and down
 int owner(const Arguments& arguments);        // --runs: a foreground program beside a guest, running and frozen
 int placement(const Arguments& arguments);    // --tasks, --nodes, --blobs (that each node holds): core/pool alone
+int listing(const Arguments& arguments);      // --files: pages of a folder of the drive that holds so many
 
 }  // namespace hearth::bench

@@ -12,7 +12,8 @@ int main(int argc, char** argv) {
       {"dispatch", hearth::bench::dispatch}, {"connections", hearth::bench::connections},
       {"start", hearth::bench::start},       {"storm", hearth::bench::storm},
       {"blob", hearth::bench::blob},         {"placement", hearth::bench::placement},
-      {"owner", hearth::bench::owner},       {"crowd", hearth::bench::crowd}};
+      {"owner", hearth::bench::owner},       {"crowd", hearth::bench::crowd},
+      {"listing", hearth::bench::listing}};
   const auto found = argc < 2 ? benches.end() : benches.find(argv[1]);
   if (found == benches.end() || argc % 2 != 0) {
     std::fprintf(stderr, "usage: hearth-bench NAME [--option NUMBER]...\nbenches:");

@@ -38,8 +38,10 @@ net::Async<Result<Folder*>> Drive::open() {
   }
   if (!tidied_ || loop_.now() - *tidied_ > minutes(24 * 60)) {
     tidied_ = loop_.now();
-    const Result<std::size_t> erased = co_await names_.run([this] { return folder_->erase_older(kTrashKept); });
-    if (!erased) log_warning("the drive's trash is not emptied: " + erased.error().message);
+    Result<std::vector<std::filesystem::path>> old =
+        co_await names_.run([this] { return folder_->discard_older(kTrashKept); });
+    if (!old) log_warning("the drive's trash is not emptied: " + old.error().message);
+    for (std::filesystem::path& one : old.value_or(std::vector<std::filesystem::path>())) erase_later(std::move(one));
   }
   co_return folder_.get();
 }

@@ -164,8 +164,9 @@ class Folder {
   // Out of the trash: what remains to be erased, which takes its time and can be done by any thread (the next open()
   // does it, else). A file or folder of the drive's own.
   Result<std::filesystem::path> discard(const std::string& id);
-  Result<void> erase(const std::string& id);      // for good
-  Result<std::size_t> erase_older(Duration age);  // what lies there for longer; the number erased
+  Result<void> erase(const std::string& id);  // for good
+  // All that lies there for longer.
+  Result<std::vector<std::filesystem::path>> discard_older(Duration age);
 
  private:
   Folder(OpenFile root_file, std::filesystem::path root) : root_file_(std::move(root_file)), root_(std::move(root)) {}

@@ -247,15 +247,19 @@ Result<void> Folder::erase(const std::string& id) {
   return {};
 }
 
-Result<std::size_t> Folder::erase_older(Duration age) {
+Result<std::vector<std::filesystem::path>> Folder::discard_older(Duration age) {
   const WallTime limit{wall_now().unix_millis - age.micros / 1'000};
-  const Result<std::vector<Trashed>> all = trash();
-  if (!all) return std::unexpected(all.error());
-  std::size_t erased = 0;
-  for (const Trashed& one : *all) {
-    if (one.removed < limit && erase(one.id)) ++erased;
+  const Result<std::filesystem::path> trash = own(kTrash);
+  if (!trash) return std::unexpected(trash.error());
+  const Result<std::vector<std::string>> ids = trash_ids();
+  if (!ids) return std::unexpected(ids.error());
+  std::vector<std::filesystem::path> discarded;
+  for (const std::string& id : *ids) {
+    const std::optional<Origin> origin = read_origin(*trash / id / "origin");
+    if (!origin || !(origin->removed < limit)) continue;
+    if (Result<std::filesystem::path> away = discard(id)) discarded.push_back(*std::move(away));
   }
-  return erased;
+  return discarded;
 }
 
 }  // namespace hearth::drive

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "blob/temporary_directory.h"
+#include "drive/files.h"
 
 namespace hearth::drive {
 namespace {
@@ -164,11 +165,26 @@ TEST_F(FolderTest, TheTrashIsErasedForGood) {
   ASSERT_TRUE(put("/b", "b"));
   ASSERT_TRUE(folder_->remove(at("/a")));
   ASSERT_TRUE(folder_->remove(at("/b")));
-  EXPECT_EQ(*folder_->erase_older(minutes(1)), 0U);
+  EXPECT_EQ(folder_->discard_older(minutes(1))->size(), 0U);
   EXPECT_TRUE(folder_->erase(folder_->trash()->front().id));
-  EXPECT_EQ(*folder_->erase_older(seconds(-10)), 1U);
+  EXPECT_EQ(folder_->discard_older(seconds(-10))->size(), 1U);
   EXPECT_TRUE(folder_->trash()->empty());
   EXPECT_EQ(folder_->erase("..").error().code, Code::kNotFound);
+}
+
+TEST_F(FolderTest, WhatIsDiscardedIsErasedBitByBit) {
+  ASSERT_TRUE(folder_->make_folder(at("/f")));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(put("/f/" + std::to_string(i), "x"));
+  std::filesystem::create_directory_symlink(scratch_.path(), folder_->root() / "f/link");
+  ASSERT_TRUE(folder_->remove(at("/f")));
+  const Result<std::filesystem::path> away = folder_->discard(folder_->trash()->front().id);
+  ASSERT_TRUE(away);
+  EXPECT_TRUE(folder_->trash()->empty());
+  EXPECT_FALSE(*erase_some(*away, milliseconds(0)));
+  EXPECT_TRUE(std::filesystem::exists(*away));
+  EXPECT_TRUE(*erase_some(*away, minutes(1)));
+  EXPECT_FALSE(std::filesystem::exists(*away));
+  EXPECT_TRUE(std::filesystem::exists(folder_->root())) << "a link was followed";
 }
 
 TEST_F(FolderTest, PropertiesGoWithTheFile) {

@@ -86,6 +86,11 @@ class HubImpl : public Hub {
 
   net::Loop& loop_;
   Options options_;
+  // The drive outlives the workers, which may be at it when the hub stops.
+  std::unique_ptr<drive::Drive> drive_;
+  std::unique_ptr<drive::WebDav> webdav_;
+  std::unique_ptr<drive::Survey> survey_;
+  drive::Listings listings_;
   net::Workers workers_;
   Held held_;
   net::Workers& store_worker_;
@@ -108,10 +113,6 @@ class HubImpl : public Hub {
   std::unique_ptr<BlobAccess> access_;
   std::unique_ptr<Swarms> swarms_;
   std::unique_ptr<Tunnels> tunnels_;
-  std::unique_ptr<drive::Drive> drive_;
-  std::unique_ptr<drive::WebDav> webdav_;
-  std::unique_ptr<drive::Survey> survey_;
-  drive::Listings listings_;
   Apps apps_;
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<ShareHistory> shares_;
