@@ -102,7 +102,7 @@ Result<ListedPage> Listings::page(const Folder& folder, const Path& path, const 
     Result<std::vector<std::string>> names = sorted_names(file->get(), path.is_root(), asked.order);
     if (!names) return fail(names, path.text());
     made->names = std::move(*names);
-    for (const std::string& name : made->names) made->bytes += sizeof(name) + name.size();
+    for (const std::string& name : made->names) made->bytes += sizeof(std::string) + name.size();
     listing = made;
     keep(made);
   }
