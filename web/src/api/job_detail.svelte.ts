@@ -3,7 +3,7 @@ import { Code } from "@connectrpc/connect";
 import type { Job, Task } from "../gen/hearth/v1/jobs_pb";
 import type { Blob as BlobName } from "../gen/hearth/v1/types_pb";
 import { hex } from "../lib/bytes";
-import { natural_order } from "../lib/files";
+import { natural_order, shown_blob, type ShownFile } from "../lib/files";
 import { has_ended } from "../lib/states";
 import { decode_tree } from "../lib/tree";
 import { live } from "./live.svelte";
@@ -13,8 +13,7 @@ export interface ResultFile {
   key: string;
   task: number;
   path: string;
-  sha256: Uint8Array;
-  size: number;
+  shown: ShownFile;
 }
 
 export const kTaskPage = 200;
@@ -136,8 +135,7 @@ export class JobDetail {
       key: `${task}/${file.path}`,
       task,
       path: file.path,
-      sha256: file.blob!.sha256,
-      size: Number(file.blob!.size),
+      shown: shown_blob(file.path, file.blob!.sha256, Number(file.blob!.size)),
     }));
   }
 

@@ -5,6 +5,7 @@ import { createConnectTransport } from "@connectrpc/connect-web";
 import { AppService } from "../gen/hearth/v1/apps_pb";
 import { BlobService } from "../gen/hearth/v1/blobs_pb";
 import { DeviceService } from "../gen/hearth/v1/devices_pb";
+import { DriveService } from "../gen/hearth/v1/drive_pb";
 import { EnvironmentService } from "../gen/hearth/v1/environments_pb";
 import { JobService } from "../gen/hearth/v1/jobs_pb";
 import { NodeService } from "../gen/hearth/v1/nodes_pb";
@@ -40,6 +41,7 @@ export function on_session_lost(listener: (problem: NotPaired | WrongServer) => 
 
 let running: Promise<Session> | undefined;
 let renewal: ReturnType<typeof setTimeout> | undefined;
+let renew_at = 0; // in milliseconds since 1970
 
 // Opens or renews the session. Errors: NotPaired, WrongServer, ConnectError (the server is out of reach).
 export function prove(): Promise<Session> {
@@ -76,7 +78,15 @@ async function prove_once(): Promise<Session> {
 // Pictures and videos are fetched by the browser itself, which cannot renew a session: so it is renewed ahead of time.
 function renew_before(seconds: number): void {
   stop_renewing();
-  renewal = setTimeout(() => prove().catch(() => undefined), Math.max(10, seconds - 120) * 1000);
+  const millis = Math.max(10, seconds - 120) * 1000;
+  renew_at = Date.now() + millis;
+  renewal = setTimeout(() => prove().catch(() => undefined), millis);
+}
+
+// Renews the session if it is about to end: a device that slept may have missed the time. Before the browser itself fetches
+// something. Errors: see prove().
+export async function keep_session(): Promise<void> {
+  if (Date.now() >= renew_at) await prove();
 }
 
 export function stop_renewing(): void {
@@ -102,6 +112,7 @@ export const clients = {
   apps: createClient(AppService, transport),
   blobs: createClient(BlobService, transport),
   devices: createClient(DeviceService, transport),
+  drive: createClient(DriveService, transport),
   environments: createClient(EnvironmentService, transport),
   jobs: createClient(JobService, transport),
   nodes: createClient(NodeService, transport),
@@ -111,13 +122,12 @@ export const clients = {
 };
 
 // fetch() of a path that needs the session.
-export async function fetch_signed_in(path: string, signal?: AbortSignal): Promise<Response> {
-  let response = await fetch(path, { signal: signal ?? null });
-  if (response.status === 401) {
-    await prove();
-    response = await fetch(path, { signal: signal ?? null });
-  }
-  return response;
+export async function fetch_signed_in(path: string, signal?: AbortSignal, headers: Record<string, string> = {}): Promise<Response> {
+  const ask = () => fetch(path, { signal: signal ?? null, headers });
+  const response = await ask();
+  if (response.status !== 401) return response;
+  await prove();
+  return await ask();
 }
 
 // A sentence for a person about whatever was thrown.

@@ -1,7 +1,18 @@
 // How the page shows a file, by its name; and where its bytes are.
 import { hex } from "./bytes";
+import { drive_download_url, drive_url } from "./drive_paths";
 
-export type FileKind = "picture" | "drawing" | "video" | "sound" | "text" | "other";
+export type FileKind = "picture" | "drawing" | "video" | "sound" | "text" | "pdf" | "other";
+
+// A file that is shown, wherever its bytes come from.
+export interface ShownFile {
+  name: string;
+  size: number;
+  kind: FileKind;
+  source: string; // for <img>, <video> and <audio>: with the content type that the name promises
+  raw: string; // to be read by fetch()
+  download: string;
+}
 
 const kPassiveTypes: Record<string, [FileKind, string]> = {
   png: ["picture", "image/png"],
@@ -34,6 +45,15 @@ export function file_kind(path: string): FileKind {
   return kPassiveTypes[ending]?.[0] ?? (kText.includes(ending) ? "text" : "other");
 }
 
+// What the drive serves with a type of its own, beyond what may be asked of a blob.
+const kDriveKinds: Record<string, FileKind> = { mov: "video", m4v: "video", ogv: "video", mkv: "video", opus: "sound", aac: "sound", pdf: "pdf" };
+const kDriveText = "html htm css sql rb lua pl kt swift cs php diff patch srt vtt rst bat ps1 env svelte vue".split(" ");
+
+export function drive_kind(name: string): FileKind {
+  const ending = extension(name);
+  return kDriveKinds[ending] ?? (kDriveText.includes(ending) ? "text" : file_kind(name));
+}
+
 export function file_name(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
@@ -50,6 +70,15 @@ export function media_url(path: string, sha256: Uint8Array): string {
 
 export function download_url(path: string, sha256: Uint8Array): string {
   return `${blob_url(sha256)}?name=${encodeURIComponent(file_name(path))}`;
+}
+
+export function shown_blob(path: string, sha256: Uint8Array, size: number): ShownFile {
+  return { name: path, size, kind: file_kind(path), source: media_url(path, sha256), raw: blob_url(sha256), download: download_url(path, sha256) };
+}
+
+export function shown_entry(path: string, size: number): ShownFile {
+  const url = drive_url(path);
+  return { name: file_name(path), size, kind: drive_kind(path), source: url, raw: url, download: drive_download_url(path) };
 }
 
 // "frame2.png" before "frame10.png".

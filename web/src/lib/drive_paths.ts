@@ -1,0 +1,62 @@
+// Paths of the drive ("/photos/a.jpg"; the root is "/"), the page's own addresses for its folders, and where bytes are.
+
+export function join_path(folder: string, name: string): string {
+  return folder === "/" ? `/${name}` : `${folder}/${name}`;
+}
+
+export function parent_of(path: string): string {
+  const cut = path.lastIndexOf("/");
+  return cut <= 0 ? "/" : path.slice(0, cut);
+}
+
+// Each folder on the way, from the first below the root down to `path` itself.
+export function steps_of(path: string): { name: string; path: string }[] {
+  const names = path.split("/").filter((name) => name !== "");
+  return names.map((name, i) => ({ name, path: `/${names.slice(0, i + 1).join("/")}` }));
+}
+
+// Whether `path` is `folder` or lies in it, at any depth.
+export function is_within(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`);
+}
+
+function encoded(path: string): string {
+  return path.split("/").map(encodeURIComponent).join("/");
+}
+
+// "/dav/photos/a%20b.jpg".
+export function drive_url(path: string): string {
+  return `/dav${encoded(path)}`;
+}
+
+export function drive_download_url(path: string): string {
+  return `${drive_url(path)}?download`;
+}
+
+// Where chosen entries of a folder, or all of it, are asked for as one archive, by POST.
+export function drive_zip_url(folder: string): string {
+  return `${folder === "/" ? "/dav" : drive_url(folder)}/?zip`;
+}
+
+export function folder_address(path: string): string {
+  return path === "/" ? "#/files" : `#/files${encoded(path)}`;
+}
+
+// The folder that the rest of an address names, after "#/files". What is no path is the root.
+export function folder_of_address(rest: readonly string[]): string {
+  try {
+    const names = rest.map(decodeURIComponent).filter((name) => name !== "");
+    return names.some((name) => name === "." || name === ".." || name.includes("/")) ? "/" : `/${names.join("/")}`;
+  } catch {
+    return "/";
+  }
+}
+
+// Why a file or folder cannot be called so; undefined if it can, as far as the page knows.
+export function name_problem(name: string): string | undefined {
+  if (name.trim() === "") return "It needs a name.";
+  if (name === "." || name === "..") return `"${name}" means a folder already.`;
+  if (name.includes("/")) return 'A name cannot hold "/".';
+  if (new TextEncoder().encode(name).length > 255) return "The name is longer than 255 bytes.";
+  return undefined;
+}
