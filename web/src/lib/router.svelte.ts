@@ -1,17 +1,21 @@
 // Where the page is: kept in the fragment ("#/jobs/12"), so that going back works and the server sees none of it.
-export type View = "home" | "run" | "jobs" | "job" | "pool" | "devices" | "screen" | "terminal";
+import { folder_of_address } from "./drive_paths";
+
+export type View = "home" | "run" | "jobs" | "job" | "pool" | "devices" | "screen" | "terminal" | "files" | "trash";
 
 export interface Place {
   view: View;
   job?: bigint;
+  folder?: string; // of the drive
 }
 
 export function parse_place(fragment: string): Place {
-  const [first, second] = fragment.replace(/^#\/?/, "").split("/");
+  const [first, second, ...more] = fragment.replace(/^#\/?/, "").split("/");
   if (first === "jobs" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "job", job: BigInt(second) };
   if (first === "screen" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "screen", job: BigInt(second) };
   if (first === "terminal" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "terminal", job: BigInt(second) };
-  if (first === "run" || first === "jobs" || first === "pool" || first === "devices") return { view: first };
+  if (first === "files") return { view: "files", folder: folder_of_address([second ?? "", ...more]) };
+  if (first === "trash" || first === "run" || first === "jobs" || first === "pool" || first === "devices") return { view: first };
   return { view: "home" };
 }
 
