@@ -7,6 +7,7 @@ import { live } from "./live.svelte";
 import { clients, is_code, sentence } from "./session";
 
 export const kRefused = "Files are for the family's own devices.";
+const kMaxEntries = 2000; // in one answer
 const kPagesKept = 50; // of those that were looked at last
 let order = $state(DriveOrder.NAME); // the same in every folder
 
@@ -40,9 +41,19 @@ export class DriveFolder {
     return join_path(this.path, entry.name);
   }
 
-  // What is chosen by name, as far as it is known.
-  entries(names: ReadonlySet<string>): DriveEntry[] {
-    return Array.from(this.#pages.values()).flatMap((page) => page.filter((entry) => names.has(entry.name)));
+  // Of one that has been shown lately.
+  is_folder(name: string): boolean {
+    return Array.from(this.#pages.values()).some((page) => page.some((entry) => entry.folder && entry.name === name));
+  }
+
+  // All that the folder holds. Errors: ConnectError.
+  async names(): Promise<string[]> {
+    const names: string[] = [];
+    for (;;) {
+      const { entries, total } = await clients.drive.list({ path: this.path, order, offset: names.length, count: kMaxEntries }, { signal: this.#stop.signal });
+      names.push(...entries.map((entry) => entry.name));
+      if (entries.length === 0 || names.length >= total) return names;
+    }
   }
 
   // Asks for what those rows need and is not here.
@@ -120,7 +131,7 @@ export async function restore_paths(paths: readonly string[]): Promise<number> {
 }
 
 // The names of the folders in a folder, at most kMaxFolders.
-export const kMaxFolders = 2000;
+export const kMaxFolders = kMaxEntries;
 
 export async function folders_in(path: string, signal: AbortSignal): Promise<string[]> {
   const { entries } = await clients.drive.list({ path, order: DriveOrder.NAME, count: kMaxFolders }, { signal });

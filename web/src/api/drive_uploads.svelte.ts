@@ -2,7 +2,7 @@
 // browser remembers how far each file came (not the files: they are to be picked again).
 import type { DetailedError, HttpRequest, HttpResponse, Upload as TusUpload, UploadOptions } from "tus-js-client";
 import { Backoff, pause } from "../lib/backoff";
-import { join_path, parent_of } from "../lib/drive_paths";
+import { join_path, parent_of, steps_of } from "../lib/drive_paths";
 import type { GivenFile } from "../lib/dropped";
 import { type Totals, type Upload, UploadQueue } from "../lib/upload_queue";
 import { kRefused } from "./drive.svelte";
@@ -12,6 +12,7 @@ const kEndpoint = "/upload/";
 const kSmall = 4 * 1024 * 1024; // bytes: so much goes with the request that begins an upload
 const kStallMillis = 60_000; // without a sign of the server the link is taken for dead
 const kTellMillis = 200;
+const kStored = /^tus::hearth-drive:\d+:\d+:(.*)::\d+$/s; // as tus-js-client keeps the fingerprints below
 
 // An answer that is no success.
 class Refused extends Error {
@@ -139,11 +140,25 @@ function words_of(error: Partial<DetailedError>, status: number): string {
   return status === 413 ? "It is too large." : `The PC refused it (HTTP ${status}).`;
 }
 
+interface LeftOver {
+  key: string;
+  target: string;
+}
+
+function left_overs(): LeftOver[] {
+  try {
+    const keys = Object.keys(localStorage).map((key) => ({ key, found: kStored.exec(key) }));
+    return keys.flatMap(({ key, found }) => (found === null ? [] : [{ key, target: found[1]! }]));
+  } catch {
+    return []; // this browser keeps nothing
+  }
+}
+
 class DriveUploads {
   list = $state.raw<readonly Upload[]>([]);
   totals = $state.raw<Totals>({ files: 0, done: 0, failed: 0, paused: 0, bytes: 0, sent: 0 });
-  arrived = $state.raw<ReadonlyMap<string, number>>(new Map()); // how many have come into a folder since the page was opened
-  problem = $state("");
+  arrived = $state.raw<ReadonlyMap<string, number>>(new Map()); // how many have come below a folder since the page was opened
+  left_over = $state.raw<readonly LeftOver[]>(left_overs()); // what an earlier visit began and did not end
   #queue = new UploadQueue({ begin: (upload) => void this.#begin(upload), end: (upload, forget) => this.#end(upload, forget), changed: () => this.#changed() });
   #files = new Map<number, File>();
   #senders = new Map<number, Sender>();
@@ -159,9 +174,10 @@ class DriveUploads {
   }
 
   add(folder: string, given: readonly GivenFile[]): void {
-    this.problem = "";
     const numbers = this.#queue.add(given.map(({ path, file }) => ({ target: join_path(folder, path), size: file.size })));
     numbers.forEach((number, i) => this.#files.set(number, given[i]!.file));
+    const targets = new Set(given.map(({ path }) => join_path(folder, path)));
+    this.left_over = this.left_over.filter(({ target }) => !targets.has(target));
     this.#queue.pump();
   }
 
@@ -187,6 +203,11 @@ class DriveUploads {
     this.#queue.clear();
   }
 
+  forget_left_over(): void {
+    for (const { key } of this.left_over) localStorage.removeItem(key);
+    this.left_over = [];
+  }
+
   async #begin(upload: Upload): Promise<void> {
     const { number } = upload;
     const file = this.#files.get(number)!;
@@ -202,7 +223,7 @@ class DriveUploads {
     this.#senders.set(number, sender);
     try {
       const path = await sender.send((bytes) => this.#queue.on_sent(number, bytes), () => this.#queue.on_cut(number));
-      this.#note(parent_of(path));
+      this.#note(path);
       this.#files.delete(number);
       this.#senders.delete(number);
       this.#queue.on_done(number, path);
@@ -220,8 +241,11 @@ class DriveUploads {
     this.#files.delete(number);
   }
 
-  #note(folder: string): void {
-    this.arrived = new Map(this.arrived).set(folder, (this.arrived.get(folder) ?? 0) + 1);
+  // The folders above may have been made for it.
+  #note(path: string): void {
+    const arrived = new Map(this.arrived);
+    for (const folder of ["/", ...steps_of(parent_of(path)).map((step) => step.path)]) arrived.set(folder, (arrived.get(folder) ?? 0) + 1);
+    this.arrived = arrived;
   }
 
   // Many times a second: told on at a pace that can be drawn.

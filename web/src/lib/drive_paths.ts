@@ -15,11 +15,6 @@ export function steps_of(path: string): { name: string; path: string }[] {
   return names.map((name, i) => ({ name, path: `/${names.slice(0, i + 1).join("/")}` }));
 }
 
-// Whether `path` is `folder` or lies in it, at any depth.
-export function is_within(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`);
-}
-
 function encoded(path: string): string {
   return path.split("/").map(encodeURIComponent).join("/");
 }

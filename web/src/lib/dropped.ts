@@ -6,20 +6,28 @@ export interface GivenFile {
 
 export const kMaxGiven = 20_000; // at once
 
+const kTooMany = `At most ${kMaxGiven.toLocaleString("en")} files can be added at once: choose fewer.`;
+
+// Errors: a sentence.
 export function picked(files: readonly File[]): GivenFile[] {
+  if (files.length > kMaxGiven) throw new Error(kTooMany);
   return files.map((file) => ({ path: file.webkitRelativePath || file.name, file }));
 }
 
 // To be called while the drop is handled: later its entries are gone. Errors: a sentence.
 export async function dropped(items: DataTransferItemList): Promise<GivenFile[]> {
-  const entries = Array.from(items, (item) => (item.kind === "file" ? item.webkitGetAsEntry() : null)).filter((entry) => entry !== null);
+  // What another program drags may be a file of no file system.
+  const given = Array.from(items).filter((item) => item.kind === "file").map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
   const found: GivenFile[] = [];
-  for (const entry of entries) await walk(entry, found);
+  for (const { entry, file } of given) {
+    if (entry !== null) await walk(entry, found);
+    else if (file !== null) found.push({ path: file.name, file });
+  }
   return found;
 }
 
 async function walk(entry: FileSystemEntry, found: GivenFile[]): Promise<void> {
-  if (found.length >= kMaxGiven) throw new Error(`At most ${kMaxGiven.toLocaleString("en")} files can be added at once: choose fewer folders.`);
+  if (found.length >= kMaxGiven) throw new Error(kTooMany);
   if (entry.isFile) {
     const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
     found.push({ path: entry.fullPath.replace(/^\//, ""), file });

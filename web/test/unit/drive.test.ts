@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { drive_download_url, drive_url, drive_zip_url, folder_address, folder_of_address, is_within, join_path, name_problem, parent_of, steps_of } from "../../src/lib/drive_paths";
+import { drive_download_url, drive_url, drive_zip_url, folder_address, folder_of_address, join_path, name_problem, parent_of, steps_of } from "../../src/lib/drive_paths";
 import { drive_kind, shown_entry } from "../../src/lib/files";
 import { pages_of, visible_rows } from "../../src/lib/row_window";
 import { kNothing, toggled, with_range } from "../../src/lib/selection";
@@ -16,14 +16,6 @@ test("paths are joined and taken apart", () => {
     { name: "a", path: "/a" },
     { name: "b c", path: "/a/b c" },
   ]);
-});
-
-test("a folder holds itself and what is below, not what is called alike", () => {
-  assert.ok(is_within("/a", "/a"));
-  assert.ok(is_within("/a/b/c", "/a"));
-  assert.ok(is_within("/a", "/"));
-  assert.ok(!is_within("/ab", "/a"));
-  assert.ok(!is_within("/a", "/a/b"));
 });
 
 test("addresses of bytes hold each name percent-encoded", () => {
