@@ -41,9 +41,9 @@ export class DriveFolder {
     return join_path(this.path, entry.name);
   }
 
-  // Of one that has been shown lately.
-  is_folder(name: string): boolean {
-    return Array.from(this.#pages.values()).some((page) => page.some((entry) => entry.folder && entry.name === name));
+  // The names of folders, among what has been shown lately.
+  folders(): ReadonlySet<string> {
+    return new Set(Array.from(this.#pages.values()).flatMap((page) => page.filter((entry) => entry.folder).map((entry) => entry.name)));
   }
 
   // All that the folder holds. Errors: ConnectError.

@@ -6,7 +6,7 @@ import { join_path, parent_of, steps_of } from "../lib/drive_paths";
 import type { GivenFile } from "../lib/dropped";
 import { type Totals, type Upload, UploadQueue } from "../lib/upload_queue";
 import { kRefused } from "./drive.svelte";
-import { keep_session, prove } from "./session";
+import { keep_session, NotPaired, prove, WrongServer } from "./session";
 
 const kEndpoint = "/upload/";
 const kSmall = 4 * 1024 * 1024; // bytes: so much goes with the request that begins an upload
@@ -61,6 +61,7 @@ class Sender {
       } catch (error) {
         signal.throwIfAborted();
         const status = status_of(error as Partial<DetailedError>);
+        if (error instanceof NotPaired || error instanceof WrongServer) throw new Refused(401, error.message);
         if (status === 401) await prove().catch(() => undefined);
         else if (is_final(status)) throw new Refused(status, words_of(error as Partial<DetailedError>, status));
         await this.#file.slice(0, 1).arrayBuffer(); // throws if somebody has changed or removed it here

@@ -46,7 +46,7 @@ export function file_kind(path: string): FileKind {
 }
 
 // What the drive serves with a type of its own, beyond what may be asked of a blob.
-const kDriveKinds: Record<string, FileKind> = { mov: "video", m4v: "video", ogv: "video", mkv: "video", opus: "sound", aac: "sound", pdf: "pdf" };
+const kDriveKinds: Record<string, FileKind> = { heic: "picture", heif: "picture", mov: "video", m4v: "video", ogv: "video", mkv: "video", opus: "sound", aac: "sound", pdf: "pdf" };
 const kDriveText = "html htm css sql rb lua pl kt swift cs php diff patch srt vtt rst bat ps1 env svelte vue".split(" ");
 
 export function drive_kind(name: string): FileKind {

@@ -39,7 +39,7 @@ test("names that no file can have are refused with the reason", () => {
 });
 
 test("the drive shows more kinds than what a job leaves", () => {
-  assert.deepEqual(["a.MOV", "a.pdf", "page.html", "a.jpg", "a.svg", "a.bin", "README"].map(drive_kind), ["video", "pdf", "text", "picture", "drawing", "other", "other"]);
+  assert.deepEqual(["a.MOV", "a.heic", "a.pdf", "page.html", "a.jpg", "a.svg", "a.bin", "README"].map(drive_kind), ["video", "picture", "pdf", "text", "picture", "drawing", "other", "other"]);
   assert.deepEqual(shown_entry("/p/a b.png", 7), { name: "a b.png", size: 7, kind: "picture", source: "/dav/p/a%20b.png", raw: "/dav/p/a%20b.png", download: "/dav/p/a%20b.png?download" });
 });
 
