@@ -4,7 +4,7 @@ import type { DetailedError, HttpRequest, HttpResponse, Upload as TusUpload, Upl
 import { Backoff, pause } from "../lib/backoff";
 import { join_path, parent_of, steps_of } from "../lib/drive_paths";
 import type { GivenFile } from "../lib/dropped";
-import { type Totals, type Upload, UploadQueue } from "../lib/upload_queue";
+import { is_unfinished, type Totals, type Upload, UploadQueue } from "../lib/upload_queue";
 import { kRefused } from "./drive.svelte";
 import { keep_session, NotPaired, prove, WrongServer } from "./session";
 
@@ -174,10 +174,12 @@ class DriveUploads {
     document.addEventListener("visibilitychange", () => void this.#keep_awake());
   }
 
+  // What is on its way already is not sent a second time.
   add(folder: string, given: readonly GivenFile[]): void {
-    const numbers = this.#queue.add(given.map(({ path, file }) => ({ target: join_path(folder, path), size: file.size })));
-    numbers.forEach((number, i) => this.#files.set(number, given[i]!.file));
-    const targets = new Set(given.map(({ path }) => join_path(folder, path)));
+    const under_way = new Set(this.#queue.uploads.filter(is_unfinished).map(({ target, size }) => `${size}:${target}`));
+    const files = given.map(({ path, file }) => ({ target: join_path(folder, path), size: file.size, file })).filter(({ target, size }) => !under_way.has(`${size}:${target}`));
+    this.#queue.add(files).forEach((number, i) => this.#files.set(number, files[i]!.file));
+    const targets = new Set(files.map(({ target }) => target));
     this.left_over = this.left_over.filter(({ target }) => !targets.has(target));
     this.#queue.pump();
   }

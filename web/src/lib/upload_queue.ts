@@ -41,9 +41,8 @@ export class UploadQueue {
     return Array.from(this.#uploads.values());
   }
 
-  // Some are not there yet, and not given up.
   get unfinished(): boolean {
-    return this.uploads.some(({ state }) => state !== "done" && state !== "failed");
+    return this.uploads.some(is_unfinished);
   }
 
   // Some are sent now, or as soon as they can be.
@@ -179,6 +178,11 @@ export class UploadQueue {
     if (state === "done") upload.sent = upload.size;
     this.pump();
   }
+}
+
+// Not there yet, and not given up.
+export function is_unfinished({ state }: Upload): boolean {
+  return state !== "done" && state !== "failed";
 }
 
 function is_under_way(state: UploadState): boolean {
