@@ -28,12 +28,7 @@ constexpr std::size_t kCopiedAtOnce = 1 << 30;
 
 Result<void> copy_bytes(int from, int to, const std::string& name) {
   if (::ioctl(to, FICLONE, from) == 0) return {};
-  for (;;) {
-    const ssize_t count = ::copy_file_range(from, nullptr, to, nullptr, kCopiedAtOnce, 0);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_errno(errno, "copying " + name);
-    if (count == 0) return {};
-  }
+  return append_bytes(from, to, name);
 }
 
 // Empty if there is none.
@@ -110,6 +105,15 @@ Result<bool> erase_some(const std::filesystem::path& path, Duration limit) {
   const bool is_gone = erase_until(path, end, error);
   if (error) return fail_errno(error.value(), path.string());
   return is_gone;
+}
+
+Result<void> append_bytes(int from, int to, const std::string& name) {
+  for (;;) {
+    const ssize_t count = ::copy_file_range(from, nullptr, to, nullptr, kCopiedAtOnce, 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno(errno, "copying " + name);
+    if (count == 0) return {};
+  }
 }
 
 WallTime wall_now() {

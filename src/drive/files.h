@@ -22,6 +22,12 @@ Result<void> for_each_of(int folder, const std::function<void(std::string, Kind)
 
 WallTime wall_now();
 
+// Whether the disk of an open file or folder takes so many bytes more besides kKeptFree. Errors: kResourceExhausted.
+Result<void> check_room(int file, std::uint64_t bytes);
+
+// All that is left of `from` after its offset, at the offset of `to`. `name` is for errors.
+Result<void> append_bytes(int from, int to, const std::string& name);
+
 // A name that nothing has: 32 hexadecimal digits.
 std::string unique_name();
 

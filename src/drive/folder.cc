@@ -45,6 +45,8 @@ Result<Folder::Room> room_of(int file) {
   return Folder::Room{.free = free - std::min(free, kKeptFree), .used = (disk.f_blocks - disk.f_bfree) * disk.f_frsize};
 }
 
+}  // namespace
+
 Result<void> check_room(int file, std::uint64_t bytes) {
   const Result<Folder::Room> room = room_of(file);
   if (!room) return std::unexpected(room.error());
@@ -54,8 +56,6 @@ Result<void> check_room(int file, std::uint64_t bytes) {
                           "is in .hearth/trash, or remove files",
                           format_bytes(room->free), format_bytes(kKeptFree), format_bytes(bytes)));
 }
-
-}  // namespace
 
 OpenFile& OpenFile::operator=(OpenFile&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);

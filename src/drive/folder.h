@@ -147,6 +147,7 @@ class Folder {
   Result<Path> free_name(const Path& path) const;
 
   Result<Entry> make_folder(const Path& path);  // kAlreadyExists; kNotFound: no parent
+  Result<void> make_parents(const Path& path);  // those of the folders above it that are not there
 
   // Whole, or not at all. With `replace`, what is at `to` goes into the trash; without, kAlreadyExists.
   // kInvalidArgument: the root, or into itself. True: `to` was there.

@@ -201,17 +201,22 @@ Result<Path> Folder::origin(const std::string& id) const {
   return Path::parse(origin->path);
 }
 
+Result<void> Folder::make_parents(const Path& path) {
+  Path above;
+  for (std::size_t i = 0; i + 1 < path.names().size(); ++i) {
+    above = *above.child(path.names()[i]);
+    const Result<Entry> made = look(above) ? look(above) : make_folder(above);
+    if (!made && made.error().code != Code::kAlreadyExists) return std::unexpected(made.error());
+  }
+  return {};
+}
+
 Result<Path> Folder::restore(const std::string& id) {
   const Result<std::filesystem::path> trash = own(kTrash);
   if (!trash) return std::unexpected(trash.error());
   const Result<Path> was = origin(id);
   if (!was) return std::unexpected(was.error());
-  Path above;
-  for (std::size_t i = 0; i + 1 < was->names().size(); ++i) {
-    above = *above.child(was->names()[i]);
-    const Result<Entry> made = make_folder(above);
-    if (!made && made.error().code != Code::kAlreadyExists) return std::unexpected(made.error());
-  }
+  if (Result<void> made = make_parents(*was); !made) return std::unexpected(made.error());
   const Result<Path> path = free_name(*was);
   if (!path) return path;
   const Result<OpenFile> parent = open_beneath(path->parent(), O_RDONLY | O_DIRECTORY);

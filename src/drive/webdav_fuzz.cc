@@ -5,8 +5,10 @@
 
 #include "base/check.h"
 #include "core/drive/path.h"
+#include "drive/checksum.h"
 #include "drive/if_header.h"
 #include "drive/lock_file.h"
+#include "drive/uploads.h"
 #include "drive/xml.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -34,6 +36,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(header->tokens().size() <= hearth::drive::IfHeader::kMaxConditions);
   }
   (void)hearth::drive::decode_locks(text);
+  hearth::drive::UploadAbout about;
+  if (hearth::drive::read_metadata(text, about))
+    CHECK(hearth::drive::decode_about(hearth::drive::encode_about(about)) == about);
+  (void)hearth::drive::decode_about(text);
+  (void)hearth::drive::Checksum::parse(text);
   (void)hearth::drive::xml_text(text);
   return 0;
 }

@@ -2,12 +2,18 @@
 #include "hub/parts.h"
 
 namespace hearth::hub {
+namespace {
 
-net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::WebDav& drive) {
-  const Result<net::Caller> caller = authorize_machine(parts, exchange.head(), exchange.peer_address());
+template <class Served>
+net::Async<void> serve(net::Exchange& exchange, Parts& parts, Served& served) {
+  const net::RequestHead& head = exchange.head();
+  const Result<net::Caller> caller = authorize_machine(parts, head, exchange.peer_address());
   if (!caller) {
     net::Response response = net::text_response(401, caller.error().message);
-    response.headers.add("WWW-Authenticate", "Basic realm=\"Hearth\", charset=\"UTF-8\"");
+    // A browser would ask a person for a password that he has not, where the page is to prove its key again.
+    if (!head.headers.has("sec-fetch-site")) {
+      response.headers.add("WWW-Authenticate", "Basic realm=\"Hearth\", charset=\"UTF-8\"");
+    }
     co_return (void) co_await exchange.reply(std::move(response));
   }
   if (caller->level < net::AccessLevel::kMember || !parts.devices.visible_to(caller->device).is_whole()) {
@@ -15,7 +21,17 @@ net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::WebDa
         net::text_response(403, "the drive is for a person's device or a token, of ring home"));
   }
   const Entered entered(parts.sessions, caller->device, exchange.connection());
-  co_await drive.serve(exchange, {.device = caller->device, .name = caller->device_name, .tokens = {}});
+  co_await served.serve(exchange, {.device = caller->device, .name = caller->device_name, .tokens = {}});
+}
+
+}  // namespace
+
+net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::WebDav& webdav) {
+  co_await serve(exchange, parts, webdav);
+}
+
+net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::Tus& tus) {
+  co_await serve(exchange, parts, tus);
 }
 
 }  // namespace hearth::hub

@@ -45,6 +45,7 @@ std::string_view route_of(std::string_view path) {
   if (path == "/metrics") return "metrics";
   if (path.starts_with("/hub/")) return "hub";
   if (drive::WebDav::is_for(path)) return "drive";
+  if (drive::Tus::is_for(path)) return "upload";
   return path.starts_with("/blob/") ? "blob" : "page";
 }
 
@@ -89,6 +90,7 @@ class HubImpl : public Hub {
   // The drive outlives the workers, which may be at it when the hub stops.
   std::unique_ptr<drive::Drive> drive_;
   std::unique_ptr<drive::WebDav> webdav_;
+  std::unique_ptr<drive::Tus> tus_;
   std::unique_ptr<drive::Survey> survey_;
   drive::Listings listings_;
   net::Workers workers_;
@@ -208,6 +210,7 @@ Result<void> HubImpl::make_engine() {
   tunnels_ = std::make_unique<Tunnels>(loop_);
   drive_ = std::make_unique<drive::Drive>(loop_, workers_, options_.drive);
   webdav_ = std::make_unique<drive::WebDav>(*drive_);
+  tus_ = std::make_unique<drive::Tus>(*drive_);
   survey_ = std::make_unique<drive::Survey>(loop_, *drive_);
   engine_->observe(*tunnels_);
   token_watch_ = std::make_unique<TokenWatch>(*devices_, sessions_);
@@ -319,6 +322,7 @@ net::Async<void> HubImpl::serve(net::Exchange& exchange) {
   if (route == "hub" && held_.routes != nullptr && co_await held_.routes->serve(exchange)) co_return;
   if (route == "page" || route == "hub") co_return co_await serve_page(exchange, options_.page);
   if (route == "drive") co_return co_await serve_drive(exchange, *parts_, *webdav_);
+  if (route == "upload") co_return co_await serve_drive(exchange, *parts_, *tus_);
   const bool node = route == "session";
   Result<net::Caller> caller = authorize(*parts_, head, exchange.peer_address());
   if (!caller) {

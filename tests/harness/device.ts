@@ -18,10 +18,11 @@ export async function open(context: BrowserContext, url: string): Promise<Page> 
   return page;
 }
 
-// Opens an invitation's link and lets the device in on the command line, once both sides show the same digits.
-export async function pair(pool: Pool, context: BrowserContext, name: string, role = "member", screenshots?: string): Promise<Page> {
+// Opens an invitation's link and lets the device in on the command line, once both sides show the same digits. `origin`:
+// where the device reaches the pool, if not at the pool's own.
+export async function pair(pool: Pool, context: BrowserContext, name: string, role = "member", screenshots?: string, origin = pool.origin): Promise<Page> {
   const { links } = pool.json<{ links: string[] }>("invite", "--no-wait", "--role", role);
-  const page = await open(context, links[0]!);
+  const page = await open(context, links[0]!.replace(pool.origin, origin));
   await page.getByLabel("Name of this device").fill(name);
   await page.getByRole("button", { name: "Pair this device" }).click();
   const { digits } = await until(60_000, () => pool.json<Devices>("devices").pending.find((pending) => pending.name === name));
