@@ -1,4 +1,5 @@
 // Uploads into the drive by tus, step by step; the page's own are in tests/browser.
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <regex>
@@ -143,6 +144,21 @@ TEST_F(DriveUploadTest, IsItsOwnersAloneAndCanBeTakenBack) {
   EXPECT_THAT(tus("PATCH", "/upload/../x", {"Upload-Offset: 0"}, "x"), Not(HasSubstr(" 204 ")));
   EXPECT_THAT(tus("HEAD", "/upload/" + std::string(32, '0'), {}), HasSubstr(" 404 "));
   EXPECT_THAT(tus("HEAD", upload, {}, "", "wrong"), HasSubstr(" 401 "));
+}
+
+TEST_F(DriveUploadTest, IsGoneAWeekAfterItsLastByte) {
+  const std::string old = create({"Upload-Length: 10", kPath}, "half");
+  const std::string young = create({"Upload-Length: 10", kPath}, "half");
+  EXPECT_THAT(tus("HEAD", old, {}), HasSubstr("Upload-Expires: "));
+  const std::filesystem::path uploads = pool().home() / "drive/.hearth/uploads";
+  std::filesystem::last_write_time(uploads / old.substr(8),
+                                   std::filesystem::file_time_type::clock::now() - std::chrono::days(8));
+  pool().down();
+  pool().up();
+  EXPECT_THAT(tus("HEAD", old, {}), HasSubstr(" 404 "));
+  EXPECT_THAT(tus("HEAD", young, {}), HasSubstr("Upload-Offset: 4"));
+  EXPECT_FALSE(std::filesystem::exists(uploads / old.substr(8)));
+  EXPECT_TRUE(std::filesystem::exists(uploads / young.substr(8)));
 }
 
 }  // namespace

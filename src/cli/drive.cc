@@ -229,9 +229,9 @@ Result<int> show_drive_mounts(const Context& context) {
       "mkdir -p ~/hearth-drive\n"
       "rclone mount :webdav: ~/hearth-drive --webdav-url {0} --webdav-vendor owncloud --webdav-user me \\\n"
       "  --webdav-pass \"$(rclone obscure \"$TOKEN\")\" --ca-cert {1} --vfs-cache-mode writes --daemon\n"
-      "\n# With davfs2, as root\n"
+      "\n# With davfs2, as root (buf_size: without it, davfs2 1.6 and 1.7 list nothing on Linux 6.16 and later)\n"
       "cp {1} /etc/davfs2/certs/hearth.pem\n"
-      "echo 'trust_server_cert /etc/davfs2/certs/hearth.pem' > /etc/davfs2/hearth.conf\n"
+      "printf '%s\\n' 'trust_server_cert /etc/davfs2/certs/hearth.pem' 'buf_size 64' > /etc/davfs2/hearth.conf\n"
       "mkdir -p /mnt/hearth\n"
       "printf 'me\\n%s\\n' \"$TOKEN\" | mount -t davfs -o conf=/etc/davfs2/hearth.conf {0} /mnt/hearth\n",
       url, certificate);

@@ -183,7 +183,7 @@ Result<std::vector<std::string>> Folder::trash_ids() const {
 }
 
 Result<Path> Folder::free_name(const Path& path) const {
-  const std::string name = path.name();
+  const std::string& name = path.name();
   const std::size_t dot = name.rfind('.');
   const std::size_t stem = dot == std::string::npos || dot == 0 ? name.size() : dot;
   Result<Path> free = path;

@@ -71,7 +71,7 @@ std::string propstat(std::string_view properties, std::string_view status, std::
                      status, error);
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 41> kTypes = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 44> kTypes = {{
     {"7z", "application/x-7z-compressed"},
     {"aac", "audio/aac"},
     {"avi", "video/x-msvideo"},
@@ -87,6 +87,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 41> kTypes =
     {"gz", "application/gzip"},
     {"h", "text/plain; charset=utf-8"},
     {"heic", "image/heic"},
+    {"heif", "image/heif"},
     {"htm", "text/html; charset=utf-8"},
     {"html", "text/html; charset=utf-8"},
     {"ics", "text/calendar; charset=utf-8"},
@@ -95,12 +96,14 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 41> kTypes =
     {"json", "application/json"},
     {"log", "text/plain; charset=utf-8"},
     {"m4a", "audio/mp4"},
+    {"m4v", "video/mp4"},
     {"md", "text/markdown; charset=utf-8"},
     {"mkv", "video/x-matroska"},
     {"mov", "video/quicktime"},
     {"mp3", "audio/mpeg"},
     {"mp4", "video/mp4"},
     {"ogg", "audio/ogg"},
+    {"ogv", "video/ogg"},
     {"opus", "audio/ogg"},
     {"pdf", "application/pdf"},
     {"png", "image/png"},

@@ -119,6 +119,7 @@ net::Async<Result<Folder*>> Tus::open() {
     if (!kept) co_return std::unexpected(kept.error());
     if (!uploads_) {
       uploads_.emplace();
+      std::ranges::sort(*kept, {}, &KeptUpload::changed);
       for (KeptUpload& one : *kept) {
         const Result<std::uint64_t> bytes = upload_bytes(**folder, one.id);
         auto upload = std::make_shared<Upload>();
@@ -126,6 +127,7 @@ net::Async<Result<Folder*>> Tus::open() {
         upload->about = std::move(one.about);
         upload->changed = one.changed;
         upload->is_placed = !bytes && !upload->about.placed.empty();
+        if (upload->is_placed) placed_.push_back(one.id);
         uploads_->emplace(one.id, std::move(upload));
       }
     }
@@ -143,6 +145,7 @@ net::Async<void> Tus::forget_old(Folder& folder) {
     if (is_old) old.push_back(entry.first);
     return is_old;
   });
+  std::erase_if(placed_, [&](const std::string& id) { return !uploads_->contains(id); });
   co_await drive_.workers().run([&] {
     for (const std::string& id : old) remove_upload(folder, id);
   });
@@ -153,16 +156,23 @@ Tus::Known Tus::find(const std::string& id, DeviceId owner) const {
   return found == uploads_->end() || found->second->about.owner != owner ? nullptr : found->second;
 }
 
+net::Async<void> Tus::forget(Folder& folder, std::string id) {
+  uploads_->erase(id);
+  co_await drive_.workers().run([&] { remove_upload(folder, id); });
+}
+
 Result<void> Tus::check_count(DeviceId owner) const {
-  const auto open = std::ranges::count_if(
-      *uploads_, [&](const auto& entry) { return entry.second->about.owner == owner && !entry.second->is_placed; });
-  if (std::cmp_greater_equal(open, kMaxOfDevice) || uploads_->size() >= kMaxKept) {
-    return fail(
-        Code::kResourceExhausted,
-        fmt::format("this device has {} uploads under way (at most {}), the drive knows {} (at most {}): end some",
-                    open, kMaxOfDevice, uploads_->size(), kMaxKept));
+  std::size_t all = 0;
+  std::size_t own = 0;
+  for (const auto& [id, upload] : *uploads_) {
+    if (upload->is_placed) continue;
+    ++all;
+    if (upload->about.owner == owner) ++own;
   }
-  return {};
+  if (own < kMaxOfDevice && all < kMaxUnderWay) return {};
+  return fail(Code::kResourceExhausted,
+              fmt::format("this device has {} uploads under way (at most {}), all devices {} (at most {}): end some",
+                          own, kMaxOfDevice, all, kMaxUnderWay));
 }
 
 net::Async<void> Tus::serve(net::Exchange& exchange, Holder caller) {
@@ -253,18 +263,18 @@ net::Async<void> Tus::create(net::Exchange& exchange, Folder& folder, const Hold
   if (!begun) co_return co_await refuse_upload(exchange, begun.error());
   Upload& upload = **begun;
   const std::unique_ptr<Turn> turn = co_await Turn::take(exchange, *begun);
-  std::uint64_t bytes = 0;
-  if (has_body(head)) {
-    const Result<std::uint64_t> received = co_await receive(exchange, folder, upload, 0);
-    if (!received) co_return co_await refuse_upload(exchange, received.error());
-    bytes = *received;
-  }
-  if (Result<void> ended = co_await end_if_whole(upload, caller, bytes); !ended) {
+  Result<std::uint64_t> bytes = 0;
+  if (has_body(head)) bytes = co_await receive(exchange, folder, upload, 0);
+  const Result<void> ended =
+      bytes ? co_await end_if_whole(upload, caller, *bytes) : Result<void>(std::unexpected(bytes.error()));
+  if (!ended) {
+    // Its sender does not know where it is: nobody would ever go on with it.
+    co_await forget(folder, upload.id);
     co_return co_await refuse_upload(exchange, ended.error());
   }
   net::Headers headers = headers_of(upload);
   headers.add("Location", std::string(kPrefix) + upload.id);
-  if (has_body(head)) headers.add("Upload-Offset", fmt::format("{}", bytes));
+  if (has_body(head)) headers.add("Upload-Offset", fmt::format("{}", *bytes));
   co_await answer(exchange, 201, std::move(headers));
 }
 
@@ -297,14 +307,10 @@ net::Async<void> Tus::join(net::Exchange& exchange, Folder& folder, const Holder
   Result<void> ended = co_await drive_.workers().run([&] { return join_uploads(folder, ids, (*begun)->id); });
   if (ended) ended = co_await end_if_whole(**begun, caller, bytes);
   if (!ended) {
-    co_await drive_.workers().run([&] { remove_upload(folder, (*begun)->id); });
-    uploads_->erase((*begun)->id);
+    co_await forget(folder, (*begun)->id);
     co_return co_await refuse_upload(exchange, ended.error());
   }
-  for (const std::string& id : ids) uploads_->erase(id);
-  co_await drive_.workers().run([&] {
-    for (const std::string& id : ids) remove_upload(folder, id);
-  });
+  for (const std::string& id : ids) co_await forget(folder, id);
   net::Headers headers = headers_of(**begun);
   headers.add("Location", std::string(kPrefix) + (*begun)->id);
   co_await answer(exchange, 201, std::move(headers));
@@ -383,6 +389,13 @@ net::Async<Result<void>> Tus::end_if_whole(Upload& upload, const Holder& caller,
                              [&](Folder& folder) { return place_upload(folder, upload.id, upload.about); });
   if (!placed) co_return std::unexpected(placed.error());
   upload.is_placed = true;
+  placed_.push_back(upload.id);
+  if (placed_.size() > kMaxRemembered) {
+    std::string oldest = std::move(placed_.front());
+    placed_.pop_front();
+    const Result<Folder*> folder = co_await drive_.open();
+    if (folder) co_await forget(**folder, std::move(oldest));
+  }
   co_return Result<void>();
 }
 
@@ -438,8 +451,8 @@ net::Async<void> Tus::patch(net::Exchange& exchange, Folder& folder, const Holde
 }
 
 net::Async<void> Tus::terminate(net::Exchange& exchange, Folder& folder, Known upload) {
-  uploads_->erase(upload->id);
-  co_await drive_.workers().run([&] { remove_upload(folder, upload->id); });
+  co_await forget(folder, upload->id);
+  std::erase(placed_, upload->id);
   co_await answer(exchange, 204, tus_headers());
 }
 

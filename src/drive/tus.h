@@ -6,6 +6,7 @@
 // in Hearth-Path, percent-encoded, where the file lies; so does HEAD afterwards, should that answer have been lost.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,8 +24,9 @@ class Tus {
  public:
   static constexpr std::string_view kPrefix = "/upload/";
   static constexpr Duration kKept = minutes(7 * 24 * 60);  // from the last byte
-  static constexpr std::size_t kMaxOfDevice = 1'000;       // that are not whole yet
-  static constexpr std::size_t kMaxKept = 20'000;          // with those that are whole
+  static constexpr std::size_t kMaxOfDevice = 1'000;       // under way
+  static constexpr std::size_t kMaxUnderWay = 10'000;      // of all devices
+  static constexpr std::size_t kMaxRemembered = 5'000;     // that have their place, the newest
   static constexpr std::size_t kMaxParts = 1'000;
 
   explicit Tus(Drive& drive) : drive_(drive) {}
@@ -62,11 +64,13 @@ class Tus {
   // What the body holds goes to the upload's end. Its bytes afterwards.
   net::Async<Result<std::uint64_t>> receive(net::Exchange& exchange, Folder& folder, Upload& upload, std::uint64_t at);
   net::Async<Result<Known>> begin(Folder& folder, UploadAbout about);
+  net::Async<void> forget(Folder& folder, std::string id);
   // Gives it its place if all of it is there.
   net::Async<Result<void>> end_if_whole(Upload& upload, const Holder& caller, std::uint64_t bytes);
 
   Drive& drive_;
   std::optional<std::map<std::string, Known>> uploads_;  // none: not yet read
+  std::deque<std::string> placed_;                       // those of them that have their place, the oldest first
   WallTime tidied_;
 };
 
