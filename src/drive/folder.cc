@@ -117,13 +117,14 @@ Result<void> Folder::write_own(std::string_view name, std::string_view text) con
   Result<Incoming> file = receive(text.size());
   if (!file) return std::unexpected(file.error());
   if (Result<void> written = file->write(text); !written) return written;
-  const OpenFile own(::openat(root_file_.get(), std::string(Path::kOwnFolder).c_str(), O_RDONLY | O_DIRECTORY));
-  if (::fsync(file->descriptor()) != 0 ||
-      ::renameat(AT_FDCWD, file->path_.c_str(), own.get(), std::string(name).c_str()) != 0) {
+  const std::filesystem::path place = std::filesystem::path(Path::kOwnFolder) / name;
+  const OpenFile parent(::openat(root_file_.get(), place.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (parent.get() < 0 || ::fsync(file->descriptor()) != 0 ||
+      ::renameat(AT_FDCWD, file->path_.c_str(), parent.get(), place.filename().c_str()) != 0) {
     return fail_errno(errno, fmt::format("writing {}", name));
   }
   file->path_.clear();
-  if (::fsync(own.get()) != 0) return fail_errno(errno, fmt::format("writing {}", name));
+  if (::fsync(parent.get()) != 0) return fail_errno(errno, fmt::format("writing {}", name));
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/log.h"
 #include "drive/files.h"
 #include "net/http.h"
 #include "net/percent.h"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::string_view kUploads = "uploads";
 constexpr std::string_view kAbout = ".about";
+constexpr Duration kOrphanKept = minutes(60);
 
 template <class Number>
 std::optional<Number> number(std::string_view text) {
@@ -46,6 +48,19 @@ Result<std::filesystem::path> file_of(const Folder& folder, const std::string& i
   Result<std::filesystem::path> own = folder.own(kUploads);
   if (own) *own /= id;
   return own;
+}
+
+std::optional<WallTime> modified_at(const std::filesystem::path& file) {
+  struct stat status{};
+  if (::lstat(file.c_str(), &status) != 0) return std::nullopt;
+  return WallTime{status.st_mtim.tv_sec * 1'000};
+}
+
+// Bytes that nothing is known of, unless they have just begun to come.
+void remove_orphan(const std::filesystem::path& bytes) {
+  const std::optional<WallTime> modified = modified_at(bytes);
+  if (modified_at(bytes.string() + std::string(kAbout)) || !modified) return;
+  if (wall_now().unix_millis - modified->unix_millis > kOrphanKept.micros / 1'000) ::unlink(bytes.c_str());
 }
 
 std::string about_name(const std::string& id) { return fmt::format("{}/{}{}", kUploads, id, kAbout); }
@@ -136,17 +151,25 @@ Result<std::vector<KeptUpload>> load_uploads(const Folder& folder) {
   for (const auto& found : std::filesystem::directory_iterator(*own, error)) {
     const std::string name = found.path().filename();
     const std::string id = name.substr(0, 32);
+    if (is_upload_id(name)) remove_orphan(found.path());
     if (name != id + std::string(kAbout)) continue;
     const Result<std::string> text = folder.read_own(about_name(id));
-    const std::optional<UploadAbout> about = text ? decode_about(*text) : std::nullopt;
-    struct stat status{};
-    const bool has_bytes = ::lstat((*own / id).c_str(), &status) == 0;
-    if (!has_bytes && ::lstat(found.path().c_str(), &status) != 0) continue;
-    if (!about || !is_upload_id(id) || (!has_bytes && about->placed.empty())) {
+    if (!text) {
+      log_warning("an upload stays unknown until the next start: " + text.error().message);
+      continue;
+    }
+    const std::optional<UploadAbout> about = decode_about(*text);
+    const std::optional<WallTime> last_byte = modified_at(*own / id);
+    const std::optional<WallTime> last_said = modified_at(found.path());
+    if (!about || !is_upload_id(id) || (!last_byte && about->placed.empty())) {
       remove_upload(folder, id);
       continue;
     }
-    kept.push_back({.id = id, .about = *about, .changed = {status.st_mtim.tv_sec * 1'000}});
+    // On the way to its place it gets the time that its sender said.
+    const bool has_own_time = last_byte && about->placed.empty();
+    if (const auto changed = has_own_time ? last_byte : last_said) {
+      kept.push_back({.id = id, .about = *about, .changed = *changed});
+    }
   }
   if (error) return fail_errno(error.value(), "reading the uploads");
   return kept;

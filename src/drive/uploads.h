@@ -51,7 +51,8 @@ struct KeptUpload {
   WallTime changed;
 };
 
-// Those that were left by an ended process. What does not belong to one is removed.
+// Those that were left by an ended process. What does not belong to one is removed, bytes after an hour; what cannot be
+// read stays.
 Result<std::vector<KeptUpload>> load_uploads(const Folder& folder);
 
 Result<void> keep_about(const Folder& folder, const std::string& id, const UploadAbout& about);

@@ -1,5 +1,6 @@
 #include "drive/uploads.h"
 
+#include <chrono>
 #include <fstream>
 
 #include <gmock/gmock.h>
@@ -7,6 +8,7 @@
 
 #include "blob/temporary_directory.h"
 #include "drive/checksum.h"
+#include "drive/files.h"
 
 namespace hearth::drive {
 namespace {
@@ -96,6 +98,47 @@ TEST_F(UploadsTest, AfterARestartEachIsWhatTheDiskHolds) {
     EXPECT_EQ(one.about, one.id == half_id ? half : whole);
     EXPECT_EQ(upload_bytes(*folder_, one.id).value_or(0), one.id == half_id ? 4U : 0U);
   }
+}
+
+TEST_F(UploadsTest, BytesThatNobodyKnowsAreRemoved) {
+  const std::filesystem::path uploads = folder_->root() / ".hearth/uploads";
+  const std::string known = begin({.owner = {7}, .bytes = 10, .path = "/known"}, "hell");
+  const std::string orphan = begin({.owner = {7}, .bytes = 10, .path = "/orphan"}, "hell");
+  const std::string young = begin({.owner = {7}, .bytes = 10, .path = "/young"}, "hell");
+  for (const std::string& id : {orphan, young}) std::filesystem::remove(uploads / (id + ".about"));
+  const auto now = std::filesystem::file_time_type::clock::now();
+  std::filesystem::last_write_time(uploads / known, now - std::chrono::hours(2));
+  std::filesystem::last_write_time(uploads / orphan, now - std::chrono::hours(2));
+  const Result<std::vector<KeptUpload>> kept = load_uploads(*folder_);
+  ASSERT_TRUE(kept);
+  ASSERT_EQ(kept->size(), 1U);
+  EXPECT_EQ(kept->front().id, known);
+  EXPECT_TRUE(std::filesystem::exists(uploads / known));
+  EXPECT_FALSE(std::filesystem::exists(uploads / orphan));
+  EXPECT_TRUE(std::filesystem::exists(uploads / young));
+}
+
+TEST_F(UploadsTest, WhatCannotBeReadIsKeptForLater) {
+  const std::filesystem::path uploads = folder_->root() / ".hearth/uploads";
+  const std::string id = begin({.owner = {7}, .bytes = 10, .path = "/a"}, "hell");
+  std::filesystem::remove(uploads / (id + ".about"));
+  std::filesystem::create_symlink("nowhere", uploads / (id + ".about"));  // ELOOP
+  const Result<std::vector<KeptUpload>> kept = load_uploads(*folder_);
+  ASSERT_TRUE(kept);
+  EXPECT_TRUE(kept->empty());
+  EXPECT_TRUE(std::filesystem::exists(uploads / id));
+}
+
+TEST_F(UploadsTest, ATimeThatItsSenderSaidMakesItNoOlder) {
+  const WallTime before = wall_now();
+  UploadAbout about{.owner = {7}, .bytes = 5, .path = "/a", .modified = WallTime{1'000'000'000}};
+  const std::string id = begin(about, "hello");
+  ASSERT_TRUE(place_upload(*folder_, id, about));
+  std::filesystem::rename(folder_->root() / "a", folder_->root() / ".hearth/uploads" / id);  // as if it had died before
+  const Result<std::vector<KeptUpload>> kept = load_uploads(*folder_);
+  ASSERT_TRUE(kept);
+  ASSERT_EQ(kept->size(), 1U);
+  EXPECT_GE(kept->front().changed.unix_millis, before.unix_millis - 2'000);
 }
 
 TEST_F(UploadsTest, PartsAreJoined) {

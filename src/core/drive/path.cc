@@ -27,6 +27,9 @@ Result<void> check_name(std::string_view name) {
   if (std::ranges::any_of(name, is_control) || name.find('/') != std::string_view::npos) {
     return fail(Code::kInvalidArgument, "a name with a slash, a line break or another control character");
   }
+  if (name.contains("\xef\xbf\xbe") || name.contains("\xef\xbf\xbf")) {
+    return fail(Code::kInvalidArgument, "a name with U+FFFE or U+FFFF, which XML cannot say");
+  }
   return {};
 }
 

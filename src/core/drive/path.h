@@ -21,7 +21,7 @@ class Path {
 
   // "/photos/2026/a.jpg", or the same without the first slash; one slash at the end says nothing. Errors:
   // kInvalidArgument for an empty name, ".", "..", a control character (line break and NUL among them), what is not
-  // UTF-8, too long or too deep a path, and the drive's own folder (kOwnFolder) at the root.
+  // UTF-8 or cannot stand in XML, too long or too deep a path, and the drive's own folder (kOwnFolder) at the root.
   static Result<Path> parse(std::string_view text);
 
   // Of the root; what uploads, trash and versions are kept in.

@@ -12,8 +12,9 @@ TEST(DrivePathTest, TakesWhatPeopleNameFilesAndNothingElse) {
   EXPECT_TRUE(Path::parse("/" + std::string(255, 'a')));
   EXPECT_TRUE(Path::parse("/photos/.hearth"));
   using namespace std::string_literals;
-  for (const std::string& wrong : {"/a/../b"s, "/a//b"s, "/."s, "/a\0b"s, "/a\nb"s, "/\xff"s, "/.hearth"s,
-                                   "/.hearth/trash"s, "/" + std::string(256, 'a'), "/" + std::string(5'000, 'a')}) {
+  for (const std::string& wrong :
+       {"/a/../b"s, "/a//b"s, "/."s, "/a\0b"s, "/a\nb"s, "/\xff"s, "/a\xef\xbf\xbe"s, "/.hearth"s, "/.hearth/trash"s,
+        "/" + std::string(256, 'a'), "/" + std::string(5'000, 'a')}) {
     EXPECT_FALSE(Path::parse(wrong)) << wrong;
   }
   std::string deep;
