@@ -346,6 +346,10 @@ net::Async<Result<std::uint64_t>> Tus::receive(net::Exchange& exchange, Folder& 
   std::vector<char> buffer(kPieceBytes);
   std::uint64_t bytes = at;
   Result<void> going;
+  if (checksum) {
+    upload.about.judged_bytes = at;
+    going = co_await workers.run([&] { return keep_about(folder, upload.id, upload.about); });
+  }
   for (bool ended = false; going && !ended;) {
     std::size_t filled = 0;
     while (going && filled < buffer.size() && !ended) {
@@ -374,6 +378,9 @@ net::Async<Result<std::uint64_t>> Tus::receive(net::Exchange& exchange, Folder& 
   co_await workers.run([&] {
     if (!is_kept && ::ftruncate(file->get(), static_cast<off_t>(at)) != 0) going = fail_errno(errno, "an upload");
     if (::fdatasync(file->get()) != 0) going = fail_errno(errno, "an upload");
+    if (!upload.about.judged_bytes) return;
+    upload.about.judged_bytes.reset();
+    if (const Result<void> kept = keep_about(folder, upload.id, upload.about); !kept && going) going = kept;
   });
   upload.changed = wall_now();
   if (!going) co_return std::unexpected(going.error());

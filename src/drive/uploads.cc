@@ -71,10 +71,10 @@ std::string encode_about(const UploadAbout& about) {
   const auto or_none = [](const auto& value) { return value ? fmt::format("{}", *value) : std::string("-"); };
   const std::optional<std::int64_t> modified =
       about.modified ? std::optional(about.modified->unix_millis) : std::nullopt;
-  return fmt::format("{} {} {} {} {} /{} /{} /{}\n", about.owner.value, or_none(about.bytes),
+  return fmt::format("{} {} {} {} {} {} /{} /{} /{}\n", about.owner.value, or_none(about.bytes),
                      about.is_part ? "part" : "whole", name_of(about.if_exists), or_none(modified),
-                     net::percent_encoded(about.path), net::percent_encoded(about.metadata),
-                     net::percent_encoded(about.placed));
+                     or_none(about.judged_bytes), net::percent_encoded(about.path),
+                     net::percent_encoded(about.metadata), net::percent_encoded(about.placed));
 }
 
 std::optional<UploadAbout> decode_about(std::string_view text) {
@@ -86,10 +86,10 @@ std::optional<UploadAbout> decode_about(std::string_view text) {
     if (!decoded) return std::nullopt;
     words.push_back(*std::move(decoded));
   }
-  if (words.size() != 8) return std::nullopt;
+  if (words.size() != 9) return std::nullopt;
   const auto owner = number<std::uint64_t>(words[0]);
   const auto if_exists = if_exists_named(words[3]);
-  if (!owner || !if_exists || !std::ranges::all_of(words | std::views::drop(5), [](const std::string& word) {
+  if (!owner || !if_exists || !std::ranges::all_of(words | std::views::drop(6), [](const std::string& word) {
         return word.starts_with('/');
       })) {
     return std::nullopt;
@@ -97,11 +97,12 @@ std::optional<UploadAbout> decode_about(std::string_view text) {
   UploadAbout about{.owner = {*owner},
                     .bytes = number<std::uint64_t>(words[1]),
                     .is_part = words[2] == "part",
-                    .path = words[5].substr(1),
+                    .path = words[6].substr(1),
                     .if_exists = *if_exists,
                     .modified = {},
-                    .metadata = words[6].substr(1),
-                    .placed = words[7].substr(1)};
+                    .metadata = words[7].substr(1),
+                    .placed = words[8].substr(1)};
+  about.judged_bytes = number<std::uint64_t>(words[5]);
   if (const auto modified = number<std::int64_t>(words[4])) about.modified = WallTime{*modified};
   return about;
 }
@@ -164,6 +165,11 @@ Result<std::vector<KeptUpload>> load_uploads(const Folder& folder) {
     if (!about || !is_upload_id(id) || (!last_byte && about->placed.empty())) {
       remove_upload(folder, id);
       continue;
+    }
+    const std::optional<std::uintmax_t> there =
+        last_byte ? std::optional(std::filesystem::file_size(*own / id, error)) : std::nullopt;
+    if (about->judged_bytes && there > about->judged_bytes) {
+      std::filesystem::resize_file(*own / id, *about->judged_bytes, error);
     }
     // On the way to its place it gets the time that its sender said.
     const bool has_own_time = last_byte && about->placed.empty();

@@ -32,6 +32,9 @@ struct UploadAbout {
   std::string metadata;  // as it was sent
   std::string placed;    // where it came to lie, or was about to when its bytes are still here
 
+  // While a piece with a checksum comes: what was there before, which is all that counts if it breaks off.
+  std::optional<std::uint64_t> judged_bytes;
+
   bool operator==(const UploadAbout&) const = default;
 };
 

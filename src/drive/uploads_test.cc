@@ -141,6 +141,12 @@ TEST_F(UploadsTest, ATimeThatItsSenderSaidMakesItNoOlder) {
   EXPECT_GE(kept->front().changed.unix_millis, before.unix_millis - 2'000);
 }
 
+TEST_F(UploadsTest, WhatNoChecksumHasJudgedDoesNotCountAfterARestart) {
+  const std::string id = begin({.owner = {7}, .bytes = 9, .path = "/a", .judged_bytes = 4}, "sure maybe");
+  ASSERT_TRUE(load_uploads(*folder_));
+  EXPECT_EQ(text(".hearth/uploads/" + id), "sure");
+}
+
 TEST_F(UploadsTest, PartsAreJoined) {
   const std::string a = begin({.is_part = true}, "hello ");
   const std::string b = begin({.is_part = true}, "world");
