@@ -20,7 +20,7 @@ head -c "${mebibytes}M" /dev/urandom >"$work/large"
 mkdir "$work/small"
 head -c $((files * 4096)) /dev/urandom | split -b 4096 -a 6 -d - "$work/small/f"
 
-mkdir "$work/home" "$work/nginx" "$work/nginx/root" "$work/nginx/root/dav"
+mkdir "$work/home" "$work/nginx" "$work/nginx/site" "$work/nginx/site/dav"
 "$hearth" up --home "$work/home" --address 127.0.0.1 --port 0 --no-invite >/dev/null 2>&1
 hub=$(pgrep -f "daemon hub --home $work/home")
 port=$(sed -nE 's/.*hub listens .*port=([0-9]+).*/\1/p' "$work/home/log" | head -n 1)
@@ -34,10 +34,10 @@ daemon off; worker_processes 1; pid $work/nginx/pid; error_log $work/nginx/log; 
 events { worker_connections 64; }
 http {
   access_log off; sendfile on; client_max_body_size 0; keepalive_requests 1000000;
-  client_body_temp_path $work/nginx/root/new;
+  client_body_temp_path $work/nginx/site/new;
   server {
     listen 127.0.0.1:$peer_port ssl; ssl_certificate $work/nginx/cert; ssl_certificate_key $work/nginx/key;
-    root $work/nginx/root;
+    root $work/nginx/site;
     location / { dav_methods PUT DELETE MKCOL COPY MOVE; create_full_put_path on; }
   }
 }

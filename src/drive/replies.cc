@@ -5,8 +5,6 @@
 #include "drive/multistatus.h"
 
 namespace hearth::drive {
-namespace {
-
 unsigned status_of(Code code) {
   switch (code) {
     case Code::kInvalidArgument:
@@ -18,6 +16,8 @@ unsigned status_of(Code code) {
     case Code::kAlreadyExists:
     case Code::kFailedPrecondition:
       return 412;
+    case Code::kOutOfRange:
+      return 413;
     case Code::kAborted:
       return 423;
     case Code::kResourceExhausted:
@@ -30,8 +30,6 @@ unsigned status_of(Code code) {
       return 500;
   }
 }
-
-}  // namespace
 
 net::Async<void> refuse(net::Exchange& exchange, unsigned status, std::string_view message) {
   co_await exchange.reply(net::text_response(status, message));

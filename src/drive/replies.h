@@ -12,6 +12,8 @@ namespace hearth::drive {
 
 net::Async<void> refuse(net::Exchange& exchange, unsigned status, std::string_view message);
 
+unsigned status_of(Code code);  // as all that serves the drive answers with it
+
 // With the error's status; of a lock in the way, as XML that says so (RFC 4918, section 16).
 net::Async<void> refuse(net::Exchange& exchange, const Error& error);
 

@@ -42,35 +42,10 @@ net::Async<void> refuse_upload(net::Exchange& exchange, unsigned status, std::st
   co_await exchange.reply(std::move(response));
 }
 
-unsigned status_of(Code code) {
-  switch (code) {
-    case Code::kInvalidArgument:
-      return 400;
-    case Code::kPermissionDenied:
-      return 403;
-    case Code::kNotFound:
-      return 404;
-    case Code::kAlreadyExists:
-    case Code::kFailedPrecondition:
-      return 412;  // not 409, which clients take for a wrong offset
-    case Code::kOutOfRange:
-      return 413;
-    case Code::kAborted:
-      return 423;
-    case Code::kDataLoss:
-      return 460;
-    case Code::kResourceExhausted:
-      return 507;
-    case Code::kUnavailable:
-    case Code::kDeadlineExceeded:
-      return 408;
-    default:
-      return 500;
-  }
-}
-
 net::Async<void> refuse_upload(net::Exchange& exchange, const Error& error) {
-  co_await refuse_upload(exchange, status_of(error.code), error.message);
+  constexpr unsigned kChecksumMismatch = 460;  // tus's own
+  co_await refuse_upload(exchange, error.code == Code::kDataLoss ? kChecksumMismatch : status_of(error.code),
+                         error.message);
 }
 
 std::optional<std::uint64_t> header_number(const net::RequestHead& head, std::string_view name) {
