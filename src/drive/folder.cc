@@ -69,6 +69,7 @@ OpenFile::~OpenFile() {
 Incoming& Incoming::operator=(Incoming&& other) noexcept {
   std::swap(file_, other.file_);
   std::swap(path_, other.path_);
+  std::swap(is_on_disk_, other.is_on_disk_);
   return *this;
 }
 
@@ -87,7 +88,12 @@ Result<void> Incoming::write(std::string_view bytes) {
   return {};
 }
 
-void Incoming::begin_sync() const { ::fdatasync(file_.get()); }
+Result<void> Incoming::finish(std::optional<WallTime> modified) {
+  if (modified && !set_modified(file_.get(), *modified)) return fail_errno(errno, "dating what is received");
+  if (::fsync(file_.get()) != 0) return fail_errno(errno, "writing what is received");
+  is_on_disk_ = true;
+  return {};
+}
 
 Result<std::unique_ptr<Folder>> Folder::open(const std::filesystem::path& root) {
   std::error_code error;
@@ -226,9 +232,8 @@ Result<Incoming> Folder::receive(std::uint64_t expected_bytes) const {
   return Incoming(std::move(file), std::move(path));
 }
 
-Result<Placed> Folder::place(Incoming file, const Path& path, const Condition& condition,
-                             std::optional<WallTime> modified) {
-  Result<Placed> placed = place_named(file.path_, file.descriptor(), path, condition, modified);
+Result<Placed> Folder::place(Incoming file, const Path& path, const Condition& condition) {
+  Result<Placed> placed = place_named(file.path_, file.descriptor(), file.is_on_disk_, path, condition);
   if (placed) file.path_.clear();
   return placed;
 }
@@ -237,11 +242,12 @@ Result<Placed> Folder::place_own(const std::filesystem::path& file, const Path& 
                                  std::optional<WallTime> modified) {
   const OpenFile opened(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (opened.get() < 0) return fail_errno(errno, file.string());
-  return place_named(file, opened.get(), path, condition, modified);
+  if (modified && !set_modified(opened.get(), *modified)) return fail_errno(errno, path.text());
+  return place_named(file, opened.get(), false, path, condition);
 }
 
-Result<Placed> Folder::place_named(const std::filesystem::path& from, int descriptor, const Path& path,
-                                   const Condition& condition, std::optional<WallTime> modified) {
+Result<Placed> Folder::place_named(const std::filesystem::path& from, int descriptor, bool is_on_disk, const Path& path,
+                                   const Condition& condition) {
   if (path.is_root()) return fail(Code::kAlreadyExists, "the root is a folder");
   const Result<OpenFile> parent = open_beneath(path.parent(), O_RDONLY | O_DIRECTORY);
   if (!parent) return std::unexpected(parent.error());
@@ -250,10 +256,9 @@ Result<Placed> Folder::place_named(const std::filesystem::path& from, int descri
   if (Result<void> holds = check(condition, before ? &*before : nullptr); !holds) return fail(holds, path.text());
   if (before) {
     const Result<OpenFile> replaced = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    if (replaced) copy_properties(replaced->get(), descriptor);
+    if (replaced && copy_properties(replaced->get(), descriptor)) is_on_disk = false;
   }
-  if (modified && !set_modified(descriptor, *modified)) return fail_errno(errno, path.text());
-  if (::fsync(descriptor) != 0) return fail_errno(errno, path.text());
+  if (!is_on_disk && ::fsync(descriptor) != 0) return fail_errno(errno, path.text());
   const unsigned flags = before ? 0 : RENAME_NOREPLACE;
   if (::renameat2(AT_FDCWD, from.c_str(), parent->get(), path.name().c_str(), flags) != 0) {
     return fail_errno(errno, path.text());

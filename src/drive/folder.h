@@ -65,7 +65,9 @@ class Incoming {
 
   // At the end. Errors: kResourceExhausted (the disk has no more room than kKeptFree), of the disk.
   Result<void> write(std::string_view bytes);
-  void begin_sync() const;  // writes its bytes to the disk, so that little is left to do when it is placed
+  // Nothing more will be written: the time of its last change (else now), and all of it to the disk, so that placing it
+  // keeps others no longer than a name takes. Errors: of the disk.
+  Result<void> finish(std::optional<WallTime> modified = {});
   int descriptor() const { return file_.get(); }
 
  private:
@@ -74,6 +76,7 @@ class Incoming {
 
   OpenFile file_;
   std::filesystem::path path_;  // empty once it is placed
+  bool is_on_disk_ = false;
 };
 
 // What must be so for a change to be made; else kFailedPrecondition.
@@ -135,11 +138,10 @@ class Folder {
   // `expected_bytes`: refused at once if the disk has not that much room besides kKeptFree (kResourceExhausted).
   Result<Incoming> receive(std::uint64_t expected_bytes = 0) const;
 
-  // Gives a received file its name, in place of a file that has it. `modified`: else now. Errors: kNotFound (no parent
-  // folder), kFailedPrecondition (the condition), kAlreadyExists (a folder has the name).
-  Result<Placed> place(Incoming file, const Path& path, const Condition& condition,
-                       std::optional<WallTime> modified = {});
-  // The same for a file of own(), which is then no longer there.
+  // Gives a received file its name, in place of a file that has it. Errors: kNotFound (no parent folder),
+  // kFailedPrecondition (the condition), kAlreadyExists (a folder has the name).
+  Result<Placed> place(Incoming file, const Path& path, const Condition& condition);
+  // The same for a file of own(), which is then no longer there. `modified`: else when it was.
   Result<Placed> place_own(const std::filesystem::path& file, const Path& path, const Condition& condition,
                            std::optional<WallTime> modified = {});
 
@@ -176,8 +178,8 @@ class Folder {
   Result<void> into_trash(const Path& path);
   static Result<void> check_apart(const Path& from, const Path& to);
   Result<bool> clear_way(const Path& from, const Path& to, bool replace);
-  Result<Placed> place_named(const std::filesystem::path& from, int descriptor, const Path& path,
-                             const Condition& condition, std::optional<WallTime> modified);
+  Result<Placed> place_named(const std::filesystem::path& from, int descriptor, bool is_on_disk, const Path& path,
+                             const Condition& condition);
 
   OpenFile root_file_;
   std::filesystem::path root_;

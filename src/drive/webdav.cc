@@ -158,15 +158,27 @@ net::Async<void> WebDav::get(Request& request) {
   if (done) (void)co_await exchange.finish();
 }
 
+// A small file takes two turns of other threads: one for its bytes, one for its name. A large one that has no room is
+// refused before its bytes are asked for.
 net::Async<Result<Placed>> WebDav::receive(Request& request) {
   const net::RequestHead& head = request.head();
   const Result<Folder*> folder = co_await drive_.open();
   if (!folder) co_return std::unexpected(folder.error());
-  net::Workers& workers = drive_.workers();
   const std::uint64_t length = head.content_length.value_or(0);
-  Result<Incoming> file = co_await workers.run([&] { return (*folder)->receive(length); });
-  if (!file) co_return std::unexpected(file.error());
-  std::vector<char> buffer(kPieceBytes);
+  const std::optional<WallTime> modified = modified_of(head);
+  std::optional<Incoming> file;
+  Reach reach = Reach::kName;
+  const auto begin = [&]() -> Result<void> {
+    Result<Incoming> begun = (*folder)->receive(length);
+    if (!begun) return std::unexpected(begun.error());
+    file = *std::move(begun);
+    return {};
+  };
+  if (length >= kPieceBytes) {
+    if (const Result<void> begun = co_await drive_.workers().run(begin); !begun)
+      co_return std::unexpected(begun.error());
+  }
+  std::vector<char> buffer(head.content_length ? std::min<std::uint64_t>(length + 1, kPieceBytes) : kPieceBytes);
   for (bool ended = false; !ended;) {
     std::size_t filled = 0;
     while (filled < buffer.size() && !ended) {
@@ -175,18 +187,19 @@ net::Async<Result<Placed>> WebDav::receive(Request& request) {
       filled += *count;
       ended = *count == 0;
     }
-    Result<void> written = co_await workers.run([&] { return file->write(std::string_view(buffer.data(), filled)); });
-    if (!written) co_return std::unexpected(written.error());
+    const Result<void> taken = co_await drive_.workers().run([&]() -> Result<void> {
+      if (const Result<void> begun = file ? Result<void>() : begin(); !begun) return begun;
+      const Result<void> written = file->write(std::string_view(buffer.data(), filled));
+      if (!written || !ended) return written;
+      reach = (*folder)->look(request.path) ? Reach::kItself : Reach::kName;
+      return file->finish(modified);
+    });
+    if (!taken) co_return std::unexpected(taken.error());
   }
-  // Most of the bytes reach the disk here, where others do not wait for it.
-  co_await workers.run([&] { file->begin_sync(); });
   const Condition condition{.if_match = std::string(head.headers.get("if-match")),
                             .if_none_match = std::string(head.headers.get("if-none-match"))};
-  const std::optional<WallTime> modified = modified_of(head);
-  const Reach reach = (*folder)->look(request.path) ? Reach::kItself : Reach::kName;
-  co_return co_await change(request, {{.path = request.path, .reach = reach}}, [&](Folder& where) {
-    return where.place(std::move(*file), request.path, condition, modified);
-  });
+  co_return co_await change(request, {{.path = request.path, .reach = reach}},
+                            [&](Folder& where) { return where.place(*std::move(file), request.path, condition); });
 }
 
 net::Async<void> WebDav::put(Request& request) {
