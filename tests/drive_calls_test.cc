@@ -154,6 +154,38 @@ TEST_F(DriveCallsTest, TheTrashGivesBackAndForgets) {
   EXPECT_EQ(owner_->call<v1::EraseDriveReply>("hearth.v1.DriveService/Erase", erase).error().code, Code::kNotFound);
 }
 
+TEST_F(DriveCallsTest, AReplacedFileIsKeptAndBroughtBack) {
+  const std::filesystem::path draft = scratch().path() / "draft";
+  for (const char* text : {"first", "second", "third"}) {
+    std::ofstream(draft) << text;
+    EXPECT_EQ(curl({"-T", draft}, "/dav/report.txt"), "");
+  }
+  v1::ListDriveVersionsRequest request;
+  request.set_path("/report.txt");
+  const auto versions = owner_->call<v1::ListDriveVersionsReply>("hearth.v1.DriveService/ListVersions", request);
+  ASSERT_TRUE(versions);
+  ASSERT_EQ(versions->versions_size(), 2);
+  EXPECT_EQ(versions->versions(0).bytes(), 6U);
+  EXPECT_EQ(curl({}, "/dav/report.txt?version=" + versions->versions(1).id()), "first");
+  EXPECT_EQ(curl({"-r", "1-2"}, "/dav/report.txt?version=" + versions->versions(0).id()), "ec");
+  EXPECT_THAT(curl({}, "/dav/report.txt?version=../../locks"), HasSubstr("404 "));
+
+  v1::RestoreDriveVersionRequest restore;
+  restore.set_path("/report.txt");
+  restore.set_id(versions->versions(1).id());
+  const auto restore_it = [&] {
+    return owner_->call<v1::RestoreDriveVersionReply>("hearth.v1.DriveService/RestoreVersion", restore);
+  };
+  EXPECT_EQ(restore_it()->entry().bytes(), 5U);
+  EXPECT_EQ(curl({}, "/dav/report.txt"), "first");
+  EXPECT_EQ(restore_it().error().code, Code::kNotFound) << "it is no version any more";
+  lock("/report.txt");
+  restore.set_id(versions->versions(0).id());
+  EXPECT_EQ(restore_it().error().code, Code::kAborted);
+  const auto usage = owner_->call<v1::DriveUsageReply>("hearth.v1.DriveService/Usage", v1::DriveUsageRequest());
+  EXPECT_EQ(usage->versions_bytes(), 11U) << "\"second\" and \"third\"";
+}
+
 TEST_F(DriveCallsTest, SearchesNamesAndTexts) {
   v1::SearchDriveRequest request;
   request.set_text("B1");

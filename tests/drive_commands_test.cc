@@ -113,6 +113,26 @@ TEST_F(DriveCommandsTest, MovesCopiesRemovesAndBringsBack) {
   EXPECT_EQ(json::parse(done({"trash", "--json"}))["trashed"].size(), 0U);
 }
 
+TEST_F(DriveCommandsTest, EarlierVersionsAreListedFetchedAndBroughtBack) {
+  done({"put", here("a.txt"), "/"});
+  EXPECT_THAT(drive({"versions", "a.txt"}).err, HasSubstr("no earlier version of it is kept"));
+  write(here("a.txt"), "new");
+  done({"put", "--replace", here("a.txt"), "/"});
+  EXPECT_THAT(done({"versions", "a.txt"}), HasSubstr("2001-09-09 01:46:40"));
+  const json versions = json::parse(done({"versions", "/a.txt", "--json"}))["versions"];
+  ASSERT_EQ(versions.size(), 1U);
+  const std::string id = versions[0]["id"];
+  const fs::path back = scratch().path() / "back";
+  done({"get", "a.txt", "--version", id, "-o", back});
+  EXPECT_EQ(text(back / "a.txt"), "hello Größe");
+  EXPECT_EQ(text(there("a.txt")), "new");
+  done({"versions", "a.txt", "--restore", id});
+  EXPECT_EQ(text(there("a.txt")), "hello Größe");
+  EXPECT_THAT(drive({"versions", "a.txt", "--restore", id}).err, HasSubstr("no version of it has that number"));
+  EXPECT_THAT(drive({"get", "a.txt", "--version", "x&y"}).err, HasSubstr("the digits that are shown by"));
+  EXPECT_THAT(drive({"get", "/", "--version", id, "-o", back}).err, HasSubstr("a folder; --version is for a file"));
+}
+
 TEST_F(DriveCommandsTest, FindsAndCounts) {
   done({"put", "-r", here("a.txt"), here("album"), "/"});
   EXPECT_EQ(done({"find", "B 1"}), "/album/b 1.txt\n");

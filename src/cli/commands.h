@@ -370,6 +370,7 @@ Result<int> remove_from_drive(const Context& context, const DriveOptions& option
 Result<int> list_drive_trash(const Context& context);
 Result<int> restore_in_drive(const Context& context, const DriveOptions& options);
 Result<int> empty_drive_trash(const Context& context);
+Result<int> show_drive_versions(const Context& context, const DriveOptions& options);
 Result<int> show_drive_usage(const Context& context);
 Result<int> find_in_drive(const Context& context, const DriveOptions& options);
 Result<int> show_drive_mounts(const Context& context);

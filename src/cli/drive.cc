@@ -164,6 +164,37 @@ Result<int> empty_drive_trash(const Context& context) {
   return 0;
 }
 
+Result<int> show_drive_versions(const Context& context, const DriveOptions& options) {
+  if (!options.id.empty()) {
+    v1::RestoreDriveVersionRequest request;
+    request.set_path(options.path);
+    request.set_id(options.id);
+    const Result<v1::RestoreDriveVersionReply> reply =
+        call_drive<v1::RestoreDriveVersionReply>(context, "RestoreVersion", request);
+    if (!reply) return std::unexpected(reply.error());
+    if (context.json) print(message_json(*reply));
+    say(fmt::format("{} is again what it was; what it was until now is a version", plain(options.path)));
+    return 0;
+  }
+  v1::ListDriveVersionsRequest request;
+  request.set_path(options.path);
+  const Result<v1::ListDriveVersionsReply> reply =
+      call_drive<v1::ListDriveVersionsReply>(context, "ListVersions", request);
+  if (!reply) return std::unexpected(reply.error());
+  if (context.json) {
+    print(message_json(*reply));
+    return 0;
+  }
+  Table table({{"VERSION"}, {"HOLDS", true}, {"CHANGED"}, {"REPLACED"}});
+  for (const v1::DriveVersion& one : reply->versions()) {
+    table.add({one.id(), format_bytes(one.bytes()), format_moment({one.modified().unix_millis()}),
+               format_moment({one.replaced().unix_millis()})});
+  }
+  if (table.empty()) say("no earlier version of it is kept");
+  if (!table.empty()) print(table.text());
+  return 0;
+}
+
 Result<int> show_drive_usage(const Context& context) {
   const Result<v1::DriveUsageReply> reply = call_drive<v1::DriveUsageReply>(context, "Usage", v1::DriveUsageRequest());
   if (!reply) return std::unexpected(reply.error());
@@ -171,9 +202,11 @@ Result<int> show_drive_usage(const Context& context) {
     print(message_json(*reply));
     return 0;
   }
-  print(fmt::format("{} in {} files, in {} on the PC that holds the pool\n{} in the trash\n{} free\n",
-                    format_bytes(reply->bytes()), format_count(reply->files()), plain(reply->folder()),
-                    format_bytes(reply->trash_bytes()), format_bytes(reply->free_bytes())));
+  print(fmt::format(
+      "{} in {} files, in {} on the PC that holds the pool\n{} in the trash\n{} in earlier versions\n{} free\n",
+      format_bytes(reply->bytes()), format_count(reply->files()), plain(reply->folder()),
+      format_bytes(reply->trash_bytes()), format_bytes(reply->versions_bytes()), format_bytes(reply->free_bytes())));
+  say("as counted within the last minute");
   return 0;
 }
 

@@ -20,6 +20,8 @@ void add_transfer_commands(CommandTree& tree, CLI::App& drive, DriveOptions& opt
   CommandTree::text_option(get, "-o,--to", options.directory, "DIR",
                            "the directory that they come into (default: the current one)");
   get.add_flag("--replace", options.replace, "in place of files that are there already");
+  CommandTree::text_option(get, "--version", options.id, "VERSION",
+                           "of one file: an earlier version, as \"hearth drive versions\" shows it");
 }
 
 void add_change_commands(CommandTree& tree, CLI::App& drive, DriveOptions& options) {
@@ -45,6 +47,14 @@ void add_trash_commands(CommandTree& tree, CLI::App& drive, DriveOptions& option
   CLI::App& restore = tree.add(drive, "restore", "Bring something back from the trash to where it was.",
                                [&tree, &options] { return restore_in_drive(tree.context(), options); });
   CommandTree::argument(restore, "ID", options.id, "as \"hearth drive trash\" shows it; its first digits suffice");
+  CLI::App& versions = tree.add(
+      drive, "versions",
+      "List what a file was before it was replaced, the newest first; one of them is fetched by: hearth drive get "
+      "--version.",
+      [&tree, &options] { return show_drive_versions(tree.context(), options); });
+  CommandTree::argument(versions, "PATH", options.path, "of the file, for example /report.odt");
+  CommandTree::text_option(versions, "--restore", options.id, "VERSION",
+                           "put that one in the file's place, which becomes a version in its turn");
   tree.add(drive, "empty-trash", "Erase all that is in the trash, for good.",
            [&tree] { return empty_drive_trash(tree.context()); });
 }

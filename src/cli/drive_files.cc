@@ -99,7 +99,9 @@ std::unexpected<Error> fail_status(const net::Response& response, const std::str
 // A sequence of transfers, told of in one line and counted.
 class Transfers {
  public:
-  Transfers(Client& client, bool replace) : client_(client), replace_(replace) {}
+  // `version`: of what is fetched; empty: the present one.
+  Transfers(Client& client, bool replace, std::string version = "")
+      : client_(client), replace_(replace), version_(std::move(version)) {}
 
   std::int64_t files() const { return files_; }
   std::int64_t bytes() const { return bytes_; }
@@ -116,8 +118,14 @@ class Transfers {
   Result<void> make_folder(const std::string& remote);
   Result<net::Response> fetch(const std::string& remote, int file);
 
+  // As a request's target.
+  std::string target_of_version(const std::string& remote) const {
+    return target_of(remote) + (version_.empty() ? "" : "?version=" + version_);
+  }
+
   Client& client_;
   bool replace_;
+  std::string version_;
   ProgressLine progress_;
   std::int64_t files_ = 0;
   std::int64_t bytes_ = 0;
@@ -193,8 +201,8 @@ Result<net::Response> Transfers::fetch(const std::string& remote, int file) {
     progress_.show(fmt::format("fetching {}, {}", plain(remote), format_bytes(received)));
     co_return co_await client_.workers().run([&] { return write_all(file, piece); });
   };
-  const Result<net::Response> response =
-      client_.loop().run_until_done(client_.session().client().fetch(target_of(remote), std::move(*headers), take));
+  const Result<net::Response> response = client_.loop().run_until_done(
+      client_.session().client().fetch(target_of_version(remote), std::move(*headers), take));
   if (!response) return std::unexpected(client_.explain(response.error()));
   if (response->status != 200) return fail_status(*response, remote);
   bytes_ += static_cast<std::int64_t>(received);
@@ -250,7 +258,8 @@ Result<void> Transfers::get_folder(const std::string& remote, const Destination&
 
 int finish(const Context& context, const Transfers& transfers) {
   if (context.json) print(object_json({{"files", transfers.files()}, {"bytes", transfers.bytes()}}));
-  say(fmt::format("{} files, {}", transfers.files(), format_bytes(static_cast<std::uint64_t>(transfers.bytes()))));
+  say(fmt::format("{} {}, {}", transfers.files(), transfers.files() == 1 ? "file" : "files",
+                  format_bytes(static_cast<std::uint64_t>(transfers.bytes()))));
   return 0;
 }
 
@@ -298,17 +307,23 @@ Result<int> put_into_drive(const Context& context, const DriveOptions& options) 
 }
 
 Result<int> get_from_drive(const Context& context, const DriveOptions& options) {
+  const bool is_version = !options.id.empty();
+  if (is_version && (options.paths.size() > 1 || options.id.find_first_not_of("0123456789") != std::string::npos)) {
+    return fail(Code::kInvalidArgument,
+                "--version: of one file, the digits that are shown by: hearth drive versions PATH");
+  }
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
   const Result<Destination> destination = Destination::open(options.directory);
   if (!destination) return std::unexpected(destination.error());
-  Transfers transfers(**client, options.replace);
+  Transfers transfers(**client, options.replace, options.id);
   for (const std::string& path : options.paths) {
     v1::ListDriveRequest look;
     look.set_path(path);
     look.set_count(1);
     const Result<v1::ListDriveReply> folder = (*client)->call<v1::ListDriveReply>("hearth.v1.DriveService/List", look);
     if (!folder && folder.error().code != Code::kFailedPrecondition) return std::unexpected(folder.error());
+    if (folder && is_version) return fail(Code::kInvalidArgument, plain(path) + ": a folder; --version is for a file");
     const std::string place = last_name(path);
     const bool is_root = place.empty() || place == "/";
     Result<void> done = folder ? transfers.get_folder(path, *destination, is_root ? "" : place, 0)

@@ -78,6 +78,13 @@ net::Async<Result<Path>> restore_trashed(Drive& drive, Holder holder, std::strin
                                   [&id](Folder& where) { return where.restore(id); });
 }
 
+net::Async<Result<Entry>> restore_version(Drive& drive, Holder holder, Path path, std::string id) {
+  const Result<Placed> placed = co_await drive.change(std::move(holder), {{.path = path, .reach = Reach::kItself}},
+                                                      [&](Folder& where) { return where.restore_version(path, id); });
+  if (!placed) co_return std::unexpected(placed.error());
+  co_return placed->entry;
+}
+
 net::Async<Result<void>> erase_trashed(Drive& drive, Holder holder, std::vector<std::string> ids) {
   const Result<Folder*> folder = co_await drive.open();
   if (!folder) co_return std::unexpected(folder.error());

@@ -26,6 +26,9 @@ net::Async<Result<void>> remove_paths(Drive& drive, Holder holder, std::vector<P
 
 net::Async<Result<Path>> restore_trashed(Drive& drive, Holder holder, std::string id);
 
+// An earlier version in the file's place, which becomes one in its turn.
+net::Async<Result<Entry>> restore_version(Drive& drive, Holder holder, Path path, std::string id);
+
 // For good; without ids, all of the trash. When it returns nothing of it can be restored; the disk's room comes back
 // as the bytes go.
 net::Async<Result<void>> erase_trashed(Drive& drive, Holder holder, std::vector<std::string> ids);

@@ -42,6 +42,7 @@ net::Async<Result<Folder*>> Drive::open() {
         co_await names_.run([this] { return folder_->discard_older(kTrashKept); });
     if (!old) log_warning("the drive's trash is not emptied: " + old.error().message);
     for (std::filesystem::path& one : old.value_or(std::vector<std::filesystem::path>())) erase_later(std::move(one));
+    if (!std::exchange(is_thinning_, true)) loop_.spawn(thin_versions());
   }
   co_return folder_.get();
 }
@@ -75,10 +76,26 @@ void Drive::erase_later(std::filesystem::path discarded) { loop_.spawn(erase_bit
 
 net::Async<void> Drive::erase_bit_by_bit(std::filesystem::path discarded) {
   for (;;) {
-    const Result<bool> done = co_await workers_.run([&] { return erase_some(discarded, kBit); });
+    const Result<bool> done =
+        co_await workers_.run([&] { return erase_some(discarded, root_ / Path::kOwnFolder, kBit); });
     if (!done) log_warning("what was to be erased for good is not: " + done.error().message);
     if (done.value_or(true)) co_return;
   }
+}
+
+void Drive::thin_versions_if_due() {
+  const std::uint64_t kept = folder_->kept_bytes();
+  if (kept == 0 || is_thinning_) return;
+  if (thinned_ && loop_.now() - *thinned_ < kThinned && kept < kThinnedBytes) return;
+  is_thinning_ = true;
+  loop_.spawn(thin_versions());
+}
+
+net::Async<void> Drive::thin_versions() {
+  const Result<std::uint64_t> left = co_await workers_.run([this] { return folder_->thin_versions(); });
+  if (!left) log_warning("earlier versions of files are not thinned out: " + left.error().message);
+  thinned_ = loop_.now();
+  is_thinning_ = false;
 }
 
 net::Async<void> Drive::release(DeviceId holder) {

@@ -39,13 +39,15 @@ class Drive {
               std::function<Result<void>(Folder&)> first = {}) -> net::Async<std::invoke_result_t<Change, Folder&>> {
     const Result<Folder*> folder = co_await open();
     if (!folder) co_return std::unexpected(folder.error());
-    co_return co_await names_.run([&]() -> std::invoke_result_t<Change, Folder&> {
+    auto done = co_await names_.run([&]() -> std::invoke_result_t<Change, Folder&> {
       if (Result<void> holds = first ? first(**folder) : Result<void>(); !holds) return std::unexpected(holds.error());
       if (Result<void> free = check(holder, touched); !free) return std::unexpected(free.error());
       auto done = change(**folder);
       if (done) forget(touched);
       return done;
     });
+    thin_versions_if_due();
+    co_return done;
   }
 
   // A copy of the table of locks as it is now. Any thread.
@@ -71,12 +73,18 @@ class Drive {
   // A device has been revoked: nothing stays locked by it.
   net::Async<void> release(DeviceId holder);
 
+  // Earlier versions of files are thinned out so long after the last time, or once so many bytes have come to them.
+  static constexpr Duration kThinned = minutes(1);
+  static constexpr std::uint64_t kThinnedBytes = 1ULL << 30;
+
   // What has lain in the trash for so long is erased, with a later call of open().
   static constexpr Duration kTrashKept = minutes(30 * 24 * 60);
 
  private:
   Result<void> open_here();
   net::Async<void> erase_bit_by_bit(std::filesystem::path discarded);
+  void thin_versions_if_due();
+  net::Async<void> thin_versions();
   Result<void> check(const Holder& holder, const std::vector<Touched>& touched) const;
   void forget(const std::vector<Touched>& touched);
   void keep_locks();
@@ -86,6 +94,8 @@ class Drive {
   std::filesystem::path root_;
   std::unique_ptr<Folder> folder_;
   std::optional<Time> tidied_;
+  std::optional<Time> thinned_;
+  bool is_thinning_ = false;
   mutable std::mutex mutex_;  // of locks_
   LockTable locks_;
   std::uint64_t kept_changes_ = 0;  // of locks_, those that the disk has

@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -86,23 +87,26 @@ Result<void> for_each_line(int folder, const std::function<void(const dirent&)>&
   return {};
 }
 
-bool erase_until(const std::filesystem::path& path, std::chrono::steady_clock::time_point end, std::error_code& error) {
-  if (std::filesystem::symlink_status(path, error).type() == std::filesystem::file_type::directory) {
+bool erase_until(const std::filesystem::path& path, const std::filesystem::path& own,
+                 std::chrono::steady_clock::time_point end, std::error_code& error) {
+  const std::filesystem::file_type type = std::filesystem::symlink_status(path, error).type();
+  if (type == std::filesystem::file_type::directory) {
     for (std::filesystem::directory_iterator below(path, error);
          !error && below != std::filesystem::directory_iterator(); below.increment(error)) {
-      if (std::chrono::steady_clock::now() >= end || !erase_until(below->path(), end, error)) return false;
+      if (std::chrono::steady_clock::now() >= end || !erase_until(below->path(), own, end, error)) return false;
     }
   }
+  if (type == std::filesystem::file_type::regular) erase_versions(path, own);
   if (!error) std::filesystem::remove(path, error);
   return !error;
 }
 
 }  // namespace
 
-Result<bool> erase_some(const std::filesystem::path& path, Duration limit) {
+Result<bool> erase_some(const std::filesystem::path& path, const std::filesystem::path& own, Duration limit) {
   std::error_code error;
   const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(limit.micros);
-  const bool is_gone = erase_until(path, end, error);
+  const bool is_gone = erase_until(path, own, end, error);
   if (error) return fail_errno(error.value(), path.string());
   return is_gone;
 }
@@ -158,6 +162,11 @@ std::string unique_name() {
   std::array<char, 16> random{};
   CHECK(::getrandom(random.data(), random.size(), 0) == static_cast<ssize_t>(random.size()));
   return to_hex(std::string_view(random.data(), random.size()));
+}
+
+bool is_unique_name(std::string_view name) {
+  return name.size() == 32 &&
+         std::ranges::all_of(name, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 Result<void> check(const Condition& condition, const Entry* before) {

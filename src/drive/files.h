@@ -30,6 +30,7 @@ Result<void> append_bytes(int from, int to, const std::string& name);
 
 // A name that nothing has: 32 hexadecimal digits.
 std::string unique_name();
+bool is_unique_name(std::string_view name);
 
 // Whether a change may be made where `before` is, or nothing. Errors: kFailedPrecondition.
 Result<void> check(const Condition& condition, const Entry* before);
@@ -45,8 +46,10 @@ bool copy_properties(int from, int to);  // as far as the file system keeps them
 // where the file system can. On the disk when it returns. Errors: of the disk.
 Result<void> copy_tree(int from_folder, const std::string& from, int to_folder, const std::string& to, bool deep);
 
-// Erases a file or a folder until `limit` has passed. True: it is gone. Errors: of the disk.
-Result<bool> erase_some(const std::filesystem::path& path, Duration limit);
+// Erases a file or a folder until `limit` has passed, and the earlier versions of what is erased. `own`: the drive's
+// own folder. True: it is gone. Errors: of the disk.
+Result<bool> erase_some(const std::filesystem::path& path, const std::filesystem::path& own, Duration limit);
+void erase_versions(const std::filesystem::path& file, const std::filesystem::path& own);
 
 // Of all files in it.
 std::uint64_t tree_bytes(int folder, const std::string& name);

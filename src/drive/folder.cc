@@ -106,7 +106,7 @@ Result<std::unique_ptr<Folder>> Folder::open(const std::filesystem::path& root) 
   const Result<std::filesystem::path> fresh = folder->own(kNew);
   if (!fresh) return std::unexpected(fresh.error());
   for (const auto& left : std::filesystem::directory_iterator(*fresh, error)) {
-    std::filesystem::remove_all(left.path(), error);
+    (void)erase_some(left.path(), root / Path::kOwnFolder, minutes(60));
   }
   return folder;
 }
@@ -257,6 +257,7 @@ Result<Placed> Folder::place_named(const std::filesystem::path& from, int descri
   if (before) {
     const Result<OpenFile> replaced = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (replaced && copy_properties(replaced->get(), descriptor)) is_on_disk = false;
+    if (replaced && keep_version(parent->get(), path.name(), replaced->get(), descriptor)) is_on_disk = false;
   }
   if (!is_on_disk && ::fsync(descriptor) != 0) return fail_errno(errno, path.text());
   const unsigned flags = before ? 0 : RENAME_NOREPLACE;

@@ -13,6 +13,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -102,6 +103,14 @@ struct Trashed {
   WallTime removed;
 };
 
+// What a file was before it was replaced.
+struct Version {
+  std::string id;  // of this file's versions
+  std::uint64_t bytes = 0;
+  WallTime modified;
+  WallTime replaced;
+};
+
 class Folder {
  public:
   // Makes the folder, readable by its owner alone, if it is not there. What an ended process was receiving is removed.
@@ -145,6 +154,17 @@ class Folder {
   Result<Placed> place_own(const std::filesystem::path& file, const Path& path, const Condition& condition,
                            std::optional<WallTime> modified = {});
 
+  // What place() and place_own() have replaced, the newest first; what was empty is not kept.
+  Result<std::vector<Version>> versions(const Path& file) const;
+  Result<std::pair<OpenFile, Entry>> read_version(const Path& file, const std::string& id) const;
+  // What is there now becomes a version in its turn.
+  Result<Placed> restore_version(const Path& file, const std::string& id);
+  // Drops those that core/drive/versions.h does not keep within a quarter of the room that the disk has with them. The
+  // bytes of the others. By any thread.
+  Result<std::uint64_t> thin_versions();
+  // Bytes that have become versions since.
+  std::uint64_t kept_bytes() const { return kept_bytes_; }
+
   // `path`, or the first of "a (2).jpg", "a (3).jpg"... that is free.
   Result<Path> free_name(const Path& path) const;
 
@@ -167,7 +187,6 @@ class Folder {
   // Out of the trash: what remains to be erased, which takes its time and can be done by any thread (the next open()
   // does it, else). A file or folder of the drive's own.
   Result<std::filesystem::path> discard(const std::string& id);
-  Result<void> erase(const std::string& id);  // for good
   // All that lies there for longer.
   Result<std::vector<std::filesystem::path>> discard_older(Duration age);
 
@@ -180,9 +199,13 @@ class Folder {
   Result<bool> clear_way(const Path& from, const Path& to, bool replace);
   Result<Placed> place_named(const std::filesystem::path& from, int descriptor, bool is_on_disk, const Path& path,
                              const Condition& condition);
+  // `replaced`, the open file that has the name there, will be replaced by `by`. True: `by` was changed for that.
+  bool keep_version(int folder, const std::string& name, int replaced, int by);
+  Result<std::filesystem::path> version_file(const Path& file, const std::string& id) const;
 
   OpenFile root_file_;
   std::filesystem::path root_;
+  std::atomic<std::uint64_t> kept_bytes_ = 0;
 };
 
 }  // namespace hearth::drive

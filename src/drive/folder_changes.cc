@@ -17,11 +17,6 @@ namespace {
 constexpr std::string_view kTrash = "trash";
 constexpr std::string_view kNotInTrash = "nothing in the trash has that number";
 
-bool is_id(std::string_view id) {
-  return id.size() == 32 &&
-         std::ranges::all_of(id, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
 Result<void> write_origin(const std::filesystem::path& file, const Path& path) {
   const OpenFile opened(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (opened.get() < 0) return fail_errno(errno, file.string());
@@ -176,7 +171,7 @@ Result<std::vector<std::string>> Folder::trash_ids() const {
   std::vector<std::string> ids;
   std::error_code error;
   for (const auto& found : std::filesystem::directory_iterator(*trash, error)) {
-    if (std::string id = found.path().filename(); is_id(id)) ids.push_back(std::move(id));
+    if (std::string id = found.path().filename(); is_unique_name(id)) ids.push_back(std::move(id));
   }
   if (error) return fail_errno(error.value(), "reading the trash");
   return ids;
@@ -196,7 +191,7 @@ Result<Path> Folder::free_name(const Path& path) const {
 Result<Path> Folder::origin(const std::string& id) const {
   const Result<std::filesystem::path> trash = own(kTrash);
   if (!trash) return std::unexpected(trash.error());
-  const std::optional<Origin> origin = is_id(id) ? read_origin(*trash / id / "origin") : std::nullopt;
+  const std::optional<Origin> origin = is_unique_name(id) ? read_origin(*trash / id / "origin") : std::nullopt;
   if (!origin) return fail(Code::kNotFound, std::string(kNotInTrash));
   return Path::parse(origin->path);
 }
@@ -234,22 +229,13 @@ Result<Path> Folder::restore(const std::string& id) {
 Result<std::filesystem::path> Folder::discard(const std::string& id) {
   const Result<std::filesystem::path> trash = own(kTrash);
   if (!trash) return std::unexpected(trash.error());
-  if (!is_id(id)) return fail(Code::kNotFound, std::string(kNotInTrash));
+  if (!is_unique_name(id)) return fail(Code::kNotFound, std::string(kNotInTrash));
   const Result<std::filesystem::path> fresh = own("new");
   if (!fresh) return std::unexpected(fresh.error());
   std::filesystem::path away = *fresh / unique_name();
   if (::rename((*trash / id).c_str(), away.c_str()) == 0) return away;
   if (errno == ENOENT) return fail(Code::kNotFound, std::string(kNotInTrash));
   return fail_errno(errno, "erasing for good");
-}
-
-Result<void> Folder::erase(const std::string& id) {
-  const Result<std::filesystem::path> away = discard(id);
-  if (!away) return std::unexpected(away.error());
-  std::error_code error;
-  std::filesystem::remove_all(*away, error);
-  if (error) return fail_errno(error.value(), "erasing for good");
-  return {};
 }
 
 Result<std::vector<std::filesystem::path>> Folder::discard_older(Duration age) {

@@ -43,6 +43,31 @@ class FolderTest : public ::testing::Test {
     std::ranges::sort(names);
     return names;
   }
+  std::filesystem::path own() const { return folder_->root() / ".hearth"; }
+  std::vector<std::string> version_ids(std::string_view path) {
+    std::vector<std::string> ids;
+    for (const Version& one : folder_->versions(at(path)).value_or(std::vector<Version>())) ids.push_back(one.id);
+    return ids;
+  }
+  std::string version_text(std::string_view path, const std::string& id) {
+    const Result<std::pair<OpenFile, Entry>> file = folder_->read_version(at(path), id);
+    if (!file) return "error: " + file.error().message;
+    std::string text(file->second.bytes, '\0');
+    EXPECT_EQ(::read(file->first.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    return text;
+  }
+  // As if each version had been kept so long ago.
+  void age_versions(std::string_view path, const std::vector<Duration>& ages) {
+    const std::vector<std::string> ids = version_ids(path);
+    ASSERT_EQ(ids.size(), ages.size());
+    for (const auto& series : std::filesystem::directory_iterator(own() / "versions")) {
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (!std::filesystem::exists(series.path() / ids[i])) continue;
+        const std::int64_t then = wall_now().unix_millis - ages[i].micros / 1'000;
+        std::filesystem::rename(series.path() / ids[i], series.path() / std::to_string(then));
+      }
+    }
+  }
   std::size_t waiting() const {
     std::size_t count = 0;
     for ([[maybe_unused]] const auto& one : std::filesystem::directory_iterator(folder_->root() / ".hearth/new"))
@@ -166,10 +191,10 @@ TEST_F(FolderTest, TheTrashIsErasedForGood) {
   ASSERT_TRUE(folder_->remove(at("/a")));
   ASSERT_TRUE(folder_->remove(at("/b")));
   EXPECT_EQ(folder_->discard_older(minutes(1))->size(), 0U);
-  EXPECT_TRUE(folder_->erase(folder_->trash()->front().id));
+  EXPECT_TRUE(folder_->discard(folder_->trash()->front().id));
   EXPECT_EQ(folder_->discard_older(seconds(-10))->size(), 1U);
   EXPECT_TRUE(folder_->trash()->empty());
-  EXPECT_EQ(folder_->erase("..").error().code, Code::kNotFound);
+  EXPECT_EQ(folder_->discard("..").error().code, Code::kNotFound);
 }
 
 TEST_F(FolderTest, WhatIsDiscardedIsErasedBitByBit) {
@@ -180,11 +205,89 @@ TEST_F(FolderTest, WhatIsDiscardedIsErasedBitByBit) {
   const Result<std::filesystem::path> away = folder_->discard(folder_->trash()->front().id);
   ASSERT_TRUE(away);
   EXPECT_TRUE(folder_->trash()->empty());
-  EXPECT_FALSE(*erase_some(*away, milliseconds(0)));
+  EXPECT_FALSE(*erase_some(*away, own(), milliseconds(0)));
   EXPECT_TRUE(std::filesystem::exists(*away));
-  EXPECT_TRUE(*erase_some(*away, minutes(1)));
+  EXPECT_TRUE(*erase_some(*away, own(), minutes(1)));
   EXPECT_FALSE(std::filesystem::exists(*away));
   EXPECT_TRUE(std::filesystem::exists(folder_->root())) << "a link was followed";
+}
+
+TEST_F(FolderTest, AReplacedFileIsKeptAsAVersion) {
+  ASSERT_TRUE(put("/a", "one"));
+  EXPECT_TRUE(version_ids("/a").empty());
+  ASSERT_TRUE(put("/a", "two"));
+  ASSERT_TRUE(put("/a", "three"));
+  const std::vector<std::string> ids = version_ids("/a");
+  ASSERT_EQ(ids.size(), 2U);
+  EXPECT_EQ(version_text("/a", ids[0]), "two");
+  EXPECT_EQ(version_text("/a", ids[1]), "one");
+  EXPECT_EQ(text("/a"), "three");
+  EXPECT_GE(folder_->kept_bytes(), 6U);
+}
+
+TEST_F(FolderTest, AVersionIsBroughtBackAndWhatItReplacesIsOne) {
+  ASSERT_TRUE(put("/a", "one"));
+  ASSERT_TRUE(put("/a", "two"));
+  ASSERT_TRUE(folder_->restore_version(at("/a"), version_ids("/a").front()));
+  EXPECT_EQ(text("/a"), "one");
+  ASSERT_EQ(version_ids("/a").size(), 1U);
+  EXPECT_EQ(version_text("/a", version_ids("/a").front()), "two");
+}
+
+TEST_F(FolderTest, VersionsGoWhereTheFileGoes) {
+  ASSERT_TRUE(folder_->make_folder(at("/f")));
+  ASSERT_TRUE(put("/a", "one"));
+  ASSERT_TRUE(put("/a", "two"));
+  ASSERT_TRUE(folder_->move(at("/a"), at("/f/b"), false));
+  EXPECT_EQ(version_ids("/f/b").size(), 1U);
+  std::filesystem::rename(folder_->root() / "f/b", folder_->root() / "c");
+  EXPECT_EQ(version_ids("/c").size(), 1U) << "moved by another program";
+  ASSERT_TRUE(folder_->copy(at("/c"), at("/d"), false, true));
+  EXPECT_TRUE(version_ids("/d").empty()) << "a copy begins anew";
+  ASSERT_TRUE(folder_->remove(at("/c")));
+  ASSERT_TRUE(folder_->restore(folder_->trash()->front().id));
+  EXPECT_EQ(version_ids("/c").size(), 1U);
+}
+
+TEST_F(FolderTest, WhatIsErasedForGoodLeavesNoVersions) {
+  ASSERT_TRUE(put("/a", "one"));
+  ASSERT_TRUE(put("/a", "two"));
+  ASSERT_TRUE(folder_->remove(at("/a")));
+  EXPECT_FALSE(std::filesystem::is_empty(own() / "versions"));
+  ASSERT_TRUE(*erase_some(*folder_->discard(folder_->trash()->front().id), own(), minutes(1)));
+  EXPECT_TRUE(std::filesystem::is_empty(own() / "versions"));
+}
+
+TEST_F(FolderTest, VersionsAreThinnedOut) {
+  for (const char* text : {"1", "22", "333", "4444", "now"}) ASSERT_TRUE(put("/a", text));
+  age_versions("/a", {seconds(1), minutes(90), minutes(100), minutes(366 * 24 * 60)});
+  EXPECT_EQ(*folder_->thin_versions(), 6U);
+  const std::vector<std::string> ids = version_ids("/a");
+  ASSERT_EQ(ids.size(), 2U);
+  EXPECT_EQ(version_text("/a", ids[0]), "4444");
+  EXPECT_EQ(version_text("/a", ids[1]), "22");
+  EXPECT_EQ(text("/a"), "now");
+}
+
+TEST_F(FolderTest, AVersionIsNamedByDigitsAlone) {
+  ASSERT_TRUE(put("/a", "one"));
+  ASSERT_TRUE(put("/a", "two"));
+  for (const char* id : {"", ".", "..", "../../locks", "1", "-1", "99999999999999999999"}) {
+    EXPECT_EQ(folder_->read_version(at("/a"), id).error().code, Code::kNotFound) << id;
+    EXPECT_EQ(folder_->restore_version(at("/a"), id).error().code, Code::kNotFound) << id;
+  }
+  EXPECT_EQ(folder_->versions(at("/b")).error().code, Code::kNotFound);
+}
+
+// As when the hub dies between the two: the content has its second name, and nothing has replaced the first.
+TEST_F(FolderTest, TheContentItselfIsNoVersion) {
+  ASSERT_TRUE(put("/a", "one"));
+  ASSERT_TRUE(put("/a", "two"));
+  const std::filesystem::path series = std::filesystem::directory_iterator(own() / "versions")->path();
+  std::filesystem::create_hard_link(folder_->root() / "a", series / "1");
+  EXPECT_EQ(version_ids("/a").size(), 1U);
+  ASSERT_TRUE(folder_->thin_versions());
+  EXPECT_TRUE(std::filesystem::exists(series / "1")) << "one that is about to be replaced was dropped";
 }
 
 TEST_F(FolderTest, PropertiesGoWithTheFile) {

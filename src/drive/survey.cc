@@ -79,13 +79,23 @@ net::Async<Result<Usage>> Survey::count_all() {
   for (bool is_more = true; is_more; so_far_ = all) {
     is_more = co_await drive_.workers().run([&] { return count_some(*walk, all); });
   }
-  Result<Walk> trash = co_await drive_.workers().run([&] { return Walk::below_own(**folder, "trash"); });
-  if (!trash) co_return std::unexpected(trash.error());
-  Usage trashed;
-  for (bool is_more = true; is_more; so_far_.trash_bytes = all.trash_bytes = trashed.bytes) {
-    is_more = co_await drive_.workers().run([&] { return count_some(*trash, trashed); });
+  if (Result<void> done = co_await count_own(**folder, "trash", so_far_.trash_bytes); !done) {
+    co_return std::unexpected(done.error());
   }
-  co_return all;
+  if (Result<void> done = co_await count_own(**folder, "versions", so_far_.versions_bytes); !done) {
+    co_return std::unexpected(done.error());
+  }
+  co_return so_far_;
+}
+
+net::Async<Result<void>> Survey::count_own(const Folder& folder, std::string_view name, std::uint64_t& bytes) {
+  Result<Walk> walk = co_await drive_.workers().run([&] { return Walk::below_own(folder, name); });
+  if (!walk) co_return std::unexpected(walk.error());
+  Usage usage;
+  for (bool is_more = true; is_more; bytes = usage.bytes) {
+    is_more = co_await drive_.workers().run([&] { return count_some(*walk, usage); });
+  }
+  co_return Result<void>();
 }
 
 }  // namespace hearth::drive

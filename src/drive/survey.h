@@ -19,6 +19,7 @@ struct Usage {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;  // of files
   std::uint64_t trash_bytes = 0;
+  std::uint64_t versions_bytes = 0;
 };
 
 class Survey {
@@ -40,6 +41,7 @@ class Survey {
  private:
   net::Async<void> count();
   net::Async<Result<Usage>> count_all();
+  net::Async<Result<void>> count_own(const Folder& folder, std::string_view name, std::uint64_t& bytes);
 
   net::Loop& loop_;
   Drive& drive_;

@@ -139,11 +139,6 @@ Result<void> read_metadata(std::string_view header, UploadAbout& about) {
   return {};
 }
 
-bool is_upload_id(std::string_view id) {
-  return id.size() == 32 &&
-         std::ranges::all_of(id, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
 Result<std::vector<KeptUpload>> load_uploads(const Folder& folder) {
   const Result<std::filesystem::path> own = folder.own(kUploads);
   if (!own) return std::unexpected(own.error());
@@ -152,7 +147,7 @@ Result<std::vector<KeptUpload>> load_uploads(const Folder& folder) {
   for (const auto& found : std::filesystem::directory_iterator(*own, error)) {
     const std::string name = found.path().filename();
     const std::string id = name.substr(0, 32);
-    if (is_upload_id(name)) remove_orphan(found.path());
+    if (is_unique_name(name)) remove_orphan(found.path());
     if (name != id + std::string(kAbout)) continue;
     const Result<std::string> text = folder.read_own(about_name(id));
     if (!text) {
@@ -162,7 +157,7 @@ Result<std::vector<KeptUpload>> load_uploads(const Folder& folder) {
     const std::optional<UploadAbout> about = decode_about(*text);
     const std::optional<WallTime> last_byte = modified_at(*own / id);
     const std::optional<WallTime> last_said = modified_at(found.path());
-    if (!about || !is_upload_id(id) || (!last_byte && about->placed.empty())) {
+    if (!about || !is_unique_name(id) || (!last_byte && about->placed.empty())) {
       remove_upload(folder, id);
       continue;
     }

@@ -45,9 +45,6 @@ std::optional<UploadAbout> decode_about(std::string_view text);
 inline constexpr std::size_t kMaxMetadataBytes = 8 << 10;
 Result<void> read_metadata(std::string_view header, UploadAbout& about);
 
-// 32 hexadecimal digits.
-bool is_upload_id(std::string_view id);
-
 struct KeptUpload {
   std::string id;
   UploadAbout about;

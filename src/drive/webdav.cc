@@ -122,8 +122,9 @@ net::Async<void> WebDav::get(Request& request) {
   const net::RequestHead& head = exchange.head();
   const Result<Folder*> folder = co_await drive_.open();
   if (!folder) co_return co_await refuse(exchange, folder.error());
-  Result<std::pair<OpenFile, Entry>> file =
-      co_await drive_.workers().run([&] { return (*folder)->read(request.path); });
+  const std::optional<std::string> version = net::query_value(head.query, "version");
+  Result<std::pair<OpenFile, Entry>> file = co_await drive_.workers().run(
+      [&] { return version ? (*folder)->read_version(request.path, *version) : (*folder)->read(request.path); });
   if (!file && file.error().code == Code::kFailedPrecondition) {
     co_return co_await refuse(exchange, 405, "a folder: PROPFIND lists it");
   }

@@ -144,6 +144,37 @@ Answer<v1::EraseDriveReply> erase(Parts& parts, const v1::EraseDriveRequest& req
   co_return v1::EraseDriveReply();
 }
 
+Answer<v1::ListDriveVersionsReply> list_versions(Parts& parts, const v1::ListDriveVersionsRequest& request) {
+  const Result<drive::Path> path = drive::Path::parse(request.path());
+  if (!path) co_return std::unexpected(path.error());
+  const Result<drive::Folder*> folder = co_await parts.drive.open();
+  if (!folder) co_return std::unexpected(folder.error());
+  const Result<std::vector<drive::Version>> versions =
+      co_await parts.drive.workers().run([&] { return (*folder)->versions(*path); });
+  if (!versions) co_return std::unexpected(versions.error());
+  v1::ListDriveVersionsReply reply;
+  for (const drive::Version& one : *versions) {
+    v1::DriveVersion& shown = *reply.add_versions();
+    shown.set_id(one.id);
+    shown.set_bytes(one.bytes);
+    *shown.mutable_modified() = moment(one.modified);
+    *shown.mutable_replaced() = moment(one.replaced);
+  }
+  co_return reply;
+}
+
+Answer<v1::RestoreDriveVersionReply> restore_version(Parts& parts, const v1::RestoreDriveVersionRequest& request,
+                                                     const net::Caller& caller) {
+  const Result<drive::Path> path = drive::Path::parse(request.path());
+  if (!path) co_return std::unexpected(path.error());
+  const Result<drive::Entry> entry =
+      co_await drive::restore_version(parts.drive, holder_of(caller), *path, request.id());
+  if (!entry) co_return std::unexpected(entry.error());
+  v1::RestoreDriveVersionReply reply;
+  *reply.mutable_entry() = to_proto(*entry);
+  co_return reply;
+}
+
 Answer<v1::SearchDriveReply> search(drive::Survey& survey, const v1::SearchDriveRequest& request) {
   const Result<drive::Path> path = drive::Path::parse(request.path());
   if (!path) co_return std::unexpected(path.error());
@@ -176,6 +207,7 @@ Answer<v1::DriveUsageReply> usage(Parts& parts, drive::Survey& survey) {
   reply.set_files(usage->files);
   reply.set_bytes(usage->bytes);
   reply.set_trash_bytes(usage->trash_bytes);
+  reply.set_versions_bytes(usage->versions_bytes);
   reply.set_free_bytes(room->free);
   reply.set_folder((*folder)->root().string());
   co_return reply;
@@ -201,6 +233,9 @@ void add_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listing
   const auto list_trash_here = [](Parts& all, const v1::ListDriveTrashRequest&, const net::Caller&) {
     return list_trash(all);
   };
+  const auto list_versions_here = [](Parts& all, const v1::ListDriveVersionsRequest& request, const net::Caller&) {
+    return list_versions(all, request);
+  };
   const auto search_here = [&survey](Parts&, const v1::SearchDriveRequest& request, const net::Caller&) {
     return search(survey, request);
   };
@@ -214,6 +249,9 @@ void add_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listing
   add<v1::ListDriveTrashRequest, v1::ListDriveTrashReply>(dispatcher, parts, "ListTrash", list_trash_here);
   add<v1::RestoreDriveRequest, v1::RestoreDriveReply>(dispatcher, parts, "Restore", restore);
   add<v1::EraseDriveRequest, v1::EraseDriveReply>(dispatcher, parts, "Erase", erase);
+  add<v1::ListDriveVersionsRequest, v1::ListDriveVersionsReply>(dispatcher, parts, "ListVersions", list_versions_here);
+  add<v1::RestoreDriveVersionRequest, v1::RestoreDriveVersionReply>(dispatcher, parts, "RestoreVersion",
+                                                                    restore_version);
   add<v1::SearchDriveRequest, v1::SearchDriveReply>(dispatcher, parts, "Search", search_here);
   add<v1::DriveUsageRequest, v1::DriveUsageReply>(dispatcher, parts, "Usage", usage_here);
 }

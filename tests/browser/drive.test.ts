@@ -218,6 +218,21 @@ test("a file is renamed, thrown away, brought back, and erased at last", async (
   await page.getByText("The trash is empty.").waitFor();
 });
 
+test("what a file was before it was replaced is brought back", async () => {
+  const put = async (text: string) => (await context.request.put(`${new URL(page.url()).origin}/dav/letter.txt`, { data: text })).ok();
+  assert.ok((await put("Dear Mia")) && (await put("oops")));
+  await page.getByRole("link", { name: "Files", exact: true }).first().tap();
+  await act("letter.txt", "Earlier versions");
+  const versions = page.getByRole("region", { name: "Earlier versions" });
+  await versions.getByText("8 bytes").waitFor();
+  await shoot("versions");
+  const [download] = await Promise.all([page.waitForEvent("download"), versions.getByRole("button", { name: /^Download/ }).tap()]);
+  assert.equal(readFileSync((await download.path())!, "utf8"), "Dear Mia");
+  await versions.getByRole("button", { name: /^Bring back/ }).tap();
+  await page.getByText("It is again what it was").waitFor();
+  assert.equal(readFileSync(on_pc("letter.txt"), "utf8"), "Dear Mia");
+});
+
 test("several files leave as one archive", async () => {
   await page.getByRole("link", { name: "Files", exact: true }).first().tap();
   await row("holiday & more #1").tap();

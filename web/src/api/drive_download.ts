@@ -3,10 +3,11 @@ import { drive_download_url, drive_zip_url } from "../lib/drive_paths";
 import { file_name } from "../lib/files";
 import { keep_session } from "./session";
 
-export async function download_file(path: string): Promise<void> {
+// `version`: an earlier one (DriveVersion.id).
+export async function download_file(path: string, version?: string): Promise<void> {
   await keep_session();
   const link = document.createElement("a");
-  link.href = drive_download_url(path);
+  link.href = drive_download_url(path, version);
   link.download = file_name(path);
   link.click();
 }

@@ -24,8 +24,8 @@ export function drive_url(path: string): string {
   return `/dav${encoded(path)}`;
 }
 
-export function drive_download_url(path: string): string {
-  return `${drive_url(path)}?download`;
+export function drive_download_url(path: string, version?: string): string {
+  return `${drive_url(path)}?download${version === undefined ? "" : `&version=${encodeURIComponent(version)}`}`;
 }
 
 // Where chosen entries of a folder, or all of it, are asked for as one archive, by POST.

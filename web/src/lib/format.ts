@@ -55,6 +55,11 @@ export function ago_text(unix_millis: number | bigint, now: number): string {
   return new Date(then).toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
 }
 
+// A moment as a calendar and a clock say it: "27 Nov 2026, 15:49".
+export function moment_text(unix_millis: number): string {
+  return new Date(unix_millis).toLocaleString("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+}
+
 export function clock_text(seconds: number): string {
   const whole = Math.max(0, Math.ceil(seconds));
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
