@@ -206,7 +206,7 @@ class Run {
     if (!job) co_return std::unexpected(job.error());
     FetchedResults results;
     int code = exit_code_of(*job);
-    if (!plan_.spec.outputs().empty()) {
+    if (!plan_.spec.outputs().empty() && plan_.spec.drive_outputs().empty()) {
       Result<FetchedResults> fetched =
           co_await fetch_results(client_, {.job = job_, .task = {}, .directory = std::filesystem::current_path()});
       if (!fetched) {
@@ -228,6 +228,9 @@ class Run {
     if (const std::string text = failure_text(job); !text.empty()) say(text);
     if (!results.files.empty()) {
       say(fmt::format("{} {} written here", results.files.size(), results.files.size() == 1 ? "result" : "results"));
+    }
+    if (!plan_.spec.drive_outputs().empty() && job.succeeded() > 0) {
+      say(fmt::format("its results go into {} of the drive", plain(plan_.spec.drive_outputs())));
     }
     if (context_.json) {
       print(object_json({{"job_id", fmt::format("{}", job_)},

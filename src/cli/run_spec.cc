@@ -6,6 +6,7 @@
 #include <ctime>
 #include <filesystem>
 #include <map>
+#include <optional>
 
 #include <unistd.h>
 
@@ -141,12 +142,41 @@ bool leaves_directory(const std::string& pattern) {
   return std::ranges::any_of(std::filesystem::path(pattern), [](const auto& part) { return part == ".."; });
 }
 
+// "/photos" of "drive:/photos"; nothing: a path of this PC.
+std::optional<std::string> drive_path(const std::string& text) {
+  constexpr std::string_view kDrive = "drive:";
+  return text.starts_with(kDrive) ? std::optional(text.substr(kDrive.size())) : std::nullopt;
+}
+
+Result<void> set_drive_inputs(const RunOptions& options, v1::JobSpec& spec) {
+  for (const std::string& input : options.inputs) {
+    const std::optional<std::string> path = drive_path(input);
+    if (path && path->empty()) {
+      return wrong("--input drive: a path is needed, for example \"drive:/photos/*.raw\"; all of the drive is drive:/");
+    }
+    if (path) spec.add_drive_inputs(*path);
+  }
+  return {};
+}
+
+Result<void> set_drive_output(const std::string& path, v1::JobSpec& spec) {
+  if (path.empty() || !spec.drive_outputs().empty()) {
+    return wrong("--output drive: one folder of the drive is needed, for example drive:/photos/jpg");
+  }
+  spec.set_drive_outputs(path);
+  return {};
+}
+
 Result<void> set_outputs(const RunOptions& options, v1::JobSpec& spec) {
   if (options.outputs.size() > kMostOutputs) {
     return wrong(
         fmt::format("--output is given {} times; at most {} are allowed", options.outputs.size(), kMostOutputs));
   }
   for (std::string pattern : options.outputs) {
+    if (const std::optional<std::string> path = drive_path(pattern)) {
+      if (Result<void> set = set_drive_output(*path, spec); !set) return set;
+      continue;
+    }
     if (pattern.empty() || leaves_directory(pattern) || !is_plain_utf8(pattern)) {
       return wrong(
           fmt::format("--output {}: a pattern relative to the task's working directory is needed, for example "
@@ -156,6 +186,7 @@ Result<void> set_outputs(const RunOptions& options, v1::JobSpec& spec) {
     if (pattern.ends_with('/')) pattern += "**";
     spec.add_outputs(pattern);
   }
+  if (!spec.drive_outputs().empty() && spec.outputs().empty()) spec.add_outputs("**");
   return {};
 }
 
@@ -380,8 +411,8 @@ std::vector<std::string> forgotten_inputs(const RunOptions& options, const RunPl
 
 Result<v1::JobSpec> spec_of(const RunOptions& options) {
   v1::JobSpec spec;
-  for (const auto& set : {set_program, set_numbers, set_resources, set_placement, set_outputs, set_variables, set_after,
-                          set_when, set_workspace, set_network}) {
+  for (const auto& set : {set_program, set_numbers, set_resources, set_placement, set_drive_inputs, set_outputs,
+                          set_variables, set_after, set_when, set_workspace, set_network}) {
     if (Result<void> done = set(options, spec); !done) return std::unexpected(done.error());
   }
   return spec;
@@ -391,8 +422,10 @@ Result<RunPlan> plan_run(const RunOptions& options) {
   Result<v1::JobSpec> spec = spec_of(options);
   if (!spec) return std::unexpected(spec.error());
   RunPlan plan{.spec = std::move(*spec), .files = {}, .notes = {}};
-  if (!options.inputs.empty()) {
-    Result<std::vector<blob::LocalFile>> files = blob::scan_inputs(options.inputs);
+  std::vector<std::string> local = options.inputs;
+  std::erase_if(local, [](const std::string& input) { return drive_path(input).has_value(); });
+  if (!local.empty()) {
+    Result<std::vector<blob::LocalFile>> files = blob::scan_inputs(local);
     if (!files) return std::unexpected(files.error());
     plan.files = std::move(*files);
   }

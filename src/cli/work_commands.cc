@@ -17,8 +17,10 @@ void add_task_options(CLI::App& command, RunOptions& options) {
                            "with --gpu: memory that each GPU has at least, for example 8G");
   CommandTree::text_option(command, "--time", options.time, "LIMIT",
                            "end a task that runs longer: 90s, 10m, 2h, 1d (default: 24h)");
-  CommandTree::list_option(command, "--input", options.inputs, "PATH",
-                           "a file or folder that the program reads; may be repeated");
+  CommandTree::list_option(
+      command, "--input", options.inputs, "PATH",
+      "a file or folder that the program reads; may be repeated. \"drive:/photos/*.raw\" is of the family's "
+      "drive, as it is there when the job is taken");
   CommandTree::text_option(command, "--env", options.environment, "NAME",
                            "the environment to run in (default: host, the node's own /usr)");
   CommandTree::list_option(command, "--var", options.variables, "NAME=VALUE",
@@ -53,8 +55,10 @@ void add_job_options(CLI::App& command, RunOptions& options) {
   CommandTree::text_option(command, "-n,--count", options.count, "COUNT",
                            "run this many tasks, numbered from 0 (default: 1)");
   add_task_options(command, options);
-  CommandTree::list_option(command, "--output", options.outputs, "GLOB",
-                           "files to bring back, for example \"out/*.png\"; may be repeated");
+  CommandTree::list_option(
+      command, "--output", options.outputs, "GLOB",
+      "files to bring back, for example \"out/*.png\"; may be repeated. With drive:/photos/jpg they go into "
+      "that folder of the family's drive instead of here");
   CommandTree::text_option(
       command, "--workspace", options.workspace, "NAME[:SIZE]",
       "a directory of yours that stays on one node from job to job, at $HEARTH_WORKSPACE; it holds 1G unless "

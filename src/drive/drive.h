@@ -28,6 +28,8 @@ class Drive {
   // The folder, made if it is not there. Errors: of the disk.
   net::Async<Result<Folder*>> open();
 
+  const std::filesystem::path& root() const { return root_; }
+
   // For reading, and for receiving bytes.
   net::Workers& workers() { return workers_; }
 

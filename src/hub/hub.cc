@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "hub/addresses.h"
 #include "hub/apps.h"
+#include "hub/drive_results.h"
 #include "hub/gang_networks.h"
 #include "hub/job_data.h"
 #include "hub/metrics.h"
@@ -92,6 +93,7 @@ class HubImpl : public Hub {
   std::unique_ptr<drive::WebDav> webdav_;
   std::unique_ptr<drive::Tus> tus_;
   std::unique_ptr<drive::Survey> survey_;
+  std::unique_ptr<DriveResults> results_;
   drive::Listings listings_;
   net::Workers workers_;
   Held held_;
@@ -212,6 +214,8 @@ Result<void> HubImpl::make_engine() {
   webdav_ = std::make_unique<drive::WebDav>(*drive_);
   tus_ = std::make_unique<drive::Tus>(*drive_);
   survey_ = std::make_unique<drive::Survey>(loop_, *drive_);
+  results_ = std::make_unique<DriveResults>(loop_, workers_, *engine_, *blobs_, *drive_, *devices_);
+  engine_->observe(*results_);
   engine_->observe(*tunnels_);
   token_watch_ = std::make_unique<TokenWatch>(*devices_, sessions_);
   metrics_ = std::make_unique<Metrics>(loop_, *engine_, *devices_, sessions_, *blobs_);
@@ -269,12 +273,14 @@ Result<void> HubImpl::listen() {
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
   parts_->port = server_->port();
+  parts_->results = results_.get();
   sweeper_->start();
   loop_.spawn(learn_job_data());
   token_watch_->start(loop_);
   scheduler_ = std::make_unique<Scheduler>(*parts_);
   scheduler_->start();
   webhooks_->start();
+  results_->start();
   metrics_->start();
   gangs_->start(loop_);
   shares_->start();
@@ -384,6 +390,7 @@ net::Async<void> HubImpl::stop() {
   server_.reset();
   co_await scheduler_->stop();
   co_await webhooks_->stop();
+  co_await results_->stop();
   co_await watchers_->stop();
   co_await sweeper_->stop();
   co_await token_watch_->stop();

@@ -32,6 +32,8 @@
 
 namespace hearth::hub {
 
+class DriveResults;
+
 struct Parts {
   net::Loop& loop;
   net::Workers& workers;
@@ -56,10 +58,11 @@ struct Parts {
   net::Event& pairing_answered;
   Time started;
   std::uint16_t port = 0;
-  Circle* circle = nullptr;  // these five once it listens
+  Circle* circle = nullptr;  // these once it listens
   Replicas* replicas = nullptr;
   Swarms* swarms = nullptr;
   Metrics* metrics = nullptr;
+  DriveResults* results = nullptr;
   PairStore* pair = nullptr;  // none: the pool lies in a database
 };
 

@@ -63,6 +63,12 @@ net::Async<Result<v1::AddScheduleReply>> add(Parts& parts, const v1::AddSchedule
   // As if it were submitted now, so that what is wrong is told to whoever is there.
   Result<Submission> tried = co_await prepare_submission(parts, request.spec(), device);
   if (!tried) co_return std::unexpected(tried.error());
+  // What it takes from the drive is what is there then.
+  if (request.spec().drive_inputs_size() > 0) {
+    *tried->spec.mutable_drive_inputs() = request.spec().drive_inputs();
+    tried->spec.clear_inputs();
+    if (request.spec().has_inputs()) *tried->spec.mutable_inputs() = request.spec().inputs();
+  }
   row.spec = tried->spec.SerializeAsString();
   if (Result<void> checked = check_add(parts, request, device); !checked) co_return std::unexpected(checked.error());
   parts.schedules.put(row);

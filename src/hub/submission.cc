@@ -4,6 +4,8 @@
 
 #include "base/bytes.h"
 #include "blob/transfer.h"
+#include "hub/drive_inputs.h"
+#include "hub/drive_results.h"
 #include "hub/job_blobs.h"
 #include "hub/job_data.h"
 #include "hub/lighthouse.h"
@@ -123,6 +125,8 @@ net::Async<Result<Submission>> prepare_submission(Parts& parts, v1::JobSpec spec
   }
   Result<void> after = co_await check_after(parts, spec, parts.devices.visible_to(device));
   if (!after) co_return std::unexpected(after.error());
+  if (Result<void> taken = co_await take_drive_inputs(parts, spec, device); !taken)
+    co_return std::unexpected(taken.error());
   std::vector<v1::Blob> large;
   Result<void> inputs = co_await check_all_inputs(parts, spec, device, large);
   if (!inputs) co_return std::unexpected(inputs.error());
@@ -151,8 +155,13 @@ net::Async<Result<Submission>> prepare_submission(Parts& parts, v1::JobSpec spec
 net::Async<Result<JobId>> submit(Parts& parts, Submission submission) {
   const DeviceId owner = submission.owner;
   const std::vector<v1::Blob> trees = input_trees(submission.spec);
+  const bool is_for_drive = !submission.spec.drive_outputs().empty();
   Result<JobId> id = co_await parts.engine.submit(std::move(submission));
   if (!id) co_return id;
+  // Where this fails nobody hears of the job: who asks again, with the same request id, hears of that one.
+  if (Result<void> marked = is_for_drive ? co_await parts.results->expect(*id) : Result<void>(); !marked) {
+    co_return fail(marked, "drive_outputs");
+  }
   for (const v1::Blob& tree : trees) parts.access.taken(owner, tree);
   co_return id;
 }

@@ -1,0 +1,218 @@
+#include "hub/drive_results.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "hearth/v1/jobs.pb.h"
+
+namespace hearth::hub {
+namespace {
+
+constexpr std::string_view kMarks = "results";
+constexpr Duration kAgainAfter = minutes(5);
+constexpr std::uint32_t kTasksAtOnce = 500;
+constexpr std::uint64_t kMaxTreeBytes = 32 << 20;
+constexpr std::size_t kCopiedAtOnce = 64 << 20;
+constexpr std::size_t kComparedAtOnce = 64 << 10;
+
+// Blocks.
+Result<void> make_mark(const drive::Folder& folder, JobId job) {
+  const Result<std::filesystem::path> marks = folder.own(kMarks);
+  if (!marks) return std::unexpected(marks.error());
+  return folder.write_own(fmt::format("{}/{}", kMarks, job.value), "");
+}
+
+void remove_mark(const drive::Folder& folder, JobId job) {
+  if (const Result<std::filesystem::path> marks = folder.own(kMarks)) {
+    ::unlink((*marks / std::to_string(job.value)).c_str());
+  }
+}
+
+// Whether an open file of the drive has the same bytes. Blocks.
+bool is_same(int file, std::uint64_t bytes, const blob::Reader& blob) {
+  if (bytes != blob.size()) return false;
+  std::array<char, kComparedAtOnce> there;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the read
+  std::array<char, kComparedAtOnce> here;   // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the read
+  for (std::uint64_t at = 0; at < bytes;) {
+    const ssize_t one = ::pread(file, there.data(), there.size(), static_cast<off_t>(at));
+    const ssize_t other = ::pread(blob.file(), here.data(), here.size(), static_cast<off_t>(at));
+    if (one <= 0 || one != other || !std::equal(there.begin(), there.begin() + one, here.begin())) return false;
+    at += static_cast<std::uint64_t>(one);
+  }
+  return true;
+}
+
+// True: all of it is there.
+Result<bool> copy_some(const blob::Reader& blob, const drive::Incoming& file, off_t& at) {
+  const ssize_t count = ::copy_file_range(blob.file(), &at, file.descriptor(), nullptr, kCopiedAtOnce, 0);
+  if (count < 0 && errno != EINTR) return fail_errno(errno, "writing a result");
+  return count == 0;
+}
+
+}  // namespace
+
+void DriveResults::start() {
+  running_ = true;
+  loop_.spawn(run());
+}
+
+net::Async<void> DriveResults::stop() {
+  stopping_ = true;
+  woken_.notify();
+  while (running_) co_await stopped_.wait();
+}
+
+void DriveResults::job_ended(JobId job) {
+  if (waiting_.contains(job)) wake();
+}
+
+void DriveResults::wake() {
+  is_due_ = true;
+  woken_.notify();
+}
+
+net::Async<Result<void>> DriveResults::expect(JobId job) {
+  const Result<drive::Folder*> folder = co_await drive_.open();
+  if (!folder) co_return std::unexpected(folder.error());
+  const Result<void> marked = co_await workers_.run([&] { return make_mark(**folder, job); });
+  if (!marked) co_return marked;
+  waiting_.insert(job);
+  wake();  // it may have ended already
+  co_return Result<void>();
+}
+
+net::Async<void> DriveResults::run() {
+  co_await find_marks();
+  while (!stopping_) {
+    is_due_ = false;
+    bool is_over = true;
+    for (const JobId job : std::set<JobId>(waiting_)) {
+      if (stopping_ || engine_.live_job(job) != nullptr) continue;
+      const Result<void> delivered = co_await deliver(job);
+      if (delivered) {
+        waiting_.erase(job);
+        continue;
+      }
+      is_over = false;
+      log_warning("results of a job are not in the drive yet: " + delivered.error().message, {{"job", job.value}});
+    }
+    if (is_due_ || stopping_) continue;
+    if (is_over) {
+      co_await woken_.wait();
+    } else {
+      co_await woken_.wait(kAgainAfter);
+    }
+  }
+  running_ = false;
+  stopped_.notify();
+}
+
+// The drive's folder is not made for this.
+net::Async<void> DriveResults::find_marks() {
+  std::error_code error;
+  if (!std::filesystem::exists(drive_.root() / drive::Path::kOwnFolder / kMarks, error)) co_return;
+  const std::vector<JobId> found = co_await workers_.run([&] {
+    std::vector<JobId> jobs;
+    for (const auto& mark :
+         std::filesystem::directory_iterator(drive_.root() / drive::Path::kOwnFolder / kMarks, error)) {
+      const std::string name = mark.path().filename();
+      JobId job;
+      const auto [end, wrong] = std::from_chars(name.data(), name.data() + name.size(), job.value);
+      if (wrong == std::errc() && end == name.data() + name.size()) jobs.push_back(job);
+    }
+    return jobs;
+  });
+  waiting_.insert(found.begin(), found.end());
+}
+
+net::Async<Result<void>> DriveResults::deliver(JobId job) {
+  const Result<drive::Folder*> folder = co_await drive_.open();
+  if (!folder) co_return std::unexpected(folder.error());
+  const Result<std::optional<store::JobRow>> row =
+      co_await engine_.ask([job](store::Store& store) { return store.load_job(job); });
+  if (!row) co_return std::unexpected(row.error());
+  v1::JobSpec spec;
+  if (*row && !spec.ParseFromString((*row)->spec)) co_return fail(Code::kDataLoss, "the job's record cannot be read");
+  const Result<drive::Path> path = drive::Path::parse(spec.drive_outputs());
+  const DeviceId owner = *row ? (*row)->request.owner : DeviceId();
+  const Target target{.folder = path.value_or(drive::Path()),
+                      .holder = {.device = owner, .name = devices_.name(owner), .tokens = {}}};
+  // One that was removed meanwhile has no tasks any more.
+  for (std::uint32_t first = 0; *row && path && first < (*row)->request.tasks; first += kTasksAtOnce) {
+    const Result<std::vector<store::TaskRow>> tasks =
+        co_await engine_.ask([&](store::Store& store) { return store.load_tasks(job, first, kTasksAtOnce, false); });
+    if (!tasks) co_return std::unexpected(tasks.error());
+    for (const store::TaskRow& task : *tasks) {
+      v1::Outcome outcome;
+      if (!outcome.ParseFromString(task.outcome) || !outcome.has_outputs()) continue;
+      if (Result<void> put = co_await put_outputs(target, outcome.outputs()); !put) co_return put;
+    }
+  }
+  co_await workers_.run([&] { remove_mark(**folder, job); });
+  co_return Result<void>();
+}
+
+net::Async<Result<void>> DriveResults::put_outputs(const Target& target, v1::Blob tree) {
+  const Result<std::string> bytes = co_await workers_.run([&] { return blobs_.load(tree.sha256(), kMaxTreeBytes); });
+  v1::Tree files;
+  if (!bytes || !files.ParseFromString(*bytes)) {
+    log_warning("results that are not here do not come into the drive", {{"tree", to_hex(tree.sha256())}});
+    co_return Result<void>();
+  }
+  for (const v1::TreeFile& file : files.files()) {
+    const Result<void> put = co_await put_file(target, file);
+    const bool is_hopeless =
+        !put && (put.error().code == Code::kNotFound || put.error().code == Code::kInvalidArgument);
+    if (is_hopeless) {
+      log_warning("a result does not come into the drive: " + put.error().message, {{"file", file.path()}});
+    } else if (!put) {
+      co_return put;
+    }
+  }
+  co_return Result<void>();
+}
+
+net::Async<Result<void>> DriveResults::put_file(const Target& target, const v1::TreeFile& file) {
+  const Result<drive::Path> path = drive::Path::parse(target.folder.text() + "/" + file.path());
+  if (!path) co_return std::unexpected(path.error());
+  const Result<drive::Folder*> folder = co_await drive_.open();
+  if (!folder) co_return std::unexpected(folder.error());
+  const Result<blob::Reader> blob = co_await workers_.run([&] { return blobs_.read(file.blob().sha256()); });
+  if (!blob) co_return std::unexpected(blob.error());
+  // From before the hub was interrupted, or of another task.
+  const bool is_there = co_await workers_.run([&] {
+    const Result<std::pair<drive::OpenFile, drive::Entry>> there = (*folder)->read(*path);
+    return there && is_same(there->first.get(), there->second.bytes, *blob);
+  });
+  if (is_there) co_return Result<void>();
+  Result<drive::Incoming> incoming = co_await workers_.run([&] { return (*folder)->receive(blob->size()); });
+  if (!incoming) co_return std::unexpected(incoming.error());
+  off_t at = 0;
+  for (bool ended = false; !ended;) {
+    const Result<bool> copied = co_await workers_.run([&] { return copy_some(*blob, *incoming, at); });
+    if (!copied) co_return std::unexpected(copied.error());
+    ended = *copied;
+  }
+  const Result<void> finished = co_await workers_.run([&] { return incoming->finish(); });
+  if (!finished) co_return finished;
+  const auto place = [&](drive::Folder& where) -> Result<drive::Placed> {
+    if (Result<void> made = where.make_parents(*path); !made) return std::unexpected(made.error());
+    const Result<drive::Path> free = where.free_name(*path);
+    if (!free) return std::unexpected(free.error());
+    return where.place(*std::move(incoming), *free, {});
+  };
+  const Result<drive::Placed> placed =
+      co_await drive_.change(target.holder, {{.path = *path, .reach = drive::Touched::Reach::kName}}, place);
+  co_return placed ? Result<void>() : std::unexpected(placed.error());
+}
+
+}  // namespace hearth::hub

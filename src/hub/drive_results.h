@@ -1,0 +1,61 @@
+// Results that go into the drive: once a job with `drive_outputs` has ended, the outputs of its tasks become files of
+// that folder. A mark for each such job, in the drive's own folder `results`, is made before whoever asked hears that
+// the job was taken, and removed when its results are in place: so a hub that dies in between goes on with it.
+#pragma once
+
+#include <set>
+
+#include "blob/blob_store.h"
+#include "drive/drive.h"
+#include "hub/devices.h"
+#include "hub/engine.h"
+#include "net/async.h"
+
+namespace hearth::hub {
+
+class DriveResults : public Observer {
+ public:
+  DriveResults(net::Loop& loop, net::Workers& workers, Engine& engine, blob::BlobStore& blobs, drive::Drive& drive,
+               const Devices& devices)
+      : loop_(loop), workers_(workers), engine_(engine), blobs_(blobs), drive_(drive), devices_(devices) {}
+
+  void start();
+  net::Async<void> stop();
+
+  // Errors: of the disk.
+  net::Async<Result<void>> expect(JobId job);
+
+  void job_changed(JobId, DeviceId) override {}
+  void node_changed(NodeId) override {}
+  void attempt_assigned(AttemptId, NodeId) override {}
+  void attempt_ended(AttemptId, const v1::Outcome&) override {}
+  void job_ended(JobId job) override;
+
+ private:
+  struct Target {
+    drive::Path folder;
+    drive::Holder holder;  // the device whose job it was
+  };
+
+  void wake();
+  net::Async<void> run();
+  net::Async<void> find_marks();
+  net::Async<Result<void>> deliver(JobId job);
+  net::Async<Result<void>> put_outputs(const Target& target, v1::Blob tree);
+  net::Async<Result<void>> put_file(const Target& target, const v1::TreeFile& file);
+
+  net::Loop& loop_;
+  net::Workers& workers_;
+  Engine& engine_;
+  blob::BlobStore& blobs_;
+  drive::Drive& drive_;
+  const Devices& devices_;
+  std::set<JobId> waiting_;
+  net::Event woken_;
+  bool is_due_ = true;  // a job has ended, or is waited for, since the last look
+  bool running_ = false;
+  bool stopping_ = false;
+  net::Event stopped_;
+};
+
+}  // namespace hearth::hub
