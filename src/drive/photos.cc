@@ -12,7 +12,7 @@ namespace {
 
 constexpr Duration kBit = milliseconds(20);
 constexpr Duration kShowEvery = seconds(3);  // while dates are read
-constexpr Duration kKeepEvery = minutes(1);
+constexpr Duration kReadFor = seconds(30);   // then it is looked again what there is
 constexpr std::string_view kFile = "timeline";
 
 // As this PC's clock showed it.
@@ -58,9 +58,14 @@ net::Async<Result<Photos::Shown>> Photos::timeline() {
 }
 
 net::Async<void> Photos::update() {
-  trouble_ = co_await update_all();
-  if (!trouble_) log_warning("the drive's timeline is not up to date: " + trouble_.error().message);
-  looked_at_ = loop_.now();
+  const Result<void> before = trouble_;
+  do {
+    trouble_ = co_await update_all();
+    looked_at_ = loop_.now();
+  } while (trouble_ && unread_ > 0);
+  if (!trouble_ && trouble_ != before) {
+    log_warning("the drive's timeline is not up to date: " + trouble_.error().message);
+  }
   is_looking_ = false;
   changed_.notify();
 }
@@ -107,30 +112,31 @@ net::Async<Result<void>> Photos::update_all() {
 }
 
 net::Async<Result<void>> Photos::read_dates(Folder& folder, Merged merged) {
+  const Time end = loop_.now() + kReadFor;
   Time shown_at = loop_.now();
-  Time kept_at = shown_at;
   Result<void> trouble;
+  bool is_more = false;  // than was shown
   for (const std::size_t at : merged.unread) {
     Shot& shot = merged.shots[at];
     const Result<Path> path = Path::parse(shot.path);
-    if (!path) continue;
-    const Result<std::pair<OpenFile, Entry>> file = co_await drive_.workers().run([&] { return folder.read(*path); });
+    const Result<std::pair<OpenFile, Entry>> file = co_await drive_.workers().run(
+        [&] { return path ? folder.read(*path) : Result<std::pair<OpenFile, Entry>>(std::unexpected(path.error())); });
     --unread_;
     if (!file || file->second.etag != shot.etag) continue;  // the next look finds what it is now
     const Result<pictures::Picture> seen = co_await thumbnails_.look(file->first);
     if (!seen && seen.error().code == Code::kUnavailable) {
+      ++unread_;
       trouble = std::unexpected(seen.error());
       break;
     }
-    shot.read = true;
+    shot.read = is_more = true;
     if (const auto taken = seen ? parse_exif_time(seen->taken) : std::nullopt) shot.taken = *taken;
+    if (loop_.now() > end) break;
     if (loop_.now() - shown_at < kShowEvery) continue;
     co_await show(merged.shots);
     shown_at = loop_.now();
-    if (shown_at - kept_at < kKeepEvery) continue;
-    co_await keep(folder);
-    kept_at = loop_.now();
   }
+  if (!is_more) co_return trouble;
   co_await show(std::move(merged.shots));
   co_await keep(folder);
   co_return trouble;

@@ -18,12 +18,16 @@ namespace {
 
 constexpr int kLookMillis = 100;  // how often it is looked whether the hub stops
 constexpr std::size_t kReadBytes = 64 << 10;
+constexpr const char* kNotShutOff =
+    "this PC makes no small pictures: what reads them cannot be shut off from the rest of it here (hearth doctor)";
 
 }  // namespace
 
 Result<void> PictureReader::start() {
   if (helper_.process != 0) return {};
   if (!helpers_.start) return fail(Code::kUnavailable, "this PC makes no small pictures: hearth-pictures is not there");
+  if (std::chrono::steady_clock::now() < unable_until_) return fail(Code::kUnavailable, kNotShutOff);
+  is_proven_ = false;
   Result<PictureHelper> started = helpers_.start();
   if (!started) return fail(Code::kUnavailable, "this PC makes no small pictures: " + started.error().message);
   helper_ = *started;
@@ -100,11 +104,13 @@ Result<pictures::Picture> PictureReader::look(int file, std::uint32_t size) {
     return fail(is_its_fault ? Code::kFailedPrecondition : Code::kUnavailable, answer.error().message);
   }
   Result<pictures::Picture> seen = pictures::parse_answer(*answer);
+  is_proven_ = is_proven_ || !answer->empty();
   if (seen || seen.error().code == Code::kFailedPrecondition) return seen;
   if (answer->empty() && has_ended()) {
     rest();
-    return fail(Code::kUnavailable,
-                "this PC makes no small pictures: what reads them cannot be shut off from the rest of it here");
+    if (is_proven_) return fail(Code::kUnavailable, "hearth-pictures has ended: try again");
+    unable_until_ = std::chrono::steady_clock::now() + std::chrono::microseconds(kUnable.micros);
+    return fail(Code::kUnavailable, kNotShutOff);
   }
   return fail(Code::kFailedPrecondition, "it takes too much memory or time to read, or breaks what reads it");
 }

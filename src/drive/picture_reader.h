@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 
 #include "base/result.h"
@@ -32,6 +33,7 @@ struct PictureHelpers {
 class PictureReader {
  public:
   static constexpr Duration kLimit = seconds(25);  // for one picture; the helper gives it 15 s of a processor
+  static constexpr Duration kUnable = minutes(1);  // before it is tried again where the helper does not run
 
   explicit PictureReader(PictureHelpers helpers) : helpers_(std::move(helpers)) {}
   ~PictureReader() { rest(); }
@@ -53,6 +55,8 @@ class PictureReader {
 
   PictureHelpers helpers_;
   PictureHelper helper_;
+  bool is_proven_ = false;  // it has answered
+  std::chrono::steady_clock::time_point unable_until_;
   std::atomic<bool> stopping_ = false;
 };
 

@@ -7,7 +7,6 @@
 //   std::optional<std::string> answer = store.find(name);
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -22,7 +21,7 @@ namespace hearth::drive {
 // Blocks. One thread at a time; once it is open, find() by any.
 class ThumbnailStore {
  public:
-  static constexpr std::uint64_t kLeastLimit = 256ULL << 20;
+  static constexpr std::uint64_t kUsualLimit = 256ULL << 20;
 
   // Errors: of the disk. Does nothing when it is open.
   Result<void> open(const Folder& folder);
@@ -34,8 +33,8 @@ class ThumbnailStore {
   std::optional<std::string> find(const std::string& name) const;
   Result<void> keep(const std::string& name, std::string_view answer);
 
-  // Of all that is kept together, in bytes; kLeastLimit is the least.
-  void set_limit(std::uint64_t bytes) { limit_ = std::max(bytes, kLeastLimit); }
+  // Of all that is kept together, in bytes.
+  void set_limit(std::uint64_t bytes) { limit_ = bytes; }
   std::uint64_t bytes() const { return bytes_; }
 
  private:
@@ -43,7 +42,7 @@ class ThumbnailStore {
 
   std::filesystem::path folder_;
   std::uint64_t bytes_ = 0;
-  std::uint64_t limit_ = kLeastLimit;
+  std::uint64_t limit_ = kUsualLimit;
 };
 
 }  // namespace hearth::drive

@@ -8,6 +8,7 @@
 // none, and why; 503: too many are asked for, or this PC makes none at the moment.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -42,7 +43,8 @@ class Thumbnails {
   // What a picture says of itself; waits while small ones are to be made. Errors: as PictureReader::look().
   net::Async<Result<pictures::Picture>> look(const OpenFile& file);
 
-  void set_limit(std::uint64_t bytes) { limit_ = bytes; }  // of what is kept, from the next one that is made
+  // Of all that is kept together, from the next one that is made; ThumbnailStore::kUsualLimit is the least.
+  void set_limit(std::uint64_t bytes) { limit_ = std::max(bytes, ThumbnailStore::kUsualLimit); }
 
  private:
   // One that somebody waits for.
@@ -67,7 +69,7 @@ class Thumbnails {
   PictureReader reader_;
   ThumbnailStore store_;
   bool is_open_ = false;  // the store
-  std::uint64_t limit_ = 0;
+  std::uint64_t limit_ = ThumbnailStore::kUsualLimit;
   std::map<std::string, Shared> jobs_;  // by name, those in the queue and the one that is made
   std::list<Shared> queue_;             // the newest first: what is looked at now
   bool is_working_ = false;
