@@ -73,9 +73,10 @@ export function month_text({ year, month }: { year: number; month: number }): st
   return new Date(Date.UTC(year, month - 1, 1)).toLocaleDateString("en", { month: "long", year: "numeric", timeZone: "UTC" });
 }
 
-// "Friday, 17 May 2024 at 12:03", by the clock of where it was.
+// "17 May 2024, 12:03", by the clock of where it was.
 export function taken_text(seconds: bigint): string {
   const time = new Date(Number(seconds) * 1000);
-  const day = time.toLocaleDateString("en-GB", { weekday: "long", day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
-  return `${day} at ${time.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "UTC" })}`;
+  const month = time.toLocaleDateString("en", { month: "long", timeZone: "UTC" });
+  const clock = [time.getUTCHours(), time.getUTCMinutes()].map((part) => String(part).padStart(2, "0")).join(":");
+  return `${time.getUTCDate()} ${month} ${time.getUTCFullYear()}, ${clock}`;
 }
