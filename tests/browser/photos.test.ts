@@ -100,7 +100,7 @@ before(async () => {
   for (let hue = 0; hue < 360; hue += 30) views.push(await landscape(hue));
   for (let i = 0; i < 300; i++) {
     const month = String(12 - (i % 12)).padStart(2, "0");
-    const jpeg = taken_at(views[i % views.length]!, `${2026 - (i % 3)}:${month}:${String(1 + (i % 28)).padStart(2, "0")} 12:03:11`);
+    const jpeg = taken_at(views[i % views.length]!, `${2026 - (Math.floor(i / 12) % 3)}:${month}:${String(1 + (i % 28)).padStart(2, "0")} 12:03:11`);
     writeFileSync(on_pc("holidays", `IMG_${String(i).padStart(4, "0")}.jpg`), jpeg);
   }
   writeFileSync(on_pc("holidays", "first.jpg"), taken_at(views[0]!, "1999:12:31 23:59:58"));
