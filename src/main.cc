@@ -28,6 +28,7 @@
 #include "net/mdns.h"
 #include "node/node.h"
 #include "presence/presence.h"
+#include "sandbox/confined.h"
 #include "sandbox/sandbox.h"
 #include "slurm/host.h"
 #include "slurm/run_attempt.h"
@@ -49,6 +50,19 @@ std::vector<hub::PageFile> page_of_this_program() {
 #endif
 }
 
+// What reads pictures for the hub sees nothing of this PC but the programs of /usr.
+drive::PictureHelpers picture_helpers() {
+  const std::filesystem::path program = cli::pictures_program();
+  if (!std::filesystem::exists(program)) return {};
+  const auto start = [program]() -> Result<drive::PictureHelper> {
+    const Result<sandbox::Confined> started = sandbox::start_confined(
+        {.name = "hearth-pictures", .program = program, .bwrap = "bwrap", .shown = {}, .network = false});
+    if (!started) return std::unexpected(started.error());
+    return drive::PictureHelper{.process = started->process, .socket = started->socket};
+  };
+  return {.start = start, .end = sandbox::end_confined};
+}
+
 // The hub of this PC, with what it makes of this PC's own command line and node.
 class HubDaemon {
  public:
@@ -64,6 +78,7 @@ class HubDaemon {
         hub::Hub::start(loop_, {.directory = home_.hub(),
                                 .store = start_.store,
                                 .drive = home_.drive(),
+                                .pictures = picture_helpers(),
                                 .pc_name = cli::host_name(),
                                 .address = start_.address,
                                 .port = start_.port,

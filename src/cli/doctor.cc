@@ -77,6 +77,19 @@ Finding check_screen() {
           ""};
 }
 
+Finding check_pictures() {
+  std::error_code failure;
+  if (!std::filesystem::exists(pictures_program(), failure)) {
+    return {"pictures", false, false, "hearth-pictures was not built: no picture of the drive is shown small",
+            "apt install libvips-dev, and build again"};
+  }
+  if (!has_program("bwrap")) {
+    return {"pictures", false, false, "there is no bubblewrap: no picture of the drive is shown small",
+            "apt install bubblewrap"};
+  }
+  return {"pictures", true, false, "hearth-pictures is there: pictures of the drive are shown small, by date", ""};
+}
+
 Finding check_terminal() {
   std::error_code failure;
   if (!std::filesystem::exists(terminal_program(), failure)) {
@@ -133,6 +146,7 @@ Result<int> doctor(const Context& context) {
   findings.push_back(check_avahi());
   if (const Result<Policy> policy = load_policy(context.home)) findings.push_back(check_swarm(*policy));
   findings.push_back(check_screen());
+  findings.push_back(check_pictures());
   findings.push_back(check_terminal());
   findings.push_back(check_up(context.home));
   if (!has_joined(context.home, *config)) findings.push_back(check_port(context.home, *config));

@@ -278,6 +278,8 @@ std::filesystem::path screen_program() { return beside_this_program("hearth-scre
 
 std::filesystem::path media_program() { return beside_this_program("hearth-media"); }
 
+std::filesystem::path pictures_program() { return beside_this_program("hearth-pictures"); }
+
 std::filesystem::path terminal_program() { return beside_this_program("hearth-terminal"); }
 
 }  // namespace hearth::cli

@@ -54,5 +54,6 @@ std::filesystem::path swarm_program();
 std::filesystem::path screen_program();
 std::filesystem::path media_program();
 std::filesystem::path terminal_program();
+std::filesystem::path pictures_program();
 
 }  // namespace hearth::cli

@@ -4,8 +4,9 @@
 namespace hearth::hub {
 namespace {
 
-template <class Served>
-net::Async<void> serve(net::Exchange& exchange, Parts& parts, Served& served) {
+// Serves it by `answer`, a function of who asks, if the drive is for him.
+template <class Answer>
+net::Async<void> serve(net::Exchange& exchange, Parts& parts, Answer answer) {
   const net::RequestHead& head = exchange.head();
   const Result<net::Caller> caller = authorize_machine(parts, head, exchange.peer_address());
   if (!caller) {
@@ -21,17 +22,21 @@ net::Async<void> serve(net::Exchange& exchange, Parts& parts, Served& served) {
         net::text_response(403, "the drive is for a person's device or a token, of ring home"));
   }
   const Entered entered(parts.sessions, caller->device, exchange.connection());
-  co_await served.serve(exchange, {.device = caller->device, .name = caller->device_name, .tokens = {}});
+  co_await answer(drive::Holder{.device = caller->device, .name = caller->device_name, .tokens = {}});
 }
 
 }  // namespace
 
 net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::WebDav& webdav) {
-  co_await serve(exchange, parts, webdav);
+  co_await serve(exchange, parts, [&](drive::Holder caller) { return webdav.serve(exchange, std::move(caller)); });
 }
 
 net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::Tus& tus) {
-  co_await serve(exchange, parts, tus);
+  co_await serve(exchange, parts, [&](drive::Holder caller) { return tus.serve(exchange, std::move(caller)); });
+}
+
+net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::Thumbnails& thumbnails) {
+  co_await serve(exchange, parts, [&](const drive::Holder&) { return thumbnails.serve(exchange); });
 }
 
 }  // namespace hearth::hub

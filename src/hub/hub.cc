@@ -47,6 +47,7 @@ std::string_view route_of(std::string_view path) {
   if (path.starts_with("/hub/")) return "hub";
   if (drive::WebDav::is_for(path)) return "drive";
   if (drive::Tus::is_for(path)) return "upload";
+  if (drive::Thumbnails::is_for(path)) return "thumb";
   return path.starts_with("/blob/") ? "blob" : "page";
 }
 
@@ -94,6 +95,8 @@ class HubImpl : public Hub {
   std::unique_ptr<drive::Tus> tus_;
   std::unique_ptr<drive::Survey> survey_;
   std::unique_ptr<DriveResults> results_;
+  std::unique_ptr<drive::Thumbnails> thumbnails_;
+  std::unique_ptr<drive::Photos> photos_;
   drive::Listings listings_;
   net::Workers workers_;
   Held held_;
@@ -216,6 +219,8 @@ Result<void> HubImpl::make_engine() {
   survey_ = std::make_unique<drive::Survey>(loop_, *drive_);
   results_ = std::make_unique<DriveResults>(loop_, workers_, *engine_, *blobs_, *drive_, *devices_);
   engine_->observe(*results_);
+  thumbnails_ = std::make_unique<drive::Thumbnails>(loop_, *drive_, options_.pictures);
+  photos_ = std::make_unique<drive::Photos>(loop_, *drive_, *thumbnails_);
   engine_->observe(*tunnels_);
   token_watch_ = std::make_unique<TokenWatch>(*devices_, sessions_);
   metrics_ = std::make_unique<Metrics>(loop_, *engine_, *devices_, sessions_, *blobs_);
@@ -256,6 +261,7 @@ Result<void> HubImpl::make_dispatcher() {
   }
   add_app_methods(*dispatcher_, *parts_, apps_);
   add_drive_methods(*dispatcher_, *parts_, listings_, *survey_);
+  add_photo_methods(*dispatcher_, *parts_, *photos_);
   return {};
 }
 
@@ -329,6 +335,7 @@ net::Async<void> HubImpl::serve(net::Exchange& exchange) {
   if (route == "page" || route == "hub") co_return co_await serve_page(exchange, options_.page);
   if (route == "drive") co_return co_await serve_drive(exchange, *parts_, *webdav_);
   if (route == "upload") co_return co_await serve_drive(exchange, *parts_, *tus_);
+  if (route == "thumb") co_return co_await serve_drive(exchange, *parts_, *thumbnails_);
   const bool node = route == "session";
   Result<net::Caller> caller = authorize(*parts_, head, exchange.peer_address());
   if (!caller) {

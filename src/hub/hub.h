@@ -17,6 +17,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "drive/picture_reader.h"
 #include "net/async.h"
 #include "net/http.h"
 #include "net/web_url.h"
@@ -58,8 +59,9 @@ struct Options {
   std::filesystem::path
       directory;      // identity.pem, secret, certificate.pem (of the last start), pool.db, blobs/, endpoint.json
   std::string store;  // the URL of a PostgreSQL database, which other hubs may share; empty: pool.db
-  std::filesystem::path drive;  // the folder of the family's files, made when it is first asked for
-  std::string pc_name;          // what the other hubs call this one
+  std::filesystem::path drive;     // the folder of the family's files, made when it is first asked for
+  drive::PictureHelpers pictures;  // start and end hearth-pictures; none: no small pictures are made
+  std::string pc_name;             // what the other hubs call this one
   std::string address = "0.0.0.0";
   std::uint16_t port = 7443;  // 0: the kernel chooses, the first time
   std::string pool_name;

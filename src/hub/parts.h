@@ -3,7 +3,9 @@
 
 #include "blob/blob_store.h"
 #include "drive/listing.h"
+#include "drive/photos.h"
 #include "drive/survey.h"
+#include "drive/thumbnails.h"
 #include "drive/tus.h"
 #include "drive/webdav.h"
 #include "hub/accounts.h"
@@ -82,6 +84,7 @@ void add_usage_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_operator_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_hub_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listings& listings, drive::Survey& survey);
+void add_photo_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Photos& photos);
 
 // PUT, GET and HEAD of /blob/<hex>. The caller has at least a node's level.
 net::Async<void> serve_blob(net::Exchange& exchange, Parts& parts, const net::Caller& caller);
@@ -92,6 +95,7 @@ net::Async<void> serve_page(net::Exchange& exchange, const std::vector<PageFile>
 // The drive, for devices of ring home; a program may send a token as its password (Basic).
 net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::WebDav& webdav);
 net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::Tus& tus);
+net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::Thumbnails& thumbnails);
 
 // Cookie or bearer token to Caller.
 Result<net::Caller> authorize(Parts& parts, const net::RequestHead& head, const std::string& address);

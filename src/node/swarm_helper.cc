@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "node/confined.h"
+#include "sandbox/confined.h"
 #include "swarm/frames.h"
 
 namespace hearth::node {
@@ -30,8 +30,8 @@ struct SwarmHelper::Shared {
 Result<std::unique_ptr<SwarmHelper>> SwarmHelper::start(net::Loop& loop, const std::filesystem::path& program,
                                                         const std::string& bwrap,
                                                         const std::filesystem::path& directory, Events events) {
-  const Result<Confined> started =
-      start_confined({.name = "hearth-swarm", .program = program, .bwrap = bwrap, .shown = directory});
+  const Result<sandbox::Confined> started =
+      sandbox::start_confined({.name = "hearth-swarm", .program = program, .bwrap = bwrap, .shown = directory});
   if (!started) return std::unexpected(started.error());
   return std::make_unique<SwarmHelper>(loop, started->process, started->socket, std::move(events));
 }
@@ -50,7 +50,7 @@ SwarmHelper::~SwarmHelper() {
   }
   more_.notify_all();
   ::shutdown(socket_, SHUT_RDWR);
-  end_confined(process_);
+  sandbox::end_confined(process_);
   reader_.join();
   writer_.join();
   ::close(socket_);

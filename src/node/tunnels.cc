@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "node/command.h"
-#include "node/confined.h"
+#include "sandbox/confined.h"
 #include "screen/frames.h"
 
 namespace hearth::node {
@@ -72,14 +72,14 @@ net::Async<Result<void>> Tunnels::serve_media(v1::OpenTunnel order) {
   if (!attempt) co_return std::unexpected(attempt.error());
   const Result<int> screen = (*attempt)->box->open_socket(AF_INET);
   if (!screen) co_return std::unexpected(screen.error());
-  const Result<Confined> helper = start_confined(
+  const Result<sandbox::Confined> helper = sandbox::start_confined(
       {.name = "hearth-media", .program = media_.program, .bwrap = media_.bwrap, .shown = {}, .file = *screen});
   ::close(*screen);
   if (!helper) co_return std::unexpected(helper.error());
   ++media_running_;
   co_await net::carry(loop_, net::adopt(loop_, helper->socket), std::move(*device));
   --media_running_;
-  end_confined(helper->process);
+  sandbox::end_confined(helper->process);
   co_return Result<void>();
 }
 

@@ -28,6 +28,11 @@ export function drive_download_url(path: string, version?: string): string {
   return `${drive_url(path)}?download${version === undefined ? "" : `&version=${encodeURIComponent(version)}`}`;
 }
 
+// A small picture of a picture, made by the PC: its longer side in pixels. The etag says which state of it.
+export function thumb_url(path: string, etag: string, size: 320 | 1600): string {
+  return `/thumb${encoded(path)}?size=${size}&v=${encodeURIComponent(etag)}`;
+}
+
 // Where chosen entries of a folder, or all of it, are asked for as one archive, by POST.
 export function drive_zip_url(folder: string): string {
   return `${folder === "/" ? "/dav" : drive_url(folder)}/?zip`;

@@ -1,6 +1,6 @@
 // How the page shows a file, by its name; and where its bytes are.
 import { hex } from "./bytes";
-import { drive_download_url, drive_url } from "./drive_paths";
+import { drive_download_url, drive_url, thumb_url } from "./drive_paths";
 
 export type FileKind = "picture" | "drawing" | "video" | "sound" | "text" | "pdf" | "other";
 
@@ -10,6 +10,7 @@ export interface ShownFile {
   size: number;
   kind: FileKind;
   source: string; // for <img>, <video> and <audio>: with the content type that the name promises
+  instead?: string; // for <img>, where the source is not to be had
   raw: string; // to be read by fetch()
   download: string;
 }
@@ -46,7 +47,7 @@ export function file_kind(path: string): FileKind {
 }
 
 // What the drive serves with a type of its own, beyond what may be asked of a blob.
-const kDriveKinds: Record<string, FileKind> = { heic: "picture", heif: "picture", mov: "video", m4v: "video", ogv: "video", mkv: "video", opus: "sound", aac: "sound", pdf: "pdf" };
+const kDriveKinds: Record<string, FileKind> = { heic: "picture", heif: "picture", tif: "picture", tiff: "picture", jpe: "picture", mov: "video", m4v: "video", ogv: "video", mkv: "video", opus: "sound", aac: "sound", pdf: "pdf" };
 const kDriveText = "html htm css sql rb lua pl kt swift cs php diff patch srt vtt rst bat ps1 env svelte vue".split(" ");
 
 export function drive_kind(name: string): FileKind {
@@ -76,9 +77,21 @@ export function shown_blob(path: string, sha256: Uint8Array, size: number): Show
   return { name: path, size, kind: file_kind(path), source: media_url(path, sha256), raw: blob_url(sha256), download: download_url(path, sha256) };
 }
 
-export function shown_entry(path: string, size: number): ShownFile {
+// Of which the PC makes small pictures.
+const kSmallable = "jpg jpeg jpe png webp gif tif tiff heic heif avif".split(" ");
+const kSeenByFew = "tif tiff heic heif".split(" "); // few browsers show them
+export const kSmallEnough = 512 * 1024; // bytes of a picture that a phone may be sent whole
+
+export function has_small(name: string): boolean {
+  return kSmallable.includes(extension(name));
+}
+
+// A large picture is shown smaller than it is.
+export function shown_entry(path: string, size: number, etag: string): ShownFile {
   const url = drive_url(path);
-  return { name: file_name(path), size, kind: drive_kind(path), source: url, raw: url, download: drive_download_url(path) };
+  const file = { name: file_name(path), size, kind: drive_kind(path), source: url, raw: url, download: drive_download_url(path) };
+  if (!has_small(path) || (size <= kSmallEnough && !kSeenByFew.includes(extension(path)))) return file;
+  return { ...file, source: thumb_url(path, etag, 1600), instead: url };
 }
 
 // "frame2.png" before "frame10.png".

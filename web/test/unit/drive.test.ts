@@ -40,7 +40,16 @@ test("names that no file can have are refused with the reason", () => {
 
 test("the drive shows more kinds than what a job leaves", () => {
   assert.deepEqual(["a.MOV", "a.heic", "a.pdf", "page.html", "a.jpg", "a.svg", "a.bin", "README"].map(drive_kind), ["video", "picture", "pdf", "text", "picture", "drawing", "other", "other"]);
-  assert.deepEqual(shown_entry("/p/a b.png", 7), { name: "a b.png", size: 7, kind: "picture", source: "/dav/p/a%20b.png", raw: "/dav/p/a%20b.png", download: "/dav/p/a%20b.png?download" });
+  assert.deepEqual(shown_entry("/p/a b.png", 7, '"1-2"'), { name: "a b.png", size: 7, kind: "picture", source: "/dav/p/a%20b.png", raw: "/dav/p/a%20b.png", download: "/dav/p/a%20b.png?download" });
+});
+
+test("a large picture, or one that few browsers show, is shown as the PC makes it smaller", () => {
+  const thumb = "/thumb/a%20b.jpg?size=1600&v=%221-2%22";
+  const large = shown_entry("/a b.jpg", 600 * 1024, '"1-2"');
+  assert.deepEqual([large.source, large.instead, large.raw], [thumb, "/dav/a%20b.jpg", "/dav/a%20b.jpg"]);
+  assert.equal(shown_entry("/a.HEIC", 7, "e").source, "/thumb/a.HEIC?size=1600&v=e");
+  assert.equal(shown_entry("/a.bmp", 600 * 1024, "e").source, "/dav/a.bmp");
+  assert.equal(shown_entry("/a.mp4", 600 * 1024, "e").instead, undefined);
 });
 
 test("only rows in sight are drawn, with a margin", () => {

@@ -1,4 +1,4 @@
-#include "node/confined.h"
+#include "sandbox/confined.h"
 
 #include <array>
 #include <cerrno>
@@ -12,7 +12,7 @@
 
 #include "sandbox/program.h"
 
-namespace hearth::node {
+namespace hearth::sandbox {
 namespace {
 
 constexpr int kGivenFile = 3;
@@ -27,6 +27,7 @@ std::vector<std::string> arguments(const ConfinedProgram& program) {
       "--ro-bind", "/usr", "/usr",
       "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
       "--proc", "/proc", "--dev", "/dev"};
+  if (!program.network) words.emplace_back("--unshare-net");
   if (!program.shown.empty()) {
     words.insert(words.end(), {"--bind", program.shown.string(), kShownDirectory, "--chdir", kShownDirectory});
   }
@@ -40,12 +41,13 @@ std::vector<std::string> arguments(const ConfinedProgram& program) {
 }  // namespace
 
 Result<Confined> start_confined(const ConfinedProgram& program) {
-  const std::string found = sandbox::find_program(program.bwrap);
+  const std::string found = find_program(program.bwrap);
   if (found.empty()) return fail(Code::kFailedPrecondition, "bubblewrap was not found");
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return fail_errno(errno, "a socket");
   std::vector<std::string> words = arguments(program);
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
@@ -76,4 +78,4 @@ void end_confined(pid_t process) {
   ::waitpid(process, nullptr, 0);
 }
 
-}  // namespace hearth::node
+}  // namespace hearth::sandbox

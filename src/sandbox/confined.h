@@ -1,6 +1,8 @@
-// Helper programs of a node that speak with strangers (hearth-swarm, hearth-media), in bubblewrap: each sees the
-// programs of /usr and the network, has no privileges, and ends with this process. The node speaks with it through its
-// standard input, a socket.
+// Helper programs that read what strangers made (hearth-swarm, hearth-media, hearth-pictures), in bubblewrap: each sees
+// the programs of /usr, and the network if it needs that, has no privileges, and ends with this process. Whoever starts
+// one speaks with it through its standard input, a socket.
+//
+//   Result<Confined> helper = start_confined({.name = "hearth-swarm", .program = path, .bwrap = "bwrap"});
 #pragma once
 
 #include <filesystem>
@@ -11,7 +13,7 @@
 
 #include "base/result.h"
 
-namespace hearth::node {
+namespace hearth::sandbox {
 
 struct Confined {
   pid_t process = 0;  // to be ended and waited for
@@ -24,6 +26,7 @@ struct ConfinedProgram {
   std::string bwrap;              // the program bubblewrap, by name or path
   std::filesystem::path shown;    // a directory that it may write, as kShownDirectory; empty: none
   int file = -1;                  // a descriptor that it gets as 3; -1: none
+  bool network = true;            // the PC's; else it has none
 };
 
 inline constexpr const char* kShownDirectory = "/shown";
@@ -34,4 +37,4 @@ Result<Confined> start_confined(const ConfinedProgram& program);
 // Ends it, also where bubblewrap has not come to its program yet, and waits for that.
 void end_confined(pid_t process);
 
-}  // namespace hearth::node
+}  // namespace hearth::sandbox

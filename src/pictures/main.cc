@@ -1,0 +1,100 @@
+// hearth-pictures: reads pictures for the hub, one after the other, each in a process of its own that is made for it by
+// fork(), shuts itself off before it reads the first byte, and ends with its answer. So what one picture does to its
+// reader meets neither the next picture nor this process, which reads orders from its standard input alone (answer.h).
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pictures/confine.h"
+#include "pictures/decode.h"
+
+namespace {
+
+using hearth::pictures::Order;
+
+constexpr int kNice = 15;
+constexpr int kPicture = 3;
+constexpr int kAnswer = 4;
+
+struct Asked {
+  Order order;
+  int picture = -1;
+  int answer = -1;
+};
+
+// Nothing: the hub is gone, or says what it never does.
+std::optional<Asked> next_order() {
+  Asked asked;
+  iovec bytes{.iov_base = &asked.order, .iov_len = sizeof asked.order};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> room{};
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = room.data();
+  message.msg_controllen = room.size();
+  ssize_t count = 0;
+  do {
+    count = ::recvmsg(STDIN_FILENO, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
+  } while (count < 0 && errno == EINTR);
+  const cmsghdr* head = CMSG_FIRSTHDR(&message);
+  if (count != sizeof asked.order || head == nullptr || head->cmsg_type != SCM_RIGHTS ||
+      head->cmsg_len != CMSG_LEN(2 * sizeof(int))) {
+    return std::nullopt;
+  }
+  std::array<int, 2> files{};
+  std::memcpy(files.data(), CMSG_DATA(head), sizeof files);
+  asked.picture = files[0];
+  asked.answer = files[1];
+  return asked;
+}
+
+void write_all(const std::string& text) {
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t count = ::write(kAnswer, text.data() + done, text.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return;
+    done += static_cast<std::size_t>(count);
+  }
+}
+
+// In a process of its own.
+[[noreturn]] void read_picture(const Asked& asked) {
+  // Above both, so that neither takes the other's place.
+  const int picture = ::fcntl(asked.picture, F_DUPFD, 10);
+  const int answer = ::fcntl(asked.answer, F_DUPFD, 10);
+  const bool placed = picture >= 0 && answer >= 0 && ::dup2(picture, kPicture) >= 0 && ::dup2(answer, kAnswer) >= 0 &&
+                      ::close_range(kAnswer + 1, ~0U, 0) == 0 && ::close_range(0, kPicture - 1, 0) == 0;
+  if (!placed || !hearth::pictures::confine()) ::_exit(1);
+  const auto looked = hearth::pictures::look_at(kPicture, asked.order.size);
+  write_all(looked ? answer_of(*looked) : hearth::pictures::answer_without(looked.error()));
+  ::_exit(0);
+}
+
+}  // namespace
+
+int main(int, char** argv) {
+  ::mallopt(M_ARENA_MAX, 1);
+  const sched_param none{};
+  ::sched_setscheduler(0, SCHED_BATCH, &none);
+  (void)::nice(kNice);
+  if (!hearth::pictures::start_decoding(argv[0])) return 1;
+  while (const std::optional<Asked> asked = next_order()) {
+    const pid_t reader = ::fork();
+    if (reader == 0) read_picture(*asked);
+    ::close(asked->picture);
+    ::close(asked->answer);
+    if (reader < 0) return 1;
+    while (::waitpid(reader, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  return 0;
+}
