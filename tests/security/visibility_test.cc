@@ -42,6 +42,8 @@ const std::map<std::string, Decision> kDecisions = {
     {"/hearth.v1.JobService/Get", Decision::kShows},          {"/hearth.v1.JobService/List", Decision::kShows},
     {"/hearth.v1.JobService/Logs", Decision::kShows},         {"/hearth.v1.JobService/Remove", Decision::kActs},
     {"/hearth.v1.JobService/Submit", Decision::kActs},        {"/hearth.v1.JobService/Why", Decision::kShows},
+    {"/hearth.v1.LinkService/List", Decision::kShows},        {"/hearth.v1.LinkService/Look", Decision::kItself},
+    {"/hearth.v1.LinkService/Make", Decision::kActs},         {"/hearth.v1.LinkService/Revoke", Decision::kActs},
     {"/hearth.v1.NodeService/List", Decision::kShows},        {"/hearth.v1.NodeService/Status", Decision::kShows},
     {"/hearth.v1.NodeService/Watch", Decision::kShows},       {"/hearth.v1.ScheduleService/Add", Decision::kItself},
     {"/hearth.v1.ScheduleService/List", Decision::kShows},    {"/hearth.v1.ScheduleService/Remove", Decision::kActs},

@@ -3,11 +3,11 @@ import { drive_download_url, drive_zip_url } from "../lib/drive_paths";
 import { file_name } from "../lib/files";
 import { keep_session } from "./session";
 
-export async function download_file(path: string): Promise<void> {
+export async function download_file(path: string, name = file_name(path)): Promise<void> {
   await keep_session();
   const link = document.createElement("a");
   link.href = drive_download_url(path);
-  link.download = file_name(path);
+  link.download = name;
   link.click();
 }
 
