@@ -14,7 +14,7 @@ export function parse_place(fragment: string): Place {
   if (first === "jobs" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "job", job: BigInt(second) };
   if (first === "screen" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "screen", job: BigInt(second) };
   if (first === "terminal" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "terminal", job: BigInt(second) };
-  if (first === "link") return { view: "guest", folder: folder_of_address(more) };
+  if (first === "link") return { view: "guest", folder: folder_of_address(more.slice(1)) }; // after its secret
   if (first === "files") return { view: "files", folder: folder_of_address([second ?? "", ...more]) };
   if (first === "trash" || first === "links" || first === "run" || first === "jobs" || first === "pool" || first === "devices") return { view: first };
   return { view: "home" };
