@@ -1,7 +1,7 @@
 // Sharing by a link, as people do it: the owner makes one on a phone, somebody without any device of the pool opens it in a
 // browser of his own, looks, downloads, puts files in, and is out when it is taken back.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test as test_of_node } from "node:test";
@@ -144,6 +144,30 @@ test("a drop-box takes files and shows nothing", async () => {
   await shoot(owner, "list");
   await take_back("inbox");
   await guest.getByRole("heading", { name: "This link does not open" }).waitFor();
+  await guest.close();
+});
+
+test("a guest who may edit makes folders, renames and deletes, and the family has the trash", async () => {
+  await owner.goto(`${pool.origin}/#/files`);
+  const address = await share("inbox", "Edit");
+  const guest = await open(guests, address);
+  const files = guest.getByRole("list", { name: "Files" });
+  await guest.getByRole("button", { name: "Folder", exact: true }).tap();
+  await guest.getByLabel("Name of the folder").fill("ours");
+  await guest.getByRole("button", { name: "Make it" }).tap();
+  await files.getByRole("link", { name: "ours" }).waitFor();
+  await guest.getByRole("button", { name: "More for secret.txt", exact: true }).tap();
+  await guest.getByRole("button", { name: "Rename", exact: true }).tap();
+  await guest.getByLabel("New name").fill("known.txt");
+  await guest.keyboard.press("Enter");
+  await files.getByRole("link", { name: "known.txt" }).waitFor();
+  await shoot(guest, "edited");
+  await guest.getByRole("button", { name: "More for known.txt", exact: true }).tap();
+  await guest.getByRole("button", { name: "Delete", exact: true }).tap();
+  await guest.getByRole("dialog", { name: "Delete known.txt?" }).getByRole("button", { name: "Delete", exact: true }).tap();
+  await files.getByRole("link", { name: "known.txt" }).waitFor({ state: "detached" });
+  assert.ok(!existsSync(on_pc("inbox", "known.txt")));
+  assert.deepEqual(pool.json<{ trashed: { path: string }[] }>("drive", "trash").trashed.map(({ path }) => path), ["/inbox/known.txt"]);
   await guest.close();
 });
 

@@ -18,7 +18,7 @@ export const kGrants: readonly GrantChoice[] = [
   { grant: "add", words: "Add files, too", means: "They add files; nothing is ever replaced.", rights: { see: true, download: true, add: true, edit: false }, folders_only: true },
   { grant: "box", words: "Drop-box", means: "They add files and see nothing, not even what they added.", rights: { see: false, download: false, add: true, edit: false }, folders_only: true },
   { grant: "see", words: "See names only", means: "Names, sizes and times; nothing can be opened.", rights: { see: true, download: false, add: false, edit: false }, folders_only: true },
-  { grant: "edit", words: "Edit", means: "They add, replace, rename and delete. What they delete is in your trash.", rights: { see: true, download: true, add: true, edit: true }, folders_only: false },
+  { grant: "edit", words: "Edit", means: "They add, replace, rename and delete. What they delete is in your trash.", rights: { see: true, download: true, add: true, edit: true }, folders_only: true },
 ];
 
 const kDay = 24 * 60 * 60;
