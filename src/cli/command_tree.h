@@ -93,6 +93,7 @@ void add_hub_commands(CommandTree& tree, HubOptions& options);
 
 // drive_commands.cc
 void add_drive_commands(CommandTree& tree, DriveOptions& options);
+void add_link_commands(CommandTree& tree, CLI::App& drive, LinkOptions& options);
 
 // work_commands.cc
 void add_work_commands(CommandTree& tree, WorkOptions& options);

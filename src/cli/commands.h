@@ -191,7 +191,22 @@ struct WorkspaceOptions {
   std::string device;  // whose; empty: this device's
 };
 
+struct LinkOptions {
+  std::string path;
+  std::string label;
+  std::string days;
+  std::string uses;
+  std::string id;
+  bool add = false;
+  bool edit = false;
+  bool no_download = false;
+  bool drop_box = false;
+  bool forever = false;
+  bool password = false;  // it is asked for
+};
+
 struct DriveOptions {
+  LinkOptions link;
   std::string path;
   std::vector<std::string> paths;
   std::string directory = ".";  // of this PC
@@ -374,6 +389,11 @@ Result<int> show_drive_versions(const Context& context, const DriveOptions& opti
 Result<int> show_drive_usage(const Context& context);
 Result<int> find_in_drive(const Context& context, const DriveOptions& options);
 Result<int> show_drive_mounts(const Context& context);
+
+// links.cc
+Result<int> share_in_drive(const Context& context, const LinkOptions& options);
+Result<int> list_drive_links(const Context& context);
+Result<int> unshare_in_drive(const Context& context, const LinkOptions& options);
 
 // drive_files.cc
 Result<int> put_into_drive(const Context& context, const DriveOptions& options);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -26,20 +27,20 @@ constexpr std::string_view kSupportedLocks =
     "<D:lockentry><D:lockscope><D:shared/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>"
     "</D:supportedlock>";
 
-std::string active_lock(const Lock& lock, WallTime now) {
+std::string active_lock(const Scope& scope, const Lock& lock, WallTime now) {
   return fmt::format(
       "<D:activelock><D:locktype><D:write/></D:locktype><D:lockscope><D:{}/></D:lockscope><D:depth>{}</D:depth>{}"
       "<D:timeout>Second-{}</D:timeout><D:locktoken><D:href>{}</D:href></D:locktoken>"
       "<D:lockroot><D:href>{}</D:href></D:lockroot></D:activelock>",
       lock.shared ? "shared" : "exclusive", lock.deep ? "infinity" : "0", lock.owner,
       std::max<std::int64_t>(lock.expires.unix_millis - now.unix_millis, 0) / 1'000, xml_text(lock.token),
-      href(lock.root));
+      href(scope, lock.root));
 }
 
-std::string lock_discovery(const std::vector<Lock>& locks, WallTime now) {
+std::string lock_discovery(const Scope& scope, const std::vector<Lock>& locks, WallTime now) {
   if (locks.empty()) return "<D:lockdiscovery/>";
   std::string active;
-  for (const Lock& lock : locks) active += active_lock(lock, now);
+  for (const Lock& lock : locks) active += active_lock(scope, lock, now);
   return fmt::format("<D:lockdiscovery>{}</D:lockdiscovery>", active);
 }
 
@@ -51,7 +52,7 @@ std::string property(const Described& described, std::string_view name, WallTime
   if (name == "getlastmodified") return element(http_date(entry.modified));
   if (name == "creationdate") return element(rfc3339(entry.modified));
   if (name == "displayname") return element(xml_text(entry.name));
-  if (name == "lockdiscovery") return lock_discovery(described.locks, now);
+  if (name == "lockdiscovery") return lock_discovery(described.scope, described.locks, now);
   if (name == "supportedlock") return std::string(kSupportedLocks);
   if (name == kFreeBytes && described.room) return element(described.room->free);
   if (name == kUsedBytes && described.room) return element(described.room->used);
@@ -175,8 +176,8 @@ std::string changed_properties(const std::string& href, const std::vector<Proper
                      kMultistatusEnd);
 }
 
-std::string lock_answer(const Lock& lock, WallTime now) {
-  return fmt::format("{}\n<D:prop xmlns:D=\"DAV:\">{}</D:prop>\n", kXmlBegin, lock_discovery({lock}, now));
+std::string lock_answer(const Scope& scope, const Lock& lock, WallTime now) {
+  return fmt::format("{}\n<D:prop xmlns:D=\"DAV:\">{}</D:prop>\n", kXmlBegin, lock_discovery(scope, {lock}, now));
 }
 
 std::string error_answer(std::string_view condition, std::string_view path, std::string_view message) {
@@ -187,9 +188,10 @@ std::string error_answer(std::string_view condition, std::string_view path, std:
       kXmlBegin, condition, href, xml_text(message));
 }
 
-std::string href(const Path& path, Kind kind) {
-  std::string out = "/dav";
-  for (const std::string& name : path.names()) out += "/" + net::percent_encoded(name);
+std::string href(const Scope& scope, const Path& path, Kind kind) {
+  std::string out = scope.url;
+  const std::size_t hidden = path.is_within(scope.root) ? scope.root.names().size() : path.names().size();
+  for (const std::string& name : std::span(path.names()).subspan(hidden)) out += "/" + net::percent_encoded(name);
   return kind == Kind::kFolder ? out + "/" : out;
 }
 

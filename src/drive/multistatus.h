@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/drive/locks.h"
+#include "core/drive/scope.h"
 #include "drive/folder.h"
 #include "drive/xml.h"
 
@@ -22,6 +23,7 @@ struct Described {
   std::vector<Lock> locks;  // those that cover it
   Properties dead;          // those that clients have given it
   std::optional<Folder::Room> room;
+  const Scope& scope;  // of whoever asks
 };
 
 // Whether answering needs what clients have given, or the disk's room.
@@ -39,13 +41,13 @@ bool is_protected(const XmlName& name);
 std::string changed_properties(const std::string& href, const std::vector<PropertyChange>& changes);
 
 // What a LOCK answers with.
-std::string lock_answer(const Lock& lock, WallTime now);
+std::string lock_answer(const Scope& scope, const Lock& lock, WallTime now);
 
 // An answer's body that says which rule was broken (section 16), "lock-token-submitted", for what (a path
 // as the request has it), and in words.
 std::string error_answer(std::string_view condition, std::string_view path, std::string_view message);
 
-std::string href(const Path& path, Kind kind = Kind::kFile);
+std::string href(const Scope& scope, const Path& path, Kind kind = Kind::kFile);
 std::string href_below(const std::string& folder, const Entry& entry);
 std::string http_date(WallTime time);  // "Fri, 27 Nov 2026 11:00:00 GMT"
 

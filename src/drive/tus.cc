@@ -150,8 +150,9 @@ Result<void> Tus::check_count(DeviceId owner) const {
                           own, kMaxOfDevice, all, kMaxUnderWay));
 }
 
-net::Async<void> Tus::serve(net::Exchange& exchange, Holder caller) {
+net::Async<void> Tus::serve(net::Exchange& exchange, Holder holder, Scope scope) {
   const net::RequestHead& head = exchange.head();
+  const Sender caller{.holder = std::move(holder), .scope = std::move(scope)};
   const std::string_view other = head.headers.get("x-http-method-override");
   const std::string method = other.empty() ? head.method : std::string(other);
   if (method == "OPTIONS") {
@@ -164,25 +165,38 @@ net::Async<void> Tus::serve(net::Exchange& exchange, Holder caller) {
   if (head.headers.get("tus-resumable") != kVersion) {
     co_return co_await refuse_upload(exchange, 412, "Tus-Resumable: 1.0.0 is spoken here");
   }
+  if (Result<void> allowed = caller.scope.allow({.add = true}); !allowed) {
+    co_return co_await refuse_upload(exchange, allowed.error());
+  }
   const Result<Folder*> folder = co_await open();
   if (!folder) co_return co_await refuse_upload(exchange, folder.error());
-  const std::string id = head.path.substr(kPrefix.size());
+  const std::string id = head.path.substr(caller.scope.uploads.size());
   if (method == "POST" && id.empty()) co_return co_await create(exchange, **folder, caller);
   if (method != "HEAD" && method != "PATCH" && method != "DELETE") {
     co_return co_await refuse_upload(exchange, 405, "POST /upload/; HEAD, PATCH, DELETE of /upload/ID");
   }
-  const Known upload = find(id, caller.device);
+  const Known upload = find(id, caller.holder.device);
   if (upload == nullptr) co_return co_await refuse_upload(exchange, 404, "there is no such upload (any more)");
   const std::unique_ptr<Turn> turn = co_await Turn::take(exchange, upload);
   if (turn == nullptr) co_return co_await refuse_upload(exchange, 423, "another request works on this upload");
-  if (find(id, caller.device) == nullptr) co_return co_await refuse_upload(exchange, 404, "the upload has gone");
+  if (find(id, caller.holder.device) == nullptr) co_return co_await refuse_upload(exchange, 404, "the upload has gone");
   if (method == "HEAD") co_return co_await tell(exchange, **folder, caller, upload);
   if (method == "PATCH") co_return co_await patch(exchange, **folder, caller, upload);
   co_await terminate(exchange, **folder, upload);
 }
 
-Result<UploadAbout> Tus::about_of(const net::RequestHead& head, DeviceId owner) const {
-  UploadAbout about{.owner = owner, .bytes = header_number(head, "upload-length")};
+// Into the scope, and into nothing's place unless it grants that.
+Result<void> Tus::aim(UploadAbout& about, const Scope& scope) {
+  if (about.path.empty()) return {};
+  const Result<Path> path = scope.inside(about.path);
+  if (!path) return std::unexpected(scope.told(path.error()));
+  about.path = path->text();
+  if (!scope.rights.edit) about.if_exists = UploadAbout::IfExists::kRename;
+  return {};
+}
+
+Result<UploadAbout> Tus::about_of(const net::RequestHead& head, const Sender& sender) {
+  UploadAbout about{.owner = sender.holder.device, .bytes = header_number(head, "upload-length")};
   const std::string_view joined = head.headers.get("upload-concat");
   about.is_part = joined == "partial";
   if (!joined.empty() && !about.is_part && !joined.starts_with("final;")) {
@@ -195,9 +209,9 @@ Result<UploadAbout> Tus::about_of(const net::RequestHead& head, DeviceId owner) 
                                                  : "Upload-Length, or Upload-Defer-Length: 1");
   }
   if (head.headers.has("upload-metadata")) {
-    if (Result<void> read = read_metadata(head.headers.get("upload-metadata"), about); !read) {
-      return std::unexpected(read.error());
-    }
+    Result<void> read = read_metadata(head.headers.get("upload-metadata"), about);
+    if (read) read = aim(about, sender.scope);
+    if (!read) return std::unexpected(read.error());
   }
   if (!about.is_part && about.path.empty()) {
     return fail(Code::kInvalidArgument, "Upload-Metadata: path, where the file is to lie, is missing");
@@ -223,11 +237,11 @@ net::Async<Result<Tus::Known>> Tus::begin(Folder& folder, UploadAbout about) {
   co_return upload;
 }
 
-net::Async<void> Tus::create(net::Exchange& exchange, Folder& folder, const Holder& caller) {
+net::Async<void> Tus::create(net::Exchange& exchange, Folder& folder, const Sender& caller) {
   const net::RequestHead& head = exchange.head();
-  Result<UploadAbout> about = about_of(head, caller.device);
+  Result<UploadAbout> about = about_of(head, caller);
   if (!about) co_return co_await refuse_upload(exchange, about.error());
-  if (Result<void> room = check_count(caller.device); !room) {
+  if (Result<void> room = check_count(caller.holder.device); !room) {
     co_return co_await refuse_upload(exchange, 429, room.error().message);
   }
   constexpr std::string_view kFinal = "final;";
@@ -245,24 +259,24 @@ net::Async<void> Tus::create(net::Exchange& exchange, Folder& folder, const Hold
   if (!ended) {
     // Its sender does not know where it is: nobody would ever go on with it.
     co_await forget(folder, upload.id);
-    co_return co_await refuse_upload(exchange, ended.error());
+    co_return co_await refuse_upload(exchange, caller.scope.told(ended.error()));
   }
-  net::Headers headers = headers_of(upload);
-  headers.add("Location", std::string(kPrefix) + upload.id);
+  net::Headers headers = headers_of(upload, caller.scope);
+  headers.add("Location", caller.scope.uploads + upload.id);
   if (has_body(head)) headers.add("Upload-Offset", fmt::format("{}", *bytes));
   co_await answer(exchange, 201, std::move(headers));
 }
 
-net::Async<void> Tus::join(net::Exchange& exchange, Folder& folder, const Holder& caller, std::string_view parts) {
+net::Async<void> Tus::join(net::Exchange& exchange, Folder& folder, const Sender& caller, std::string_view parts) {
   std::vector<std::string> ids;
   std::vector<std::unique_ptr<Turn>> turns;
-  UploadAbout about = *about_of(exchange.head(), caller.device);
+  UploadAbout about = *about_of(exchange.head(), caller);
   about.bytes = 0;
   for (const auto& word : std::views::split(parts, ' ')) {
     const std::string_view url(word);
     if (url.empty()) continue;
     const std::string id(url.substr(url.rfind('/') == std::string_view::npos ? 0 : url.rfind('/') + 1));
-    const Known part = find(id, caller.device);
+    const Known part = find(id, caller.holder.device);
     if (part == nullptr || !part->about.is_part || ids.size() == kMaxParts || std::ranges::find(ids, id) != ids.end()) {
       co_return co_await refuse_upload(
           exchange, 400, fmt::format("Upload-Concat: {} is no part, or there are more than {}", url, kMaxParts));
@@ -283,18 +297,20 @@ net::Async<void> Tus::join(net::Exchange& exchange, Folder& folder, const Holder
   if (ended) ended = co_await end_if_whole(**begun, caller, bytes);
   if (!ended) {
     co_await forget(folder, (*begun)->id);
-    co_return co_await refuse_upload(exchange, ended.error());
+    co_return co_await refuse_upload(exchange, caller.scope.told(ended.error()));
   }
   for (const std::string& id : ids) co_await forget(folder, id);
-  net::Headers headers = headers_of(**begun);
-  headers.add("Location", std::string(kPrefix) + (*begun)->id);
+  net::Headers headers = headers_of(**begun, caller.scope);
+  headers.add("Location", caller.scope.uploads + (*begun)->id);
   co_await answer(exchange, 201, std::move(headers));
 }
 
-net::Headers Tus::headers_of(const Upload& upload) {
+net::Headers Tus::headers_of(const Upload& upload, const Scope& scope) {
   net::Headers headers = tus_headers();
   if (upload.is_placed) {
-    headers.add("Hearth-Path", net::percent_encoded(upload.about.placed));
+    // Whoever sees nothing of what is there is not told that its name was taken, either.
+    const Result<Path> path = Path::parse(scope.rights.see ? upload.about.placed : upload.about.path);
+    headers.add("Hearth-Path", net::percent_encoded(path ? scope.outside(*path) : ""));
   } else {
     headers.add("Upload-Expires", http_date({upload.changed.unix_millis + kKept.micros / 1'000}));
   }
@@ -362,12 +378,12 @@ net::Async<Result<std::uint64_t>> Tus::receive(net::Exchange& exchange, Folder& 
   co_return bytes;
 }
 
-net::Async<Result<void>> Tus::end_if_whole(Upload& upload, const Holder& caller, std::uint64_t bytes) {
+net::Async<Result<void>> Tus::end_if_whole(Upload& upload, const Sender& caller, std::uint64_t bytes) {
   if (upload.is_placed || upload.about.is_part || upload.about.bytes != bytes) co_return Result<void>();
   const Result<Path> path = Path::parse(upload.about.path);
   if (!path) co_return std::unexpected(path.error());
   const Result<Placed> placed =
-      co_await drive_.change(caller, {{.path = *path, .reach = Touched::Reach::kName}},
+      co_await drive_.change(caller.holder, {{.path = *path, .reach = Touched::Reach::kName}},
                              [&](Folder& folder) { return place_upload(folder, upload.id, upload.about); });
   if (!placed) co_return std::unexpected(placed.error());
   upload.is_placed = true;
@@ -381,15 +397,15 @@ net::Async<Result<void>> Tus::end_if_whole(Upload& upload, const Holder& caller,
   co_return Result<void>();
 }
 
-net::Async<void> Tus::tell(net::Exchange& exchange, Folder& folder, const Holder& caller, Known upload) {
+net::Async<void> Tus::tell(net::Exchange& exchange, Folder& folder, const Sender& caller, Known upload) {
   const Result<std::uint64_t> here = upload_bytes(folder, upload->id);
   if (!here && !upload->is_placed) co_return co_await refuse_upload(exchange, 404, "its bytes have gone");
   const std::uint64_t bytes = here.value_or(upload->about.bytes.value_or(0));
   // Whoever died before it had its place: nobody asks for it again with a PATCH.
   if (Result<void> ended = co_await end_if_whole(*upload, caller, bytes); !ended) {
-    co_return co_await refuse_upload(exchange, ended.error());
+    co_return co_await refuse_upload(exchange, caller.scope.told(ended.error()));
   }
-  net::Headers headers = headers_of(*upload);
+  net::Headers headers = headers_of(*upload, caller.scope);
   headers.add("Upload-Offset", fmt::format("{}", bytes));
   if (upload->about.bytes)
     headers.add("Upload-Length", fmt::format("{}", *upload->about.bytes));
@@ -400,7 +416,7 @@ net::Async<void> Tus::tell(net::Exchange& exchange, Folder& folder, const Holder
   co_await answer(exchange, 200, std::move(headers));
 }
 
-net::Async<void> Tus::patch(net::Exchange& exchange, Folder& folder, const Holder& caller, Known upload) {
+net::Async<void> Tus::patch(net::Exchange& exchange, Folder& folder, const Sender& caller, Known upload) {
   const net::RequestHead& head = exchange.head();
   if (!has_body(head)) co_return co_await refuse_upload(exchange, 415, fmt::format("Content-Type: {}", kBodyType));
   const std::optional<std::uint64_t> offset = header_number(head, "upload-offset");
@@ -424,10 +440,10 @@ net::Async<void> Tus::patch(net::Exchange& exchange, Folder& folder, const Holde
     if (!received) co_return co_await refuse_upload(exchange, received.error());
     now = *received;
     if (Result<void> ended = co_await end_if_whole(*upload, caller, now); !ended) {
-      co_return co_await refuse_upload(exchange, ended.error());
+      co_return co_await refuse_upload(exchange, caller.scope.told(ended.error()));
     }
   }
-  net::Headers headers = headers_of(*upload);
+  net::Headers headers = headers_of(*upload, caller.scope);
   headers.add("Upload-Offset", fmt::format("{}", now));
   co_await answer(exchange, 204, std::move(headers));
 }

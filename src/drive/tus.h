@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/drive/scope.h"
 #include "drive/drive.h"
 #include "drive/uploads.h"
 #include "net/async.h"
@@ -33,8 +34,8 @@ class Tus {
 
   static bool is_for(std::string_view path) { return path.starts_with(kPrefix); }
 
-  // `caller` has been let in. What others upload is not there for him.
-  net::Async<void> serve(net::Exchange& exchange, Holder caller);
+  // `caller` has been let into `scope`. What others upload is not there for him.
+  net::Async<void> serve(net::Exchange& exchange, Holder caller, Scope scope = {});
 
  private:
   struct Upload {
@@ -47,18 +48,23 @@ class Tus {
   };
   class Turn;
   using Known = std::shared_ptr<Upload>;
+  struct Sender {
+    Holder holder;
+    Scope scope;
+  };
 
-  static net::Headers headers_of(const Upload& upload);
+  static net::Headers headers_of(const Upload& upload, const Scope& scope);
   net::Async<Result<Folder*>> open();
   net::Async<void> forget_old(Folder& folder);
   Known find(const std::string& id, DeviceId owner) const;
   Result<void> check_count(DeviceId owner) const;
-  Result<UploadAbout> about_of(const net::RequestHead& head, DeviceId owner) const;
+  static Result<UploadAbout> about_of(const net::RequestHead& head, const Sender& sender);
+  static Result<void> aim(UploadAbout& about, const Scope& scope);
 
-  net::Async<void> create(net::Exchange& exchange, Folder& folder, const Holder& caller);
-  net::Async<void> join(net::Exchange& exchange, Folder& folder, const Holder& caller, std::string_view parts);
-  net::Async<void> tell(net::Exchange& exchange, Folder& folder, const Holder& caller, Known upload);
-  net::Async<void> patch(net::Exchange& exchange, Folder& folder, const Holder& caller, Known upload);
+  net::Async<void> create(net::Exchange& exchange, Folder& folder, const Sender& caller);
+  net::Async<void> join(net::Exchange& exchange, Folder& folder, const Sender& caller, std::string_view parts);
+  net::Async<void> tell(net::Exchange& exchange, Folder& folder, const Sender& caller, Known upload);
+  net::Async<void> patch(net::Exchange& exchange, Folder& folder, const Sender& caller, Known upload);
   net::Async<void> terminate(net::Exchange& exchange, Folder& folder, Known upload);
 
   // What the body holds goes to the upload's end. Its bytes afterwards.
@@ -66,7 +72,7 @@ class Tus {
   net::Async<Result<Known>> begin(Folder& folder, UploadAbout about);
   net::Async<void> forget(Folder& folder, std::string id);
   // Gives it its place if all of it is there.
-  net::Async<Result<void>> end_if_whole(Upload& upload, const Holder& caller, std::uint64_t bytes);
+  net::Async<Result<void>> end_if_whole(Upload& upload, const Sender& caller, std::uint64_t bytes);
 
   Drive& drive_;
   std::optional<std::map<std::string, Known>> uploads_;  // none: not yet read

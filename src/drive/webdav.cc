@@ -34,7 +34,7 @@ void add_file_headers(net::Headers& headers, const Entry& entry, bool as_attachm
 
 // The path of the drive that a URL names, with or without its server. Errors: kUnavailable (another server's),
 // kInvalidArgument.
-Result<Path> path_of_url(std::string_view url, const net::RequestHead& head) {
+Result<Path> path_of_url(std::string_view url, const net::RequestHead& head, const Scope& scope) {
   if (const std::size_t scheme = url.find("://"); scheme != std::string_view::npos) {
     const std::size_t slash = std::min(url.find('/', scheme + 3), url.size());
     if (url.substr(scheme + 3, slash - scheme - 3) != head.headers.get("host")) {
@@ -43,8 +43,10 @@ Result<Path> path_of_url(std::string_view url, const net::RequestHead& head) {
     url.remove_prefix(slash);
   }
   const std::optional<std::string> path = net::percent_decoded(url);
-  if (!path || !WebDav::is_for(*path)) return fail(Code::kInvalidArgument, "a URL that is no path of the drive");
-  return Path::parse(std::string_view(*path).substr(WebDav::kPrefix.size()));
+  if (!path || (*path != scope.url && !path->starts_with(scope.url + "/"))) {
+    return fail(Code::kInvalidArgument, "a URL that is no path of the drive");
+  }
+  return scope.inside(std::string_view(*path).substr(scope.url.size()));
 }
 
 // When the file was last changed where it comes from, as rclone and Nextcloud's clients say it: seconds since 1970.
@@ -61,10 +63,10 @@ using Reach = Touched::Reach;
 
 }  // namespace
 
-net::Async<void> WebDav::serve(net::Exchange& exchange, Holder caller) {
+net::Async<void> WebDav::serve(net::Exchange& exchange, Holder caller, Scope scope) {
   const net::RequestHead& head = exchange.head();
-  Result<Path> path = Path::parse(std::string_view(head.path).substr(kPrefix.size()));
-  if (!path) co_return co_await refuse(exchange, path.error());
+  Result<Path> path = scope.inside(std::string_view(head.path).substr(scope.url.size()));
+  if (!path) co_return co_await refuse(exchange, scope.told(path.error()));
   if (head.method == "OPTIONS") {
     net::Response response{.status = 204, .headers = {}, .body = {}};
     response.headers.add("DAV", "1, 2");
@@ -76,14 +78,42 @@ net::Async<void> WebDav::serve(net::Exchange& exchange, Holder caller) {
   if (!conditions) co_return co_await refuse(exchange, conditions.error());
   caller.tokens = conditions->tokens();
   Request request{.exchange = exchange,
+                  .scope = scope,
                   .path = *std::move(path),
                   .holder = std::move(caller),
                   .conditions = *std::move(conditions)};
   co_await answer(request);
 }
 
+net::Async<void> WebDav::tell(Request& request, const Error& error) {
+  co_await refuse(request.exchange, request.scope.told(error));
+}
+
+net::Async<void> WebDav::refuse_without_parent(Request& request) {
+  const std::string above = request.path.is_root() ? "/" : request.scope.outside(request.path.parent());
+  co_await refuse(request.exchange, 409, "there is no folder " + above);
+}
+
+Result<void> WebDav::check_rights(const Request& request) {
+  const std::string& method = request.head().method;
+  const Scope& scope = request.scope;
+  if (asks_for_zip(request.head()) || method == "GET" || method == "HEAD") return scope.allow({.download = true});
+  if (method == "PROPFIND") return scope.allow({.see = true});
+  if (method == "COPY") return scope.allow({.download = true, .add = true});
+  if (method == "DELETE" || method == "MOVE") return scope.allow_change(request.path);
+  if (method == "PROPPATCH" || method == "LOCK" || method == "UNLOCK") return scope.allow({.edit = true});
+  // Whoever may only add learns nothing of what is there: neither by a name that is taken, nor by a folder that is not.
+  if (method == "MKCOL") return scope.allow({.see = true, .add = true});
+  if (method != "PUT") return {};
+  if (!scope.rights.edit && request.path == scope.root) {
+    return fail(Code::kPermissionDenied, "this link lets nobody put anything in the place of what it shares");
+  }
+  return scope.allow({.add = true});
+}
+
 net::Async<void> WebDav::answer(Request& request) {
   const std::string& method = request.head().method;
+  if (Result<void> allowed = check_rights(request); !allowed) co_return co_await tell(request, allowed.error());
   if (asks_for_zip(request.head())) co_return co_await send_zip(request);
   if (method == "GET" || method == "HEAD") co_return co_await get(request);
   if (method == "PUT") co_return co_await put(request);
@@ -103,7 +133,7 @@ Result<void> WebDav::check_conditions(Request& request, const Folder& folder) co
   if (request.conditions.empty()) return {};
   const LockTable locks = drive_.locks();
   const auto holds = [&](const std::string& resource, const IfCondition& condition) {
-    const Result<Path> path = resource.empty() ? request.path : path_of_url(resource, request.head());
+    const Result<Path> path = resource.empty() ? request.path : path_of_url(resource, request.head(), request.scope);
     if (!path) return false;
     if (condition.is_etag) {
       const Result<Entry> entry = folder.look(*path);
@@ -121,14 +151,16 @@ net::Async<void> WebDav::get(Request& request) {
   net::Exchange& exchange = request.exchange;
   const net::RequestHead& head = exchange.head();
   const Result<Folder*> folder = co_await drive_.open();
-  if (!folder) co_return co_await refuse(exchange, folder.error());
-  const std::optional<std::string> version = net::query_value(head.query, "version");
+  if (!folder) co_return co_await tell(request, folder.error());
+  // Of what a link opens, a guest is shown what is there now.
+  const std::optional<std::string> version =
+      request.scope.is_whole() ? net::query_value(head.query, "version") : std::nullopt;
   Result<std::pair<OpenFile, Entry>> file = co_await drive_.workers().run(
       [&] { return version ? (*folder)->read_version(request.path, *version) : (*folder)->read(request.path); });
   if (!file && file.error().code == Code::kFailedPrecondition) {
     co_return co_await refuse(exchange, 405, "a folder: PROPFIND lists it");
   }
-  if (!file) co_return co_await refuse(exchange, file.error());
+  if (!file) co_return co_await tell(request, file.error());
   const Entry& entry = file->second;
   net::Headers headers;
   add_file_headers(headers, entry, net::query_value(head.query, "download").has_value());
@@ -157,6 +189,15 @@ net::Async<void> WebDav::get(Request& request) {
     done = co_await exchange.write_file(file->first.get(), sent.first, sent.count, drive_.workers());
   }
   if (done) (void)co_await exchange.finish();
+}
+
+Result<Placed> WebDav::place_beside(Folder& folder, Incoming file, const Request& request) {
+  if (!request.scope.rights.see) {
+    if (Result<void> made = folder.make_parents(request.path); !made) return std::unexpected(made.error());
+  }
+  const Result<Path> free = folder.free_name(request.path);
+  if (!free) return std::unexpected(free.error());
+  return folder.place(std::move(file), *free, {.if_match = "", .if_none_match = "*"});
 }
 
 // A small file takes two turns of other threads: one for its bytes, one for its name. A large one that has no room is
@@ -199,8 +240,10 @@ net::Async<Result<Placed>> WebDav::receive(Request& request) {
   }
   const Condition condition{.if_match = std::string(head.headers.get("if-match")),
                             .if_none_match = std::string(head.headers.get("if-none-match"))};
-  co_return co_await change(request, {{.path = request.path, .reach = reach}},
-                            [&](Folder& where) { return where.place(*std::move(file), request.path, condition); });
+  co_return co_await change(request, {{.path = request.path, .reach = reach}}, [&](Folder& where) {
+    if (!request.scope.rights.edit) return place_beside(where, *std::move(file), request);
+    return where.place(*std::move(file), request.path, condition);
+  });
 }
 
 net::Async<void> WebDav::put(Request& request) {
@@ -212,10 +255,10 @@ net::Async<void> WebDav::put(Request& request) {
   }
   const Result<Placed> placed = co_await receive(request);
   if (!placed) {
-    if (placed.error().code == Code::kNotFound)
-      co_return co_await refuse(exchange, 409, "there is no folder " + request.path.parent().text());
-    if (placed.error().code == Code::kAlreadyExists) co_return co_await refuse(exchange, 405, placed.error().message);
-    co_return co_await refuse(exchange, placed.error());
+    if (placed.error().code == Code::kNotFound) co_return co_await refuse_without_parent(request);
+    if (placed.error().code == Code::kAlreadyExists)
+      co_return co_await refuse(exchange, 405, request.scope.told(placed.error()).message);
+    co_return co_await tell(request, placed.error());
   }
   net::Response response{.status = placed->created ? 201U : 204U, .headers = {}, .body = {}};
   response.headers.add("ETag", placed->entry.etag);
@@ -226,7 +269,7 @@ net::Async<void> WebDav::put(Request& request) {
 net::Async<void> WebDav::remove(Request& request) {
   const Result<void> removed = co_await change(request, {{.path = request.path, .reach = Reach::kTree}},
                                                [&](Folder& folder) { return folder.remove(request.path); });
-  if (!removed) co_return co_await refuse(request.exchange, removed.error());
+  if (!removed) co_return co_await tell(request, removed.error());
   co_await reply_empty(request.exchange, 204);
 }
 
@@ -238,21 +281,24 @@ net::Async<void> WebDav::make_folder(Request& request) {
                                              [&](Folder& folder) { return folder.make_folder(request.path); });
   if (made) co_return co_await reply_empty(exchange, 201);
   if (made.error().code == Code::kAlreadyExists)
-    co_return co_await refuse(exchange, 405, request.path.text() + " is there already");
-  if (made.error().code == Code::kNotFound)
-    co_return co_await refuse(exchange, 409, "there is no folder " + request.path.parent().text());
-  co_await refuse(exchange, made.error());
+    co_return co_await refuse(exchange, 405, request.scope.outside(request.path) + " is there already");
+  if (made.error().code == Code::kNotFound) co_return co_await refuse_without_parent(request);
+  co_await tell(request, made.error());
 }
 
 net::Async<void> WebDav::copy_or_move(Request& request) {
   net::Exchange& exchange = request.exchange;
   const net::RequestHead& head = exchange.head();
-  const Result<Path> to = path_of_url(head.headers.get("destination"), head);
+  const Scope& scope = request.scope;
+  const Result<Path> to = path_of_url(head.headers.get("destination"), head, scope);
   if (!to) {
     co_return co_await refuse(exchange, to.error().code == Code::kUnavailable ? 502 : 400,
                               "Destination: " + to.error().message);
   }
-  const bool replace = head.headers.get("overwrite") != "F";
+  if (!scope.is_whole() && *to == scope.root) {
+    co_return co_await refuse(exchange, 403, "Destination: nothing takes the place of what a link shares");
+  }
+  const bool replace = scope.rights.edit && head.headers.get("overwrite") != "F";
   const std::string_view depth = head.headers.get("depth");
   const bool copies = head.method == "COPY";
   if (!depth.empty() && depth != "infinity" && !(copies && depth == "0")) {
@@ -265,10 +311,10 @@ net::Async<void> WebDav::copy_or_move(Request& request) {
   });
   if (was_there) co_return co_await reply_empty(exchange, *was_there ? 204 : 201);
   if (was_there.error().code == Code::kInvalidArgument)
-    co_return co_await refuse(exchange, 403, was_there.error().message);
+    co_return co_await refuse(exchange, 403, scope.told(was_there.error()).message);
   if (was_there.error().code == Code::kFailedPrecondition && !request.is_unmet)
-    co_return co_await refuse(exchange, 409, was_there.error().message);
-  co_await refuse(exchange, was_there.error());
+    co_return co_await refuse(exchange, 409, scope.told(was_there.error()).message);
+  co_await tell(request, was_there.error());
 }
 
 }  // namespace hearth::drive

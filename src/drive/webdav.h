@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/drive/scope.h"
 #include "drive/drive.h"
 #include "drive/if_header.h"
 #include "net/async.h"
@@ -24,12 +25,13 @@ class WebDav {
 
   static bool is_for(std::string_view path) { return path == kPrefix || path.starts_with("/dav/"); }
 
-  // `caller`: who asks; his tokens are read from the request.
-  net::Async<void> serve(net::Exchange& exchange, Holder caller);
+  // `caller`: who asks; his tokens are read from the request. `scope`: into what he has been let, and its URL.
+  net::Async<void> serve(net::Exchange& exchange, Holder caller, Scope scope = {});
 
  private:
   struct Request {
     net::Exchange& exchange;
+    const Scope& scope;
     Path path;
     Holder holder;
     IfHeader conditions;
@@ -39,11 +41,18 @@ class WebDav {
   };
 
   net::Async<void> answer(Request& request);
+  // Whether the scope's rights go so far.
+  static Result<void> check_rights(const Request& request);
+  // Refuses by an error, with paths as the caller knows them.
+  static net::Async<void> tell(Request& request, const Error& error);
+  static net::Async<void> refuse_without_parent(Request& request);
   net::Async<void> get(Request& request);
   static bool asks_for_zip(const net::RequestHead& head);
   net::Async<void> send_zip(Request& request);
   net::Async<void> put(Request& request);
   net::Async<Result<Placed>> receive(Request& request);
+  // For whoever may add and not replace: "a (2).jpg" where the name is taken.
+  static Result<Placed> place_beside(Folder& folder, Incoming file, const Request& request);
   net::Async<void> remove(Request& request);
   net::Async<void> make_folder(Request& request);
   net::Async<void> copy_or_move(Request& request);

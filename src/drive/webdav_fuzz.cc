@@ -5,8 +5,10 @@
 
 #include "base/check.h"
 #include "core/drive/path.h"
+#include "core/drive/scope.h"
 #include "drive/checksum.h"
 #include "drive/if_header.h"
+#include "drive/link_file.h"
 #include "drive/lock_file.h"
 #include "drive/uploads.h"
 #include "drive/xml.h"
@@ -36,6 +38,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(header->tokens().size() <= hearth::drive::IfHeader::kMaxConditions);
   }
   (void)hearth::drive::decode_locks(text);
+  if (const auto links = hearth::drive::decode_links(text)) {
+    CHECK(hearth::drive::decode_links(hearth::drive::encode_links(*links)) == *links);
+  }
+  const hearth::drive::Scope scope{.root = *hearth::drive::Path::parse("/shared/folder")};
+  if (const auto path = scope.inside(text)) {
+    CHECK(path->is_within(scope.root));
+    CHECK(*scope.inside(scope.outside(*path)) == *path);
+  }
   hearth::drive::UploadAbout about;
   if (hearth::drive::read_metadata(text, about))
     CHECK(hearth::drive::decode_about(hearth::drive::encode_about(about)) == about);

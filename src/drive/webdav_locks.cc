@@ -39,7 +39,7 @@ net::Async<void> WebDav::lock(Request& request) {
   const WallTime expires{wall_now().unix_millis + timeout_of(head.headers.get("timeout")).micros / 1'000};
   if (body->empty()) co_return co_await refresh_lock(request, expires);
   const Result<AskedLock> asked = parse_lockinfo(*body);
-  if (!asked) co_return co_await refuse(exchange, asked.error());
+  if (!asked) co_return co_await tell(request, asked.error());
   const std::string_view depth = head.headers.get("depth");
   if (!depth.empty() && depth != "0" && depth != "infinity") {
     co_return co_await refuse(exchange, 400, "Depth: 0 or infinity");
@@ -53,19 +53,19 @@ net::Async<void> WebDav::lock(Request& request) {
                     .owner = asked->owner,
                     .expires = expires};
   const Result<bool> created = co_await make_if_missing(request);
-  if (!created && created.error().code == Code::kNotFound)
-    co_return co_await refuse(exchange, 409, "there is no folder " + request.path.parent().text());
-  if (!created) co_return co_await refuse(exchange, created.error());
+  if (!created && created.error().code == Code::kNotFound) co_return co_await refuse_without_parent(request);
+  if (!created) co_return co_await tell(request, created.error());
   const Result<Lock> granted =
       co_await drive_.change_locks([&](LockTable& locks) { return locks.lock(wanted, wall_now()); });
   if (!granted && granted.error().code == Code::kAborted) {
-    co_return co_await reply_xml(exchange, 423,
-                                 error_answer("no-conflicting-lock", head.path, granted.error().message));
+    co_return co_await reply_xml(
+        exchange, 423, error_answer("no-conflicting-lock", head.path, request.scope.told(granted.error()).message));
   }
-  if (!granted) co_return co_await refuse(exchange, granted.error());
+  if (!granted) co_return co_await tell(request, granted.error());
   net::Headers headers;
   headers.add("Lock-Token", fmt::format("<{}>", granted->token));
-  co_await reply_xml(exchange, *created ? 201 : 200, lock_answer(*granted, wall_now()), std::move(headers));
+  co_await reply_xml(exchange, *created ? 201 : 200, lock_answer(request.scope, *granted, wall_now()),
+                     std::move(headers));
 }
 
 // What is locked before it is there becomes an empty file (RFC 4918, section 7.3).
@@ -89,8 +89,8 @@ net::Async<void> WebDav::refresh_lock(Request& request, WallTime expires) {
   net::Exchange& exchange = request.exchange;
   const Result<Lock> refreshed = co_await drive_.change_locks(
       [&](LockTable& locks) { return locks.refresh(request.path, request.holder, expires, wall_now()); });
-  if (!refreshed) co_return co_await refuse(exchange, refreshed.error());
-  co_await reply_xml(exchange, 200, lock_answer(*refreshed, wall_now()));
+  if (!refreshed) co_return co_await tell(request, refreshed.error());
+  co_await reply_xml(exchange, 200, lock_answer(request.scope, *refreshed, wall_now()));
 }
 
 net::Async<void> WebDav::unlock(Request& request) {
@@ -104,9 +104,10 @@ net::Async<void> WebDav::unlock(Request& request) {
     return locks.unlock(request.path, std::string(token), request.holder.device, wall_now());
   });
   if (unlocked) co_return co_await reply_empty(exchange, 204);
-  if (unlocked.error().code != Code::kNotFound) co_return co_await refuse(exchange, unlocked.error());
+  if (unlocked.error().code != Code::kNotFound) co_return co_await tell(request, unlocked.error());
   co_await reply_xml(exchange, 409,
-                     error_answer("lock-token-matches-request-uri", exchange.head().path, unlocked.error().message));
+                     error_answer("lock-token-matches-request-uri", exchange.head().path,
+                                  request.scope.told(unlocked.error()).message));
 }
 
 }  // namespace hearth::drive

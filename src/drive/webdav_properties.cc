@@ -14,19 +14,23 @@ constexpr std::size_t kPieceBytes = 256 << 10;
 // What is said of a folder's entries, or of one file.
 class Description {
  public:
-  Description(const Folder& folder, AskedProperties asked, LockTable locks)
-      : folder_(folder), asked_(std::move(asked)), locks_(std::move(locks)), now_(wall_now()) {
+  Description(const Folder& folder, const Scope& scope, AskedProperties asked, LockTable locks)
+      : folder_(folder), scope_(scope), asked_(std::move(asked)), locks_(std::move(locks)), now_(wall_now()) {
+    if (!scope_.is_whole()) return;  // what room the family has is not a guest's
     if (const Result<Folder::Room> room = folder_.room(); room && asks_for_room(asked_)) room_ = *room;
   }
 
   std::string response(const Path& path, const std::string& href, const Entry& entry) const {
-    Described described{.entry = entry, .locks = locks_.covering(path, now_), .dead = {}, .room = room_};
+    Described described{
+        .entry = entry, .locks = locks_.covering(path, now_), .dead = {}, .room = room_, .scope = scope_};
+    std::erase_if(described.locks, [&](const Lock& lock) { return !lock.root.is_within(scope_.root); });
     if (asks_for_dead(asked_)) described.dead = folder_.properties(path).value_or(Properties());
     return properties_response(href, described, asked_, now_);
   }
 
  private:
   const Folder& folder_;
+  const Scope& scope_;
   AskedProperties asked_;
   LockTable locks_;
   WallTime now_;
@@ -46,24 +50,24 @@ net::Async<void> WebDav::find_properties(Request& request) {
   const Result<std::string> body = co_await exchange.read_whole_body(kMaxXmlBytes);
   if (!body) co_return co_await refuse_body(exchange, body.error());
   Result<AskedProperties> asked = parse_propfind(*body);
-  if (!asked) co_return co_await refuse(exchange, asked.error());
+  if (!asked) co_return co_await tell(request, asked.error());
   const Result<Folder*> folder = co_await drive_.open();
-  if (!folder) co_return co_await refuse(exchange, folder.error());
+  if (!folder) co_return co_await tell(request, folder.error());
   net::Workers& workers = drive_.workers();
   const Path& path = request.path;
   const Result<Entry> itself = co_await workers.run([&] { return (*folder)->look(path); });
-  if (!itself) co_return co_await refuse(exchange, itself.error());
+  if (!itself) co_return co_await tell(request, itself.error());
   std::vector<Entry> below;
   if (depth == "1" && itself->kind == Kind::kFolder) {
     Result<std::vector<Entry>> listed = co_await workers.run([&] { return (*folder)->list(path); });
-    if (!listed) co_return co_await refuse(exchange, listed.error());
+    if (!listed) co_return co_await tell(request, listed.error());
     below = std::move(*listed);
   }
   net::Headers headers;
   headers.add("Content-Type", "application/xml; charset=utf-8");
   if (!co_await exchange.start(207, std::move(headers), std::nullopt)) co_return;
-  const Description description(**folder, *std::move(asked), drive_.locks());
-  const std::string base = href(path, itself->kind);
+  const Description description(**folder, request.scope, *std::move(asked), drive_.locks());
+  const std::string base = href(request.scope, path, itself->kind);
   std::string text = std::string(kMultistatusBegin) + description.response(path, base, *itself);
   for (auto entry = below.begin(); entry != below.end();) {
     co_await workers.run([&] {
@@ -84,7 +88,7 @@ net::Async<void> WebDav::patch_properties(Request& request) {
   const Result<std::string> body = co_await exchange.read_whole_body(kMaxXmlBytes);
   if (!body) co_return co_await refuse_body(exchange, body.error());
   const Result<std::vector<PropertyChange>> changes = parse_proppatch(*body);
-  if (!changes) co_return co_await refuse(exchange, changes.error());
+  if (!changes) co_return co_await tell(request, changes.error());
   const bool is_refused = std::ranges::any_of(*changes, is_protected, &PropertyChange::name);
   const Result<Entry> itself = co_await change(request, {{.path = request.path}}, [&](Folder& folder) {
     if (!is_refused) {
@@ -94,8 +98,8 @@ net::Async<void> WebDav::patch_properties(Request& request) {
     }
     return folder.look(request.path);
   });
-  if (!itself) co_return co_await refuse(exchange, itself.error());
-  co_await reply_xml(exchange, 207, changed_properties(href(request.path, itself->kind), *changes));
+  if (!itself) co_return co_await tell(request, itself.error());
+  co_await reply_xml(exchange, 207, changed_properties(href(request.scope, request.path, itself->kind), *changes));
 }
 
 }  // namespace hearth::drive

@@ -46,12 +46,12 @@ net::Async<void> WebDav::send_zip(Request& request) {
   const Result<std::string> form = co_await exchange.read_whole_body(kMaxFormBytes);
   if (!form) co_return co_await refuse_body(exchange, form.error());
   const Result<std::vector<std::string>> names = names_of_form(*form);
-  if (!names) co_return co_await refuse(exchange, names.error());
+  if (!names) co_return co_await tell(request, names.error());
   const Result<Folder*> folder = co_await drive_.open();
-  if (!folder) co_return co_await refuse(exchange, folder.error());
+  if (!folder) co_return co_await tell(request, folder.error());
   Result<std::unique_ptr<ZipStream>> zip =
       co_await drive_.workers().run([&] { return ZipStream::begin(**folder, request.path, *names); });
-  if (!zip) co_return co_await refuse(exchange, zip.error());
+  if (!zip) co_return co_await tell(request, zip.error());
   net::Headers headers;
   headers.add("Content-Type", "application/zip");
   headers.add("X-Content-Type-Options", "nosniff");

@@ -5,6 +5,7 @@
 #include "drive/listing.h"
 #include "drive/survey.h"
 #include "hearth/v1/drive.pb.h"
+#include "hub/guest_door.h"
 #include "hub/parts.h"
 
 namespace hearth::hub {
@@ -18,8 +19,11 @@ constexpr std::size_t kMostText = 200;
 template <class Reply>
 using Answer = net::Async<Result<Reply>>;
 
-Result<void> let_in(const Parts& parts, const net::Caller& caller) {
-  if (parts.devices.visible_to(caller.device).is_whole()) return {};
+// Into what of the drive a caller has been let.
+using ScopeOf = std::function<Result<drive::Scope>(const net::Caller& caller)>;
+
+Result<drive::Scope> whole_drive(const Parts& parts, const net::Caller& caller) {
+  if (parts.devices.visible_to(caller.device).is_whole()) return drive::Scope();
   return fail(Code::kPermissionDenied, "the drive is for devices of ring home");
 }
 
@@ -37,21 +41,24 @@ v1::DriveEntry to_proto(const drive::Entry& entry) {
   return shown;
 }
 
-Result<std::vector<drive::Path>> paths_of(const google::protobuf::RepeatedPtrField<std::string>& texts) {
+Result<std::vector<drive::Path>> paths_of(const drive::Scope& scope,
+                                          const google::protobuf::RepeatedPtrField<std::string>& texts) {
   if (texts.empty() || texts.size() > kMostPaths) {
     return fail(Code::kInvalidArgument, fmt::format("paths: {}; 1 to {} are allowed", texts.size(), kMostPaths));
   }
   std::vector<drive::Path> paths;
   for (const std::string& text : texts) {
-    Result<drive::Path> path = drive::Path::parse(text);
+    Result<drive::Path> path = scope.inside(text);
     if (!path) return std::unexpected(path.error());
     paths.push_back(*std::move(path));
   }
   return paths;
 }
 
-Answer<v1::ListDriveReply> list(Parts& parts, drive::Listings& listings, const v1::ListDriveRequest& request) {
-  const Result<drive::Path> path = drive::Path::parse(request.path());
+Answer<v1::ListDriveReply> list(Parts& parts, const drive::Scope& scope, drive::Listings& listings,
+                                const v1::ListDriveRequest& request) {
+  if (Result<void> allowed = scope.allow({.see = true}); !allowed) co_return std::unexpected(allowed.error());
+  const Result<drive::Path> path = scope.inside(request.path());
   if (!path) co_return std::unexpected(path.error());
   if (!v1::DriveOrder_IsValid(request.order())) co_return fail(Code::kInvalidArgument, "order: 0, 1 or 2");
   if (request.count() > kMostCount) {
@@ -71,9 +78,12 @@ Answer<v1::ListDriveReply> list(Parts& parts, drive::Listings& listings, const v
   co_return reply;
 }
 
-Answer<v1::MakeDriveFolderReply> make_folder(Parts& parts, const v1::MakeDriveFolderRequest& request,
-                                             const net::Caller& caller) {
-  const Result<drive::Path> path = drive::Path::parse(request.path());
+Answer<v1::MakeDriveFolderReply> make_folder(Parts& parts, const drive::Scope& scope,
+                                             const v1::MakeDriveFolderRequest& request, const net::Caller& caller) {
+  if (Result<void> allowed = scope.allow({.see = true, .add = true}); !allowed) {
+    co_return std::unexpected(allowed.error());
+  }
+  const Result<drive::Path> path = scope.inside(request.path());
   if (!path) co_return std::unexpected(path.error());
   const Result<drive::Entry> made = co_await drive::make_folder(parts.drive, holder_of(caller), *path);
   if (!made) co_return std::unexpected(made.error());
@@ -82,23 +92,38 @@ Answer<v1::MakeDriveFolderReply> make_folder(Parts& parts, const v1::MakeDriveFo
   co_return reply;
 }
 
-Answer<v1::MoveDriveReply> move(Parts& parts, const v1::MoveDriveRequest& request, const net::Caller& caller) {
-  const Result<std::vector<drive::Path>> paths = paths_of(request.paths());
+// What goes from where it is; of a copy, what is read and added.
+Result<void> allow_all(const drive::Scope& scope, const std::vector<drive::Path>& paths, bool copies) {
+  if (copies) return scope.allow({.download = true, .add = true});
+  for (const drive::Path& path : paths) {
+    if (Result<void> allowed = scope.allow_change(path); !allowed) return allowed;
+  }
+  return {};
+}
+
+Answer<v1::MoveDriveReply> move(Parts& parts, const drive::Scope& scope, const v1::MoveDriveRequest& request,
+                                const net::Caller& caller) {
+  const Result<std::vector<drive::Path>> paths = paths_of(scope, request.paths());
   if (!paths) co_return std::unexpected(paths.error());
-  const Result<drive::Path> folder = drive::Path::parse(request.folder());
+  if (Result<void> allowed = allow_all(scope, *paths, request.copy()); !allowed) {
+    co_return std::unexpected(allowed.error());
+  }
+  const Result<drive::Path> folder = scope.inside(request.folder());
   if (!folder) co_return std::unexpected(folder.error());
   const Result<std::vector<drive::Path>> moved =
       co_await drive::move_paths(parts.drive, holder_of(caller),
                                  {.paths = *paths, .folder = *folder, .name = request.name(), .copy = request.copy()});
   if (!moved) co_return std::unexpected(moved.error());
   v1::MoveDriveReply reply;
-  for (const drive::Path& path : *moved) reply.add_paths(path.text());
+  for (const drive::Path& path : *moved) reply.add_paths(scope.outside(path));
   co_return reply;
 }
 
-Answer<v1::RemoveDriveReply> remove(Parts& parts, const v1::RemoveDriveRequest& request, const net::Caller& caller) {
-  const Result<std::vector<drive::Path>> paths = paths_of(request.paths());
+Answer<v1::RemoveDriveReply> remove(Parts& parts, const drive::Scope& scope, const v1::RemoveDriveRequest& request,
+                                    const net::Caller& caller) {
+  const Result<std::vector<drive::Path>> paths = paths_of(scope, request.paths());
   if (!paths) co_return std::unexpected(paths.error());
+  if (Result<void> allowed = allow_all(scope, *paths, false); !allowed) co_return std::unexpected(allowed.error());
   const Result<void> removed = co_await drive::remove_paths(parts.drive, holder_of(caller), *paths);
   if (!removed) co_return std::unexpected(removed.error());
   co_return v1::RemoveDriveReply();
@@ -123,7 +148,8 @@ Answer<v1::ListDriveTrashReply> list_trash(Parts& parts) {
   co_return reply;
 }
 
-Answer<v1::RestoreDriveReply> restore(Parts& parts, const v1::RestoreDriveRequest& request, const net::Caller& caller) {
+Answer<v1::RestoreDriveReply> restore(Parts& parts, const drive::Scope&, const v1::RestoreDriveRequest& request,
+                                      const net::Caller& caller) {
   const Result<drive::Path> path = co_await drive::restore_trashed(parts.drive, holder_of(caller), request.id());
   if (!path) co_return std::unexpected(path.error());
   v1::RestoreDriveReply reply;
@@ -131,7 +157,8 @@ Answer<v1::RestoreDriveReply> restore(Parts& parts, const v1::RestoreDriveReques
   co_return reply;
 }
 
-Answer<v1::EraseDriveReply> erase(Parts& parts, const v1::EraseDriveRequest& request, const net::Caller& caller) {
+Answer<v1::EraseDriveReply> erase(Parts& parts, const drive::Scope&, const v1::EraseDriveRequest& request,
+                                  const net::Caller& caller) {
   if (request.all() == !request.ids().empty()) {
     co_return fail(Code::kInvalidArgument, "either ids, or all");
   }
@@ -163,7 +190,8 @@ Answer<v1::ListDriveVersionsReply> list_versions(Parts& parts, const v1::ListDri
   co_return reply;
 }
 
-Answer<v1::RestoreDriveVersionReply> restore_version(Parts& parts, const v1::RestoreDriveVersionRequest& request,
+Answer<v1::RestoreDriveVersionReply> restore_version(Parts& parts, const drive::Scope&,
+                                                     const v1::RestoreDriveVersionRequest& request,
                                                      const net::Caller& caller) {
   const Result<drive::Path> path = drive::Path::parse(request.path());
   if (!path) co_return std::unexpected(path.error());
@@ -213,47 +241,59 @@ Answer<v1::DriveUsageReply> usage(Parts& parts, drive::Survey& survey) {
   co_return reply;
 }
 
-// Registers a method that devices of ring home alone may call.
+// Registers a method for those whom `scope_of` lets in.
 template <class Request, class Reply, class Method>
-void add(net::Dispatcher& dispatcher, Parts& parts, std::string_view name, Method method) {
+void add(net::Dispatcher& dispatcher, Parts& parts, const ScopeOf& scope_of, std::string_view name, Method method) {
   dispatcher.unary<Request, Reply>(
       fmt::format("hearth.v1.DriveService.{}", name),
-      [&parts, method](const Request& request, net::Caller& caller) -> net::Async<Result<Reply>> {
-        if (Result<void> in = let_in(parts, caller); !in) co_return std::unexpected(in.error());
-        co_return co_await method(parts, request, caller);
+      [&parts, scope_of, method](const Request& request, net::Caller& caller) -> net::Async<Result<Reply>> {
+        const Result<drive::Scope> scope = scope_of(caller);
+        if (!scope) co_return std::unexpected(scope.error());
+        Result<Reply> reply = co_await method(parts, *scope, request, caller);
+        if (!reply) co_return std::unexpected(scope->told(reply.error()));
+        co_return reply;
       });
+}
+
+// Those that a guest has as well.
+void add_shared_methods(net::Dispatcher& dispatcher, Parts& parts, const ScopeOf& scope_of, drive::Listings& listings) {
+  const auto list_here = [&listings](Parts& all, const drive::Scope& scope, const v1::ListDriveRequest& request,
+                                     const net::Caller&) { return list(all, scope, listings, request); };
+  add<v1::ListDriveRequest, v1::ListDriveReply>(dispatcher, parts, scope_of, "List", list_here);
+  add<v1::MakeDriveFolderRequest, v1::MakeDriveFolderReply>(dispatcher, parts, scope_of, "MakeFolder", make_folder);
+  add<v1::MoveDriveRequest, v1::MoveDriveReply>(dispatcher, parts, scope_of, "Move", move);
+  add<v1::RemoveDriveRequest, v1::RemoveDriveReply>(dispatcher, parts, scope_of, "Remove", remove);
 }
 
 }  // namespace
 
 void add_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listings& listings, drive::Survey& survey) {
-  const auto list_here = [&listings](Parts& all, const v1::ListDriveRequest& request, const net::Caller&) {
-    return list(all, listings, request);
-  };
-  const auto list_trash_here = [](Parts& all, const v1::ListDriveTrashRequest&, const net::Caller&) {
-    return list_trash(all);
-  };
-  const auto list_versions_here = [](Parts& all, const v1::ListDriveVersionsRequest& request, const net::Caller&) {
-    return list_versions(all, request);
-  };
-  const auto search_here = [&survey](Parts&, const v1::SearchDriveRequest& request, const net::Caller&) {
-    return search(survey, request);
-  };
-  const auto usage_here = [&survey](Parts& all, const v1::DriveUsageRequest&, const net::Caller&) {
+  const ScopeOf scope_of = [&parts](const net::Caller& caller) { return whole_drive(parts, caller); };
+  const auto list_trash_here = [](Parts& all, const drive::Scope&, const v1::ListDriveTrashRequest&,
+                                  const net::Caller&) { return list_trash(all); };
+  const auto list_versions_here = [](Parts& all, const drive::Scope&, const v1::ListDriveVersionsRequest& request,
+                                     const net::Caller&) { return list_versions(all, request); };
+  const auto search_here = [&survey](Parts&, const drive::Scope&, const v1::SearchDriveRequest& request,
+                                     const net::Caller&) { return search(survey, request); };
+  const auto usage_here = [&survey](Parts& all, const drive::Scope&, const v1::DriveUsageRequest&, const net::Caller&) {
     return usage(all, survey);
   };
-  add<v1::ListDriveRequest, v1::ListDriveReply>(dispatcher, parts, "List", list_here);
-  add<v1::MakeDriveFolderRequest, v1::MakeDriveFolderReply>(dispatcher, parts, "MakeFolder", make_folder);
-  add<v1::MoveDriveRequest, v1::MoveDriveReply>(dispatcher, parts, "Move", move);
-  add<v1::RemoveDriveRequest, v1::RemoveDriveReply>(dispatcher, parts, "Remove", remove);
-  add<v1::ListDriveTrashRequest, v1::ListDriveTrashReply>(dispatcher, parts, "ListTrash", list_trash_here);
-  add<v1::RestoreDriveRequest, v1::RestoreDriveReply>(dispatcher, parts, "Restore", restore);
-  add<v1::EraseDriveRequest, v1::EraseDriveReply>(dispatcher, parts, "Erase", erase);
-  add<v1::ListDriveVersionsRequest, v1::ListDriveVersionsReply>(dispatcher, parts, "ListVersions", list_versions_here);
-  add<v1::RestoreDriveVersionRequest, v1::RestoreDriveVersionReply>(dispatcher, parts, "RestoreVersion",
+  add_shared_methods(dispatcher, parts, scope_of, listings);
+  add<v1::ListDriveTrashRequest, v1::ListDriveTrashReply>(dispatcher, parts, scope_of, "ListTrash", list_trash_here);
+  add<v1::RestoreDriveRequest, v1::RestoreDriveReply>(dispatcher, parts, scope_of, "Restore", restore);
+  add<v1::EraseDriveRequest, v1::EraseDriveReply>(dispatcher, parts, scope_of, "Erase", erase);
+  add<v1::ListDriveVersionsRequest, v1::ListDriveVersionsReply>(dispatcher, parts, scope_of, "ListVersions",
+                                                                list_versions_here);
+  add<v1::RestoreDriveVersionRequest, v1::RestoreDriveVersionReply>(dispatcher, parts, scope_of, "RestoreVersion",
                                                                     restore_version);
-  add<v1::SearchDriveRequest, v1::SearchDriveReply>(dispatcher, parts, "Search", search_here);
-  add<v1::DriveUsageRequest, v1::DriveUsageReply>(dispatcher, parts, "Usage", usage_here);
+  add<v1::SearchDriveRequest, v1::SearchDriveReply>(dispatcher, parts, scope_of, "Search", search_here);
+  add<v1::DriveUsageRequest, v1::DriveUsageReply>(dispatcher, parts, scope_of, "Usage", usage_here);
+}
+
+void add_guest_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listings& listings,
+                             const drive::Guests& guests) {
+  add_shared_methods(
+      dispatcher, parts, [&guests](const net::Caller& caller) { return guest_scope(guests, caller); }, listings);
 }
 
 }  // namespace hearth::hub

@@ -12,6 +12,7 @@
 #include "hub/apps.h"
 #include "hub/drive_results.h"
 #include "hub/gang_networks.h"
+#include "hub/guest_door.h"
 #include "hub/job_data.h"
 #include "hub/metrics.h"
 #include "hub/node_session.h"
@@ -48,6 +49,7 @@ std::string_view route_of(std::string_view path) {
   if (drive::WebDav::is_for(path)) return "drive";
   if (drive::Tus::is_for(path)) return "upload";
   if (drive::Thumbnails::is_for(path)) return "thumb";
+  if (GuestDoor::is_for(path)) return "link";
   return path.starts_with("/blob/") ? "blob" : "page";
 }
 
@@ -97,6 +99,7 @@ class HubImpl : public Hub {
   std::unique_ptr<DriveResults> results_;
   std::unique_ptr<drive::Thumbnails> thumbnails_;
   std::unique_ptr<drive::Photos> photos_;
+  std::unique_ptr<drive::Guests> guests_;
   drive::Listings listings_;
   net::Workers workers_;
   Held held_;
@@ -131,6 +134,7 @@ class HubImpl : public Hub {
   std::unique_ptr<Parts> parts_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<net::Dispatcher> dispatcher_;
+  std::unique_ptr<GuestDoor> guest_door_;
   std::unique_ptr<net::Server> server_;
   bool stopping_ = false;
   bool job_data_known_ = false;
@@ -221,6 +225,7 @@ Result<void> HubImpl::make_engine() {
   engine_->observe(*results_);
   thumbnails_ = std::make_unique<drive::Thumbnails>(loop_, *drive_, options_.pictures);
   photos_ = std::make_unique<drive::Photos>(loop_, *drive_, *thumbnails_);
+  guests_ = std::make_unique<drive::Guests>(*drive_);
   engine_->observe(*tunnels_);
   token_watch_ = std::make_unique<TokenWatch>(*devices_, sessions_);
   metrics_ = std::make_unique<Metrics>(loop_, *engine_, *devices_, sessions_, *blobs_);
@@ -262,6 +267,8 @@ Result<void> HubImpl::make_dispatcher() {
   add_app_methods(*dispatcher_, *parts_, apps_);
   add_drive_methods(*dispatcher_, *parts_, listings_, *survey_);
   add_photo_methods(*dispatcher_, *parts_, *photos_);
+  add_link_methods(*dispatcher_, *parts_, *guests_);
+  guest_door_ = std::make_unique<GuestDoor>(*parts_, *guests_, *webdav_, *tus_, listings_);
   return {};
 }
 
@@ -283,6 +290,7 @@ Result<void> HubImpl::listen() {
   sweeper_->start();
   loop_.spawn(learn_job_data());
   token_watch_->start(loop_);
+  guest_door_->start();
   scheduler_ = std::make_unique<Scheduler>(*parts_);
   scheduler_->start();
   webhooks_->start();
@@ -334,6 +342,7 @@ net::Async<void> HubImpl::serve(net::Exchange& exchange) {
   if (route == "hub" && held_.routes != nullptr && co_await held_.routes->serve(exchange)) co_return;
   if (route == "page" || route == "hub") co_return co_await serve_page(exchange, options_.page);
   if (route == "drive") co_return co_await serve_drive(exchange, *parts_, *webdav_);
+  if (route == "link") co_return co_await guest_door_->serve(exchange);
   if (route == "upload") co_return co_await serve_drive(exchange, *parts_, *tus_);
   if (route == "thumb") co_return co_await serve_drive(exchange, *parts_, *thumbnails_);
   const bool node = route == "session";
@@ -401,6 +410,7 @@ net::Async<void> HubImpl::stop() {
   co_await watchers_->stop();
   co_await sweeper_->stop();
   co_await token_watch_->stop();
+  co_await guest_door_->stop();
   co_await metrics_->stop();
   co_await shares_->stop();
   co_await gangs_->stop();

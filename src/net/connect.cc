@@ -403,9 +403,9 @@ bool Dispatcher::is_call(std::string_view path) {
 
 void Dispatcher::observe(CallObserver observer) { state_->observer = std::move(observer); }
 
-Async<void> Dispatcher::handle(Exchange& exchange) {
+Async<void> Dispatcher::handle(Exchange& exchange, std::string_view below) {
   const SteadyClock::time_point began = SteadyClock::now();
-  const auto found = state_->methods.find(exchange.head().path);
+  const auto found = state_->methods.find(std::string_view(exchange.head().path).substr(below.size()));
   AnsweredCall call{.error = Code::kUnimplemented};
   if (found == state_->methods.end()) {
     (void)co_await exchange.reply(unimplemented_response(exchange.head().path));

@@ -84,8 +84,8 @@ class Dispatcher {
   // Whether the path looks like a call ("/pkg.Service/Method").
   static bool is_call(std::string_view path);
 
-  // Answers one call.
-  Async<void> handle(Exchange& exchange);
+  // Answers one call. `below`: what stands before the call in the path.
+  Async<void> handle(Exchange& exchange, std::string_view below = {});
 
   // What is registered, sorted: "hearth.v1.JobService.Submit". For a test that compares with the schema.
   std::vector<std::string> methods() const;

@@ -12,6 +12,7 @@
 #include "hearth/v1/environments.pb.h"
 #include "hearth/v1/events.pb.h"
 #include "hearth/v1/hubs.pb.h"
+#include "hearth/v1/links.pb.h"
 #include "hearth/v1/operator.pb.h"
 #include "hearth/v1/schedules.pb.h"
 #include "hearth/v1/screen.pb.h"
@@ -45,6 +46,7 @@ std::vector<const MethodDescriptor*> all_methods() {
   v1::Picture::descriptor();
   v1::TerminalWatch::descriptor();
   v1::DriveEntry::descriptor();
+  v1::DriveLink::descriptor();
   std::vector<const MethodDescriptor*> methods;
   for (const auto& entry : std::filesystem::directory_iterator(HEARTH_PROTO_DIRECTORY)) {
     const std::string name = "hearth/v1/" + entry.path().filename().string();

@@ -4,11 +4,11 @@ import { file_name } from "../lib/files";
 import { keep_session } from "./session";
 
 // `version`: an earlier one (DriveVersion.id).
-export async function download_file(path: string, version?: string): Promise<void> {
+export async function download_file(path: string, { name = file_name(path), version }: { name?: string; version?: string } = {}): Promise<void> {
   await keep_session();
   const link = document.createElement("a");
   link.href = drive_download_url(path, version);
-  link.download = file_name(path);
+  link.download = name;
   link.click();
 }
 

@@ -4,15 +4,17 @@ import type { DetailedError, HttpRequest, HttpResponse, Upload as TusUpload, Upl
 import { Backoff, pause } from "../lib/backoff";
 import { join_path, parent_of, steps_of } from "../lib/drive_paths";
 import type { GivenFile } from "../lib/dropped";
+import { guest, guest_base } from "../lib/guest_link";
 import { is_unfinished, type Totals, type Upload, UploadQueue } from "../lib/upload_queue";
 import { kRefused } from "./drive.svelte";
 import { keep_session, NotPaired, prove, WrongServer } from "./session";
 
-const kEndpoint = "/upload/";
+const kEndpoint = `${guest_base}/upload/`;
+const kFingerprint = guest === undefined ? "hearth-drive" : `hearth-link-${guest.id}`;
 const kSmall = 4 * 1024 * 1024; // bytes: so much goes with the request that begins an upload
 const kStallMillis = 60_000; // without a sign of the server the link is taken for dead
 const kTellMillis = 200;
-const kStored = /^tus::hearth-drive:\d+:\d+:(.*)::\d+$/s; // as tus-js-client keeps the fingerprints below
+const kStored = new RegExp(`^tus::${kFingerprint}:\\d+:\\d+:(.*)::\\d+$`, "s"); // as tus-js-client keeps the fingerprints below
 
 // An answer that is no success.
 class Refused extends Error {
@@ -104,7 +106,7 @@ class Sender {
       endpoint: kEndpoint,
       retryDelays: null,
       metadata: { path: target, modified, ifexists: "rename" },
-      fingerprint: () => Promise.resolve(`hearth-drive:${size}:${modified}:${target}`),
+      fingerprint: () => Promise.resolve(`${kFingerprint}:${size}:${modified}:${target}`),
       removeFingerprintOnSuccess: true,
       uploadDataDuringCreation: with_data && size <= kSmall,
       onAfterResponse: (request, response) => this.#hear(request, response),
@@ -134,7 +136,7 @@ function is_final(status: number): boolean {
 }
 
 function words_of(error: Partial<DetailedError>, status: number): string {
-  if (status === 403) return kRefused;
+  if (status === 403 && guest === undefined) return kRefused;
   if (status === 507) return "The PC's disk is full.";
   const text = (error.originalResponse?.getBody() ?? error.causingError?.message ?? "").trim();
   if (text !== "") return text;

@@ -8,17 +8,19 @@ import { DeviceService } from "../gen/hearth/v1/devices_pb";
 import { DriveService } from "../gen/hearth/v1/drive_pb";
 import { EnvironmentService } from "../gen/hearth/v1/environments_pb";
 import { JobService } from "../gen/hearth/v1/jobs_pb";
+import { LinkService } from "../gen/hearth/v1/links_pb";
 import { NodeService } from "../gen/hearth/v1/nodes_pb";
 import { OperatorService } from "../gen/hearth/v1/operator_pb";
-import { PairingService, type Role } from "../gen/hearth/v1/pairing_pb";
+import { PairingService, Role } from "../gen/hearth/v1/pairing_pb";
 import { UsageService } from "../gen/hearth/v1/usage_pb";
 import { WorkspaceService } from "../gen/hearth/v1/workspaces_pb";
 import { equal, plain } from "../lib/bytes";
+import { guest, guest_base } from "../lib/guest_link";
 import { session_message } from "../lib/pairing";
 import { sign } from "./device_key";
 import { load_device } from "./device_store";
 
-// The device is not paired, or no longer: only pairing again helps.
+// The device is not paired, or no longer: only pairing again helps. A guest's link has ended: only another one helps.
 export class NotPaired extends Error {}
 // The server has another identity than the one this device was paired with.
 export class WrongServer extends Error {}
@@ -30,6 +32,7 @@ export interface Session {
 
 const transport_options = { baseUrl: window.location.origin, useBinaryFormat: true };
 export const pairing = createClient(PairingService, createConnectTransport(transport_options));
+const opening = createClient(LinkService, createConnectTransport(transport_options));
 
 const listeners = new Set<(problem: NotPaired | WrongServer) => void>();
 
@@ -39,6 +42,7 @@ export function on_session_lost(listener: (problem: NotPaired | WrongServer) => 
   return () => listeners.delete(listener);
 }
 
+const kLookMillis = 600_000;
 let running: Promise<Session> | undefined;
 let renewal: ReturnType<typeof setTimeout> | undefined;
 let renew_at = 0; // in milliseconds since 1970
@@ -57,7 +61,26 @@ export function prove(): Promise<Session> {
   return running;
 }
 
+let password = ""; // of the guest's link
+
+export function set_guest_password(typed: string): void {
+  password = typed;
+}
+
+// A guest's session is the link that he has opened. Errors: NotPaired, ConnectError (permission_denied: the password).
+async function open_link({ id, secret }: { id: string; secret: string }): Promise<Session> {
+  try {
+    const { expiresInSeconds } = await opening.open({ id, secret, password });
+    renew_before(Number(expiresInSeconds));
+    return { role: Role.UNSPECIFIED, device_name: "" };
+  } catch (error) {
+    if (is_code(error, Code.NotFound) || is_code(error, Code.FailedPrecondition) || is_code(error, Code.Unauthenticated)) throw new NotPaired(sentence(error));
+    throw error;
+  }
+}
+
 async function prove_once(): Promise<Session> {
+  if (guest !== undefined) return open_link(guest);
   const device = await load_device();
   if (device === undefined) throw new NotPaired("This device is not paired.");
   const { challenge, identityKey } = await pairing.challenge({});
@@ -86,7 +109,10 @@ function renew_before(seconds: number): void {
 // Renews the session if it is about to end: a device that slept may have missed the time. Before the browser itself fetches
 // something. Errors: see prove().
 export async function keep_session(): Promise<void> {
-  if (Date.now() >= renew_at) await prove();
+  if (Date.now() < renew_at) return;
+  if (guest === undefined) return void (await prove());
+  await clients.links.look({}); // which opens the link only if the cookie of an earlier visit is no longer good
+  renew_at = Math.max(renew_at, Date.now() + kLookMillis);
 }
 
 export function stop_renewing(): void {
@@ -107,7 +133,7 @@ const renewing: Interceptor = (next) => async (request) => {
   }
 };
 
-const transport = createConnectTransport({ ...transport_options, interceptors: [renewing] });
+const transport = createConnectTransport({ ...transport_options, baseUrl: window.location.origin + guest_base, interceptors: [renewing] });
 export const clients = {
   apps: createClient(AppService, transport),
   blobs: createClient(BlobService, transport),
@@ -115,6 +141,7 @@ export const clients = {
   drive: createClient(DriveService, transport),
   environments: createClient(EnvironmentService, transport),
   jobs: createClient(JobService, transport),
+  links: createClient(LinkService, transport),
   nodes: createClient(NodeService, transport),
   operator: createClient(OperatorService, transport),
   usage: createClient(UsageService, transport),

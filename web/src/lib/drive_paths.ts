@@ -1,4 +1,5 @@
 // Paths of the drive ("/photos/a.jpg"; the root is "/"), the page's own addresses for its folders, and where bytes are.
+import { guest, guest_address, guest_base } from "./guest_link";
 
 export function join_path(folder: string, name: string): string {
   return folder === "/" ? `/${name}` : `${folder}/${name}`;
@@ -19,9 +20,9 @@ function encoded(path: string): string {
   return path.split("/").map(encodeURIComponent).join("/");
 }
 
-// "/dav/photos/a%20b.jpg".
+// "/dav/photos/a%20b.jpg". A guest's one shared file is "/".
 export function drive_url(path: string): string {
-  return `/dav${encoded(path)}`;
+  return `${guest_base}/dav${path === "/" ? "" : encoded(path)}`;
 }
 
 export function drive_download_url(path: string, version?: string): string {
@@ -35,11 +36,11 @@ export function thumb_url(path: string, etag: string, size: 320 | 1600): string 
 
 // Where chosen entries of a folder, or all of it, are asked for as one archive, by POST.
 export function drive_zip_url(folder: string): string {
-  return `${folder === "/" ? "/dav" : drive_url(folder)}/?zip`;
+  return `${drive_url(folder)}/?zip`;
 }
 
 export function folder_address(path: string): string {
-  return path === "/" ? "#/files" : `#/files${encoded(path)}`;
+  return `${guest === undefined ? "#/files" : guest_address}${path === "/" ? "" : encoded(path)}`;
 }
 
 // The folder that the rest of an address names, after "#/files". What is no path is the root.

@@ -1,7 +1,7 @@
 // Where the page is: kept in the fragment ("#/jobs/12"), so that going back works and the server sees none of it.
 import { folder_of_address } from "./drive_paths";
 
-export type View = "home" | "run" | "jobs" | "job" | "pool" | "devices" | "screen" | "terminal" | "files" | "trash" | "photos";
+export type View = "home" | "run" | "jobs" | "job" | "pool" | "devices" | "screen" | "terminal" | "files" | "trash" | "photos" | "links" | "guest";
 
 export interface Place {
   view: View;
@@ -14,8 +14,9 @@ export function parse_place(fragment: string): Place {
   if (first === "jobs" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "job", job: BigInt(second) };
   if (first === "screen" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "screen", job: BigInt(second) };
   if (first === "terminal" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "terminal", job: BigInt(second) };
+  if (first === "link") return { view: "guest", folder: folder_of_address(more.slice(1)) }; // after its secret
   if (first === "files") return { view: "files", folder: folder_of_address([second ?? "", ...more]) };
-  if (first === "photos" || first === "trash" || first === "run" || first === "jobs" || first === "pool" || first === "devices") return { view: first };
+  if (["photos", "trash", "links", "run", "jobs", "pool", "devices"].includes(first ?? "")) return { view: first as View };
   return { view: "home" };
 }
 

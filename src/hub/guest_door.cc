@@ -1,0 +1,127 @@
+#include "hub/guest_door.h"
+
+#include <fmt/format.h>
+
+#include "hub/parts.h"
+
+namespace hearth::hub {
+namespace {
+
+constexpr Duration kBetweenLooks = milliseconds(250);  // at what has run out, or lost its maker
+
+// "/link/5f3a.../dav/a.jpg": the link, and what stands after it.
+struct Place {
+  drive::LinkId id;
+  std::string below;  // "/link/5f3a..."
+  std::string rest;   // "/dav/a.jpg"
+};
+
+std::optional<Place> place_of(std::string_view path) {
+  const std::size_t end = path.find('/', GuestDoor::kPrefix.size());
+  if (end == std::string_view::npos) return std::nullopt;
+  const auto id = drive::parse_link_id(path.substr(GuestDoor::kPrefix.size(), end - GuestDoor::kPrefix.size()));
+  if (!id) return std::nullopt;
+  return Place{.id = *id, .below = std::string(path.substr(0, end)), .rest = std::string(path.substr(end))};
+}
+
+drive::Scope scope_of(const drive::Link& link) {
+  const std::string below = std::string(GuestDoor::kPrefix) + to_text(link.id);
+  return {.root = link.path, .rights = link.rights, .url = below + "/dav", .uploads = below + "/upload/"};
+}
+
+net::Async<void> refuse(net::Exchange& exchange, unsigned status, std::string_view message) {
+  co_await exchange.reply(net::text_response(status, message));
+}
+
+bool may_share(const Parts& parts, DeviceId maker) {
+  const store::DeviceRow* device = parts.devices.find_active(maker);
+  return device != nullptr && !has_run_out(*device, wall_now()) && parts.devices.visible_to(maker).is_whole();
+}
+
+}  // namespace
+
+GuestDoor::GuestDoor(Parts& parts, drive::Guests& guests, drive::WebDav& webdav, drive::Tus& tus,
+                     drive::Listings& listings)
+    : parts_(parts),
+      guests_(guests),
+      webdav_(webdav),
+      tus_(tus),
+      dispatcher_([this](const net::RequestHead& head, const std::string& address) { return authorize(head, address); },
+                  nullptr) {
+  add_guest_link_methods(dispatcher_, parts, guests);
+  add_guest_drive_methods(dispatcher_, parts, listings, guests);
+}
+
+Result<net::Caller> GuestDoor::authorize(const net::RequestHead& head, const std::string& address) {
+  const std::optional<Place> place = place_of(head.path);
+  if (!place) return fail(Code::kUnauthenticated, "no link has such an address");
+  // A browser names the page that asks; only our own page may use the cookie.
+  const std::string_view origin = head.headers.get("origin");
+  if (!origin.empty() && origin != fmt::format("https://{}", head.headers.get("host"))) {
+    return fail(Code::kUnauthenticated, "another site's page");
+  }
+  const Result<drive::Link> link = guests_.find(place->id, net::cookie_value(head.headers.get("cookie"), kGuestCookie));
+  if (!link) return std::unexpected(link.error());
+  if (!may_share(parts_, link->maker)) return fail(Code::kUnauthenticated, "whoever made this link has left the pool");
+  net::Caller caller;
+  caller.level = net::AccessLevel::kMember;
+  caller.device = holder_of(link->id);
+  caller.device_name = link->label.empty() ? "a guest" : "a guest of " + link->label;
+  caller.address = address;
+  return caller;
+}
+
+net::Async<void> GuestDoor::serve(net::Exchange& exchange) {
+  const net::RequestHead& head = exchange.head();
+  const std::optional<Place> place = place_of(head.path);
+  if (!place) co_return co_await refuse(exchange, 404, "no link has such an address");
+  if (Result<void> opened = co_await guests_.open(); !opened) {
+    co_return co_await refuse(exchange, 500, opened.error().message);
+  }
+  if (net::Dispatcher::is_call(place->rest)) co_return co_await dispatcher_.handle(exchange, place->below);
+  const Result<net::Caller> caller = authorize(head, exchange.peer_address());
+  if (!caller) co_return co_await refuse(exchange, 401, caller.error().message);
+  const Result<drive::Scope> scope = guest_scope(guests_, *caller);
+  if (!scope) co_return co_await refuse(exchange, 401, scope.error().message);
+  const Entered entered(parts_.sessions, caller->device, exchange.connection());
+  const Result<drive::Folder*> folder = co_await parts_.drive.open();
+  const bool is_there = folder && co_await parts_.workers.run([&] { return (*folder)->look(scope->root).has_value(); });
+  if (!is_there) co_return co_await refuse(exchange, 404, "what this link shares is no longer there");
+  const drive::Holder holder{.device = caller->device, .name = caller->device_name, .tokens = {}};
+  if (head.path == scope->url || head.path.starts_with(scope->url + "/")) {
+    co_return co_await webdav_.serve(exchange, holder, *scope);
+  }
+  if (head.path.starts_with(scope->uploads)) co_return co_await tus_.serve(exchange, holder, *scope);
+  co_await refuse(exchange, 404, "a link has /dav/, /upload/ and calls");
+}
+
+void GuestDoor::start() {
+  running_ = true;
+  parts_.loop.spawn(run());
+}
+
+net::Async<void> GuestDoor::stop() {
+  stopping_ = true;
+  woken_.notify();
+  while (running_) co_await stopped_.wait();
+}
+
+net::Async<void> GuestDoor::run() {
+  while (!stopping_) {
+    const std::vector<drive::LinkId> ended =
+        co_await guests_.sweep([this](DeviceId maker) { return may_share(parts_, maker); });
+    for (const drive::LinkId id : ended) parts_.sessions.cut(holder_of(id));
+    co_await woken_.wait(kBetweenLooks);
+  }
+  running_ = false;
+  stopped_.notify();
+}
+
+Result<drive::Scope> guest_scope(const drive::Guests& guests, const net::Caller& caller) {
+  const std::optional<drive::LinkId> id = drive::link_of(caller.device);
+  const Result<drive::Link> link = id ? guests.find_living(*id) : fail(Code::kInternal, "no guest of a link");
+  if (!link) return fail(Code::kUnauthenticated, link.error().message);
+  return scope_of(*link);
+}
+
+}  // namespace hearth::hub
