@@ -241,7 +241,7 @@ Result<Placed> Folder::place_own(const std::filesystem::path& file, const Path& 
 }
 
 Result<Placed> Folder::place_named(const std::filesystem::path& from, int descriptor, const Path& path,
-                                   const Condition& condition, std::optional<WallTime> modified) {
+                                   const Condition& condition, std::optional<WallTime> modified, Synced synced) {
   if (path.is_root()) return fail(Code::kAlreadyExists, "the root is a folder");
   const Result<OpenFile> parent = open_beneath(path.parent(), O_RDONLY | O_DIRECTORY);
   if (!parent) return std::unexpected(parent.error());
@@ -253,12 +253,14 @@ Result<Placed> Folder::place_named(const std::filesystem::path& from, int descri
     if (replaced) copy_properties(replaced->get(), descriptor);
   }
   if (modified && !set_modified(descriptor, *modified)) return fail_errno(errno, path.text());
-  if (::fsync(descriptor) != 0) return fail_errno(errno, path.text());
+  // What it takes over from the one before is not on the disk yet.
+  const bool is_on_disk = synced == Synced::kByCaller && !before;
+  if (!is_on_disk && ::fsync(descriptor) != 0) return fail_errno(errno, path.text());
   const unsigned flags = before ? 0 : RENAME_NOREPLACE;
   if (::renameat2(AT_FDCWD, from.c_str(), parent->get(), path.name().c_str(), flags) != 0) {
     return fail_errno(errno, path.text());
   }
-  if (::fsync(parent->get()) != 0) return fail_errno(errno, path.text());
+  if (synced == Synced::kNot && ::fsync(parent->get()) != 0) return fail_errno(errno, path.text());
   struct stat status{};
   if (::fstat(descriptor, &status) != 0) return fail_errno(errno, path.text());
   return Placed{.entry = *entry_of(status, path.name()), .created = !before};

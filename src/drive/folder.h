@@ -90,6 +90,14 @@ struct Placed {
   bool created = false;  // false: it replaced a file
 };
 
+// One of several files that are placed together.
+struct Arriving {
+  Incoming file;
+  Path path;
+  Condition condition;
+  WallTime modified;
+};
+
 // Of one thing in the trash.
 struct Trashed {
   std::string id;    // names it for restore()
@@ -143,6 +151,12 @@ class Folder {
   Result<Placed> place_own(const std::filesystem::path& file, const Path& path, const Condition& condition,
                            std::optional<WallTime> modified = {});
 
+  // Several, which cost about as many waits for the disk as they have folders. The bytes and times of all are on the disk
+  // once sync_together() has returned, which any thread may call; then they are placed, each as by place() and whatever
+  // becomes of the others.
+  static Result<void> sync_together(const std::vector<Arriving>& files);
+  std::vector<Result<Placed>> place_together(std::vector<Arriving> files);
+
   // `path`, or the first of "a (2).jpg", "a (3).jpg"... that is free.
   Result<Path> free_name(const Path& path) const;
 
@@ -176,8 +190,10 @@ class Folder {
   Result<void> into_trash(const Path& path);
   static Result<void> check_apart(const Path& from, const Path& to);
   Result<bool> clear_way(const Path& from, const Path& to, bool replace);
+  enum class Synced : std::uint8_t { kNot, kByCaller };  // the file already is, and its folder will be
   Result<Placed> place_named(const std::filesystem::path& from, int descriptor, const Path& path,
-                             const Condition& condition, std::optional<WallTime> modified);
+                             const Condition& condition, std::optional<WallTime> modified,
+                             Synced synced = Synced::kNot);
 
   OpenFile root_file_;
   std::filesystem::path root_;

@@ -34,4 +34,8 @@ net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::Tus& 
   co_await serve(exchange, parts, tus);
 }
 
+net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::SyncServer& sync) {
+  co_await serve(exchange, parts, sync);
+}
+
 }  // namespace hearth::hub

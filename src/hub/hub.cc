@@ -46,6 +46,7 @@ std::string_view route_of(std::string_view path) {
   if (path.starts_with("/hub/")) return "hub";
   if (drive::WebDav::is_for(path)) return "drive";
   if (drive::Tus::is_for(path)) return "upload";
+  if (drive::SyncServer::is_for(path)) return "sync";
   return path.starts_with("/blob/") ? "blob" : "page";
 }
 
@@ -91,6 +92,7 @@ class HubImpl : public Hub {
   std::unique_ptr<drive::Drive> drive_;
   std::unique_ptr<drive::WebDav> webdav_;
   std::unique_ptr<drive::Tus> tus_;
+  std::unique_ptr<drive::SyncServer> sync_;
   std::unique_ptr<drive::Survey> survey_;
   drive::Listings listings_;
   net::Workers workers_;
@@ -211,6 +213,7 @@ Result<void> HubImpl::make_engine() {
   drive_ = std::make_unique<drive::Drive>(loop_, workers_, options_.drive);
   webdav_ = std::make_unique<drive::WebDav>(*drive_);
   tus_ = std::make_unique<drive::Tus>(*drive_);
+  sync_ = std::make_unique<drive::SyncServer>(*drive_);
   survey_ = std::make_unique<drive::Survey>(loop_, *drive_);
   engine_->observe(*tunnels_);
   token_watch_ = std::make_unique<TokenWatch>(*devices_, sessions_);
@@ -323,6 +326,7 @@ net::Async<void> HubImpl::serve(net::Exchange& exchange) {
   if (route == "page" || route == "hub") co_return co_await serve_page(exchange, options_.page);
   if (route == "drive") co_return co_await serve_drive(exchange, *parts_, *webdav_);
   if (route == "upload") co_return co_await serve_drive(exchange, *parts_, *tus_);
+  if (route == "sync") co_return co_await serve_drive(exchange, *parts_, *sync_);
   const bool node = route == "session";
   Result<net::Caller> caller = authorize(*parts_, head, exchange.peer_address());
   if (!caller) {

@@ -4,6 +4,7 @@
 #include "blob/blob_store.h"
 #include "drive/listing.h"
 #include "drive/survey.h"
+#include "drive/sync_server.h"
 #include "drive/tus.h"
 #include "drive/webdav.h"
 #include "hub/accounts.h"
@@ -89,6 +90,7 @@ net::Async<void> serve_page(net::Exchange& exchange, const std::vector<PageFile>
 // The drive, for devices of ring home; a program may send a token as its password (Basic).
 net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::WebDav& webdav);
 net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::Tus& tus);
+net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::SyncServer& sync);
 
 // Cookie or bearer token to Caller.
 Result<net::Caller> authorize(Parts& parts, const net::RequestHead& head, const std::string& address);
