@@ -151,9 +151,9 @@ class Folder {
   Result<Placed> place_own(const std::filesystem::path& file, const Path& path, const Condition& condition,
                            std::optional<WallTime> modified = {});
 
-  // Several, which cost about as many waits for the disk as they have folders. The bytes and times of all are on the disk
-  // once sync_together() has returned, which any thread may call; then they are placed, each as by place() and whatever
-  // becomes of the others.
+  // Several, which cost about as many waits for the disk as they have folders. The bytes and times of all are on the
+  // disk once sync_together() has returned, which any thread may call; then they are placed, each as by place() and
+  // whatever becomes of the others.
   static Result<void> sync_together(const std::vector<Arriving>& files);
   std::vector<Result<Placed>> place_together(std::vector<Arriving> files);
 

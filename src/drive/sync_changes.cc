@@ -203,7 +203,7 @@ net::Async<Result<Incoming>> SyncServer::rebuild(Request& request, const OpenFil
     if (!part) co_return std::unexpected(part.error());
     if (part->what == sync::DeltaPart::What::kEnd) {
       if (written != part->length || hash.finish() != part->content) {
-        co_return fail(Code::kDataLoss, "what the delta makes is not what it says");
+        co_return fail(Code::kInvalidArgument, "what the delta makes has not the length and hash that it says");
       }
       co_return file;
     }

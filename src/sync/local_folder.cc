@@ -245,8 +245,11 @@ Result<Side> LocalFolder::place(const Aside& file, const std::string& path, cons
     return ::renameat2(AT_FDCWD, from.c_str(), folder->get(), name.c_str(), RENAME_EXCHANGE) == 0;
   };
   if (before) {
-    if (look(path) != before) return fail_changed(path);
     struct stat status{};
+    if (::fstatat(folder->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || side_of(status) != before) {
+      return fail_changed(path);
+    }
+    ::fchmod(file.file.get(), status.st_mode & 0777U);  // a program stays one
     const bool swapped = swap();
     if (!swapped && errno != EINVAL) return fail_errno(errno, path);
     // What came out is what was looked at; else somebody has written to it in between, and has it back.

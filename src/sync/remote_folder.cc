@@ -155,12 +155,15 @@ Result<std::map<std::string, Listed>> RemoteFolder::tree() {
       if (!is_over) all.emplace(listed->path, std::move(*listed));
     }
   };
-  Result<net::Headers> headers = this->headers(true);
-  if (!headers) return std::unexpected(headers.error());
-  const Result<net::Response> response =
-      loop_.run_until_done(session_.client().fetch(target("tree", ""), std::move(*headers), take));
-  if (!response) return std::unexpected(response.error());
-  if (response->status != 200) return fail_status(*response, folder_);
+  for (bool fresh = false;; fresh = true) {
+    Result<net::Headers> headers = this->headers(fresh);
+    if (!headers) return std::unexpected(headers.error());
+    const Result<net::Response> response =
+        loop_.run_until_done(session_.client().fetch(target("tree", ""), std::move(*headers), take));
+    if (!response) return std::unexpected(response.error());
+    if (response->status == 200) break;
+    if (response->status != 401 || fresh) return fail_status(*response, folder_);
+  }
   if (!is_over) return fail(Code::kInternal, "the drive's list has no end");
   return all;
 }
