@@ -166,7 +166,7 @@ TEST_F(DriveSyncTest, WhatIsRemovedLiesInATrashAndARemovalNeverWinsOverAChange) 
 TEST_F(DriveSyncTest, OnlyWhatHasChangedOfALargeFileTravels) {
   std::string film = random_text(24 * kMiB, 1);
   write(laptop("a") / "film", film);
-  EXPECT_GT(synced("a")["bytes_sent"], 24 * kMiB);
+  EXPECT_GE(synced("a")["bytes_sent"], 24 * kMiB);
   synced("b");
   film.insert(5 * kMiB, "a scene that was missing");
   film.erase(20 * kMiB, 1'000);
@@ -192,7 +192,14 @@ TEST_F(DriveSyncTest, ARunThatIsKilledLosesAndDoublesNothing) {
     write(laptop("a") / ("d" + std::to_string(i % 7)) / ("f" + std::to_string(i)), std::to_string(i));
   }
   write(laptop("a") / "large", random_text(30 * kMiB, 3));
-  const auto count = [](const fs::path& directory) { return all(directory).size(); };
+  const auto count = [](const fs::path& directory) {
+    std::ptrdiff_t files = 0;
+    for (int i = 0; i < 7; ++i) {
+      std::error_code error;
+      files += std::distance(fs::directory_iterator(directory / ("d" + std::to_string(i)), error), {});
+    }
+    return files;
+  };
   const auto kill_when = [&](const std::string& name, const std::function<bool()>& moment) {
     Process running = pool().start_cli(words(name, {}));
     EXPECT_TRUE(eventually(seconds(60), [&] { return moment() || !running.running(); }));
