@@ -124,10 +124,13 @@ class Syncing {
   // Until somebody ends it, which it may be at any moment.
   [[noreturn]] void go_on() {
     sync::Watch watch(local_.directory());
+    std::string told;  // the last error: an evening without the hub is one line
     for (bool is_first = true;; is_first = false) {
       watch.renew();
       const Result<sync::Report> report = once();
-      if (!report) say("error: " + plain(report.error().message));
+      const std::string error = report ? "" : plain(report.error().message);
+      if (!report && error != told) say("error: " + error);
+      told = error;
       if (report && (is_first || did_something(*report))) tell(context_, *report);
       watch.wait(kAskedEvery);
     }

@@ -248,13 +248,12 @@ Result<Placed> Folder::place_named(const std::filesystem::path& from, int descri
   const Result<Entry> before = look(path);
   if (before && before->kind == Kind::kFolder) return fail(Code::kAlreadyExists, path.text() + " is a folder");
   if (Result<void> holds = check(condition, before ? &*before : nullptr); !holds) return fail(holds, path.text());
+  bool is_on_disk = synced == Synced::kByCaller;
   if (before) {
     const Result<OpenFile> replaced = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    if (replaced) copy_properties(replaced->get(), descriptor);
+    if (replaced && copy_properties(replaced->get(), descriptor)) is_on_disk = false;
   }
   if (modified && !set_modified(descriptor, *modified)) return fail_errno(errno, path.text());
-  // What it takes over from the one before is not on the disk yet.
-  const bool is_on_disk = synced == Synced::kByCaller && !before;
   if (!is_on_disk && ::fsync(descriptor) != 0) return fail_errno(errno, path.text());
   const unsigned flags = before ? 0 : RENAME_NOREPLACE;
   if (::renameat2(AT_FDCWD, from.c_str(), parent->get(), path.name().c_str(), flags) != 0) {

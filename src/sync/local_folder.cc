@@ -19,8 +19,15 @@ namespace {
 constexpr std::string_view kNew = "new";
 constexpr std::string_view kTrash = "trash";
 constexpr std::int64_t kDay = 86'400;
+// From so many on, bringing all of the file system to the disk takes less time than waiting for each.
+constexpr std::size_t kWorthAll = 8;
 
 std::int64_t nanos(const timespec& at) { return at.tv_sec * 1'000'000'000 + at.tv_nsec; }
+
+Result<void> sync_all(int file) {
+  if (::syncfs(file) != 0) return fail_errno(errno, "bringing files to the disk");
+  return {};
+}
 
 // What stays the same though it is renamed, and whether that is so.
 std::string kept_part(const struct stat& status) {
@@ -228,11 +235,17 @@ void LocalFolder::rename_left(const std::string& name, const std::string& to) co
 
 void LocalFolder::drop(const std::string& name) const { ::unlink((own(kNew) / name).c_str()); }
 
-Result<void> LocalFolder::finish(const Aside& file, std::int64_t modified_nanos) {
+void LocalFolder::set_modified(const Aside& file, std::int64_t modified_nanos) {
   const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
                              {.tv_sec = modified_nanos / 1'000'000'000, .tv_nsec = modified_nanos % 1'000'000'000}};
   ::futimens(file.file.get(), times);
-  if (::fsync(file.file.get()) != 0) return fail_errno(errno, "bringing a file to the disk");
+}
+
+Result<void> LocalFolder::finish(const std::vector<const Aside*>& files) {
+  if (files.size() >= kWorthAll) return sync_all(files.front()->file.get());
+  for (const Aside* file : files) {
+    if (::fsync(file->file.get()) != 0) return fail_errno(errno, "bringing a file to the disk");
+  }
   return {};
 }
 
@@ -325,6 +338,10 @@ Result<void> LocalFolder::remove(const std::string& path, const Side& before) {
 }
 
 Result<void> LocalFolder::sync_folders() {
+  if (changed_.size() >= kWorthAll) {
+    changed_.clear();
+    return sync_all(root_.get());
+  }
   for (const std::string& path : changed_) {
     // One that has been removed since has nothing to be brought to the disk.
     const Result<Opened> folder = open_beneath(path, O_RDONLY | O_DIRECTORY);

@@ -88,8 +88,9 @@ class LocalFolder {
   void rename_left(const std::string& name, const std::string& to) const;
   void drop(const std::string& name) const;
 
-  // What it holds and its time are on the disk when it returns.
-  static Result<void> finish(const Aside& file, std::int64_t modified_nanos);
+  static void set_modified(const Aside& file, std::int64_t modified_nanos);
+  // What they hold, and their times, are on the disk when it returns.
+  static Result<void> finish(const std::vector<const Aside*>& files);
 
   // Errors of those below: kFailedPrecondition (it is not what it was), kAlreadyExists, of the disk. They are on the
   // disk once sync_folders() has returned.

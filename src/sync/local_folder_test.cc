@@ -39,7 +39,8 @@ class LocalFolderTest : public testing::Test {
   Aside aside(const std::string& text) {
     Aside file = *folder_->receive("file");
     EXPECT_TRUE(write_all_to(file.file.get(), text));
-    EXPECT_TRUE(LocalFolder::finish(file, 1'000'000'000'000'000'000));
+    LocalFolder::set_modified(file, 1'000'000'000'000'000'000);
+    EXPECT_TRUE(LocalFolder::finish({&file}));
     return file;
   }
 

@@ -1,6 +1,4 @@
 // Many small changes with one request, both ways.
-#include <fcntl.h>
-
 #include <utility>
 
 #include <fmt/format.h>
@@ -105,7 +103,7 @@ Result<void> Run::fetch_small() {
   return place_fetched(actions, *given);
 }
 
-// All are written before the first is waited for.
+// All are written before the disk is waited for.
 Result<void> Run::place_fetched(const std::vector<Action>& actions, std::vector<Given>& given) {
   std::vector<std::pair<std::size_t, Aside>> files;
   for (std::size_t i = 0; i < actions.size(); ++i) {
@@ -116,13 +114,12 @@ Result<void> Run::place_fetched(const std::vector<Action>& actions, std::vector<
     Result<Aside> file = local_.receive(fmt::format("file-{}", i));
     if (!file) return std::unexpected(file.error());
     if (Result<void> written = write_all_to(file->file.get(), given[i].content); !written) return written;
-    ::sync_file_range(file->file.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+    LocalFolder::set_modified(*file, there_.at(actions[i].path).modified_millis * 1'000'000);
     files.emplace_back(i, *std::move(file));
   }
-  for (const auto& [i, file] : files) {
-    const std::int64_t modified = there_.at(actions[i].path).modified_millis * 1'000'000;
-    if (Result<void> finished = LocalFolder::finish(file, modified); !finished) return finished;
-  }
+  std::vector<const Aside*> all;
+  for (const auto& [i, file] : files) all.push_back(&file);
+  if (Result<void> finished = LocalFolder::finish(all); !finished) return finished;
   for (const auto& [i, file] : files) {
     const Result<Side> placed = local_.place(file, actions[i].path, here_now(actions[i]));
     if (!placed) {

@@ -241,8 +241,8 @@ Result<void> Run::fetch_large(const Action& action) {
   if (!fresh) return std::unexpected(fresh.error());
   const Result<std::string> hash = sources.empty() ? fetch_whole(file, *fresh) : fetch_by_chunks(file, *fresh, sources);
   if (!hash) return std::unexpected(hash.error());
-  const std::int64_t modified = there_.at(path).modified_millis * 1'000'000;
-  if (Result<void> finished = LocalFolder::finish(*fresh, modified); !finished) return finished;
+  LocalFolder::set_modified(*fresh, there_.at(path).modified_millis * 1'000'000);
+  if (Result<void> finished = LocalFolder::finish({&*fresh}); !finished) return finished;
   const Result<Side> placed = local_.place(*fresh, path, here_now(action));
   if (!placed) return std::unexpected(placed.error());
   local_.drop(earlier);
