@@ -215,6 +215,10 @@ struct DriveOptions {
   bool recursive = false;
   bool replace = false;
   bool inside = false;
+  std::string folder;  // of the drive; empty: what DIR is bound to, or all
+  bool watch = false;
+  bool dry_run = false;
+  bool emptied = false;
 };
 
 struct AppOptions {
@@ -398,6 +402,9 @@ Result<int> unshare_in_drive(const Context& context, const LinkOptions& options)
 // drive_files.cc
 Result<int> put_into_drive(const Context& context, const DriveOptions& options);
 Result<int> get_from_drive(const Context& context, const DriveOptions& options);
+
+// drive_sync.cc
+Result<int> sync_drive(const Context& context, const DriveOptions& options);
 
 // workspaces.cc
 Result<int> list_workspaces(const Context& context);

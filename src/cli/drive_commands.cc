@@ -24,6 +24,21 @@ void add_transfer_commands(CommandTree& tree, CLI::App& drive, DriveOptions& opt
                            "of one file: an earlier version, as \"hearth drive versions\" shows it");
 }
 
+void add_sync_command(CommandTree& tree, CLI::App& drive, DriveOptions& options) {
+  CLI::App& sync = tree.add(drive, "sync",
+                            "Keep a directory of this PC and a folder of the drive the same: what is new, changed or "
+                            "removed on one side comes to be so on the other. What both have changed is kept twice; "
+                            "what is removed lies in a trash for 30 days, the drive's or DIR/.hearth-sync/trash.",
+                            [&tree, &options] { return sync_drive(tree.context(), options); });
+  CommandTree::argument(sync, "DIR", options.directory, "a directory of this PC");
+  CommandTree::text_option(sync, "--folder", options.folder, "PATH",
+                           "of the drive, made if it is not there; said once, with the first run (default: all of it)");
+  sync.add_flag("--watch", options.watch, "go on until it is ended, and see to changes as they happen");
+  sync.add_flag("--dry-run", options.dry_run, "only print what would be done")->excludes("--watch");
+  sync.add_flag("--emptied", options.emptied,
+                "though one side has nothing any more of what both had: remove it from the other, too");
+}
+
 void add_change_commands(CommandTree& tree, CLI::App& drive, DriveOptions& options) {
   CLI::App& mkdir = tree.add(drive, "mkdir", "Make a folder.",
                              [&tree, &options] { return make_drive_folder(tree.context(), options); });
@@ -70,6 +85,7 @@ void add_drive_commands(CommandTree& tree, DriveOptions& options) {
                           [&tree, &options] { return list_drive(tree.context(), options); });
   ls.add_option("PATH", options.path, "for example /photos (default: all at the top)")->type_name(" ");
   add_transfer_commands(tree, drive, options);
+  add_sync_command(tree, drive, options);
   add_change_commands(tree, drive, options);
   add_trash_commands(tree, drive, options);
   add_link_commands(tree, drive, options.link);

@@ -218,7 +218,9 @@ Result<void> write_properties(int file, const Properties& properties) {
 
 bool copy_properties(int from, int to) {
   const Result<std::string> text = properties_attribute(from);
-  return text && !text->empty() && ::fsetxattr(to, kPropertiesName, text->data(), text->size(), 0) == 0;
+  if (!text || text->empty()) return false;
+  ::fsetxattr(to, kPropertiesName, text->data(), text->size(), 0);
+  return true;
 }
 
 Result<void> copy_tree(int from_folder, const std::string& from, int to_folder, const std::string& to, bool deep) {

@@ -40,7 +40,7 @@ bool set_modified(int file, WallTime modified);
 // Of an open file or folder. Errors: as Folder::change_properties().
 Result<Properties> read_properties(int file);
 Result<void> write_properties(int file, const Properties& properties);
-bool copy_properties(int from, int to);  // as far as the file system keeps them; true: there were some
+bool copy_properties(int from, int to);  // as far as the file system keeps them; false: there are none
 
 // A file or a whole folder, without symbolic links, devices, sockets and pipes in it; the copy shares the disk's blocks
 // where the file system can. On the disk when it returns. Errors: of the disk.

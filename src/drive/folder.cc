@@ -233,7 +233,8 @@ Result<Incoming> Folder::receive(std::uint64_t expected_bytes) const {
 }
 
 Result<Placed> Folder::place(Incoming file, const Path& path, const Condition& condition) {
-  Result<Placed> placed = place_named(file.path_, file.descriptor(), file.is_on_disk_, path, condition);
+  Result<Placed> placed =
+      place_named(file.path_, file.descriptor(), path, condition, file.is_on_disk_ ? Synced::kFile : Synced::kNothing);
   if (placed) file.path_.clear();
   return placed;
 }
@@ -243,17 +244,18 @@ Result<Placed> Folder::place_own(const std::filesystem::path& file, const Path& 
   const OpenFile opened(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (opened.get() < 0) return fail_errno(errno, file.string());
   if (modified && !set_modified(opened.get(), *modified)) return fail_errno(errno, path.text());
-  return place_named(file, opened.get(), false, path, condition);
+  return place_named(file, opened.get(), path, condition, Synced::kNothing);
 }
 
-Result<Placed> Folder::place_named(const std::filesystem::path& from, int descriptor, bool is_on_disk, const Path& path,
-                                   const Condition& condition) {
+Result<Placed> Folder::place_named(const std::filesystem::path& from, int descriptor, const Path& path,
+                                   const Condition& condition, Synced synced) {
   if (path.is_root()) return fail(Code::kAlreadyExists, "the root is a folder");
   const Result<OpenFile> parent = open_beneath(path.parent(), O_RDONLY | O_DIRECTORY);
   if (!parent) return std::unexpected(parent.error());
   const Result<Entry> before = look(path);
   if (before && before->kind == Kind::kFolder) return fail(Code::kAlreadyExists, path.text() + " is a folder");
   if (Result<void> holds = check(condition, before ? &*before : nullptr); !holds) return fail(holds, path.text());
+  bool is_on_disk = synced != Synced::kNothing;
   if (before) {
     const Result<OpenFile> replaced = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (replaced && copy_properties(replaced->get(), descriptor)) is_on_disk = false;
@@ -264,7 +266,7 @@ Result<Placed> Folder::place_named(const std::filesystem::path& from, int descri
   if (::renameat2(AT_FDCWD, from.c_str(), parent->get(), path.name().c_str(), flags) != 0) {
     return fail_errno(errno, path.text());
   }
-  if (::fsync(parent->get()) != 0) return fail_errno(errno, path.text());
+  if (synced != Synced::kByCaller && ::fsync(parent->get()) != 0) return fail_errno(errno, path.text());
   struct stat status{};
   if (::fstat(descriptor, &status) != 0) return fail_errno(errno, path.text());
   return Placed{.entry = *entry_of(status, path.name()), .created = !before};

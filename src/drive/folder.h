@@ -94,6 +94,14 @@ struct Placed {
   bool created = false;  // false: it replaced a file
 };
 
+// One of several files that are placed together.
+struct Arriving {
+  Incoming file;
+  Path path;
+  Condition condition;
+  WallTime modified;
+};
+
 // Of one thing in the trash.
 struct Trashed {
   std::string id;    // names it for restore()
@@ -154,6 +162,12 @@ class Folder {
   Result<Placed> place_own(const std::filesystem::path& file, const Path& path, const Condition& condition,
                            std::optional<WallTime> modified = {});
 
+  // Several, which cost about as many waits for the disk as they have folders. The bytes and times of all are on the
+  // disk once sync_together() has returned, which any thread may call; then they are placed, each as by place() and
+  // whatever becomes of the others.
+  static Result<void> sync_together(const std::vector<Arriving>& files);
+  std::vector<Result<Placed>> place_together(std::vector<Arriving> files);
+
   // What place() and place_own() have replaced, the newest first; what was empty is not kept.
   Result<std::vector<Version>> versions(const Path& file) const;
   Result<std::pair<OpenFile, Entry>> read_version(const Path& file, const std::string& id) const;
@@ -197,8 +211,13 @@ class Folder {
   Result<void> into_trash(const Path& path);
   static Result<void> check_apart(const Path& from, const Path& to);
   Result<bool> clear_way(const Path& from, const Path& to, bool replace);
-  Result<Placed> place_named(const std::filesystem::path& from, int descriptor, bool is_on_disk, const Path& path,
-                             const Condition& condition);
+  enum class Synced : std::uint8_t {
+    kNothing,
+    kFile,
+    kByCaller
+  };  // the file, or that, and the caller sees to its folder
+  Result<Placed> place_named(const std::filesystem::path& from, int descriptor, const Path& path,
+                             const Condition& condition, Synced synced);
   // `replaced`, the open file that has the name there, will be replaced by `by`. True: `by` was changed for that.
   bool keep_version(int folder, const std::string& name, int replaced, int by);
   Result<std::filesystem::path> version_file(const Path& file, const std::string& id) const;

@@ -39,4 +39,8 @@ net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::Thumb
   co_await serve(exchange, parts, [&](const drive::Holder&) { return thumbnails.serve(exchange); });
 }
 
+net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::SyncServer& sync) {
+  co_await serve(exchange, parts, sync);
+}
+
 }  // namespace hearth::hub

@@ -50,6 +50,7 @@ std::string_view route_of(std::string_view path) {
   if (drive::Tus::is_for(path)) return "upload";
   if (drive::Thumbnails::is_for(path)) return "thumb";
   if (GuestDoor::is_for(path)) return "link";
+  if (drive::SyncServer::is_for(path)) return "sync";
   return path.starts_with("/blob/") ? "blob" : "page";
 }
 
@@ -95,6 +96,7 @@ class HubImpl : public Hub {
   std::unique_ptr<drive::Drive> drive_;
   std::unique_ptr<drive::WebDav> webdav_;
   std::unique_ptr<drive::Tus> tus_;
+  std::unique_ptr<drive::SyncServer> sync_;
   std::unique_ptr<drive::Survey> survey_;
   std::unique_ptr<DriveResults> results_;
   std::unique_ptr<drive::Thumbnails> thumbnails_;
@@ -220,6 +222,7 @@ Result<void> HubImpl::make_engine() {
   drive_ = std::make_unique<drive::Drive>(loop_, workers_, options_.drive);
   webdav_ = std::make_unique<drive::WebDav>(*drive_);
   tus_ = std::make_unique<drive::Tus>(*drive_);
+  sync_ = std::make_unique<drive::SyncServer>(*drive_);
   survey_ = std::make_unique<drive::Survey>(loop_, *drive_);
   results_ = std::make_unique<DriveResults>(loop_, workers_, *engine_, *blobs_, *drive_, *devices_);
   engine_->observe(*results_);
@@ -345,6 +348,7 @@ net::Async<void> HubImpl::serve(net::Exchange& exchange) {
   if (route == "link") co_return co_await guest_door_->serve(exchange);
   if (route == "upload") co_return co_await serve_drive(exchange, *parts_, *tus_);
   if (route == "thumb") co_return co_await serve_drive(exchange, *parts_, *thumbnails_);
+  if (route == "sync") co_return co_await serve_drive(exchange, *parts_, *sync_);
   const bool node = route == "session";
   Result<net::Caller> caller = authorize(*parts_, head, exchange.peer_address());
   if (!caller) {

@@ -5,6 +5,7 @@
 #include "drive/listing.h"
 #include "drive/photos.h"
 #include "drive/survey.h"
+#include "drive/sync_server.h"
 #include "drive/thumbnails.h"
 #include "drive/tus.h"
 #include "drive/webdav.h"
@@ -96,6 +97,7 @@ net::Async<void> serve_page(net::Exchange& exchange, const std::vector<PageFile>
 net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::WebDav& webdav);
 net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::Tus& tus);
 net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::Thumbnails& thumbnails);
+net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::SyncServer& sync);
 
 // Cookie or bearer token to Caller.
 Result<net::Caller> authorize(Parts& parts, const net::RequestHead& head, const std::string& address);

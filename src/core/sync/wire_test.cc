@@ -1,0 +1,53 @@
+#include "core/sync/wire.h"
+
+#include <gtest/gtest.h>
+
+namespace hearth::sync {
+namespace {
+
+TEST(SyncWireTest, WhatIsSaidIsUnderstood) {
+  const Change change{.path = "d/a.txt", .etag = "\"x\"", .content = "hello", .modified_millis = -5};
+  EXPECT_EQ(decode_change(encode(change)), change);
+  const Listed listed{.side = {.kind = Kind::kFile, .version = "\"x\""}, .path = "ü", .bytes = 1ULL << 40};
+  EXPECT_EQ(decode_listed(encode(listed)), listed);
+  const Listed end{.is_end = true, .trouble = "d: permission denied"};
+  EXPECT_EQ(decode_listed(encode(end)), end);
+  EXPECT_FALSE(decode_change(encode(change) + "x"));
+  EXPECT_FALSE(decode_change(encode(change).substr(1)));
+  EXPECT_FALSE(decode_listed("\x07"));
+}
+
+TEST(SyncWireTest, FramesComeInAnyPieces) {
+  std::string body;
+  for (const char* text : {"one", "", "three"}) append_frame(body, text);
+  Frames frames;
+  std::vector<std::string> found;
+  for (const char c : body) {
+    frames.add({&c, 1});
+    while (Result<std::optional<std::string>> frame = frames.next()) {
+      if (!*frame) break;
+      found.push_back(**frame);
+    }
+  }
+  EXPECT_EQ(found, (std::vector<std::string>{"one", "", "three"}));
+  EXPECT_EQ(frames_of(body, 3), found);
+  EXPECT_EQ(frames_of(body, 2).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(frames_of(body + "\x01", 9).error().code, Code::kInvalidArgument);
+}
+
+TEST(SyncWireTest, RefusesAFrameThatIsTooLongBeforeItIsThere) {
+  Frames frames;
+  frames.add(std::string("\xff\xff\xff\x7f", 4));
+  EXPECT_EQ(frames.next().error().code, Code::kInvalidArgument);
+}
+
+TEST(SyncWireTest, ATreesDigestTellsKindsPathsAndVersions) {
+  const std::map<std::string, Side> tree{{"a", {Kind::kFile, "1"}}, {"b", {Kind::kFolder, ""}}};
+  std::map<std::string, Side> other = tree;
+  other["a"].version = "2";
+  EXPECT_NE(tree_digest_text(tree), tree_digest_text(other));
+  EXPECT_EQ(tree_digest_text(tree), tree_digest_text(std::map(tree)));
+}
+
+}  // namespace
+}  // namespace hearth::sync
