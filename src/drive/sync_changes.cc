@@ -241,10 +241,11 @@ net::Async<void> SyncServer::delta(Request& request) {
   if (!names_etag(match, before->second.etag)) co_return co_await refuse(exchange, 412, "If-Match: it has changed");
   Result<Incoming> file = co_await rebuild(request, before->first);
   if (!file) co_return co_await refuse(exchange, file.error());
-  co_await drive_.workers().run([&] { file->begin_sync(); });
+  const Result<void> finished = co_await drive_.workers().run([&] { return file->finish(modified); });
+  if (!finished) co_return co_await refuse(exchange, finished.error());
   const Result<Placed> placed =
       co_await drive_.change(request.holder, {{.path = request.path, .reach = Reach::kItself}}, [&](Folder& folder) {
-        return folder.place(std::move(*file), request.path, {.if_match = match, .if_none_match = {}}, modified);
+        return folder.place(std::move(*file), request.path, {.if_match = match, .if_none_match = {}});
       });
   if (!placed) co_return co_await refuse(exchange, placed.error());
   net::Response response{.status = 204, .headers = {}, .body = {}};

@@ -44,11 +44,14 @@ Result<std::string> small_of(std::string_view answer) {
 Thumbnails::Thumbnails(net::Loop& loop, Drive& drive, PictureHelpers helpers)
     : loop_(loop), drive_(drive), reader_(std::move(helpers)) {}
 
-net::Async<void> Thumbnails::serve(net::Exchange& exchange) {
+net::Async<void> Thumbnails::serve(net::Exchange& exchange, Scope scope) {
   const net::RequestHead& head = exchange.head();
   if (head.method != "GET" && head.method != "HEAD") co_return co_await refuse(exchange, 405, "GET, or HEAD");
-  const Result<Path> path = Path::parse(std::string_view(head.path).substr(kPrefix.size()));
-  if (!path) co_return co_await refuse(exchange, path.error());
+  if (Result<void> allowed = scope.allow({.see = true, .download = true}); !allowed) {
+    co_return co_await refuse(exchange, allowed.error());
+  }
+  const Result<Path> path = scope.inside(std::string_view(head.path).substr(scope.thumbs.size()));
+  if (!path) co_return co_await refuse(exchange, scope.told(path.error()));
   const std::optional<std::uint32_t> size = size_of(head);
   if (!size) co_return co_await refuse(exchange, 400, fmt::format("size: {} or {}", kSmall, kLarge));
   const Result<Folder*> folder = co_await drive_.open();
@@ -57,7 +60,7 @@ net::Async<void> Thumbnails::serve(net::Exchange& exchange) {
   if (!file && file.error().code == Code::kFailedPrecondition) {
     co_return co_await refuse(exchange, 404, "a folder has no small picture");
   }
-  if (!file) co_return co_await refuse(exchange, file.error());
+  if (!file) co_return co_await refuse(exchange, scope.told(file.error()));
   const Entry& entry = file->second;
   net::Headers headers = headers_of(head, entry, *size);
   if (const std::string_view known = head.headers.get("if-none-match");

@@ -2,7 +2,7 @@
 // are first asked for, one after the other, and kept (thumbnail_store.h).
 //
 //   Thumbnails thumbnails(loop, drive, helpers);
-//   if (Thumbnails::is_for(head.path)) co_await thumbnails.serve(exchange);
+//   if (Thumbnails::is_for(head.path)) co_await thumbnails.serve(exchange, {});
 //
 // With "&v=ETAG" (percent-encoded, with its quotes, as the drive gives it) a browser keeps what it got. 404: there is
 // none, and why; 503: too many are asked for, or this PC makes none at the moment.
@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 
+#include "core/drive/scope.h"
 #include "drive/drive.h"
 #include "drive/picture_reader.h"
 #include "drive/thumbnail_store.h"
@@ -37,8 +38,8 @@ class Thumbnails {
 
   static bool is_for(std::string_view path) { return path.starts_with(kPrefix); }
 
-  // Who asks has been let in.
-  net::Async<void> serve(net::Exchange& exchange);
+  // Who asks has been let in, to `scope`.
+  net::Async<void> serve(net::Exchange& exchange, Scope scope);
 
   // What a picture says of itself; waits while small ones are to be made. Errors: as PictureReader::look().
   net::Async<Result<pictures::Picture>> look(const OpenFile& file);

@@ -84,7 +84,7 @@ class ThumbnailsTest : public testing::Test {
   void ask(Thumbnails& thumbnails, FakeExchange& exchange) {
     ++running_;
     loop_.spawn([](ThumbnailsTest& test, Thumbnails& all, FakeExchange& one) -> net::Async<void> {
-      co_await all.serve(one);
+      co_await all.serve(one, {});
       --test.running_;
     }(*this, thumbnails, exchange));
   }

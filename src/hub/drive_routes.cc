@@ -36,7 +36,7 @@ net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::Tus& 
 }
 
 net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::Thumbnails& thumbnails) {
-  co_await serve(exchange, parts, [&](const drive::Holder&) { return thumbnails.serve(exchange); });
+  co_await serve(exchange, parts, [&](const drive::Holder&) { return thumbnails.serve(exchange, {}); });
 }
 
 net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::SyncServer& sync) {

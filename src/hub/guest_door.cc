@@ -26,7 +26,11 @@ std::optional<Place> place_of(std::string_view path) {
 
 drive::Scope scope_of(const drive::Link& link) {
   const std::string below = std::string(GuestDoor::kPrefix) + to_text(link.id);
-  return {.root = link.path, .rights = link.rights, .url = below + "/dav", .uploads = below + "/upload/"};
+  return {.root = link.path,
+          .rights = link.rights,
+          .url = below + "/dav",
+          .uploads = below + "/upload/",
+          .thumbs = below + "/thumb"};
 }
 
 net::Async<void> refuse(net::Exchange& exchange, unsigned status, std::string_view message) {
@@ -41,11 +45,12 @@ bool may_share(const Parts& parts, DeviceId maker) {
 }  // namespace
 
 GuestDoor::GuestDoor(Parts& parts, drive::Guests& guests, drive::WebDav& webdav, drive::Tus& tus,
-                     drive::Listings& listings)
+                     drive::Thumbnails& thumbnails, drive::Listings& listings)
     : parts_(parts),
       guests_(guests),
       webdav_(webdav),
       tus_(tus),
+      thumbnails_(thumbnails),
       dispatcher_([this](const net::RequestHead& head, const std::string& address) { return authorize(head, address); },
                   nullptr) {
   add_guest_link_methods(dispatcher_, parts, guests);
@@ -92,7 +97,8 @@ net::Async<void> GuestDoor::serve(net::Exchange& exchange) {
     co_return co_await webdav_.serve(exchange, holder, *scope);
   }
   if (head.path.starts_with(scope->uploads)) co_return co_await tus_.serve(exchange, holder, *scope);
-  co_await refuse(exchange, 404, "a link has /dav/, /upload/ and calls");
+  if (head.path.starts_with(scope->thumbs + "/")) co_return co_await thumbnails_.serve(exchange, *scope);
+  co_await refuse(exchange, 404, "a link has /dav/, /upload/, /thumb/ and calls");
 }
 
 void GuestDoor::start() {

@@ -2,13 +2,14 @@
 // of its calls (proto/hearth/v1/links.proto), as far as their link goes. Looks to it, too, that a link's end is its
 // guests'.
 //
-//   GuestDoor door(parts, guests, webdav, tus, listings);
+//   GuestDoor door(parts, guests, webdav, tus, thumbnails, listings);
 //   door.start();
 //   if (GuestDoor::is_for(path)) co_await door.serve(exchange);
 #pragma once
 
 #include "drive/guests.h"
 #include "drive/listing.h"
+#include "drive/thumbnails.h"
 #include "drive/tus.h"
 #include "drive/webdav.h"
 #include "net/connect.h"
@@ -24,7 +25,8 @@ class GuestDoor {
  public:
   static constexpr std::string_view kPrefix = "/link/";
 
-  GuestDoor(Parts& parts, drive::Guests& guests, drive::WebDav& webdav, drive::Tus& tus, drive::Listings& listings);
+  GuestDoor(Parts& parts, drive::Guests& guests, drive::WebDav& webdav, drive::Tus& tus, drive::Thumbnails& thumbnails,
+            drive::Listings& listings);
 
   static bool is_for(std::string_view path) { return path.starts_with(kPrefix); }
 
@@ -41,6 +43,7 @@ class GuestDoor {
   drive::Guests& guests_;
   drive::WebDav& webdav_;
   drive::Tus& tus_;
+  drive::Thumbnails& thumbnails_;
   net::Dispatcher dispatcher_;
   bool running_ = false;
   bool stopping_ = false;

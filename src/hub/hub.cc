@@ -271,7 +271,7 @@ Result<void> HubImpl::make_dispatcher() {
   add_drive_methods(*dispatcher_, *parts_, listings_, *survey_);
   add_photo_methods(*dispatcher_, *parts_, *photos_);
   add_link_methods(*dispatcher_, *parts_, *guests_);
-  guest_door_ = std::make_unique<GuestDoor>(*parts_, *guests_, *webdav_, *tus_, listings_);
+  guest_door_ = std::make_unique<GuestDoor>(*parts_, *guests_, *webdav_, *tus_, *thumbnails_, listings_);
   return {};
 }
 

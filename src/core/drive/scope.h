@@ -39,6 +39,7 @@ struct Scope {
   Rights rights = kAllRights;
   std::string url = "/dav";          // where its files are, without a slash at the end
   std::string uploads = "/upload/";  // where uploads into it begin
+  std::string thumbs = "/thumb";     // where its small pictures are, without a slash at the end
 
   bool is_whole() const { return root.is_root() && rights == kAllRights; }
 

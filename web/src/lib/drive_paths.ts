@@ -31,7 +31,7 @@ export function drive_download_url(path: string, version?: string): string {
 
 // A small picture of a picture, made by the PC: its longer side in pixels. The etag says which state of it.
 export function thumb_url(path: string, etag: string, size: 320 | 1600): string {
-  return `/thumb${encoded(path)}?size=${size}&v=${encodeURIComponent(etag)}`;
+  return `${guest_base}/thumb${encoded(path)}?size=${size}&v=${encodeURIComponent(etag)}`;
 }
 
 // Where chosen entries of a folder, or all of it, are asked for as one archive, by POST.
