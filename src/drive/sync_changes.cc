@@ -157,6 +157,7 @@ net::Async<void> SyncServer::place(Request& request, std::vector<Arriving> files
   }
   const auto place_some = [&](std::vector<Arriving> some) -> net::Async<Result<Placings>> {
     std::vector<Touched> touched;
+    touched.reserve(some.size());
     for (const Arriving& one : some) touched.push_back({.path = one.path, .reach = Reach::kName});
     co_return co_await drive_.change(request.holder, std::move(touched), [&](Folder& folder) -> Result<Placings> {
       return folder.place_together(std::move(some));

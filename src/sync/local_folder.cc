@@ -166,7 +166,7 @@ void LocalFolder::scan_folder(const Opened& folder, const std::string& path,
   for (const dirent* found = ::readdir(names.get()); found != nullptr; found = ::readdir(names.get())) {
     const std::string name = found->d_name;
     if (name == "." || name == "..") continue;
-    const std::string place = path.empty() ? name : path + "/" + name;
+    const std::string place = path.empty() ? name : fmt::format("{}/{}", path, name);
     if (name == kOwn) {
       scan.left.insert(place);
       continue;

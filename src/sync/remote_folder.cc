@@ -89,7 +89,7 @@ Result<net::Headers> RemoteFolder::headers(bool fresh) {
   return headers;
 }
 
-Result<net::Response> RemoteFolder::ask(std::string method, std::string target, std::string body,
+Result<net::Response> RemoteFolder::ask(const std::string& method, const std::string& target, const std::string& body,
                                         const std::string& match, const std::string& range) {
   for (bool fresh = false;; fresh = true) {
     Result<net::Headers> headers = this->headers(fresh);
@@ -171,7 +171,7 @@ Result<std::map<std::string, Listed>> RemoteFolder::tree() {
 Result<std::vector<Outcome>> RemoteFolder::change(const std::vector<Change>& changes) {
   std::string body;
   for (const Change& change : changes) append_frame(body, encode(change));
-  const Result<net::Response> response = ask("POST", target("changes", ""), std::move(body));
+  const Result<net::Response> response = ask("POST", target("changes", ""), body);
   if (!response) return std::unexpected(response.error());
   if (response->status != 200) return fail_status(*response, folder_);
   return messages_of<Outcome>(response->body, changes.size(), decode_outcome);
@@ -180,7 +180,7 @@ Result<std::vector<Outcome>> RemoteFolder::change(const std::vector<Change>& cha
 Result<std::vector<Given>> RemoteFolder::give(const std::string& what, const std::vector<Wanted>& wanted) {
   std::string body;
   for (const Wanted& one : wanted) append_frame(body, encode(one));
-  const Result<net::Response> response = ask("POST", target(what, ""), std::move(body));
+  const Result<net::Response> response = ask("POST", target(what, ""), body);
   if (!response) return std::unexpected(response.error());
   if (response->status != 200) return fail_status(*response, folder_);
   return messages_of<Given>(response->body, wanted.size(), decode_given);

@@ -49,8 +49,8 @@ class RemoteFolder {
   std::uint64_t bytes_received() const { return received_; }
 
  private:
-  Result<net::Response> ask(std::string method, std::string target, std::string body, const std::string& match = {},
-                            const std::string& range = {});
+  Result<net::Response> ask(const std::string& method, const std::string& target, const std::string& body,
+                            const std::string& match = {}, const std::string& range = {});
   Result<net::Response> send(const std::string& target, net::Headers headers, int file, std::uint64_t bytes);
   Result<net::Headers> headers(bool fresh);
   Result<std::vector<Given>> give(const std::string& what, const std::vector<Wanted>& wanted);

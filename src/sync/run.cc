@@ -181,6 +181,7 @@ Result<void> Run::compare(Trees& trees) {
 Result<void> Run::compare_small(Trees& trees, const std::vector<std::string>& paths) {
   options_.progress(fmt::format("comparing {}", paths.front()));
   std::vector<Wanted> wanted;
+  wanted.reserve(paths.size());
   for (const std::string& path : paths) wanted.push_back({.path = path, .etag = there_.at(path).side.version});
   const Result<std::vector<Given>> given = remote_.hash(wanted);
   if (!given) return std::unexpected(given.error());

@@ -12,6 +12,7 @@ Result<void> Run::send_folders() {
   const std::vector<Action> actions = std::exchange(folders_, {});
   if (actions.empty()) return {};
   std::vector<Change> changes;
+  changes.reserve(actions.size());
   for (const Action& action : actions) changes.push_back({.what = Change::What::kFolder, .path = action.path});
   const Result<std::vector<Outcome>> outcomes = remote_.change(changes);
   if (!outcomes) return std::unexpected(outcomes.error());
@@ -97,6 +98,7 @@ Result<void> Run::fetch_small() {
   if (actions.empty()) return {};
   options_.progress(fmt::format("fetching {}", actions.front().path));
   std::vector<Wanted> files;
+  files.reserve(actions.size());
   for (const Action& action : actions) files.push_back(wanted(action));
   Result<std::vector<Given>> given = remote_.read(files);
   if (!given) return std::unexpected(given.error());
@@ -118,6 +120,7 @@ Result<void> Run::place_fetched(const std::vector<Action>& actions, std::vector<
     files.emplace_back(i, *std::move(file));
   }
   std::vector<const Aside*> all;
+  all.reserve(files.size());
   for (const auto& [i, file] : files) all.push_back(&file);
   if (Result<void> finished = LocalFolder::finish(all); !finished) return finished;
   for (const auto& [i, file] : files) {

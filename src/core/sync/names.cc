@@ -22,6 +22,7 @@ std::string_view beginning(std::string_view text, std::size_t most) {
 
 std::string folded_name(std::string_view name) {
   utf8proc_uint8_t* folded = nullptr;
+  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): they are flags
   const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD);
   const utf8proc_ssize_t length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(name.data()),
                                                static_cast<utf8proc_ssize_t>(name.size()), &folded, options);

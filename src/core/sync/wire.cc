@@ -54,11 +54,11 @@ class Reader {
     bytes_.remove_prefix(size);
     return text;
   }
-  // A number below `end`.
+  // A number from `first` on and below `end`.
   template <class Enum>
-  Enum one_of(std::uint8_t end) {
+  Enum one_of(std::uint8_t end, std::uint8_t first = 0) {
     const auto value = number<std::uint8_t>();
-    return value < end ? static_cast<Enum>(value) : give_up<Enum>();
+    return value >= first && value < end ? static_cast<Enum>(value) : give_up<Enum>();
   }
 
   template <class Message>
@@ -174,7 +174,7 @@ std::string encode(const Outcome& outcome) {
 
 Result<Outcome> decode_outcome(std::string_view frame) {
   Reader reader(frame);
-  Outcome outcome{.code = reader.one_of<Code>(kCodes)};
+  Outcome outcome{.code = reader.one_of<Code>(kCodes, 1)};
   outcome.message = reader.text(kMaxMessage);
   outcome.etag = reader.text(kMaxEtag);
   return reader.ended(std::move(outcome));
@@ -200,7 +200,7 @@ std::string encode(const Given& given) {
 
 Result<Given> decode_given(std::string_view frame) {
   Reader reader(frame);
-  Given given{.code = reader.one_of<Code>(kCodes)};
+  Given given{.code = reader.one_of<Code>(kCodes, 1)};
   given.modified_millis = reader.number<std::int64_t>();
   given.message = reader.text(kMaxMessage);
   given.content = reader.text(kMaxSmallFile);
