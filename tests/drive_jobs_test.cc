@@ -81,6 +81,13 @@ TEST_F(DriveJobsTest, ResultsArriveThoughTheHubDies) {
   EXPECT_EQ(std::distance(fs::directory_iterator(there("out")), fs::directory_iterator()), 1);
 }
 
+TEST_F(DriveJobsTest, ANameIsMeantAsItIsWhereABackslashSaysSo) {
+  std::ofstream(there("photos/[ab].raw")) << "brackets";
+  const std::string script = "ls; cat *";
+  EXPECT_THAT(run({"--input", "drive:/photos/\\[ab].raw"}, script).out, testing::EndsWith("[ab].raw\nbrackets"));
+  EXPECT_THAT(run({"--input", "drive:/photos/[ab].raw"}, "ls").out, HasSubstr("a.raw\nb.raw\n"));
+}
+
 TEST_F(DriveJobsTest, WhatIsWrongIsSaidBeforeAnythingRuns) {
   EXPECT_THAT(run({"--input", "drive:/none/*.raw"}, "true").err,
               HasSubstr("nothing in the drive is called '/none/*.raw'"));

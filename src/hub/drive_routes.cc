@@ -40,7 +40,7 @@ net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::Thumb
 }
 
 net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::SyncServer& sync) {
-  co_await serve(exchange, parts, sync);
+  co_await serve(exchange, parts, [&](drive::Holder caller) { return sync.serve(exchange, std::move(caller)); });
 }
 
 }  // namespace hearth::hub

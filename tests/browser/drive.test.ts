@@ -233,6 +233,22 @@ test("what a file was before it was replaced is brought back", async () => {
   assert.equal(readFileSync(on_pc("letter.txt"), "utf8"), "Dear Mia");
 });
 
+test("a program runs on chosen files, and its result lies beside them", async () => {
+  await page.goto(`${new URL(page.url()).origin}/#/files`);
+  await act("letter.txt", "Run on");
+  await page.getByRole("heading", { name: "Run", exact: true }).waitFor();
+  await page.getByRole("list", { name: "Of your files" }).getByText("/letter.txt").waitFor();
+  assert.equal(await page.getByLabel("Arguments").inputValue(), "letter.txt");
+  await page.getByText("Results go into Files").waitFor();
+  await page.locator("label").filter({ hasText: "Shell" }).tap();
+  await page.locator("#source").fill("tr a-z A-Z < $1 > loud.txt");
+  await shoot("run");
+  await page.getByRole("button", { name: "Run it" }).tap();
+  await page.getByText("Its results go into").waitFor();
+  await until(60_000, () => (existsSync(on_pc("loud.txt")) ? true : undefined));
+  assert.equal(readFileSync(on_pc("loud.txt"), "utf8"), "DEAR MIA");
+});
+
 test("several files leave as one archive", async () => {
   await page.getByRole("link", { name: "Files", exact: true }).first().tap();
   await row("holiday & more #1").tap();

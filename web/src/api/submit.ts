@@ -1,6 +1,7 @@
 // Uploads what the form names and asks for the job.
 import { Code } from "@connectrpc/connect";
 import { random } from "../lib/bytes";
+import { drive_pattern } from "../lib/drive_paths";
 import type { run_form } from "../lib/run_form.svelte";
 import { clients, is_code } from "./session";
 import { store_inputs } from "./upload";
@@ -22,6 +23,8 @@ export async function submit(form: typeof run_form, on_stage: (stage: Stage) => 
       timeLimitSeconds: BigInt(form.time_limit),
       inputs: { sha256: inputs.sha256, size: BigInt(inputs.size) },
       outputs: form.patterns(),
+      driveInputs: form.drive_inputs.map(drive_pattern),
+      driveOutputs: form.drive_outputs,
       environment: form.shown === "window" ? "host" : form.environment,
       window: form.shown === "window",
       terminal: form.shown === "terminal",

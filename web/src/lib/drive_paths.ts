@@ -34,6 +34,14 @@ export function thumb_url(path: string, etag: string, size: 320 | 1600): string 
   return `${guest_base}/thumb${encoded(path)}?size=${size}&v=${encodeURIComponent(etag)}`;
 }
 
+// As a job's input (JobSpec.drive_inputs), where names may be patterns: this one is meant as it is.
+export function drive_pattern(path: string): string {
+  return path
+    .split("/")
+    .map((name) => (/[*?[]/.test(name) ? name.replace(/[\\*?[]/g, "\\$&") : name))
+    .join("/");
+}
+
 // Where chosen entries of a folder, or all of it, are asked for as one archive, by POST.
 export function drive_zip_url(folder: string): string {
   return `${drive_url(folder)}/?zip`;

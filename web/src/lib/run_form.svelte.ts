@@ -3,6 +3,7 @@ import type { JobSpec } from "../gen/hearth/v1/jobs_pb";
 import type { Tree } from "../gen/hearth/v1/types_pb";
 import { kLanguages, language_of, type Language } from "./templates";
 import { split_arguments } from "./arguments";
+import { file_name } from "./files";
 import type { TreeEntry } from "./tree";
 
 export const kGiB = 1024 ** 3;
@@ -16,6 +17,9 @@ export const kTimeChoices: [number, string][] = [
   [3 * 86_400, "3 days"],
   [30 * 86_400, "30 days"],
 ];
+
+export const kMaxDriveInputs = 64;
+const kMostNamed = 10; // files of the drive that become arguments of the program
 
 // How a program is seen while it runs: by what it prints; or live, and used.
 export type Shown = "log" | "window" | "terminal";
@@ -37,6 +41,8 @@ class RunForm {
   program_word = $state(""); // for "file" too, where no file was picked: an earlier job's program
   inputs = $state.raw<PickedFile[]>([]);
   kept = $state.raw<TreeEntry[]>([]); // inputs of an earlier job that the server has
+  drive_inputs = $state.raw<string[]>([]); // paths of the drive
+  drive_outputs = $state(""); // the folder of the drive that the results go to; empty: they stay with the job
   arguments = $state("");
   name = $state("");
   tasks = $state(1);
@@ -89,6 +95,14 @@ class RunForm {
     this.name = file.name.slice(0, 120);
   }
 
+  // The next program is to read these, and to put its results beside them.
+  run_on(paths: readonly string[], folder: string): void {
+    this.drive_inputs = [...paths];
+    this.drive_outputs = folder;
+    const names = paths.map(file_name);
+    this.arguments = names.length <= kMostNamed ? names.map(quoted).join(" ") : "";
+  }
+
   // Fills the form from an earlier job. `source` is its program's text where the page could read it.
   repeat(spec: JobSpec, tree: Tree | undefined, source: string | undefined): void {
     const [first = "", ...rest] = spec.argv;
@@ -102,6 +116,8 @@ class RunForm {
       .filter((file) => !editable || `./${file.path}` !== program)
       .map((file) => ({ path: file.path, sha256: file.blob!.sha256, size: Number(file.blob!.size), executable: file.executable }));
     this.inputs = [];
+    this.drive_inputs = []; // what they were is among the inputs
+    this.drive_outputs = spec.driveOutputs;
     this.program = undefined;
     this.arguments = words.map(quoted).join(" ");
     this.name = spec.name;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { drive_download_url, drive_url, drive_zip_url, folder_address, folder_of_address, join_path, name_problem, parent_of, steps_of } from "../../src/lib/drive_paths";
+import { drive_download_url, drive_pattern, drive_url, drive_zip_url, folder_address, folder_of_address, join_path, name_problem, parent_of, steps_of } from "../../src/lib/drive_paths";
 import { drive_kind, shown_entry } from "../../src/lib/files";
 import { pages_of, visible_rows } from "../../src/lib/row_window";
 import { kNothing, toggled, with_range } from "../../src/lib/selection";
@@ -23,6 +23,12 @@ test("addresses of bytes hold each name percent-encoded", () => {
   assert.equal(drive_download_url("/a.txt"), "/dav/a.txt?download");
   assert.equal(drive_zip_url("/"), "/dav/?zip");
   assert.equal(drive_zip_url("/a b"), "/dav/a%20b/?zip");
+});
+
+test("a path that is to be read by a program is meant as it is", () => {
+  assert.equal(drive_pattern("/photos/a b.raw"), "/photos/a b.raw");
+  assert.equal(drive_pattern("/a\\b/what?[1].raw"), "/a\\b/what\\?\\[1].raw");
+  assert.equal(drive_pattern("/x\\*"), "/x\\\\\\*");
 });
 
 test("a folder's address leads back to it, and nonsense to the root", () => {
