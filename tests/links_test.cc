@@ -311,6 +311,7 @@ TEST_F(LinksTest, OneFileIsSharedWithoutItsFolder) {
   std::filesystem::remove_all(file("shared/sub"));
   EXPECT_EQ(upload(folder, "/x", "up").status, 404U);
   EXPECT_EQ(ask(folder, "MKCOL", "/dav/").status, 404U);
+  EXPECT_NE(call(folder, "DriveService/MakeFolder", R"({"path":"/"})").status, 200U);
   EXPECT_FALSE(std::filesystem::exists(file("shared/sub")));
 }
 

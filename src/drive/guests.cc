@@ -117,8 +117,11 @@ net::Async<Result<Link>> Guests::revoke(LinkId id, std::function<void()> cut) {
   std::optional<Link> link = links_.revoke(id);
   if (!link) co_return fail(Code::kNotFound, "there is no such link (any more)");
   cut();
-  if (Result<void> kept = co_await keep(); !kept) co_return std::unexpected(kept.error());
-  (void)co_await drive_.release(holder_of(id));
+  if (Result<void> kept = co_await keep(); !kept) {
+    is_used_ = true;  // sweep() tries again
+    co_return fail(kept, "the link is dead, but may live again when the hub starts anew");
+  }
+  co_await drive_.release(holder_of(id));
   co_return *std::move(link);
 }
 
@@ -138,7 +141,10 @@ net::Async<Result<std::string>> Guests::enter(LinkId id, std::string secret, std
     if (!link) co_return std::unexpected(link.error());
   }
   links_.enter(id, wall_now());
+  is_used_ = true;
   std::string ticket = make_ticket(**link, wall_now());
+  // A counted use is on the disk before it is granted; of others it is enough to know about how many there were.
+  if ((*link)->max_uses == 0) co_return ticket;
   if (Result<void> kept = co_await keep(); !kept) co_return std::unexpected(kept.error());
   co_return ticket;
 }
@@ -159,21 +165,26 @@ Result<Link> Guests::find_living(LinkId id) const {
   return **link;
 }
 
+net::Async<void> Guests::keep_uses() {
+  if (!is_used_) co_return;
+  if (Result<void> kept = co_await keep(); !kept) {
+    log_warning("what became of the drive's links is not kept: " + kept.error().message);
+  }
+}
+
 net::Async<std::vector<LinkId>> Guests::sweep(std::function<bool(DeviceId)> may_share) {
   std::vector<LinkId> ended;
   if (!is_open_) co_return ended;
   ended = links_.run_out(wall_now());
-  bool changed = is_used_ && wall_now().unix_millis - kept_at_.unix_millis > kBetweenUses.micros / 1'000;
+  bool revoked = false;
   for (const Link& link : links_.all()) {
     if (may_share(link.maker)) continue;
     ended.push_back(link.id);
-    changed = links_.revoke(link.id).has_value() || changed;
+    revoked = links_.revoke(link.id).has_value() || revoked;
   }
-  if (changed) {
-    if (Result<void> kept = co_await keep(); !kept) {
-      log_warning("what became of the drive's links is not kept: " + kept.error().message);
-    }
-  }
+  is_used_ = is_used_ || revoked;
+  const bool is_due = wall_now().unix_millis - kept_at_.unix_millis > kBetweenUses.micros / 1'000;
+  if (revoked || is_due) co_await keep_uses();
   co_return ended;
 }
 

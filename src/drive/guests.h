@@ -60,6 +60,9 @@ class Guests {
   // revoked. Notes on the disk, too, when links were used. Does nothing before open().
   net::Async<std::vector<LinkId>> sweep(std::function<bool(DeviceId)> may_share);
 
+  // Notes on the disk, if that is not yet done, how often and when links were used.
+  net::Async<void> keep_uses();
+
   // Reads what the disk has, once. Errors: of the disk.
   net::Async<Result<void>> open();
 

@@ -85,6 +85,8 @@ Answer<v1::MakeDriveFolderReply> make_folder(Parts& parts, const drive::Scope& s
   }
   const Result<drive::Path> path = scope.inside(request.path());
   if (!path) co_return std::unexpected(path.error());
+  // If it has gone, nobody makes it anew through its link.
+  if (!scope.is_whole() && *path == scope.root) co_return fail(Code::kAlreadyExists, "/ is what the link shares");
   const Result<drive::Entry> made = co_await drive::make_folder(parts.drive, holder_of(caller), *path);
   if (!made) co_return std::unexpected(made.error());
   v1::MakeDriveFolderReply reply;

@@ -110,6 +110,7 @@ net::Async<void> GuestDoor::stop() {
   stopping_ = true;
   woken_.notify();
   while (running_) co_await stopped_.wait();
+  co_await guests_.keep_uses();
 }
 
 net::Async<void> GuestDoor::run() {
