@@ -73,7 +73,7 @@ TEST_F(DriveJobsTest, ResultsReplaceNothing) {
 // The hub dies when the job's end is on the disk, or before: its results arrive all the same, once.
 TEST_F(DriveJobsTest, ResultsArriveThoughTheHubDies) {
   const Ended ended =
-      run({"-d", "--input", "drive:/photos/a.raw", "--output", "drive:/out"}, "sleep 2; cp a.raw result");
+      run({"--detach", "--input", "drive:/photos/a.raw", "--output", "drive:/out"}, "sleep 2; cp a.raw result");
   ASSERT_EQ(ended.exit_code, 0) << ended.err;
   ASSERT_EQ(::kill(pool().hub_process(), SIGKILL), 0);
   ASSERT_TRUE(eventually(seconds(60), [&] { return fs::exists(there("out/result")); }));
@@ -124,11 +124,9 @@ TEST_F(DriveJobsTest, TheDriveIsForDevicesOfRingHome) {
 }
 
 TEST_F(DriveJobsTest, AScheduleReadsWhatIsThereThen) {
-  ASSERT_EQ(pool()
-                .cli({"schedule", "add", "0 3 1 1 *", "--name", "yearly", "--input", "drive:/photos/*.raw", "--output",
-                      "drive:/out", "--", "sh", "-c", kConvert})
-                .exit_code,
-            0);
+  const Ended added = pool().cli({"schedule", "add", "0 3 1 1 *", "--name", "yearly", "--input", "drive:/photos/*.raw",
+                                  "--output", "drive:/out", "--", "sh", "-c", kConvert});
+  ASSERT_EQ(added.exit_code, 0) << added.err;
   std::ofstream(there("photos/new.raw")) << "new";
   ASSERT_EQ(pool().cli({"schedule", "run-now", "yearly"}).exit_code, 0);
   EXPECT_TRUE(eventually(seconds(60), [&] { return fs::exists(there("out/new.jpg")); }));

@@ -118,10 +118,11 @@ net::Async<Result<v1::TreeFile>> take_file(Parts& parts, const drive::Folder& fo
     if (!copied) co_return std::unexpected(copied.error());
     ended = *copied;
   }
+  const std::uint64_t copied = writer->size();
   const Result<blob::Digest> digest = co_await parts.workers.run([&] { return writer->commit(); });
   if (!digest) co_return std::unexpected(digest.error());
   const Result<drive::Entry> now = co_await parts.drive.workers().run([&] { return folder.look(path); });
-  if (!now || now->etag != entry.etag || writer->size() != entry.bytes) {
+  if (!now || now->etag != entry.etag || copied != entry.bytes) {
     co_return fail(Code::kAborted, path.text() + " changed while the job was taken: ask again");
   }
   struct stat status{};
