@@ -70,6 +70,12 @@ TEST_F(DriveJobsTest, ResultsReplaceNothing) {
   EXPECT_FALSE(fs::exists(there("jpg/b (2).jpg"))) << "the same again";
 }
 
+TEST_F(DriveJobsTest, ResultsMayLieAtTheTop) {
+  EXPECT_EQ(run({"--output", "drive:/"}, "mkdir sub; echo hello >sub/a.txt").exit_code, 0);
+  ASSERT_TRUE(eventually(seconds(20), [&] { return fs::exists(there("sub/a.txt")); }));
+  EXPECT_EQ(text(there("sub/a.txt")), "hello\n");
+}
+
 // The hub dies when the job's end is on the disk, or before: its results arrive all the same, once.
 TEST_F(DriveJobsTest, ResultsArriveThoughTheHubDies) {
   const Ended ended =

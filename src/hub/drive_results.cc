@@ -182,7 +182,8 @@ net::Async<Result<void>> DriveResults::put_outputs(const Target& target, v1::Blo
 }
 
 net::Async<Result<void>> DriveResults::put_file(const Target& target, const v1::TreeFile& file) {
-  const Result<drive::Path> path = drive::Path::parse(target.folder.text() + "/" + file.path());
+  const std::string above = target.folder.is_root() ? "" : target.folder.text();
+  const Result<drive::Path> path = drive::Path::parse(above + "/" + file.path());
   if (!path) co_return std::unexpected(path.error());
   const Result<drive::Folder*> folder = co_await drive_.open();
   if (!folder) co_return std::unexpected(folder.error());

@@ -136,9 +136,10 @@ test("a program runs: progress, output, pictures, text, and the same again", asy
   assert.equal(await page.getByRole("log").getByText("100 %").count(), 3);
 
   await page.getByRole("button", { name: "Show picture-2.png large" }).click();
-  await page.getByText("picture-2.png 3 of 3").waitFor();
+  await page.getByText("3 of 3", { exact: true }).waitFor();
   await page.keyboard.press("ArrowRight");
-  await page.getByText("picture-0.png 1 of 3").waitFor();
+  await page.getByText("1 of 3", { exact: true }).waitFor();
+  await page.getByRole("dialog", { name: "Picture" }).getByText("picture-0.png").waitFor();
   const width = await page.getByRole("dialog", { name: "Picture" }).getByRole("img").evaluate((image: HTMLImageElement) => image.decode().then(() => image.naturalWidth));
   assert.equal(width, 200);
   await page.keyboard.press("Escape");
