@@ -18,6 +18,7 @@
 #include "cli/values.h"
 #include "net/crypto.h"
 #include "net/percent.h"
+#include "sync/refusal.h"
 
 namespace hearth::cli {
 namespace {
@@ -58,42 +59,11 @@ std::string target_of(std::string_view path) {
   return target;
 }
 
-Code code_of(unsigned status) {
-  switch (status) {
-    case 401:
-      return Code::kUnauthenticated;
-    case 403:
-      return Code::kPermissionDenied;
-    case 404:
-    case 409:
-      return Code::kNotFound;
-    case 405:
-    case 412:
-      return Code::kAlreadyExists;
-    case 423:
-      return Code::kAborted;
-    case 413:
-    case 507:
-      return Code::kResourceExhausted;
-    case 408:
-    case 503:
-      return Code::kUnavailable;
-    default:
-      return Code::kUnknown;
-  }
-}
-
-// What the hub said of it, without the status that it begins with.
 std::unexpected<Error> fail_status(const net::Response& response, const std::string& path) {
-  constexpr std::size_t kShown = 500;
-  std::string text = response.body.substr(0, kShown);
-  if (const std::size_t colon = text.find(": "); colon != std::string::npos) text.erase(0, colon + 2);
-  while (text.ends_with('\n')) text.pop_back();
-  if (text.empty()) text = fmt::format("HTTP status {}", response.status);
-  if (response.status == 423)
-    text = "a program that has it open by WebDAV holds a lock there: try again when it is done";
-  if (response.status == 412) text = "it is there already: --replace puts the new one in its place";
-  return fail(code_of(response.status), fmt::format("{}: {}", plain(path), plain(text)));
+  Error error =
+      sync::fail_refused(response, path, "it is there already: --replace puts the new one in its place").error();
+  error.message = plain(error.message);
+  return std::unexpected(std::move(error));
 }
 
 // A sequence of transfers, told of in one line and counted.

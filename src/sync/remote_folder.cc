@@ -6,6 +6,7 @@
 
 #include "core/drive/path.h"
 #include "net/percent.h"
+#include "sync/refusal.h"
 
 namespace hearth::sync {
 namespace {
@@ -13,37 +14,8 @@ namespace {
 constexpr std::size_t kMaxAnswer = 64 << 20;
 constexpr std::size_t kMaxListed = 10'000'000;  // files and folders of one tree
 
-Code code_of(unsigned status) {
-  switch (status) {
-    case 401:
-      return Code::kUnauthenticated;
-    case 403:
-      return Code::kPermissionDenied;
-    case 404:
-    case 409:
-      return Code::kNotFound;
-    case 405:
-      return Code::kAlreadyExists;
-    case 412:
-      return Code::kFailedPrecondition;
-    case 423:
-      return Code::kAborted;
-    case 413:
-    case 507:
-      return Code::kResourceExhausted;
-    default:
-      return Code::kUnknown;
-  }
-}
-
 std::unexpected<Error> fail_status(const net::Response& response, const std::string& path) {
-  constexpr std::size_t kShown = 500;
-  std::string text = response.body.substr(0, kShown);
-  if (const std::size_t colon = text.find(": "); colon != std::string::npos) text.erase(0, colon + 2);
-  while (text.ends_with('\n')) text.pop_back();
-  if (response.status == 423) text = "a program that has it open by WebDAV holds a lock there";
-  if (response.status == 412) text = "it has just been changed in the drive: the next run sees to it";
-  return fail(code_of(response.status), fmt::format("{}: {}", path, text));
+  return fail_refused(response, path, "it has just been changed in the drive: the next run sees to it");
 }
 
 template <class Message, class Decode>
