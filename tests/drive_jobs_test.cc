@@ -129,6 +129,20 @@ TEST_F(DriveJobsTest, TheDriveIsForDevicesOfRingHome) {
   EXPECT_EQ(code(), Code::kPermissionDenied);
 }
 
+TEST_F(DriveJobsTest, ADeviceThatHasLeftRingHomePutsNothingThere) {
+  Api other(pair_device(pool(), "other", v1::ROLE_MEMBER));
+  v1::SubmitRequest request;
+  request.set_request_id(std::string(16, 'r'));
+  for (const char* word : {"sh", "-c", "sleep 2; echo late >late"}) request.mutable_spec()->add_argv(word);
+  request.mutable_spec()->add_outputs("*");
+  request.mutable_spec()->set_drive_outputs("/late");
+  ASSERT_TRUE(other.call<v1::SubmitReply>("hearth.v1.JobService/Submit", request));
+  EXPECT_FALSE(fs::is_empty(there(".hearth/results")));
+  ASSERT_EQ(pool().cli({"devices", "ring", "other", "friend"}).exit_code, 0);
+  EXPECT_TRUE(eventually(seconds(30), [&] { return fs::is_empty(there(".hearth/results")); }));
+  EXPECT_FALSE(fs::exists(there("late")));
+}
+
 TEST_F(DriveJobsTest, AScheduleReadsWhatIsThereThen) {
   const Ended added = pool().cli({"schedule", "add", "0 3 1 1 *", "--name", "yearly", "--input", "drive:/photos/*.raw",
                                   "--output", "drive:/out", "--", "sh", "-c", kConvert});

@@ -146,8 +146,12 @@ net::Async<Result<void>> DriveResults::deliver(JobId job) {
   const DeviceId owner = *row ? (*row)->request.owner : DeviceId();
   const Target target{.folder = path.value_or(drive::Path()),
                       .holder = {.device = owner, .name = devices_.name(owner), .tokens = {}}};
-  // One that was removed meanwhile has no tasks any more.
-  for (std::uint32_t first = 0; *row && path && first < (*row)->request.tasks; first += kTasksAtOnce) {
+  // The results of one that may no longer reach the drive stay with the job; one that was removed has none.
+  const bool is_due = *row && path && devices_.visible_to(owner).is_whole();
+  if (*row && !is_due)
+    log_warning("results of a job do not come into the drive: its device is not of ring home any more",
+                {{"job", job.value}});
+  for (std::uint32_t first = 0; is_due && first < (*row)->request.tasks; first += kTasksAtOnce) {
     const Result<std::vector<store::TaskRow>> tasks =
         co_await engine_.ask([&](store::Store& store) { return store.load_tasks(job, first, kTasksAtOnce, false); });
     if (!tasks) co_return std::unexpected(tasks.error());
