@@ -111,6 +111,10 @@ Result<void> write_all_to(int file, std::string_view bytes) {
 
 Result<std::unique_ptr<LocalFolder>> LocalFolder::open(const std::filesystem::path& directory) {
   Opened root(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (root.get() < 0 && errno == ENOENT) {
+    return fail(Code::kNotFound,
+                directory.string() + " is not there: make it first (mkdir), or name another directory");
+  }
   if (root.get() < 0) return fail_errno(errno, directory.string());
   const std::filesystem::path own = directory / kOwn;
   for (const std::filesystem::path& folder : {own, own / kNew, own / kTrash}) {
