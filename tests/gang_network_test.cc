@@ -164,7 +164,8 @@ TEST_F(GangNetworkTest, AGangRunsAgainWhenItsHubWasAway) {
   ::kill(hub, SIGKILL);
   ASSERT_TRUE(eventually(seconds(30), [&] { return pool().endpoint().process != hub; }));
   Api api(pool());
-  EXPECT_EQ(api.wait(job, seconds(180)).state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(api.wait(job, seconds(180)).state(), v1::JOB_STATE_SUCCEEDED)
+      << pool().cli({"logs", std::to_string(job)}).out;
   EXPECT_EQ(api.job(job).failed(), 0U);
 }
 
