@@ -219,6 +219,8 @@ struct DriveOptions {
   bool watch = false;
   bool dry_run = false;
   bool emptied = false;
+  std::vector<std::string> people;  // whose a folder is; "everyone"
+  std::string limit;
 };
 
 struct AppOptions {
@@ -390,6 +392,8 @@ Result<int> list_drive_trash(const Context& context);
 Result<int> restore_in_drive(const Context& context, const DriveOptions& options);
 Result<int> empty_drive_trash(const Context& context);
 Result<int> show_drive_versions(const Context& context, const DriveOptions& options);
+Result<int> list_private_folders(const Context& context);
+Result<int> set_private_folder(const Context& context, const DriveOptions& options);
 Result<int> show_drive_usage(const Context& context);
 Result<int> find_in_drive(const Context& context, const DriveOptions& options);
 Result<int> show_drive_mounts(const Context& context);

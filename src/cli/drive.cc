@@ -18,6 +18,7 @@ namespace hearth::cli {
 namespace {
 
 constexpr std::size_t kShownIdDigits = 8;
+constexpr Range kLimit = {0, 1024ULL * 1024 * kTiB};
 
 template <class Reply>
 Result<Reply> call_drive(const Context& context, std::string_view method, const google::protobuf::Message& request) {
@@ -192,6 +193,67 @@ Result<int> show_drive_versions(const Context& context, const DriveOptions& opti
   }
   if (table.empty()) say("no earlier version of it is kept");
   if (!table.empty()) print(table.text());
+  return 0;
+}
+
+Result<int> list_private_folders(const Context& context) {
+  const Result<v1::ListPrivateDriveFoldersReply> reply =
+      call_drive<v1::ListPrivateDriveFoldersReply>(context, "ListPrivate", v1::ListPrivateDriveFoldersRequest());
+  if (!reply) return std::unexpected(reply.error());
+  if (context.json) {
+    print(message_json(*reply));
+    return 0;
+  }
+  Table table({{"FOLDER"}, {"WHOSE"}, {"HOLDS", true}, {"LIMIT", true}, {"YOURS"}});
+  for (const v1::PrivateDriveFolder& one : reply->folders()) {
+    const bool is_limited = one.max_bytes() != 0;
+    table.add({"/" + one.name(), fmt::format("{}", fmt::join(one.people(), ", ")),
+               is_limited ? format_bytes(one.bytes()) : "-", is_limited ? format_bytes(one.max_bytes()) : "-",
+               one.is_mine() ? "yes" : "no"});
+  }
+  if (table.empty()) say("all folders are everybody's; a home folder: hearth drive private NAME --for ACCOUNT");
+  if (!table.empty()) print(table.text());
+  if (reply->person().empty()) {
+    say("this device is in no account, so that no private folder is open to it: hearth account assign DEVICE ACCOUNT");
+  } else {
+    say(fmt::format("this device is of the account {}", plain(reply->person())));
+  }
+  return 0;
+}
+
+// What is not said stays as it is.
+Result<int> set_private_folder(const Context& context, const DriveOptions& options) {
+  if (options.people.empty() && options.limit.empty()) {
+    return fail(Code::kInvalidArgument, "--for says whose it is, --limit how much it may hold: at least one is needed");
+  }
+  const Result<v1::ListPrivateDriveFoldersReply> known =
+      call_drive<v1::ListPrivateDriveFoldersReply>(context, "ListPrivate", v1::ListPrivateDriveFoldersRequest());
+  if (!known) return std::unexpected(known.error());
+  v1::SetPrivateDriveFolderRequest request;
+  request.set_name(options.path.substr(options.path.starts_with('/') ? 1 : 0));
+  if (request.name().ends_with('/')) request.mutable_name()->pop_back();
+  const auto before = std::ranges::find(known->folders(), request.name(), &v1::PrivateDriveFolder::name);
+  if (before != known->folders().end()) {
+    *request.mutable_people() = before->people();
+    request.set_max_bytes(before->max_bytes());
+  } else if (options.people.empty()) {
+    return fail(Code::kNotFound,
+                fmt::format("/{} is everybody's, which has no limit but the disk's: say whose it is with --for",
+                            plain(request.name())));
+  }
+  if (!options.people.empty()) request.mutable_people()->Assign(options.people.begin(), options.people.end());
+  if (options.people.size() == 1 && options.people.front() == "everyone") request.clear_people();
+  if (!options.limit.empty()) {
+    const Result<std::uint64_t> limit = parse_size("--limit", options.limit, kLimit);
+    if (!limit) return std::unexpected(limit.error());
+    request.set_max_bytes(*limit);
+  }
+  const auto reply = call_drive<v1::SetPrivateDriveFolderReply>(context, "SetPrivate", request);
+  if (!reply) return std::unexpected(reply.error());
+  if (context.json) print(message_json(*reply));
+  say(request.people().empty() ? fmt::format("/{} is everybody's", plain(request.name()))
+                               : fmt::format("/{} is open to the devices of {} alone", plain(request.name()),
+                                             plain(fmt::format("{}", fmt::join(request.people(), ", ")))));
   return 0;
 }
 

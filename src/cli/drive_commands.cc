@@ -74,6 +74,24 @@ void add_trash_commands(CommandTree& tree, CLI::App& drive, DriveOptions& option
            [&tree] { return empty_drive_trash(tree.context()); });
 }
 
+void add_private_command(CommandTree& tree, CLI::App& drive, DriveOptions& options) {
+  CLI::App& command =
+      tree.add(drive, "private",
+               "List the folders that are some people's own, or say whose one is: a home folder is one person's, a "
+               "shared one several people's. Nobody else is shown it. A person is an account (hearth account), whose "
+               "devices and tokens reach what is his.",
+               [&tree, &options] {
+                 return options.path.empty() ? list_private_folders(tree.context())
+                                             : set_private_folder(tree.context(), options);
+               });
+  command.add_option("FOLDER", options.path, "at the drive's top; it is made if it is not there")->type_name(" ");
+  command.add_option("--for", options.people, "accounts, separated by commas; or: everyone")
+      ->type_name("PEOPLE")
+      ->delimiter(',');
+  CommandTree::text_option(command, "--limit", options.limit, "SIZE",
+                           "what its files may hold together, for example 200GB; 0: no limit but the disk's");
+}
+
 }  // namespace
 
 void add_drive_commands(CommandTree& tree, DriveOptions& options) {
@@ -89,6 +107,7 @@ void add_drive_commands(CommandTree& tree, DriveOptions& options) {
   add_change_commands(tree, drive, options);
   add_trash_commands(tree, drive, options);
   add_link_commands(tree, drive, options.link);
+  add_private_command(tree, drive, options);
   tree.add(drive, "usage", "Tell how much the drive and its trash hold, and what room there is.",
            [&tree] { return show_drive_usage(tree.context()); });
   CLI::App& find = tree.add(drive, "find", "Find names that hold a text, upper and lower case alike.",

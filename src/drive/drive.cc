@@ -1,5 +1,7 @@
 #include "drive/drive.h"
 
+#include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
@@ -10,15 +12,32 @@ namespace hearth::drive {
 namespace {
 
 constexpr std::string_view kLocks = "locks";
+constexpr std::string_view kPrivate = "private";
 constexpr Duration kBit = milliseconds(50);
+
+// Read before anybody asks for anything, and without making the folder.
+Result<PrivateFolders> read_private(const std::filesystem::path& file) {
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) return PrivateFolders();
+  std::ifstream stream(file);
+  const std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  if (stream.bad() || !stream.is_open()) return fail(Code::kDataLoss, file.string() + " cannot be read");
+  Result<PrivateFolders> folders = PrivateFolders::decode(text);
+  return folders ? folders : fail(folders, file.string());
+}
 
 }  // namespace
 
 Drive::Drive(net::Loop& loop, net::Workers& workers, std::filesystem::path folder)
-    : loop_(loop), workers_(workers), root_(std::move(folder)) {}
+    : loop_(loop),
+      workers_(workers),
+      root_(std::move(folder)),
+      private_(read_private(root_ / Path::kOwnFolder / kPrivate)) {}
 
 Result<void> Drive::open_here() {
   if (folder_) return {};
+  const Result<PrivateFolders> whose = private_folders();
+  if (!whose) return fail(whose, "nobody is let into the drive, since it is not known whose its folders are");
   Result<std::unique_ptr<Folder>> folder = Folder::open(root_);
   if (!folder) return std::unexpected(folder.error());
   const Result<std::string> text = (*folder)->read_own(kLocks);
@@ -27,6 +46,7 @@ Result<void> Drive::open_here() {
   const std::lock_guard guard(mutex_);
   for (const Lock& lock : kept.value_or(std::vector<Lock>())) (void)locks_.lock(lock, wall_now());
   kept_changes_ = locks_.changes();
+  (*folder)->allowances().set(*whose);
   folder_ = std::move(*folder);
   return {};
 }
@@ -45,6 +65,26 @@ net::Async<Result<Folder*>> Drive::open() {
     if (!std::exchange(is_thinning_, true)) loop_.spawn(thin_versions());
   }
   co_return folder_.get();
+}
+
+Result<PrivateFolders> Drive::private_folders() const {
+  const std::lock_guard guard(mutex_);
+  return private_;
+}
+
+net::Async<Result<void>> Drive::change_private_folders(std::function<Result<void>(PrivateFolders&)> change) {
+  const Result<Folder*> folder = co_await open();
+  if (!folder) co_return std::unexpected(folder.error());
+  co_return co_await names_.run([&]() -> Result<void> {
+    Result<PrivateFolders> folders = private_folders();
+    if (!folders) return std::unexpected(folders.error());
+    if (Result<void> changed = change(*folders); !changed) return changed;
+    if (Result<void> kept = (*folder)->write_own(kPrivate, folders->encode()); !kept) return kept;
+    (*folder)->allowances().set(*folders);
+    const std::lock_guard guard(mutex_);
+    private_ = std::move(folders);
+    return {};
+  });
 }
 
 LockTable Drive::locks() const {

@@ -52,6 +52,13 @@ class Drive {
     co_return done;
   }
 
+  // Whose the folders at its top are; as it was when the drive was made, and then as it was changed. Errors: kDataLoss
+  // (what the disk has of it cannot be read), with which open() fails, too, so that nobody's are shown to all. Any
+  // thread.
+  Result<PrivateFolders> private_folders() const;
+  // On the disk when it returns. Errors: of `change`, which is called where names are changed; of the disk.
+  net::Async<Result<void>> change_private_folders(std::function<Result<void>(PrivateFolders&)> change);
+
   // A copy of the table of locks as it is now. Any thread.
   LockTable locks() const;
 
@@ -98,7 +105,8 @@ class Drive {
   std::optional<Time> tidied_;
   std::optional<Time> thinned_;
   bool is_thinning_ = false;
-  mutable std::mutex mutex_;  // of locks_
+  mutable std::mutex mutex_;  // of locks_ and private_
+  Result<PrivateFolders> private_;
   LockTable locks_;
   std::uint64_t kept_changes_ = 0;  // of locks_, those that the disk has
   net::Workers names_{1};           // the last one: it ends before what it works on

@@ -232,6 +232,12 @@ Result<Incoming> Folder::receive(std::uint64_t expected_bytes) const {
   return Incoming(std::move(file), std::move(path));
 }
 
+Result<void> Folder::check_fits(const Path& path, std::uint64_t bytes) const {
+  const Result<Entry> before = look(path);
+  const std::uint64_t now = before ? before->bytes : 0;
+  return allowances_->check(*this, path, bytes - std::min(bytes, now));
+}
+
 Result<Placed> Folder::place(Incoming file, const Path& path, const Condition& condition) {
   Result<Placed> placed =
       place_named(file.path_, file.descriptor(), path, condition, file.is_on_disk_ ? Synced::kFile : Synced::kNothing);
@@ -255,6 +261,12 @@ Result<Placed> Folder::place_named(const std::filesystem::path& from, int descri
   const Result<Entry> before = look(path);
   if (before && before->kind == Kind::kFolder) return fail(Code::kAlreadyExists, path.text() + " is a folder");
   if (Result<void> holds = check(condition, before ? &*before : nullptr); !holds) return fail(holds, path.text());
+  struct stat arriving{};
+  if (::fstat(descriptor, &arriving) != 0) return fail_errno(errno, path.text());
+  const auto bytes = static_cast<std::uint64_t>(arriving.st_size);
+  if (Result<void> fits = allowances_->take(*this, path, bytes - std::min(bytes, before ? before->bytes : 0)); !fits) {
+    return std::unexpected(fits.error());
+  }
   bool is_on_disk = synced != Synced::kNothing;
   if (before) {
     const Result<OpenFile> replaced = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);

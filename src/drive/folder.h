@@ -27,6 +27,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "core/drive/path.h"
+#include "drive/allowances.h"
 #include "drive/xml.h"
 
 namespace hearth::drive {
@@ -155,6 +156,11 @@ class Folder {
   // `expected_bytes`: refused at once if the disk has not that much room besides kKeptFree (kResourceExhausted).
   Result<Incoming> receive(std::uint64_t expected_bytes = 0) const;
 
+  // What has a limit, and how much it holds. Whatever comes to be there has to fit (kResourceExhausted).
+  Allowances& allowances() const { return *allowances_; }
+  // Whether a file of so many bytes would fit there, before it has come.
+  Result<void> check_fits(const Path& path, std::uint64_t bytes) const;
+
   // Gives a received file its name, in place of a file that has it. Errors: kNotFound (no parent folder),
   // kFailedPrecondition (the condition), kAlreadyExists (a folder has the name).
   Result<Placed> place(Incoming file, const Path& path, const Condition& condition);
@@ -210,6 +216,8 @@ class Folder {
   Result<OpenFile> parent_of(const Path& path) const;
   Result<void> into_trash(const Path& path);
   static Result<void> check_apart(const Path& from, const Path& to);
+  // All that is at `from` comes to `to`.
+  Result<void> take_room(const Path& from, const Path& to);
   Result<bool> clear_way(const Path& from, const Path& to, bool replace);
   enum class Synced : std::uint8_t {
     kNothing,
@@ -225,6 +233,7 @@ class Folder {
   OpenFile root_file_;
   std::filesystem::path root_;
   std::atomic<std::uint64_t> kept_bytes_ = 0;
+  std::unique_ptr<Allowances> allowances_ = std::make_unique<Allowances>();
 };
 
 }  // namespace hearth::drive

@@ -97,8 +97,18 @@ Result<bool> Folder::clear_way(const Path& from, const Path& to, bool replace) {
   return true;
 }
 
+Result<void> Folder::take_room(const Path& from, const Path& to) {
+  if (!allowances_->allowance(*this, to)) return {};
+  const Result<OpenFile> above = parent_of(from);
+  if (!above) return std::unexpected(above.error());
+  return allowances_->take(*this, to, tree_bytes(above->get(), from.name()));
+}
+
 Result<bool> Folder::move(const Path& from, const Path& to, bool replace) {
   if (Result<void> apart = check_apart(from, to); !apart) return std::unexpected(apart.error());
+  if (from.names().front() != to.names().front()) {
+    if (Result<void> fits = take_room(from, to); !fits) return std::unexpected(fits.error());
+  }
   const Result<bool> was_there = clear_way(from, to, replace);
   if (!was_there) return was_there;
   const Result<OpenFile> source = open_beneath(from.parent(), O_RDONLY | O_DIRECTORY);
@@ -119,6 +129,7 @@ Result<bool> Folder::copy(const Path& from, const Path& to, bool replace, bool d
   if (const Result<Entry> found = look(from); !found) return std::unexpected(found.error());
   const Result<OpenFile> source = parent_of(from);
   if (!source) return std::unexpected(source.error());
+  if (Result<void> fits = take_room(from, to); !fits) return std::unexpected(fits.error());
   const Result<std::filesystem::path> fresh = own("new");
   if (!fresh) return std::unexpected(fresh.error());
   const std::string name = unique_name();
@@ -217,6 +228,8 @@ Result<Path> Folder::restore(const std::string& id) {
   const Result<OpenFile> parent = open_beneath(path->parent(), O_RDONLY | O_DIRECTORY);
   if (!parent) return std::unexpected(parent.error());
   const std::filesystem::path content = *trash / id / "content";
+  const std::uint64_t bytes = allowances_->allowance(*this, *path) ? tree_bytes(AT_FDCWD, content) : 0;
+  if (Result<void> fits = allowances_->take(*this, *path, bytes); !fits) return std::unexpected(fits.error());
   if (::renameat2(AT_FDCWD, content.c_str(), parent->get(), path->name().c_str(), RENAME_NOREPLACE) != 0) {
     return fail_errno(errno, path->text());
   }

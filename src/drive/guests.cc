@@ -172,13 +172,13 @@ net::Async<void> Guests::keep_uses() {
   }
 }
 
-net::Async<std::vector<LinkId>> Guests::sweep(std::function<bool(DeviceId)> may_share) {
+net::Async<std::vector<LinkId>> Guests::sweep(std::function<bool(const Link&)> may_share) {
   std::vector<LinkId> ended;
   if (!is_open_) co_return ended;
   ended = links_.run_out(wall_now());
   bool revoked = false;
   for (const Link& link : links_.all()) {
-    if (may_share(link.maker)) continue;
+    if (may_share(link)) continue;
     ended.push_back(link.id);
     revoked = links_.revoke(link.id).has_value() || revoked;
   }

@@ -56,9 +56,9 @@ class Guests {
   // One that lives. After open(). Errors: of LinkTable::find_living().
   Result<Link> find_living(LinkId id) const;
 
-  // Those that let nobody in any more: run out, or made by somebody of whom `may_share` does not hold, which are
+  // Those that let nobody in any more: run out, or of which `may_share` does not hold, which are
   // revoked. Notes on the disk, too, when links were used. Does nothing before open().
-  net::Async<std::vector<LinkId>> sweep(std::function<bool(DeviceId)> may_share);
+  net::Async<std::vector<LinkId>> sweep(std::function<bool(const Link&)> may_share);
 
   // Notes on the disk, if that is not yet done, how often and when links were used.
   net::Async<void> keep_uses();

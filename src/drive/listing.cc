@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
+#include <span>
 #include <tuple>
 
 #include "core/drive/names.h"
@@ -90,7 +92,8 @@ std::size_t Listings::kept() const {
   return kept_.size();
 }
 
-Result<ListedPage> Listings::page(const Folder& folder, const Path& path, const PageAsked& asked) {
+Result<ListedPage> Listings::page(const Folder& folder, const Path& path, const PageAsked& asked,
+                                  const FolderNames& without) {
   const Result<OpenFile> file = folder.open_folder(path);
   if (!file) return std::unexpected(file.error());
   struct stat status{};
@@ -106,11 +109,16 @@ Result<ListedPage> Listings::page(const Folder& folder, const Path& path, const 
     listing = made;
     keep(made);
   }
-  ListedPage page{.entries = {}, .total = listing->names.size()};
+  std::span<const std::string> names = listing->names;
+  std::vector<std::string> fewer;
+  if (path.is_root() && !without.empty()) {
+    std::ranges::copy_if(names, std::back_inserter(fewer),
+                         [&](const std::string& name) { return !without.contains(name); });
+    names = fewer;
+  }
+  ListedPage page{.entries = {}, .total = names.size()};
   const std::size_t first = std::min(asked.offset, page.total);
-  const std::size_t count = std::min(asked.count, page.total - first);
-  for (std::size_t i = first; i < first + count; ++i) {
-    const std::string& name = listing->names[i];
+  for (const std::string& name : names.subspan(first, std::min(asked.count, page.total - first))) {
     if (::fstatat(file->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
     if (std::optional<Entry> entry = entry_of(status, name)) page.entries.push_back(*std::move(entry));
   }

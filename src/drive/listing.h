@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "core/drive/private_folders.h"
 #include "drive/folder.h"
 
 namespace hearth::drive {
@@ -42,8 +43,10 @@ class Listings {
   // `max_kept_bytes`: of names, in all; a longer listing is made anew for each page.
   explicit Listings(std::size_t max_kept_bytes = 32U << 20U) : max_kept_bytes_(max_kept_bytes) {}
 
-  // Errors: kNotFound, kFailedPrecondition (a file), of the disk.
-  Result<ListedPage> page(const Folder& folder, const Path& path, const PageAsked& asked);
+  // `without`: folders at the drive's top that are left out. Errors: kNotFound, kFailedPrecondition (a file), of the
+  // disk.
+  Result<ListedPage> page(const Folder& folder, const Path& path, const PageAsked& asked,
+                          const FolderNames& without = {});
 
   std::size_t kept() const;  // how many
 

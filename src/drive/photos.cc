@@ -1,7 +1,9 @@
 #include "drive/photos.h"
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
@@ -14,6 +16,7 @@ constexpr Duration kBit = milliseconds(20);
 constexpr Duration kShowEvery = seconds(3);  // while dates are read
 constexpr Duration kReadFor = seconds(30);   // then it is looked again what there is
 constexpr std::string_view kFile = "timeline";
+constexpr std::size_t kMaxParts = 16;
 
 // As this PC's clock showed it.
 ClockTime clock_time(WallTime time) {
@@ -43,7 +46,7 @@ bool find_some(Walk& walk, std::vector<FoundShot>& found) {
 
 }  // namespace
 
-net::Async<Result<Photos::Shown>> Photos::timeline() {
+net::Async<Result<Photos::Shown>> Photos::timeline(FolderNames without) {
   const bool is_due = !looked_at_ || loop_.now() - *looked_at_ > kFresh;
   if (is_due && !is_looking_) {
     is_looking_ = true;
@@ -51,10 +54,28 @@ net::Async<Result<Photos::Shown>> Photos::timeline() {
   }
   if (!shown_) (void)co_await changed_.wait(kFirstWait);
   if (!shown_ && !trouble_) co_return std::unexpected(trouble_.error());
-  co_return Shown{.timeline = shown_ ? shown_ : std::make_shared<const Timeline>(),
-                  .version = version_,
+  // Before waiting: there may be a newer one after.
+  const std::uint64_t version = version_;
+  co_return Shown{.timeline = co_await timeline_without(std::move(without)),
+                  .version = version,
                   .is_looking = is_looking_,
                   .unread = unread_};
+}
+
+net::Async<std::shared_ptr<const Timeline>> Photos::timeline_without(FolderNames without) {
+  const std::shared_ptr<const Timeline> all = shown_ ? shown_ : std::make_shared<const Timeline>();
+  if (without.empty()) co_return all;
+  if (const auto found = parts_.find(without); found != parts_.end()) co_return found->second;
+  const auto part = co_await drive_.workers().run([&] {
+    std::vector<Shot> shots;
+    std::ranges::copy_if(all->shots(), std::back_inserter(shots), [&](const Shot& shot) {
+      const std::string_view below = std::string_view(shot.path).substr(1);
+      return !without.contains(below.substr(0, below.find('/'))) || !below.contains('/');
+    });
+    return std::make_shared<const Timeline>(std::move(shots));
+  });
+  if (all == shown_ && parts_.size() < kMaxParts) parts_.emplace(std::move(without), part);
+  co_return part;
 }
 
 net::Async<void> Photos::update() {
@@ -72,6 +93,7 @@ net::Async<void> Photos::update() {
 
 net::Async<void> Photos::show(std::vector<Shot> shots) {
   shown_ = co_await drive_.workers().run([&] { return std::make_shared<const Timeline>(std::move(shots)); });
+  parts_.clear();
   ++version_;
   constexpr std::uint64_t kPartKept = 50;  // 2 % of the pictures
   thumbnails_.set_limit(shown_->bytes() / kPartKept);

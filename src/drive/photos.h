@@ -6,6 +6,7 @@
 //   Result<Shown> now = co_await photos.timeline();
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -30,10 +31,12 @@ class Photos {
 
   Photos(net::Loop& loop, Drive& drive, Thumbnails& thumbnails) : loop_(loop), drive_(drive), thumbnails_(thumbnails) {}
 
-  // Errors: of the disk.
-  net::Async<Result<Shown>> timeline();
+  // `without`: folders at the drive's top of which nothing is shown. Errors: of the disk.
+  net::Async<Result<Shown>> timeline(FolderNames without = {});
 
  private:
+  // Made once for all who are shown the same.
+  net::Async<std::shared_ptr<const Timeline>> timeline_without(FolderNames without);
   net::Async<void> update();
   net::Async<Result<void>> update_all();
   net::Async<Result<void>> read_dates(Folder& folder, Merged merged);
@@ -44,6 +47,7 @@ class Photos {
   Drive& drive_;
   Thumbnails& thumbnails_;
   std::shared_ptr<const Timeline> shown_;
+  std::map<FolderNames, std::shared_ptr<const Timeline>> parts_;  // of shown_
   std::uint64_t version_ = 0;
   std::size_t unread_ = 0;
   bool is_looking_ = false;

@@ -37,7 +37,7 @@ bool count_some(Walk& walk, Usage& usage) {
 
 }  // namespace
 
-net::Async<Result<SearchDone>> Survey::search(Path below, Sought sought) {
+net::Async<Result<SearchDone>> Survey::search(Path below, Sought sought, FolderNames without) {
   if (searches_ == kMaxSearches) {
     co_return fail(Code::kResourceExhausted, fmt::format("{} searches are under way: try again", kMaxSearches));
   }
@@ -45,7 +45,7 @@ net::Async<Result<SearchDone>> Survey::search(Path below, Sought sought) {
   const Time end = loop_.now() + kMaxSearch;
   const Result<Folder*> folder = co_await drive_.open();
   if (!folder) co_return std::unexpected(folder.error());
-  Result<Walk> walk = co_await drive_.workers().run([&] { return Walk::below(**folder, below); });
+  Result<Walk> walk = co_await drive_.workers().run([&] { return Walk::below(**folder, below, without); });
   if (!walk) co_return std::unexpected(walk.error());
   Search search(*std::move(walk), sought);
   while (loop_.now() < end && co_await drive_.workers().run([&] { return search.step(kBit); })) continue;

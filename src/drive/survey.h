@@ -32,7 +32,8 @@ class Survey {
   Survey(net::Loop& loop, Drive& drive) : loop_(loop), drive_(drive) {}
 
   // Errors: kNotFound, kFailedPrecondition (a file), kResourceExhausted (too many searches at a time).
-  net::Async<Result<SearchDone>> search(Path below, Sought sought);
+  // `without`: as Walk's.
+  net::Async<Result<SearchDone>> search(Path below, Sought sought, FolderNames without = {});
 
   // As it was counted at most kUsageKept ago; where that is past, a new count begins, for the next who ask. The first
   // who ask wait for it, at most kUsageWait, and then get what is counted so far.

@@ -25,10 +25,12 @@ constexpr std::uint64_t kCopiedAtOnce = 4 << 20;
 
 sync::Outcome outcome_of(const Error& error) { return {.code = error.code, .message = error.message}; }
 
-Result<Path> path_of(const Path& root, const sync::Change& change) {
-  Result<Path> path = Path::parse(root.is_root() ? change.path : fmt::format("{}/{}", root.text(), change.path));
+Result<Path> path_of(const Scope& scope, const Path& root, const sync::Change& change) {
+  Result<Path> path = scope.inside(root.is_root() ? change.path : fmt::format("{}/{}", root.text(), change.path));
   if (path && *path == root) return fail(Code::kInvalidArgument, "the folder itself stays");
-  return path;
+  if (!path || change.what != What::kRemoval) return path;
+  const Result<void> allowed = scope.allow_change(*path);
+  return allowed ? path : std::unexpected(allowed.error());
 }
 
 // Whether all below a folder is what somebody wants removed.
@@ -103,7 +105,7 @@ net::Async<std::vector<sync::Outcome>> SyncServer::carry_out(Request& request,
     for (std::size_t i = 0; i < changes.size(); ++i) {
       const sync::Change& change = changes[i];
       if (change.what != What::kFile) continue;
-      const Result<Path> path = path_of(request.path, change);
+      const Result<Path> path = path_of(request.scope, request.path, change);
       Result<Incoming> file = path ? request.folder.receive(change.content.size()) : std::unexpected(path.error());
       const Result<void> written = file ? file->write(change.content) : std::unexpected(file.error());
       if (!written) {
@@ -125,7 +127,7 @@ net::Async<std::vector<sync::Outcome>> SyncServer::carry_out(Request& request,
 }
 
 net::Async<sync::Outcome> SyncServer::make_folder(Request& request, const sync::Change& change) {
-  const Result<Path> path = path_of(request.path, change);
+  const Result<Path> path = path_of(request.scope, request.path, change);
   if (!path) co_return outcome_of(path.error());
   const Result<Entry> made = co_await drive_.change(
       request.holder, {{.path = *path, .reach = Reach::kName}}, [&](Folder& folder) -> Result<Entry> {
@@ -136,7 +138,7 @@ net::Async<sync::Outcome> SyncServer::make_folder(Request& request, const sync::
 }
 
 net::Async<sync::Outcome> SyncServer::remove(Request& request, const sync::Change& change) {
-  const Result<Path> path = path_of(request.path, change);
+  const Result<Path> path = path_of(request.scope, request.path, change);
   if (!path) co_return outcome_of(path.error());
   const Result<void> removed = co_await drive_.change(
       request.holder, {{.path = *path, .reach = Reach::kTree}}, [&](Folder& folder) -> Result<void> {

@@ -55,8 +55,8 @@ std::string next_piece(Walk& walk, const Path& root, bool& is_over) {
   return piece;
 }
 
-Result<Path> path_below(const Path& root, std::string_view relative) {
-  return Path::parse(root.is_root() ? std::string(relative) : fmt::format("{}/{}", root.text(), relative));
+Result<Path> path_below(const Scope& scope, const Path& root, std::string_view relative) {
+  return scope.inside(root.is_root() ? std::string(relative) : fmt::format("{}/{}", root.text(), relative));
 }
 
 // So many bytes from there on. Errors: kAborted (they are not there any more), of the disk.
@@ -84,9 +84,10 @@ Result<std::string> read_small(const Folder& folder, const Path& path, const std
   return read_part(file->first.get(), 0, file->second.bytes);
 }
 
-sync::Given given_of(const Folder& folder, const Path& root, const std::string& frame, bool as_hash) {
+sync::Given given_of(const Folder& folder, const Scope& scope, const Path& root, const std::string& frame,
+                     bool as_hash) {
   const Result<sync::Wanted> wanted = sync::decode_wanted(frame);
-  const Result<Path> path = wanted ? path_below(root, wanted->path) : std::unexpected(wanted.error());
+  const Result<Path> path = wanted ? path_below(scope, root, wanted->path) : std::unexpected(wanted.error());
   const Result<std::string> bytes =
       path ? read_small(folder, *path, wanted->etag) : Result<std::string>(std::unexpected(path.error()));
   if (!bytes) return {.code = bytes.error().code, .message = bytes.error().message};
@@ -95,13 +96,14 @@ sync::Given given_of(const Folder& folder, const Path& root, const std::string& 
 
 }  // namespace
 
-net::Async<void> SyncServer::serve(net::Exchange& exchange, Holder caller) {
+net::Async<void> SyncServer::serve(net::Exchange& exchange, Holder caller, Scope scope) {
   const net::RequestHead& head = exchange.head();
-  Result<Path> path = Path::parse(net::query_value(head.query, "path").value_or("/"));
+  Result<Path> path = scope.inside(net::query_value(head.query, "path").value_or("/"));
   if (!path) co_return co_await refuse(exchange, path.error());
   const Result<Folder*> folder = co_await drive_.open();
   if (!folder) co_return co_await refuse(exchange, folder.error());
-  Request request{.exchange = exchange, .path = *std::move(path), .holder = std::move(caller), .folder = **folder};
+  Request request{
+      .exchange = exchange, .scope = scope, .path = *std::move(path), .holder = std::move(caller), .folder = **folder};
   const std::string asked = head.method + " " + head.path.substr(kPrefix.size());
   if (asked == "GET tree") co_return co_await tree(request);
   if (asked == "POST read") co_return co_await read(request, false);
@@ -113,7 +115,8 @@ net::Async<void> SyncServer::serve(net::Exchange& exchange, Holder caller) {
 }
 
 net::Async<void> SyncServer::tree(Request& request) {
-  Result<Walk> walk = co_await drive_.workers().run([&] { return Walk::below(request.folder, request.path); });
+  Result<Walk> walk =
+      co_await drive_.workers().run([&] { return Walk::below(request.folder, request.path, request.scope.closed); });
   if (!walk) co_return co_await refuse(request.exchange, walk.error());
   Result<void> sent = co_await request.exchange.start(200, answer_headers(), std::nullopt);
   for (bool is_over = false; sent && !is_over;) {
@@ -133,7 +136,8 @@ net::Async<void> SyncServer::read(Request& request, bool as_hash) {
     const std::string piece = co_await drive_.workers().run([&] {
       std::string some;
       while (next < frames->size() && some.size() < kReadBytes) {
-        sync::append_frame(some, sync::encode(given_of(request.folder, request.path, (*frames)[next++], as_hash)));
+        sync::append_frame(
+            some, sync::encode(given_of(request.folder, request.scope, request.path, (*frames)[next++], as_hash)));
       }
       return some;
     });

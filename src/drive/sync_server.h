@@ -14,6 +14,7 @@
 
 #include <string_view>
 
+#include "core/drive/scope.h"
 #include "core/sync/wire.h"
 #include "drive/drive.h"
 #include "net/async.h"
@@ -29,12 +30,13 @@ class SyncServer {
 
   static bool is_for(std::string_view path) { return path.starts_with(kPrefix); }
 
-  // `caller`: who asks; he has been let in.
-  net::Async<void> serve(net::Exchange& exchange, Holder caller);
+  // `caller`: who asks; he has been let in, to `scope`, whose root is the drive's.
+  net::Async<void> serve(net::Exchange& exchange, Holder caller, Scope scope = {});
 
  private:
   struct Request {
     net::Exchange& exchange;
+    const Scope& scope;
     Path path;
     Holder holder;
     Folder& folder;

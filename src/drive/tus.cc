@@ -226,6 +226,9 @@ net::Async<Result<Tus::Known>> Tus::begin(Folder& folder, UploadAbout about) {
     if (about.bytes.value_or(0) > room->free) {
       return fail(Code::kResourceExhausted, fmt::format("the drive's disk has no room for {} bytes", *about.bytes));
     }
+    const Result<Path> path = Path::parse(about.path);
+    const Result<void> fits = path ? folder.allowances().check(folder, *path, about.bytes.value_or(0)) : Result<void>();
+    if (!fits) return std::unexpected(fits.error());
     return create_upload(folder, about);
   });
   if (!id) co_return std::unexpected(id.error());
@@ -382,6 +385,9 @@ net::Async<Result<void>> Tus::end_if_whole(Upload& upload, const Sender& caller,
   if (upload.is_placed || upload.about.is_part || upload.about.bytes != bytes) co_return Result<void>();
   const Result<Path> path = Path::parse(upload.about.path);
   if (!path) co_return std::unexpected(path.error());
+  if (!caller.scope.reaches(*path)) {
+    co_return fail(Code::kPermissionDenied, path->text() + " has become other people's own since");
+  }
   const Result<Placed> placed =
       co_await drive_.change(caller.holder, {{.path = *path, .reach = Touched::Reach::kName}},
                              [&](Folder& folder) { return place_upload(folder, upload.id, upload.about); });

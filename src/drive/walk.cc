@@ -9,10 +9,11 @@
 
 namespace hearth::drive {
 
-Result<Walk> Walk::below(const Folder& folder, const Path& path) {
+Result<Walk> Walk::below(const Folder& folder, const Path& path, FolderNames without) {
   Result<OpenFile> file = folder.open_folder(path);
   if (!file) return std::unexpected(file.error());
   Walk walk;
+  walk.without_ = std::move(without);
   walk.enter(std::move(*file), path);
   return walk;
 }
@@ -30,7 +31,7 @@ Result<Walk> Walk::below_own(const Folder& folder, std::string_view name) {
 void Walk::enter(OpenFile file, Path path) {
   std::vector<Walked> left;
   const Result<void> read = for_each_of(file.get(), [&](std::string name, Kind kind) {
-    if (path.is_root() && name == Path::kOwnFolder) return;
+    if (path.is_root() && (name == Path::kOwnFolder || without_.contains(name))) return;
     left.push_back({.name = std::move(name), .kind = kind});
   });
   if (!read && !trouble_) trouble_ = fail(read, path.text()).error();

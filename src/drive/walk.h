@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/drive/private_folders.h"
 #include "drive/folder.h"
 
 namespace hearth::drive {
@@ -20,7 +21,8 @@ struct Walked {
 
 class Walk {
  public:
-  static Result<Walk> below(const Folder& folder, const Path& path);
+  // `without`: folders at the drive's top that are left out.
+  static Result<Walk> below(const Folder& folder, const Path& path, FolderNames without = {});
 
   // Of the drive's own `name` ("trash"); paths are then meaningless.
   static Result<Walk> below_own(const Folder& folder, std::string_view name);
@@ -47,6 +49,7 @@ class Walk {
   Walk() = default;
   void enter(OpenFile file, Path path);
 
+  FolderNames without_;
   std::deque<Level> levels_;
   Walked now_;
   bool is_first_ = true;

@@ -211,6 +211,7 @@ net::Async<Result<Placed>> WebDav::receive(Request& request) {
   std::optional<Incoming> file;
   Reach reach = Reach::kName;
   const auto begin = [&]() -> Result<void> {
+    if (Result<void> fits = (*folder)->check_fits(request.path, length); !fits) return fits;
     Result<Incoming> begun = (*folder)->receive(length);
     if (!begun) return std::unexpected(begun.error());
     file = *std::move(begun);
@@ -292,11 +293,15 @@ net::Async<void> WebDav::copy_or_move(Request& request) {
   const Scope& scope = request.scope;
   const Result<Path> to = path_of_url(head.headers.get("destination"), head, scope);
   if (!to) {
-    co_return co_await refuse(exchange, to.error().code == Code::kUnavailable ? 502 : 400,
+    const Code code = to.error().code;
+    co_return co_await refuse(exchange,
+                              code == Code::kUnavailable        ? 502
+                              : code == Code::kPermissionDenied ? 403
+                                                                : 400,
                               "Destination: " + to.error().message);
   }
-  if (!scope.is_whole() && *to == scope.root) {
-    co_return co_await refuse(exchange, 403, "Destination: nothing takes the place of what a link shares");
+  if (Result<void> allowed = scope.allow_in_place_of(*to); !allowed) {
+    co_return co_await refuse(exchange, 403, "Destination: " + allowed.error().message);
   }
   const bool replace = scope.rights.edit && head.headers.get("overwrite") != "F";
   const std::string_view depth = head.headers.get("depth");

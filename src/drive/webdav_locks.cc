@@ -44,6 +44,9 @@ net::Async<void> WebDav::lock(Request& request) {
   if (!depth.empty() && depth != "0" && depth != "infinity") {
     co_return co_await refuse(exchange, 400, "Depth: 0 or infinity");
   }
+  if (depth != "0" && request.path.is_root() && !request.scope.closed.empty()) {
+    co_return co_await refuse(exchange, 403, "Depth: 0; some folders here are other people's own");
+  }
   const Lock wanted{.token = new_token(),
                     .root = request.path,
                     .deep = depth != "0",

@@ -62,6 +62,9 @@ net::Async<void> WebDav::find_properties(Request& request) {
     Result<std::vector<Entry>> listed = co_await workers.run([&] { return (*folder)->list(path); });
     if (!listed) co_return co_await tell(request, listed.error());
     below = std::move(*listed);
+    if (path.is_root()) {
+      std::erase_if(below, [&](const Entry& entry) { return request.scope.closed.contains(entry.name); });
+    }
   }
   net::Headers headers;
   headers.add("Content-Type", "application/xml; charset=utf-8");

@@ -49,8 +49,8 @@ net::Async<void> WebDav::send_zip(Request& request) {
   if (!names) co_return co_await tell(request, names.error());
   const Result<Folder*> folder = co_await drive_.open();
   if (!folder) co_return co_await tell(request, folder.error());
-  Result<std::unique_ptr<ZipStream>> zip =
-      co_await drive_.workers().run([&] { return ZipStream::begin(**folder, request.path, *names); });
+  Result<std::unique_ptr<ZipStream>> zip = co_await drive_.workers().run(
+      [&] { return ZipStream::begin(**folder, request.path, *names, request.scope.closed); });
   if (!zip) co_return co_await tell(request, zip.error());
   net::Headers headers;
   headers.add("Content-Type", "application/zip");

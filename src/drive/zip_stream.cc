@@ -54,14 +54,17 @@ ZipStream::ZipStream(const Folder& folder, Path path)
 ZipStream::~ZipStream() { ::archive_write_free(archive_); }
 
 Result<std::unique_ptr<ZipStream>> ZipStream::begin(const Folder& folder, const Path& path,
-                                                    const std::vector<std::string>& names) {
+                                                    const std::vector<std::string>& names, FolderNames without) {
   std::unique_ptr<ZipStream> zip(new ZipStream(folder, path));
-  Result<Walk> walk = Walk::below(folder, path);
+  Result<Walk> walk = Walk::below(folder, path, without);
   if (!walk) return std::unexpected(walk.error());
   if (names.empty()) zip->walk_ = std::move(*walk);
   for (const std::string& name : names) {
     const Result<Path> one = path.child(name);
     if (!one) return std::unexpected(one.error());
+    if (path.is_root() && without.contains(name)) {
+      return fail(Code::kPermissionDenied, one->text() + " is other people's own folder");
+    }
     if (const Result<Entry> found = folder.look(*one); !found) return std::unexpected(found.error());
     zip->names_.push_back(*one);
   }

@@ -20,9 +20,9 @@ namespace hearth::drive {
 class ZipStream {
  public:
   // `names`: of what lies in the folder; none: all of it. Errors: kNotFound, kFailedPrecondition (`path` is a file),
-  // kInvalidArgument (a name).
+  // kInvalidArgument (a name), kPermissionDenied (one of `without`, which are as Walk's).
   static Result<std::unique_ptr<ZipStream>> begin(const Folder& folder, const Path& path,
-                                                  const std::vector<std::string>& names);
+                                                  const std::vector<std::string>& names, FolderNames without = {});
   ZipStream(const ZipStream&) = delete;
   ZipStream& operator=(const ZipStream&) = delete;
   ~ZipStream();

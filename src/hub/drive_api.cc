@@ -5,6 +5,7 @@
 #include "drive/listing.h"
 #include "drive/survey.h"
 #include "hearth/v1/drive.pb.h"
+#include "hub/drive_scope.h"
 #include "hub/guest_door.h"
 #include "hub/parts.h"
 
@@ -21,11 +22,6 @@ using Answer = net::Async<Result<Reply>>;
 
 // Into what of the drive a caller has been let.
 using ScopeOf = std::function<Result<drive::Scope>(const net::Caller& caller)>;
-
-Result<drive::Scope> whole_drive(const Parts& parts, const net::Caller& caller) {
-  if (parts.devices.visible_to(caller.device).is_whole()) return drive::Scope();
-  return fail(Code::kPermissionDenied, "the drive is for devices of ring home");
-}
 
 drive::Holder holder_of(const net::Caller& caller) {
   return {.device = caller.device, .name = caller.device_name, .tokens = {}};
@@ -70,7 +66,7 @@ Answer<v1::ListDriveReply> list(Parts& parts, const drive::Scope& scope, drive::
   const Result<drive::Folder*> folder = co_await parts.drive.open();
   if (!folder) co_return std::unexpected(folder.error());
   const Result<drive::ListedPage> page =
-      co_await parts.drive.workers().run([&] { return listings.page(**folder, *path, asked); });
+      co_await parts.drive.workers().run([&] { return listings.page(**folder, *path, asked, scope.closed); });
   if (!page) co_return std::unexpected(page.error());
   v1::ListDriveReply reply;
   for (const drive::Entry& entry : page->entries) *reply.add_entries() = to_proto(entry);
@@ -131,7 +127,22 @@ Answer<v1::RemoveDriveReply> remove(Parts& parts, const drive::Scope& scope, con
   co_return v1::RemoveDriveReply();
 }
 
-Answer<v1::ListDriveTrashReply> list_trash(Parts& parts) {
+// What was other people's own when it was thrown away, or has become so since, is theirs in the trash, too.
+bool reaches(const drive::Scope& scope, const std::string& text) {
+  const Result<drive::Path> path = drive::Path::parse(text);
+  return path && scope.reaches(*path);
+}
+
+net::Async<Result<void>> check_origin(Parts& parts, const drive::Scope& scope, std::string id) {
+  const Result<drive::Folder*> folder = co_await parts.drive.open();
+  if (!folder) co_return std::unexpected(folder.error());
+  const Result<drive::Path> was = co_await parts.drive.workers().run([&] { return (*folder)->origin(id); });
+  if (!was) co_return std::unexpected(was.error());
+  if (scope.reaches(*was)) co_return Result<void>();
+  co_return fail(Code::kPermissionDenied, "this is other people's own");
+}
+
+Answer<v1::ListDriveTrashReply> list_trash(Parts& parts, const drive::Scope& scope) {
   const Result<drive::Folder*> folder = co_await parts.drive.open();
   if (!folder) co_return std::unexpected(folder.error());
   const Result<std::vector<drive::Trashed>> trash =
@@ -139,6 +150,7 @@ Answer<v1::ListDriveTrashReply> list_trash(Parts& parts) {
   if (!trash) co_return std::unexpected(trash.error());
   v1::ListDriveTrashReply reply;
   for (const drive::Trashed& one : *trash) {
+    if (!reaches(scope, one.path)) continue;
     v1::DriveTrashed& shown = *reply.add_trashed();
     shown.set_id(one.id);
     shown.set_path(one.path);
@@ -150,8 +162,11 @@ Answer<v1::ListDriveTrashReply> list_trash(Parts& parts) {
   co_return reply;
 }
 
-Answer<v1::RestoreDriveReply> restore(Parts& parts, const drive::Scope&, const v1::RestoreDriveRequest& request,
+Answer<v1::RestoreDriveReply> restore(Parts& parts, const drive::Scope& scope, const v1::RestoreDriveRequest& request,
                                       const net::Caller& caller) {
+  if (Result<void> allowed = co_await check_origin(parts, scope, request.id()); !allowed) {
+    co_return std::unexpected(allowed.error());
+  }
   const Result<drive::Path> path = co_await drive::restore_trashed(parts.drive, holder_of(caller), request.id());
   if (!path) co_return std::unexpected(path.error());
   v1::RestoreDriveReply reply;
@@ -159,7 +174,7 @@ Answer<v1::RestoreDriveReply> restore(Parts& parts, const drive::Scope&, const v
   co_return reply;
 }
 
-Answer<v1::EraseDriveReply> erase(Parts& parts, const drive::Scope&, const v1::EraseDriveRequest& request,
+Answer<v1::EraseDriveReply> erase(Parts& parts, const drive::Scope& scope, const v1::EraseDriveRequest& request,
                                   const net::Caller& caller) {
   if (request.all() == !request.ids().empty()) {
     co_return fail(Code::kInvalidArgument, "either ids, or all");
@@ -167,14 +182,26 @@ Answer<v1::EraseDriveReply> erase(Parts& parts, const drive::Scope&, const v1::E
   if (request.ids_size() > kMostPaths) {
     co_return fail(Code::kInvalidArgument, fmt::format("ids: {}; at most {}", request.ids_size(), kMostPaths));
   }
-  const Result<void> erased =
-      co_await drive::erase_trashed(parts.drive, holder_of(caller), {request.ids().begin(), request.ids().end()});
+  std::vector<std::string> ids(request.ids().begin(), request.ids().end());
+  for (const std::string& id : ids) {
+    if (Result<void> allowed = co_await check_origin(parts, scope, id); !allowed) {
+      co_return std::unexpected(allowed.error());
+    }
+  }
+  if (request.all() && !scope.closed.empty()) {
+    const Result<v1::ListDriveTrashReply> mine = co_await list_trash(parts, scope);
+    if (!mine) co_return std::unexpected(mine.error());
+    for (const v1::DriveTrashed& one : mine->trashed()) ids.push_back(one.id());
+    if (ids.empty()) co_return v1::EraseDriveReply();
+  }
+  const Result<void> erased = co_await drive::erase_trashed(parts.drive, holder_of(caller), std::move(ids));
   if (!erased) co_return std::unexpected(erased.error());
   co_return v1::EraseDriveReply();
 }
 
-Answer<v1::ListDriveVersionsReply> list_versions(Parts& parts, const v1::ListDriveVersionsRequest& request) {
-  const Result<drive::Path> path = drive::Path::parse(request.path());
+Answer<v1::ListDriveVersionsReply> list_versions(Parts& parts, const drive::Scope& scope,
+                                                 const v1::ListDriveVersionsRequest& request) {
+  const Result<drive::Path> path = scope.inside(request.path());
   if (!path) co_return std::unexpected(path.error());
   const Result<drive::Folder*> folder = co_await parts.drive.open();
   if (!folder) co_return std::unexpected(folder.error());
@@ -192,10 +219,10 @@ Answer<v1::ListDriveVersionsReply> list_versions(Parts& parts, const v1::ListDri
   co_return reply;
 }
 
-Answer<v1::RestoreDriveVersionReply> restore_version(Parts& parts, const drive::Scope&,
+Answer<v1::RestoreDriveVersionReply> restore_version(Parts& parts, const drive::Scope& scope,
                                                      const v1::RestoreDriveVersionRequest& request,
                                                      const net::Caller& caller) {
-  const Result<drive::Path> path = drive::Path::parse(request.path());
+  const Result<drive::Path> path = scope.inside(request.path());
   if (!path) co_return std::unexpected(path.error());
   const Result<drive::Entry> entry =
       co_await drive::restore_version(parts.drive, holder_of(caller), *path, request.id());
@@ -205,15 +232,16 @@ Answer<v1::RestoreDriveVersionReply> restore_version(Parts& parts, const drive::
   co_return reply;
 }
 
-Answer<v1::SearchDriveReply> search(drive::Survey& survey, const v1::SearchDriveRequest& request) {
-  const Result<drive::Path> path = drive::Path::parse(request.path());
+Answer<v1::SearchDriveReply> search(drive::Survey& survey, const drive::Scope& scope,
+                                    const v1::SearchDriveRequest& request) {
+  const Result<drive::Path> path = scope.inside(request.path());
   if (!path) co_return std::unexpected(path.error());
   if (request.text().empty() || request.text().size() > kMostText) {
     co_return fail(Code::kInvalidArgument,
                    fmt::format("text: {} bytes; 1 to {} are allowed", request.text().size(), kMostText));
   }
   const Result<drive::SearchDone> done =
-      co_await survey.search(*path, {.text = request.text(), .inside = request.inside()});
+      co_await survey.search(*path, {.text = request.text(), .inside = request.inside()}, scope.closed);
   if (!done) co_return std::unexpected(done.error());
   v1::SearchDriveReply reply;
   for (const drive::FoundFile& one : done->found) {
@@ -270,13 +298,13 @@ void add_shared_methods(net::Dispatcher& dispatcher, Parts& parts, const ScopeOf
 }  // namespace
 
 void add_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listings& listings, drive::Survey& survey) {
-  const ScopeOf scope_of = [&parts](const net::Caller& caller) { return whole_drive(parts, caller); };
-  const auto list_trash_here = [](Parts& all, const drive::Scope&, const v1::ListDriveTrashRequest&,
-                                  const net::Caller&) { return list_trash(all); };
-  const auto list_versions_here = [](Parts& all, const drive::Scope&, const v1::ListDriveVersionsRequest& request,
-                                     const net::Caller&) { return list_versions(all, request); };
-  const auto search_here = [&survey](Parts&, const drive::Scope&, const v1::SearchDriveRequest& request,
-                                     const net::Caller&) { return search(survey, request); };
+  const ScopeOf scope_of = [&parts](const net::Caller& caller) { return drive_scope(parts, caller.device); };
+  const auto list_trash_here = [](Parts& all, const drive::Scope& scope, const v1::ListDriveTrashRequest&,
+                                  const net::Caller&) { return list_trash(all, scope); };
+  const auto list_versions_here = [](Parts& all, const drive::Scope& scope, const v1::ListDriveVersionsRequest& request,
+                                     const net::Caller&) { return list_versions(all, scope, request); };
+  const auto search_here = [&survey](Parts&, const drive::Scope& scope, const v1::SearchDriveRequest& request,
+                                     const net::Caller&) { return search(survey, scope, request); };
   const auto usage_here = [&survey](Parts& all, const drive::Scope&, const v1::DriveUsageRequest&, const net::Caller&) {
     return usage(all, survey);
   };
@@ -295,7 +323,8 @@ void add_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listing
 void add_guest_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listings& listings,
                              const drive::Guests& guests) {
   add_shared_methods(
-      dispatcher, parts, [&guests](const net::Caller& caller) { return guest_scope(guests, caller); }, listings);
+      dispatcher, parts, [&parts, &guests](const net::Caller& caller) { return guest_scope(parts, guests, caller); },
+      listings);
 }
 
 }  // namespace hearth::hub

@@ -11,6 +11,7 @@
 
 #include "blob/transfer.h"
 #include "drive/walk.h"
+#include "hub/drive_scope.h"
 
 namespace hearth::hub {
 namespace {
@@ -29,8 +30,8 @@ std::unexpected<Error> wrong(std::string_view pattern, std::string_view what) {
 bool is_pattern(std::string_view name) { return name.find_first_of("*?[") != std::string_view::npos; }
 
 // What the names from the `at`th on match, below a folder that is there.
-Result<void> match(const drive::Folder& folder, const drive::Path& below, const std::vector<std::string>& names,
-                   std::size_t at, std::vector<drive::Path>& found) {
+Result<void> match(const drive::Folder& folder, const drive::Scope& scope, const drive::Path& below,
+                   const std::vector<std::string>& names, std::size_t at, std::vector<drive::Path>& found) {
   if (at == names.size()) {
     found.push_back(below);
     return {};
@@ -38,14 +39,17 @@ Result<void> match(const drive::Folder& folder, const drive::Path& below, const 
   if (!is_pattern(names[at])) {
     Result<drive::Path> one = below.child(names[at]);
     if (!one) return std::unexpected(one.error());
-    return folder.look(*one) ? match(folder, *one, names, at + 1, found) : Result<void>();
+    if (const Result<drive::Path> open = scope.inside(one->text()); !open) return std::unexpected(open.error());
+    return folder.look(*one) ? match(folder, scope, *one, names, at + 1, found) : Result<void>();
   }
   const Result<std::vector<drive::Entry>> entries = folder.list(below);
   if (!entries)
     return entries.error().code == Code::kFailedPrecondition ? Result<void>() : std::unexpected(entries.error());
   for (const drive::Entry& entry : *entries) {
     if (::fnmatch(names[at].c_str(), entry.name.c_str(), FNM_PERIOD) != 0) continue;
-    if (Result<void> matched = match(folder, *below.child(entry.name), names, at + 1, found); !matched) return matched;
+    const drive::Path one = *below.child(entry.name);
+    if (!scope.reaches(one)) continue;
+    if (Result<void> matched = match(folder, scope, one, names, at + 1, found); !matched) return matched;
     if (found.size() > kMaxDriveInputFiles) return {};
   }
   return {};
@@ -61,11 +65,12 @@ Result<void> lay_out(LaidOut& files, const std::string& name, const drive::Path&
               fmt::format("drive_inputs: more than {} files: put them into an archive", kMaxDriveInputFiles));
 }
 
-Result<void> lay_out_all(const drive::Folder& folder, const drive::Path& path, LaidOut& files) {
+Result<void> lay_out_all(const drive::Folder& folder, const drive::Scope& scope, const drive::Path& path,
+                         LaidOut& files) {
   const Result<drive::Entry> entry = folder.look(path);
   if (!entry) return std::unexpected(entry.error());
   if (entry->kind == drive::Kind::kFile) return lay_out(files, path.name(), path);
-  Result<drive::Walk> walk = drive::Walk::below(folder, path);
+  Result<drive::Walk> walk = drive::Walk::below(folder, path, scope.closed);
   if (!walk) return std::unexpected(walk.error());
   for (const drive::Walked* one = walk->next(); one != nullptr; one = walk->next()) {
     const std::optional<drive::Path> found = one->kind == drive::Kind::kFile ? walk->path() : std::nullopt;
@@ -78,16 +83,17 @@ Result<void> lay_out_all(const drive::Folder& folder, const drive::Path& path, L
   return {};
 }
 
-Result<void> lay_out_matches(const drive::Folder& folder, const std::string& pattern, LaidOut& files) {
+Result<void> lay_out_matches(const drive::Folder& folder, const drive::Scope& scope, const std::string& pattern,
+                             LaidOut& files) {
   const Result<drive::Path> names = drive::Path::parse(pattern);
   if (!names) return fail(names, "drive_inputs");
   std::vector<drive::Path> found;
-  if (Result<void> matched = match(folder, {}, names->names(), 0, found); !matched) return matched;
+  if (Result<void> matched = match(folder, scope, {}, names->names(), 0, found); !matched) return matched;
   if (found.empty()) {
     return fail(Code::kNotFound, fmt::format("drive_inputs: nothing in the drive is called '{}'", pattern));
   }
   for (const drive::Path& path : found) {
-    if (Result<void> laid_out = lay_out_all(folder, path, files); !laid_out) return laid_out;
+    if (Result<void> laid_out = lay_out_all(folder, scope, path, files); !laid_out) return laid_out;
   }
   return {};
 }
@@ -161,10 +167,7 @@ Result<v1::Blob> keep_tree(blob::BlobStore& blobs, const v1::JobSpec& spec, std:
   return blob;
 }
 
-Result<void> check(const Parts& parts, const v1::JobSpec& spec, DeviceId device) {
-  if (!parts.devices.visible_to(device).is_whole()) {
-    return fail(Code::kPermissionDenied, "drive_inputs, drive_outputs: the drive is for devices of ring home");
-  }
+Result<void> check(const drive::Scope& scope, const v1::JobSpec& spec) {
   if (spec.drive_inputs_size() > kMaxDriveInputs) {
     return fail(Code::kInvalidArgument,
                 fmt::format("drive_inputs: {} patterns; at most {}", spec.drive_inputs_size(), kMaxDriveInputs));
@@ -173,7 +176,7 @@ Result<void> check(const Parts& parts, const v1::JobSpec& spec, DeviceId device)
   if (spec.outputs().empty()) {
     return fail(Code::kInvalidArgument, "drive_outputs: `outputs` says which files those are, and has none");
   }
-  const Result<drive::Path> path = drive::Path::parse(spec.drive_outputs());
+  const Result<drive::Path> path = scope.inside(spec.drive_outputs());
   return path ? Result<void>() : fail(path, "drive_outputs");
 }
 
@@ -181,14 +184,16 @@ Result<void> check(const Parts& parts, const v1::JobSpec& spec, DeviceId device)
 
 net::Async<Result<void>> take_drive_inputs(Parts& parts, v1::JobSpec& spec, DeviceId device) {
   if (spec.drive_inputs().empty() && spec.drive_outputs().empty()) co_return Result<void>();
-  if (Result<void> checked = check(parts, spec, device); !checked) co_return checked;
+  const Result<drive::Scope> scope = drive_scope(parts, device);
+  if (!scope) co_return fail(scope, "drive_inputs, drive_outputs");
+  if (Result<void> checked = check(*scope, spec); !checked) co_return checked;
   if (spec.drive_inputs().empty()) co_return Result<void>();
   const Result<drive::Folder*> folder = co_await parts.drive.open();
   if (!folder) co_return std::unexpected(folder.error());
   LaidOut laid_out;
   for (const std::string& pattern : spec.drive_inputs()) {
     const Result<void> matched =
-        co_await parts.drive.workers().run([&] { return lay_out_matches(**folder, pattern, laid_out); });
+        co_await parts.drive.workers().run([&] { return lay_out_matches(**folder, *scope, pattern, laid_out); });
     if (!matched) co_return matched;
   }
   std::vector<v1::TreeFile> files;

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "hearth/v1/jobs.pb.h"
+#include "hub/drive_scope.h"
 
 namespace hearth::hub {
 namespace {
@@ -147,9 +148,10 @@ net::Async<Result<void>> DriveResults::deliver(JobId job) {
   const Target target{.folder = path.value_or(drive::Path()),
                       .holder = {.device = owner, .name = devices_.name(owner), .tokens = {}}};
   // The results of one that may no longer reach the drive stay with the job; one that was removed has none.
-  const bool is_due = *row && path && devices_.visible_to(owner).is_whole();
+  const Result<drive::Scope> scope = drive_scope(devices_, accounts_, drive_, owner);
+  const bool is_due = *row && path && scope && scope->reaches(*path);
   if (*row && !is_due)
-    log_warning("results of a job do not come into the drive: its device is not of ring home any more",
+    log_warning("results of a job do not come into the drive: its device may not reach that any more",
                 {{"job", job.value}});
   for (std::uint32_t first = 0; is_due && first < (*row)->request.tasks; first += kTasksAtOnce) {
     const Result<std::vector<store::TaskRow>> tasks =

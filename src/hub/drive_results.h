@@ -7,6 +7,7 @@
 
 #include "blob/blob_store.h"
 #include "drive/drive.h"
+#include "hub/accounts.h"
 #include "hub/devices.h"
 #include "hub/engine.h"
 #include "net/async.h"
@@ -16,8 +17,14 @@ namespace hearth::hub {
 class DriveResults : public Observer {
  public:
   DriveResults(net::Loop& loop, net::Workers& workers, Engine& engine, blob::BlobStore& blobs, drive::Drive& drive,
-               const Devices& devices)
-      : loop_(loop), workers_(workers), engine_(engine), blobs_(blobs), drive_(drive), devices_(devices) {}
+               const Devices& devices, const Accounts& accounts)
+      : loop_(loop),
+        workers_(workers),
+        engine_(engine),
+        blobs_(blobs),
+        drive_(drive),
+        devices_(devices),
+        accounts_(accounts) {}
 
   void start();
   net::Async<void> stop();
@@ -50,6 +57,7 @@ class DriveResults : public Observer {
   blob::BlobStore& blobs_;
   drive::Drive& drive_;
   const Devices& devices_;
+  const Accounts& accounts_;
   std::set<JobId> waiting_;
   net::Event woken_;
   bool is_due_ = true;  // a job has ended, or is waited for, since the last look

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "hub/drive_scope.h"
 #include "hub/parts.h"
 
 namespace hearth::hub {
@@ -24,22 +25,8 @@ std::optional<Place> place_of(std::string_view path) {
   return Place{.id = *id, .below = std::string(path.substr(0, end)), .rest = std::string(path.substr(end))};
 }
 
-drive::Scope scope_of(const drive::Link& link) {
-  const std::string below = std::string(GuestDoor::kPrefix) + to_text(link.id);
-  return {.root = link.path,
-          .rights = link.rights,
-          .url = below + "/dav",
-          .uploads = below + "/upload/",
-          .thumbs = below + "/thumb"};
-}
-
 net::Async<void> refuse(net::Exchange& exchange, unsigned status, std::string_view message) {
   co_await exchange.reply(net::text_response(status, message));
-}
-
-bool may_share(const Parts& parts, DeviceId maker) {
-  const store::DeviceRow* device = parts.devices.find_active(maker);
-  return device != nullptr && !has_run_out(*device, wall_now()) && parts.devices.visible_to(maker).is_whole();
 }
 
 }  // namespace
@@ -67,7 +54,9 @@ Result<net::Caller> GuestDoor::authorize(const net::RequestHead& head, const std
   }
   const Result<drive::Link> link = guests_.find(place->id, net::cookie_value(head.headers.get("cookie"), kGuestCookie));
   if (!link) return std::unexpected(link.error());
-  if (!may_share(parts_, link->maker)) return fail(Code::kUnauthenticated, "whoever made this link has left the pool");
+  if (!may_share(parts_, *link)) {
+    return fail(Code::kUnauthenticated, "whoever made this link has left the pool, or may not share this any more");
+  }
   net::Caller caller;
   caller.level = net::AccessLevel::kMember;
   caller.device = holder_of(link->id);
@@ -86,7 +75,7 @@ net::Async<void> GuestDoor::serve(net::Exchange& exchange) {
   if (net::Dispatcher::is_call(place->rest)) co_return co_await dispatcher_.handle(exchange, place->below);
   const Result<net::Caller> caller = authorize(head, exchange.peer_address());
   if (!caller) co_return co_await refuse(exchange, 401, caller.error().message);
-  const Result<drive::Scope> scope = guest_scope(guests_, *caller);
+  const Result<drive::Scope> scope = guest_scope(parts_, guests_, *caller);
   if (!scope) co_return co_await refuse(exchange, 401, scope.error().message);
   const Entered entered(parts_.sessions, caller->device, exchange.connection());
   const Result<drive::Folder*> folder = co_await parts_.drive.open();
@@ -116,7 +105,7 @@ net::Async<void> GuestDoor::stop() {
 net::Async<void> GuestDoor::run() {
   while (!stopping_) {
     const std::vector<drive::LinkId> ended =
-        co_await guests_.sweep([this](DeviceId maker) { return may_share(parts_, maker); });
+        co_await guests_.sweep([this](const drive::Link& link) { return may_share(parts_, link); });
     for (const drive::LinkId id : ended) parts_.sessions.cut(holder_of(id));
     co_await woken_.wait(kBetweenLooks);
   }
@@ -124,11 +113,11 @@ net::Async<void> GuestDoor::run() {
   stopped_.notify();
 }
 
-Result<drive::Scope> guest_scope(const drive::Guests& guests, const net::Caller& caller) {
+Result<drive::Scope> guest_scope(const Parts& parts, const drive::Guests& guests, const net::Caller& caller) {
   const std::optional<drive::LinkId> id = drive::link_of(caller.device);
   const Result<drive::Link> link = id ? guests.find_living(*id) : fail(Code::kInternal, "no guest of a link");
   if (!link) return fail(Code::kUnauthenticated, link.error().message);
-  return scope_of(*link);
+  return link_scope(parts.drive, *link);
 }
 
 }  // namespace hearth::hub

@@ -52,7 +52,7 @@ class GuestDoor {
 };
 
 // What of the drive a guest, as GuestDoor lets him in, is given. Errors: kUnauthenticated, his link has ended.
-Result<drive::Scope> guest_scope(const drive::Guests& guests, const net::Caller& caller);
+Result<drive::Scope> guest_scope(const Parts& parts, const drive::Guests& guests, const net::Caller& caller);
 
 // LinkService, for the family and for whoever opens a link.
 void add_link_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Guests& guests);

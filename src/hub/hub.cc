@@ -224,7 +224,7 @@ Result<void> HubImpl::make_engine() {
   tus_ = std::make_unique<drive::Tus>(*drive_);
   sync_ = std::make_unique<drive::SyncServer>(*drive_);
   survey_ = std::make_unique<drive::Survey>(loop_, *drive_);
-  results_ = std::make_unique<DriveResults>(loop_, workers_, *engine_, *blobs_, *drive_, *devices_);
+  results_ = std::make_unique<DriveResults>(loop_, workers_, *engine_, *blobs_, *drive_, *devices_, *accounts_);
   engine_->observe(*results_);
   thumbnails_ = std::make_unique<drive::Thumbnails>(loop_, *drive_, options_.pictures);
   photos_ = std::make_unique<drive::Photos>(loop_, *drive_, *thumbnails_);
@@ -269,6 +269,7 @@ Result<void> HubImpl::make_dispatcher() {
   }
   add_app_methods(*dispatcher_, *parts_, apps_);
   add_drive_methods(*dispatcher_, *parts_, listings_, *survey_);
+  add_private_folder_methods(*dispatcher_, *parts_);
   add_photo_methods(*dispatcher_, *parts_, *photos_);
   add_link_methods(*dispatcher_, *parts_, *guests_);
   guest_door_ = std::make_unique<GuestDoor>(*parts_, *guests_, *webdav_, *tus_, *thumbnails_, listings_);

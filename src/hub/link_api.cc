@@ -4,6 +4,7 @@
 #include "drive/guests.h"
 #include "hearth/v1/links.pb.h"
 #include "hub/addresses.h"
+#include "hub/drive_scope.h"
 #include "hub/guest_door.h"
 #include "hub/parts.h"
 
@@ -18,9 +19,9 @@ struct Tries {
   RateLimiter of_link{kPasswordsOfLink};
 };
 
-Result<void> let_in(const Parts& parts, const net::Caller& caller) {
-  if (parts.devices.visible_to(caller.device).is_whole()) return {};
-  return fail(Code::kPermissionDenied, "the drive's links are for devices of ring home");
+// Links of what is other people's own are shown to an owner of the pool alone, who may take every link back.
+bool is_shown(const drive::Scope& scope, const drive::Link& link, const net::Caller& caller) {
+  return scope.reaches(link.path) || caller.level >= net::AccessLevel::kOwner;
 }
 
 drive::Rights rights_of(const v1::LinkRights& rights) {
@@ -70,8 +71,9 @@ Result<drive::LinkId> id_of(const std::string& text) {
 
 net::Async<Result<v1::MakeLinkReply>> make(Parts& parts, drive::Guests& guests, const v1::MakeLinkRequest& request,
                                            const net::Caller& caller) {
-  if (Result<void> in = let_in(parts, caller); !in) co_return std::unexpected(in.error());
-  const Result<drive::Path> path = drive::Path::parse(request.path());
+  const Result<drive::Scope> scope = drive_scope(parts, caller.device);
+  if (!scope) co_return std::unexpected(scope.error());
+  const Result<drive::Path> path = scope->inside(request.path());
   if (!path) co_return std::unexpected(path.error());
   if (request.seconds() < 0 || request.seconds() > drive::LinkTable::kMaxLife.micros / 1'000'000) {
     co_return fail(Code::kInvalidArgument, "seconds: until it runs out, at most ten years; 0: it does not");
@@ -99,19 +101,30 @@ net::Async<Result<v1::MakeLinkReply>> make(Parts& parts, drive::Guests& guests, 
 }
 
 net::Async<Result<v1::ListLinksReply>> list(Parts& parts, drive::Guests& guests, const net::Caller& caller) {
-  if (Result<void> in = let_in(parts, caller); !in) co_return std::unexpected(in.error());
+  const Result<drive::Scope> scope = drive_scope(parts, caller.device);
+  if (!scope) co_return std::unexpected(scope.error());
   const Result<std::vector<drive::Link>> links = co_await guests.list();
   if (!links) co_return std::unexpected(links.error());
   v1::ListLinksReply reply;
-  for (const drive::Link& link : *links) *reply.add_links() = to_proto(link);
+  for (const drive::Link& link : *links) {
+    if (is_shown(*scope, link, caller)) *reply.add_links() = to_proto(link);
+  }
   co_return reply;
 }
 
 net::Async<Result<v1::RevokeLinkReply>> revoke(Parts& parts, drive::Guests& guests,
                                                const v1::RevokeLinkRequest& request, const net::Caller& caller) {
-  if (Result<void> in = let_in(parts, caller); !in) co_return std::unexpected(in.error());
+  const Result<drive::Scope> scope = drive_scope(parts, caller.device);
+  if (!scope) co_return std::unexpected(scope.error());
   const Result<drive::LinkId> id = id_of(request.id());
   if (!id) co_return std::unexpected(id.error());
+  const Result<std::vector<drive::Link>> links = co_await guests.list();
+  if (!links) co_return std::unexpected(links.error());
+  const auto known = std::ranges::find(*links, *id, &drive::Link::id);
+  if (known != links->end() && !is_shown(*scope, *known, caller)) {
+    co_return fail(Code::kPermissionDenied,
+                   "what this link shares is other people's own: they, or an owner, take it back");
+  }
   const Result<drive::Link> revoked =
       co_await guests.revoke(*id, [&parts, &id] { parts.sessions.cut(holder_of(*id)); });
   if (!revoked) co_return std::unexpected(revoked.error());

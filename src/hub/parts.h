@@ -85,6 +85,7 @@ void add_usage_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_operator_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_hub_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listings& listings, drive::Survey& survey);
+void add_private_folder_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_photo_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Photos& photos);
 
 // PUT, GET and HEAD of /blob/<hex>. The caller has at least a node's level.

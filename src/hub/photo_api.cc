@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "hearth/v1/drive.pb.h"
+#include "hub/drive_scope.h"
 #include "hub/parts.h"
 
 namespace hearth::hub {
@@ -13,13 +14,12 @@ constexpr std::uint32_t kMostCount = 2'000;
 net::Async<Result<v1::DriveTimelineReply>> timeline(Parts& parts, drive::Photos& photos,
                                                     const v1::DriveTimelineRequest& request,
                                                     const net::Caller& caller) {
-  if (!parts.devices.visible_to(caller.device).is_whole()) {
-    co_return fail(Code::kPermissionDenied, "the drive is for devices of ring home");
-  }
+  const Result<drive::Scope> scope = drive_scope(parts, caller.device);
+  if (!scope) co_return std::unexpected(scope.error());
   if (request.count() > kMostCount) {
     co_return fail(Code::kInvalidArgument, fmt::format("count: {}; at most {}", request.count(), kMostCount));
   }
-  const Result<drive::Photos::Shown> shown = co_await photos.timeline();
+  const Result<drive::Photos::Shown> shown = co_await photos.timeline(scope->closed);
   if (!shown) co_return std::unexpected(shown.error());
   v1::DriveTimelineReply reply;
   const std::size_t count = request.count() == 0 ? kUsualCount : request.count();

@@ -39,6 +39,7 @@ const std::map<std::string, Decision> kDecisions = {
     {"/hearth.v1.DriveService/Erase", Decision::kActs},
     {"/hearth.v1.DriveService/List", Decision::kShows},
     {"/hearth.v1.DriveService/ListTrash", Decision::kShows},
+    {"/hearth.v1.DriveService/ListPrivate", Decision::kShows},
     {"/hearth.v1.DriveService/MakeFolder", Decision::kActs},
     {"/hearth.v1.DriveService/Move", Decision::kActs},
     {"/hearth.v1.DriveService/Remove", Decision::kActs},

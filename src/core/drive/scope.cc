@@ -22,10 +22,15 @@ Result<void> check_rights(const Rights& rights) {
   return {};
 }
 
+bool Scope::reaches(const Path& path) const {
+  return path.is_within(root) && (path.is_root() || !closed.contains(path.names().front()));
+}
+
 Result<Path> Scope::inside(std::string_view named) const {
-  if (root.is_root()) return Path::parse(named);
-  if (named.starts_with('/')) named.remove_prefix(1);
-  return Path::parse(fmt::format("{}/{}", root.text(), named));
+  const std::string_view below = named.starts_with('/') ? named.substr(1) : named;
+  Result<Path> path = root.is_root() ? Path::parse(named) : Path::parse(fmt::format("{}/{}", root.text(), below));
+  if (!path || reaches(*path)) return path;
+  return fail(Code::kPermissionDenied, fmt::format("/{} is other people's own folder", path->names().front()));
 }
 
 std::string Scope::outside(const Path& path) const {
@@ -44,8 +49,20 @@ Result<void> Scope::allow(const Rights& wanted) const {
 
 Result<void> Scope::allow_change(const Path& path) const {
   if (Result<void> allowed = allow({.edit = true}); !allowed) return allowed;
+  if (is_whole() && path.names().size() == 1 && settled.contains(path.name())) {
+    return fail(Code::kPermissionDenied,
+                path.text() + " is some people's own folder and stays where it is; what is in it may be changed");
+  }
   if (is_whole() || path != root) return {};
   return fail(Code::kPermissionDenied, "what a link shares stays where it is; what is in it may be changed");
+}
+
+Result<void> Scope::allow_in_place_of(const Path& path) const {
+  if (!is_whole() && path == root) {
+    return fail(Code::kPermissionDenied, "nothing takes the place of what a link shares");
+  }
+  if (path.names().size() != 1 || !settled.contains(path.name())) return {};
+  return fail(Code::kPermissionDenied, "nothing takes the place of some people's own folder, " + path.text());
 }
 
 Error Scope::told(Error error) const {

@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "core/drive/path.h"
+#include "core/drive/private_folders.h"
 
 namespace hearth::drive {
 
@@ -40,10 +41,15 @@ struct Scope {
   std::string url = "/dav";          // where its files are, without a slash at the end
   std::string uploads = "/upload/";  // where uploads into it begin
   std::string thumbs = "/thumb";     // where its small pictures are, without a slash at the end
+  FolderNames closed = {};           // private folders at the drive's top that are not the caller's: he is shown none
+  FolderNames settled = {};          // all private folders: each stays where it is
 
+  // The family's, not a guest's.
   bool is_whole() const { return root.is_root() && rights == kAllRights; }
 
-  // Of what the caller calls so. Errors: as Path::parse().
+  // Whether a path lies in the scope, and in nothing that is closed to the caller.
+  bool reaches(const Path& path) const;
+  // Of what the caller calls so. Errors: as Path::parse(); kPermissionDenied (closed to him).
   Result<Path> inside(std::string_view named) const;
   // What the caller calls it; "/" for all that is not within.
   std::string outside(const Path& path) const;
@@ -52,6 +58,8 @@ struct Scope {
   Result<void> allow(const Rights& wanted) const;
   // The same for what goes away or gets another name: the root itself stays where it is, for whoever is given only it.
   Result<void> allow_change(const Path& path) const;
+  // The same for what would be put in the place of what may be there.
+  Result<void> allow_in_place_of(const Path& path) const;
 
   // What may be told of an error: paths as the caller knows them.
   Error told(Error error) const;

@@ -65,5 +65,33 @@ TEST(ScopeTest, AGrantSaysSomethingAndCanBeKeptTo) {
   EXPECT_FALSE(check_rights({.see = true, .edit = true}));
 }
 
+TEST(ScopeTest, WhatIsClosedIsNotThere) {
+  const Scope tom{.closed = {"mia"}, .settled = {"mia", "both"}};
+  EXPECT_EQ(tom.inside("/both/a")->text(), "/both/a");
+  EXPECT_EQ(tom.inside("/photos/mia")->text(), "/photos/mia") << "only at the top";
+  for (const char* path : {"/mia", "mia/", "/mia/a.txt"}) {
+    const Result<Path> inside = tom.inside(path);
+    ASSERT_FALSE(inside) << path;
+    EXPECT_EQ(inside.error().code, Code::kPermissionDenied);
+  }
+  EXPECT_TRUE(tom.reaches(Path()));
+  EXPECT_FALSE(tom.reaches(*Path::parse("/mia/b")));
+  // A link's guest is told nothing of the names above what he sees.
+  const Scope guest{.root = *Path::parse("/both"), .closed = {"mia"}};
+  EXPECT_EQ(guest.inside("/mia")->text(), "/both/mia");
+  EXPECT_FALSE(guest.reaches(*Path::parse("/open.txt")));
+}
+
+TEST(ScopeTest, WhatIsSettledStaysWhereItIs) {
+  const Scope mia{.closed = {}, .settled = {"mia"}};
+  EXPECT_FALSE(mia.allow_change(*Path::parse("/mia")));
+  EXPECT_TRUE(mia.allow_change(*Path::parse("/mia/a")));
+  EXPECT_TRUE(mia.allow_change(*Path::parse("/photos")));
+  EXPECT_FALSE(mia.allow_in_place_of(*Path::parse("/mia")));
+  EXPECT_TRUE(mia.allow_in_place_of(*Path::parse("/mia/a")));
+  EXPECT_TRUE(mia.allow_in_place_of(*Path::parse("/photos")));
+  EXPECT_FALSE((Scope{.root = *Path::parse("/photos")}).allow_in_place_of(*Path::parse("/photos")));
+}
+
 }  // namespace
 }  // namespace hearth::drive

@@ -2,6 +2,7 @@
 // says `unauthenticated`. `clients` are the services; their calls renew the session by themselves, once per call.
 import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
+import { AccountService } from "../gen/hearth/v1/accounts_pb";
 import { AppService } from "../gen/hearth/v1/apps_pb";
 import { BlobService } from "../gen/hearth/v1/blobs_pb";
 import { DeviceService } from "../gen/hearth/v1/devices_pb";
@@ -135,6 +136,7 @@ const renewing: Interceptor = (next) => async (request) => {
 
 const transport = createConnectTransport({ ...transport_options, baseUrl: window.location.origin + guest_base, interceptors: [renewing] });
 export const clients = {
+  accounts: createClient(AccountService, transport),
   apps: createClient(AppService, transport),
   blobs: createClient(BlobService, transport),
   devices: createClient(DeviceService, transport),

@@ -1,7 +1,7 @@
 // Where the page is: kept in the fragment ("#/jobs/12"), so that going back works and the server sees none of it.
 import { folder_of_address } from "./drive_paths";
 
-export type View = "home" | "run" | "jobs" | "job" | "pool" | "devices" | "screen" | "terminal" | "files" | "trash" | "photos" | "links" | "guest";
+export type View = "home" | "run" | "jobs" | "job" | "pool" | "devices" | "screen" | "terminal" | "files" | "trash" | "photos" | "links" | "people" | "guest";
 
 export interface Place {
   view: View;
@@ -16,7 +16,7 @@ export function parse_place(fragment: string): Place {
   if (first === "terminal" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "terminal", job: BigInt(second) };
   if (first === "link") return { view: "guest", folder: folder_of_address(more.slice(1)) }; // after its secret
   if (first === "files") return { view: "files", folder: folder_of_address([second ?? "", ...more]) };
-  if (["photos", "trash", "links", "run", "jobs", "pool", "devices"].includes(first ?? "")) return { view: first as View };
+  if (["photos", "trash", "links", "people", "run", "jobs", "pool", "devices"].includes(first ?? "")) return { view: first as View };
   return { view: "home" };
 }
 
