@@ -205,8 +205,21 @@ struct LinkOptions {
   bool password = false;  // it is asked for
 };
 
+struct BackupOptions {
+  std::string target;  // empty: every one that is remembered
+  std::string every;   // "day", "never"; empty: as it was
+  std::string path;    // of the drive
+  std::string at;
+  std::string snapshot;
+  std::string into;
+  std::string key_file;
+  bool keep_all = false;
+  bool list = false;
+};
+
 struct DriveOptions {
   LinkOptions link;
+  BackupOptions backup;
   std::string path;
   std::vector<std::string> paths;
   std::string directory = ".";  // of this PC
@@ -398,6 +411,16 @@ Result<int> show_drive_mounts(const Context& context);
 Result<int> share_in_drive(const Context& context, const LinkOptions& options);
 Result<int> list_drive_links(const Context& context);
 Result<int> unshare_in_drive(const Context& context, const LinkOptions& options);
+
+// backup.cc
+Result<int> back_up_drive(const Context& context, const BackupOptions& options);
+Result<int> list_backups(const Context& context);
+Result<int> check_backup(const Context& context, const BackupOptions& options);
+Result<int> forget_backup(const Context& context, const BackupOptions& options);
+Result<int> show_backup_key(const Context& context);
+
+// recover.cc
+Result<int> recover_drive(const Context& context, const BackupOptions& options);
 
 // drive_files.cc
 Result<int> put_into_drive(const Context& context, const DriveOptions& options);
