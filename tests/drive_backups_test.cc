@@ -192,6 +192,10 @@ TEST_F(DriveBackupsTest, AFlippedByteIsFound) {
 }
 
 TEST_F(DriveBackupsTest, TheKeyAloneOpensItOnANewPc) {
+  write(here("files/a [1]*.txt"), "two");
+  done({"put", "--replace", here("files/a [1]*.txt"), "/files"});
+  write(here("files/a [1]*.txt"), "three");
+  done({"put", "--replace", here("files/a [1]*.txt"), "/files"});
   done({"backup", "--to", target()});
   const std::string key = done({"backup-key"});
   write(here("key"), key);
@@ -209,6 +213,16 @@ TEST_F(DriveBackupsTest, TheKeyAloneOpensItOnANewPc) {
   EXPECT_EQ(contents(here("back")), contents(pool().home() / "drive"));
   fs::remove_all(here("back"));
   EXPECT_EQ(elsewhere({"--key-file", here("key")}).exit_code, 0);
+
+  // All of it in the place of the drive, before the first start: a drive as it was, with its past.
+  Pool& fresh = add_pool("fresh");
+  const Ended all =
+      fresh.cli({"drive", "recover", "--from", target(), "--key-file", here("key"), "--into", fresh.home() / "drive"});
+  EXPECT_EQ(all.exit_code, 0) << all.err;
+  fresh.up();
+  EXPECT_THAT(fresh.cli({"drive", "versions", "/files/a [1]*.txt"}).out, HasSubstr("3 bytes"));
+  const Ended adopted = fresh.cli({"drive", "backup", "--to", target(), "--key-file", here("key"), "--json"});
+  EXPECT_EQ(json::parse(adopted.out)["backups"][0]["snapshots"], 2) << adopted.err;
 }
 
 TEST_F(DriveBackupsTest, ADiskThatIsAwayIsSaidAndNothingIsMadeInItsPlace) {
@@ -224,6 +238,21 @@ TEST_F(DriveBackupsTest, ADiskThatIsAwayIsSaidAndNothingIsMadeInItsPlace) {
   fs::rename(here("away"), here("disk"));
   EXPECT_EQ(told({"backup"})["backups"][0]["snapshots"], 2);
   EXPECT_THAT(drive({"backup", "--to", here("none/there")}).err, HasSubstr("there is no directory"));
+}
+
+TEST_F(DriveBackupsTest, TheHubTakesOneADayByItself) {
+  done({"backup", "--to", target(), "--every", "day"});
+  // A day later.
+  const fs::path remembered = pool().home() / "hub/backups";
+  json targets = json::parse(read_text(remembered));
+  EXPECT_EQ(targets["targets"][0]["daily"], true);
+  targets["targets"][0]["tried"] = 1'000;
+  write(remembered, targets.dump());
+  pool().down();
+  pool().up();
+  const auto snapshots = [&] { return told({"backups"})["targets"][0]["snapshots"].size(); };
+  EXPECT_TRUE(eventually(seconds(120), [&] { return snapshots() == 2; }));
+  EXPECT_THAT(drive({"usage"}).err, HasSubstr("last backup to " + target()));
 }
 
 TEST_F(DriveBackupsTest, SaysWhatIsWrong) {

@@ -1,14 +1,18 @@
 // `hearth drive backup`, `backups`, `check-backup`, `forget-backup` and `backup-key`.
 #include <algorithm>
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/log.h"
 #include "base/rfc3339.h"
 #include "cli/backups.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/pairing.h"
 #include "cli/values.h"
 
 namespace hearth::cli {
@@ -61,8 +65,19 @@ Result<std::string> key_for_backup(const Context& context, const BackupOptions& 
   return made;
 }
 
+// Another PC by a pairing link: this PC becomes a device of its pool, which may do there what its owner grants it.
+Result<std::string> pair_with(const Context& context, const std::string& link_text, const account::PairingLink& link) {
+  const std::string where = "hearth:" + link.endpoint.text();
+  const Result<account::Account> account =
+      pair_device(SpaceDoor::directory_of(context.home, where), link_text, host_name() + " backup", false);
+  if (!account) return std::unexpected(account.error());
+  say(fmt::format("paired with {}, which is called {} here from now on", plain(account->pool_name), where));
+  return where;
+}
+
 // What was typed, made part of what is remembered. Gives the targets that are meant.
-Result<std::vector<std::string>> meant_targets(const BackupOptions& options, std::vector<BackupTarget>& targets) {
+Result<std::vector<std::string>> meant_targets(const Context& context, const BackupOptions& options,
+                                               std::vector<BackupTarget>& targets) {
   if (!options.every.empty() && options.every != "day" && options.every != "never") {
     return fail(Code::kInvalidArgument, fmt::format("--every {}: day or never", plain(options.every)));
   }
@@ -70,7 +85,9 @@ Result<std::vector<std::string>> meant_targets(const BackupOptions& options, std
   if (options.target.empty()) {
     for (const BackupTarget& one : targets) meant.push_back(one.where);
   } else {
-    const Result<std::string> where = typed_target("--to", options.target);
+    const Result<account::PairingLink> link = account::parse_link(options.target);
+    const Result<std::string> where =
+        link ? pair_with(context, options.target, *link) : typed_target("--to", options.target);
     if (!where) return std::unexpected(where.error());
     if (find(targets, *where) == nullptr) targets.push_back({.where = *where});
     meant.push_back(*where);
@@ -170,7 +187,7 @@ Result<int> back_up_drive(const Context& context, const BackupOptions& options) 
   if (!lock) return std::unexpected(lock.error());
   Result<std::vector<BackupTarget>> targets = load_targets(context.home);
   if (!targets) return std::unexpected(targets.error());
-  const Result<std::vector<std::string>> meant = meant_targets(options, *targets);
+  const Result<std::vector<std::string>> meant = meant_targets(context, options, *targets);
   if (!meant) return std::unexpected(meant.error());
   const Result<std::string> key = key_for_backup(context, options);
   if (!key) return std::unexpected(key.error());
@@ -193,6 +210,33 @@ Result<int> back_up_drive(const Context& context, const BackupOptions& options) 
   }
   if (context.json) print_json({{"backups", list}});
   return all_good ? 0 : 1;
+}
+
+Result<int> make_due_backups(const Context& context) {
+  const Result<std::vector<BackupTarget>> remembered = load_targets(context.home);
+  if (!remembered) return std::unexpected(remembered.error());
+  const auto is_due = [](const BackupTarget& one) { return is_backup_due(one, wall_now()); };
+  if (std::ranges::none_of(*remembered, is_due) || !require_drive(context.home)) return 0;
+  const Result<BackupLock> lock = BackupLock::take(context.home);
+  if (!lock) return 0;  // one is being made
+  const Result<std::string> key = load_backup_key(context.home);
+  if (!key) return std::unexpected(key.error());
+  // Whoever uses this PC comes first.
+  if (::nice(10) < 0) log_warning("backups are made at the usual priority");
+  Result<std::vector<BackupTarget>> targets = load_targets(context.home);
+  if (!targets) return std::unexpected(targets.error());
+  for (BackupTarget& target : *targets) {
+    if (!is_due(target)) continue;
+    const bool was_away = target.was_away;
+    const Result<BackupDone> done = make_backup(context.home, *key, target);
+    if (Result<void> saved = save_targets(context.home, *targets); !saved) return std::unexpected(saved.error());
+    const std::string shown = shown_target(target.where);
+    if (done) log_info("backup made", {{"target", shown}, {"snapshot", done->run.summary.snapshot}});
+    for (const std::string& remark : done ? done->remarks : std::vector<std::string>()) log_warning(remark);
+    if (!done && !(target.was_away && was_away)) log_warning("no backup: " + done.error().message);
+    if (!done && done.error().code == Code::kCanceled) break;
+  }
+  return 0;
 }
 
 Result<int> list_backups(const Context& context) {

@@ -31,6 +31,22 @@ void add_recover_command(CommandTree& tree, CLI::App& drive, BackupOptions& opti
 
 }  // namespace
 
+void add_space_command(CommandTree& tree, CLI::App& drive, SpaceOptions& options) {
+  CLI::App& grant = tree.add(
+      drive, "grant-space",
+      "Let another device, a friend's PC for example, store its backups on this PC, up to a size; this PC sees "
+      "ciphertext alone. Without DEVICE: list what is granted. For the PC that holds the pool.",
+      [&tree, &options] { return grant_space(tree.context(), options); });
+  grant.add_option("DEVICE", options.device, "as \"hearth devices\" shows it")->type_name(" ");
+  grant.add_option("SIZE", options.size, "how much it may store, for example 200G; said again: from now on")
+      ->type_name(" ");
+  grant.add_flag("--append-only", options.append_only,
+                 "it may remove nothing, so that whoever breaks into that PC cannot either");
+  CommandTree::text_option(grant, "--of", options.of, "DEVICE",
+                           "whose backup becomes this device's, for a new PC in the place of one that is lost");
+  grant.add_flag("--none", options.none, "take it back");
+}
+
 void add_backup_commands(CommandTree& tree, CLI::App& drive, BackupOptions& options) {
   CLI::App& backup =
       tree.add(drive, "backup",
@@ -39,8 +55,9 @@ void add_backup_commands(CommandTree& tree, CLI::App& drive, BackupOptions& opti
                "of the last 7 days, 5 weeks and 12 months. For the PC that holds the pool.",
                [&tree, &options] { return back_up_drive(tree.context(), options); });
   CommandTree::text_option(backup, "--to", options.target, "TARGET",
-                           "a directory (of another disk, or of a NAS that is mounted), sftp:USER@HOST:/DIR or "
-                           "rest:https://HOST/DIR/, which is remembered (default: all that are)");
+                           "a directory (of another disk, or of a NAS that is mounted), sftp:USER@HOST:/DIR, "
+                           "rest:https://HOST/DIR/, or the link of \"hearth invite --ring friend\" on another PC whose "
+                           "owner grants space; it is remembered (default: all that are)");
   CommandTree::text_option(backup, "--every", options.every, "WHEN",
                            "day: the hub takes one by itself from now on, once a day while it runs; never: no more");
   backup.add_flag("--keep-all", options.keep_all, "remove no snapshot there, now or later");

@@ -150,6 +150,8 @@ std::string format_targets(const std::vector<BackupTarget>& targets) {
 
 bool is_directory_target(std::string_view where) { return where.starts_with('/'); }
 
+bool is_granted_target(std::string_view where) { return where.starts_with("hearth:"); }
+
 Result<std::string> parse_target(std::string_view option, std::string_view text, std::string_view here) {
   const auto wrong = [&](std::string_view what) {
     return fail(Code::kInvalidArgument, fmt::format("{} {}: {}", option, shown_target(plain(text)), what));
@@ -157,12 +159,13 @@ Result<std::string> parse_target(std::string_view option, std::string_view text,
   if (text.empty() || text.size() > kMostWhere || !is_plain_utf8(text)) {
     return wrong("a directory is needed, for example /media/usb-disk/hearth");
   }
-  if (text.starts_with("sftp:") || text.starts_with("rest:http://") || text.starts_with("rest:https://")) {
+  if (text.starts_with("sftp:") || is_granted_target(text) || text.starts_with("rest:http://") ||
+      text.starts_with("rest:https://")) {
     return std::string(text);
   }
   for (const std::string_view scheme : {"rest:", "s3:", "b2:", "azure:", "gs:", "swift:", "rclone:"}) {
     if (text.starts_with(scheme)) {
-      return wrong("a directory, sftp:USER@HOST:/DIR or rest:https://HOST/DIR/ is needed");
+      return wrong("a directory, sftp:USER@HOST:/DIR, rest:https://HOST/DIR/ or hearth:HOST:PORT is needed");
     }
   }
   std::string path = (std::filesystem::path(here) / text).lexically_normal().string();
@@ -183,6 +186,7 @@ std::string shown_target(std::string_view where) {
 
 bool is_backup_due(const BackupTarget& target, WallTime now) {
   if (!target.daily) return false;
+  if (target.was_away) return true;
   const std::int64_t wait = target.failure.empty() ? 20 * kHour : kHour;
   // A clock that was set back must not keep backups away.
   return target.tried.unix_millis > now.unix_millis || now.unix_millis - target.tried.unix_millis >= wait;

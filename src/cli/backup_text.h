@@ -17,7 +17,9 @@ namespace hearth::cli {
 
 // HOME/hub/backups: {"targets": [{"where": "/media/usb/hearth", "repository": "5b0a...", "daily": true, ...}]}
 struct BackupTarget {
-  std::string where;       // as restic takes it: an absolute directory, or an address that begins with sftp: or rest:
+  // An absolute directory, an address that begins with sftp: or rest: as restic takes it, or another PC's hub that has
+  // granted space: hearth:HOST:PORT.
+  std::string where;
   std::string repository;  // restic's own id of what lies there, so that another one is noticed
   bool daily = false;
   bool keeps_all = false;  // nothing is ever removed there
@@ -44,11 +46,13 @@ std::string format_targets(const std::vector<BackupTarget>& targets);
 Result<std::string> parse_target(std::string_view option, std::string_view text, std::string_view here);
 
 bool is_directory_target(std::string_view where);
+bool is_granted_target(std::string_view where);
 
 // For people: without the password of an address.
 std::string shown_target(std::string_view where);
 
-// Whether a daily backup is due: not within 20 hours of the last one, nor within an hour of a failed attempt.
+// Whether a daily backup is due: not within 20 hours of the last one, nor within an hour of a failed attempt; a target
+// that was away is looked for each time.
 bool is_backup_due(const BackupTarget& target, WallTime now);
 
 // "2 d ago" and the like, with what went wrong since.

@@ -20,6 +20,7 @@ TEST(BackupTarget, IsADirectoryOrAnAddress) {
   EXPECT_EQ(parse_target("--to", "usb/../disk", "/home/mia"), "/home/mia/disk");
   EXPECT_EQ(parse_target("--to", "sftp:mia@nas:/backup", "/"), "sftp:mia@nas:/backup");
   EXPECT_EQ(parse_target("--to", "rest:https://nas/mia/", "/"), "rest:https://nas/mia/");
+  EXPECT_EQ(parse_target("--to", "hearth:10.0.0.7:7443", "/"), "hearth:10.0.0.7:7443");
   for (const char* wrong : {"", "s3:bucket", "rest:nas", "b2:x", "a\nb"}) {
     const Result<std::string> parsed = parse_target("--to", wrong, "/");
     ASSERT_FALSE(parsed) << wrong;
@@ -65,6 +66,7 @@ TEST(BackupTarget, IsDueOnceADayAndSoonerAfterAFailure) {
   EXPECT_TRUE(is_backup_due({.where = "/a", .daily = true, .tried = before(20)}, kNow));
   EXPECT_TRUE(is_backup_due({.where = "/a", .daily = true, .tried = before(1), .failure = "x"}, kNow));
   EXPECT_FALSE(is_backup_due({.where = "/a", .daily = true, .tried = before(0), .failure = "x"}, kNow));
+  EXPECT_TRUE(is_backup_due({.where = "/a", .daily = true, .tried = kNow, .failure = "x", .was_away = true}, kNow));
   EXPECT_TRUE(is_backup_due({.where = "/a", .daily = true, .tried = before(-500)}, kNow)) << "the clock was set back";
 }
 

@@ -96,7 +96,12 @@ Result<BackupDone> carry_out(const Home& home, const Restic& restic, BackupTarge
     done.remarks.push_back("some files could not be read, and are not in the snapshot:\n" + done.run.left_out);
   }
   if (!target.keeps_all) {
-    if (const Result<void> thinned = restic.thin_out(); !thinned) remark(fail(thinned, "old snapshots stay").error());
+    const Result<void> thinned = restic.thin_out();
+    // Granted so that nothing is ever removed: that is so from now on.
+    target.keeps_all = !thinned && thinned.error().code == Code::kPermissionDenied && is_granted_target(target.where);
+    if (!thinned && !target.keeps_all) remark(fail(thinned, "old snapshots stay").error());
+    // The lock of what was ended.
+    if (target.keeps_all) (void)restic.clear_dead_locks();
   }
   const Result<std::vector<Snapshot>> snapshots = restic.snapshots();
   if (snapshots) target.snapshots = snapshots->size();
@@ -157,7 +162,7 @@ Result<std::string> make_backup_key(const Home& home) {
   return key;
 }
 
-Result<void> require_drive(const Home& home) {
+Result<void> require_hub(const Home& home) {
   const Result<Config> config = load_config(home);
   if (!config) return std::unexpected(config.error());
   const Result<std::string> endpoint = read_small_file(home.endpoint());
@@ -165,8 +170,13 @@ Result<void> require_drive(const Home& home) {
       endpoint ? parse_endpoint_file(*endpoint) : Result<HubEndpoint>(std::unexpected(endpoint.error()));
   if (has_joined(home, *config) || !config->hub || (hub && hub->stands_by)) {
     return fail(Code::kFailedPrecondition,
-                "the drive does not lie on this PC; its backups are made on the one that holds the pool");
+                "the drive does not lie on this PC; this is done on the one that holds the pool");
   }
+  return {};
+}
+
+Result<void> require_drive(const Home& home) {
+  if (Result<void> held = require_hub(home); !held) return held;
   std::error_code error;
   if (fs::is_directory(home.drive(), error)) return {};
   return fail(Code::kFailedPrecondition,

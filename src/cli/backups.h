@@ -2,6 +2,7 @@
 //
 //   HOME/hub/backup-key   the key, one line
 //   HOME/hub/backups      the targets, see backup_text.h
+//   HOME/hub/backup-accounts/  this PC's keys for hubs where it was granted space, see space_door.h
 //   HOME/hub/backup-lock  held (flock) by whoever makes or checks a backup, and by the restic that it started
 #pragma once
 
@@ -40,7 +41,9 @@ Result<std::string> make_backup_key(const Home& home);
 Result<void> save_backup_key(const Home& home, const std::string& key);
 Result<std::string> read_key_file(const std::string& file);
 
-// Errors: kFailedPrecondition: this PC does not hold the pool, so has no drive.
+// Errors: kFailedPrecondition: this PC does not hold the pool.
+Result<void> require_hub(const Home& home);
+// The same, and that there is a drive.
 Result<void> require_drive(const Home& home);
 
 // Whether the target is a directory on the disk that the drive lies on, too.

@@ -94,6 +94,7 @@ void add_hub_commands(CommandTree& tree, HubOptions& options);
 // drive_commands.cc
 void add_drive_commands(CommandTree& tree, DriveOptions& options);
 void add_backup_commands(CommandTree& tree, CLI::App& drive, BackupOptions& options);
+void add_space_command(CommandTree& tree, CLI::App& drive, SpaceOptions& options);
 void add_link_commands(CommandTree& tree, CLI::App& drive, LinkOptions& options);
 
 // work_commands.cc

@@ -217,9 +217,18 @@ struct BackupOptions {
   bool list = false;
 };
 
+struct SpaceOptions {
+  std::string device;  // empty: list what is granted
+  std::string size;
+  std::string of;  // another device, whose backup becomes this one's
+  bool append_only = false;
+  bool none = false;
+};
+
 struct DriveOptions {
   LinkOptions link;
   BackupOptions backup;
+  SpaceOptions space;
   std::string path;
   std::vector<std::string> paths;
   std::string directory = ".";  // of this PC
@@ -283,7 +292,7 @@ struct WipeOptions {
 // up.cc
 Result<int> up(const Context& context, const UpOptions& options);
 Result<int> down(const Context& context);
-// `words`: hub, node, or attempt and its directory.
+// `words`: hub, node, backups, or attempt and its directory.
 Result<int> run_daemon(const Context& context, const std::vector<std::string>& words, const UpOptions& options);
 
 // store.cc
@@ -418,6 +427,12 @@ Result<int> list_backups(const Context& context);
 Result<int> check_backup(const Context& context, const BackupOptions& options);
 Result<int> forget_backup(const Context& context, const BackupOptions& options);
 Result<int> show_backup_key(const Context& context);
+// Those that are due by --every day: what the supervisor has done from time to time. How they went is in the log, and
+// remembered.
+Result<int> make_due_backups(const Context& context);
+
+// spaces.cc
+Result<int> grant_space(const Context& context, const SpaceOptions& options);
 
 // recover.cc
 Result<int> recover_drive(const Context& context, const BackupOptions& options);

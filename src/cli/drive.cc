@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "cli/backups.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/documents.h"
@@ -207,6 +208,9 @@ Result<int> show_drive_usage(const Context& context) {
       format_bytes(reply->bytes()), format_count(reply->files()), plain(reply->folder()),
       format_bytes(reply->trash_bytes()), format_bytes(reply->versions_bytes()), format_bytes(reply->free_bytes())));
   say("as counted within the last minute");
+  for (const BackupTarget& one : load_targets(context.home).value_or(std::vector<BackupTarget>())) {
+    say(fmt::format("last backup to {}: {}", plain(shown_target(one.where)), target_state(one, wall_now())));
+  }
   return 0;
 }
 

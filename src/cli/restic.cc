@@ -10,6 +10,8 @@ namespace fs = std::filesystem;
 
 constexpr int kPartlyRead = 3;  // restic's exit code: a snapshot was made, of what could be read
 constexpr const char* kTag = "hearth-drive";
+constexpr const char* kRepository = "repository";  // files of the workshop
+constexpr const char* kCertificate = "certificate.pem";
 
 // As people keep photographs: every day of a week, every week of a month, every month of a year.
 const std::vector<std::string> kKept = {"--keep-last",   "3", "--keep-daily",   "7",
@@ -22,20 +24,43 @@ std::string repository_of(const std::string& where) { return is_directory_target
 Result<Restic> Restic::open(const Home& home, std::string where, std::string key) {
   Result<Workshop> workshop = Workshop::open(home.cli());
   if (!workshop) return std::unexpected(workshop.error());
-  return Restic(std::move(*workshop), home.hub() / "backup-cache", std::move(where), std::move(key));
+  Restic restic(std::move(*workshop), home.hub() / "backup-cache", std::move(where), std::move(key));
+  if (Result<void> prepared = restic.prepare(home); !prepared) return std::unexpected(prepared.error());
+  return restic;
+}
+
+// An address may hold a password, which must not stand among a process's arguments.
+Result<void> Restic::prepare(const Home& home) {
+  std::string repository = repository_of(where_);
+  if (is_granted_target(where_)) {
+    Result<std::unique_ptr<SpaceDoor>> door = SpaceDoor::open(home, where_);
+    if (!door) return std::unexpected(door.error());
+    door_ = std::move(*door);
+    repository = door_->repository();
+    Result<void> written = write_file_atomically(workshop_.directory() / kCertificate, door_->certificate());
+    if (!written) return written;
+  }
+  return write_file_atomically(workshop_.directory() / kRepository, repository);
 }
 
 Tool Restic::tool(std::vector<std::string> words) const {
-  std::vector<std::string> argv = {"restic", "--repo", repository_of(where_), "--cache-dir", cache_.string()};
+  std::vector<std::string> argv = {"restic", "--repository-file", (workshop_.directory() / kRepository).string(),
+                                   "--cache-dir", cache_.string()};
+  if (door_) argv.insert(argv.end(), {"--cacert", (workshop_.directory() / kCertificate).string()});
   argv.insert(argv.end(), words.begin(), words.end());
-  return {.argv = std::move(argv),
-          .package = "restic",
-          .variables = {"RESTIC_*", "RESTIC_PASSWORD=" + key_, "RESTIC_PROGRESS_FPS=1", "LC_ALL=C"}};
+  Tool tool{.argv = std::move(argv),
+            .package = "restic",
+            .variables = {"RESTIC_*", "RESTIC_PASSWORD=" + key_, "RESTIC_PROGRESS_FPS=1", "LC_ALL=C"}};
+  if (door_) tool.is_hopeless = [this] { return door_->refusal().has_value(); };
+  return tool;
 }
 
 Result<Ran> Restic::ask(const std::string& what, Tool tool,
                         const std::function<std::string(const std::string& line)>& progress) const {
+  if (door_) door_->forget_refusal();
   Result<Ran> ran = workshop_.ask(what, tool, progress);
+  const std::optional<Error> refusal = door_ ? door_->refusal() : std::nullopt;
+  if (refusal && (!ran || ran->exit_code != 0)) return std::unexpected(*refusal);
   if (ran && ran->exit_code != 0 && ran->exit_code != kPartlyRead) {
     return std::unexpected(explain_restic(ran->said, where_));
   }

@@ -4,6 +4,8 @@
 //   Result<std::string> id = restic->identify();
 //   Result<BackupRun> run = restic->back_up(home.drive());
 //
+// Space that another PC has granted is reached through a door of this process (space_door.h).
+//
 // The key reaches restic by its environment, which its own user alone can read; of the user's variables those that
 // restic heeds are kept from it. Errors are explain_restic()'s, kCanceled (Ctrl-C) and kFailedPrecondition (there is no
 // restic).
@@ -17,6 +19,7 @@
 #include "base/result.h"
 #include "cli/backup_text.h"
 #include "cli/home.h"
+#include "cli/space_door.h"
 #include "cli/tools.h"
 
 namespace hearth::cli {
@@ -28,7 +31,7 @@ struct BackupRun {
 
 class Restic {
  public:
-  // `where` as in BackupTarget; `key` as parse_backup_key() gives it. Reaches nothing yet.
+  // `where` as in BackupTarget; `key` as parse_backup_key() gives it. Reaches nothing yet, but another PC.
   static Result<Restic> open(const Home& home, std::string where, std::string key);
 
   // The id of the repository that lies there.
@@ -55,11 +58,13 @@ class Restic {
   Restic(Workshop workshop, std::filesystem::path cache, std::string where, std::string key)
       : workshop_(std::move(workshop)), cache_(std::move(cache)), where_(std::move(where)), key_(std::move(key)) {}
 
+  Result<void> prepare(const Home& home);
   Tool tool(std::vector<std::string> words) const;
   Result<Ran> ask(const std::string& what, Tool tool,
                   const std::function<std::string(const std::string& line)>& progress = {}) const;
 
   Workshop workshop_;
+  std::unique_ptr<SpaceDoor> door_;  // of granted space alone
   std::filesystem::path cache_;
   std::string where_;
   std::string key_;

@@ -179,14 +179,16 @@ bool look_after(std::vector<Running>& tools) {
 }
 
 // Until all have ended. A failure of one ends those that would wait for it. `last` gives what is said last.
-void wait_for_all(std::vector<Running>& tools, const std::string& what, const std::function<std::string()>& last) {
+void wait_for_all(std::vector<Running>& tools, const std::string& what, const std::function<std::string()>& last,
+                  const std::function<bool()>& is_hopeless = {}) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   bool told = false;
   for (ProgressLine progress; !look_after(tools); std::this_thread::sleep_for(kLook)) {
     const bool failed = std::ranges::any_of(tools, [](const Running& tool) { return tool.ended && tool.status != 0; });
-    if ((failed || interrupted != 0) && !told) end_all(tools);
-    told = told || failed || interrupted != 0;
+    const bool to_end = failed || interrupted != 0 || (is_hopeless && is_hopeless());
+    if (to_end && !told) end_all(tools);
+    told = told || to_end;
     const std::string line = last();
     const auto elapsed = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begin).count();
     progress.show(fmt::format("{}, {} s{}", what, elapsed, line.empty() ? "" : ": " + line));
@@ -282,12 +284,14 @@ Result<Ran> Workshop::ask(const std::string& what, const Tool& tool,
     if (!running) return std::unexpected(running.error());
     tools.push_back(*running);
   }
-  wait_for_all(tools, what, [&] {
+  const auto last = [&] {
     const std::vector<std::string> line = progress ? raw_last_lines(printed, 1) : std::vector<std::string>();
     return line.empty() ? "" : progress(line.front());
-  });
+  };
+  wait_for_all(tools, what, last, tool.is_hopeless);
   if (interrupted != 0) return fail(Code::kCanceled, "interrupted");
   const int status = tools.front().status;
+  if (status != 0 && tool.is_hopeless && tool.is_hopeless()) return fail(Code::kAborted, "it can only fail");
   if (!WIFEXITED(status)) {
     return fail(Code::kInternal, fmt::format("{} was ended by signal {}", tool.argv.front(), WTERMSIG(status)));
   }

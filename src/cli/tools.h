@@ -27,6 +27,8 @@ struct Tool {
   // "NAME=VALUE" sets, "NAME" takes away, "NAME*" takes away all that begin so.
   std::vector<std::string> variables = {};
   std::filesystem::path directory = {};  // where it runs; empty: where this process does
+  // Of ask() alone, looked at while it runs: whether it can only fail, however long it tries. It is ended then.
+  std::function<bool()> is_hopeless = {};
 };
 
 // What a tool did that ended by itself.
@@ -56,7 +58,7 @@ class Workshop {
 
   // Runs one tool, whatever its exit code. `progress` makes, of the last line that it has printed, what is shown while
   // it runs; without it the time alone is shown. Errors: kFailedPrecondition (it is missing), kInternal (a signal ended
-  // it), kResourceExhausted (it printed over 256 MiB), kCanceled (Ctrl-C; it was ended).
+  // it), kResourceExhausted (it printed over 256 MiB), kCanceled (Ctrl-C; it was ended), kAborted (it was hopeless).
   Result<Ran> ask(const std::string& what, const Tool& tool,
                   const std::function<std::string(const std::string& line)>& progress = {}) const;
 
