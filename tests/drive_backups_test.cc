@@ -240,6 +240,33 @@ TEST_F(DriveBackupsTest, ADiskThatIsAwayIsSaidAndNothingIsMadeInItsPlace) {
   EXPECT_THAT(drive({"backup", "--to", here("none/there")}).err, HasSubstr("there is no directory"));
 }
 
+TEST_F(DriveBackupsTest, OldSnapshotsAreThinnedOutUnlessAllAreToBeKept) {
+  done({"backup", "--to", target()});
+  for (int i = 0; i < 3; ++i) done({"backup"});
+  EXPECT_EQ(told({"backups"})["targets"][0]["snapshots"].size(), 3U);
+  for (int i = 0; i < 2; ++i) done({"backup", "--keep-all"});
+  EXPECT_EQ(told({"backups"})["targets"][0]["snapshots"].size(), 5U);
+}
+
+TEST_F(DriveBackupsTest, ADiskThatIsFullOrReadOnlyIsSaidToBeSo) {
+  // In a namespace of mounts of their own, commands see a small disk; nobody else does.
+  const std::string program = hearth_program() + " drive backup --to " + here("small/hearth").string();
+  const std::string script = "mount -t tmpfs -o size=10m none " + here("small").string() + " || exit 77; " + program +
+                             " || exit 78; head -c 20000000 /dev/urandom > " +
+                             (pool().home() / "drive/large").string() + "; " + program +
+                             " && exit 79; mount -o remount,ro " + here("small").string() + "; " + program +
+                             " && exit 79; " + hearth_program() + " drive check-backup";
+  fs::create_directories(here("small"));
+  const Ended ended = run_program({"unshare", "-m", "--map-root-user", "sh", "-c", script},
+                                  {.env = {{"HEARTH_HOME", pool().home()}}, .limit = seconds(200)});
+  if (ended.exit_code == 77 || ended.err.contains("unshare")) {
+    GTEST_SKIP() << "SKIPPED: no file system can be mounted here: " << ended.err;
+  }
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("there is no room left"), HasSubstr("it is mounted read-only")));
+  EXPECT_THAT(ended.out, HasSubstr("nothing is wrong"));
+}
+
 TEST_F(DriveBackupsTest, TheHubTakesOneADayByItself) {
   done({"backup", "--to", target(), "--every", "day"});
   // A day later.

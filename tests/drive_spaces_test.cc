@@ -144,6 +144,19 @@ TEST_F(DriveBackupsToAFriendTest, AFullSpaceIsSaidAndStaysWithinItsSize) {
   EXPECT_EQ(target["failure"], "");
 }
 
+TEST_F(DriveBackupsToAFriendTest, NothingIsRemovedFromAnAppendOnlySpace) {
+  const std::string name = pair(pool(), {"drive", "backup", "--to"});
+  done(other(), {"grant-space", name, "100M", "--append-only"});
+  done(pool(), {"backup", "--to", where()});
+  for (int more = 2; more <= 5; ++more) {
+    const json backup = json::parse(done(pool(), {"backup", "--json"}))["backups"][0];
+    EXPECT_EQ(backup["snapshots"], more);
+    EXPECT_EQ(backup["remarks"].size(), 0U) << backup;
+  }
+  EXPECT_EQ(json::parse(done(pool(), {"backups", "--json"}))["targets"][0]["keeps_all"], true);
+  EXPECT_THAT(done(pool(), {"check-backup"}), HasSubstr("nothing is wrong"));
+}
+
 // Requests that restic would not send.
 class DriveSpaceRequestsTest : public DriveSpacesTest {
  protected:

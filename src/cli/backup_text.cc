@@ -378,11 +378,15 @@ Error explain_restic(std::string_view said, std::string_view where) {
     return {Code::kNotFound, fmt::format("{}: no backup lies there", target)};
   }
   if (is({"ciphertext verification failed", "repository contains errors", "Pack ID does not match", "unexpected EOF",
-          "does not match", "hash mismatch"})) {
+          "does not match", "hash mismatch", "LoadIndex returned errors"})) {
     return {Code::kDataLoss, fmt::format("{}: what lies there is damaged; see: hearth drive check-backup", target)};
   }
   std::string text = fmt::format("{}: restic failed", target);
-  for (const std::string& line : lines(said)) text += "\n  " + plain(line);
+  for (const std::string& line : lines(said)) {
+    // Of a Go program's stack of calls nobody learns anything.
+    const bool is_stack = line.starts_with('\t') || line.starts_with('?') || has(line, {"github.com/", "runtime."});
+    if (!is_stack) text += "\n  " + plain(line);
+  }
   return {Code::kInternal, text};
 }
 

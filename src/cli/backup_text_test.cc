@@ -179,9 +179,9 @@ TEST(ResticSays, WhatWentWrong) {
   EXPECT_EQ(code("open /a/config: permission denied"), Code::kPermissionDenied);
   EXPECT_EQ(code("unable to open repository at local:/a: ReadDir: open /a/keys: not a directory"), Code::kNotFound);
   EXPECT_EQ(code("ciphertext verification failed"), Code::kDataLoss);
-  const Error other = explain_restic("something\x1b[1m new", "/a");
+  const Error other = explain_restic("something\x1b[1m new\nmain.main\n?/usr/x.go:5\nruntime.goexit\n", "/a");
   EXPECT_EQ(other.code, Code::kInternal);
-  EXPECT_THAT(other.message, HasSubstr("something?[1m new"));
+  EXPECT_EQ(other.message, "/a: restic failed\n  something?[1m new\n  main.main");
 }
 
 TEST(ResticSays, WhatIsBroken) {

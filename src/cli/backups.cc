@@ -1,5 +1,6 @@
 #include "cli/backups.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
@@ -201,13 +202,13 @@ Result<BackupDone> make_backup(const Home& home, const std::string& key, BackupT
   Result<BackupDone> done = attempt();
   target.was_away = !done && done.error().code == Code::kUnavailable;
   target.failure = !done ? done.error().message : done->remarks.empty() ? "" : done->remarks.front();
+  target.failure.resize(std::min(target.failure.find('\n'), target.failure.size()));
   return done;
 }
 
 Result<std::vector<std::string>> verify_backup(const Home& home, const std::string& key, BackupTarget& target) {
   const Result<Restic> restic = Restic::open(home, target.where, key);
   if (!restic) return std::unexpected(restic.error());
-  if (Result<void> cleared = restic->clear_dead_locks(); !cleared) return std::unexpected(cleared.error());
   Result<std::vector<std::string>> damage = restic->check();
   if (!damage) return damage;
   target.checked = wall_now();

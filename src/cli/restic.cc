@@ -141,11 +141,11 @@ Result<void> Restic::restore(const Snapshot& snapshot, const std::string& path, 
 }
 
 Result<std::vector<std::string>> Restic::check() const {
-  const Result<Ran> ran = workshop_.ask("reading all of it", tool({"check", "--read-data"}));
+  const Result<Ran> ran = workshop_.ask("reading all of it", tool({"check", "--read-data", "--no-lock"}));
   if (!ran) return std::unexpected(ran.error());
   if (ran->exit_code == 0) return std::vector<std::string>();
   const Error error = explain_restic(ran->said, where_);
-  if (error.code != Code::kDataLoss && error.code != Code::kInternal) return std::unexpected(error);
+  if (error.code != Code::kDataLoss) return std::unexpected(error);
   return parse_damage(ran->said);
 }
 

@@ -51,7 +51,7 @@ class Restic {
   Result<std::vector<SnapshotEntry>> entries(const Snapshot& snapshot, const std::string& path) const;
   // Writes what it has of a path, "/" for all, below an empty directory.
   Result<void> restore(const Snapshot& snapshot, const std::string& path, const std::filesystem::path& into) const;
-  // Reads every byte there; what is wrong, in sentences.
+  // Reads every byte there, and writes nothing, so that a disk may be mounted read-only; what is wrong, in sentences.
   Result<std::vector<std::string>> check() const;
 
  private:

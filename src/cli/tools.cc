@@ -302,7 +302,7 @@ Result<Ran> Workshop::ask(const std::string& what, const Tool& tool,
   Ran ran{.exit_code = WEXITSTATUS(status)};
   std::ifstream in(printed, std::ios::binary);
   ran.printed.assign(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
-  for (const std::string& line : last_lines(said, kLastLines)) ran.said += line + "\n";
+  for (const std::string& line : last_lines(said, kTailBytes)) ran.said += line + "\n";
   return ran;
 }
 

@@ -35,7 +35,7 @@ struct Tool {
 struct Ran {
   int exit_code = 0;
   std::string printed;  // its standard output
-  std::string said;     // the last of its standard error, control characters replaced
+  std::string said;     // the last 16 KiB of its standard error, control characters replaced
 };
 
 // Whether PATH (or the system's directories for programs) has it.
