@@ -119,7 +119,7 @@ TEST_F(DriveBackupsToAFriendTest, IsMadeRecoveredAndUnreadableThere) {
   done(fresh, {"mkdir", "/x"});
   const std::string successor = pair(fresh, {"drive", "backup", "--key-file", here("key"), "--to"});
   done(other(), {"grant-space", successor, "100M", "--of", name});
-  done(fresh, {"recover", "--from", where(), "--into", here("new")});
+  done(fresh, {"recover", "--from", where(), "--into", here("new"), "--key-file", here("key")});
   EXPECT_TRUE(read_text(here("new/files/big")) == noise(1 << 20));
   const Ended gone = pool().cli({"drive", "backup"});
   EXPECT_THAT(gone.err, HasSubstr("no space is granted to this PC there"));

@@ -45,7 +45,8 @@ void show_key(const std::string& key) {
                   key));
 }
 
-// The one that was given, else this PC's, else a new one, which is shown.
+// The one that was given, else this PC's, else a new one, which is shown. One that was given is kept once it has opened
+// something.
 Result<std::string> key_for_backup(const Context& context, const BackupOptions& options) {
   const Result<std::string> own = load_backup_key(context.home);
   if (!own && own.error().code != Code::kNotFound) return own;
@@ -56,7 +57,6 @@ Result<std::string> key_for_backup(const Context& context, const BackupOptions& 
       return fail(Code::kFailedPrecondition,
                   "--key-file: this PC's backups have another key already, which is shown by: hearth drive backup-key");
     }
-    if (Result<void> saved = save_backup_key(context.home, *given); !saved) return std::unexpected(saved.error());
     return given;
   }
   if (own) return own;
@@ -198,6 +198,9 @@ Result<int> back_up_drive(const Context& context, const BackupOptions& options) 
     const bool is_new = target.repository.empty();
     const Result<BackupDone> done = make_backup(context.home, *key, target);
     const BackupTarget after = target;
+    if (!options.key_file.empty() && !target.repository.empty()) {
+      if (Result<void> saved = save_backup_key(context.home, *key); !saved) return std::unexpected(saved.error());
+    }
     // One that was never reached may be misspelt.
     if (is_new && !done && target.repository.empty()) std::erase(*targets, after);
     if (Result<void> saved = save_targets(context.home, *targets); !saved) return std::unexpected(saved.error());

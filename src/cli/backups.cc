@@ -158,7 +158,7 @@ Result<void> save_backup_key(const Home& home, const std::string& key) {
 }
 
 Result<std::string> make_backup_key(const Home& home) {
-  const std::string key = format_backup_key(net::random_bytes(kBackupKeyBytes));
+  std::string key = format_backup_key(net::random_bytes(kBackupKeyBytes));
   if (Result<void> saved = save_backup_key(home, key); !saved) return std::unexpected(saved.error());
   return key;
 }

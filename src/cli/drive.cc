@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
-#include "cli/backups.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/documents.h"
@@ -56,6 +55,21 @@ Result<void> aim(const Context& context, const std::string& target, v1::MoveDriv
   request.set_folder(slash == std::string::npos ? "/" : target.substr(0, slash));
   request.set_name(target.substr(slash + 1));
   return {};
+}
+
+std::string backup_text(const v1::DriveUsageReply& usage) {
+  if (!usage.has_backup()) return "no backup of it is made: hearth drive backup --to TARGET, on that PC";
+  const v1::DriveBackup& backup = usage.backup();
+  std::string text = backup.has_succeeded()
+                         ? "last backup: " + format_age({backup.succeeded().unix_millis()}, wall_now())
+                         : std::string("no backup of it has succeeded yet");
+  const auto add = [&text](std::uint32_t count, std::string_view what) {
+    if (count > 0) text += fmt::format("; {} {}", count, what);
+  };
+  add(backup.damaged(), "damaged");
+  add(backup.failed(), "failed at the last attempt");
+  add(backup.away(), "not there at the last attempt");
+  return text;
 }
 
 }  // namespace
@@ -208,9 +222,7 @@ Result<int> show_drive_usage(const Context& context) {
       format_bytes(reply->bytes()), format_count(reply->files()), plain(reply->folder()),
       format_bytes(reply->trash_bytes()), format_bytes(reply->versions_bytes()), format_bytes(reply->free_bytes())));
   say("as counted within the last minute");
-  for (const BackupTarget& one : load_targets(context.home).value_or(std::vector<BackupTarget>())) {
-    say(fmt::format("last backup to {}: {}", plain(shown_target(one.where)), target_state(one, wall_now())));
-  }
+  say(backup_text(*reply));
   return 0;
 }
 

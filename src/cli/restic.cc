@@ -55,7 +55,7 @@ Tool Restic::tool(std::vector<std::string> words) const {
   return tool;
 }
 
-Result<Ran> Restic::ask(const std::string& what, Tool tool,
+Result<Ran> Restic::ask(const std::string& what, const Tool& tool,
                         const std::function<std::string(const std::string& line)>& progress) const {
   if (door_) door_->forget_refusal();
   Result<Ran> ran = workshop_.ask(what, tool, progress);
@@ -95,7 +95,7 @@ Result<BackupRun> Restic::back_up(const fs::path& drive) const {
   Tool backup = tool({"backup", ".", "--json", "--host", "hearth", "--tag", kTag, "--exclude", own + "/*", "--exclude",
                       "!" + own + "/trash", "--exclude", "!" + own + "/versions"});
   backup.directory = drive;
-  const Result<Ran> ran = ask("backing up", std::move(backup), backup_progress);
+  const Result<Ran> ran = ask("backing up", backup, backup_progress);
   if (!ran) return std::unexpected(ran.error());
   const Result<BackupSummary> summary = parse_summary(ran->printed);
   if (!summary) return std::unexpected(summary.error());

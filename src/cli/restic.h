@@ -60,7 +60,7 @@ class Restic {
 
   Result<void> prepare(const Home& home);
   Tool tool(std::vector<std::string> words) const;
-  Result<Ran> ask(const std::string& what, Tool tool,
+  Result<Ran> ask(const std::string& what, const Tool& tool,
                   const std::function<std::string(const std::string& line)>& progress = {}) const;
 
   Workshop workshop_;

@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/sizes.h"
 #include "drive/folder.h"
+#include "drive/replies.h"
 #include "net/crypto.h"
 
 namespace hearth::drive {
@@ -49,7 +50,7 @@ unsigned status_of_space(Code code) {
 }
 
 net::Async<void> refuse_space(net::Exchange& exchange, const Error& error) {
-  co_await exchange.reply(net::text_response(status_of_space(error.code), error.message));
+  return refuse(exchange, status_of_space(error.code), error.message);
 }
 
 // Errors: kPermissionDenied, there is none.
