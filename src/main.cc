@@ -1,4 +1,5 @@
 // The program: wires the command line to the daemons, and is the one place that knows everything.
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -14,12 +15,14 @@
 #include "account/account.h"
 #include "base/bytes.h"
 #include "base/log.h"
+#include "cli/backups.h"
 #include "cli/cli.h"
 #include "cli/daemon.h"
 #include "cli/documents.h"
 #include "cli/home.h"
 #include "cli/tools.h"
 #include "egress/post.h"
+#include "hearth/v1/drive.pb.h"
 #include "hub/hub.h"
 #include "hub/moving.h"
 #include "hub/pair_store.h"
@@ -63,6 +66,23 @@ drive::PictureHelpers picture_helpers() {
   return {.start = start, .end = sandbox::end_confined};
 }
 
+// The backups of the drive are the command line's, which remembers how they went.
+std::optional<v1::DriveBackup> backup_of_drive(const cli::Home& home) {
+  const Result<std::vector<cli::BackupTarget>> targets = cli::load_targets(home);
+  if (!targets || targets->empty()) return std::nullopt;
+  v1::DriveBackup backup;
+  WallTime newest;
+  for (const cli::BackupTarget& one : *targets) {
+    newest = std::max(newest, one.succeeded);
+    backup.set_targets(backup.targets() + 1);
+    if (one.was_away) backup.set_away(backup.away() + 1);
+    if (!one.was_away && !one.failure.empty()) backup.set_failed(backup.failed() + 1);
+    if (!one.damage.empty()) backup.set_damaged(backup.damaged() + 1);
+  }
+  if (newest.unix_millis > 0) backup.mutable_succeeded()->set_unix_millis(newest.unix_millis);
+  return backup;
+}
+
 // The hub of this PC, with what it makes of this PC's own command line and node.
 class HubDaemon {
  public:
@@ -79,6 +99,7 @@ class HubDaemon {
                                 .store = start_.store,
                                 .drive = home_.drive(),
                                 .pictures = picture_helpers(),
+                                .backup = [this] { return backup_of_drive(home_); },
                                 .pc_name = cli::host_name(),
                                 .address = start_.address,
                                 .port = start_.port,

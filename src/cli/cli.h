@@ -11,6 +11,7 @@
 //     log            what the daemons log: lines of text, or of JSON with --log-format json
 //     hub/           identity.pem, certificate.pem, pool.db, blobs/; while the hub listens also
 //                    endpoint.json: {"port": n, "identity": hex, "pid": n, "stands_by": true|false}
+//                    backup-key, backups, backup-lock, backup-cache/: see backups.h
 //     node/          identity.pem, account.json, policy.json, cache/, sandbox/, status.json
 //     cli/           identity.pem, account.json
 //

@@ -35,9 +35,9 @@ class CommandTree {
     return command;
   }
 
-  static void text_option(CLI::App& command, const std::string& name, std::string& place, const std::string& value,
-                          const std::string& text) {
-    command.add_option(name, place, text)->type_name(value)->take_last()->check([](const std::string& typed) {
+  static CLI::Option* text_option(CLI::App& command, const std::string& name, std::string& place,
+                                  const std::string& value, const std::string& text) {
+    return command.add_option(name, place, text)->type_name(value)->take_last()->check([](const std::string& typed) {
       return std::string(typed.empty() ? "a value is needed" : "");
     });
   }
@@ -93,6 +93,8 @@ void add_hub_commands(CommandTree& tree, HubOptions& options);
 
 // drive_commands.cc
 void add_drive_commands(CommandTree& tree, DriveOptions& options);
+void add_backup_commands(CommandTree& tree, CLI::App& drive, BackupOptions& options);
+void add_space_command(CommandTree& tree, CLI::App& drive, SpaceOptions& options);
 void add_link_commands(CommandTree& tree, CLI::App& drive, LinkOptions& options);
 
 // work_commands.cc

@@ -205,8 +205,30 @@ struct LinkOptions {
   bool password = false;  // it is asked for
 };
 
+struct BackupOptions {
+  std::string target;  // empty: every one that is remembered
+  std::string every;   // "day", "never"; empty: as it was
+  std::string path;    // of the drive
+  std::string at;
+  std::string snapshot;
+  std::string into;
+  std::string key_file;
+  bool keep_all = false;
+  bool list = false;
+};
+
+struct SpaceOptions {
+  std::string device;  // empty: list what is granted
+  std::string size;
+  std::string of;  // another device, whose backup becomes this one's
+  bool append_only = false;
+  bool none = false;
+};
+
 struct DriveOptions {
   LinkOptions link;
+  BackupOptions backup;
+  SpaceOptions space;
   std::string path;
   std::vector<std::string> paths;
   std::string directory = ".";  // of this PC
@@ -272,7 +294,7 @@ struct WipeOptions {
 // up.cc
 Result<int> up(const Context& context, const UpOptions& options);
 Result<int> down(const Context& context);
-// `words`: hub, node, or attempt and its directory.
+// `words`: hub, node, backups, or attempt and its directory.
 Result<int> run_daemon(const Context& context, const std::vector<std::string>& words, const UpOptions& options);
 
 // store.cc
@@ -402,6 +424,22 @@ Result<int> show_drive_mounts(const Context& context);
 Result<int> share_in_drive(const Context& context, const LinkOptions& options);
 Result<int> list_drive_links(const Context& context);
 Result<int> unshare_in_drive(const Context& context, const LinkOptions& options);
+
+// backup.cc
+Result<int> back_up_drive(const Context& context, const BackupOptions& options);
+Result<int> list_backups(const Context& context);
+Result<int> check_backup(const Context& context, const BackupOptions& options);
+Result<int> forget_backup(const Context& context, const BackupOptions& options);
+Result<int> show_backup_key(const Context& context);
+// Those that are due by --every day: what the supervisor has done from time to time. How they went is in the log, and
+// remembered.
+Result<int> make_due_backups(const Context& context);
+
+// spaces.cc
+Result<int> grant_space(const Context& context, const SpaceOptions& options);
+
+// recover.cc
+Result<int> recover_drive(const Context& context, const BackupOptions& options);
 
 // drive_files.cc
 Result<int> put_into_drive(const Context& context, const DriveOptions& options);

@@ -55,7 +55,10 @@ class Supervisor {
  public:
   explicit Supervisor(const SupervisorOptions& options) : options_(options), signals_(watched_signals()) {
     for (const Child& child : options.children) {
-      slots_.push_back({.child = &child, .started = {}, .delay = options.first_delay, .start_at = Time{}});
+      slots_.push_back({.child = &child,
+                        .started = {},
+                        .delay = options.first_delay,
+                        .start_at = child.every ? now() + options.errand_delay : Time{}});
     }
   }
 
@@ -75,7 +78,8 @@ class Supervisor {
 
  private:
   bool anything_left() const {
-    return std::ranges::any_of(slots_, [](const Slot& slot) { return slot.process != 0 || slot.start_at; });
+    return std::ranges::any_of(
+        slots_, [](const Slot& slot) { return !slot.child->every && (slot.process != 0 || slot.start_at); });
   }
 
   bool anything_runs() const {
@@ -110,7 +114,7 @@ class Supervisor {
     }
     slot.process = process;
     slot.start_at.reset();
-    log_info("daemon started", {{"name", slot.child->name}, {"pid", process}});
+    if (!slot.child->every) log_info("daemon started", {{"name", slot.child->name}, {"pid", process}});
   }
 
   [[noreturn]] void become(pid_t supervisor, const std::vector<char*>& arguments) {
@@ -134,6 +138,10 @@ class Supervisor {
       if (slot == slots_.end()) continue;  // a child from before this became the supervisor
       slot->process = 0;
       if (stopping_) continue;
+      if (slot->child->every) {
+        slot->start_at = now() + *slot->child->every;
+        continue;
+      }
       if (WIFEXITED(status) && WEXITSTATUS(status) == kDoNotRestart) {
         log_warning("daemon asks not to be started again", {{"name", slot->child->name}});
         continue;

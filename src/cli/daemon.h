@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ inline constexpr int kDoNotRestart = 3;
 struct Child {
   std::string name;                    // for the log
   std::vector<std::string> arguments;  // argv; the first is the program's name as it is shown
+  // Of an errand: it is started a while after the supervisor, and so long after it has ended each time, whatever its
+  // exit code. The supervisor does not live for its sake.
+  std::optional<Duration> every = {};
 };
 
 struct SupervisorOptions {
@@ -28,7 +32,8 @@ struct SupervisorOptions {
   std::vector<Child> children;
   Duration first_delay = milliseconds(200);  // before a dead child is started again; doubles up to
   Duration longest_delay = seconds(5);
-  Duration stop_limit = seconds(8);  // from SIGTERM to SIGKILL
+  Duration errand_delay = seconds(5);  // before an errand's first start
+  Duration stop_limit = seconds(8);    // from SIGTERM to SIGKILL
 };
 
 // Runs until SIGTERM or SIGINT, or until every child has asked not to be started again. Gives the process's exit code.

@@ -34,6 +34,7 @@ class SupervisorTest : public testing::Test {
     SupervisorOptions options = {.program = "/bin/sh", .children = std::move(children)};
     options.first_delay = milliseconds(10);
     options.longest_delay = milliseconds(40);
+    options.errand_delay = milliseconds(10);
     options.stop_limit = milliseconds(300);
     supervisor_ = ::fork();
     ASSERT_GE(supervisor_, 0);
@@ -70,6 +71,15 @@ bool is_running(pid_t process) {
   std::string text;
   std::getline(file, text);
   return !text.empty() && text.substr(text.rfind(')') + 2, 1) != "Z";
+}
+
+TEST_F(SupervisorTest, RunsAnErrandFromTimeToTimeAndDoesNotLiveForIt) {
+  Child errand = shell("errand", "echo >> " + file("errands"));
+  errand.every = milliseconds(10);
+  start({shell("works", "while ! test -e " + file("enough") + "; do sleep 0.01; done; exit 3"), errand});
+  wait_until([this] { return lines("errands") >= 3; });
+  directory_.write("enough", "");
+  EXPECT_EQ(wait_for_end(), 1);
 }
 
 TEST_F(SupervisorTest, StartsAgainWhatDies) {

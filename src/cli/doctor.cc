@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/sizes.h"
+#include "cli/backups.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/documents.h"
@@ -99,6 +100,22 @@ Finding check_terminal() {
   return {"terminal", true, false, "text programs can run here and be used from a phone (hearth run --terminal)", ""};
 }
 
+Finding check_backups(const Home& home) {
+  if (!has_program("restic")) {
+    return {"backups", false, false, "there is no restic: no backup of the drive can be made", "apt install restic"};
+  }
+  const std::vector<BackupTarget> targets = load_targets(home).value_or(std::vector<BackupTarget>());
+  std::string states;
+  bool all_good = true;
+  for (const BackupTarget& one : targets) {
+    states += fmt::format("{}{}: {}", states.empty() ? "" : "; ", plain(shown_target(one.where)),
+                          target_state(one, wall_now()));
+    all_good = all_good && one.failure.empty() && one.damage.empty();
+  }
+  if (states.empty()) return {"backups", true, false, "restic is there; the drive has no backup yet", ""};
+  return {"backups", all_good, false, states, all_good ? "" : "hearth drive backups"};
+}
+
 Finding check_port(const Home& home, const Config& config) {
   if (Lock::holder(home)) return {"port", true, true, fmt::format("{}, in use by hearth", config.port), ""};
   const Result<void> is_free = check_port_is_free(config.address, config.port);
@@ -149,6 +166,7 @@ Result<int> doctor(const Context& context) {
   findings.push_back(check_pictures());
   findings.push_back(check_terminal());
   findings.push_back(check_up(context.home));
+  if (!has_joined(context.home, *config)) findings.push_back(check_backups(context.home));
   if (!has_joined(context.home, *config)) findings.push_back(check_port(context.home, *config));
   for (Finding& finding : check_hub(context.home)) findings.push_back(std::move(finding));
   print(context.json ? findings_json(findings) : findings_text(findings));

@@ -58,6 +58,21 @@ Result<void> aim(const Context& context, const std::string& target, v1::MoveDriv
   return {};
 }
 
+std::string backup_text(const v1::DriveUsageReply& usage) {
+  if (!usage.has_backup()) return "no backup of it is made: hearth drive backup --to TARGET, on that PC";
+  const v1::DriveBackup& backup = usage.backup();
+  std::string text = backup.has_succeeded()
+                         ? "last backup: " + format_age({backup.succeeded().unix_millis()}, wall_now())
+                         : std::string("no backup of it has succeeded yet");
+  const auto add = [&text](std::uint32_t count, std::string_view what) {
+    if (count > 0) text += fmt::format("; {} {}", count, what);
+  };
+  add(backup.damaged(), "damaged");
+  add(backup.failed(), "failed at the last attempt");
+  add(backup.away(), "not there at the last attempt");
+  return text;
+}
+
 }  // namespace
 
 Result<int> list_drive(const Context& context, const DriveOptions& options) {
@@ -269,6 +284,7 @@ Result<int> show_drive_usage(const Context& context) {
       format_bytes(reply->bytes()), format_count(reply->files()), plain(reply->folder()),
       format_bytes(reply->trash_bytes()), format_bytes(reply->versions_bytes()), format_bytes(reply->free_bytes())));
   say("as counted within the last minute");
+  say(backup_text(*reply));
   return 0;
 }
 

@@ -108,6 +108,8 @@ void add_drive_commands(CommandTree& tree, DriveOptions& options) {
   add_trash_commands(tree, drive, options);
   add_link_commands(tree, drive, options.link);
   add_private_command(tree, drive, options);
+  add_backup_commands(tree, drive, options.backup);
+  add_space_command(tree, drive, options.space);
   tree.add(drive, "usage", "Tell how much the drive and its trash hold, and what room there is.",
            [&tree] { return show_drive_usage(tree.context()); });
   CLI::App& find = tree.add(drive, "find", "Find names that hold a text, upper and lower case alike.",

@@ -83,6 +83,27 @@ TEST(Workshop, RunsToolsInARowAndEndsThemTogether) {
   EXPECT_EQ(workshop->lines_of({{"printf", "a\\nb\\n"}, "coreutils"}), (std::vector<std::string>{"a", "b"}));
 }
 
+TEST(Workshop, AsksAToolWhateverItsExitCode) {
+  const TempDirectory directory;
+  const Result<Workshop> workshop = Workshop::open(directory.path());
+  ASSERT_TRUE(workshop);
+  ::setenv("HEARTH_TEST_LEAK_A", "a", 1);
+  ::setenv("HEARTH_TEST_LEAK_B", "b", 1);
+  const Result<Ran> ran = workshop->ask(
+      "asking", {.argv = {"sh", "-c", "pwd; echo \"$HEARTH_TEST_LEAK_A|$HEARTH_TEST_LEAK_B\"; echo odd >&2; exit 3"},
+                 .package = "dash",
+                 .variables = {"HEARTH_TEST_LEAK*", "HEARTH_TEST_LEAK_B=given"},
+                 .directory = "/usr"});
+  ASSERT_TRUE(ran);
+  EXPECT_EQ(ran->exit_code, 3);
+  EXPECT_EQ(ran->printed, "/usr\n|given\n");
+  EXPECT_EQ(ran->said, "odd\n");
+  const Result<Ran> killed = workshop->ask("asking", {{"sh", "-c", "kill -9 $$"}, "dash"});
+  ASSERT_FALSE(killed);
+  EXPECT_THAT(killed.error().message, HasSubstr("sh was ended by signal 9"));
+  EXPECT_EQ(workshop->ask("asking", {{"hearth-no-such-tool"}, "some-package"}).error().code, Code::kFailedPrecondition);
+}
+
 TEST(Workshop, IsGoneAfterwardsWhateverWasPutThere) {
   const TempDirectory directory;
   {

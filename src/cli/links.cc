@@ -1,7 +1,4 @@
 // `hearth drive share`, `links` and `unshare`.
-#include <iostream>
-
-#include <termios.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -11,6 +8,7 @@
 #include "cli/documents.h"
 #include "cli/output.h"
 #include "cli/qr.h"
+#include "cli/secrets.h"
 #include "cli/values.h"
 #include "hearth/v1/links.pb.h"
 
@@ -22,40 +20,13 @@ constexpr Range kUses{.least = 1, .most = 1'000'000};
 constexpr std::int64_t kUsualDays = 7;
 constexpr std::int64_t kSecondsOfDay = 24 * 60 * 60;
 
-// What is typed is not shown while this lives.
-class Unseen {
- public:
-  Unseen() {
-    if (::tcgetattr(STDIN_FILENO, &before_) != 0) return;
-    termios now = before_;
-    now.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    is_set_ = ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &now) == 0;
-  }
-  ~Unseen() {
-    if (is_set_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
-  }
-  Unseen(const Unseen&) = delete;
-  Unseen& operator=(const Unseen&) = delete;
-
- private:
-  termios before_{};
-  bool is_set_ = false;
-};
-
 // Typed twice at a terminal; else the first line of standard input.
 Result<std::string> ask_password() {
-  const bool asks = is_terminal(STDIN_FILENO);
-  std::string password;
-  std::string again;
-  {
-    const Unseen unseen;
-    if (asks) say("Password for the link:");
-    std::getline(std::cin, password);
-    if (asks) say("Once more:");
-    if (asks) std::getline(std::cin, again);
-  }
+  const std::string password = typed_secret("Password for the link:");
   if (password.empty()) return fail(Code::kInvalidArgument, "--password: none was typed");
-  if (asks && again != password) return fail(Code::kInvalidArgument, "--password: the two are not the same");
+  if (is_terminal(STDIN_FILENO) && typed_secret("Once more:") != password) {
+    return fail(Code::kInvalidArgument, "--password: the two are not the same");
+  }
   return password;
 }
 

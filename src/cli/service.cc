@@ -18,6 +18,7 @@ namespace hearth::cli {
 namespace {
 
 constexpr std::size_t kShownLogLines = 12;
+constexpr Duration kLookForDueBackups = minutes(10);
 constexpr auto kPoll = std::chrono::milliseconds(50);
 
 bool is_there(const std::filesystem::path& file) {
@@ -96,6 +97,10 @@ int run_supervisor(const Home& home, const Config& config, LogFormat format, con
   SupervisorOptions options = {.program = this_program(), .children = {}};
   if (config.hub) options.children.push_back(daemon_child(home, format, "hub"));
   options.children.push_back(daemon_child(home, format, "node"));
+  if (config.hub) {
+    options.children.push_back(daemon_child(home, format, "backups"));
+    options.children.back().every = kLookForDueBackups;
+  }
   return supervise(options);
 }
 

@@ -31,6 +31,7 @@ constexpr std::chrono::milliseconds kLook{50};
 constexpr std::size_t kLastLines = 12;
 constexpr std::streamoff kTailBytes = 16 << 10;
 constexpr std::size_t kMaxLineBytes = 300;
+constexpr std::uintmax_t kMostPrinted = 256 << 20;
 constexpr std::array kSystemPath = {"/usr/sbin", "/usr/bin", "/sbin", "/bin"};
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -88,16 +89,23 @@ std::string find_program(const std::string& name) {
   return "";
 }
 
-// The last lines of what was said, control characters replaced.
-std::vector<std::string> last_lines(const fs::path& file, std::size_t most) {
+// The last lines of a file as they are.
+std::vector<std::string> raw_last_lines(const fs::path& file, std::size_t most) {
   std::ifstream in(file, std::ios::binary | std::ios::ate);
   const std::streamoff size = in ? std::streamoff(in.tellg()) : 0;
   in.seekg(std::max<std::streamoff>(0, size - kTailBytes));
   std::vector<std::string> lines;
   for (std::string line; std::getline(in, line);) {
-    if (!line.empty()) lines.push_back(plain(line.substr(0, kMaxLineBytes)));
+    if (!line.empty()) lines.push_back(line);
   }
   if (lines.size() > most) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(most));
+  return lines;
+}
+
+// The last lines of what was said, control characters replaced.
+std::vector<std::string> last_lines(const fs::path& file, std::size_t most) {
+  std::vector<std::string> lines = raw_last_lines(file, most);
+  for (std::string& line : lines) line = plain(line.substr(0, kMaxLineBytes));
   return lines;
 }
 
@@ -108,13 +116,19 @@ struct Running {
   bool ended = false;
 };
 
+// Whether a change as in Tool::variables is of the variable.
+bool is_of(const std::string& change, std::string_view name) {
+  const std::string_view changed = std::string_view(change).substr(0, change.find('='));
+  return changed.ends_with('*') ? name.starts_with(changed.substr(0, changed.size() - 1)) : name == changed;
+}
+
 // This process's variables, changed as the tool wants them.
 std::vector<std::string> variables_for(const Tool& tool) {
   std::vector<std::string> variables;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view name = std::string_view(*entry).substr(0, std::string_view(*entry).find('='));
-    const bool changed = std::ranges::any_of(
-        tool.variables, [&](const std::string& change) { return name == change.substr(0, change.find('=')); });
+    const bool changed =
+        std::ranges::any_of(tool.variables, [&](const std::string& change) { return is_of(change, name); });
     if (!changed) variables.emplace_back(*entry);
   }
   std::ranges::copy_if(tool.variables, std::back_inserter(variables),
@@ -140,6 +154,7 @@ Result<Running> spawn(const Tool& tool, int input, int output, int errors) {
   ::posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
+  if (!tool.directory.empty()) ::posix_spawn_file_actions_addchdir_np(&actions, tool.directory.c_str());
   std::vector<std::string> words = tool.argv;
   std::vector<std::string> variables = variables_for(tool);
   Running running{.process = -1, .name = tool.argv.front()};
@@ -163,18 +178,20 @@ bool look_after(std::vector<Running>& tools) {
   return std::ranges::all_of(tools, &Running::ended);
 }
 
-// Until all have ended. A failure of one ends those that would wait for it.
-void wait_for_all(std::vector<Running>& tools, const std::string& what, const fs::path& said) {
+// Until all have ended. A failure of one ends those that would wait for it. `last` gives what is said last.
+void wait_for_all(std::vector<Running>& tools, const std::string& what, const std::function<std::string()>& last,
+                  const std::function<bool()>& is_hopeless = {}) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   bool told = false;
   for (ProgressLine progress; !look_after(tools); std::this_thread::sleep_for(kLook)) {
     const bool failed = std::ranges::any_of(tools, [](const Running& tool) { return tool.ended && tool.status != 0; });
-    if ((failed || interrupted != 0) && !told) end_all(tools);
-    told = told || failed || interrupted != 0;
-    const std::vector<std::string> line = last_lines(said, 1);
+    const bool to_end = failed || interrupted != 0 || (is_hopeless && is_hopeless());
+    if (to_end && !told) end_all(tools);
+    told = told || to_end;
+    const std::string line = last();
     const auto elapsed = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begin).count();
-    progress.show(fmt::format("{}, {} s{}", what, elapsed, line.empty() ? "" : ": " + line.front()));
+    progress.show(fmt::format("{}, {} s{}", what, elapsed, line.empty() ? "" : ": " + line));
   }
 }
 
@@ -245,8 +262,48 @@ Result<void> Workshop::run(const std::string& what, const std::vector<Tool>& pip
   }
   input = File();
   if (!started) end_all(tools);
-  wait_for_all(tools, what, said);
+  wait_for_all(tools, what, [&] {
+    const std::vector<std::string> line = last_lines(said, 1);
+    return line.empty() ? "" : line.front();
+  });
   return started ? judge(tools, said) : started;
+}
+
+Result<Ran> Workshop::ask(const std::string& what, const Tool& tool,
+                          const std::function<std::string(const std::string& line)>& progress) const {
+  const fs::path said = directory_ / "said";
+  const fs::path printed = directory_ / "printed";
+  std::vector<Running> tools;
+  const NotedInterrupts noted;
+  {
+    const File errors(::open(said.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
+    const File output(::open(printed.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
+    const File input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (errors.get() < 0 || output.get() < 0 || input.get() < 0) return fail_errno(errno, "writing " + said.string());
+    const Result<Running> running = spawn(tool, input.get(), output.get(), errors.get());
+    if (!running) return std::unexpected(running.error());
+    tools.push_back(*running);
+  }
+  const auto last = [&] {
+    const std::vector<std::string> line = progress ? raw_last_lines(printed, 1) : std::vector<std::string>();
+    return line.empty() ? "" : progress(line.front());
+  };
+  wait_for_all(tools, what, last, tool.is_hopeless);
+  if (interrupted != 0) return fail(Code::kCanceled, "interrupted");
+  const int status = tools.front().status;
+  if (status != 0 && tool.is_hopeless && tool.is_hopeless()) return fail(Code::kAborted, "it can only fail");
+  if (!WIFEXITED(status)) {
+    return fail(Code::kInternal, fmt::format("{} was ended by signal {}", tool.argv.front(), WTERMSIG(status)));
+  }
+  std::error_code error;
+  if (fs::file_size(printed, error) > kMostPrinted) {
+    return fail(Code::kResourceExhausted, tool.argv.front() + " printed more than can be read");
+  }
+  Ran ran{.exit_code = WEXITSTATUS(status)};
+  std::ifstream in(printed, std::ios::binary);
+  ran.printed.assign(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  for (const std::string& line : last_lines(said, kTailBytes)) ran.said += line + "\n";
+  return ran;
 }
 
 std::vector<std::string> Workshop::lines_of(const Tool& tool) const {

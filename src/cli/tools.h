@@ -4,10 +4,15 @@
 //   Result<void> made = workshop->run("packing", {{.argv = {"mksquashfs", ...}, .package = "squashfs-tools"}});
 //
 // What they say goes to a file; a failure shows its last lines. While one runs, standard error shows for how long and
-// what it said last, where that is a terminal.
+// what it said last, where that is a terminal. Where a tool's exit code, or what it prints, is to be judged by the
+// caller:
+//
+//   const Result<Ran> ran = workshop->ask("looking", {.argv = {"restic", ...}, .package = "restic"});
+//   if (ran && ran->exit_code == 3) ...
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,8 +23,19 @@ namespace hearth::cli {
 
 struct Tool {
   std::vector<std::string> argv;
-  std::string package;                      // Debian's, that it comes from
-  std::vector<std::string> variables = {};  // "NAME=VALUE" sets, "NAME" takes away
+  std::string package;  // Debian's, that it comes from
+  // "NAME=VALUE" sets, "NAME" takes away, "NAME*" takes away all that begin so.
+  std::vector<std::string> variables = {};
+  std::filesystem::path directory = {};  // where it runs; empty: where this process does
+  // Of ask() alone, looked at while it runs: whether it can only fail, however long it tries. It is ended then.
+  std::function<bool()> is_hopeless = {};
+};
+
+// What a tool did that ended by itself.
+struct Ran {
+  int exit_code = 0;
+  std::string printed;  // its standard output
+  std::string said;     // the last 16 KiB of its standard error, control characters replaced
 };
 
 // Whether PATH (or the system's directories for programs) has it.
@@ -39,6 +55,12 @@ class Workshop {
   // words. Errors: kFailedPrecondition (a tool is missing: the package to install), kInternal (one failed: its last
   // words), kCanceled (Ctrl-C; the tools were ended).
   Result<void> run(const std::string& what, const std::vector<Tool>& pipeline) const;
+
+  // Runs one tool, whatever its exit code. `progress` makes, of the last line that it has printed, what is shown while
+  // it runs; without it the time alone is shown. Errors: kFailedPrecondition (it is missing), kInternal (a signal ended
+  // it), kResourceExhausted (it printed over 256 MiB), kCanceled (Ctrl-C; it was ended), kAborted (it was hopeless).
+  Result<Ran> ask(const std::string& what, const Tool& tool,
+                  const std::function<std::string(const std::string& line)>& progress = {}) const;
 
   // The lines that a tool prints; none if it fails.
   std::vector<std::string> lines_of(const Tool& tool) const;

@@ -224,8 +224,9 @@ Result<int> run_daemon(const Context& context, const std::vector<std::string>& w
   if (!format) return std::unexpected(format.error());
   set_log_format(*format);
   if (which == "attempt" && words.size() == 2) return context.programs->attempt(words.back());
+  if (which == "backups" && words.size() == 1) return make_due_backups(context);
   if (words.size() != 1 || (which != "hub" && which != "node")) {
-    return fail(Code::kInvalidArgument, "hub, node, or attempt and a directory is needed");
+    return fail(Code::kInvalidArgument, "hub, node, backups, or attempt and a directory is needed");
   }
   const Result<Config> config = load_config(context.home);
   if (!config) return std::unexpected(config.error());

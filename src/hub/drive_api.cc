@@ -268,6 +268,10 @@ Answer<v1::DriveUsageReply> usage(Parts& parts, drive::Survey& survey) {
   reply.set_versions_bytes(usage->versions_bytes);
   reply.set_free_bytes(room->free);
   reply.set_folder((*folder)->root().string());
+  if (parts.options.backup) {
+    std::optional<v1::DriveBackup> backup = co_await parts.drive.workers().run(parts.options.backup);
+    if (backup) *reply.mutable_backup() = *std::move(backup);
+  }
   co_return reply;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "drive/space_server.h"
 #include "hub/addresses.h"
 #include "hub/apps.h"
 #include "hub/drive_results.h"
@@ -51,6 +52,7 @@ std::string_view route_of(std::string_view path) {
   if (drive::Thumbnails::is_for(path)) return "thumb";
   if (GuestDoor::is_for(path)) return "link";
   if (drive::SyncServer::is_for(path)) return "sync";
+  if (drive::SpaceServer::is_for(path)) return "space";
   return path.starts_with("/blob/") ? "blob" : "page";
 }
 
@@ -97,6 +99,7 @@ class HubImpl : public Hub {
   std::unique_ptr<drive::WebDav> webdav_;
   std::unique_ptr<drive::Tus> tus_;
   std::unique_ptr<drive::SyncServer> sync_;
+  std::unique_ptr<drive::SpaceServer> spaces_;
   std::unique_ptr<drive::Survey> survey_;
   std::unique_ptr<DriveResults> results_;
   std::unique_ptr<drive::Thumbnails> thumbnails_;
@@ -223,6 +226,7 @@ Result<void> HubImpl::make_engine() {
   webdav_ = std::make_unique<drive::WebDav>(*drive_);
   tus_ = std::make_unique<drive::Tus>(*drive_);
   sync_ = std::make_unique<drive::SyncServer>(*drive_);
+  spaces_ = std::make_unique<drive::SpaceServer>(options_.directory / "spaces", workers_);
   survey_ = std::make_unique<drive::Survey>(loop_, *drive_);
   results_ = std::make_unique<DriveResults>(loop_, workers_, *engine_, *blobs_, *drive_, *devices_, *accounts_);
   engine_->observe(*results_);
@@ -360,6 +364,9 @@ net::Async<void> HubImpl::serve(net::Exchange& exchange) {
     co_await tunnels_->serve_device(exchange, *parts_, *caller);
   } else if (route == "tunnel") {
     co_await tunnels_->serve_node(exchange, *parts_, *caller);
+  } else if (route == "space") {
+    const Entered entered(sessions_, caller->device, exchange.connection());
+    co_await spaces_->serve(exchange, caller->device);
   } else {
     co_await serve_blob(exchange, *parts_, *caller);
   }

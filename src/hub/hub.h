@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "drive/picture_reader.h"
+#include "hearth/v1/drive.pb.h"
 #include "net/async.h"
 #include "net/http.h"
 #include "net/web_url.h"
@@ -61,7 +63,9 @@ struct Options {
   std::string store;  // the URL of a PostgreSQL database, which other hubs may share; empty: pool.db
   std::filesystem::path drive;     // the folder of the family's files, made when it is first asked for
   drive::PictureHelpers pictures;  // start and end hearth-pictures; none: no small pictures are made
-  std::string pc_name;             // what the other hubs call this one
+  // How the drive's backups stand, which the command line makes: blocks. None: they are not told of.
+  std::function<std::optional<v1::DriveBackup>()> backup = {};
+  std::string pc_name;  // what the other hubs call this one
   std::string address = "0.0.0.0";
   std::uint16_t port = 7443;  // 0: the kernel chooses, the first time
   std::string pool_name;
