@@ -93,7 +93,7 @@ Result<void> Restic::clear_dead_locks() const {
 Result<BackupRun> Restic::back_up(const fs::path& drive) const {
   const std::string own = exact_pattern((drive / ".hearth").string());
   Tool backup = tool({"backup", ".", "--json", "--host", "hearth", "--tag", kTag, "--exclude", own + "/*", "--exclude",
-                      "!" + own + "/trash", "--exclude", "!" + own + "/versions"});
+                      "!" + own + "/trash", "--exclude", "!" + own + "/versions", "--exclude", "!" + own + "/private"});
   backup.directory = drive;
   const Result<Ran> ran = ask("backing up", backup, backup_progress);
   if (!ran) return std::unexpected(ran.error());
