@@ -67,7 +67,7 @@ Result<std::string> key_for_backup(const Context& context, const BackupOptions& 
 
 // Another PC by a pairing link: this PC becomes a device of its pool, which may do there what its owner grants it.
 Result<std::string> pair_with(const Context& context, const std::string& link_text, const account::PairingLink& link) {
-  const std::string where = "hearth:" + link.endpoint.text();
+  std::string where = "hearth:" + link.endpoint.text();
   const Result<account::Account> account =
       pair_device(SpaceDoor::directory_of(context.home, where), link_text, host_name() + " backup", false);
   if (!account) return std::unexpected(account.error());
@@ -135,6 +135,7 @@ void tell(const Context& context, const BackupTarget& target, const BackupDone& 
 
 std::vector<std::string> shown_snapshots(const std::vector<Snapshot>& snapshots) {
   std::vector<std::string> shown;
+  shown.reserve(snapshots.size());
   for (const Snapshot& one : snapshots) {
     shown.push_back(fmt::format("  {}  {}", one.id.substr(0, kShownIdDigits), format_moment(one.time)));
   }

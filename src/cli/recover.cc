@@ -41,7 +41,7 @@ Result<fs::path> empty_directory(const std::string& typed) {
     return fail(Code::kInvalidArgument, "--into: a new or empty directory is needed, for example --into ~/recovered");
   }
   std::error_code error;
-  const fs::path into = fs::absolute(typed, error).lexically_normal();
+  fs::path into = fs::absolute(typed, error).lexically_normal();
   const fs::file_status status = fs::status(into, error);
   if (status.type() == fs::file_type::not_found) {
     if (Result<void> made = make_directory(into); !made) return std::unexpected(made.error());

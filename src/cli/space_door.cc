@@ -115,7 +115,8 @@ void SpaceDoor::forget_refusal() {
 
 void SpaceDoor::note(const net::RequestHead& head, const net::Response& response) {
   const bool is_full = response.status == 507;
-  if (!is_full && !(response.status == 403 && head.method == "DELETE")) return;
+  const bool is_refused = response.status == 403 && head.method == "DELETE";
+  if (!is_full && !is_refused) return;
   const std::lock_guard<std::mutex> guard(mutex_);
   refusal_ = Error{is_full ? Code::kResourceExhausted : Code::kPermissionDenied,
                    fmt::format("{}: {}", plain(where_), sentence_of(response))};
