@@ -79,6 +79,10 @@ Incoming::~Incoming() {
 
 Result<void> Incoming::write(std::string_view bytes) {
   if (Result<void> room = check_room(file_.get(), bytes.size()); !room) return room;
+  return append(bytes);
+}
+
+Result<void> Incoming::append(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
@@ -222,19 +226,38 @@ Result<void> Folder::change_properties(const Path& path, const std::vector<Prope
   return write_properties(file->get(), *properties);
 }
 
+Result<Incoming> Folder::make_incoming() const {
+  const std::filesystem::path own = root_ / Path::kOwnFolder / kNew;
+  std::filesystem::path path = own / unique_name();
+  for (bool made = false;; made = true) {
+    OpenFile file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (file.get() >= 0) return Incoming(std::move(file), std::move(path));
+    if (errno != ENOENT || made) return fail_errno(errno, "making a file for what is received");
+    if (const Result<std::filesystem::path> fresh = this->own(kNew); !fresh) return std::unexpected(fresh.error());
+  }
+}
+
 Result<Incoming> Folder::receive(std::uint64_t expected_bytes) const {
   if (Result<void> room = check_room(root_file_.get(), expected_bytes); !room) return std::unexpected(room.error());
-  const Result<std::filesystem::path> fresh = own(kNew);
-  if (!fresh) return std::unexpected(fresh.error());
-  std::filesystem::path path = *fresh / unique_name();
-  OpenFile file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (file.get() < 0) return fail_errno(errno, "making a file for what is received");
-  return Incoming(std::move(file), std::move(path));
+  return make_incoming();
+}
+
+Result<Incoming> Folder::receive_whole(std::string_view bytes, std::optional<WallTime> modified) const {
+  Result<Incoming> file = receive(bytes.size());
+  if (!file) return file;
+  if (const Result<void> written = file->append(bytes); !written) return std::unexpected(written.error());
+  if (modified && !set_modified(file->descriptor(), *modified)) return fail_errno(errno, "dating what is received");
+  return file;
 }
 
 Result<Placed> Folder::place(Incoming file, const Path& path, const Condition& condition) {
-  Result<Placed> placed =
-      place_named(file.path_, file.descriptor(), path, condition, file.is_on_disk_ ? Synced::kFile : Synced::kNothing);
+  NamedFolders named;
+  Result<Placed> placed = place(std::move(file), path, condition, named);
+  return sync_name(std::move(placed), named);
+}
+
+Result<Placed> Folder::place(Incoming file, const Path& path, const Condition& condition, NamedFolders& named) {
+  Result<Placed> placed = place_named(file.path_, file.descriptor(), path, condition, file.is_on_disk_, named);
   if (placed) file.path_.clear();
   return placed;
 }
@@ -244,30 +267,36 @@ Result<Placed> Folder::place_own(const std::filesystem::path& file, const Path& 
   const OpenFile opened(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (opened.get() < 0) return fail_errno(errno, file.string());
   if (modified && !set_modified(opened.get(), *modified)) return fail_errno(errno, path.text());
-  return place_named(file, opened.get(), path, condition, Synced::kNothing);
+  NamedFolders named;
+  Result<Placed> placed = place_named(file, opened.get(), path, condition, false, named);
+  return sync_name(std::move(placed), named);
 }
 
 Result<Placed> Folder::place_named(const std::filesystem::path& from, int descriptor, const Path& path,
-                                   const Condition& condition, Synced synced) {
+                                   const Condition& condition, bool is_on_disk, NamedFolders& named) {
   if (path.is_root()) return fail(Code::kAlreadyExists, "the root is a folder");
-  const Result<OpenFile> parent = open_beneath(path.parent(), O_RDONLY | O_DIRECTORY);
-  if (!parent) return std::unexpected(parent.error());
-  const Result<Entry> before = look(path);
+  const Path above = path.parent();
+  auto parent = named.find(above);
+  if (parent == named.end()) {
+    Result<OpenFile> opened = open_beneath(above, O_RDONLY | O_DIRECTORY);
+    if (!opened) return std::unexpected(opened.error());
+    parent = named.emplace(above, *std::move(opened)).first;
+  }
+  const int folder = parent->second.get();
+  const char* const name = path.name().c_str();
+  struct stat status{};
+  const bool is_taken = ::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+  const std::optional<Entry> before = is_taken ? entry_of(status, path.name()) : std::nullopt;
   if (before && before->kind == Kind::kFolder) return fail(Code::kAlreadyExists, path.text() + " is a folder");
   if (Result<void> holds = check(condition, before ? &*before : nullptr); !holds) return fail(holds, path.text());
-  bool is_on_disk = synced != Synced::kNothing;
   if (before) {
     const Result<OpenFile> replaced = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (replaced && copy_properties(replaced->get(), descriptor)) is_on_disk = false;
-    if (replaced && keep_version(parent->get(), path.name(), replaced->get(), descriptor)) is_on_disk = false;
+    if (replaced && keep_version(folder, path.name(), replaced->get(), descriptor)) is_on_disk = false;
   }
   if (!is_on_disk && ::fsync(descriptor) != 0) return fail_errno(errno, path.text());
   const unsigned flags = before ? 0 : RENAME_NOREPLACE;
-  if (::renameat2(AT_FDCWD, from.c_str(), parent->get(), path.name().c_str(), flags) != 0) {
-    return fail_errno(errno, path.text());
-  }
-  if (synced != Synced::kByCaller && ::fsync(parent->get()) != 0) return fail_errno(errno, path.text());
-  struct stat status{};
+  if (::renameat2(AT_FDCWD, from.c_str(), folder, name, flags) != 0) return fail_errno(errno, path.text());
   if (::fstat(descriptor, &status) != 0) return fail_errno(errno, path.text());
   return Placed{.entry = *entry_of(status, path.name()), .created = !before};
 }

@@ -51,8 +51,12 @@ class WebDav {
   net::Async<void> send_zip(Request& request);
   net::Async<void> put(Request& request);
   net::Async<Result<Placed>> receive(Request& request);
+  static net::Async<Result<std::size_t>> fill(net::Exchange& exchange, std::span<char> buffer);
+  // Into arrival.file.
+  net::Async<Result<void>> receive_large(Request& request, std::span<char> buffer, Arrival& arrival);
   // For whoever may add and not replace: "a (2).jpg" where the name is taken.
-  static Result<Placed> place_beside(Folder& folder, Incoming file, const Request& request);
+  static Result<Placed> place_beside(Folder& folder, Incoming file, const Request& request,
+                                     Folder::NamedFolders& named);
   net::Async<void> remove(Request& request);
   net::Async<void> make_folder(Request& request);
   net::Async<void> copy_or_move(Request& request);
