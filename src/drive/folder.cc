@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "core/drive/waits.h"
 #include "drive/files.h"
 
 namespace hearth::drive {
@@ -22,13 +24,13 @@ namespace {
 constexpr std::string_view kNew = "new";
 
 // Nothing that somebody linked into the folder leads out of it.
-int open_beneath_root(int root, const std::string& path, int flags) {
+int open_beneath_root(int root, const std::string& path, int flags, std::uint64_t also) {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | also;
   for (;;) {
     const long opened = ::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how);
-    if (opened >= 0 || (errno != EINTR && errno != EAGAIN)) return static_cast<int>(opened);
+    if (opened >= 0 || also != 0 || (errno != EINTR && errno != EAGAIN)) return static_cast<int>(opened);
   }
 }
 
@@ -107,6 +109,10 @@ Result<std::unique_ptr<Folder>> Folder::open(const std::filesystem::path& root) 
   OpenFile file(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (file.get() < 0) return fail_errno(errno, "opening the drive's folder " + root.string());
   std::unique_ptr<Folder> folder(new Folder(std::move(file), root));
+  struct statfs disk{};
+  if (::fstatfs(folder->root_file_.get(), &disk) == 0) {
+    folder->is_local_ = is_local(static_cast<std::uint64_t>(disk.f_type));
+  }
   const Result<std::filesystem::path> fresh = folder->own(kNew);
   if (!fresh) return std::unexpected(fresh.error());
   for (const auto& left : std::filesystem::directory_iterator(*fresh, error)) {
@@ -150,8 +156,8 @@ Result<std::string> Folder::read_own(std::string_view name) const {
   return text;
 }
 
-Result<OpenFile> Folder::open_beneath(const Path& path, int flags) const {
-  OpenFile file(open_beneath_root(root_file_.get(), path.relative(), flags));
+Result<OpenFile> Folder::open_beneath(const Path& path, int flags, std::uint64_t also) const {
+  OpenFile file(open_beneath_root(root_file_.get(), path.relative(), flags, also));
   if (file.get() < 0) return fail_path(path);
   return file;
 }
@@ -189,18 +195,28 @@ Result<std::vector<Entry>> Folder::list(const Path& folder) const {
   return entries;
 }
 
-Result<std::pair<OpenFile, Entry>> Folder::read(const Path& file) const {
+Result<std::pair<OpenFile, Entry>> Folder::read_with(const Path& file, std::uint64_t also) const {
   // What is opened is looked at first: opening a pipe waits, opening a device may act.
-  const Result<Entry> found = look(file);
+  const Result<OpenFile> found = open_beneath(file, O_PATH | O_NOFOLLOW, also);
   if (!found) return std::unexpected(found.error());
-  if (found->kind != Kind::kFile) return fail(Code::kFailedPrecondition, file.text() + " is a folder");
-  Result<OpenFile> opened = open_beneath(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  if (!opened) return std::unexpected(opened.error());
   struct stat status{};
+  if (::fstat(found->get(), &status) != 0) return fail_path(file);
+  if (S_ISDIR(status.st_mode)) return fail(Code::kFailedPrecondition, file.text() + " is a folder");
+  if (!S_ISREG(status.st_mode)) return fail(Code::kNotFound, file.text() + ": no file and no folder");
+  Result<OpenFile> opened = open_beneath(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, also);
+  if (!opened) return std::unexpected(opened.error());
   if (::fstat(opened->get(), &status) != 0) return fail_path(file);
-  std::optional<Entry> entry = entry_of(status, file.name());
-  if (!entry || entry->kind != Kind::kFile) return fail(Code::kNotFound, file.text() + ": no file");
-  return std::pair(std::move(*opened), *std::move(entry));
+  if (!S_ISREG(status.st_mode)) return fail(Code::kNotFound, file.text() + ": no file");
+  return std::pair(std::move(*opened), *entry_of(status, file.name()));
+}
+
+Result<std::pair<OpenFile, Entry>> Folder::read(const Path& file) const { return read_with(file, 0); }
+
+std::optional<std::pair<OpenFile, Entry>> Folder::read_at_once(const Path& file) const {
+  if (!is_local_ || file.is_root()) return std::nullopt;
+  Result<std::pair<OpenFile, Entry>> read = read_with(file, RESOLVE_CACHED);
+  if (!read) return std::nullopt;
+  return *std::move(read);
 }
 
 Result<Folder::Room> Folder::room() const { return room_of(root_file_.get()); }

@@ -142,6 +142,8 @@ class Folder {
   Result<Entry> look(const Path& path) const;
   Result<std::vector<Entry>> list(const Path& folder) const;        // in no order. kFailedPrecondition: a file
   Result<std::pair<OpenFile, Entry>> read(const Path& file) const;  // kFailedPrecondition: a folder
+  // The same, for the loop's thread: nothing if it cannot be had without waiting for the disk, or not at all.
+  std::optional<std::pair<OpenFile, Entry>> read_at_once(const Path& file) const;
   Result<OpenFile> open_folder(const Path& folder) const;  // for reading names. kFailedPrecondition: a file
 
   // What WebDAV's clients have said of it (an extended attribute, so that it goes where the file goes, by whomever it
@@ -218,7 +220,9 @@ class Folder {
 
  private:
   Folder(OpenFile root_file, std::filesystem::path root) : root_file_(std::move(root_file)), root_(std::move(root)) {}
-  Result<OpenFile> open_beneath(const Path& path, int flags) const;
+  Result<OpenFile> open_beneath(const Path& path, int flags, std::uint64_t also = 0) const;
+  // `also`: of openat2's RESOLVE_.
+  Result<std::pair<OpenFile, Entry>> read_with(const Path& file, std::uint64_t also) const;
   Result<OpenFile> parent_of(const Path& path) const;
   Result<void> into_trash(const Path& path);
   static Result<void> check_apart(const Path& from, const Path& to);
@@ -236,6 +240,7 @@ class Folder {
   std::filesystem::path root_;
   std::atomic<std::uint64_t> kept_bytes_ = 0;
   DiskWait disk_;
+  bool is_local_ = false;
 };
 
 }  // namespace hearth::drive

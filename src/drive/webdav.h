@@ -5,6 +5,8 @@
 //   co_await webdav.serve(exchange, {.device = caller.device, .name = caller.device_name});   // he has been let in
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -47,6 +49,8 @@ class WebDav {
   static net::Async<void> tell(Request& request, const Error& error);
   static net::Async<void> refuse_without_parent(Request& request);
   net::Async<void> get(Request& request);
+  net::Async<Result<std::pair<OpenFile, Entry>>> read_by_worker(const Folder& folder, const Path& path,
+                                                                const std::optional<std::string>& version);
   static bool asks_for_zip(const net::RequestHead& head);
   net::Async<void> send_zip(Request& request);
   net::Async<void> put(Request& request);

@@ -25,4 +25,20 @@ constexpr Wait wait_for(std::size_t files) {
   return files <= kMostTogether ? Wait::kTogether : Wait::kAll;
 }
 
+// Whether a file system, by its number (statfs), is one of the PC's own: what it has in memory is had without waiting
+// for another machine or program, as NFS and FUSE would.
+constexpr bool is_local(std::uint64_t file_system) {
+  switch (file_system) {
+    case 0xEF53:      // ext2, ext3, ext4
+    case 0x58465342:  // XFS
+    case 0x9123683E:  // Btrfs
+    case 0xF2F52010:  // F2FS
+    case 0xCA451A4E:  // bcachefs
+    case 0x01021994:  // tmpfs
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace hearth::drive

@@ -17,5 +17,13 @@ TEST(Waits, OfVeryManyTheWholeDiskIsWaitedFor) {
   EXPECT_EQ(wait_for(10'000), Wait::kAll);
 }
 
+TEST(Waits, OnlyTheDisksOfThePcAnswerAtOnce) {
+  EXPECT_TRUE(is_local(0xEF53));
+  EXPECT_TRUE(is_local(0x01021994));
+  EXPECT_FALSE(is_local(0x6969));      // NFS
+  EXPECT_FALSE(is_local(0x65735546));  // FUSE
+  EXPECT_FALSE(is_local(0));
+}
+
 }  // namespace
 }  // namespace hearth::drive
