@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
-# bench/drive.sh [MEBIBYTES [FILES]]: what a large file (1024 MiB) and many of 4 KiB (10000), each way over TLS by one
-# connection of curl, and the small ones by eight as well, cost the drive, and nginx, Apache and rclone with WebDAV, as far
-# as they are installed, in turn on the same disk. One line each: server, seconds that the server's processes computed, and
-# seconds that passed. The drive alone syncs what it acknowledges to the disk. BENCH_BUILD: a release build; TMPDIR: where.
+# bench/drive.sh [MEBIBYTES [FILES [ROUNDS]]]: what a large file (1024 MiB) and many of 4 KiB (10000), each way over TLS by
+# one connection of curl, and the small ones by eight as well, cost the drive, and nginx, Apache and rclone with WebDAV, as
+# far as they are installed, in turn on the same disk, round for round (1), each into a new folder. One line each: server,
+# seconds that the server's processes computed, and seconds that passed; after several rounds the medians, and the least
+# and the most. The drive alone syncs what it acknowledges to the disk. BENCH_BUILD: a release build; BENCH_BEFORE: another
+# program of hearth, to compare with; TMPDIR: where.
 set -euo pipefail
 mebibytes=${1:-1024}
 files=${2:-10000}
+rounds=${3:-1}
 here=$(cd "$(dirname "$0")" && pwd)
 hearth=$(realpath "${BENCH_BUILD:-$here/../build/release}")/src/hearth
+before=${BENCH_BEFORE:-}
 work=$(mktemp -d "${TMPDIR:-/tmp}/hearth-drive-bench.XXXXXX")
 finish() {
   for server in "${nginx:-}" "${apache:-}" "${rclone:-}"; do [ -z "$server" ] || kill "$server" 2>/dev/null || true; done
-  "$hearth" down --home "$work/home" >/dev/null 2>&1 || true
+  for home in "$work"/home*; do "$hearth" down --home "$home" >/dev/null 2>&1 || true; done
   rm -rf "$work"
 }
 trap finish EXIT
@@ -21,16 +25,22 @@ head -c "${mebibytes}M" /dev/urandom >"$work/large"
 mkdir "$work/small"
 head -c $((files * 4096)) /dev/urandom | split -b 4096 -a 6 -d - "$work/small/f"
 
-mkdir "$work/home" "$work/nginx" "$work/nginx/site" "$work/nginx/site/dav"
-"$hearth" up --home "$work/home" --address 127.0.0.1 --port 0 --no-invite >/dev/null 2>&1
-hub=$(pgrep -f "daemon hub --home $work/home")
-port=$(sed -nE 's/.*hub listens .*port=([0-9]+).*/\1/p' "$work/home/log" | head -n 1)
-token=$("$hearth" token new bench --home "$work/home" 2>/dev/null | head -n 1)
+mkdir "$work/nginx" "$work/nginx/site" "$work/nginx/site/dav"
+servers=()
+token=none
+start_drive() { # name program
+  local home=$work/home-$1
+  mkdir "$home"
+  "$2" up --home "$home" --address 127.0.0.1 --port 0 --no-invite >/dev/null 2>&1
+  servers+=("$1 $(pgrep -f "daemon hub --home $home") $(sed -nE 's/.*hub listens .*port=([0-9]+).*/\1/p' "$home/log" |
+    head -n 1) $("$2" token new bench --home "$home" 2>/dev/null | head -n 1)")
+}
+start_drive drive "$hearth"
+[ -z "$before" ] || start_drive before "$before"
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$work/nginx/key" -out "$work/nginx/cert" \
   -days 2 -subj /CN=127.0.0.1 2>/dev/null
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-servers=("drive $hub $port")
 if command -v nginx >/dev/null; then
   nginx_port=$(free_port)
   cat >"$work/nginx/conf" <<CONF
@@ -106,7 +116,7 @@ measure() { # server process-id figure command...
   began=$(date +%s.%N)
   "$@"
   awk -v n="$name" -v f="$figure" -v b="$before" -v a="$(computed "$pid")" -v s="$began" -v e="$(date +%s.%N)" \
-    'BEGIN { printf "%-8s %-10s computed=%.2f passed=%.2f\n", n, f, a - b, e - s }'
+    'BEGIN { printf "%-8s %-10s computed=%.2f passed=%.2f\n", n, f, a - b, e - s }' | tee -a "$work/figures"
 }
 fetch() { curl -sS --no-progress-meter -k -f -u "me:$token" "$@"; }
 lines() { # put|get base options...: the small files
@@ -121,14 +131,29 @@ lines() { # put|get base options...: the small files
   done >"$work/lines"
   fetch "$@" -K "$work/lines"
 }
-for server in "${servers[@]}"; do
-  read -r name pid at <<<"$server"
-  base=https://127.0.0.1:$at/dav/
-  fetch -o /dev/null -X MKCOL "${base}eight" || fetch -o /dev/null -X MKCOL "${base}eight/"
-  measure "$name" "$pid" put-large fetch -o /dev/null -T "$work/large" "${base}large"
-  measure "$name" "$pid" get-large fetch -o /dev/null "${base}large"
-  measure "$name" "$pid" put-small lines put "$base"
-  measure "$name" "$pid" get-small lines get "$base"
-  measure "$name" "$pid" put-eight lines put "${base}eight/" -Z --parallel-max 8
-  measure "$name" "$pid" get-eight lines get "${base}eight/" -Z --parallel-max 8
+for ((round = 1; round <= rounds; ++round)); do
+  for server in "${servers[@]}"; do
+    read -r name pid at token <<<"$server"
+    : "${token:=none}"
+    base=https://127.0.0.1:$at/dav/$round/
+    for folder in "$base" "${base}eight/"; do fetch -o /dev/null -X MKCOL "$folder"; done
+    measure "$name" "$pid" put-large fetch -o /dev/null -T "$work/large" "${base}large"
+    measure "$name" "$pid" get-large fetch -o /dev/null "${base}large"
+    measure "$name" "$pid" put-small lines put "$base"
+    measure "$name" "$pid" get-small lines get "$base"
+    measure "$name" "$pid" put-eight lines put "${base}eight/" -Z --parallel-max 8
+    measure "$name" "$pid" get-eight lines get "${base}eight/" -Z --parallel-max 8
+  done
 done
+[ "$rounds" -gt 1 ] || exit 0
+python3 - "$work/figures" <<'MEDIANS'
+import re, statistics, sys
+figures = {}
+for line in open(sys.argv[1]):
+    name, figure, computed, passed = re.match(r"(\S+) +(\S+) +computed=(\S+) passed=(\S+)", line).groups()
+    figures.setdefault((figure, name), []).append((float(computed), float(passed)))
+for (figure, name), rounds in figures.items():
+    told = [f"{what} {statistics.median(v):.2f} ({min(v):.2f} to {max(v):.2f})"
+            for what, v in zip(("computed", "passed"), zip(*rounds))]
+    print(f"{figure:10} {name:8} {', '.join(told)}")
+MEDIANS

@@ -12,14 +12,30 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
 #include "core/drive/locks.h"
+#include "core/drive/private_folders.h"
 #include "drive/folder.h"
 #include "net/async.h"
+#include "net/rounds.h"
 
 namespace hearth::drive {
+
+// A file that is to be given its name.
+struct Arrival {
+  Holder holder;
+  Path path;
+  std::string_view bytes;            // all it holds, if there is no `file` yet
+  std::optional<WallTime> modified;  // of these bytes; else now
+  std::optional<Incoming> file;      // finish()ed
+  // What must hold before it is placed, and the placing.
+  std::function<Result<void>(Folder&)> first;
+  std::function<Result<Placed>(Folder&, Incoming, Folder::NamedFolders&)> place;
+};
 
 class Drive {
  public:
@@ -59,6 +75,10 @@ class Drive {
   // On the disk when it returns. Errors: of `change`, which is called where names are changed; of the disk.
   net::Async<Result<void>> change_private_folders(std::function<Result<void>(PrivateFolders&)> change);
 
+  // Places it as change() would, but together with all others that come meanwhile: they wait for the disk twice, for
+  // all their bytes and for all their names, however many they are. Answered once both are there.
+  net::Async<Result<Placed>> place(Arrival arrival);
+
   // A copy of the table of locks as it is now. Any thread.
   LockTable locks() const;
 
@@ -90,13 +110,21 @@ class Drive {
   static constexpr Duration kTrashKept = minutes(30 * 24 * 60);
 
  private:
+  struct Placing {
+    Arrival& arrival;
+    Result<Placed> outcome;
+  };
+
   Result<void> open_here();
+  void place_all(std::span<Placing* const> placings);
+  Result<Placed> place_one(Arrival& arrival, Folder::NamedFolders& named);
   net::Async<void> erase_bit_by_bit(std::filesystem::path discarded);
   void thin_versions_if_due();
   net::Async<void> thin_versions();
   Result<void> check(const Holder& holder, const std::vector<Touched>& touched) const;
   void forget(const std::vector<Touched>& touched);
   void keep_locks();
+  bool has_locks() const;
 
   net::Loop& loop_;
   net::Workers& workers_;
@@ -109,7 +137,8 @@ class Drive {
   Result<PrivateFolders> private_;
   LockTable locks_;
   std::uint64_t kept_changes_ = 0;  // of locks_, those that the disk has
-  net::Workers names_{1};           // the last one: it ends before what it works on
+  net::Workers names_{1};           // it ends before what it works on
+  net::Rounds<Placing> placing_{names_, [this](std::span<Placing* const> placings) { place_all(placings); }};
 };
 
 }  // namespace hearth::drive

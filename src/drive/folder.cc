@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "core/drive/waits.h"
 #include "drive/files.h"
 
 namespace hearth::drive {
@@ -22,13 +24,13 @@ namespace {
 constexpr std::string_view kNew = "new";
 
 // Nothing that somebody linked into the folder leads out of it.
-int open_beneath_root(int root, const std::string& path, int flags) {
+int open_beneath_root(int root, const std::string& path, int flags, std::uint64_t also) {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | also;
   for (;;) {
     const long opened = ::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how);
-    if (opened >= 0 || (errno != EINTR && errno != EAGAIN)) return static_cast<int>(opened);
+    if (opened >= 0 || also != 0 || (errno != EINTR && errno != EAGAIN)) return static_cast<int>(opened);
   }
 }
 
@@ -79,6 +81,10 @@ Incoming::~Incoming() {
 
 Result<void> Incoming::write(std::string_view bytes) {
   if (Result<void> room = check_room(file_.get(), bytes.size()); !room) return room;
+  return append(bytes);
+}
+
+Result<void> Incoming::append(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
@@ -103,6 +109,10 @@ Result<std::unique_ptr<Folder>> Folder::open(const std::filesystem::path& root) 
   OpenFile file(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (file.get() < 0) return fail_errno(errno, "opening the drive's folder " + root.string());
   std::unique_ptr<Folder> folder(new Folder(std::move(file), root));
+  struct statfs disk{};
+  if (::fstatfs(folder->root_file_.get(), &disk) == 0) {
+    folder->is_local_ = is_local(static_cast<std::uint64_t>(disk.f_type));
+  }
   const Result<std::filesystem::path> fresh = folder->own(kNew);
   if (!fresh) return std::unexpected(fresh.error());
   for (const auto& left : std::filesystem::directory_iterator(*fresh, error)) {
@@ -146,8 +156,8 @@ Result<std::string> Folder::read_own(std::string_view name) const {
   return text;
 }
 
-Result<OpenFile> Folder::open_beneath(const Path& path, int flags) const {
-  OpenFile file(open_beneath_root(root_file_.get(), path.relative(), flags));
+Result<OpenFile> Folder::open_beneath(const Path& path, int flags, std::uint64_t also) const {
+  OpenFile file(open_beneath_root(root_file_.get(), path.relative(), flags, also));
   if (file.get() < 0) return fail_path(path);
   return file;
 }
@@ -185,18 +195,28 @@ Result<std::vector<Entry>> Folder::list(const Path& folder) const {
   return entries;
 }
 
-Result<std::pair<OpenFile, Entry>> Folder::read(const Path& file) const {
+Result<std::pair<OpenFile, Entry>> Folder::read_with(const Path& file, std::uint64_t also) const {
   // What is opened is looked at first: opening a pipe waits, opening a device may act.
-  const Result<Entry> found = look(file);
+  const Result<OpenFile> found = open_beneath(file, O_PATH | O_NOFOLLOW, also);
   if (!found) return std::unexpected(found.error());
-  if (found->kind != Kind::kFile) return fail(Code::kFailedPrecondition, file.text() + " is a folder");
-  Result<OpenFile> opened = open_beneath(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  if (!opened) return std::unexpected(opened.error());
   struct stat status{};
+  if (::fstat(found->get(), &status) != 0) return fail_path(file);
+  if (S_ISDIR(status.st_mode)) return fail(Code::kFailedPrecondition, file.text() + " is a folder");
+  if (!S_ISREG(status.st_mode)) return fail(Code::kNotFound, file.text() + ": no file and no folder");
+  Result<OpenFile> opened = open_beneath(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, also);
+  if (!opened) return std::unexpected(opened.error());
   if (::fstat(opened->get(), &status) != 0) return fail_path(file);
-  std::optional<Entry> entry = entry_of(status, file.name());
-  if (!entry || entry->kind != Kind::kFile) return fail(Code::kNotFound, file.text() + ": no file");
-  return std::pair(std::move(*opened), *std::move(entry));
+  if (!S_ISREG(status.st_mode)) return fail(Code::kNotFound, file.text() + ": no file");
+  return std::pair(std::move(*opened), *entry_of(status, file.name()));
+}
+
+Result<std::pair<OpenFile, Entry>> Folder::read(const Path& file) const { return read_with(file, 0); }
+
+std::optional<std::pair<OpenFile, Entry>> Folder::read_at_once(const Path& file) const {
+  if (!is_local_ || file.is_root()) return std::nullopt;
+  Result<std::pair<OpenFile, Entry>> read = read_with(file, RESOLVE_CACHED);
+  if (!read) return std::nullopt;
+  return *std::move(read);
 }
 
 Result<Folder::Room> Folder::room() const { return room_of(root_file_.get()); }
@@ -222,14 +242,28 @@ Result<void> Folder::change_properties(const Path& path, const std::vector<Prope
   return write_properties(file->get(), *properties);
 }
 
+Result<Incoming> Folder::make_incoming() const {
+  const std::filesystem::path own = root_ / Path::kOwnFolder / kNew;
+  std::filesystem::path path = own / unique_name();
+  for (bool made = false;; made = true) {
+    OpenFile file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (file.get() >= 0) return Incoming(std::move(file), std::move(path));
+    if (errno != ENOENT || made) return fail_errno(errno, "making a file for what is received");
+    if (const Result<std::filesystem::path> fresh = this->own(kNew); !fresh) return std::unexpected(fresh.error());
+  }
+}
+
 Result<Incoming> Folder::receive(std::uint64_t expected_bytes) const {
   if (Result<void> room = check_room(root_file_.get(), expected_bytes); !room) return std::unexpected(room.error());
-  const Result<std::filesystem::path> fresh = own(kNew);
-  if (!fresh) return std::unexpected(fresh.error());
-  std::filesystem::path path = *fresh / unique_name();
-  OpenFile file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (file.get() < 0) return fail_errno(errno, "making a file for what is received");
-  return Incoming(std::move(file), std::move(path));
+  return make_incoming();
+}
+
+Result<Incoming> Folder::receive_whole(std::string_view bytes, std::optional<WallTime> modified) const {
+  Result<Incoming> file = receive(bytes.size());
+  if (!file) return file;
+  if (const Result<void> written = file->append(bytes); !written) return std::unexpected(written.error());
+  if (modified && !set_modified(file->descriptor(), *modified)) return fail_errno(errno, "dating what is received");
+  return file;
 }
 
 Result<void> Folder::check_fits(const Path& path, std::uint64_t bytes) const {
@@ -239,8 +273,13 @@ Result<void> Folder::check_fits(const Path& path, std::uint64_t bytes) const {
 }
 
 Result<Placed> Folder::place(Incoming file, const Path& path, const Condition& condition) {
-  Result<Placed> placed =
-      place_named(file.path_, file.descriptor(), path, condition, file.is_on_disk_ ? Synced::kFile : Synced::kNothing);
+  NamedFolders named;
+  Result<Placed> placed = place(std::move(file), path, condition, named);
+  return sync_name(std::move(placed), named);
+}
+
+Result<Placed> Folder::place(Incoming file, const Path& path, const Condition& condition, NamedFolders& named) {
+  Result<Placed> placed = place_named(file.path_, file.descriptor(), path, condition, file.is_on_disk_, named);
   if (placed) file.path_.clear();
   return placed;
 }
@@ -250,15 +289,26 @@ Result<Placed> Folder::place_own(const std::filesystem::path& file, const Path& 
   const OpenFile opened(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (opened.get() < 0) return fail_errno(errno, file.string());
   if (modified && !set_modified(opened.get(), *modified)) return fail_errno(errno, path.text());
-  return place_named(file, opened.get(), path, condition, Synced::kNothing);
+  NamedFolders named;
+  Result<Placed> placed = place_named(file, opened.get(), path, condition, false, named);
+  return sync_name(std::move(placed), named);
 }
 
 Result<Placed> Folder::place_named(const std::filesystem::path& from, int descriptor, const Path& path,
-                                   const Condition& condition, Synced synced) {
+                                   const Condition& condition, bool is_on_disk, NamedFolders& named) {
   if (path.is_root()) return fail(Code::kAlreadyExists, "the root is a folder");
-  const Result<OpenFile> parent = open_beneath(path.parent(), O_RDONLY | O_DIRECTORY);
-  if (!parent) return std::unexpected(parent.error());
-  const Result<Entry> before = look(path);
+  const Path above = path.parent();
+  auto parent = named.find(above);
+  if (parent == named.end()) {
+    Result<OpenFile> opened = open_beneath(above, O_RDONLY | O_DIRECTORY);
+    if (!opened) return std::unexpected(opened.error());
+    parent = named.emplace(above, *std::move(opened)).first;
+  }
+  const int folder = parent->second.get();
+  const char* const name = path.name().c_str();
+  struct stat status{};
+  const bool is_taken = ::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+  const std::optional<Entry> before = is_taken ? entry_of(status, path.name()) : std::nullopt;
   if (before && before->kind == Kind::kFolder) return fail(Code::kAlreadyExists, path.text() + " is a folder");
   if (Result<void> holds = check(condition, before ? &*before : nullptr); !holds) return fail(holds, path.text());
   struct stat arriving{};
@@ -267,19 +317,14 @@ Result<Placed> Folder::place_named(const std::filesystem::path& from, int descri
   if (Result<void> fits = allowances_->take(*this, path, bytes - std::min(bytes, before ? before->bytes : 0)); !fits) {
     return std::unexpected(fits.error());
   }
-  bool is_on_disk = synced != Synced::kNothing;
   if (before) {
     const Result<OpenFile> replaced = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (replaced && copy_properties(replaced->get(), descriptor)) is_on_disk = false;
-    if (replaced && keep_version(parent->get(), path.name(), replaced->get(), descriptor)) is_on_disk = false;
+    if (replaced && keep_version(folder, path.name(), replaced->get(), descriptor)) is_on_disk = false;
   }
   if (!is_on_disk && ::fsync(descriptor) != 0) return fail_errno(errno, path.text());
   const unsigned flags = before ? 0 : RENAME_NOREPLACE;
-  if (::renameat2(AT_FDCWD, from.c_str(), parent->get(), path.name().c_str(), flags) != 0) {
-    return fail_errno(errno, path.text());
-  }
-  if (synced != Synced::kByCaller && ::fsync(parent->get()) != 0) return fail_errno(errno, path.text());
-  struct stat status{};
+  if (::renameat2(AT_FDCWD, from.c_str(), folder, name, flags) != 0) return fail_errno(errno, path.text());
   if (::fstat(descriptor, &status) != 0) return fail_errno(errno, path.text());
   return Placed{.entry = *entry_of(status, path.name()), .created = !before};
 }

@@ -17,8 +17,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +30,7 @@
 #include "base/time.h"
 #include "core/drive/path.h"
 #include "drive/allowances.h"
+#include "drive/disk_wait.h"
 #include "drive/xml.h"
 
 namespace hearth::drive {
@@ -75,6 +78,7 @@ class Incoming {
  private:
   friend class Folder;
   Incoming(OpenFile file, std::filesystem::path path) : file_(std::move(file)), path_(std::move(path)) {}
+  Result<void> append(std::string_view bytes);
 
   OpenFile file_;
   std::filesystem::path path_;  // empty once it is placed
@@ -139,7 +143,9 @@ class Folder {
   Result<Entry> look(const Path& path) const;
   Result<std::vector<Entry>> list(const Path& folder) const;        // in no order. kFailedPrecondition: a file
   Result<std::pair<OpenFile, Entry>> read(const Path& file) const;  // kFailedPrecondition: a folder
-  Result<OpenFile> open_folder(const Path& folder) const;           // for reading names. kFailedPrecondition: a file
+  // The same, for the loop's thread: nothing if it cannot be had without waiting for the disk, or not at all.
+  std::optional<std::pair<OpenFile, Entry>> read_at_once(const Path& file) const;
+  Result<OpenFile> open_folder(const Path& folder) const;  // for reading names. kFailedPrecondition: a file
 
   // What WebDAV's clients have said of it (an extended attribute, so that it goes where the file goes, by whomever it
   // is moved). None where the file system keeps none.
@@ -155,6 +161,8 @@ class Folder {
 
   // `expected_bytes`: refused at once if the disk has not that much room besides kKeptFree (kResourceExhausted).
   Result<Incoming> receive(std::uint64_t expected_bytes = 0) const;
+  // All of a small file. It is not on the disk yet, neither by sync() nor by finish().
+  Result<Incoming> receive_whole(std::string_view bytes, std::optional<WallTime> modified) const;
 
   // What has a limit, and how much it holds. Whatever comes to be there has to fit (kResourceExhausted).
   Allowances& allowances() const { return *allowances_; }
@@ -168,9 +176,15 @@ class Folder {
   Result<Placed> place_own(const std::filesystem::path& file, const Path& path, const Condition& condition,
                            std::optional<WallTime> modified = {});
 
-  // Several, which cost about as many waits for the disk as they have folders. The bytes and times of all are on the
-  // disk once sync_together() has returned, which any thread may call; then they are placed, each as by place() and
-  // whatever becomes of the others.
+  // Several: their bytes are on the disk once sync() has returned, then each is placed, then their names are on the
+  // disk once sync_names() has returned. So it takes two waits for all of them.
+  using NamedFolders = std::map<Path, OpenFile>;  // those in which names have been given
+  std::vector<Result<void>> sync(std::span<Incoming* const> files);
+  Result<Placed> place(Incoming file, const Path& path, const Condition& condition, NamedFolders& named);
+  std::map<Path, Error> sync_names(const NamedFolders& named);  // of the folders that could not be
+
+  // The same for files whose times are set, too. The bytes of all are on the disk once sync_together() has returned,
+  // which any thread may call; then they are placed, each as by place() and whatever becomes of the others.
   static Result<void> sync_together(const std::vector<Arriving>& files);
   std::vector<Result<Placed>> place_together(std::vector<Arriving> files);
 
@@ -212,20 +226,20 @@ class Folder {
 
  private:
   Folder(OpenFile root_file, std::filesystem::path root) : root_file_(std::move(root_file)), root_(std::move(root)) {}
-  Result<OpenFile> open_beneath(const Path& path, int flags) const;
+  Result<OpenFile> open_beneath(const Path& path, int flags, std::uint64_t also = 0) const;
+  // `also`: of openat2's RESOLVE_.
+  Result<std::pair<OpenFile, Entry>> read_with(const Path& file, std::uint64_t also) const;
   Result<OpenFile> parent_of(const Path& path) const;
   Result<void> into_trash(const Path& path);
   static Result<void> check_apart(const Path& from, const Path& to);
   // All that is at `from` comes to `to`.
   Result<void> take_room(const Path& from, const Path& to);
   Result<bool> clear_way(const Path& from, const Path& to, bool replace);
-  enum class Synced : std::uint8_t {
-    kNothing,
-    kFile,
-    kByCaller
-  };  // the file, or that, and the caller sees to its folder
+  Result<Incoming> make_incoming() const;
   Result<Placed> place_named(const std::filesystem::path& from, int descriptor, const Path& path,
-                             const Condition& condition, Synced synced);
+                             const Condition& condition, bool is_on_disk, NamedFolders& named);
+  // Once its name, given above, is on the disk.
+  Result<Placed> sync_name(Result<Placed> placed, const NamedFolders& named);
   // `replaced`, the open file that has the name there, will be replaced by `by`. True: `by` was changed for that.
   bool keep_version(int folder, const std::string& name, int replaced, int by);
   Result<std::filesystem::path> version_file(const Path& file, const std::string& id) const;
@@ -234,6 +248,8 @@ class Folder {
   std::filesystem::path root_;
   std::atomic<std::uint64_t> kept_bytes_ = 0;
   std::unique_ptr<Allowances> allowances_ = std::make_unique<Allowances>();
+  DiskWait disk_;
+  bool is_local_ = false;
 };
 
 }  // namespace hearth::drive

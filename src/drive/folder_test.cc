@@ -126,6 +126,26 @@ TEST_F(FolderTest, LinksAndPipesLeadNowhere) {
   EXPECT_TRUE(names("/").empty());
 }
 
+// Whether it is read at once is the file system's matter; what is read so, is what read() reads.
+TEST_F(FolderTest, WhatIsReadAtOnceIsWhatIsThere) {
+  ASSERT_TRUE(put("/a", "one"));
+  const std::filesystem::path root = folder_->root();
+  std::filesystem::create_directory(root / "d");
+  std::filesystem::create_symlink("a", root / "link");
+  std::filesystem::create_symlink("/etc", root / "out");
+  ASSERT_EQ(::mkfifo((root / "pipe").c_str(), 0600), 0);
+  if (const auto file = folder_->read_at_once(at("/a"))) {
+    EXPECT_EQ(file->second.etag, folder_->read(at("/a"))->second.etag);
+    EXPECT_EQ(file->second.name, "a");
+    std::string text(3, '\0');
+    EXPECT_EQ(::read(file->first.get(), text.data(), text.size()), 3);
+    EXPECT_EQ(text, "one");
+  }
+  for (const char* nothing : {"/", "/d", "/link", "/out/passwd", "/pipe", "/none", "/a/b"}) {
+    EXPECT_FALSE(folder_->read_at_once(at(nothing))) << nothing;
+  }
+}
+
 TEST_F(FolderTest, MovesFilesAndFoldersAndKeepsWhatTheyReplace) {
   ASSERT_TRUE(folder_->make_folder(at("/from")));
   ASSERT_TRUE(put("/from/a", "a"));

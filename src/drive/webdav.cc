@@ -147,6 +147,11 @@ Result<void> WebDav::check_conditions(Request& request, const Folder& folder) co
   return fail(Code::kFailedPrecondition, "none of the lists in If holds");
 }
 
+net::Async<Result<std::pair<OpenFile, Entry>>> WebDav::read_by_worker(const Folder& folder, const Path& path,
+                                                                      const std::optional<std::string>& version) {
+  return drive_.workers().run([&] { return version ? folder.read_version(path, *version) : folder.read(path); });
+}
+
 net::Async<void> WebDav::get(Request& request) {
   net::Exchange& exchange = request.exchange;
   const net::RequestHead& head = exchange.head();
@@ -155,8 +160,10 @@ net::Async<void> WebDav::get(Request& request) {
   // Of what a link opens, a guest is shown what is there now.
   const std::optional<std::string> version =
       request.scope.is_whole() ? net::query_value(head.query, "version") : std::nullopt;
-  Result<std::pair<OpenFile, Entry>> file = co_await drive_.workers().run(
-      [&] { return version ? (*folder)->read_version(request.path, *version) : (*folder)->read(request.path); });
+  std::optional<std::pair<OpenFile, Entry>> at_once;
+  if (!version) at_once = (*folder)->read_at_once(request.path);
+  Result<std::pair<OpenFile, Entry>> file =
+      at_once ? *std::move(at_once) : co_await read_by_worker(**folder, request.path, version);
   if (!file && file.error().code == Code::kFailedPrecondition) {
     co_return co_await refuse(exchange, 405, "a folder: PROPFIND lists it");
   }
@@ -191,60 +198,79 @@ net::Async<void> WebDav::get(Request& request) {
   if (done) (void)co_await exchange.finish();
 }
 
-Result<Placed> WebDav::place_beside(Folder& folder, Incoming file, const Request& request) {
+Result<Placed> WebDav::place_beside(Folder& folder, Incoming file, const Request& request,
+                                    Folder::NamedFolders& named) {
   if (!request.scope.rights.see) {
     if (Result<void> made = folder.make_parents(request.path); !made) return std::unexpected(made.error());
   }
   const Result<Path> free = folder.free_name(request.path);
   if (!free) return std::unexpected(free.error());
-  return folder.place(std::move(file), *free, {.if_match = "", .if_none_match = "*"});
+  return folder.place(std::move(file), *free, {.if_match = "", .if_none_match = "*"}, named);
 }
 
-// A small file takes two turns of other threads: one for its bytes, one for its name. A large one that has no room is
-// refused before its bytes are asked for.
+// A small file takes one turn of another thread, for all of it. A large one that has no room is refused before its
+// bytes are asked for.
 net::Async<Result<Placed>> WebDav::receive(Request& request) {
   const net::RequestHead& head = request.head();
+  const Condition condition{.if_match = std::string(head.headers.get("if-match")),
+                            .if_none_match = std::string(head.headers.get("if-none-match"))};
+  Arrival arrival{.holder = request.holder,
+                  .path = request.path,
+                  .bytes = {},
+                  .modified = modified_of(head),
+                  .file = {},
+                  .first = [&](Folder& folder) { return check_conditions(request, folder); },
+                  .place =
+                      [&](Folder& folder, Incoming file, Folder::NamedFolders& named) {
+                        if (!request.scope.rights.edit) return place_beside(folder, std::move(file), request, named);
+                        return folder.place(std::move(file), request.path, condition, named);
+                      }};
+  const std::uint64_t length = head.content_length.value_or(kPieceBytes);
+  std::vector<char> buffer(std::min<std::uint64_t>(length + 1, kPieceBytes));
+  if (length >= kPieceBytes) {
+    const Result<void> received = co_await receive_large(request, buffer, arrival);
+    if (!received) co_return std::unexpected(received.error());
+  } else {
+    const Result<std::size_t> filled = co_await fill(request.exchange, buffer);
+    if (!filled) co_return std::unexpected(filled.error());
+    arrival.bytes = std::string_view(buffer.data(), *filled);
+  }
+  co_return co_await drive_.place(std::move(arrival));
+}
+
+// As much of the body as there is, or as the buffer takes.
+net::Async<Result<std::size_t>> WebDav::fill(net::Exchange& exchange, std::span<char> buffer) {
+  std::size_t filled = 0;
+  while (filled < buffer.size()) {
+    const Result<std::size_t> count = co_await exchange.read_body(buffer.subspan(filled));
+    if (!count) co_return count;
+    if (*count == 0) break;
+    filled += *count;
+  }
+  co_return filled;
+}
+
+net::Async<Result<void>> WebDav::receive_large(Request& request, std::span<char> buffer, Arrival& arrival) {
   const Result<Folder*> folder = co_await drive_.open();
   if (!folder) co_return std::unexpected(folder.error());
-  const std::uint64_t length = head.content_length.value_or(0);
-  const std::optional<WallTime> modified = modified_of(head);
-  std::optional<Incoming> file;
-  Reach reach = Reach::kName;
-  const auto begin = [&]() -> Result<void> {
+  const std::uint64_t length = request.head().content_length.value_or(0);
+  Result<void> taken = co_await drive_.workers().run([&]() -> Result<void> {
     if (Result<void> fits = (*folder)->check_fits(request.path, length); !fits) return fits;
     Result<Incoming> begun = (*folder)->receive(length);
     if (!begun) return std::unexpected(begun.error());
-    file = *std::move(begun);
+    arrival.file = *std::move(begun);
     return {};
-  };
-  if (length >= kPieceBytes) {
-    if (const Result<void> begun = co_await drive_.workers().run(begin); !begun)
-      co_return std::unexpected(begun.error());
-  }
-  std::vector<char> buffer(head.content_length ? std::min<std::uint64_t>(length + 1, kPieceBytes) : kPieceBytes);
-  for (bool ended = false; !ended;) {
-    std::size_t filled = 0;
-    while (filled < buffer.size() && !ended) {
-      const Result<std::size_t> count = co_await request.exchange.read_body(std::span(buffer).subspan(filled));
-      if (!count) co_return std::unexpected(count.error());
-      filled += *count;
-      ended = *count == 0;
-    }
-    const Result<void> taken = co_await drive_.workers().run([&]() -> Result<void> {
-      if (const Result<void> begun = file ? Result<void>() : begin(); !begun) return begun;
-      const Result<void> written = file->write(std::string_view(buffer.data(), filled));
-      if (!written || !ended) return written;
-      reach = (*folder)->look(request.path) ? Reach::kItself : Reach::kName;
-      return file->finish(modified);
-    });
-    if (!taken) co_return std::unexpected(taken.error());
-  }
-  const Condition condition{.if_match = std::string(head.headers.get("if-match")),
-                            .if_none_match = std::string(head.headers.get("if-none-match"))};
-  co_return co_await change(request, {{.path = request.path, .reach = reach}}, [&](Folder& where) {
-    if (!request.scope.rights.edit) return place_beside(where, *std::move(file), request);
-    return where.place(*std::move(file), request.path, condition);
   });
+  for (bool ended = false; taken && !ended;) {
+    const Result<std::size_t> filled = co_await fill(request.exchange, buffer);
+    if (!filled) co_return std::unexpected(filled.error());
+    ended = *filled < buffer.size();
+    taken = co_await drive_.workers().run([&]() -> Result<void> {
+      Result<void> written = arrival.file->write(std::string_view(buffer.data(), *filled));
+      return written && ended ? arrival.file->finish(arrival.modified) : written;
+    });
+  }
+  co_return taken;
 }
 
 net::Async<void> WebDav::put(Request& request) {

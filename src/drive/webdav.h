@@ -5,6 +5,8 @@
 //   co_await webdav.serve(exchange, {.device = caller.device, .name = caller.device_name});   // he has been let in
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -47,12 +49,18 @@ class WebDav {
   static net::Async<void> tell(Request& request, const Error& error);
   static net::Async<void> refuse_without_parent(Request& request);
   net::Async<void> get(Request& request);
+  net::Async<Result<std::pair<OpenFile, Entry>>> read_by_worker(const Folder& folder, const Path& path,
+                                                                const std::optional<std::string>& version);
   static bool asks_for_zip(const net::RequestHead& head);
   net::Async<void> send_zip(Request& request);
   net::Async<void> put(Request& request);
   net::Async<Result<Placed>> receive(Request& request);
+  static net::Async<Result<std::size_t>> fill(net::Exchange& exchange, std::span<char> buffer);
+  // Into arrival.file.
+  net::Async<Result<void>> receive_large(Request& request, std::span<char> buffer, Arrival& arrival);
   // For whoever may add and not replace: "a (2).jpg" where the name is taken.
-  static Result<Placed> place_beside(Folder& folder, Incoming file, const Request& request);
+  static Result<Placed> place_beside(Folder& folder, Incoming file, const Request& request,
+                                     Folder::NamedFolders& named);
   net::Async<void> remove(Request& request);
   net::Async<void> make_folder(Request& request);
   net::Async<void> copy_or_move(Request& request);

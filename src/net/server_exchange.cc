@@ -169,7 +169,9 @@ Async<Result<std::unique_ptr<WebSocket>>> ServerExchange::accept_websocket(std::
 }
 
 Async<bool> ServerExchange::settle() {
-  if (answer_ == Answer::kUpgraded || connection_.stream().gone()) co_return false;
+  // Once it has its answer, the next read finds that the peer has closed, without one more question to the kernel.
+  const bool is_over = answer_ == Answer::kFinished ? connection_.stream().broken() : connection_.stream().gone();
+  if (answer_ == Answer::kUpgraded || is_over) co_return false;
   if (answer_ == Answer::kStarted) {  // cut short: only the connection's end can tell the client
     connection_.cut();
     co_return false;

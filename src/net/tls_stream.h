@@ -65,6 +65,9 @@ class TlsStream {
   // Whether cut, failed, or closed by the peer.
   bool gone() const;
 
+  // Whether cut or failed. Asks the kernel nothing.
+  bool broken() const { return cut_ || failed_; }
+
   // Whether bytes or the end of the stream have arrived that nobody has read.
   bool has_input() const;
 

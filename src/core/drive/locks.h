@@ -77,6 +77,7 @@ class LockTable {
   void forget(const Path& path);
   void release(DeviceId holder);  // all of his
 
+  bool empty() const { return locks_.empty(); }
   std::vector<Lock> all() const;  // for keeping; those that have run out, too, until something else is asked
   std::uint64_t changes() const { return changes_; }  // grows with every change of all()
 
