@@ -116,7 +116,14 @@ Result<std::unique_ptr<Folder>> Folder::open(const std::filesystem::path& root) 
   const Result<std::filesystem::path> fresh = folder->own(kNew);
   if (!fresh) return std::unexpected(fresh.error());
   for (const auto& left : std::filesystem::directory_iterator(*fresh, error)) {
-    (void)erase_some(left.path(), root / Path::kOwnFolder, minutes(60));
+    // A file was being received; the versions that it may name are those of what it was about to replace. Folders have
+    // been discarded, and their versions go with them.
+    std::error_code ignored;
+    if (left.symlink_status(ignored).type() != std::filesystem::file_type::directory) {
+      std::filesystem::remove(left.path(), ignored);
+    } else {
+      (void)erase_some(left.path(), root / Path::kOwnFolder, minutes(60));
+    }
   }
   return folder;
 }

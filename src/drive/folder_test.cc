@@ -1,8 +1,10 @@
 #include "drive/folder.h"
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
 
 #include <gmock/gmock.h>
@@ -287,6 +289,19 @@ TEST_F(FolderTest, VersionsAreThinnedOut) {
   EXPECT_EQ(version_text("/a", ids[0]), "4444");
   EXPECT_EQ(version_text("/a", ids[1]), "22");
   EXPECT_EQ(text("/a"), "now");
+}
+
+TEST_F(FolderTest, APutThatDiedJustBeforeItsRenameTakesNoVersionsAlong) {
+  ASSERT_TRUE(put("/a", "one"));
+  ASSERT_TRUE(put("/a", "two"));
+  ASSERT_EQ(version_ids("/a").size(), 1U);
+  std::array<char, 32> series{};
+  ASSERT_EQ(::getxattr((folder_->root() / "a").c_str(), "user.hearth.versions", series.data(), series.size()), 32);
+  std::ofstream(own() / "new/left") << "three";
+  ASSERT_EQ(::setxattr((own() / "new/left").c_str(), "user.hearth.versions", series.data(), series.size(), 0), 0);
+  folder_ = *Folder::open(folder_->root());
+  EXPECT_TRUE(std::filesystem::is_empty(own() / "new"));
+  EXPECT_EQ(version_ids("/a").size(), 1U);
 }
 
 TEST_F(FolderTest, AVersionIsNamedByDigitsAlone) {
