@@ -112,6 +112,7 @@ TEST_F(PrivateFoldersTest, AreShownToTheirPeopleAlone) {
            {"MakeFolder", R"({"path":"/mia/x"})"},
            {"Move", R"({"paths":["/mia"],"folder":"/both"})"},
            {"Move", R"({"paths":["/open.txt"],"folder":"/mia","copy":true})"},
+           {"Move", R"({"paths":["/open.txt"],"folder":"/","name":"mia"})"},
            {"Remove", R"({"paths":["/mia/diary.txt"]})"},
            {"ListVersions", R"({"path":"/mia/diary.txt"})"},
            {"RestoreVersion", R"({"path":"/mia/diary.txt","id":"1"})"}}) {
@@ -261,6 +262,14 @@ TEST_F(PrivateFoldersTest, JobsReachWhatTheirDeviceDoes) {
   const Ended into = pool().cli({"run", "--output", "drive:/mia", "--", "sh", "-c", "echo a > b"});
   EXPECT_NE(into.exit_code, 0) << into.err;
   EXPECT_FALSE(std::filesystem::exists(file("mia/b")));
+  // Nor by a result's own name.
+  EXPECT_EQ(pool()
+                .cli({"run", "--output", "mia/c", "--output", "d", "--output", "drive:/", "--", "sh", "-c",
+                      "mkdir mia; echo a > mia/c; echo d > d"})
+                .exit_code,
+            0);
+  EXPECT_TRUE(eventually(seconds(60), [&] { return std::filesystem::exists(file("d")); }));
+  EXPECT_FALSE(std::filesystem::exists(file("mia/c")));
   const Ended all = pool().cli({"run", "--input", "drive:/*/*.txt", "--", "sh", "-c", "ls"});
   EXPECT_THAT(all.out + all.err, Not(HasSubstr("diary")));
 }

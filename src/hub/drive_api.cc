@@ -108,6 +108,12 @@ Answer<v1::MoveDriveReply> move(Parts& parts, const drive::Scope& scope, const v
   }
   const Result<drive::Path> folder = scope.inside(request.folder());
   if (!folder) co_return std::unexpected(folder.error());
+  for (const drive::Path& path : *paths) {
+    const Result<drive::Path> to =
+        folder->child(request.name().empty() && !path.is_root() ? path.name() : request.name());
+    if (to && !scope.reaches(*to))
+      co_return fail(Code::kPermissionDenied, to->text() + " is other people's own folder");
+  }
   const Result<std::vector<drive::Path>> moved =
       co_await drive::move_paths(parts.drive, holder_of(caller),
                                  {.paths = *paths, .folder = *folder, .name = request.name(), .copy = request.copy()});

@@ -145,10 +145,11 @@ net::Async<Result<void>> DriveResults::deliver(JobId job) {
   if (*row && !spec.ParseFromString((*row)->spec)) co_return fail(Code::kDataLoss, "the job's record cannot be read");
   const Result<drive::Path> path = drive::Path::parse(spec.drive_outputs());
   const DeviceId owner = *row ? (*row)->request.owner : DeviceId();
-  const Target target{.folder = path.value_or(drive::Path()),
-                      .holder = {.device = owner, .name = devices_.name(owner), .tokens = {}}};
-  // The results of one that may no longer reach the drive stay with the job; one that was removed has none.
   const Result<drive::Scope> scope = drive_scope(devices_, accounts_, drive_, owner);
+  const Target target{.folder = path.value_or(drive::Path()),
+                      .holder = {.device = owner, .name = devices_.name(owner), .tokens = {}},
+                      .scope = scope.value_or(drive::Scope())};
+  // The results of one that may no longer reach the drive stay with the job; one that was removed has none.
   const bool is_due = *row && path && scope && scope->reaches(*path);
   if (*row && !is_due)
     log_warning("results of a job do not come into the drive: its device may not reach that any more",
@@ -177,7 +178,8 @@ net::Async<Result<void>> DriveResults::put_outputs(const Target& target, v1::Blo
   for (const v1::TreeFile& file : files.files()) {
     const Result<void> put = co_await put_file(target, file);
     const bool is_hopeless =
-        !put && (put.error().code == Code::kNotFound || put.error().code == Code::kInvalidArgument);
+        !put && (put.error().code == Code::kNotFound || put.error().code == Code::kInvalidArgument ||
+                 put.error().code == Code::kPermissionDenied);
     if (is_hopeless) {
       log_warning("a result does not come into the drive: " + put.error().message, {{"file", file.path()}});
     } else if (!put) {
@@ -189,7 +191,7 @@ net::Async<Result<void>> DriveResults::put_outputs(const Target& target, v1::Blo
 
 net::Async<Result<void>> DriveResults::put_file(const Target& target, const v1::TreeFile& file) {
   const std::string above = target.folder.is_root() ? "" : target.folder.text();
-  const Result<drive::Path> path = drive::Path::parse(above + "/" + file.path());
+  const Result<drive::Path> path = target.scope.inside(above + "/" + file.path());
   if (!path) co_return std::unexpected(path.error());
   const Result<drive::Folder*> folder = co_await drive_.open();
   if (!folder) co_return std::unexpected(folder.error());

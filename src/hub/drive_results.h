@@ -6,6 +6,7 @@
 #include <set>
 
 #include "blob/blob_store.h"
+#include "core/drive/scope.h"
 #include "drive/drive.h"
 #include "hub/accounts.h"
 #include "hub/devices.h"
@@ -42,6 +43,7 @@ class DriveResults : public Observer {
   struct Target {
     drive::Path folder;
     drive::Holder holder;  // the device whose job it was
+    drive::Scope scope;    // into what it is let
   };
 
   void wake();

@@ -25,14 +25,14 @@ const std::set<std::string> kOperators = {
 };
 // Who is in, how far they are trusted, and what is the owner's own.
 const std::set<std::string> kOwners = {
-    "/hearth.v1.AccountService/Assign",      "/hearth.v1.AccountService/Remove",
-    "/hearth.v1.DeviceService/Allow",        "/hearth.v1.DeviceService/Invite",
-    "/hearth.v1.DeviceService/NewToken",     "/hearth.v1.DeviceService/Revoke",
-    "/hearth.v1.DeviceService/SetRing",      "/hearth.v1.DeviceService/SetRole",
-    "/hearth.v1.EnvironmentService/Put",     "/hearth.v1.EnvironmentService/Remove",
-    "/hearth.v1.NodeService/StopEverything", "/hearth.v1.HubService/AddStandby",
-    "/hearth.v1.HubService/RemoveStandby",   "/hearth.v1.HubService/SetWitness",
-    "/hearth.v1.HubService/HandOver",
+    "/hearth.v1.AccountService/Assign",     "/hearth.v1.AccountService/Remove",
+    "/hearth.v1.DeviceService/Allow",       "/hearth.v1.DeviceService/Invite",
+    "/hearth.v1.DeviceService/NewToken",    "/hearth.v1.DeviceService/Revoke",
+    "/hearth.v1.DeviceService/SetRing",     "/hearth.v1.DeviceService/SetRole",
+    "/hearth.v1.DriveService/SetPrivate",   "/hearth.v1.EnvironmentService/Put",
+    "/hearth.v1.EnvironmentService/Remove", "/hearth.v1.NodeService/StopEverything",
+    "/hearth.v1.HubService/AddStandby",     "/hearth.v1.HubService/RemoveStandby",
+    "/hearth.v1.HubService/SetWitness",     "/hearth.v1.HubService/HandOver",
 };
 
 class RolesTest : public PoolFixture {
