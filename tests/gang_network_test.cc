@@ -165,7 +165,7 @@ TEST_F(GangNetworkTest, AGangRunsAgainWhenItsHubWasAway) {
   ASSERT_TRUE(eventually(seconds(30), [&] { return pool().endpoint().process != hub; }));
   Api api(pool());
   EXPECT_EQ(api.wait(job, seconds(180)).state(), v1::JOB_STATE_SUCCEEDED)
-      << pool().cli({"logs", std::to_string(job)}).out;
+      << pool().cli({"logs", std::to_string(job)}).out << run_program({"ps", "-eo", "pid,ppid,stat,wchan:24,args"}).out;
   EXPECT_EQ(api.job(job).failed(), 0U);
 }
 

@@ -102,6 +102,7 @@ class Supervisor {
 
   void start(Slot& slot) {
     std::vector<char*> arguments;
+    arguments.reserve(slot.child->arguments.size() + 1);
     for (const std::string& argument : slot.child->arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
     const pid_t supervisor = ::getpid();

@@ -22,7 +22,7 @@ constexpr std::int64_t kSecondsOfDay = 24 * 60 * 60;
 
 // Typed twice at a terminal; else the first line of standard input.
 Result<std::string> ask_password() {
-  const std::string password = typed_secret("Password for the link:");
+  std::string password = typed_secret("Password for the link:");
   if (password.empty()) return fail(Code::kInvalidArgument, "--password: none was typed");
   if (is_terminal(STDIN_FILENO) && typed_secret("Once more:") != password) {
     return fail(Code::kInvalidArgument, "--password: the two are not the same");

@@ -131,7 +131,7 @@ Result<std::unique_ptr<Folder>> Folder::open(const std::filesystem::path& root) 
 Result<std::filesystem::path> Folder::own(std::string_view name) const {
   const std::filesystem::path own = root_ / Path::kOwnFolder;
   if (::mkdir(own.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, "making " + own.string());
-  const std::filesystem::path path = own / name;
+  std::filesystem::path path = own / name;
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, "making " + path.string());
   return path;
 }

@@ -54,7 +54,7 @@ ZipStream::ZipStream(const Folder& folder, Path path)
 ZipStream::~ZipStream() { ::archive_write_free(archive_); }
 
 Result<std::unique_ptr<ZipStream>> ZipStream::begin(const Folder& folder, const Path& path,
-                                                    const std::vector<std::string>& names, FolderNames without) {
+                                                    const std::vector<std::string>& names, const FolderNames& without) {
   std::unique_ptr<ZipStream> zip(new ZipStream(folder, path));
   Result<Walk> walk = Walk::below(folder, path, without);
   if (!walk) return std::unexpected(walk.error());

@@ -22,7 +22,8 @@ class ZipStream {
   // `names`: of what lies in the folder; none: all of it. Errors: kNotFound, kFailedPrecondition (`path` is a file),
   // kInvalidArgument (a name), kPermissionDenied (one of `without`, which are as Walk's).
   static Result<std::unique_ptr<ZipStream>> begin(const Folder& folder, const Path& path,
-                                                  const std::vector<std::string>& names, FolderNames without = {});
+                                                  const std::vector<std::string>& names,
+                                                  const FolderNames& without = {});
   ZipStream(const ZipStream&) = delete;
   ZipStream& operator=(const ZipStream&) = delete;
   ~ZipStream();

@@ -55,7 +55,7 @@ v1::ListAccountsReply list(const Parts& parts, const net::Caller& caller) {
   const Visibility visible = parts.devices.visible_to(caller.device);
   const store::DeviceRow* asking = parts.devices.find_active(caller.device);
   Views views;
-  for (pool::AccountView& view : parts.engine.pool().accounts()) views.emplace(view.terms.id, std::move(view));
+  for (const pool::AccountView& view : parts.engine.pool().accounts()) views.emplace(view.terms.id, view);
   v1::ListAccountsReply reply;
   reply.set_own_only(!visible.is_whole());
   for (const auto& [name, row] : parts.accounts.all()) {
