@@ -170,8 +170,8 @@ void print_target(const BackupTarget& target, const Result<std::vector<Snapshot>
                     target.daily ? "; every day" : ""));
   if (target.succeeded.unix_millis != 0) {
     print(fmt::format(
-        "  {} files, {}; {} there; {}\n", format_count(target.files), format_bytes(target.bytes),
-        format_bytes(target.held_bytes),
+        "  {} {}, {}; {} there; {}\n", format_count(target.files), target.files == 1 ? "file" : "files",
+        format_bytes(target.bytes), format_bytes(target.held_bytes),
         target.checked.unix_millis == 0 ? "never checked" : "checked " + format_age(target.checked, wall_now())));
   }
   if (!target.failure.empty()) print(fmt::format("  {}\n", plain(target.failure)));
