@@ -15,10 +15,12 @@ constexpr std::string_view kLocks = "locks";
 constexpr std::string_view kPrivate = "private";
 constexpr Duration kBit = milliseconds(50);
 
-// Read before anybody asks for anything, and without making the folder.
+// Read before anybody asks for anything, and without making the folder. Only where there is none, none was ever kept.
 Result<PrivateFolders> read_private(const std::filesystem::path& file) {
   std::error_code error;
-  if (!std::filesystem::exists(file, error)) return PrivateFolders();
+  if (std::filesystem::symlink_status(file, error).type() == std::filesystem::file_type::not_found) {
+    return PrivateFolders();
+  }
   std::ifstream stream(file);
   const std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
   if (stream.bad() || !stream.is_open()) return fail(Code::kDataLoss, file.string() + " cannot be read");
