@@ -62,14 +62,18 @@ test("a text program is started by a tap, used, left and found again", { timeout
   await text.getByText("300", { exact: true }).waitFor();
   const finger = await context.newCDPSession(page);
   const touch = (type: string, y?: number) => finger.send("Input.dispatchTouchEvent", { type: type as "touchStart", touchPoints: y === undefined ? [] : [{ x: 150, y }] });
-  await touch("touchStart", 200);
-  for (let y = 220; y <= 560; y += 20) await touch("touchMove", y);
-  await touch("touchEnd");
+  const flick = async () => {
+    await touch("touchStart", 200);
+    for (let y = 220; y <= 560; y += 20) await touch("touchMove", y);
+    await touch("touchEnd");
+  };
+  await flick();
   await text.getByText("300", { exact: true }).waitFor({ state: "detached" });
   await page.getByRole("button", { name: "Copy" }).tap();
   await page.getByText("What is seen is copied.").waitFor();
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^\d+(\n\d+)+$/);
   await page.evaluate(() => navigator.clipboard.writeText("echo pa''sted"));
+  await flick(); // what is typed or pasted stops it, or its own line would glide out of sight
   await page.getByRole("button", { name: "Paste" }).tap();
   await text.getByText("pa''sted").waitFor();
   await page.getByRole("button", { name: "Enter", exact: true }).tap();

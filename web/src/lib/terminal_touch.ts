@@ -88,9 +88,14 @@ export class TerminalTouch {
     if (Math.abs(this.#speed) < kSlowest) this.#speed = 0;
   }
 
+  // Something else moves the text now: it goes on no longer.
+  stop(): void {
+    this.#speed = 0;
+  }
+
   cancel(): void {
     this.#mode = "none";
-    this.#speed = 0;
+    this.stop();
   }
 
   #end(now: number): void {

@@ -66,6 +66,19 @@ test("a drag scrolls, and goes on when it is let go", () => {
   assert.ok(!fingers.waits && scrolled() > 200, `${scrolled()}`);
 });
 
+test("what glides stops when it is told", () => {
+  const { fingers, scrolled } = touch();
+  fingers.fingers([{ x: 50, y: 200 }], 0);
+  for (let i = 1; i <= 5; i++) fingers.move([{ x: 50, y: 200 - 20 * i }], 16 * i);
+  fingers.fingers([], 85);
+  fingers.tick(100);
+  const before = scrolled();
+  fingers.stop();
+  assert.ok(!fingers.waits);
+  fingers.tick(116);
+  assert.equal(scrolled(), before);
+});
+
 test("a drag that stands still before it ends stops there", () => {
   const { fingers, scrolled } = touch();
   fingers.fingers([{ x: 50, y: 200 }], 0);
