@@ -285,6 +285,16 @@ struct DutyOptions {
   std::string grace = "10m";
 };
 
+struct BookingOptions {
+  std::string number;
+  std::string account;
+  std::string nodes = "1";
+  std::string where;
+  std::string from;  // empty: now
+  std::string until;
+  std::string notice = "10m";
+};
+
 struct WipeOptions {
   std::string job;   // empty: what this PC's own node wiped
   std::string save;  // the job's records, for --file
@@ -390,6 +400,11 @@ Result<int> list_accounts(const Context& context);
 Result<int> set_account(const Context& context, const AccountOptions& options, bool is_firm);
 Result<int> remove_account(const Context& context, const AccountOptions& options);
 Result<int> assign_device(const Context& context, const AccountOptions& options);
+
+// bookings.cc
+Result<int> book(const Context& context, const BookingOptions& options);
+Result<int> list_bookings(const Context& context);
+Result<int> unbook(const Context& context, const BookingOptions& options);
 
 // audit.cc
 Result<int> show_audit(const Context& context, const AuditOptions& options);

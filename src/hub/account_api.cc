@@ -135,20 +135,15 @@ net::Async<Result<v1::SetAccountReply>> set(Parts& parts, const v1::SetAccountRe
   co_return reply;
 }
 
-std::unexpected<Error> no_account(const Parts& parts, const std::string& name) {
-  std::string names;
-  for (const auto& [known, row] : parts.accounts.all()) {
-    names += (names.empty() ? "" : ", ") + known;
-    if (names.size() > 500) break;
-  }
-  return fail(Code::kNotFound,
-              fmt::format("there is no account '{}'; {}", name.substr(0, 64),
-                          names.empty() ? "there is none yet: hearth account set NAME" : "there are: " + names));
-}
-
 net::Async<Result<v1::RemoveAccountReply>> remove(Parts& parts, const std::string& name, const net::Caller& caller) {
   const store::AccountRow* known = parts.accounts.find(name);
-  if (known == nullptr) co_return no_account(parts, name);
+  if (known == nullptr) co_return no_account(parts.accounts, name);
+  for (const auto& [id, booking] : parts.engine.bookings()) {
+    if (booking.account != known->id) continue;
+    co_return fail(
+        Code::kFailedPrecondition,
+        fmt::format("nodes are booked for {}: take that back first (hearth unbook {})", known->name, id.value));
+  }
   store::AccountRow row = *known;
   row.removed = true;
   std::vector<store::DeviceRow> devices;
@@ -182,7 +177,7 @@ net::Async<Result<v1::AssignDeviceReply>> assign(Parts& parts, const v1::AssignD
   row.account = {};
   if (!request.account().empty()) {
     const store::AccountRow* account = parts.accounts.find(request.account());
-    if (account == nullptr) co_return no_account(parts, request.account());
+    if (account == nullptr) co_return no_account(parts.accounts, request.account());
     if (account->is_firm) {
       co_return fail(
           Code::kInvalidArgument,

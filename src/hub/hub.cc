@@ -267,8 +267,8 @@ Result<void> HubImpl::make_dispatcher() {
   dispatcher_->observe([this](const net::AnsweredCall& call) { metrics_->answered(call); });
   for (const auto add :
        {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods,
-        add_environment_methods, add_workspace_methods, add_account_methods, add_schedule_methods, add_webhook_methods,
-        add_audit_methods, add_usage_methods, add_operator_methods, add_hub_methods}) {
+        add_environment_methods, add_workspace_methods, add_account_methods, add_booking_methods, add_schedule_methods,
+        add_webhook_methods, add_audit_methods, add_usage_methods, add_operator_methods, add_hub_methods}) {
     add(*dispatcher_, *parts_);
   }
   add_app_methods(*dispatcher_, *parts_, apps_);

@@ -50,6 +50,30 @@ TEST_P(StoreConformance, KeepsReplacesAndRemovesDuties) {
   EXPECT_EQ(duties[1].grace_ends, WallTime{60});
 }
 
+TEST_P(StoreConformance, KeepsReplacesAndRemovesBookings) {
+  const BookingRow booking{.id = {3},
+                           .account = {1ULL << 62U},
+                           .nodes = 2,
+                           .where = "os == 'debian'",
+                           .from = {1LL << 42U},
+                           .until = {(1LL << 42U) + 7},
+                           .notice_millis = 600'000,
+                           .made_by = {5}};
+  Batch batch;
+  batch.bookings = {booking, {.id = {4}, .account = {1}, .nodes = 1}};
+  EXPECT_FALSE(batch.empty());
+  ASSERT_TRUE(store_->commit(batch));
+  open();
+  batch.bookings = {{.id = {4}}};
+  ASSERT_TRUE(store_->commit(batch));
+  const std::vector<BookingRow> kept = *store_->load_bookings();
+  ASSERT_EQ(kept.size(), 1U);
+  const auto values = [](const BookingRow& row) {
+    return std::tuple(row.id, row.account, row.nodes, row.where, row.from, row.until, row.notice_millis, row.made_by);
+  };
+  EXPECT_EQ(values(kept[0]), values(booking));
+}
+
 TEST_P(StoreConformance, KeepsReplacesAndRemovesSchedules) {
   const ScheduleRow anns{.owner = {3},
                          .name = "backup",

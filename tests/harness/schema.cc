@@ -8,6 +8,7 @@
 #include "hearth/v1/apps.pb.h"
 #include "hearth/v1/audit.pb.h"
 #include "hearth/v1/blobs.pb.h"
+#include "hearth/v1/bookings.pb.h"
 #include "hearth/v1/drive.pb.h"
 #include "hearth/v1/environments.pb.h"
 #include "hearth/v1/events.pb.h"
@@ -31,6 +32,7 @@ using google::protobuf::MethodDescriptor;
 std::vector<const MethodDescriptor*> all_methods() {
   v1::Account::descriptor();
   v1::MissingRequest::descriptor();
+  v1::Booking::descriptor();
   v1::NodeFrame::descriptor();
   v1::Environment::descriptor();
   v1::Schedule::descriptor();

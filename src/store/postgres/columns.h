@@ -193,6 +193,22 @@ struct TableOf<DutyRow> {
 };
 
 template <>
+struct TableOf<BookingRow> {
+  static constexpr std::string_view kName = "bookings";
+  static constexpr std::string_view kKey = "id";
+  static void visit(auto& row, auto&& column) {
+    column("id", row.id.value);
+    column("account", row.account.value);
+    column("nodes", row.nodes);
+    column("condition", row.where);
+    column("begins", row.from.unix_millis);
+    column("ends", row.until.unix_millis);
+    column("notice", row.notice_millis);
+    column("made_by", row.made_by.value);
+  }
+};
+
+template <>
 struct TableOf<WebhookRow> {
   static constexpr std::string_view kName = "webhooks";
   static constexpr std::string_view kKey = "id";

@@ -238,7 +238,23 @@ constexpr const char* kFirstVersion = R"sql(
   );
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion};
+// Nodes that are kept for an account for a while.
+constexpr const char* kSecondVersion = R"sql(
+  CREATE TABLE bookings (
+    pool BIGINT NOT NULL,
+    id BIGINT NOT NULL,
+    account BIGINT NOT NULL,
+    nodes BIGINT NOT NULL,
+    condition BYTEA NOT NULL,
+    begins BIGINT NOT NULL,
+    ends BIGINT NOT NULL,
+    notice BIGINT NOT NULL,
+    made_by BIGINT NOT NULL,
+    PRIMARY KEY (pool, id)
+  );
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion, kSecondVersion};
 
 std::string steps_from(std::int64_t version) {
   std::string sql = "BEGIN;";

@@ -86,6 +86,10 @@ std::string writing_sql(Query query) {
       return "REPLACE INTO duties VALUES (?1, ?2, ?3)";
     case Query::kRemoveDuty:
       return "DELETE FROM duties WHERE node = ?1";
+    case Query::kPutBooking:
+      return "REPLACE INTO bookings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    case Query::kRemoveBooking:
+      return "DELETE FROM bookings WHERE id = ?1";
     case Query::kAddAudit:
       return "INSERT INTO audit VALUES (?1, ?2, ?3, ?4)";
     case Query::kAddUsage:
@@ -116,6 +120,8 @@ std::string reading_sql(Query query) {
              "ORDER BY owner, name";
     case Query::kDuties:
       return "SELECT node, duty, grace_ends FROM duties ORDER BY node";
+    case Query::kBookings:
+      return "SELECT id, account, nodes, condition, begins, ends, notice, made_by FROM bookings ORDER BY id";
     case Query::kWebhooks:
       return "SELECT id, owner, url, secret, kinds, job, name_pattern, may_be_private, made, delivered, given_up, "
              "last_delivered, last_failed, last_trouble FROM webhooks ORDER BY id";

@@ -5,6 +5,7 @@ import { createConnectTransport } from "@connectrpc/connect-web";
 import { AccountService } from "../gen/hearth/v1/accounts_pb";
 import { AppService } from "../gen/hearth/v1/apps_pb";
 import { BlobService } from "../gen/hearth/v1/blobs_pb";
+import { BookingService } from "../gen/hearth/v1/bookings_pb";
 import { DeviceService } from "../gen/hearth/v1/devices_pb";
 import { DriveService } from "../gen/hearth/v1/drive_pb";
 import { EnvironmentService } from "../gen/hearth/v1/environments_pb";
@@ -139,6 +140,7 @@ export const clients = {
   accounts: createClient(AccountService, transport),
   apps: createClient(AppService, transport),
   blobs: createClient(BlobService, transport),
+  bookings: createClient(BookingService, transport),
   devices: createClient(DeviceService, transport),
   drive: createClient(DriveService, transport),
   environments: createClient(EnvironmentService, transport),
