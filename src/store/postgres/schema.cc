@@ -238,7 +238,19 @@ constexpr const char* kFirstVersion = R"sql(
   );
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion};
+// Whom apps are shared with.
+constexpr const char* kSecondVersion = R"sql(
+  CREATE TABLE audiences (
+    pool BIGINT NOT NULL,
+    job BIGINT NOT NULL,
+    person BIGINT NOT NULL,
+    may_control BIGINT NOT NULL CHECK (may_control IN (0, 1)),
+    controls BIGINT NOT NULL CHECK (controls IN (0, 1)),
+    PRIMARY KEY (pool, job, person)
+  );
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion, kSecondVersion};
 
 std::string steps_from(std::int64_t version) {
   std::string sql = "BEGIN;";

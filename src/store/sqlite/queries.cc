@@ -86,6 +86,10 @@ std::string writing_sql(Query query) {
       return "REPLACE INTO duties VALUES (?1, ?2, ?3)";
     case Query::kRemoveDuty:
       return "DELETE FROM duties WHERE node = ?1";
+    case Query::kPutAudience:
+      return "REPLACE INTO audiences VALUES (?1, ?2, ?3, ?4)";
+    case Query::kRemoveAudience:
+      return "DELETE FROM audiences WHERE job = ?1 AND person = ?2";
     case Query::kAddAudit:
       return "INSERT INTO audit VALUES (?1, ?2, ?3, ?4)";
     case Query::kAddUsage:
@@ -116,6 +120,8 @@ std::string reading_sql(Query query) {
              "ORDER BY owner, name";
     case Query::kDuties:
       return "SELECT node, duty, grace_ends FROM duties ORDER BY node";
+    case Query::kAudiences:
+      return "SELECT job, person, may_control, controls FROM audiences ORDER BY job, person";
     case Query::kWebhooks:
       return "SELECT id, owner, url, secret, kinds, job, name_pattern, may_be_private, made, delivered, given_up, "
              "last_delivered, last_failed, last_trouble FROM webhooks ORDER BY id";

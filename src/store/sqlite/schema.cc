@@ -321,10 +321,22 @@ constexpr const char* kSixteenthVersion = R"sql(
   CREATE INDEX failed_tasks ON tasks (job, task) WHERE state = 4 OR (state = 1 AND attempts > 0);
 )sql";
 
+// Whom apps are shared with.
+constexpr const char* kSeventeenthVersion = R"sql(
+  CREATE TABLE audiences (
+    job INTEGER NOT NULL,
+    person INTEGER NOT NULL,
+    may_control INTEGER NOT NULL CHECK (may_control IN (0, 1)),
+    controls INTEGER NOT NULL CHECK (controls IN (0, 1)),
+    PRIMARY KEY (job, person)
+  ) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr std::array kMigrations = {kFirstVersion,      kSecondVersion,     kThirdVersion,     kFourthVersion,
                                     kFifthVersion,      kSixthVersion,      kSeventhVersion,   kEighthVersion,
                                     kNinthVersion,      kTenthVersion,      kEleventhVersion,  kTwelfthVersion,
-                                    kThirteenthVersion, kFourteenthVersion, kFifteenthVersion, kSixteenthVersion};
+                                    kThirteenthVersion, kFourteenthVersion, kFifteenthVersion, kSixteenthVersion,
+                                    kSeventeenthVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

@@ -32,6 +32,7 @@ class SqliteStore : public Journal {
   Result<std::vector<WorkspaceRow>> load_workspaces() override;
   Result<std::vector<ScheduleRow>> load_schedules() override;
   Result<std::vector<DutyRow>> load_duties() override;
+  Result<std::vector<AudienceRow>> load_audiences() override;
   Result<std::vector<WebhookRow>> load_webhooks() override { return store::load_webhooks(queries_); }
   Result<std::vector<DeliveryRow>> load_deliveries() override { return store::load_deliveries(queries_); }
   Result<std::vector<UsageRow>> load_usage(std::optional<DeviceId> owner, std::int64_t first, std::int64_t last,
@@ -61,6 +62,7 @@ class SqliteStore : public Journal {
   Result<void> put(const WorkspaceRow& workspace);
   Result<void> put(const ScheduleRow& schedule);
   Result<void> put(const DutyRow& duty);
+  Result<void> put(const AudienceRow& audience);
   Result<void> add(const UsageRow& usage);
   Result<void> read_after(JobRow& job);
   Result<std::vector<JobRow>> read_jobs(Rows& rows);
@@ -255,6 +257,9 @@ Result<void> SqliteStore::write(const Batch& batch) {
   for (const DutyRow& duty : batch.duties) {
     if (const Result<void> done = put(duty); !done) return fail(done, fmt::format("duty of {}", duty.node.value));
   }
+  for (const AudienceRow& one : batch.audiences) {
+    if (const Result<void> done = put(one); !done) return fail(done, fmt::format("audience of job {}", one.job.value));
+  }
   for (const WebhookRow& webhook : batch.webhooks) {
     if (const Result<void> done = put_webhook(queries_, webhook); !done) return fail(done, "a webhook");
   }
@@ -378,6 +383,25 @@ Result<std::vector<DutyRow>> SqliteStore::load_duties() {
   });
   if (!done) return std::unexpected(done.error());
   return duties;
+}
+
+Result<void> SqliteStore::put(const AudienceRow& audience) {
+  if (audience.removed) return queries_[Query::kRemoveAudience].run(audience.job.value, audience.person.value);
+  return queries_[Query::kPutAudience].run(audience.job.value, audience.person.value, audience.may_control,
+                                           audience.controls);
+}
+
+Result<std::vector<AudienceRow>> SqliteStore::load_audiences() {
+  std::vector<AudienceRow> audiences;
+  Rows rows = queries_[Query::kAudiences].rows();
+  const Result<void> done = each(rows, [&](const Rows& row) {
+    audiences.push_back({{row.integer<std::uint64_t>(0)},
+                         {row.integer<std::uint64_t>(1)},
+                         row.integer(2) != 0,
+                         row.integer(3) != 0});
+  });
+  if (!done) return std::unexpected(done.error());
+  return audiences;
 }
 
 Result<std::vector<ScheduleRow>> SqliteStore::load_schedules() {
