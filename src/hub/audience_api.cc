@@ -13,9 +13,8 @@ using pool::Audience;
 // An app that the caller may see.
 Result<const LiveJob*> find_app(const Parts& parts, std::uint64_t number, const net::Caller& caller) {
   const LiveJob* job = parts.engine.live_job({number});
-  const bool is_known =
-      job != nullptr && (parts.devices.visible_to(caller.device).covers(job->row.request.owner) ||
-                         parts.audiences->right_of(*job, caller.device) != pool::AppRight::kNone);
+  const bool is_known = job != nullptr && (parts.devices.visible_to(caller.device).covers(job->row.request.owner) ||
+                                           parts.audiences->right_of(*job, caller.device) != pool::AppRight::kNone);
   if (!is_known) return fail(Code::kNotFound, fmt::format("there is no job {}, or it has ended", number));
   if (!is_app(job->spec)) {
     return fail(Code::kFailedPrecondition,
@@ -107,9 +106,9 @@ net::Async<Result<v1::PassControllerReply>> pass(Parts& parts, const v1::PassCon
   Audience audience = parts.audiences->of(id);
   const pool::Beholder who = parts.audiences->beholder(**job, caller.device);
   if (!audience.may_pass(who)) {
-    co_return fail(Code::kPermissionDenied,
-                   fmt::format("the controller of job {} is passed on by whoever has it, or by those whose app it is",
-                               id.value));
+    co_return fail(
+        Code::kPermissionDenied,
+        fmt::format("the controller of job {} is passed on by whoever has it, or by those whose app it is", id.value));
   }
   if (request.person().empty()) {
     audience.return_controller();

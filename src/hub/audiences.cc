@@ -54,9 +54,7 @@ void Audiences::restore(const std::vector<store::AudienceRow>& rows) {
 pool::Beholder Audiences::beholder(const LiveJob& job, DeviceId device) const {
   const store::DeviceRow* row = devices_.find_active(device);
   if (row == nullptr) return {};
-  return {.device = device,
-          .account = row->account,
-          .is_its = job.row.request.owner == device || runs_pool(*row)};
+  return {.device = device, .account = row->account, .is_its = job.row.request.owner == device || runs_pool(*row)};
 }
 
 pool::AppRight Audiences::right_of(const LiveJob& job, DeviceId device) const {

@@ -24,7 +24,7 @@ class Audiences : public Observer {
   struct Sight {
     JobId job;
     DeviceId device;
-    pool::AppRight right = pool::AppRight::kNone;     // with which it was opened
+    pool::AppRight right = pool::AppRight::kNone;      // with which it was opened
     std::function<void(pool::AppRight now)> cut = {};  // since it is another one now
   };
   // One while it lives.

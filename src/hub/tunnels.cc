@@ -78,8 +78,7 @@ Result<Tunnels::Wish> Tunnels::read_wish(std::string_view query) {
 Result<Tunnels::Way> Tunnels::find_way(Parts& parts, const Wish& wish, const net::Caller& caller) {
   const TaskId task = wish.task;
   const LiveJob* job = parts.engine.live_job(task.job);
-  const pool::AppRight right =
-      job == nullptr ? pool::AppRight::kNone : parts.audiences->right_of(*job, caller.device);
+  const pool::AppRight right = job == nullptr ? pool::AppRight::kNone : parts.audiences->right_of(*job, caller.device);
   const bool is_shown = right != pool::AppRight::kNone ||
                         (job != nullptr && parts.devices.visible_to(caller.device).covers(job->row.request.owner));
   if (!is_shown) return fail(Code::kNotFound, fmt::format("there is no job {}, or it has ended", task.job.value));
@@ -147,11 +146,11 @@ std::shared_ptr<Tunnels::Tunnel> Tunnels::make(Parts& parts, const Way& way, con
     const auto alive = weak.lock();
     if (!alive) return;
     const bool is_out = now == pool::AppRight::kNone;
-    alive->end({Code::kPermissionDenied, is_out ? "it is shared with you no more" : "the controller has been passed on"},
-               is_out ? kNoRight : kOtherRight);
+    alive->end(
+        {Code::kPermissionDenied, is_out ? "it is shared with you no more" : "the controller has been passed on"},
+        is_out ? kNoRight : kOtherRight);
   };
-  tunnel->seat.emplace(*parts.audiences,
-                       Audiences::Sight{way.attempt.task.job, caller.device, *way.right, cut});
+  tunnel->seat.emplace(*parts.audiences, Audiences::Sight{way.attempt.task.job, caller.device, *way.right, cut});
   return tunnel;
 }
 

@@ -3,8 +3,9 @@
 // sandbox and opens one of its own, GET /tunnel?id=...; what the two say is handed on (net/tunnel.h). A tunnel ends
 // with either side, with its attempt, and with its device's standing.
 //
-// An app's viewers have another right each (audiences.h): who may only watch is connected to a port of its own, whatever
-// port was asked for, where the node's side heeds nothing of what he is not to do. So the right is the hub's word.
+// An app's viewers have another right each (audiences.h): who may only watch is connected to a port of its own,
+// whatever port was asked for, where the node's side heeds nothing of what he is not to do. So the right is the hub's
+// word.
 #pragma once
 
 #include <map>

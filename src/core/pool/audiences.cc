@@ -29,7 +29,8 @@ bool Audience::take_back(AccountId person) {
 Result<void> Audience::pass(AccountId person) {
   const auto found = people_.find(person);
   if (found == people_.end() || !found->second.may_control) {
-    return fail(Code::kFailedPrecondition, "the controller goes to people alone with whom the app is shared to control");
+    return fail(Code::kFailedPrecondition,
+                "the controller goes to people alone with whom the app is shared to control");
   }
   controller_ = person;
   return {};

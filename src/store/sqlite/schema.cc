@@ -332,11 +332,10 @@ constexpr const char* kSeventeenthVersion = R"sql(
   ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion,      kSecondVersion,     kThirdVersion,     kFourthVersion,
-                                    kFifthVersion,      kSixthVersion,      kSeventhVersion,   kEighthVersion,
-                                    kNinthVersion,      kTenthVersion,      kEleventhVersion,  kTwelfthVersion,
-                                    kThirteenthVersion, kFourteenthVersion, kFifteenthVersion, kSixteenthVersion,
-                                    kSeventeenthVersion};
+constexpr std::array kMigrations = {
+    kFirstVersion,      kSecondVersion,     kThirdVersion,     kFourthVersion,    kFifthVersion,      kSixthVersion,
+    kSeventhVersion,    kEighthVersion,     kNinthVersion,     kTenthVersion,     kEleventhVersion,   kTwelfthVersion,
+    kThirteenthVersion, kFourteenthVersion, kFifteenthVersion, kSixteenthVersion, kSeventeenthVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

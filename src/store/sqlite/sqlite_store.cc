@@ -395,10 +395,8 @@ Result<std::vector<AudienceRow>> SqliteStore::load_audiences() {
   std::vector<AudienceRow> audiences;
   Rows rows = queries_[Query::kAudiences].rows();
   const Result<void> done = each(rows, [&](const Rows& row) {
-    audiences.push_back({{row.integer<std::uint64_t>(0)},
-                         {row.integer<std::uint64_t>(1)},
-                         row.integer(2) != 0,
-                         row.integer(3) != 0});
+    audiences.push_back(
+        {{row.integer<std::uint64_t>(0)}, {row.integer<std::uint64_t>(1)}, row.integer(2) != 0, row.integer(3) != 0});
   });
   if (!done) return std::unexpected(done.error());
   return audiences;
