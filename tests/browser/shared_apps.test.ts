@@ -103,7 +103,7 @@ test("a friend watches an app, gets the controller, uses it and loses it", { tim
 test("a guest of the pool is shown a shared terminal and nothing else", { timeout: 300_000 }, async () => {
   const tom = await pair(pool, await phone(browser), "tom");
   pool.cli_now("devices", "ring", "tom", "friend");
-  const job = pool.cli_now("run", "-d", "--terminal", "--name", "Shell", "--", "sh", "-c", "echo welcome; while read line; do echo \"got $line\"; done").trim();
+  const job = pool.cli_now("run", "--detach", "--terminal", "--name", "Shell", "--", "sh", "-c", "echo welcome; while read line; do echo \"got $line\"; done").trim();
   pool.cli_now("app", "share", job, "--with", "tom");
   await tom.getByRole("link", { name: "Shell" }).tap();
   const text = tom.locator(".xterm-rows");
