@@ -18,7 +18,7 @@
 namespace hearth::cli {
 namespace {
 
-Result<void> check_job(const Client& client, const v1::Job& job) {
+Result<void> check_job(Client& client, const v1::Job& job) {
   const std::uint64_t number = job.id();
   if (!job.spec().terminal()) {
     return fail(Code::kFailedPrecondition,

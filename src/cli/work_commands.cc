@@ -224,8 +224,12 @@ void add_audience_commands(CommandTree& tree, CLI::App& app, AudienceOptions& op
     CommandTree::argument(*command, "JOB", options.job, "the app's job");
   }
   constexpr const char* kPeople = "accounts (hearth account) or devices, separated by commas";
-  share.add_option("--with", options.people, kPeople)->type_name("PEOPLE")->delimiter(',')->required();
-  unshare.add_option("--with", options.people, kPeople)->type_name("PEOPLE")->delimiter(',');
+  share.add_option("--with", options.people, kPeople)
+      ->type_name("PEOPLE")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->required();
+  unshare.add_option("--with", options.people, kPeople)->type_name("PEOPLE")->delimiter(',')->allow_extra_args(false);
   share.add_flag("--control", options.may_control, "the controller may be passed to them");
   pass.add_option("PERSON", options.person, "who is to have it")->type_name(" ");
 }

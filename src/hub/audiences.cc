@@ -62,7 +62,7 @@ pool::AppRight Audiences::right_of(const LiveJob& job, DeviceId device) const {
 }
 
 const pool::Audience& Audiences::of(JobId job) const {
-  static const pool::Audience kNobody;
+  static const pool::Audience kNobody{};
   const auto found = audiences_.find(job);
   return found == audiences_.end() ? kNobody : found->second;
 }

@@ -59,8 +59,8 @@ std::string_view name_of(pool::AppRight right) { return right == pool::AppRight:
 }  // namespace
 
 void Tunnels::Tunnel::end(Error why, std::uint16_t code) {
+  if (of_device) of_device->close(code, why.message);  // first: the other one's end would be passed on to it
   if (of_node) of_node->close(kNormal, why.message);
-  if (of_device) of_device->close(code, why.message);
   if (!failure) failure = std::move(why);
   answered.notify();
 }
@@ -83,7 +83,7 @@ Result<Tunnels::Way> Tunnels::find_way(Parts& parts, const Wish& wish, const net
                         (job != nullptr && parts.devices.visible_to(caller.device).covers(job->row.request.owner));
   if (!is_shown) return fail(Code::kNotFound, fmt::format("there is no job {}, or it has ended", task.job.value));
   const bool views = shows_app(job->spec, wish.port);
-  const bool is_its = job->row.request.owner == caller.device || caller.level >= net::AccessLevel::kOperator;
+  const bool is_its = parts.audiences->beholder(*job, caller.device).is_its;
   if (!is_its && (!views || right == pool::AppRight::kNone)) {
     return fail(Code::kPermissionDenied,
                 fmt::format("job {} is {}'s; only that device, an owner's or an operator's may reach its programs, and "
@@ -161,7 +161,6 @@ net::Async<Result<Tunnels::Entry>> Tunnels::ask(Parts& parts, const net::Request
     co_return fail(Code::kPermissionDenied, "tunnels are for people's devices");
   const Result<Way> found = find_way(parts, *wish, caller);
   if (!found) co_return std::unexpected(found.error());
-  if (Result<void> room = check_room(*found, caller); !room) co_return std::unexpected(room.error());
   if (is_to_be_noted(*found, caller)) {
     parts.audit.note(caller, "job.forward", fmt::format("job {}", wish->task.job.value),
                      fmt::format("of={}{}", parts.devices.name(found->owner),
@@ -171,6 +170,7 @@ net::Async<Result<Tunnels::Entry>> Tunnels::ask(Parts& parts, const net::Request
   // It may have ended meanwhile, or be shared otherwise.
   const Result<Way> way = find_way(parts, *wish, caller);
   if (!way) co_return std::unexpected(way.error());
+  if (Result<void> room = check_room(*way, caller); !room) co_return std::unexpected(room.error());
   std::shared_ptr<Tunnel> tunnel = make(parts, *way, caller);
   std::string id = net::random_bytes(kIdBytes);
   tunnels_.emplace(id, tunnel);

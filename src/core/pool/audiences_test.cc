@@ -14,7 +14,7 @@ constexpr Beholder kTomsPhone = {.device = {4}, .account = kTom};
 constexpr Beholder kStray = {.device = {5}};
 
 TEST(Audience, NobodyElseSeesWhatIsNotShared) {
-  const Audience audience;
+  const Audience audience{};
   EXPECT_EQ(audience.right_of(kAnns), AppRight::kControl);
   EXPECT_EQ(audience.right_of(kMiasPhone), AppRight::kNone);
   EXPECT_EQ(audience.right_of(kStray), AppRight::kNone);
