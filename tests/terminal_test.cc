@@ -331,7 +331,8 @@ TEST_F(TerminalTest, IsSharedToWatchAndItsControllerIsPassedOn) {
   EXPECT_TRUE(hers.sees("got one"));
   EXPECT_THAT(hers.text(), testing::Not(HasSubstr("bad")));
   EXPECT_EQ(hers.size().columns(), 90U);
-  for (const std::uint16_t port : {7441, 7442, 8888}) EXPECT_FALSE(Watching(mia, number, port).open()) << port;
+  for (const std::uint16_t port : {screen::kMediaPort, screen::kWatchPort, std::uint16_t{8888}})
+    EXPECT_FALSE(Watching(mia, number, port).open()) << port;
 
   ASSERT_EQ(pool().cli({"app", "share", job, "--with", "mia", "--control"}).exit_code, 0);
   ASSERT_EQ(pool().cli({"app", "pass", job, "mia"}).exit_code, 0);

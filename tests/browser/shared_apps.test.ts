@@ -27,14 +27,15 @@ const kColours = "printf '\\033[44m\\033[2J'; read line; printf '\\033[41m\\033[
 const lacks_screen = !existsSync(join(dirname(process.env.HEARTH_PROGRAM!), "hearth-screen")) || !existsSync("/usr/bin/Xvfb") || !existsSync("/usr/bin/xterm");
 
 // The picture's own colour, each part as 0 or f.
-function becomes(picture: Locator, wanted: string): Promise<boolean> {
-  return until(60_000, async () => {
-    const colour = await picture.evaluate((canvas: HTMLCanvasElement) => {
-      const pixel = canvas.getContext("2d")!.getImageData(100, 100, 1, 1).data;
-      return Array.from(pixel.slice(0, 3), (part) => (part > 100 ? "f" : "0")).join("");
-    });
-    return colour === wanted ? true : undefined;
+function colour_of(picture: Locator): Promise<string> {
+  return picture.evaluate((canvas: HTMLCanvasElement) => {
+    const pixel = canvas.getContext("2d")!.getImageData(100, 100, 1, 1).data;
+    return Array.from(pixel.slice(0, 3), (part) => (part > 100 ? "f" : "0")).join("");
   });
+}
+
+function becomes(picture: Locator, wanted: string): Promise<boolean> {
+  return until(60_000, async () => ((await colour_of(picture)) === wanted ? true : undefined));
 }
 
 test("a friend watches an app, gets the controller, uses it and loses it", { timeout: 300_000, skip: lacks_screen && "hearth-screen was not built, or Xvfb or xterm is missing" }, async () => {
@@ -72,9 +73,11 @@ test("a friend watches an app, gets the controller, uses it and loses it", { tim
   await ann.getByText("mia has the controller").waitFor();
   await becomes(seen, "00f"); // what she typed before was not heeded
   await mia.getByRole("button", { name: "Keyboard" }).click();
-  await mia.getByLabel("Text for the app").pressSequentially("now");
-  await mia.getByRole("button", { name: "Enter", exact: true }).click();
-  await becomes(seen, "f00");
+  await until(60_000, async () => {
+    await mia.getByLabel("Text for the app").pressSequentially("now"); // her page may yet be coming back
+    await mia.getByRole("button", { name: "Enter", exact: true }).click();
+    return (await colour_of(seen)) === "f00" || undefined;
+  });
   await becomes(picture, "f00");
   await mia.screenshot({ path: join(screenshots, "shared-control.png") });
 
@@ -114,9 +117,11 @@ test("a guest of the pool is shown a shared terminal and nothing else", { timeou
   pool.cli_now("app", "share", job, "--with", "tom", "--control");
   pool.cli_now("app", "pass", job, "tom");
   await tom.getByText("You have the controller").waitFor();
-  await tom.getByLabel("Terminal input").pressSequentially("hello");
-  await tom.getByRole("button", { name: "Enter", exact: true }).tap();
-  await text.getByText("got hello").waitFor();
+  await until(60_000, async () => {
+    await tom.getByLabel("Terminal input").pressSequentially("hello"); // his page may yet be coming back
+    await tom.getByRole("button", { name: "Enter", exact: true }).tap();
+    return (await text.getByText("got hello").count()) > 0 || undefined;
+  });
   await tom.screenshot({ path: join(screenshots, "shared-terminal-control.png") });
   await tom.getByRole("button", { name: "Give it back" }).tap();
   await tom.getByText("You watch;").waitFor();
