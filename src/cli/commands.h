@@ -245,7 +245,15 @@ struct DriveOptions {
   std::string limit;
 };
 
+struct AudienceOptions {
+  std::string job;
+  std::vector<std::string> people;
+  std::string person;  // who gets the controller; empty: it comes back
+  bool may_control = false;
+};
+
 struct AppOptions {
+  AudienceOptions audience;
   std::string name;
   std::vector<std::string> program;
   std::string node;  // where it is started; empty: the one that has it
@@ -472,6 +480,10 @@ Result<int> list_apps(const Context& context);
 Result<int> add_app(const Context& context, const AppOptions& options);
 Result<int> remove_app(const Context& context, const AppOptions& options);
 Result<int> start_app(const Context& context, const AppOptions& options);
+Result<int> list_shared_apps(const Context& context);
+Result<int> share_app(const Context& context, const AudienceOptions& options);
+Result<int> unshare_app(const Context& context, const AudienceOptions& options);
+Result<int> pass_controller(const Context& context, const AudienceOptions& options);
 
 // limits.cc
 Result<int> limit(const Context& context, const LimitOptions& options);

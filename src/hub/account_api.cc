@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "hearth/v1/accounts.pb.h"
+#include "hub/audiences.h"
 #include "hub/convert.h"
 #include "hub/drive_scope.h"
 #include "hub/parts.h"
@@ -161,6 +162,8 @@ net::Async<Result<v1::RemoveAccountReply>> remove(Parts& parts, const std::strin
   for (const store::DeviceRow& device : devices) parts.devices.put(device);
   for (const store::AccountRow& account : accounts) parts.accounts.put(account);
   cut_shut_out(parts, closed, caller.device);
+  parts.audiences->forget(row.id);
+  parts.audiences->recheck();
   parts.audit.note(caller, row.is_firm ? "firm.remove" : "account.remove", row.name);
   if (Result<void> saved = co_await parts.engine.save_accounts(accounts, devices); !saved) {
     co_return std::unexpected(saved.error());
@@ -189,6 +192,7 @@ net::Async<Result<v1::AssignDeviceReply>> assign(Parts& parts, const v1::AssignD
   const auto closed = closed_folders(parts);
   parts.devices.put(row);
   cut_shut_out(parts, closed, caller.device);
+  parts.audiences->recheck();
   parts.audit.note(caller, "account.assign", row.name, "account=" + request.account());
   if (Result<void> saved = co_await parts.engine.assign_device(row); !saved) co_return std::unexpected(saved.error());
   parts.watchers.device_changed(row.id);

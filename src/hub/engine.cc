@@ -307,6 +307,11 @@ void Engine::keep(store::AuditRow line) {
   wake_.notify();
 }
 
+void Engine::keep(store::AudienceRow row) {
+  pending_.batch.audiences.push_back(row);
+  wake_.notify();
+}
+
 net::Async<Result<void>> Engine::remove_environment(std::string name) {
   pending_.batch.environments.push_back({.name = std::move(name), .sha256 = {}, .description = {}});
   co_return co_await committed();

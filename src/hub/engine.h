@@ -199,7 +199,8 @@ class Engine {
                                          const std::vector<store::DeviceRow>& devices);
   net::Async<Result<void>> assign_device(const store::DeviceRow& row);
 
-  void keep(store::AuditRow line);  // part of the next commit
+  void keep(store::AuditRow line);    // part of the next commit
+  void keep(store::AudienceRow row);  // the same
 
   // Until what was given to the engine is on disk.
   net::Async<Result<void>> committed();

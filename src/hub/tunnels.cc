@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "hub/parts.h"
 #include "net/tunnel.h"
+#include "screen/ports.h"
 
 namespace hearth::hub {
 namespace {
@@ -43,38 +44,50 @@ unsigned status_of(Code code) {
   }
 }
 
-struct Wish {
-  TaskId task;
-  std::uint32_t port = 0;
-};
+// At the node's side.
+std::uint16_t port_of(std::uint16_t wanted, pool::AppRight right) {
+  if (right == pool::AppRight::kControl) return wanted;
+  return wanted == screen::kPort ? screen::kWatchPort : screen::kWatchMediaPort;
+}
 
-Result<Wish> read_wish(std::string_view query) {
+bool shows_app(const v1::JobSpec& spec, std::uint16_t port) {
+  return (is_app(spec) && port == screen::kPort) || (spec.window() && port == screen::kMediaPort);
+}
+
+std::string_view name_of(pool::AppRight right) { return right == pool::AppRight::kControl ? "control" : "watch"; }
+
+}  // namespace
+
+void Tunnels::Tunnel::end(Error why, std::uint16_t code) {
+  if (of_device) of_device->close(code, why.message);  // first: the other one's end would be passed on to it
+  if (of_node) of_node->close(kNormal, why.message);
+  if (!failure) failure = std::move(why);
+  answered.notify();
+}
+
+Result<Tunnels::Wish> Tunnels::read_wish(std::string_view query) {
   const std::optional<std::uint64_t> job = number(query, "job");
   const std::optional<std::uint64_t> task = number(query, "task");
   const std::optional<std::uint64_t> port = number(query, "port");
   if (!job || !task || *task > UINT32_MAX || !port || *port == 0 || *port > 65535) {
     return fail(Code::kInvalidArgument, "a tunnel's way is /forward?job=N&task=N&port=N, the port from 1 to 65535");
   }
-  return Wish{{{*job}, static_cast<std::uint32_t>(*task)}, static_cast<std::uint32_t>(*port)};
+  return Wish{{{*job}, static_cast<std::uint32_t>(*task)}, static_cast<std::uint16_t>(*port)};
 }
 
-}  // namespace
-
-void Tunnels::Tunnel::end(Error why) {
-  if (of_node) of_node->close(kNormal, why.message);
-  if (of_device) of_device->close(kNormal, why.message);
-  if (!failure) failure = std::move(why);
-  answered.notify();
-}
-
-Result<std::pair<AttemptId, NodeLink*>> Tunnels::find_attempt(Parts& parts, TaskId task, const net::Caller& caller) {
+Result<Tunnels::Way> Tunnels::find_way(Parts& parts, const Wish& wish, const net::Caller& caller) {
+  const TaskId task = wish.task;
   const LiveJob* job = parts.engine.live_job(task.job);
-  if (job == nullptr || !parts.devices.visible_to(caller.device).covers(job->row.request.owner)) {
-    return fail(Code::kNotFound, fmt::format("there is no job {}, or it has ended", task.job.value));
-  }
-  if (job->row.request.owner != caller.device && caller.level < net::AccessLevel::kOperator) {
+  const pool::AppRight right = job == nullptr ? pool::AppRight::kNone : parts.audiences->right_of(*job, caller.device);
+  const bool is_shown = right != pool::AppRight::kNone ||
+                        (job != nullptr && parts.devices.visible_to(caller.device).covers(job->row.request.owner));
+  if (!is_shown) return fail(Code::kNotFound, fmt::format("there is no job {}, or it has ended", task.job.value));
+  const bool views = shows_app(job->spec, wish.port);
+  const bool is_its = parts.audiences->beholder(*job, caller.device).is_its;
+  if (!is_its && (!views || right == pool::AppRight::kNone)) {
     return fail(Code::kPermissionDenied,
-                fmt::format("job {} is {}'s; only that device, an owner's or an operator's may reach its programs",
+                fmt::format("job {} is {}'s; only that device, an owner's or an operator's may reach its programs, and "
+                            "see it whom it is shared with",
                             task.job.value, parts.devices.name(job->row.request.owner)));
   }
   if (task.index >= job->row.request.tasks) {
@@ -89,7 +102,56 @@ Result<std::pair<AttemptId, NodeLink*>> Tunnels::find_attempt(Parts& parts, Task
     return fail(Code::kFailedPrecondition,
                 fmt::format("task {} of job {} does not run now", task.index, task.job.value));
   }
-  return std::pair(*attempt, link);
+  Way way{.attempt = *attempt, .link = link, .owner = job->row.request.owner, .is_its = is_its, .port = wish.port};
+  if (views) {
+    way.right = right;
+    way.port = port_of(wish.port, right);
+  }
+  return way;
+}
+
+Result<void> Tunnels::check_room(const Way& way, const net::Caller& caller) const {
+  std::size_t of_device = 0;
+  std::size_t to_app = 0;
+  for (const auto& [id, tunnel] : tunnels_) {
+    if (tunnel->device != caller.device) continue;
+    ++of_device;
+    if (tunnel->attempt.task.job == way.attempt.task.job) ++to_app;
+  }
+  if (tunnels_.size() >= kMax || of_device >= kMaxPerDevice) {
+    return fail(Code::kResourceExhausted, fmt::format("too many tunnels are open (at most {} of a device, {} in all); "
+                                                      "close some",
+                                                      kMaxPerDevice, kMax));
+  }
+  if (!way.is_its && to_app >= kMaxOfGuest) {
+    return fail(Code::kResourceExhausted,
+                fmt::format("this device sees that app {} times already; close one of them", kMaxOfGuest));
+  }
+  return {};
+}
+
+// A guest's coming back is no news.
+bool Tunnels::is_to_be_noted(const Way& way, const net::Caller& caller) {
+  if (way.owner == caller.device) return false;
+  return way.is_its || noted_.emplace(way.attempt.task.job, caller.device, *way.right).second;
+}
+
+std::shared_ptr<Tunnels::Tunnel> Tunnels::make(Parts& parts, const Way& way, const net::Caller& caller) {
+  auto tunnel = std::make_shared<Tunnel>();
+  tunnel->attempt = way.attempt;
+  tunnel->node = *parts.engine.pool().node_of(way.attempt.task);
+  tunnel->device = caller.device;
+  if (!way.right) return tunnel;
+  const auto cut = [weak = std::weak_ptr(tunnel)](pool::AppRight now) {
+    const auto alive = weak.lock();
+    if (!alive) return;
+    const bool is_out = now == pool::AppRight::kNone;
+    alive->end(
+        {Code::kPermissionDenied, is_out ? "it is shared with you no more" : "the controller has been passed on"},
+        is_out ? kNoRight : kOtherRight);
+  };
+  tunnel->seat.emplace(*parts.audiences, Audiences::Sight{way.attempt.task.job, caller.device, *way.right, cut});
+  return tunnel;
 }
 
 net::Async<Result<Tunnels::Entry>> Tunnels::ask(Parts& parts, const net::RequestHead& head, const net::Caller& caller) {
@@ -97,36 +159,26 @@ net::Async<Result<Tunnels::Entry>> Tunnels::ask(Parts& parts, const net::Request
   if (!wish) co_return std::unexpected(wish.error());
   if (caller.level < net::AccessLevel::kMember)
     co_return fail(Code::kPermissionDenied, "tunnels are for people's devices");
-  const auto of_device =
-      std::ranges::count_if(tunnels_, [&](const auto& one) { return one.second->device == caller.device; });
-  if (tunnels_.size() >= kMax || static_cast<std::size_t>(of_device) >= kMaxPerDevice) {
-    co_return fail(
-        Code::kResourceExhausted,
-        fmt::format("too many tunnels are open (at most {} of a device, {} in all); close some", kMaxPerDevice, kMax));
-  }
-  const auto found = find_attempt(parts, wish->task, caller);
+  const Result<Way> found = find_way(parts, *wish, caller);
   if (!found) co_return std::unexpected(found.error());
-  const DeviceId owner = parts.engine.live_job(wish->task.job)->row.request.owner;
-  if (owner != caller.device) {
+  if (is_to_be_noted(*found, caller)) {
     parts.audit.note(caller, "job.forward", fmt::format("job {}", wish->task.job.value),
-                     "of=" + parts.devices.name(owner));
+                     fmt::format("of={}{}", parts.devices.name(found->owner),
+                                 found->right ? fmt::format(" right={}", name_of(*found->right)) : ""));
     if (Result<void> kept = co_await parts.engine.committed(); !kept) co_return std::unexpected(kept.error());
   }
-  // It may have ended meanwhile.
-  const auto now = find_attempt(parts, wish->task, caller);
-  if (!now) co_return std::unexpected(now.error());
-  const auto [attempt, link] = *now;
-  auto tunnel = std::make_shared<Tunnel>();
-  tunnel->attempt = attempt;
-  tunnel->node = *parts.engine.pool().node_of(wish->task);
-  tunnel->device = caller.device;
+  // It may have ended meanwhile, or be shared otherwise.
+  const Result<Way> way = find_way(parts, *wish, caller);
+  if (!way) co_return std::unexpected(way.error());
+  if (Result<void> room = check_room(*way, caller); !room) co_return std::unexpected(room.error());
+  std::shared_ptr<Tunnel> tunnel = make(parts, *way, caller);
   std::string id = net::random_bytes(kIdBytes);
   tunnels_.emplace(id, tunnel);
   v1::OpenTunnel order;
-  *order.mutable_attempt() = to_proto(attempt);
-  order.set_port(wish->port);
+  *order.mutable_attempt() = to_proto(way->attempt);
+  order.set_port(way->port);
   order.set_tunnel(id);
-  link->open_tunnel(order);
+  way->link->open_tunnel(order);
   co_return Entry{std::move(id), std::move(tunnel)};
 }
 
@@ -147,6 +199,7 @@ net::Async<void> Tunnels::serve_device(net::Exchange& exchange, Parts& parts, co
     tunnel.of_device->close(kNormal, "");
   }
   tunnels_.erase(entry->first);
+  tunnel.seat.reset();
   tunnel.over = true;
   tunnel.ended.notify();
 }
@@ -177,6 +230,10 @@ void Tunnels::attempt_ended(AttemptId attempt, const v1::Outcome&) {
   for (const auto& [id, tunnel] : tunnels_) {
     if (tunnel->attempt == attempt) tunnel->end({Code::kFailedPrecondition, "the task has ended"});
   }
+}
+
+void Tunnels::job_ended(JobId job) {
+  std::erase_if(noted_, [job](const auto& one) { return std::get<JobId>(one) == job; });
 }
 
 }  // namespace hearth::hub

@@ -6,6 +6,7 @@
 
 #include "hearth/v1/accounts.pb.h"
 #include "hearth/v1/apps.pb.h"
+#include "hearth/v1/audiences.pb.h"
 #include "hearth/v1/audit.pb.h"
 #include "hearth/v1/blobs.pb.h"
 #include "hearth/v1/bookings.pb.h"
@@ -38,6 +39,7 @@ std::vector<const MethodDescriptor*> all_methods() {
   v1::Schedule::descriptor();
   v1::Workspace::descriptor();
   v1::AuditLine::descriptor();
+  v1::SharedApp::descriptor();
   v1::Usage::descriptor();
   v1::QueueLine::descriptor();
   v1::Webhook::descriptor();

@@ -209,6 +209,18 @@ struct TableOf<BookingRow> {
 };
 
 template <>
+struct TableOf<AudienceRow> {
+  static constexpr std::string_view kName = "audiences";
+  static constexpr std::string_view kKey = "job, person";
+  static void visit(auto& row, auto&& column) {
+    column("job", row.job.value);
+    column("person", row.person.value);
+    column("may_control", row.may_control);
+    column("controls", row.controls);
+  }
+};
+
+template <>
 struct TableOf<WebhookRow> {
   static constexpr std::string_view kName = "webhooks";
   static constexpr std::string_view kKey = "id";

@@ -254,7 +254,19 @@ constexpr const char* kSecondVersion = R"sql(
   );
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion, kSecondVersion};
+// Whom apps are shared with.
+constexpr const char* kThirdVersion = R"sql(
+  CREATE TABLE audiences (
+    pool BIGINT NOT NULL,
+    job BIGINT NOT NULL,
+    person BIGINT NOT NULL,
+    may_control BIGINT NOT NULL CHECK (may_control IN (0, 1)),
+    controls BIGINT NOT NULL CHECK (controls IN (0, 1)),
+    PRIMARY KEY (pool, job, person)
+  );
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion};
 
 std::string steps_from(std::int64_t version) {
   std::string sql = "BEGIN;";

@@ -335,10 +335,22 @@ constexpr const char* kSeventeenthVersion = R"sql(
   ) STRICT;
 )sql";
 
-constexpr std::array kMigrations = {
-    kFirstVersion,      kSecondVersion,     kThirdVersion,     kFourthVersion,    kFifthVersion,      kSixthVersion,
-    kSeventhVersion,    kEighthVersion,     kNinthVersion,     kTenthVersion,     kEleventhVersion,   kTwelfthVersion,
-    kThirteenthVersion, kFourteenthVersion, kFifteenthVersion, kSixteenthVersion, kSeventeenthVersion};
+// Whom apps are shared with.
+constexpr const char* kEighteenthVersion = R"sql(
+  CREATE TABLE audiences (
+    job INTEGER NOT NULL,
+    person INTEGER NOT NULL,
+    may_control INTEGER NOT NULL CHECK (may_control IN (0, 1)),
+    controls INTEGER NOT NULL CHECK (controls IN (0, 1)),
+    PRIMARY KEY (job, person)
+  ) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion,       kSecondVersion,     kThirdVersion,     kFourthVersion,
+                                    kFifthVersion,       kSixthVersion,      kSeventhVersion,   kEighthVersion,
+                                    kNinthVersion,       kTenthVersion,      kEleventhVersion,  kTwelfthVersion,
+                                    kThirteenthVersion,  kFourteenthVersion, kFifteenthVersion, kSixteenthVersion,
+                                    kSeventeenthVersion, kEighteenthVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
