@@ -90,6 +90,7 @@ test("a friend watches an app, gets the controller, uses it and loses it", { tim
   await ann.getByRole("button", { name: "Who sees it" }).click();
   await sheet.getByRole("button", { name: "Stop sharing with mia" }).click();
   await mia.getByText("It is not shared with you, or no more.").waitFor();
+  assert.equal(await mia.getByRole("button", { name: "End the app" }).count(), 0);
   await mia.screenshot({ path: join(screenshots, "shared-over.png") });
   await mia.getByRole("link", { name: "Done" }).click();
   await mia.getByRole("heading", { level: 1 }).waitFor();
