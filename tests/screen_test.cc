@@ -153,7 +153,9 @@ class ScreenTest : public PoolFixture {
     return *job;
   }
   static void watch(Viewing& viewing) {
-    ASSERT_TRUE(eventually(seconds(60), [&] { return viewing.open().has_value(); }));
+    Result<void> opened;
+    ASSERT_TRUE(eventually(seconds(60), [&] { return (opened = viewing.open()).has_value(); }))
+        << text_of(opened.error());
   }
   // Of hearth-screen's processes the one that makes pictures.
   std::vector<pid_t> processes(const std::string& word) {
@@ -435,6 +437,9 @@ TEST_F(ScreenTest, WatchersKeepNobodyOutWhoseAppItIs) {
   Api mia(pair_device(pool(), "mia", v1::ROLE_MEMBER));
   Api tom(pair_device(pool(), "tom", v1::ROLE_MEMBER));
   ASSERT_EQ(pool().cli({"app", "share", std::to_string(job), "--with", "mia,tom"}).exit_code, 0);
+  Viewing own(owner, job);
+  watch(own);
+  EXPECT_TRUE(own.becomes("00f", scratch().path()));
   std::vector<std::unique_ptr<Viewing>> viewers;
   for (int i = 0; i < 4; ++i) {
     viewers.push_back(std::make_unique<Viewing>(mia, job));
@@ -450,9 +455,9 @@ TEST_F(ScreenTest, WatchersKeepNobodyOutWhoseAppItIs) {
   watch(seventh);
   EXPECT_TRUE(eventually(seconds(20), [&] { return !seventh.listen(); }));
   EXPECT_THAT(seventh.problem(), HasSubstr("6 others"));
-  Viewing own(owner, job);
-  watch(own);
-  EXPECT_TRUE(own.becomes("00f", scratch().path()));
+  Viewing eighth(owner, job);
+  watch(eighth);
+  EXPECT_TRUE(eighth.becomes("00f", scratch().path()));
   ASSERT_EQ(pool().cli({"cancel", std::to_string(job)}).exit_code, 0);
 }
 

@@ -57,7 +57,7 @@ test("a friend watches an app, gets the controller, uses it and loses it", { tim
   // It is on her Home, one tap away; she sees it, and has nothing to use it by.
   await mia.getByRole("heading", { name: "Shared with you" }).waitFor();
   await mia.screenshot({ path: join(screenshots, "shared-home.png") });
-  await mia.getByRole("link", { name: "Colours" }).click();
+  await mia.getByRole("region", { name: "Shared with you" }).getByRole("link", { name: "Colours" }).click();
   const seen = mia.getByLabel("Colours, its picture");
   await becomes(seen, "00f");
   await mia.getByText("You watch; ann has the controller").waitFor();
@@ -90,6 +90,7 @@ test("a friend watches an app, gets the controller, uses it and loses it", { tim
   await ann.getByRole("button", { name: "Who sees it" }).click();
   await sheet.getByRole("button", { name: "Stop sharing with mia" }).click();
   await mia.getByText("It is not shared with you, or no more.").waitFor();
+  assert.equal(await mia.getByRole("button", { name: "End the app" }).count(), 0);
   await mia.screenshot({ path: join(screenshots, "shared-over.png") });
   await mia.getByRole("link", { name: "Done" }).click();
   await mia.getByRole("heading", { level: 1 }).waitFor();
@@ -108,7 +109,7 @@ test("a guest of the pool is shown a shared terminal and nothing else", { timeou
   pool.cli_now("devices", "ring", "tom", "friend");
   const job = pool.cli_now("run", "--detach", "--terminal", "--name", "Shell", "--", "sh", "-c", "echo welcome; while read line; do echo \"got $line\"; done").trim();
   pool.cli_now("app", "share", job, "--with", "tom");
-  await tom.getByRole("link", { name: "Shell" }).tap();
+  await tom.getByRole("region", { name: "Shared with you" }).getByRole("link", { name: "Shell" }).tap();
   const text = tom.locator(".xterm-rows");
   await text.getByText("welcome").waitFor();
   await tom.getByText("You watch;").waitFor();
