@@ -58,11 +58,20 @@ std::string_view name_of(pool::AppRight right) { return right == pool::AppRight:
 
 }  // namespace
 
-void Tunnels::Tunnel::end(Error why, std::uint16_t code) {
+void Tunnel::end(Error why, std::uint16_t code) {
   if (of_device) of_device->close(code, why.message);  // first: the other one's end would be passed on to it
   if (of_node) of_node->close(kNormal, why.message);
   if (!failure) failure = std::move(why);
   answered.notify();
+}
+
+Way::~Way() { end(); }
+
+void Way::end() {
+  if (tunnel_->of_node) tunnel_->of_node->close(kNormal, "");
+  tunnel_->seat.reset();
+  tunnel_->over = true;
+  tunnel_->ended.notify();
 }
 
 Result<Tunnels::Wish> Tunnels::read_wish(std::string_view query) {
@@ -75,7 +84,10 @@ Result<Tunnels::Wish> Tunnels::read_wish(std::string_view query) {
   return Wish{{{*job}, static_cast<std::uint32_t>(*task)}, static_cast<std::uint16_t>(*port)};
 }
 
-Result<Tunnels::Way> Tunnels::find_way(Parts& parts, const Wish& wish, const net::Caller& caller) {
+Result<Tunnels::Route> Tunnels::find_route(Parts& parts, const Wish& wish, const net::Caller& caller) {
+  if (caller.level < net::AccessLevel::kMember) {
+    return fail(Code::kPermissionDenied, "tunnels are for people's devices");
+  }
   const TaskId task = wish.task;
   const LiveJob* job = parts.engine.live_job(task.job);
   const pool::AppRight right = job == nullptr ? pool::AppRight::kNone : parts.audiences->right_of(*job, caller.device);
@@ -102,28 +114,29 @@ Result<Tunnels::Way> Tunnels::find_way(Parts& parts, const Wish& wish, const net
     return fail(Code::kFailedPrecondition,
                 fmt::format("task {} of job {} does not run now", task.index, task.job.value));
   }
-  Way way{.attempt = *attempt, .link = link, .owner = job->row.request.owner, .is_its = is_its, .port = wish.port};
+  Route route{.attempt = *attempt, .link = link, .owner = job->row.request.owner, .is_its = is_its, .port = wish.port};
   if (views) {
-    way.right = right;
-    way.port = port_of(wish.port, right);
+    route.right = right;
+    route.port = port_of(wish.port, right);
   }
-  return way;
+  return route;
 }
 
-Result<void> Tunnels::check_room(const Way& way, const net::Caller& caller) const {
+Result<void> Tunnels::check_room(const Route& route, const net::Caller& caller) const {
   std::size_t of_device = 0;
   std::size_t to_app = 0;
-  for (const auto& [id, tunnel] : tunnels_) {
-    if (tunnel->device != caller.device) continue;
+  for (const auto& [id, known] : tunnels_) {
+    const std::shared_ptr<Tunnel> tunnel = known.lock();
+    if (!tunnel || tunnel->device != caller.device) continue;
     ++of_device;
-    if (tunnel->attempt.task.job == way.attempt.task.job) ++to_app;
+    if (tunnel->attempt.task.job == route.attempt.task.job) ++to_app;
   }
   if (tunnels_.size() >= kMax || of_device >= kMaxPerDevice) {
     return fail(Code::kResourceExhausted, fmt::format("too many tunnels are open (at most {} of a device, {} in all); "
                                                       "close some",
                                                       kMaxPerDevice, kMax));
   }
-  if (!way.is_its && to_app >= kMaxOfGuest) {
+  if (!route.is_its && to_app >= kMaxOfGuest) {
     return fail(Code::kResourceExhausted,
                 fmt::format("this device sees that app {} times already; close one of them", kMaxOfGuest));
   }
@@ -131,17 +144,17 @@ Result<void> Tunnels::check_room(const Way& way, const net::Caller& caller) cons
 }
 
 // A guest's coming back is no news.
-bool Tunnels::is_to_be_noted(const Way& way, const net::Caller& caller) {
-  if (way.owner == caller.device) return false;
-  return way.is_its || noted_.emplace(way.attempt.task.job, caller.device, *way.right).second;
+bool Tunnels::is_to_be_noted(const Route& route, const net::Caller& caller) {
+  if (route.owner == caller.device) return false;
+  return route.is_its || noted_.emplace(route.attempt.task.job, caller.device, *route.right).second;
 }
 
-std::shared_ptr<Tunnels::Tunnel> Tunnels::make(Parts& parts, const Way& way, const net::Caller& caller) {
+std::shared_ptr<Tunnel> Tunnels::make(Parts& parts, const Route& route, const net::Caller& caller) {
   auto tunnel = std::make_shared<Tunnel>();
-  tunnel->attempt = way.attempt;
-  tunnel->node = *parts.engine.pool().node_of(way.attempt.task);
+  tunnel->attempt = route.attempt;
+  tunnel->node = *parts.engine.pool().node_of(route.attempt.task);
   tunnel->device = caller.device;
-  if (!way.right) return tunnel;
+  if (!route.right) return tunnel;
   const auto cut = [weak = std::weak_ptr(tunnel)](pool::AppRight now) {
     const auto alive = weak.lock();
     if (!alive) return;
@@ -150,67 +163,94 @@ std::shared_ptr<Tunnels::Tunnel> Tunnels::make(Parts& parts, const Way& way, con
         {Code::kPermissionDenied, is_out ? "it is shared with you no more" : "the controller has been passed on"},
         is_out ? kNoRight : kOtherRight);
   };
-  tunnel->seat.emplace(*parts.audiences, Audiences::Sight{way.attempt.task.job, caller.device, *way.right, cut});
+  tunnel->seat.emplace(*parts.audiences, Audiences::Sight{route.attempt.task.job, caller.device, *route.right, cut});
   return tunnel;
 }
 
-net::Async<Result<Tunnels::Entry>> Tunnels::ask(Parts& parts, const net::RequestHead& head, const net::Caller& caller) {
-  const Result<Wish> wish = read_wish(head.query);
-  if (!wish) co_return std::unexpected(wish.error());
-  if (caller.level < net::AccessLevel::kMember)
-    co_return fail(Code::kPermissionDenied, "tunnels are for people's devices");
-  const Result<Way> found = find_way(parts, *wish, caller);
-  if (!found) co_return std::unexpected(found.error());
-  if (is_to_be_noted(*found, caller)) {
-    parts.audit.note(caller, "job.forward", fmt::format("job {}", wish->task.job.value),
-                     fmt::format("of={}{}", parts.devices.name(found->owner),
-                                 found->right ? fmt::format(" right={}", name_of(*found->right)) : ""));
-    if (Result<void> kept = co_await parts.engine.committed(); !kept) co_return std::unexpected(kept.error());
-  }
-  // It may have ended meanwhile, or be shared otherwise.
-  const Result<Way> way = find_way(parts, *wish, caller);
-  if (!way) co_return std::unexpected(way.error());
-  if (Result<void> room = check_room(*way, caller); !room) co_return std::unexpected(room.error());
-  std::shared_ptr<Tunnel> tunnel = make(parts, *way, caller);
-  std::string id = net::random_bytes(kIdBytes);
+Result<void> Tunnels::may_reach(Parts& parts, TaskId task, const net::Caller& caller) {
+  const Result<Route> route = find_route(parts, {task}, caller);
+  if (!route) return std::unexpected(route.error());
+  return {};
+}
+
+net::Async<Result<void>> Tunnels::admit(Parts& parts, TaskId task, const net::Caller& caller) {
+  const Result<Route> route = find_route(parts, {task}, caller);
+  if (!route) co_return std::unexpected(route.error());
+  if (route->owner == caller.device) co_return Result<void>();
+  co_return co_await note(parts, *route, caller);
+}
+
+net::Async<Result<void>> Tunnels::note(Parts& parts, const Route& route, const net::Caller& caller) {
+  parts.audit.note(caller, "job.forward", fmt::format("job {}", route.attempt.task.job.value),
+                   fmt::format("of={}{}", parts.devices.name(route.owner),
+                               route.right ? fmt::format(" right={}", name_of(*route.right)) : ""));
+  co_return co_await parts.engine.committed();
+}
+
+Result<std::shared_ptr<Tunnel>> Tunnels::ask(Parts& parts, const Wish& wish, const net::Caller& caller) {
+  std::erase_if(tunnels_, [](const auto& one) { return one.second.expired() || one.second.lock()->over; });
+  const Result<Route> route = find_route(parts, wish, caller);
+  if (!route) return std::unexpected(route.error());
+  if (Result<void> room = check_room(*route, caller); !room) return std::unexpected(room.error());
+  const std::shared_ptr<Tunnel> tunnel = make(parts, *route, caller);
+  const std::string id = net::random_bytes(kIdBytes);
   tunnels_.emplace(id, tunnel);
   v1::OpenTunnel order;
-  *order.mutable_attempt() = to_proto(way->attempt);
-  order.set_port(way->port);
+  *order.mutable_attempt() = to_proto(route->attempt);
+  order.set_port(route->port);
   order.set_tunnel(id);
-  way->link->open_tunnel(order);
-  co_return Entry{std::move(id), std::move(tunnel)};
+  route->link->open_tunnel(order);
+  return tunnel;
+}
+
+net::Async<Result<void>> Tunnels::answer(std::shared_ptr<Tunnel> tunnel) {
+  if (!tunnel->of_node && !tunnel->failure) co_await tunnel->answered.wait(kNodesAnswer);
+  if (tunnel->failure) co_return std::unexpected(*tunnel->failure);
+  if (!tunnel->of_node) co_return fail(Code::kUnavailable, "the task's node does not answer");
+  co_return Result<void>();
+}
+
+net::Async<Result<std::unique_ptr<Way>>> Tunnels::open(Parts& parts, TaskId task, std::uint16_t port,
+                                                       const net::Caller& caller) {
+  const Result<std::shared_ptr<Tunnel>> tunnel = ask(parts, {task, port}, caller);
+  if (!tunnel) co_return std::unexpected(tunnel.error());
+  auto way = std::make_unique<Way>(*tunnel);
+  if (Result<void> answered = co_await answer(*tunnel); !answered) co_return std::unexpected(answered.error());
+  co_return way;
 }
 
 net::Async<void> Tunnels::serve_device(net::Exchange& exchange, Parts& parts, const net::Caller& caller) {
-  Result<Entry> entry = co_await ask(parts, exchange.head(), caller);
-  if (!entry) {
-    co_return (void) co_await exchange.reply(net::text_response(status_of(entry.error().code), entry.error().message));
+  const auto refuse = [&exchange](const Error& error) {
+    return exchange.reply(net::text_response(status_of(error.code), error.message));
+  };
+  const Result<Wish> wish = read_wish(exchange.head().query);
+  if (!wish) co_return (void) co_await refuse(wish.error());
+  const Result<Route> route = find_route(parts, *wish, caller);
+  if (!route) co_return (void) co_await refuse(route.error());
+  if (is_to_be_noted(*route, caller)) {
+    const Result<void> noted = co_await note(parts, *route, caller);
+    if (!noted) co_return (void) co_await refuse(noted.error());
   }
+  // It may have ended meanwhile, or be shared otherwise.
+  const Result<std::shared_ptr<Tunnel>> tunnel = ask(parts, *wish, caller);
+  if (!tunnel) co_return (void) co_await refuse(tunnel.error());
   const Entered entered(parts.sessions, caller.device, exchange.connection());
-  Tunnel& tunnel = *entry->second;
-  if (!tunnel.of_node && !tunnel.failure) co_await tunnel.answered.wait(kNodesAnswer);
-  if (!tunnel.of_node && !tunnel.failure) tunnel.failure = Error{Code::kUnavailable, "the task's node does not answer"};
-  if (tunnel.failure) {
-    co_await exchange.reply(net::text_response(status_of(tunnel.failure->code), tunnel.failure->message));
-  } else if (auto accepted = co_await exchange.accept_websocket(net::kTunnelProtocol, net::kMaxTunnelMessage)) {
-    tunnel.of_device = std::move(*accepted);
-    if (!tunnel.failure) co_await net::join(loop_, *tunnel.of_device, *tunnel.of_node);
-    tunnel.of_device->close(kNormal, "");
-  }
-  tunnels_.erase(entry->first);
-  tunnel.seat.reset();
-  tunnel.over = true;
-  tunnel.ended.notify();
+  const Way way(*tunnel);
+  const Result<void> answered = co_await answer(*tunnel);
+  if (!answered) co_return (void) co_await refuse(answered.error());
+  auto accepted = co_await exchange.accept_websocket(net::kTunnelProtocol, net::kMaxTunnelMessage);
+  if (!accepted) co_return;
+  net::WebSocket& of_device = *((*tunnel)->of_device = std::move(*accepted));
+  if (!(*tunnel)->failure) co_await net::join(loop_, of_device, *(*tunnel)->of_node);
+  of_device.close(kNormal, "");
 }
 
 net::Async<void> Tunnels::serve_node(net::Exchange& exchange, Parts& parts, const net::Caller& caller) {
   const std::string id = from_hex(net::query_value(exchange.head().query, "id").value_or("")).value_or("");
-  const auto found = tunnels_.find(id);
-  if (found == tunnels_.end() || found->second->node != caller.device || found->second->of_node) {
+  const std::shared_ptr<Tunnel> tunnel = find(id);
+  if (!tunnel || tunnel->node != caller.device || tunnel->of_node) {
     co_return (void) co_await exchange.reply(net::text_response(404, "no such tunnel is waited for"));
   }
-  const std::shared_ptr<Tunnel> tunnel = found->second;
   const Entered entered(parts.sessions, caller.device, exchange.connection());
   auto accepted = co_await exchange.accept_websocket(net::kTunnelProtocol, net::kMaxTunnelMessage);
   if (!accepted) co_return;
@@ -221,19 +261,31 @@ net::Async<void> Tunnels::serve_node(net::Exchange& exchange, Parts& parts, cons
 }
 
 void Tunnels::failed(NodeId node, const v1::TunnelFailed& failed) {
-  const auto found = tunnels_.find(failed.tunnel());
-  if (found == tunnels_.end() || found->second->node != node) return;
-  found->second->end({Code::kUnavailable, failed.message().substr(0, kMaxMessage)});
+  const std::shared_ptr<Tunnel> tunnel = find(failed.tunnel());
+  if (!tunnel || tunnel->node != node) return;
+  tunnel->end({Code::kUnavailable, failed.message().substr(0, kMaxMessage)});
 }
 
 void Tunnels::attempt_ended(AttemptId attempt, const v1::Outcome&) {
-  for (const auto& [id, tunnel] : tunnels_) {
-    if (tunnel->attempt == attempt) tunnel->end({Code::kFailedPrecondition, "the task has ended"});
+  for (const auto& [id, known] : tunnels_) {
+    const std::shared_ptr<Tunnel> tunnel = known.lock();
+    if (tunnel && tunnel->attempt == attempt) tunnel->end({Code::kFailedPrecondition, "the task has ended"});
+  }
+}
+
+void Tunnels::stop() {
+  for (const auto& [id, known] : tunnels_) {
+    if (const std::shared_ptr<Tunnel> tunnel = known.lock()) tunnel->end({Code::kUnavailable, "the hub is stopping"});
   }
 }
 
 void Tunnels::job_ended(JobId job) {
   std::erase_if(noted_, [job](const auto& one) { return std::get<JobId>(one) == job; });
+}
+
+std::shared_ptr<Tunnel> Tunnels::find(const std::string& id) const {
+  const auto found = tunnels_.find(id);
+  return found == tunnels_.end() ? nullptr : found->second.lock();
 }
 
 }  // namespace hearth::hub
