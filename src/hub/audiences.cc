@@ -62,9 +62,9 @@ pool::AppRight Audiences::right_of(const LiveJob& job, DeviceId device) const {
 }
 
 const pool::Audience& Audiences::of(JobId job) const {
-  static const pool::Audience kNobody{};
+  static const pool::Audience nobody{};
   const auto found = audiences_.find(job);
-  return found == audiences_.end() ? kNobody : found->second;
+  return found == audiences_.end() ? nobody : found->second;
 }
 
 std::size_t Audiences::people() const {
