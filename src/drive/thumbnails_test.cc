@@ -39,6 +39,9 @@ class FakeExchange : public net::Exchange {
   net::Async<Result<std::unique_ptr<net::WebSocket>>> accept_websocket(std::string_view, std::size_t) override {
     co_return std::unexpected(unused().error());
   }
+  net::Async<Result<std::unique_ptr<net::Upgraded>>> upgrade(net::Headers) override {
+    co_return std::unexpected(unused().error());
+  }
   net::Cuttable& connection() override { return cuttable_; }
   bool gone() const override { return is_gone; }
 

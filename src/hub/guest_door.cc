@@ -1,7 +1,5 @@
 #include "hub/guest_door.h"
 
-#include <fmt/format.h>
-
 #include "hub/drive_scope.h"
 #include "hub/parts.h"
 
@@ -47,11 +45,8 @@ GuestDoor::GuestDoor(Parts& parts, drive::Guests& guests, drive::WebDav& webdav,
 Result<net::Caller> GuestDoor::authorize(const net::RequestHead& head, const std::string& address) {
   const std::optional<Place> place = place_of(head.path);
   if (!place) return fail(Code::kUnauthenticated, "no link has such an address");
-  // A browser names the page that asks; only our own page may use the cookie.
-  const std::string_view origin = head.headers.get("origin");
-  if (!origin.empty() && origin != fmt::format("https://{}", head.headers.get("host"))) {
-    return fail(Code::kUnauthenticated, "another site's page");
-  }
+  // Only our own page may use the cookie.
+  if (net::is_asked_from_elsewhere(head)) return fail(Code::kUnauthenticated, "another site's page");
   const Result<drive::Link> link = guests_.find(place->id, net::cookie_value(head.headers.get("cookie"), kGuestCookie));
   if (!link) return std::unexpected(link.error());
   if (!may_share(parts_, *link)) {

@@ -31,6 +31,9 @@ net::Async<void> serve_page(net::Exchange& exchange, const std::vector<PageFile>
       "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
   response.headers.add("X-Content-Type-Options", "nosniff");
   response.headers.add("Referrer-Policy", "no-referrer");
+  // Web programs are opened from here, at other ports of this host (web_door.h).
+  response.headers.add("Cross-Origin-Opener-Policy", "same-origin");
+  response.headers.add("Cross-Origin-Resource-Policy", "same-origin");
   co_await exchange.reply(std::move(response));
 }
 

@@ -226,23 +226,28 @@ Result<net::Caller> authorize(Parts& parts, const net::RequestHead& head, const 
   if (authorization.starts_with("Bearer ")) {
     token = authorization.substr(7);
   } else {
+    if (net::is_asked_from_elsewhere(head)) return refuse();  // only our own page may use the cookie
     token = net::cookie_value(head.headers.get("cookie"), "__Host-hearth");
-    // A browser names the page that asks; only our own page may use the cookie.
-    const std::string_view origin = head.headers.get("origin");
-    if (!origin.empty() && origin != fmt::format("https://{}", head.headers.get("host"))) return refuse();
   }
   const std::optional<Session> session = parts.sessions.find(token, parts.loop.now());
-  const store::DeviceRow* device = session ? parts.devices.find_active(session->device) : nullptr;
-  if (device == nullptr || has_run_out(*device, wall_now())) return refuse();
-  net::Caller caller = caller_of(*device, address);
-  caller.session = session->number;
-  caller.freshly_proved = parts.loop.now() - session->proved <= Sessions::kFresh;
+  if (!session) return refuse();
+  Result<net::Caller> caller = standing_of(parts, session->device, address);
+  if (!caller) return refuse();
+  caller->session = session->number;
+  caller->freshly_proved = parts.loop.now() - session->proved <= Sessions::kFresh;
   return caller;
+}
+
+Result<net::Caller> standing_of(const Parts& parts, DeviceId id, const std::string& address) {
+  const store::DeviceRow* device = parts.devices.find_active(id);
+  if (device != nullptr && !has_run_out(*device, wall_now())) return caller_of(*device, address);
+  return fail(Code::kUnauthenticated, "this device is not in the pool any more");
 }
 
 Result<net::Caller> authorize_machine(Parts& parts, const net::RequestHead& head, const std::string& address) {
   const std::string line = machine_token(head.headers.get("authorization"));
   if (line.empty()) return authorize(parts, head, address);
+  if (net::is_asked_from_elsewhere(head)) return fail(Code::kUnauthenticated, "another site's page");
   const Result<account::Token> token = account::parse_token(line);
   if (!token) return fail(Code::kUnauthenticated, token.error().message);
   const store::DeviceRow* device = parts.devices.find_active(token->device);

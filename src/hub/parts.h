@@ -103,8 +103,11 @@ net::Async<void> serve_drive(net::Exchange& exchange, Parts& parts, drive::SyncS
 // Cookie or bearer token to Caller.
 Result<net::Caller> authorize(Parts& parts, const net::RequestHead& head, const std::string& address);
 
-// The same for what can only send one line with each request, as monitoring systems and file managers do: its bearer,
-// or its password under any name (Basic), may be a whole token.
+// The caller that a device is now, without a session's part. Errors: kUnauthenticated, it is not in any more.
+Result<net::Caller> standing_of(const Parts& parts, DeviceId id, const std::string& address);
+
+// The same as authorize() for what can only send one line with each request, as monitoring systems and file managers
+// do: its bearer, or its password under any name (Basic), may be a whole token.
 Result<net::Caller> authorize_machine(Parts& parts, const net::RequestHead& head, const std::string& address);
 
 }  // namespace hearth::hub

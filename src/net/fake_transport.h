@@ -86,6 +86,10 @@ class FakeExchange final : public Exchange, public Cuttable {
     co_return fail(Code::kUnimplemented, "no WebSockets here");
   }
 
+  Async<Result<std::unique_ptr<Upgraded>>> upgrade(Headers) override {
+    co_return fail(Code::kUnimplemented, "no other protocols here");
+  }
+
   Cuttable& connection() override { return *this; }
   bool gone() const override { return cut_; }
   void cut() override { cut_ = true; }

@@ -145,6 +145,13 @@ std::string_view cookie_value(std::string_view cookie_header, std::string_view n
   return {};
 }
 
+bool is_asked_from_elsewhere(const RequestHead& head) {
+  const std::string_view origin = head.headers.get("Origin");
+  if (!origin.empty() && origin != "https://" + std::string(head.headers.get("Host"))) return true;
+  const std::string_view site = head.headers.get("Sec-Fetch-Site");
+  return !site.empty() && site != "same-origin" && site != "none";
+}
+
 Response text_response(unsigned status, std::string_view message) {
   Response response;
   response.status = status;

@@ -23,9 +23,15 @@ class Headers {
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 
+// Which paths a request may have, and how RequestHead tells them.
+enum class PathRule {
+  kPlain,   // decoded, and refused where two readers could see two things in them
+  kAsSent,  // whatever begins with '/', as it was sent: for whoever hands it on
+};
+
 struct RequestHead {
   std::string method;
-  std::string path;   // percent-decoded once, starts with '/'; never holds a NUL, "/../" or "//"
+  std::string path;   // percent-decoded once, starts with '/'; never holds a NUL, "/../" or "//" (PathRule::kPlain)
   std::string query;  // as sent, without '?'
   Headers headers;
   std::optional<std::uint64_t> content_length;  // absent: chunked
@@ -39,6 +45,10 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
 
 // The value of a cookie in a Cookie header; empty if absent.
 std::string_view cookie_value(std::string_view cookie_header, std::string_view name);
+
+// Whether a browser says that it is not the page of this very origin (scheme, host and port) that asks, and not its
+// person. Cookies do not tell: they are a host's, whatever the port. What is no browser says nothing.
+bool is_asked_from_elsewhere(const RequestHead& head);
 
 struct Response {
   unsigned status = 200;

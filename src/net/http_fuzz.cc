@@ -53,6 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::size_t head_size = end.find(bytes).value_or(size);
   std::string_view head = bytes.substr(0, head_size);
   if (auto request = parse_request_head(head)) check_request(*request);
+  if (auto request = parse_request_head(head, PathRule::kAsSent)) CHECK(request->head.path.starts_with('/'));
   if (auto response = parse_response_head(head, size % 2 == 0)) CHECK(response->status >= 100);
   BodyFraming chunked{BodyFraming::Kind::kChunked, 0};
   CHECK(decode(bytes, chunked, 1) == decode(bytes, chunked, size + 1));

@@ -109,9 +109,14 @@ bool is_safe_path(std::string_view path) {
          path.find('\0') == std::string_view::npos;
 }
 
-std::expected<void, HttpFault> split_target(std::string_view target, RequestHead& head) {
+std::expected<void, HttpFault> split_target(std::string_view target, PathRule paths, RequestHead& head) {
   std::size_t mark = target.find('?');
   if (mark != std::string_view::npos) head.query = target.substr(mark + 1);
+  if (paths == PathRule::kAsSent) {
+    if (!target.starts_with('/') || target.contains('#')) return refuse(400, "the path must start with '/'");
+    head.path = target.substr(0, mark);
+    return {};
+  }
   std::optional<std::string> path = percent_decoded(target.substr(0, mark));
   if (!path || !is_safe_path(*path) || target.find('#') != std::string_view::npos) {
     return refuse(400, "the path must start with '/' and hold no \"..\", \"//\", zero byte or broken %-escape");
@@ -138,13 +143,13 @@ std::optional<std::string> percent_decoded(std::string_view text) {
   return out;
 }
 
-std::expected<ParsedRequest, HttpFault> parse_request_head(std::string_view head) {
+std::expected<ParsedRequest, HttpFault> parse_request_head(std::string_view head, PathRule paths) {
   HeadSink<true> sink;
   auto fed = feed(sink, head);
   if (!fed) return std::unexpected(fed.error());
   if (sink.hosts != 1) return refuse(400, "a request has exactly one Host field");
   ParsedRequest request;
-  auto split = split_target(sink.target, request.head);
+  auto split = split_target(sink.target, paths, request.head);
   if (!split) return std::unexpected(split.error());
   request.body = framing_of(sink);
   request.keep_alive = sink.keep_alive();

@@ -54,7 +54,7 @@ class HeadEnd {
 };
 
 // `head` is whole, with its blank line.
-std::expected<ParsedRequest, HttpFault> parse_request_head(std::string_view head);
+std::expected<ParsedRequest, HttpFault> parse_request_head(std::string_view head, PathRule paths = PathRule::kPlain);
 std::expected<ParsedResponse, HttpFault> parse_response_head(std::string_view head, bool answers_head);
 
 // Decodes a body from the bytes of a connection.

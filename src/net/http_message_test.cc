@@ -166,6 +166,19 @@ TEST(BodyDecoder, NoticesAnEarlyEnd) {
   EXPECT_TRUE(open.done());
 }
 
+TEST(ParseRequestHead, KeepsAPathAsItWasSentForThoseWhoHandItOn) {
+  const auto path_of = [](const std::string& target, PathRule rule) {
+    const auto request = parse_request_head("GET " + target + " HTTP/1.1\r\nHost: h\r\n\r\n", rule);
+    return request ? request->head.path + "|" + request->head.query : std::to_string(request.error().status);
+  };
+  EXPECT_EQ(path_of("/a%2Fb//c/../d?x=%41", PathRule::kAsSent), "/a%2Fb//c/../d|x=%41");
+  EXPECT_EQ(path_of("/a//b", PathRule::kPlain), "400");
+  EXPECT_EQ(path_of("/%zz", PathRule::kAsSent), "/%zz|");
+  EXPECT_EQ(path_of("http://h/a", PathRule::kAsSent), "400");
+  EXPECT_EQ(path_of("*", PathRule::kAsSent), "400");
+  EXPECT_EQ(path_of("/a#b", PathRule::kAsSent), "400");
+}
+
 TEST(Format, KeepsHeadersOnTheirLines) {
   Headers headers;
   headers.add("X", "a\r\nSet-Cookie: evil");

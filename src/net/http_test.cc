@@ -34,6 +34,24 @@ TEST(QueryValue, FindsAndDecodes) {
   EXPECT_EQ(query_value("&&=1&", ""), std::nullopt);
 }
 
+TEST(IsAskedFromElsewhere, GoesByWhatTheBrowserSays) {
+  const auto elsewhere = [](std::string_view origin, std::string_view site) {
+    RequestHead head;
+    head.headers.add("Host", "pc.local:7443");
+    if (!origin.empty()) head.headers.add("Origin", std::string(origin));
+    if (!site.empty()) head.headers.add("Sec-Fetch-Site", std::string(site));
+    return is_asked_from_elsewhere(head);
+  };
+  EXPECT_FALSE(elsewhere("", ""));
+  EXPECT_FALSE(elsewhere("https://pc.local:7443", "same-origin"));
+  EXPECT_FALSE(elsewhere("", "none"));
+  EXPECT_TRUE(elsewhere("", "same-site"));
+  EXPECT_TRUE(elsewhere("", "cross-site"));
+  EXPECT_TRUE(elsewhere("https://pc.local:7444", ""));
+  EXPECT_TRUE(elsewhere("http://pc.local:7443", ""));
+  EXPECT_TRUE(elsewhere("null", "same-origin"));
+}
+
 TEST(CookieValue, FindsTheName) {
   EXPECT_EQ(cookie_value("a=1; session=abc; b=2", "session"), "abc");
   EXPECT_EQ(cookie_value("a=1;session=\"abc\"", "session"), "abc");

@@ -27,10 +27,11 @@ struct ServerOptions {
   std::size_t max_connections = 19'000;         // further ones are closed at once; lowered to what RLIMIT_NOFILE leaves
   std::size_t max_connections_per_address = 0;  // 0: no limit of its own; loopback never counts
   std::size_t max_head_bytes = 32 * kKiB;       // 431 above
-  Duration handshake_limit = seconds(10);       // from accept to the end of the TLS handshake
-  Duration head_limit = seconds(10);            // from a request's first byte to its head's end
-  Duration idle_limit = seconds(75);            // between requests of a kept connection
-  Duration body_stall_limit = seconds(30);      // without progress while a body moves either way
+  PathRule paths = PathRule::kPlain;
+  Duration handshake_limit = seconds(10);   // from accept to the end of the TLS handshake
+  Duration head_limit = seconds(10);        // from a request's first byte to its head's end
+  Duration idle_limit = seconds(75);        // between requests of a kept connection
+  Duration body_stall_limit = seconds(30);  // without progress while a body moves either way
 };
 
 // A connection that can be cut from elsewhere on the loop: its socket is closed and whatever awaits it fails.
@@ -38,6 +39,15 @@ class Cuttable {
  public:
   virtual ~Cuttable() = default;
   virtual void cut() = 0;
+};
+
+// A connection whose protocol was changed. One coroutine may read while another writes. Closes with its end.
+class Upgraded {
+ public:
+  virtual ~Upgraded() = default;
+  virtual Async<Result<std::string>> read() = 0;  // what has come, however long that takes; empty: the peer's end
+  virtual Async<Result<void>> write(std::string_view bytes) = 0;
+  virtual void close() = 0;  // what waits fails
 };
 
 // One request and its answer. Lives while its handler runs.
@@ -69,6 +79,10 @@ class Exchange {
   // RFC 6455. The client must have offered `protocol`. On failure the answer has been sent; else head() has no headers.
   virtual Async<Result<std::unique_ptr<WebSocket>>> accept_websocket(std::string_view protocol,
                                                                      std::size_t max_message_bytes) = 0;
+
+  // Answers 101 to a request to change the protocol, whatever to. What is said from then on is the handler's. As for
+  // accept_websocket(), head() has no headers any more.
+  virtual Async<Result<std::unique_ptr<Upgraded>>> upgrade(Headers headers) = 0;
 
   // For cutting the connection while this exchange runs. The pointer dangles afterwards: unregister it when the handler
   // ends.

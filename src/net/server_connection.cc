@@ -43,7 +43,7 @@ Async<bool> ServerConnection::serve_request() {
     if (head.error().code == Code::kDeadlineExceeded) co_await refuse({408, "the request's head took too long"});
     co_return false;
   }
-  std::expected<ParsedRequest, HttpFault> request = parse_request_head(*head);
+  std::expected<ParsedRequest, HttpFault> request = parse_request_head(*head, options.paths);
   if (!request) {
     co_await refuse(std::move(request.error()));
     co_return false;

@@ -15,6 +15,34 @@ constexpr std::uint64_t kMaxDrainedBytes = 1024UL * 1024;
 constexpr std::size_t kCopiedBytes = 64UL * 1024;  // up to here one copy is cheaper than one more record
 constexpr std::size_t kReadPiece = 64UL * 1024;
 
+constexpr Duration kForever = minutes(60L * 24 * 365);
+constexpr Duration kUpgradedStall = seconds(60);
+
+class UpgradedConnection : public Upgraded {
+ public:
+  UpgradedConnection(std::shared_ptr<TlsStream> stream, std::string bytes)
+      : stream_(std::move(stream)), bytes_(std::move(bytes)) {}
+  ~UpgradedConnection() override { UpgradedConnection::close(); }
+
+  Async<Result<std::string>> read() override { return read(stream_, std::exchange(bytes_, std::string())); }
+  Async<Result<void>> write(std::string_view bytes) override { return stream_->write(bytes, kUpgradedStall); }
+  void close() override {
+    stream_->say_goodbye();
+    stream_->cut();
+  }
+
+ private:
+  static Async<Result<std::string>> read(std::shared_ptr<TlsStream> stream, std::string bytes) {
+    if (!bytes.empty()) co_return bytes;
+    Result<std::size_t> count = co_await stream->read_append(bytes, steady_now() + kForever);
+    if (!count) co_return std::unexpected(count.error());
+    co_return bytes;
+  }
+
+  std::shared_ptr<TlsStream> stream_;
+  std::string bytes_;  // what came with the request
+};
+
 }  // namespace
 
 ServerExchange::ServerExchange(ServerConnection& connection, ParsedRequest request)
@@ -166,6 +194,16 @@ Async<Result<std::unique_ptr<WebSocket>>> ServerExchange::accept_websocket(std::
   if (!sent) co_return std::unexpected(sent.error());
   co_return make_websocket(connection_.input().shared_stream(), connection_.input().take_rest(), WebSocketRole::kServer,
                            max_message_bytes);
+}
+
+Async<Result<std::unique_ptr<Upgraded>>> ServerExchange::upgrade(Headers headers) {
+  CHECK(answer_ == Answer::kNone);
+  answer_ = Answer::kUpgraded;
+  request_.head.headers = {};
+  Result<void> sent = co_await send(format_response_head(101, headers));
+  if (!sent) co_return std::unexpected(sent.error());
+  connection_.stream().keep_alive();
+  co_return std::make_unique<UpgradedConnection>(connection_.input().shared_stream(), connection_.input().take_rest());
 }
 
 Async<bool> ServerExchange::settle() {

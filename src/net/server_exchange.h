@@ -24,6 +24,7 @@ class ServerExchange : public Exchange {
   Async<Result<void>> write_file(int file, std::uint64_t offset, std::uint64_t count, Workers& workers) override;
   Async<Result<std::unique_ptr<WebSocket>>> accept_websocket(std::string_view protocol,
                                                              std::size_t max_message_bytes) override;
+  Async<Result<std::unique_ptr<Upgraded>>> upgrade(Headers headers) override;
   Cuttable& connection() override { return connection_; }
   bool gone() const override { return connection_.input().stream().gone(); }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -308,6 +309,25 @@ TEST_F(ServerTest, ListensOnBothFamilies) {
   Result<Response> response = get(*client, "/");
   ASSERT_TRUE(response) << response.error().message;
   EXPECT_EQ(response->body, "127.0.0.1");
+}
+
+TEST_F(ServerTest, HandsOverAConnectionWhoseProtocolChanges) {
+  listen([](Exchange& exchange) -> Async<void> {
+    Headers headers;
+    headers.add("Connection", "Upgrade");
+    headers.add("Upgrade", "backwards");
+    auto upgraded = co_await exchange.upgrade(std::move(headers));
+    EXPECT_TRUE(upgraded);
+    for (;;) {
+      Result<std::string> said = co_await (*upgraded)->read();
+      if (!said || said->empty()) co_return;
+      std::ranges::reverse(*said);
+      EXPECT_TRUE(co_await (*upgraded)->write(*said));
+      if (said->starts_with('.')) co_return;
+    }
+  });
+  const std::string answers = answers_to("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n\r\nabc.");
+  EXPECT_EQ(answers, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: backwards\r\n\r\n.cba");
 }
 
 TEST_F(ServerTest, DestructionEndsRunningExchanges) {
