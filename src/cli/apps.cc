@@ -1,4 +1,4 @@
-// `hearth app`: programs with windows, and text programs, shown on the page.
+// `hearth app`: programs with windows, text programs and web programs, shown on the page.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -50,6 +50,9 @@ Result<void> check_app(const AppOptions& options) {
   if (options.name.size() > kMaxName || !is_plain_utf8(options.name)) {
     return fail(Code::kInvalidArgument, "NAME: at most 128 bytes of text");
   }
+  if (options.terminal && !options.web.empty()) {
+    return fail(Code::kInvalidArgument, "--terminal and --web: a program has one of them");
+  }
   if (options.program.empty() || options.program.front().empty()) {
     return fail(Code::kInvalidArgument, "the program is missing: hearth app add NAME -- PROGRAM ARGUMENTS");
   }
@@ -100,6 +103,11 @@ Result<std::uint32_t> cores_on(Client& client, std::uint64_t node_id) {
   return std::clamp(offered, 1U, kCores);
 }
 
+std::string kind_of(const v1::App& app) {
+  if (app.web_port() != 0) return fmt::format("web {}", app.web_port());
+  return app.terminal() ? "terminal" : "window";
+}
+
 }  // namespace
 
 Result<int> list_apps(const Context& context) {
@@ -116,7 +124,7 @@ Result<int> list_apps(const Context& context) {
     for (const v1::App& app : node.apps()) {
       std::string program;
       for (const std::string& word : app.argv()) program += (program.empty() ? "" : " ") + word;
-      table.add({app.name(), node.node(), program, app.terminal() ? "terminal" : "window", app.added() ? "added" : ""});
+      table.add({app.name(), node.node(), program, kind_of(app), app.added() ? "added" : ""});
     }
   }
   if (table.empty()) say("no connected PC has apps; hearth doctor says there what is missing");
@@ -126,13 +134,18 @@ Result<int> list_apps(const Context& context) {
 
 Result<int> add_app(const Context& context, const AppOptions& options) {
   if (Result<void> checked = check_app(options); !checked) return std::unexpected(checked.error());
+  Json app = {{"name", options.name}, {"argv", options.program}};
+  if (options.terminal) app["terminal"] = true;
+  if (!options.web.empty()) {
+    const Result<std::uint16_t> port = parse_port("--web", options.web);
+    if (!port) return std::unexpected(port.error());
+    app["web"] = *port;
+  }
   Result<Json> apps = load_apps(context.home);
   if (!apps) return std::unexpected(apps.error());
   Json& list = (*apps)["apps"];
   std::erase_if(list.get_ref<Json::array_t&>(), [&](const Json& one) { return has_name(one, options.name); });
   if (list.size() >= kMaxApps) return fail(Code::kResourceExhausted, "this PC has 200 apps; remove one");
-  Json app = {{"name", options.name}, {"argv", options.program}};
-  if (options.terminal) app["terminal"] = true;
   list.push_back(std::move(app));
   if (Result<void> saved = save_apps(context.home, *apps); !saved) return std::unexpected(saved.error());
   say(fmt::format("{} is among the apps of this PC", plain(options.name)));
@@ -157,8 +170,8 @@ Result<int> start_app(const Context& context, const AppOptions& options) {
   if (!client) return std::unexpected(client.error());
   const Result<Found> found = find_app(**client, options);
   if (!found) return std::unexpected(found.error());
-  const Result<std::uint32_t> cores =
-      found->app.terminal() ? Result<std::uint32_t>(1) : cores_on(**client, found->node_id);
+  const bool has_window = !found->app.terminal() && found->app.web_port() == 0;
+  const Result<std::uint32_t> cores = has_window ? cores_on(**client, found->node_id) : Result<std::uint32_t>(1);
   if (!cores) return std::unexpected(cores.error());
   v1::SubmitRequest request;
   v1::JobSpec& spec = *request.mutable_spec();
@@ -168,8 +181,9 @@ Result<int> start_app(const Context& context, const AppOptions& options) {
   spec.mutable_resources()->set_cores(*cores);
   spec.mutable_resources()->set_memory_bytes(kMemory);
   spec.set_time_limit_seconds(kTimeLimitSeconds);
-  spec.set_window(!found->app.terminal());
+  spec.set_window(has_window);
   spec.set_terminal(found->app.terminal());
+  spec.set_web_port(found->app.web_port());
   spec.set_where(fmt::format("name == {0}{1}{0}", found->node.contains('\'') ? '"' : '\'', found->node));
   const Result<std::uint64_t> job = (*client)->loop().run_until_done(submit_job(**client, std::move(request)));
   if (!job) return std::unexpected((*client)->explain(job.error()));

@@ -39,6 +39,7 @@ class CommandLine : public CommandTree {
     add_work_commands(*this, work_);
     add_job_commands();
     add_forward_command();
+    add_open_command();
     add_attach_command();
     add_wipe_command();
     add_pool_commands(*this, pool_);
@@ -295,6 +296,18 @@ class CommandLine : public CommandTree {
     text_option(forwarding, "--task", forward_.task, "I", "of this task (default: 0)");
     text_option(forwarding, "--listen", forward_.listen, "[ADDRESS:]PORT",
                 "take connections there (default: 127.0.0.1, the same port if it is free)");
+  }
+
+  void add_open_command() {
+    CLI::App& opening = add(app_, "open",
+                            "Print a link that opens a running job's web program, a notebook or a dev server, in a "
+                            "browser, within 30 s and once. The browser is let in as this PC's command line.",
+                            [this] { return open_web(context_, forward_); });
+    argument(opening, "JOB", forward_.job, "the job's number");
+    opening
+        .add_option("PORT", forward_.port, "the port that the program listens on (default: that of hearth run --web)")
+        ->type_name(" ");
+    text_option(opening, "--task", forward_.task, "I", "of this task (default: 0)");
   }
 
   void add_attach_command() {

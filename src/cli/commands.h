@@ -124,6 +124,7 @@ struct RunOptions {
   bool no_copies = false;
   bool window = false;
   bool terminal = false;
+  std::string web;  // its port
   bool detach = false;
   std::vector<std::string> program;
 };
@@ -250,6 +251,7 @@ struct AppOptions {
   std::vector<std::string> program;
   std::string node;  // where it is started; empty: the one that has it
   bool terminal = false;
+  std::string web;  // its port
 };
 
 struct JobOptions {
@@ -371,6 +373,9 @@ Result<int> watch(const Context& context, const JobOptions& options);
 
 // forward.cc
 Result<int> forward(const Context& context, const ForwardOptions& options);
+
+// open.cc
+Result<int> open_web(const Context& context, const ForwardOptions& options);
 
 // attach.cc
 Result<int> attach(const Context& context, const JobOptions& options);

@@ -21,12 +21,6 @@ struct Place {
   bool chosen = false;  // by the user, so no other will do
 };
 
-Result<std::uint16_t> parse_port(std::string_view option, std::string_view text) {
-  const Result<std::uint64_t> port = parse_count(option, text, {.least = 1, .most = 65535});
-  if (!port) return std::unexpected(port.error());
-  return static_cast<std::uint16_t>(*port);
-}
-
 // "8888", "127.0.0.1:8888", "[::1]:8888"; nothing: the task's own number, if it is free here.
 Result<Place> parse_place(const std::string& text, std::uint16_t task_port) {
   if (text.empty()) return Place{.port = task_port};

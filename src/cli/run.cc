@@ -58,6 +58,10 @@ class Run {
     if (plan_.spec.window()) {
       say(fmt::format("its window: https://{}/#/screen/{}", client_.session().account().endpoint.text(), job_));
     }
+    if (plan_.spec.web_port() != 0) {
+      say(fmt::format("its page: https://{}/#/web/{}, or: hearth open {}", client_.session().account().endpoint.text(),
+                      job_, job_));
+    }
     if (!plan_.spec.terminal()) co_return co_await follow();
     if (!context_.json && is_terminal(STDIN_FILENO) && is_terminal(STDOUT_FILENO)) co_return co_await use_terminal();
     say(fmt::format("its terminal: https://{}/#/terminal/{}, or: hearth attach {}",

@@ -122,9 +122,16 @@ Result<void> set_placement(const RunOptions& options, v1::JobSpec& spec) {
   spec.set_prefer(options.prefer);
   spec.set_gang(options.gang);
   spec.set_no_copies(options.no_copies);
-  if (options.window && options.terminal) return wrong("--window and --terminal: a program has one of them");
+  if (options.window + options.terminal + !options.web.empty() > 1) {
+    return wrong("--window, --terminal and --web: a program has one of them");
+  }
   spec.set_window(options.window);
   spec.set_terminal(options.terminal);
+  if (!options.web.empty()) {
+    const Result<std::uint16_t> port = parse_port("--web", options.web);
+    if (!port) return std::unexpected(port.error());
+    spec.set_web_port(*port);
+  }
   if (!options.priority.empty()) {
     const Result<v1::PriorityClass> priority = parse_priority(options.priority);
     if (!priority) return std::unexpected(priority.error());

@@ -82,6 +82,12 @@ Result<std::uint64_t> parse_count(std::string_view option, std::string_view text
   return *value;
 }
 
+Result<std::uint16_t> parse_port(std::string_view option, std::string_view text) {
+  const Result<std::uint64_t> port = parse_count(option, text, {.least = 1, .most = UINT16_MAX});
+  if (!port) return std::unexpected(port.error());
+  return static_cast<std::uint16_t>(*port);
+}
+
 Result<std::uint64_t> parse_size(std::string_view option, std::string_view text, Range range) {
   const auto value = parse_bytes(text);
   if (!value || *value < range.least || *value > range.most) {

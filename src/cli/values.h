@@ -30,6 +30,8 @@ struct Range {
 };
 Result<std::uint64_t> parse_count(std::string_view option, std::string_view text, Range range);
 
+Result<std::uint16_t> parse_port(std::string_view option, std::string_view text);
+
 // "2G", "512M": see base/bytes.h.
 Result<std::uint64_t> parse_size(std::string_view option, std::string_view text, Range range);
 

@@ -89,6 +89,9 @@ void add_run_command(CommandTree& tree, RunOptions& options) {
   run.add_flag("--terminal", options.terminal,
                "it is a text program, a shell or an editor: give it a terminal, which is this one, if this is one, and "
                "which the page shows, too (see hearth attach)");
+  CommandTree::text_option(run, "--web", options.web, "PORT",
+                           "it is a web program, a notebook or a dev server, which listens on this port: the page and "
+                           "hearth open open it in a browser of yours, or an owner's");
   run.add_flag("--detach", options.detach, "print the job's number and return at once");
 }
 
@@ -208,12 +211,14 @@ void add_webhook_commands(CommandTree& tree, WebhookOptions& options) {
 
 void add_app_commands(CommandTree& tree, AppOptions& options) {
   const auto list = [&tree] { return list_apps(tree.context()); };
-  CLI::App& app = tree.add(tree.root(), "app",
-                           "List the programs with windows, and the text programs, that PCs of the pool have. The page "
-                           "starts one by a tap and shows it live.",
-                           list);
+  CLI::App& app =
+      tree.add(tree.root(), "app",
+               "List the programs with windows, the text programs and the web programs that PCs of the pool "
+               "have. The page starts one by a tap and shows it live.",
+               list);
   app.require_subcommand(0, 1);
-  tree.add(app, "list", "List the programs with windows, and the text programs, that PCs of the pool have.", list);
+  tree.add(app, "list",
+           "List the programs with windows, the text programs and the web programs that PCs of the pool have.", list);
   CLI::App& add = tree.add(app, "add",
                            "Add a program of this PC to the apps: hearth app add Clock -- xclock -update 1. Those that "
                            "the PC's own menus show are there by themselves.",
@@ -226,6 +231,9 @@ void add_app_commands(CommandTree& tree, AppOptions& options) {
     CommandTree::argument(*command, "NAME", options.name, "the app's name");
   }
   add.add_flag("--terminal", options.terminal, "it is a text program, which needs a terminal");
+  CommandTree::text_option(add, "--web", options.web, "PORT",
+                           "it is a web program, which listens on this port: --web 8888 Notebooks -- jupyter-lab "
+                           "--no-browser --ServerApp.token=");
   CommandTree::text_option(start, "--on", options.node, "NODE", "the PC that it is to run on, if several have it");
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "hub/parts.h"
+#include "hub/web_doors.h"
 
 namespace hearth::hub {
 namespace {
@@ -19,7 +20,7 @@ bool is_good(const v1::App& app) {
   for (const std::string& word : app.argv()) bytes += word.size();
   return !app.name().empty() && app.name().size() <= kMaxNameBytes && is_plain_utf8(app.name()) &&
          app.argv_size() > 0 && app.argv_size() <= kMaxWords && bytes <= kMaxWordBytes &&
-         app.icon().size() <= kMaxIconBytes;
+         app.icon().size() <= kMaxIconBytes && app.web_port() <= UINT16_MAX && !(app.terminal() && app.web_port() != 0);
 }
 
 v1::ListAppsReply list(const Parts& parts, const Apps& apps, const net::Caller& caller) {
@@ -53,12 +54,15 @@ const v1::AppList* Apps::find(NodeId node) const {
   return found == of_node_.end() ? nullptr : &found->second;
 }
 
-void add_app_methods(net::Dispatcher& dispatcher, Parts& parts, const Apps& apps) {
+void add_app_methods(net::Dispatcher& dispatcher, Parts& parts, const Apps& apps, WebDoors& doors) {
   dispatcher.unary<v1::ListAppsRequest, v1::ListAppsReply>(
       "hearth.v1.AppService.List",
       [&parts, &apps](const v1::ListAppsRequest&, net::Caller& caller) -> net::Async<Result<v1::ListAppsReply>> {
         co_return list(parts, apps, caller);
       });
+  dispatcher.unary<v1::OpenWebRequest, v1::OpenWebReply>(
+      "hearth.v1.AppService.OpenWeb",
+      [&doors](const v1::OpenWebRequest& request, net::Caller& caller) { return doors.open(request, caller); });
 }
 
 }  // namespace hearth::hub

@@ -11,6 +11,7 @@
 
 namespace hearth::hub {
 
+class WebDoors;
 struct Parts;
 
 class Apps {
@@ -25,7 +26,7 @@ class Apps {
   std::map<NodeId, v1::AppList> of_node_;
 };
 
-// AppService. Both outlive the dispatcher.
-void add_app_methods(net::Dispatcher& dispatcher, Parts& parts, const Apps& apps);
+// AppService. All outlive the dispatcher.
+void add_app_methods(net::Dispatcher& dispatcher, Parts& parts, const Apps& apps, WebDoors& doors);
 
 }  // namespace hearth::hub

@@ -22,6 +22,7 @@
 #include "hub/sweeper.h"
 #include "hub/token_watch.h"
 #include "hub/tunnels.h"
+#include "hub/web_doors.h"
 
 namespace hearth::hub {
 namespace {
@@ -128,6 +129,7 @@ class HubImpl : public Hub {
   std::unique_ptr<BlobAccess> access_;
   std::unique_ptr<Swarms> swarms_;
   std::unique_ptr<Tunnels> tunnels_;
+  std::unique_ptr<WebDoors> web_doors_;
   Apps apps_;
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<ShareHistory> shares_;
@@ -222,6 +224,7 @@ Result<void> HubImpl::make_engine() {
   engine_->observe(*access_);
   make_swarms();
   tunnels_ = std::make_unique<Tunnels>(loop_);
+  web_doors_ = std::make_unique<WebDoors>(*tunnels_);
   drive_ = std::make_unique<drive::Drive>(loop_, workers_, options_.drive);
   webdav_ = std::make_unique<drive::WebDav>(*drive_);
   tus_ = std::make_unique<drive::Tus>(*drive_);
@@ -234,6 +237,7 @@ Result<void> HubImpl::make_engine() {
   photos_ = std::make_unique<drive::Photos>(loop_, *drive_, *thumbnails_);
   guests_ = std::make_unique<drive::Guests>(*drive_);
   engine_->observe(*tunnels_);
+  engine_->observe(*web_doors_);
   token_watch_ = std::make_unique<TokenWatch>(*devices_, sessions_);
   metrics_ = std::make_unique<Metrics>(loop_, *engine_, *devices_, sessions_, *blobs_);
   engine_->observe(*metrics_);
@@ -271,7 +275,7 @@ Result<void> HubImpl::make_dispatcher() {
         add_audit_methods, add_usage_methods, add_operator_methods, add_hub_methods}) {
     add(*dispatcher_, *parts_);
   }
-  add_app_methods(*dispatcher_, *parts_, apps_);
+  add_app_methods(*dispatcher_, *parts_, apps_, *web_doors_);
   add_drive_methods(*dispatcher_, *parts_, listings_, *survey_);
   add_private_folder_methods(*dispatcher_, *parts_);
   add_photo_methods(*dispatcher_, *parts_, *photos_);
@@ -299,6 +303,7 @@ Result<void> HubImpl::listen() {
   loop_.spawn(learn_job_data());
   token_watch_->start(loop_);
   guest_door_->start();
+  web_doors_->start(*parts_, tls);
   scheduler_ = std::make_unique<Scheduler>(*parts_);
   scheduler_->start();
   webhooks_->start();
@@ -416,6 +421,8 @@ net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller&
 net::Async<void> HubImpl::stop() {
   stopping_ = true;
   server_.reset();
+  tunnels_->stop();
+  co_await web_doors_->stop();
   co_await scheduler_->stop();
   co_await webhooks_->stop();
   co_await results_->stop();

@@ -196,16 +196,20 @@ Result<void> check_placement(const v1::JobSpec& spec) {
   return check_words_on_nodes(spec);
 }
 
-// Its window is on a display in its own sandbox, made by programs of the node's. Its terminal needs nothing of the
-// environment.
+bool is_seen_live(const v1::JobSpec& spec) { return spec.window() || spec.terminal() || spec.web_port() != 0; }
+
+// Its window is on a display in its own sandbox, made by programs of the node's. Its terminal and its port need nothing
+// of the environment.
 Result<void> check_app(const v1::JobSpec& spec) {
-  if (!spec.window() && !spec.terminal()) return {};
-  if (spec.window() && spec.terminal()) return wrong("terminal", "a program has a window or a terminal, not both");
-  if (spec.tasks() != 1) {
-    return wrong(spec.window() ? "window" : "terminal", "a program that is seen and used live is a job of one task");
+  if (!is_seen_live(spec)) return {};
+  const std::string_view kind = spec.window() ? "window" : spec.terminal() ? "terminal" : "web_port";
+  if (spec.web_port() > UINT16_MAX) return wrong("web_port", "a port from 1 to 65535");
+  if (spec.window() + spec.terminal() + (spec.web_port() != 0) > 1) {
+    return wrong(kind, "a program has a window, a terminal or a web page, one of them");
   }
+  if (spec.tasks() != 1) return wrong(kind, "a program that is seen and used live is a job of one task");
   if (spec.where().size() > kMaxAppWhere) return wrong("where", "of a program that is seen live at most 1,000 bytes");
-  if (spec.terminal()) return {};
+  if (!spec.window()) return {};
   if (!spec.environment().empty() && spec.environment() != kHostEnvironment) {
     return wrong("window", "a program with windows runs in the environment \"host\", which has a display for it");
   }
@@ -277,7 +281,7 @@ void fill_request(const v1::JobSpec& spec, Ring ring, pool::JobRequest& request)
   request.gang = spec.gang();
   request.when = when_of(spec);
   request.deadline_millis = spec.deadline().unix_millis();
-  request.no_copies = spec.no_copies() || spec.window() || spec.terminal();
+  request.no_copies = spec.no_copies() || is_seen_live(spec);
   request.prefer = spec.prefer();
   // The standard limit is nobody's word on how long it takes.
   if (spec.time_limit_seconds() < kStandardLimitSeconds) request.limit = seconds(spec.time_limit_seconds());

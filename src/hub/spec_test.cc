@@ -122,6 +122,27 @@ TEST(Spec, ATerminalIsOneTaskOnANodeThatHasOne) {
   EXPECT_FALSE(complete_spec(long_winded));
 }
 
+TEST(Spec, AWebProgramIsOneTaskAnywhere) {
+  v1::JobSpec spec;
+  spec.add_argv("jupyter-lab");
+  spec.set_web_port(8888);
+  spec.set_environment("python");
+  ASSERT_TRUE(complete_spec(spec));
+  pool::JobRequest request;
+  fill_request(spec, Ring::kHome, request);
+  EXPECT_EQ(request.where, "");
+  EXPECT_TRUE(request.no_copies);
+  v1::JobSpec many = spec;
+  many.set_tasks(2);
+  EXPECT_EQ(complete_spec(many).error().message, "web_port: a program that is seen and used live is a job of one task");
+  v1::JobSpec both = spec;
+  both.set_terminal(true);
+  EXPECT_FALSE(complete_spec(both));
+  v1::JobSpec nowhere = spec;
+  nowhere.set_web_port(65'536);
+  EXPECT_EQ(complete_spec(nowhere).error().message, "web_port: a port from 1 to 65535");
+}
+
 TEST(Spec, ATasksOwnInputsLieBelowItsNumber) {
   const auto check = [](const std::string& path) {
     v1::Tree tree;

@@ -24,6 +24,7 @@ constexpr std::size_t kMaxWordBytes = 4 << 10;
 constexpr std::size_t kMaxEntries = 2'000;
 constexpr std::string_view kNameRule = "\"name\" is 1 to 128 bytes of text";
 constexpr std::string_view kTerminalRule = "\"terminal\" is true or false";
+constexpr std::string_view kWebRule = "\"web\" is a port from 1 to 65535, without \"terminal\"";
 constexpr std::string_view kArgvRule = "\"argv\" is a list of 1 to 64 texts, 4 KiB in all";
 
 // Empty: there is none, or it is too large.
@@ -98,7 +99,8 @@ std::string screen_lack(const std::filesystem::path& program) {
 Apps::Kinds apps_shown_by(const std::filesystem::path& screen, const std::filesystem::path& terminal) {
   std::error_code failure;
   return {.windows = screen_lack(screen).empty(),
-          .terminals = !terminal.empty() && std::filesystem::is_regular_file(terminal, failure)};
+          .terminals = !terminal.empty() && std::filesystem::is_regular_file(terminal, failure),
+          .web = true};
 }
 
 std::optional<DesktopEntry> parse_desktop_entry(std::string_view text) {
@@ -156,6 +158,11 @@ Result<std::vector<v1::App>> parse_added_apps(std::string_view json) {
     app.set_name(one["name"].get<std::string>());
     app.set_added(true);
     app.set_terminal(says_terminal && one["terminal"].get<bool>());
+    if (one.contains("web")) {
+      const std::uint64_t port = one["web"].is_number_unsigned() ? one["web"].get<std::uint64_t>() : 0;
+      if (port == 0 || port > UINT16_MAX || app.terminal()) return refuse(kWebRule);
+      app.set_web_port(static_cast<std::uint32_t>(port));
+    }
     std::size_t bytes = 0;
     for (const Json& word : one["argv"]) {
       if (!word.is_string()) return refuse(kArgvRule);
@@ -197,7 +204,8 @@ void Apps::add_entries(const std::filesystem::path& directory) {
   }
   for (const std::filesystem::path& file : files) {
     const std::optional<DesktopEntry> entry = parse_desktop_entry(read_file(file, kMaxFileBytes));
-    if (!entry || !shows(entry->terminal) || !is_seen_by_tasks(entry->argv[0]) || list_.apps_size() >= kMaxApps)
+    if (!entry || !(entry->terminal ? kinds_.terminals : kinds_.windows) || !is_seen_by_tasks(entry->argv[0]) ||
+        list_.apps_size() >= kMaxApps)
       continue;
     v1::App app;
     app.set_name(entry->name);
@@ -207,6 +215,11 @@ void Apps::add_entries(const std::filesystem::path& directory) {
     if (list_.ByteSizeLong() + app.ByteSizeLong() + 8 > kMaxListBytes) app.clear_icon();
     if (list_.ByteSizeLong() + app.ByteSizeLong() + 8 <= kMaxListBytes) *list_.add_apps() = std::move(app);
   }
+}
+
+bool Apps::shows(const v1::App& app) const {
+  if (app.web_port() != 0) return kinds_.web;
+  return app.terminal() ? kinds_.terminals : kinds_.windows;
 }
 
 Apps::Stamps Apps::stamps() const {
@@ -229,7 +242,7 @@ bool Apps::look() {
   const std::string text = read_file(node_ / "apps.json", kMaxFileBytes);
   Result<std::vector<v1::App>> added = text.empty() ? std::vector<v1::App>() : parse_added_apps(text);
   if (!added) log_warning(added.error().message);
-  if (added) std::erase_if(*added, [this](const v1::App& app) { return !shows(app.terminal()); });
+  if (added) std::erase_if(*added, [this](const v1::App& app) { return !shows(app); });
   if (added) list_.mutable_apps()->Assign(added->begin(), added->end());
   for (const std::filesystem::path& data : data_) add_entries(data / "applications");
   return true;

@@ -1,8 +1,9 @@
-// The apps that this PC has, programs with windows and text programs: those that its owner added (HOME/node/apps.json,
-// written by `hearth app add`), and those that its system lists, as freedesktop.org's desktop entries.
+// The apps that this PC has, programs with windows, text programs and web programs: those that its owner added
+// (HOME/node/apps.json, written by `hearth app add`), and those that its system lists, as freedesktop.org's desktop
+// entries.
 //
 //   {"apps": [{"name": "Clock", "argv": ["xclock", "-update", "1"]}, {"name": "Processes", "argv": ["htop"],
-//   "terminal": true}]}
+//   "terminal": true}, {"name": "Notebooks", "argv": ["jupyter-lab"], "web": 8888}]}
 #pragma once
 
 #include <filesystem>
@@ -45,6 +46,7 @@ class Apps {
   struct Kinds {
     bool windows = true;
     bool terminals = true;
+    bool web = true;
   };
   // `node`: where apps.json lies. `data`: where systems keep applications/, icons/ and pixmaps/.
   Apps(std::filesystem::path node, Kinds kinds,
@@ -61,7 +63,7 @@ class Apps {
   void add_entries(const std::filesystem::path& directory);
   std::string find_icon(const std::string& icon) const;
 
-  bool shows(bool terminal) const { return terminal ? kinds_.terminals : kinds_.windows; }
+  bool shows(const v1::App& app) const;
 
   std::filesystem::path node_;
   Kinds kinds_;
@@ -70,7 +72,7 @@ class Apps {
   v1::AppList list_;
 };
 
-inline constexpr Apps::Kinds kNoApps = {.windows = false, .terminals = false};
+inline constexpr Apps::Kinds kNoApps = {.windows = false, .terminals = false, .web = false};
 
 // `screen` and `terminal`: hearth-screen and hearth-terminal.
 Apps::Kinds apps_shown_by(const std::filesystem::path& screen, const std::filesystem::path& terminal);

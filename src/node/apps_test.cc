@@ -39,9 +39,12 @@ TEST(Apps, LeavesOutWhatIsNotToBeShown) {
 
 TEST(Apps, ReadsWhatTheOwnerAdded) {
   const auto apps = parse_added_apps(R"({"apps": [{"name": "Clock", "argv": ["xclock", "-update", "1"]},
+                                                {"name": "Notes", "argv": ["jupyter-lab"], "web": 8888},
                                                 {"name": "Top", "argv": ["htop"], "terminal": true}]})");
   ASSERT_TRUE(apps);
-  ASSERT_EQ(apps->size(), 2U);
+  ASSERT_EQ(apps->size(), 3U);
+  EXPECT_EQ(apps->front().web_port(), 0U);
+  EXPECT_EQ((*apps)[1].web_port(), 8888U);
   EXPECT_FALSE(apps->front().terminal());
   EXPECT_TRUE(apps->back().terminal());
   EXPECT_EQ(apps->front().name(), "Clock");
@@ -50,6 +53,11 @@ TEST(Apps, ReadsWhatTheOwnerAdded) {
   for (const char* bad :
        {"", "[]", R"({"apps": 1})", R"({"apps": [{"name": "", "argv": ["a"]}]})", R"({"apps": [{"name": "a"}]})",
         R"({"apps": [{"name": "a", "argv": []}]})", R"({"apps": [{"name": "a", "argv": ["a"], "terminal": 1}]})",
+        R"({"apps": [{"name": "a", "argv": ["a"], "web": 0}]})",
+        R"({"apps": [{"name": "a", "argv": ["a"], "web": -1}]})",
+        R"({"apps": [{"name": "a", "argv": ["a"], "web": 65536}]})",
+        R"({"apps": [{"name": "a", "argv": ["a"], "web": "80"}]})",
+        R"({"apps": [{"name": "a", "argv": ["a"], "web": 80, "terminal": true}]})",
         R"({"apps": [{"name": "a", "argv": [1]}]})", R"({"apps": [{"name": "a", "argv": [""]}]})"}) {
     const auto refused = parse_added_apps(bad);
     ASSERT_FALSE(refused) << bad;
@@ -95,6 +103,7 @@ TEST_F(AppsOfAPc, AreThoseThatItCanShow) {
   write("applications/paint.desktop", kEntry);
   write("applications/shell.desktop", "[Desktop Entry]\nType=Application\nName=Shell\nExec=sh\nTerminal=true\n");
   write("apps.json", R"({"apps": [{"name": "Clock", "argv": ["xclock"]},
+                                  {"name": "Notes", "argv": ["jupyter-lab"], "web": 8888},
                                   {"name": "Top", "argv": ["htop"], "terminal": true}]})");
   const auto names = [this](Apps::Kinds kinds) {
     Apps apps(directory_, kinds, {directory_});
@@ -103,9 +112,10 @@ TEST_F(AppsOfAPc, AreThoseThatItCanShow) {
     for (const v1::App& app : apps.list().apps()) names.push_back(app.name());
     return names;
   };
-  EXPECT_THAT(names({}), ElementsAre("Clock", "Top", "Paint", "Shell"));
-  EXPECT_THAT(names({.windows = false}), ElementsAre("Top", "Shell"));
-  EXPECT_THAT(names({.terminals = false}), ElementsAre("Clock", "Paint"));
+  EXPECT_THAT(names({}), ElementsAre("Clock", "Notes", "Top", "Paint", "Shell"));
+  EXPECT_THAT(names({.windows = false}), ElementsAre("Notes", "Top", "Shell"));
+  EXPECT_THAT(names({.terminals = false}), ElementsAre("Clock", "Notes", "Paint"));
+  EXPECT_THAT(names(kNoApps), testing::IsEmpty());
 }
 
 TEST_F(AppsOfAPc, HaveNoIconThatIsNoPictureOrTooLarge) {

@@ -37,7 +37,7 @@ Result<void> Executor::fill_box(Attempt& attempt, const Layout& layout) {
   Resources needs = needs_of(attempt.job->spec);
   sandbox::Limits limits{.cores = needs.cores, .memory_bytes = needs.memory_bytes, .disk_bytes = needs.disk_bytes};
   constexpr std::uint64_t kBlock = 4096;
-  limits.foreground = attempt.job->spec.window() || attempt.job->spec.terminal();
+  limits.foreground = attempt.job->spec.window() || attempt.job->spec.terminal() || attempt.job->spec.web_port() != 0;
   limits.scratch_bytes = needs.memory_bytes + (1ULL << 20);
   for (const auto& [path, file] : layout) {
     if (file.blob().size() <= kCopiedBytes) limits.scratch_bytes += (file.blob().size() + kBlock - 1) / kBlock * kBlock;

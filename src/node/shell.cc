@@ -367,7 +367,7 @@ v1::Hello Shell::make_hello() {
 
 // Those of a PC that can show none are nobody's affair.
 net::Async<void> Shell::tell_apps() {
-  if (!can_show_.windows && !can_show_.terminals) co_return;
+  if (!can_show_.web) co_return;
   const bool changed = co_await world_.workers.run([this] { return apps_.look(); });
   if (!connection_.is_open() || (apps_told_ && !changed)) co_return;
   apps_told_ = true;

@@ -21,6 +21,7 @@ try {
     outdir: out,
     outExtension: { ".js": ".mjs" },
     bundle: true,
+    loader: { ".py": "text" },
     external: ["@connectrpc/*", "@bufbuild/*", "playwright-core"],
     platform: "node",
     format: "esm",

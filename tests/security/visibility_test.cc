@@ -33,6 +33,7 @@ enum class Decision {
 const std::map<std::string, Decision> kDecisions = {
     {"/hearth.v1.AccountService/List", Decision::kShows},
     {"/hearth.v1.AppService/List", Decision::kShows},
+    {"/hearth.v1.AppService/OpenWeb", Decision::kActs},
     {"/hearth.v1.BlobService/Missing", Decision::kShows},
     {"/hearth.v1.DeviceService/Leave", Decision::kItself},
     {"/hearth.v1.DeviceService/List", Decision::kShows},

@@ -1,4 +1,4 @@
-// The programs with windows, and the text programs, that the pool's PCs have.
+// The programs with windows, the text programs and the web programs that the pool's PCs have.
 import type { App, ListAppsReply_OfNode } from "../gen/hearth/v1/apps_pb";
 import { random } from "../lib/bytes";
 import { kGiB } from "../lib/run_form.svelte";
@@ -7,6 +7,11 @@ import { clients } from "./session";
 
 const kCores = 2; // the program's, and its picture's, if it has one
 const kTimeLimit = 30n * 86_400n; // it lives until it is told to end
+
+// The view that shows it.
+export function kind_of(app: App): "screen" | "terminal" | "web" {
+  return app.webPort !== 0 ? "web" : app.terminal ? "terminal" : "screen";
+}
 
 class Apps {
   nodes = $state.raw<ListAppsReply_OfNode[]>([]);
@@ -23,7 +28,7 @@ class Apps {
   // The new job's number.
   async start(app: App, node: ListAppsReply_OfNode): Promise<bigint> {
     const offered = live.nodes.get(node.nodeId)?.offered?.cores ?? kCores;
-    const wanted = app.terminal ? 1 : kCores;
+    const wanted = kind_of(app) === "screen" ? kCores : 1;
     const quote = node.node.includes("'") ? '"' : "'";
     const reply = await clients.jobs.submit({
       requestId: random(16),
@@ -33,8 +38,9 @@ class Apps {
         tasks: 1,
         resources: { cores: Math.max(1, Math.min(wanted, offered)), memoryBytes: BigInt(2 * kGiB) },
         timeLimitSeconds: kTimeLimit,
-        window: !app.terminal,
+        window: kind_of(app) === "screen",
         terminal: app.terminal,
+        webPort: app.webPort,
         where: `name == ${quote}${node.node}${quote}`,
       },
     });

@@ -28,6 +28,7 @@ export async function submit(form: typeof run_form, on_stage: (stage: Stage) => 
       environment: form.shown === "window" ? "host" : form.environment,
       window: form.shown === "window",
       terminal: form.shown === "terminal",
+      webPort: form.shown === "web" ? form.web_port : 0,
       retries: form.retries,
       after: form.after === "" ? [] : form.after.split(",").map(BigInt),
       variables: form.variables,

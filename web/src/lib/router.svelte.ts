@@ -1,11 +1,12 @@
 // Where the page is: kept in the fragment ("#/jobs/12"), so that going back works and the server sees none of it.
 import { folder_of_address } from "./drive_paths";
 
-export type View = "home" | "run" | "jobs" | "job" | "pool" | "devices" | "screen" | "terminal" | "files" | "trash" | "photos" | "links" | "people" | "guest";
+export type View = "home" | "run" | "jobs" | "job" | "pool" | "devices" | "screen" | "terminal" | "web" | "files" | "trash" | "photos" | "links" | "people" | "guest";
 
 export interface Place {
   view: View;
   job?: bigint;
+  port?: number; // of a web program
   folder?: string; // of the drive
 }
 
@@ -14,6 +15,10 @@ export function parse_place(fragment: string): Place {
   if (first === "jobs" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "job", job: BigInt(second) };
   if (first === "screen" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "screen", job: BigInt(second) };
   if (first === "terminal" && second !== undefined && /^\d{1,19}$/.test(second)) return { view: "terminal", job: BigInt(second) };
+  if (first === "web" && second !== undefined && /^\d{1,19}$/.test(second)) {
+    const port = Number(/^\d{1,5}$/.exec(more[0] ?? "")?.[0] ?? 0);
+    return { view: "web", job: BigInt(second), port };
+  }
   if (first === "link") return { view: "guest", folder: folder_of_address(more.slice(1)) }; // after its secret
   if (first === "files") return { view: "files", folder: folder_of_address([second ?? "", ...more]) };
   if (["photos", "trash", "links", "people", "run", "jobs", "pool", "devices"].includes(first ?? "")) return { view: first as View };

@@ -22,7 +22,7 @@ export const kMaxDriveInputs = 64;
 const kMostNamed = 10; // files of the drive that become arguments of the program
 
 // How a program is seen while it runs: by what it prints; or live, and used.
-export type Shown = "log" | "window" | "terminal";
+export type Shown = "log" | "window" | "terminal" | "web";
 
 export interface PickedFile {
   path: string;
@@ -52,6 +52,7 @@ class RunForm {
   outputs = $state("*");
   environment = $state("host");
   shown = $state<Shown>("log");
+  web_port = $state(8000); // where a web program listens
   retries = $state(0);
   after = $state(""); // numbers of jobs, with commas between them
   variables: Record<string, string> = {}; // an earlier job's
@@ -127,7 +128,8 @@ class RunForm {
     this.time_limit = Number(spec.timeLimitSeconds) || 86_400;
     this.outputs = spec.outputs.join(" ");
     this.environment = spec.environment || "host";
-    this.shown = spec.window ? "window" : spec.terminal ? "terminal" : "log";
+    this.shown = spec.window ? "window" : spec.terminal ? "terminal" : spec.webPort !== 0 ? "web" : "log";
+    this.web_port = spec.webPort || 8000;
     this.retries = spec.retries;
     this.after = spec.after.join(",");
     this.variables = spec.variables;

@@ -58,7 +58,12 @@ export function routes(state: State, origin: () => string) {
     environment_routes(router, state);
     workspace_routes(router, state);
     operator_routes(router, state);
-    router.service(AppService, { list: () => ({ nodes: [] }) });
+    router.service(AppService, {
+      list: () => ({ nodes: [] }),
+      openWeb: () => {
+        throw new ConnectError("no web programs here", Code.Unimplemented);
+      },
+    });
     router.service(BlobService, {
       missing: ({ sha256: hashes }) => ({ sha256: hashes.filter((hash) => !state.blobs.has(Buffer.from(hash).toString("hex"))) }),
     });
