@@ -12,11 +12,12 @@ constexpr std::uint32_t kMaxLosses = 20;
 
 bool is_own_doing(Failure why) {
   return why != Failure::kNodeLost && why != Failure::kCancelled && why != Failure::kOwner &&
-         why != Failure::kPreempted && why != Failure::kGang && why != Failure::kDrained;
+         why != Failure::kPreempted && why != Failure::kGang && why != Failure::kDrained && why != Failure::kBooked;
 }
 
 bool counts_as_attempt(Failure why) {
-  return why != Failure::kOwner && why != Failure::kPreempted && why != Failure::kGang && why != Failure::kDrained;
+  return why != Failure::kOwner && why != Failure::kPreempted && why != Failure::kGang && why != Failure::kDrained &&
+         why != Failure::kBooked;
 }
 
 JobId job_of(const pool::Effect& record) {
@@ -152,6 +153,9 @@ void Checker::check(const Store& store, const pool::RequeueRecord& record) {
   if (record.why == Failure::kDrained && !store.duties.contains(row->node)) {
     universe_.fail(record.attempt, "is taken from", row->node, "which nobody spoke of");
   }
+  if (record.why == Failure::kBooked && universe_.scenario.booking == 0) {
+    universe_.fail(record.attempt, "is taken from a node that nobody booked");
+  }
   if (record.why == Failure::kPreempted && job.request.priority >= pool::PriorityClass::kNormal) {
     universe_.fail(record.attempt, "is ended for others, though it is of class", name_of(job.request.priority));
   }
@@ -274,6 +278,21 @@ void Checker::check_drained(const Store& store) {
   }
 }
 
+// The pool's own word, since what it has decided is not committed yet.
+void Checker::check_booked(const pool::Pool& pool, const Store& store) {
+  for (const auto& [id, terms] : store.bookings) {
+    const auto booking = pool.booking(id);
+    if (!booking || !booking->has_begun) continue;
+    for (const NodeId node : booking->nodes) {
+      for (const JobId job : pool.jobs_at(node)) {
+        const auto stored = store.jobs.find(job);
+        if (stored == store.jobs.end() || stored->second.request.owner.value == terms.account.value) continue;
+        universe_.fail(job, "is leased to", node, "which is kept for", terms.account.value);
+      }
+    }
+  }
+}
+
 std::optional<pool::JobView> Checker::check_sum(const pool::Pool& pool, JobId id, const Store& store) {
   const auto view = pool.job(id, universe_.now());
   const auto stored = store.jobs.find(id);
@@ -332,7 +351,7 @@ void Checker::check_nobody_idles(const pool::Pool& pool, Time now, const std::se
   for (const NodeId id : nodes) {
     const auto node = pool.node(id);
     if (!node || !node->connected || node->closed || node->leased > 0) continue;
-    if (node->duty != pool::Duty::kServing) continue;
+    if (node->duty != pool::Duty::kServing || node->booking != BookingId{}) continue;
     for (const JobId job : jobs) {
       const auto stored = store.jobs.find(job);
       if (stored == store.jobs.end() || !stored->second.request.per_task.fits_in(node->offered)) continue;

@@ -26,6 +26,7 @@ class Checker {
   void check_send(const Store& store, const pool::Effect& send);
   // After each batch of events: every task of every job is in exactly one state.
   void check_gangs(const Store& store, const std::vector<pool::Effect>& records);  // after a commit of these
+  void check_booked(const pool::Pool& pool, const Store& store);  // nobody else's work is on booked nodes
   void check_drained(const Store& store);  // after a commit: a node whose grace has ended holds nothing
   void check_sums(const pool::Pool& pool, const std::set<JobId>& jobs, const Store& store);
   // The same of the jobs that these are of.
@@ -52,6 +53,7 @@ class Checker {
   void check(const Store& store, const pool::EndRangeRecord& record);
   void check(const Store& store, const pool::RemoveRecord& record);
   void check(const Store& store, const pool::WorkspaceRecord& record);
+  void check(const Store&, const pool::BookingRecord&) {}
   void check(const Store& store, const pool::AssignSend& send);
   void check(const Store& store, const pool::StopSend& send);
   void check(const Store& store, const pool::AcknowledgeSend& send);

@@ -11,6 +11,7 @@ using pool::TaskState;
 
 constexpr NodeId kNode{3};
 constexpr JobId kJob{1};
+constexpr Duration kHour = seconds(3'600);
 
 class CheckerTest : public testing::Test {
  protected:
@@ -169,6 +170,7 @@ TEST_F(CheckerTest, ANodeMayNotRunMoreThanItOffersNorStartWhileClosed) {
 
 TEST_F(CheckerTest, ACordonedNodeIsGivenNothingAndADrainedOneHoldsNothing) {
   EXPECT_FALSE(accepts(pool::RequeueRecord{attempt(0, 2), 1, 0, Failure::kDrained})) << "nobody spoke of it";
+  EXPECT_FALSE(accepts(pool::RequeueRecord{attempt(0, 2), 1, 0, Failure::kBooked})) << "nor booked it";
   store_.duties[kNode] = {pool::Duty::kCordoned, {}};
   EXPECT_FALSE(accepts(pool::LeaseRecord{attempt(2, 1), kNode, 1}));
   EXPECT_TRUE(accepts(pool::LeaseRecord{attempt(2, 1), NodeId{4}, 1}));
@@ -180,6 +182,21 @@ TEST_F(CheckerTest, ACordonedNodeIsGivenNothingAndADrainedOneHoldsNothing) {
   store_.duties[kNode] = {pool::Duty::kDraining, universe_.now() - seconds(2)};
   checker_.check_drained(store_);
   EXPECT_NE(universe_.failure, "") << "task 0 is still leased to it";
+}
+
+TEST_F(CheckerTest, ABookedNodeHasNobodyElsesWork) {
+  pool::Pool pool{pool::Options{}};
+  store_.restore(pool, universe_.now(), {});
+  pool.on_node_hello(kNode, {{1, 0, 0}, false, {attempt(0, 2)}}, universe_.now());
+  const pool::BookingTerms terms{.id = {1}, .account = {9}, .from = universe_.now(), .until = universe_.now() + kHour};
+  ASSERT_TRUE(pool.on_book(terms, universe_.now()));
+  store_.bookings[terms.id] = terms;
+  pool.tick(universe_.now());
+  checker_.check_booked(pool, store_);
+  EXPECT_EQ(universe_.failure, "") << "its own may be there";
+  store_.jobs[kJob].request.owner = DeviceId{8};
+  checker_.check_booked(pool, store_);
+  EXPECT_NE(universe_.failure, "");
 }
 
 TEST_F(CheckerTest, AnIdleNodeIsSeen) {

@@ -80,6 +80,7 @@ void Hub::process() {
   if (const auto deadline = pool.next_deadline(); deadline && *deadline <= local()) pool.tick(local());
   for (pool::Effect& effect : pool.take_effects()) (is_send(effect) ? batch_.sends : batch_.records).push_back(effect);
   check(batch_);
+  if (universe_.scenario.booking > 0) checker_.check_booked(*pool_, store_);
   Batch batch = std::exchange(batch_, {});
   if (batch.empty()) return plan_wake();
   if (dies()) return;
@@ -139,6 +140,7 @@ void Hub::plan_wake() {
 void Hub::apply(const Batch& batch) {
   for (const StoredJob& job : batch.jobs) store_.add(job);
   for (const auto& [node, said] : batch.duties) store_.duties[node] = said;
+  for (const pool::BookingTerms& terms : batch.bookings) store_.bookings[terms.id] = terms;
 }
 
 void Hub::follow(const Batch& batch) {
@@ -211,6 +213,8 @@ void Hub::say_record(const pool::Effect& record) {
           removing_.erase(it.job);
         } else if constexpr (std::is_same_v<Record, pool::WorkspaceRecord>) {
           universe_.say("commit workspace", it.id.name, "of", it.id.owner, "on", it.node, it.leaving ? "leaving" : "");
+        } else if constexpr (std::is_same_v<Record, pool::BookingRecord>) {
+          universe_.say("commit end of booking", it.id.value);
         }
       },
       record);
@@ -370,6 +374,22 @@ void Hub::set_duty(NodeId node, const StoredDuty& said) {
     universe_.say("node", node, "has duty", static_cast<int>(said.duty));
     pool_->on_duty(node, said.duty, said.grace_ends, local());
     batch_.duties.emplace_back(node, said);
+  });
+}
+
+void Hub::book(const pool::BookingTerms& terms) {
+  feed([this, terms] {
+    if (!pool_->on_book(by_clock(terms, skew_), local())) return;
+    universe_.say("booking", terms.id.value, "of", terms.nodes, "for", terms.account.value);
+    batch_.bookings.push_back(terms);
+  });
+}
+
+void Hub::unbook(BookingId id) {
+  feed([this, id] {
+    universe_.say("booking", id.value, "is taken back");
+    pool_->on_unbook(id, local());
+    batch_.records.emplace_back(pool::BookingRecord{id});
   });
 }
 

@@ -22,10 +22,13 @@ namespace hearth::sim {
 struct HubBatch {
   std::vector<StoredJob> jobs;
   std::vector<std::pair<NodeId, StoredDuty>> duties;
+  std::vector<pool::BookingTerms> bookings;
   std::vector<pool::Effect> records;
   std::vector<pool::Effect> sends;
   std::vector<std::pair<std::uint64_t, std::optional<JobId>>> replies;
-  bool empty() const { return jobs.empty() && duties.empty() && records.empty() && sends.empty() && replies.empty(); }
+  bool empty() const {
+    return jobs.empty() && duties.empty() && bookings.empty() && records.empty() && sends.empty() && replies.empty();
+  }
 };
 
 class Hub {
@@ -63,6 +66,8 @@ class Hub {
   void remove_node(NodeId node);
   // Somebody speaks until it is heard: while the hub is dead, it finds it in its store.
   void set_duty(NodeId node, const StoredDuty& said);
+  void book(const pool::BookingTerms& terms);  // by the world's clock
+  void unbook(BookingId id);
   void forget_ended();
 
  private:

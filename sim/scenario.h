@@ -55,6 +55,7 @@ struct Scenario {
   std::uint32_t offer_change = 0;  // of each node's owner
   std::uint32_t owner_return = 0;  // of each node's owner, for up to a minute
   std::uint32_t duty_change = 0;   // of each node: it is cordoned, drained, or serves again
+  std::uint32_t booking = 0;       // of one or two nodes, for a minute at most; some are taken back
   std::uint32_t removal = 0;       // of some node, for good; another one comes
   std::uint32_t hub_crash = 0;
   std::uint32_t hub_cut = 0;           // of a hub: it is cut off, from all or from the other hub alone, for up to 40 s

@@ -93,15 +93,24 @@ void Store::apply(const pool::Effect& effect) {
         } else if constexpr (std::is_same_v<Record, pool::WorkspaceRecord>) {
           workspaces[record.id] = record;
           if (record.node == NodeId{}) workspaces.erase(record.id);
+        } else if constexpr (std::is_same_v<Record, pool::BookingRecord>) {
+          bookings.erase(record.id);
         }
       },
       effect);
+}
+
+pool::BookingTerms by_clock(pool::BookingTerms terms, Duration skew) {
+  terms.from = terms.from + skew;
+  terms.until = terms.until + skew;
+  return terms;
 }
 
 void Store::restore(pool::Pool& pool, Time now, Duration skew) const {
   for (const pool::AccountTerms& terms : accounts) pool.set_account(terms);
   for (const auto& [id, workspace] : workspaces) pool.restore_workspace(workspace);
   for (const auto& [node, said] : duties) pool.on_duty(node, said.duty, said.grace_ends + skew, now);
+  for (const auto& [id, booking] : bookings) pool.restore_booking(by_clock(booking, skew), now);
   std::set<JobId> needed;
   for (const auto& [id, job] : jobs) {
     if (job.has_ended()) continue;

@@ -49,12 +49,16 @@ struct StoredDuty {
   Time grace_ends;
 };
 
+// As a pool is told of it whose clock differs by so much from the world's.
+pool::BookingTerms by_clock(pool::BookingTerms terms, Duration skew);
+
 class Store {
  public:
   std::map<JobId, StoredJob> jobs;
   std::set<JobId> removed;
   std::map<WorkspaceId, pool::WorkspaceRecord> workspaces;
-  std::map<NodeId, StoredDuty> duties;  // of every node that somebody spoke of
+  std::map<NodeId, StoredDuty> duties;               // of every node that somebody spoke of
+  std::map<BookingId, pool::BookingTerms> bookings;  // by the world's clock
   std::vector<pool::AccountTerms> accounts;
   std::set<NodeId> removed_nodes;
 

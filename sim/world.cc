@@ -62,6 +62,7 @@ class World {
   std::string missed(const Measures::Figures& figures) const;
   StoredJob make_order(std::uint64_t number);
   void submit(std::uint64_t number);
+  void book();
   void befall();
   void befall(Machine& machine);
   void remove_some_job();
@@ -78,6 +79,7 @@ class World {
   Hubs hubs_;
   std::map<NodeId, std::unique_ptr<Machine>> machines_;
   std::map<std::uint64_t, Order> orders_;
+  std::uint64_t last_booking_ = 0;
   Time chaos_ends_;
 };
 
@@ -227,10 +229,25 @@ void World::befall(Machine& machine) {
   }
 }
 
+void World::book() {
+  Random& random = universe_.random;
+  const Time from = universe_.now() + random.between(Duration{}, seconds(20));
+  const pool::BookingTerms terms{.id = {++last_booking_},
+                                 .account = {1'000 + random.below(universe_.scenario.owners)},
+                                 .nodes = 1 + random.below(2),
+                                 .from = from,
+                                 .until = from + random.between(seconds(1), seconds(40)),
+                                 .notice = random.between(Duration{}, seconds(10))};
+  hubs_.now().book(terms);
+  if (!random.chance(300)) return;
+  universe_.scheduler.after(random.between(Duration{}, seconds(30)), [this, id = terms.id] { hubs_.now().unbook(id); });
+}
+
 void World::befall() {
   if (universe_.calm) return;
   const Scenario& scenario = universe_.scenario;
   for (const auto& [id, machine] : machines_) befall(*machine);
+  if (universe_.strikes(scenario.booking)) book();
   if (universe_.strikes(scenario.removal)) {
     Machine& machine = *machines_.at(NodeId{1 + universe_.random.below(static_cast<std::uint32_t>(machines_.size()))});
     if (!machine.is_retired()) {

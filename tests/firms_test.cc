@@ -27,13 +27,7 @@ class FirmsTest : public PoolFixture {
     ADD_FAILURE() << "no account " << name;
     return json::object();
   }
-  std::string own_device() {
-    for (const v1::Device& device :
-         Api(pool()).call<v1::ListDevicesReply>("hearth.v1.DeviceService/List", v1::ListDevicesRequest())->devices()) {
-      if (device.is_this()) return device.name();
-    }
-    return "";
-  }
+  std::string own_device() { return Api(pool()).device_name(); }
 };
 
 TEST_F(FirmsTest, AccountsOfAFirmShareItsLimit) {

@@ -153,7 +153,9 @@ class ScreenTest : public PoolFixture {
     return *job;
   }
   static void watch(Viewing& viewing) {
-    ASSERT_TRUE(eventually(seconds(60), [&] { return viewing.open().has_value(); }));
+    Result<void> opened;
+    ASSERT_TRUE(eventually(seconds(60), [&] { return (opened = viewing.open()).has_value(); }))
+        << text_of(opened.error());
   }
   // Of hearth-screen's processes the one that makes pictures.
   std::vector<pid_t> processes(const std::string& word) {
@@ -319,6 +321,144 @@ TEST_F(ScreenTest, PutsAViewersFilesIntoTheAppsFolder) {
   EXPECT_FALSE(viewing.file().taken());  // an xterm takes no drops
   EXPECT_TRUE(viewing.becomes("f00", scratch().path()));
   ASSERT_EQ(pool().cli({"cancel", std::to_string(*job)}).exit_code, 0);
+}
+
+// Red for "good", green for anything else, or where a file was added.
+constexpr const char* kJudges =
+    R"(printf '\033[44m\033[2J'; read line; colour=42; [ "$line" = good ] && [ ! -e evil.txt ] && colour=41; printf "\033[${colour}m\033[2J"; sleep 1000)";
+
+// Everything that whoever may only watch may not say, and then asks for a picture: once that is there, the rest was
+// read.
+void say_all_that_is_forbidden(Viewing& viewing, const std::filesystem::path& directory) {
+  v1::FromViewer message;
+  message.mutable_view()->set_width(800);
+  message.mutable_view()->set_height(600);
+  message.set_text("bad\n");
+  message.mutable_input()->set_number(1);
+  message.mutable_input()->set_buttons(1);
+  for (const std::uint32_t key : {std::uint32_t{'b'}, 0xff0dU}) message.mutable_input()->add_keys(key);
+  message.mutable_clipboard()->set_data("bad");
+  message.mutable_clipboard()->set_last(true);
+  message.mutable_file()->set_number(1);
+  message.mutable_file()->set_name("evil.txt");
+  message.mutable_file()->set_size(1);
+  message.mutable_file()->set_data("x");
+  message.mutable_file()->set_last(true);
+  message.set_voice(std::string(100, 'v'));
+  message.set_key_picture(true);
+  for (int i = 0; i < 3; ++i) viewing.send(message);
+  EXPECT_TRUE(viewing.becomes("00f", directory)) << "in the size that it had";
+  EXPECT_EQ(viewing.file().number(), 0U);
+}
+
+TEST_F(ScreenTest, IsSharedToWatchAndItsControllerIsPassedOn) {
+  Api owner(pool());
+  const auto submitted = owner.submit(window({"xterm", "-b", "0", "-e", "sh", "-c", kJudges}));
+  ASSERT_TRUE(submitted) << text_of(submitted.error());
+  owner.wait_until_running(*submitted);
+  const std::string job = std::to_string(*submitted);
+  Api mia(pair_device(pool(), "mia", v1::ROLE_MEMBER));
+  Viewing own(owner, *submitted);
+  watch(own);
+  EXPECT_TRUE(own.becomes("00f", scratch().path()));
+  Viewing hers(mia, *submitted);
+  EXPECT_THAT(hers.open().error().message, HasSubstr("only that device"));
+
+  ASSERT_EQ(pool().cli({"app", "share", job, "--with", "mia"}).exit_code, 0);
+  for (const std::uint16_t port : {std::uint16_t{22}, screen::kWatchPort, screen::kWatchMediaPort}) {
+    EXPECT_THAT(Viewing(mia, *submitted, port).open().error().message, HasSubstr("only that device")) << port;
+  }
+  watch(hers);
+  EXPECT_TRUE(hers.becomes("00f", scratch().path()));
+  say_all_that_is_forbidden(hers, scratch().path());
+  EXPECT_EQ(pool().cli({"app", "pass", job, "mia"}).exit_code, 1) << "she may only watch";
+
+  // The controller: both come back with another right.
+  ASSERT_EQ(pool().cli({"app", "share", job, "--with", "mia", "--control"}).exit_code, 0);
+  ASSERT_EQ(pool().cli({"app", "pass", job, "mia"}).exit_code, 0);
+  EXPECT_TRUE(eventually(seconds(20), [&] { return !own.listen(); }));
+  EXPECT_TRUE(eventually(seconds(20), [&] { return !hers.listen(); }));
+  watch(own);
+  EXPECT_TRUE(own.becomes("00f", scratch().path()));
+  say_all_that_is_forbidden(own, scratch().path());
+  EXPECT_THAT(pool().cli({"app", "shared"}).out, HasSubstr("device mia controls"));
+  watch(hers);
+  EXPECT_TRUE(hers.becomes("00f", scratch().path()));
+  hers.type("good\n");
+  EXPECT_TRUE(hers.becomes("f00", scratch().path()));
+  EXPECT_TRUE(own.becomes("f00", scratch().path()));
+
+  ASSERT_EQ(pool().cli({"app", "pass", job}).exit_code, 0);
+  EXPECT_TRUE(eventually(seconds(20), [&] { return !hers.listen(); }));
+  watch(hers);
+  ASSERT_EQ(pool().cli({"app", "unshare", job}).exit_code, 0);
+  EXPECT_TRUE(eventually(seconds(20), [&] { return !hers.listen(); }));
+  EXPECT_THAT(hers.open().error().message, HasSubstr("only that device"));
+  const std::string done = pool().cli({"audit"}).out;
+  for (const char* line : {"app.share", "with=mia right=watch", "app.pass", "to=mia", "app.unshare", "right=control"}) {
+    EXPECT_THAT(done, HasSubstr(line));
+  }
+  ASSERT_EQ(pool().cli({"cancel", job}).exit_code, 0);
+}
+
+TEST_F(ScreenTest, ByWebRtcAWatcherSaysNoMoreThanThroughTheHub) {
+  if (!std::filesystem::exists(std::filesystem::path(hearth_program()).parent_path() / "hearth-media")) {
+    GTEST_SKIP() << "SKIPPED: hearth-media was not built";
+  }
+  Api owner(pool());
+  const auto job = owner.submit(window({"xterm", "-b", "0", "-e", "sh", "-c", kJudges}));
+  ASSERT_TRUE(job) << text_of(job.error());
+  owner.wait_until_running(*job);
+  Viewing own(owner, *job);
+  watch(own);
+  EXPECT_TRUE(own.becomes("00f", scratch().path()));
+  Api mia(pair_device(pool(), "mia", v1::ROLE_MEMBER));
+  ASSERT_EQ(pool().cli({"app", "share", std::to_string(*job), "--with", "mia"}).exit_code, 0);
+  Viewing hers(mia, *job, screen::kMediaPort);
+  watch(hers);
+  EXPECT_TRUE(eventually(seconds(20), [&] { return !processes("/hearth-media --watch").empty(); }));
+  // hearth-media passes it on before it looks at the offer, which it answers.
+  v1::FromViewer message;
+  message.set_text("bad\n");
+  hers.send(message);
+  message.Clear();
+  message.set_offer("v=0");
+  hers.send(message);
+  EXPECT_TRUE(eventually(seconds(20), [&] { return !hers.listen(); }));
+  EXPECT_THAT(hers.problem(), HasSubstr("offer"));
+  own.type("good\n");
+  EXPECT_TRUE(own.becomes("f00", scratch().path()));
+  ASSERT_EQ(pool().cli({"cancel", std::to_string(*job)}).exit_code, 0);
+}
+
+TEST_F(ScreenTest, WatchersKeepNobodyOutWhoseAppItIs) {
+  Api owner(pool());
+  const std::uint64_t job = start(owner);
+  Api mia(pair_device(pool(), "mia", v1::ROLE_MEMBER));
+  Api tom(pair_device(pool(), "tom", v1::ROLE_MEMBER));
+  ASSERT_EQ(pool().cli({"app", "share", std::to_string(job), "--with", "mia,tom"}).exit_code, 0);
+  Viewing own(owner, job);
+  watch(own);
+  EXPECT_TRUE(own.becomes("00f", scratch().path()));
+  std::vector<std::unique_ptr<Viewing>> viewers;
+  for (int i = 0; i < 4; ++i) {
+    viewers.push_back(std::make_unique<Viewing>(mia, job));
+    watch(*viewers.back());
+  }
+  EXPECT_THAT(Viewing(mia, job).open().error().message, HasSubstr("4 times already"));
+  for (int i = 0; i < 2; ++i) {
+    viewers.push_back(std::make_unique<Viewing>(tom, job));
+    watch(*viewers.back());
+    EXPECT_TRUE(viewers.back()->becomes("00f", scratch().path()));
+  }
+  Viewing seventh(tom, job);
+  watch(seventh);
+  EXPECT_TRUE(eventually(seconds(20), [&] { return !seventh.listen(); }));
+  EXPECT_THAT(seventh.problem(), HasSubstr("6 others"));
+  Viewing eighth(owner, job);
+  watch(eighth);
+  EXPECT_TRUE(eighth.becomes("00f", scratch().path()));
+  ASSERT_EQ(pool().cli({"cancel", std::to_string(job)}).exit_code, 0);
 }
 
 TEST_F(ScreenTest, StartsAnAppThatWasAddedByItsName) {

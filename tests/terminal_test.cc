@@ -13,6 +13,7 @@
 #include "harness/api.h"
 #include "harness/pairing.h"
 #include "harness/pool.h"
+#include "hearth/v1/audiences.pb.h"
 #include "net/tunnel.h"
 #include "screen/frames.h"
 #include "terminal/messages.h"
@@ -33,7 +34,8 @@ v1::JobSpec in_terminal(const std::vector<std::string>& argv) {
 // Who watches a terminal, as the page does.
 class Watching {
  public:
-  Watching(Api& api, std::uint64_t job) : api_(api), way_("/forward?task=0&port=7440&job=" + std::to_string(job)) {}
+  Watching(Api& api, std::uint64_t job, std::uint16_t port = 7440)
+      : api_(api), way_("/forward?task=0&port=" + std::to_string(port) + "&job=" + std::to_string(job)) {}
 
   // Goes on where it was. Errors: of the hub and node; a program that starts does not listen yet.
   Result<void> open() {
@@ -290,6 +292,110 @@ TEST_F(TerminalTest, IsForItsDeviceAndEndsWithItsStanding) {
   ASSERT_EQ(pool().cli({"devices", "revoke", "phone"}).exit_code, 0);
   EXPECT_TRUE(viewer.ends());
   ASSERT_EQ(pool().cli({"cancel", std::to_string(own)}).exit_code, 0);
+}
+
+std::vector<v1::SharedApp> shared_with(Api& api) {
+  const auto reply = api.call<v1::ListSharedAppsReply>("hearth.v1.AudienceService/List", v1::ListSharedAppsRequest());
+  EXPECT_TRUE(reply) << text_of(reply.error());
+  return reply ? std::vector<v1::SharedApp>(reply->apps().begin(), reply->apps().end()) : std::vector<v1::SharedApp>();
+}
+
+TEST_F(TerminalTest, IsSharedToWatchAndItsControllerIsPassedOn) {
+  Api owner(pool());
+  const std::uint64_t number =
+      start(owner, in_terminal({"sh", "-c", "stty -echo; while read x; do echo got $x; done"}));
+  const std::string job = std::to_string(number);
+  // A person is an account, here with a phone that is no home's; he is shown this app of the pool, and nothing else.
+  Api mia(pair_device(pool(), "phone", v1::ROLE_MEMBER));
+  ASSERT_EQ(pool().cli({"devices", "ring", "phone", "friend"}).exit_code, 0);
+  ASSERT_EQ(pool().cli({"account", "set", "mia"}).exit_code, 0);
+  ASSERT_EQ(pool().cli({"account", "assign", "phone", "mia"}).exit_code, 0);
+  EXPECT_THAT(Watching(mia, number).open().error().message, HasSubstr("there is no job"));
+  EXPECT_TRUE(shared_with(mia).empty());
+
+  ASSERT_EQ(pool().cli({"app", "share", job, "--with", "mia"}).exit_code, 0);
+  ASSERT_EQ(shared_with(mia).size(), 1U);
+  EXPECT_EQ(shared_with(mia).front().right(), v1::APP_RIGHT_WATCH);
+  EXPECT_TRUE(shared_with(mia).front().audience().empty()) << "it is not hers to know";
+  v1::GetJobRequest about;
+  about.set_job_id(number);
+  EXPECT_EQ(mia.call<v1::GetJobReply>("hearth.v1.JobService/Get", about).error().code, Code::kNotFound);
+  Watching own(owner, number);
+  own.watch();
+  own.resize(30, 90);
+  Watching hers(mia, number);
+  hers.watch();
+  hers.resize(9, 9);
+  hers.type("bad\r");
+  own.type("one\r");
+  EXPECT_TRUE(hers.sees("got one"));
+  EXPECT_THAT(hers.text(), testing::Not(HasSubstr("bad")));
+  EXPECT_EQ(hers.size().columns(), 90U);
+  for (const std::uint16_t port : {screen::kMediaPort, screen::kWatchPort, std::uint16_t{8888}})
+    EXPECT_FALSE(Watching(mia, number, port).open()) << port;
+
+  ASSERT_EQ(pool().cli({"app", "share", job, "--with", "mia", "--control"}).exit_code, 0);
+  ASSERT_EQ(pool().cli({"app", "pass", job, "mia"}).exit_code, 0);
+  EXPECT_TRUE(own.ends());
+  EXPECT_TRUE(hers.ends());
+  own.watch();
+  own.type("worse\r");
+  hers.watch();
+  hers.type("two\r");
+  EXPECT_TRUE(own.sees("got two"));
+  EXPECT_THAT(own.text(), testing::Not(HasSubstr("worse")));
+  ASSERT_EQ(shared_with(owner).front().viewers_size(), 2);
+
+  // She gives it back herself, and cannot take it again.
+  v1::PassControllerRequest pass;
+  pass.set_job_id(number);
+  EXPECT_TRUE(mia.call<v1::PassControllerReply>("hearth.v1.AudienceService/Pass", pass));
+  EXPECT_TRUE(hers.ends());
+  pass.set_person("mia");
+  EXPECT_EQ(mia.call<v1::PassControllerReply>("hearth.v1.AudienceService/Pass", pass).error().code,
+            Code::kPermissionDenied);
+  ASSERT_EQ(pool().cli({"cancel", job}).exit_code, 0);
+  owner.wait(number);
+  EXPECT_TRUE(eventually(seconds(20), [&] { return shared_with(mia).empty() && shared_with(owner).empty(); }));
+}
+
+TEST_F(TerminalTest, WhatIsSharedOutlivesTheHubAndEndsWithADevicesStanding) {
+  Api mia(pair_device(pool(), "mia", v1::ROLE_MEMBER));
+  std::uint64_t number = 0;
+  {
+    Api owner(pool());
+    number = start(owner, in_terminal({"cat"}));
+    ASSERT_EQ(pool().cli({"app", "share", std::to_string(number), "--with", "mia", "--control"}).exit_code, 0);
+    ASSERT_EQ(pool().cli({"app", "pass", std::to_string(number), "mia"}).exit_code, 0);
+  }
+  const pid_t before = pool().hub_process();
+  ::kill(before, SIGKILL);
+  ASSERT_TRUE(
+      eventually(seconds(30), [&] { return pool().hub_process() != before && pool().cli({"jobs"}).exit_code == 0; }));
+  Api owner(pool());
+  static_cast<void>(mia.token(true));
+  Watching hers(mia, number);
+  hers.watch();
+  hers.type("hello\r");
+  EXPECT_TRUE(hers.sees("hello"));
+  ASSERT_EQ(shared_with(owner).size(), 1U);
+  EXPECT_EQ(shared_with(owner).front().controller(), "mia");
+
+  // Neither a member nor whoever it is shared with shares it further.
+  Api tom(pair_device(pool(), "tom", v1::ROLE_MEMBER));
+  v1::ShareAppRequest request;
+  request.set_job_id(number);
+  request.add_people("tom");
+  for (Api* api : {&mia, &tom}) {
+    EXPECT_EQ(api->call<v1::ShareAppReply>("hearth.v1.AudienceService/Share", request).error().code,
+              Code::kPermissionDenied);
+  }
+  EXPECT_EQ(pool().cli({"app", "share", std::to_string(number), "--with", "nobody"}).exit_code, 1);
+
+  ASSERT_EQ(pool().cli({"devices", "revoke", "mia"}).exit_code, 0);
+  EXPECT_TRUE(hers.ends());
+  EXPECT_TRUE(eventually(seconds(20), [&] { return shared_with(owner).empty(); })) << "it is shared with nobody now";
+  ASSERT_EQ(pool().cli({"cancel", std::to_string(number)}).exit_code, 0);
 }
 
 TEST_F(TerminalTest, RunsInAnyEnvironment) {

@@ -23,6 +23,12 @@ struct AccountId {
   constexpr auto operator<=>(const AccountId&) const = default;
 };
 
+// Nodes that are kept for an account for a while: counts up from 1. 0: none.
+struct BookingId {
+  std::uint64_t value = 0;
+  constexpr auto operator<=>(const BookingId&) const = default;
+};
+
 // A job of the pool: counts up from 1. 0: none.
 struct JobId {
   std::uint64_t value = 0;

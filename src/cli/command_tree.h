@@ -75,6 +75,7 @@ struct PoolOptions {
   DutyOptions duty;
   SlurmOptions slurm;
   AccountOptions account;
+  BookingOptions booking;
   UsageOptions usage;
   AuditOptions audit;
 };

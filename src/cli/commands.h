@@ -246,7 +246,15 @@ struct DriveOptions {
   std::string limit;
 };
 
+struct AudienceOptions {
+  std::string job;
+  std::vector<std::string> people;
+  std::string person;  // who gets the controller; empty: it comes back
+  bool may_control = false;
+};
+
 struct AppOptions {
+  AudienceOptions audience;
   std::string name;
   std::vector<std::string> program;
   std::string node;  // where it is started; empty: the one that has it
@@ -285,6 +293,16 @@ struct UsageOptions {
 struct DutyOptions {
   std::string node;
   std::string grace = "10m";
+};
+
+struct BookingOptions {
+  std::string number;
+  std::string account;
+  std::string nodes = "1";
+  std::string where;
+  std::string from;  // empty: now
+  std::string until;
+  std::string notice = "10m";
 };
 
 struct WipeOptions {
@@ -396,6 +414,11 @@ Result<int> set_account(const Context& context, const AccountOptions& options, b
 Result<int> remove_account(const Context& context, const AccountOptions& options);
 Result<int> assign_device(const Context& context, const AccountOptions& options);
 
+// bookings.cc
+Result<int> book(const Context& context, const BookingOptions& options);
+Result<int> list_bookings(const Context& context);
+Result<int> unbook(const Context& context, const BookingOptions& options);
+
 // audit.cc
 Result<int> show_audit(const Context& context, const AuditOptions& options);
 Result<int> verify_audit(const Context& context, const AuditOptions& options);
@@ -462,6 +485,10 @@ Result<int> list_apps(const Context& context);
 Result<int> add_app(const Context& context, const AppOptions& options);
 Result<int> remove_app(const Context& context, const AppOptions& options);
 Result<int> start_app(const Context& context, const AppOptions& options);
+Result<int> list_shared_apps(const Context& context);
+Result<int> share_app(const Context& context, const AudienceOptions& options);
+Result<int> unshare_app(const Context& context, const AudienceOptions& options);
+Result<int> pass_controller(const Context& context, const AudienceOptions& options);
 
 // limits.cc
 Result<int> limit(const Context& context, const LimitOptions& options);

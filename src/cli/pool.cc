@@ -12,11 +12,15 @@
 namespace hearth::cli {
 namespace {
 
-std::string state_of(const v1::Node& node) {
+std::string own_state_of(const v1::Node& node) {
   if (!node.connected()) return "away";
   if (!node.closed() && node.offered().cores() == 0) return "closed by its owner's limit";
   if (!node.closed()) return node.running_tasks() > 0 ? "working" : "idle";
   return node.closed_reason().empty() ? "closed" : "closed: " + node.closed_reason();
+}
+
+std::string state_of(const v1::Node& node) {
+  return own_state_of(node) + (node.booking() > 0 ? fmt::format(", booking {}", node.booking()) : "");
 }
 
 std::string memory_of(const v1::Node& node) {

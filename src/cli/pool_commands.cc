@@ -85,6 +85,29 @@ void add_account_commands(CommandTree& tree, AccountOptions& options) {
   CommandTree::argument(assign, "NAME", options.name, "the account's name, or none");
 }
 
+void add_booking_commands(CommandTree& tree, BookingOptions& options) {
+  CLI::App& book =
+      tree.add(tree.root(), "book",
+               "Keep nodes for an account, or for all accounts of a firm, for a while: nobody else's tasks "
+               "run there then, and what still does goes back to the queue.",
+               [&] { return hearth::cli::book(tree.context(), options); });
+  CommandTree::argument(book, "ACCOUNT", options.account, "whose they are to be: hearth account");
+  CommandTree::text_option(book, "--nodes", options.nodes, "N", "how many (default: 1)");
+  CommandTree::text_option(book, "--where", options.where, "CONDITION",
+                           "of those that meet this, as hearth run --where (default: any)");
+  CommandTree::text_option(book, "--from", options.from, "WHEN",
+                           "a span from now like 2h, or a moment like \"2030-12-31 18:00\" (default: now)");
+  CommandTree::text_option(book, "--until", options.until, "WHEN", "likewise; needed");
+  CommandTree::text_option(book, "--notice", options.notice, "SPAN",
+                           "for so long before they are given only what ends in time, by its --time, at most 7d "
+                           "(default: 10m; 0: none)");
+  tree.add(tree.root(), "bookings", "List the nodes that are kept for accounts, now or later.",
+           [&] { return list_bookings(tree.context()); });
+  CommandTree::argument(tree.add(tree.root(), "unbook", "Take a booking back; what runs on its nodes goes on.",
+                                 [&] { return unbook(tree.context(), options); }),
+                        "NUMBER", options.number, "its number, as \"hearth bookings\" lists it");
+}
+
 void add_usage_command(CommandTree& tree, UsageOptions& options) {
   CLI::App& usage = tree.add(tree.root(), "usage",
                              "Tell who used how much of the pool, by owner, account and day (in UTC): cores, GPUs and "
@@ -116,6 +139,7 @@ void add_pool_commands(CommandTree& tree, PoolOptions& options) {
   add_node_commands(tree, options);
   add_account_commands(tree, options.account);
   add_firm_commands(tree, options.account);
+  add_booking_commands(tree, options.booking);
   tree.add(tree.root(), "status", "Tell how the pool is.", [&] { return status(tree.context()); });
   add_usage_command(tree, options.usage);
   add_audit_commands(tree, options.audit);

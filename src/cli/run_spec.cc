@@ -99,24 +99,6 @@ Result<v1::PriorityClass> parse_priority(const std::string& text) {
   return wrong(fmt::format("--priority {}: scavenger, batch, normal or urgent", plain(text)));
 }
 
-// "2h" from now, or a moment of this PC's calendar.
-Result<std::int64_t> parse_deadline(const std::string& text) {
-  const std::int64_t now = wall_now().unix_millis;
-  for (const char* form : {"%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"}) {
-    std::tm parts{};
-    parts.tm_isdst = -1;
-    const char* end = ::strptime(text.c_str(), form, &parts);
-    if (end == nullptr || *end != '\0') continue;
-    const std::int64_t moment = static_cast<std::int64_t>(std::mktime(&parts)) * 1000;
-    if (moment > now) return moment;
-    return wrong(fmt::format("--deadline {}: that is over", plain(text)));
-  }
-  const Result<std::int64_t> span = parse_time_limit("--deadline", text);
-  if (span) return now + *span * 1000;
-  return wrong(fmt::format("--deadline {}: a span from now like 90m, 2h or 3d, or a moment like \"2030-12-31 18:00\"",
-                           plain(text)));
-}
-
 Result<void> set_placement(const RunOptions& options, v1::JobSpec& spec) {
   spec.set_where(options.where);
   spec.set_prefer(options.prefer);
@@ -138,9 +120,9 @@ Result<void> set_placement(const RunOptions& options, v1::JobSpec& spec) {
     spec.set_priority(*priority);
   }
   if (options.deadline.empty()) return {};
-  const Result<std::int64_t> deadline = parse_deadline(options.deadline);
+  const Result<WallTime> deadline = parse_moment("--deadline", options.deadline, wall_now());
   if (!deadline) return std::unexpected(deadline.error());
-  spec.mutable_deadline()->set_unix_millis(*deadline);
+  spec.mutable_deadline()->set_unix_millis(deadline->unix_millis);
   return {};
 }
 
@@ -512,6 +494,8 @@ std::string failure_text(const v1::Outcome& outcome) {
              "anew";
     case v1::FAILURE_REASON_DRAINED:
       return "its node is drained by the pool's owner; it runs again elsewhere";
+    case v1::FAILURE_REASON_BOOKED:
+      return "its node is kept for others from now on";
     case v1::FAILURE_REASON_PREEMPTED:
       return "a task of a higher class needed its room; it runs again (--priority says which class it is of)";
     case v1::FAILURE_REASON_GANG:

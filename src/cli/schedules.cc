@@ -1,6 +1,4 @@
 // `hearth schedule`: what the hub runs by the clock.
-#include <ctime>
-
 #include <fmt/format.h>
 
 #include "base/bytes.h"
@@ -15,16 +13,6 @@
 
 namespace hearth::cli {
 namespace {
-
-// "Fri 27 Nov 03:00", by this PC's clock.
-std::string format_moment(const v1::Moment& moment) {
-  if (moment.unix_millis() == 0) return "-";
-  const std::time_t seconds = moment.unix_millis() / 1'000;
-  std::tm local{};
-  char text[32];
-  if (::localtime_r(&seconds, &local) == nullptr) return "-";
-  return std::string(text, std::strftime(text, sizeof text, "%a %e %b %H:%M", &local));
-}
 
 Result<v1::Overlap> parse_overlap(const std::string& text) {
   if (text.empty() || text == "skip") return v1::OVERLAP_SKIP;
@@ -99,7 +87,8 @@ Result<int> add_schedule(const Context& context, const ScheduleOptions& options)
   const Result<v1::AddScheduleReply> reply =
       (*client)->call<v1::AddScheduleReply>("hearth.v1.ScheduleService/Add", request);
   if (!reply) return std::unexpected(reply.error());
-  say(fmt::format("{} runs next at {}", reply->schedule().name(), format_moment(reply->schedule().next())));
+  say(fmt::format("{} runs next at {}", reply->schedule().name(),
+                  format_local({reply->schedule().next().unix_millis()})));
   if (context.json) print(message_json(reply->schedule()));
   return 0;
 }
@@ -115,7 +104,8 @@ Result<int> list_schedules(const Context& context) {
   }
   Table table({{"NAME"}, {"WHOSE"}, {"WHEN"}, {"NEXT"}, {"LAST"}, {"JOB", true}, {"REMARK"}});
   for (const v1::Schedule& one : reply->schedules()) {
-    table.add({one.name(), one.owner(), one.cron(), format_moment(one.next()), format_moment(one.last_due()),
+    table.add({one.name(), one.owner(), one.cron(), format_local({one.next().unix_millis()}),
+               format_local({one.last_due().unix_millis()}),
                one.last_job() == 0 ? "-" : fmt::format("{}", one.last_job()),
                one.last_trouble().empty() ? "-" : one.last_trouble()});
   }

@@ -108,6 +108,32 @@ Result<std::int64_t> parse_time_limit(std::string_view option, std::string_view 
   return *value;
 }
 
+Result<WallTime> parse_moment(std::string_view option, const std::string& text, WallTime now) {
+  for (const char* form : {"%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"}) {
+    std::tm parts{};
+    parts.tm_isdst = -1;
+    const char* end = ::strptime(text.c_str(), form, &parts);
+    if (end == nullptr || *end != '\0') continue;
+    const WallTime moment{static_cast<std::int64_t>(std::mktime(&parts)) * 1000};
+    if (moment > now) return moment;
+    return fail(Code::kInvalidArgument, fmt::format("{} {}: that is over", option, plain(text)));
+  }
+  const Result<std::int64_t> span = parse_time_limit(option, text);
+  if (span) return WallTime{now.unix_millis + *span * 1000};
+  return fail(Code::kInvalidArgument,
+              fmt::format("{} {}: a span from now like 90m, 2h or 3d, or a moment like \"2030-12-31 18:00\"", option,
+                          plain(text)));
+}
+
+std::string format_local(WallTime moment) {
+  if (moment.unix_millis == 0) return "-";
+  const std::time_t seconds = moment.unix_millis / 1'000;
+  std::tm local{};
+  char text[32];
+  if (::localtime_r(&seconds, &local) == nullptr) return "-";
+  return std::string(text, std::strftime(text, sizeof text, "%a %e %b %H:%M", &local));
+}
+
 std::string_view ring_name(v1::Ring ring) {
   const bool is_known = ring >= v1::RING_HOME && ring <= v1::RING_STRANGER;
   return is_known ? kRingNames[static_cast<std::size_t>(ring) - 1] : "?";

@@ -38,6 +38,9 @@ Result<std::uint64_t> parse_size(std::string_view option, std::string_view text,
 // "90s", "10m", "2h", "1d", "1h30m"; a bare number is seconds. From 1 s to 30 days.
 Result<std::int64_t> parse_time_limit(std::string_view option, std::string_view text);
 
+// A span from now on, "2h", or a moment to come of this PC's calendar: "2030-12-31 18:00", "2030-12-31".
+Result<WallTime> parse_moment(std::string_view option, const std::string& text, WallTime now);
+
 // "22-7", "22:30-7", "8:00-18:30".
 Result<Hours> parse_hours(std::string_view option, std::string_view text);
 std::string format_hours(Hours hours);  // "22:00-07:00"
@@ -66,6 +69,9 @@ Result<WallTime> parse_day(std::string_view option, std::string_view text);
 
 // "2026-01-31 12:00:07", in UTC.
 std::string format_moment(WallTime moment);
+
+// "Fri 27 Nov 03:00", by this PC's clock; "-" for a moment that is unknown.
+std::string format_local(WallTime moment);
 
 // "1,234,567"
 std::string format_count(std::uint64_t count);

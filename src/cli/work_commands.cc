@@ -209,6 +209,34 @@ void add_webhook_commands(CommandTree& tree, WebhookOptions& options) {
   }
 }
 
+void add_audience_commands(CommandTree& tree, CLI::App& app, AudienceOptions& options) {
+  tree.add(app, "shared", "List the apps that are shared with this device, and its own that are shared or watched now.",
+           [&tree] { return list_shared_apps(tree.context()); });
+  CLI::App& share =
+      tree.add(app, "share",
+               "Let people of the pool watch an app that runs, or with --control have its controller too, once it is "
+               "passed to them: who has it uses the app, the others watch. It ends with the job.",
+               [&tree, &options] { return share_app(tree.context(), options); });
+  CLI::App& unshare = tree.add(app, "unshare", "Let people watch an app no more, at once; everybody, if none is named.",
+                               [&tree, &options] { return unshare_app(tree.context(), options); });
+  CLI::App& pass = tree.add(app, "pass",
+                            "Pass an app's controller to somebody it is shared with to control; without a name it "
+                            "comes back to those whose app it is.",
+                            [&tree, &options] { return pass_controller(tree.context(), options); });
+  for (CLI::App* command : {&share, &unshare, &pass}) {
+    CommandTree::argument(*command, "JOB", options.job, "the app's job");
+  }
+  constexpr const char* kPeople = "accounts (hearth account) or devices, separated by commas";
+  share.add_option("--with", options.people, kPeople)
+      ->type_name("PEOPLE")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->required();
+  unshare.add_option("--with", options.people, kPeople)->type_name("PEOPLE")->delimiter(',')->allow_extra_args(false);
+  share.add_flag("--control", options.may_control, "the controller may be passed to them");
+  pass.add_option("PERSON", options.person, "who is to have it")->type_name(" ");
+}
+
 void add_app_commands(CommandTree& tree, AppOptions& options) {
   const auto list = [&tree] { return list_apps(tree.context()); };
   CLI::App& app =
@@ -235,6 +263,7 @@ void add_app_commands(CommandTree& tree, AppOptions& options) {
                            "it is a web program, which listens on this port: --web 8888 Notebooks -- jupyter-lab "
                            "--no-browser --ServerApp.token=");
   CommandTree::text_option(start, "--on", options.node, "NODE", "the PC that it is to run on, if several have it");
+  add_audience_commands(tree, app, options.audience);
 }
 
 }  // namespace

@@ -107,13 +107,22 @@ struct Terms {
   NodeId node = {};                  // of a task whose workspace lies somewhere: that node alone will do
   std::uint64_t workspace_room = 0;  // by how much its workspace is to grow, or all of a new one's
   Conditions conditions = {};
+  // Of a node: the account or firm that it is kept for, see pool/bookings.h. Of a task: its account, and that one's
+  // firm, if nodes are kept for them.
+  AccountId kept_for = {};
+  AccountId kept_for_firm = {};
 
   constexpr bool operator==(const Terms&) const = default;
+
+  // Whether a task may go where nodes are kept for this account.
+  constexpr bool may_use(AccountId kept) const {
+    return kept == AccountId{} || kept == kept_for || kept == kept_for_firm;
+  }
 
   constexpr bool fits_in(const Terms& room) const {
     return resources.fits_in(room.resources) && admission.is_granted_by(room.admission) &&
            (node == NodeId{} || node == room.node) && workspace_room <= room.workspace_room &&
-           conditions.are_met_by(room.conditions);
+           conditions.are_met_by(room.conditions) && may_use(room.kept_for);
   }
 };
 

@@ -23,6 +23,7 @@ enum class Failure : std::uint8_t {
   kGang = 15,
   kSkipped = 16,
   kDrained = 17,
+  kBooked = 18,
 };
 
 }  // namespace hearth

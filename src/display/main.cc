@@ -1,6 +1,6 @@
 // hearth-screen: gives the program of an app a display of its own and shows it to whoever connects to port 7440 of the
-// loopback (proto/hearth/v1/screen.proto). It runs within the app's sandbox, so what X server, encoder and program do
-// to each other stays there, and is over with it.
+// loopback, or to port 7442 to watch alone (proto/hearth/v1/screen.proto). It runs within the app's sandbox, so what X
+// server, encoder and program do to each other stays there, and is over with it.
 //
 //   hearth-screen PROGRAM ARGUMENTS...
 //
@@ -73,11 +73,11 @@ pid_t start(const std::vector<std::string>& words, Prepare prepare) {
   ::_exit(errno == ENOENT ? 127 : 126);
 }
 
-int listen_on_loopback() {
+int listen_on_loopback(std::uint16_t port) {
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port = htons(screen::kPort);
+  address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const int yes = 1;
   ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
@@ -167,9 +167,13 @@ void wait_for_sound() {
   }
 }
 
-pid_t start_stream(int listener) {
-  return start({"/proc/self/exe", std::string(kServe), std::to_string(listener)},
-               [listener] { ::fcntl(listener, F_SETFD, 0); });
+pid_t start_stream(Listeners listeners) {
+  return start(
+      {"/proc/self/exe", std::string(kServe), std::to_string(listeners.control), std::to_string(listeners.watch)},
+      [listeners] {
+        ::fcntl(listeners.control, F_SETFD, 0);
+        ::fcntl(listeners.watch, F_SETFD, 0);
+      });
 }
 
 int code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
@@ -213,8 +217,8 @@ int watch_over(pid_t server, pid_t program, std::vector<Helper> helpers) {
 }
 
 int run(const std::vector<std::string>& program) {
-  const int listener = listen_on_loopback();
-  if (listener < 0) return give_up("port " + std::to_string(screen::kPort) + " is taken");
+  const Listeners listeners = {listen_on_loopback(screen::kPort), listen_on_loopback(screen::kWatchPort)};
+  if (listeners.control < 0 || listeners.watch < 0) return give_up("its ports are taken");
   std::vector<Helper> helpers;
   const bool sounds = prepare_session();
   if (sounds) {
@@ -230,7 +234,7 @@ int run(const std::vector<std::string>& program) {
   ::setenv("DISPLAY", display.c_str(), 1);
   if (sounds) wait_for_sound();
   helpers.push_back(
-      {.what = "what makes pictures", .vital = true, .start_it = [listener] { return start_stream(listener); }});
+      {.what = "what makes pictures", .vital = true, .start_it = [listeners] { return start_stream(listeners); }});
   helpers.back().begin();
   const pid_t child = start(program, [] { ::setpriority(PRIO_PROCESS, 0, kNice); });
   return watch_over(server, child, std::move(helpers));
@@ -242,8 +246,9 @@ int run(const std::vector<std::string>& program) {
 // What is left of its processes ends with this one: PR_SET_PDEATHSIG.
 int main(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
-  if (words.size() == 2 && words[0] == hearth::display::kServe) {
-    const hearth::Error error = hearth::display::stream(std::atoi(words[1].c_str()), hearth::display::kSession);
+  if (words.size() == 3 && words[0] == hearth::display::kServe) {
+    const hearth::display::Listeners listeners = {std::atoi(words[1].c_str()), std::atoi(words[2].c_str())};
+    const hearth::Error error = hearth::display::stream(listeners, hearth::display::kSession);
     std::_Exit(hearth::display::give_up(error.message));
   }
   if (words.empty())

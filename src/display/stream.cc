@@ -41,14 +41,16 @@ constexpr std::size_t kMaxBeforeSound = 64 << 10;  // bytes that wait: what is s
 
 class Stream {
  public:
-  Stream(int listener, std::unique_ptr<Screen> screen, std::unique_ptr<Exchange> exchange, std::unique_ptr<Sound> sound)
-      : listener_(listener), screen_(std::move(screen)), exchange_(std::move(exchange)), sound_(std::move(sound)) {}
+  Stream(Listeners listeners, std::unique_ptr<Screen> screen, std::unique_ptr<Exchange> exchange,
+         std::unique_ptr<Sound> sound)
+      : listeners_(listeners), screen_(std::move(screen)), exchange_(std::move(exchange)), sound_(std::move(sound)) {}
 
   Error run();
 
  private:
   Result<void> turn();
-  void accept();
+  void accept(int listener, Viewer::May may);
+  const char* why_full(Viewer::May may) const;
   void hear(Viewer& viewer, const v1::FromViewer& message);
   void resize(Size size);
   void move_pointer(const Viewer& viewer, const v1::Input& input);
@@ -66,7 +68,7 @@ class Stream {
   Result<void> prepare_encoder();
   void send_to_all(const v1::Picture& picture, Clock::time_point now);
 
-  int listener_;
+  Listeners listeners_;
   std::unique_ptr<Screen> screen_;
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<Sound> sound_;  // nullptr: this PC has no PulseAudio
@@ -80,22 +82,31 @@ class Stream {
   int fineness_ = Encoder::kFinest;
 };
 
-void Stream::accept() {
-  const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+// nullptr: there is room for one more.
+const char* Stream::why_full(Viewer::May may) const {
+  if (viewers_.size() >= kMaxViewers) return "8 viewers watch this app already; close one of them";
+  const auto watchers = std::ranges::count_if(viewers_, [](const auto& viewer) { return !viewer->controls(); });
+  const bool full = may == Viewer::May::kWatch && static_cast<std::size_t>(watchers) >= kMaxWatchers;
+  return full ? "6 others watch this app already, as many as it takes" : nullptr;
+}
+
+void Stream::accept(int listener, Viewer::May may) {
+  const int socket = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (socket < 0) return;
   const int yes = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
-  auto viewer = std::make_unique<Viewer>(socket);
+  auto viewer = std::make_unique<Viewer>(socket, may);
   v1::ToViewer first;
-  if (viewers_.size() < kMaxViewers) {
+  const char* full = why_full(may);
+  if (full == nullptr) {
     *first.mutable_cursor() = screen_->cursor();
     viewer->send(first);
-    exchange_->welcome(socket);
+    if (viewer->controls()) exchange_->welcome(socket);
     viewers_.push_back(std::move(viewer));
     return;
   }
-  first.set_problem("8 viewers watch this app already; close one of them");
+  first.set_problem(full);
   viewer->send(first);
   static_cast<void>(viewer->write());
 }
@@ -125,7 +136,7 @@ void Stream::hear(Viewer& viewer, const v1::FromViewer& message) {
     viewer.needs_key = true;
     if (message.sound() && sound_ && !somebody_listens()) sound_->forget();
     viewer.listens = message.sound();
-    resize({message.view().width(), message.view().height()});
+    if (viewer.controls()) resize({message.view().width(), message.view().height()});
   }
   if (message.kbits() > 0) viewer.set_rate(message.kbits());
   if (message.shown() > 0) viewer.on_shown(message.shown(), Clock::now());
@@ -294,7 +305,9 @@ Result<void> Stream::show(Clock::time_point now) {
 }
 
 Result<void> Stream::turn() {
-  std::vector<pollfd> files = {{.fd = listener_, .events = POLLIN, .revents = 0},
+  constexpr std::size_t kFirstViewer = 3;
+  std::vector<pollfd> files = {{.fd = listeners_.control, .events = POLLIN, .revents = 0},
+                               {.fd = listeners_.watch, .events = POLLIN, .revents = 0},
                                {.fd = screen_->file(), .events = POLLIN, .revents = 0}};
   for (const auto& viewer : viewers_) {
     const short events = viewer->has_more_to_write() ? POLLIN | POLLOUT : POLLIN;
@@ -310,7 +323,7 @@ Result<void> Stream::turn() {
   if (::ppoll(files.data(), files.size(), &limit, nullptr) < 0 && errno != EINTR) return fail_errno(errno, "waiting");
   if (listens && files.back().revents != 0) tell_sound();
   for (std::size_t at = viewers_.size(); at-- > 0;) {
-    if ((files[at + 2].revents & ~POLLOUT) == 0) continue;
+    if ((files[at + kFirstViewer].revents & ~POLLOUT) == 0) continue;
     const Result<std::vector<v1::FromViewer>> said = viewers_[at]->read();
     if (said) {
       for (const v1::FromViewer& message : *said) hear(*viewers_[at], message);
@@ -321,7 +334,8 @@ Result<void> Stream::turn() {
   screen_->look(Clock::now());
   exchange_->look(Clock::now());
   tell_cursor();
-  if (files[0].revents != 0) accept();
+  if (files[0].revents != 0) accept(listeners_.control, Viewer::May::kControl);
+  if (files[1].revents != 0) accept(listeners_.watch, Viewer::May::kWatch);
   const Clock::time_point now = Clock::now();
   if (until_next(now) == Clock::duration(0)) {
     if (Result<void> shown = show(now); !shown) return shown;
@@ -340,14 +354,14 @@ Error Stream::run() {
 
 }  // namespace
 
-Error stream(int listener, const std::filesystem::path& session) {
+Error stream(Listeners listeners, const std::filesystem::path& session) {
   Result<std::unique_ptr<Screen>> screen = Screen::open(kFirstSize);
   if (!screen) return screen.error();
   std::error_code failure;
   Result<std::unique_ptr<Exchange>> exchange = Exchange::open(std::filesystem::current_path(failure));
   if (!exchange) return exchange.error();
   Result<std::unique_ptr<Sound>> sound = Sound::open(session);
-  return Stream(listener, std::move(*screen), std::move(*exchange), sound ? std::move(*sound) : nullptr).run();
+  return Stream(listeners, std::move(*screen), std::move(*exchange), sound ? std::move(*sound) : nullptr).run();
 }
 
 }  // namespace hearth::display

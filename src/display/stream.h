@@ -9,9 +9,16 @@
 namespace hearth::display {
 
 inline constexpr std::size_t kMaxViewers = 8;
+inline constexpr std::size_t kMaxWatchers = 6;  // of them who may only watch: so nobody keeps out whose app it is
 
-// `listener`: a listening socket; `session`: where the pipes of the sound are, if there is any. Returns only with what
+// Listening sockets.
+struct Listeners {
+  int control = -1;
+  int watch = -1;  // for those who may only watch
+};
+
+// `session`: where the pipes of the sound are, if there is any. Returns only with what
 // went wrong.
-Error stream(int listener, const std::filesystem::path& session);
+Error stream(Listeners listeners, const std::filesystem::path& session);
 
 }  // namespace hearth::display

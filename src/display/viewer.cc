@@ -23,7 +23,7 @@ constexpr std::uint32_t kMostKbits = 24'000;
 
 }  // namespace
 
-Viewer::Viewer(int socket) : socket_(socket), kbits_(kFirstKbits) {}
+Viewer::Viewer(int socket, May may) : socket_(socket), may_(may), kbits_(kFirstKbits) {}
 
 Viewer::~Viewer() { ::close(socket_); }
 
@@ -39,7 +39,7 @@ Result<std::vector<v1::FromViewer>> Viewer::read() {
   while (std::optional<std::string> frame = reader_.next()) {
     Result<v1::FromViewer> message = screen::parse_from_viewer(*frame);
     if (!message) return std::unexpected(message.error());
-    messages.push_back(std::move(*message));
+    messages.push_back(controls() ? std::move(*message) : screen::part_of_watcher(*message));
   }
   return messages;
 }

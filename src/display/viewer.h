@@ -18,14 +18,17 @@ using Clock = std::chrono::steady_clock;
 
 class Viewer {
  public:
-  explicit Viewer(int socket);  // which is taken over; non-blocking
+  enum class May : std::uint8_t { kWatch, kControl };
+  Viewer(int socket, May may);  // the socket is taken over; non-blocking
   ~Viewer();
   Viewer(const Viewer&) = delete;
   Viewer& operator=(const Viewer&) = delete;
 
   int socket() const { return socket_; }
+  bool controls() const { return may_ == May::kControl; }
 
-  // What it has said meanwhile. Errors: kUnavailable (it is gone), kInvalidArgument (that is no message).
+  // What it has said meanwhile, as far as it is heeded. Errors: kUnavailable (it is gone), kInvalidArgument (that is no
+  // message).
   Result<std::vector<v1::FromViewer>> read();
   // Sends what can be sent now. Errors: kUnavailable.
   Result<void> write();
@@ -56,6 +59,7 @@ class Viewer {
   void adapt(Clock::duration way, Clock::time_point now);
 
   int socket_;
+  May may_;
   screen::FrameReader reader_{screen::kMaxFromViewer};
   std::string out_;
   std::size_t written_ = 0;

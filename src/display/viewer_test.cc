@@ -17,7 +17,7 @@ class ViewerTest : public testing::Test {
     std::array<int, 2> ends{};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
     page_ = ends[0];
-    viewer_ = std::make_unique<Viewer>(ends[1]);
+    viewer_ = std::make_unique<Viewer>(ends[1], Viewer::May::kControl);
   }
   ~ViewerTest() override {
     if (page_ >= 0) ::close(page_);
@@ -37,6 +37,26 @@ class ViewerTest : public testing::Test {
   std::unique_ptr<Viewer> viewer_;
   Clock::time_point now_ = Clock::time_point(std::chrono::hours(1));
 };
+
+TEST_F(ViewerTest, OfOneWhoMayOnlyWatchTheRestIsNotHeard) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+  Viewer watcher(ends[1], Viewer::May::kWatch);
+  v1::FromViewer message;
+  message.set_text("hello");
+  message.mutable_input()->set_buttons(1);
+  message.set_shown(3);
+  const std::string frame = screen::frame_of(message);
+  EXPECT_EQ(::send(ends[0], frame.data(), frame.size(), 0), static_cast<ssize_t>(frame.size()));
+  const auto heard = watcher.read();
+  ::close(ends[0]);
+  ASSERT_TRUE(heard);
+  ASSERT_EQ(heard->size(), 1U);
+  EXPECT_FALSE(watcher.controls());
+  EXPECT_TRUE(heard->front().text().empty());
+  EXPECT_FALSE(heard->front().has_input());
+  EXPECT_EQ(heard->front().shown(), 3U);
+}
 
 TEST_F(ViewerTest, HearsWholeMessages) {
   v1::FromViewer message;

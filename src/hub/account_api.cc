@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "hearth/v1/accounts.pb.h"
+#include "hub/audiences.h"
 #include "hub/convert.h"
 #include "hub/drive_scope.h"
 #include "hub/parts.h"
@@ -135,20 +136,15 @@ net::Async<Result<v1::SetAccountReply>> set(Parts& parts, const v1::SetAccountRe
   co_return reply;
 }
 
-std::unexpected<Error> no_account(const Parts& parts, const std::string& name) {
-  std::string names;
-  for (const auto& [known, row] : parts.accounts.all()) {
-    names += (names.empty() ? "" : ", ") + known;
-    if (names.size() > 500) break;
-  }
-  return fail(Code::kNotFound,
-              fmt::format("there is no account '{}'; {}", name.substr(0, 64),
-                          names.empty() ? "there is none yet: hearth account set NAME" : "there are: " + names));
-}
-
 net::Async<Result<v1::RemoveAccountReply>> remove(Parts& parts, const std::string& name, const net::Caller& caller) {
   const store::AccountRow* known = parts.accounts.find(name);
-  if (known == nullptr) co_return no_account(parts, name);
+  if (known == nullptr) co_return no_account(parts.accounts, name);
+  for (const auto& [id, booking] : parts.engine.bookings()) {
+    if (booking.account != known->id) continue;
+    co_return fail(
+        Code::kFailedPrecondition,
+        fmt::format("nodes are booked for {}: take that back first (hearth unbook {})", known->name, id.value));
+  }
   store::AccountRow row = *known;
   row.removed = true;
   std::vector<store::DeviceRow> devices;
@@ -166,6 +162,8 @@ net::Async<Result<v1::RemoveAccountReply>> remove(Parts& parts, const std::strin
   for (const store::DeviceRow& device : devices) parts.devices.put(device);
   for (const store::AccountRow& account : accounts) parts.accounts.put(account);
   cut_shut_out(parts, closed, caller.device);
+  parts.audiences->forget(row.id);
+  parts.audiences->recheck();
   parts.audit.note(caller, row.is_firm ? "firm.remove" : "account.remove", row.name);
   if (Result<void> saved = co_await parts.engine.save_accounts(accounts, devices); !saved) {
     co_return std::unexpected(saved.error());
@@ -182,7 +180,7 @@ net::Async<Result<v1::AssignDeviceReply>> assign(Parts& parts, const v1::AssignD
   row.account = {};
   if (!request.account().empty()) {
     const store::AccountRow* account = parts.accounts.find(request.account());
-    if (account == nullptr) co_return no_account(parts, request.account());
+    if (account == nullptr) co_return no_account(parts.accounts, request.account());
     if (account->is_firm) {
       co_return fail(
           Code::kInvalidArgument,
@@ -194,6 +192,7 @@ net::Async<Result<v1::AssignDeviceReply>> assign(Parts& parts, const v1::AssignD
   const auto closed = closed_folders(parts);
   parts.devices.put(row);
   cut_shut_out(parts, closed, caller.device);
+  parts.audiences->recheck();
   parts.audit.note(caller, "account.assign", row.name, "account=" + request.account());
   if (Result<void> saved = co_await parts.engine.assign_device(row); !saved) co_return std::unexpected(saved.error());
   parts.watchers.device_changed(row.id);

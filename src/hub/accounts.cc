@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 namespace hearth::hub {
 namespace {
 
@@ -37,6 +39,17 @@ void Accounts::put(const store::AccountRow& row) {
   } else {
     rows_[row.name] = row;
   }
+}
+
+std::unexpected<Error> no_account(const Accounts& accounts, const std::string& name) {
+  std::string names;
+  for (const auto& [known, row] : accounts.all()) {
+    names += (names.empty() ? "" : ", ") + known;
+    if (names.size() > 500) break;
+  }
+  return fail(Code::kNotFound,
+              fmt::format("there is no account '{}'; {}", name.substr(0, 64),
+                          names.empty() ? "there is none yet: hearth account set NAME" : "there are: " + names));
 }
 
 }  // namespace hearth::hub

@@ -1,6 +1,7 @@
 // The accounts of the pool by name, held in memory as the store has them. Changes: account_api.cc.
 #pragma once
 
+#include <expected>
 #include <map>
 #include <string>
 #include <vector>
@@ -31,5 +32,8 @@ class Accounts {
   std::map<std::string, store::AccountRow> rows_;
   std::uint64_t last_id_;
 };
+
+// There is none of that name: kNotFound, and which there are.
+std::unexpected<Error> no_account(const Accounts& accounts, const std::string& name);
 
 }  // namespace hearth::hub

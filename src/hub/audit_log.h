@@ -4,8 +4,8 @@
 // Actions: device.invite device.allow device.refuse device.ring device.role device.revoke device.leave token.new
 // job.cancel job.forward account.set account.remove account.assign firm.set firm.remove job.remove (of another device's
 // job) workspace.remove (of another device's) environment.put environment.remove node.stop node.resume node.cordon
-// node.drain node.uncordon webhook.add webhook.remove link.make link.revoke. What a node's owner says on that PC itself
-// (hearth limit) is theirs and not told here.
+// node.drain node.uncordon webhook.add webhook.remove link.make link.revoke app.share app.unshare app.pass. What a
+// node's owner says on that PC itself (hearth limit) is theirs and not told here.
 #pragma once
 
 #include <cstdint>

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "hearth/v1/devices.pb.h"
 #include "hub/addresses.h"
+#include "hub/audiences.h"
 #include "hub/parts.h"
 
 namespace hearth::hub {
@@ -146,6 +147,7 @@ net::Async<Result<void>> remove_device(Parts& parts, DeviceId id, const net::Cal
   // Shut out first, then remember: a crash in between leaves a device in that the caller was not told is out.
   parts.sessions.revoke(id);
   parts.access.forget(id);
+  parts.audiences->forget({id.value});
   parts.engine.node_removed(id);
   parts.audit.note(caller, caller.device == id ? "device.leave" : "device.revoke", row.name);
   Result<void> saved = co_await parts.engine.save_device(row);

@@ -42,6 +42,9 @@ v1::Outcome outcome_of(Failure why) {
     case Failure::kDrained:
       outcome.set_message("its node is drained by the pool's owner; it runs again");
       break;
+    case Failure::kBooked:
+      outcome.set_message("its node is kept for another account from now on; it runs again");
+      break;
     case Failure::kPreempted:
       outcome.set_message("a task of a higher class needed its room; it runs again");
       break;
@@ -95,6 +98,7 @@ Result<void> Engine::restore() {
   if (Result<void> restored = restore_workspaces(); !restored) return fail(restored, "reading the pool's database");
   if (Result<void> restored = restore_accounts(*jobs); !restored) return fail(restored, "reading the pool's database");
   if (Result<void> restored = restore_duties(); !restored) return fail(restored, "reading the pool's database");
+  if (Result<void> restored = restore_bookings(); !restored) return fail(restored, "reading the pool's database");
   for (const store::LiveJob& job : *jobs) {
     if (Result<void> restored = restore_job(job); !restored) return fail(restored, "reading the pool's database");
   }
@@ -303,6 +307,11 @@ void Engine::keep(store::AuditRow line) {
   wake_.notify();
 }
 
+void Engine::keep(store::AudienceRow row) {
+  pending_.batch.audiences.push_back(row);
+  wake_.notify();
+}
+
 net::Async<Result<void>> Engine::remove_environment(std::string name) {
   pending_.batch.environments.push_back({.name = std::move(name), .sha256 = {}, .description = {}});
   co_return co_await committed();
@@ -370,6 +379,8 @@ void Engine::take_effects(const std::optional<Report>& report) {
       apply(*removal);
     } else if (const auto* workspace = std::get_if<pool::WorkspaceRecord>(&effect)) {
       apply(*workspace);
+    } else if (const auto* booking = std::get_if<pool::BookingRecord>(&effect)) {
+      apply(*booking);
     } else {
       pending_.sends.push_back(effect);
     }
@@ -548,6 +559,7 @@ void Engine::restart_gang(JobId job) {
 net::Async<void> Engine::tick_for_ever() {
   while (!stopping_) {
     co_await net::sleep_for(milliseconds(100));
+    follow_calendar();
     drain();
   }
   if (--running_ == 0) stopped_.notify();

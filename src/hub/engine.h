@@ -156,6 +156,10 @@ class Engine {
   // What the pool's owners say of it, from now on.
   net::Async<Result<void>> set_duty(const store::DutyRow& row);
   const store::DutyRow* duty(NodeId node) const;  // null: it serves
+  // Its row, but for the number, which is given here. Errors: those of pool::Pool::on_book. `taken`: as remove()'s.
+  net::Async<Result<BookingId>> book(store::BookingRow row, std::function<void(BookingId)> taken);
+  net::Async<Result<void>> unbook(BookingId id);
+  const std::map<BookingId, store::BookingRow>& bookings() const { return bookings_; }
   void data(NodeId node, const std::vector<pool::DataId>& added, const std::vector<pool::DataId>& removed) {
     pool_.on_data(node, added, removed, now());
   }
@@ -195,7 +199,8 @@ class Engine {
                                          const std::vector<store::DeviceRow>& devices);
   net::Async<Result<void>> assign_device(const store::DeviceRow& row);
 
-  void keep(store::AuditRow line);  // part of the next commit
+  void keep(store::AuditRow line);    // part of the next commit
+  void keep(store::AudienceRow row);  // the same
 
   // Until what was given to the engine is on disk.
   net::Async<Result<void>> committed();
@@ -271,6 +276,10 @@ class Engine {
   Power power_of(NodeId node) const;
   Result<void> restore_duties();
   void take_duty(const store::DutyRow& row);
+  Time pool_time(WallTime at) const;
+  pool::BookingTerms terms_of(const store::BookingRow& row) const;
+  Result<void> restore_bookings();
+  void follow_calendar();
   void size_workspace(DeviceId owner, v1::JobSpec& spec) const;
   void note_workspace(NodeId node, AttemptId attempt, const v1::Outcome& outcome);
   Result<v1::Outcome> stored_first_failure(const store::LiveJob& job);
@@ -290,6 +299,7 @@ class Engine {
   void apply(const pool::EndRangeRecord& record);
   void apply(const pool::RemoveRecord& record);
   void apply(const pool::WorkspaceRecord& record);
+  void apply(const pool::BookingRecord& record);
   void record(const LiveJob& job, webhook::Kind kind);
   void note_failure(JobId id, const v1::Outcome& failure);
   void note_failed_attempt(const store::TaskRow& row, const v1::Outcome& outcome, bool again);
@@ -322,7 +332,10 @@ class Engine {
   std::set<JobId> removing_;               // their removal is not committed yet
   std::map<WorkspaceId, store::WorkspaceRow> workspaces_;
   std::map<NodeId, store::DutyRow> duties_;  // of those that do not just serve
-  std::map<NodeId, Power> power_;            // of those that have been here
+  std::map<BookingId, store::BookingRow> bookings_;
+  std::uint64_t last_booking_id_ = 0;
+  std::optional<Duration> between_clocks_;  // the calendar's time less the loop's
+  std::map<NodeId, Power> power_;           // of those that have been here
   std::map<AccountId, store::AccountRow> accounts_;
   std::map<DeviceId, AccountId> account_of_;  // of devices that are in one
   std::map<WorkspaceId, std::shared_ptr<Removal>> removals_;

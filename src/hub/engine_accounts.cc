@@ -7,7 +7,7 @@
 namespace hearth::hub {
 namespace {
 
-pool::AccountTerms terms_of(const store::AccountRow& row) {
+pool::AccountTerms account_terms(const store::AccountRow& row) {
   return {.id = row.id, .weight = row.weight, .most = row.most, .firm = row.firm};
 }
 
@@ -24,7 +24,7 @@ Result<void> Engine::restore_accounts(std::vector<store::LiveJob>& jobs) {
   Result<std::vector<store::AccountRow>> accounts = store_.load_accounts();
   if (!accounts) return std::unexpected(accounts.error());
   for (const store::AccountRow& row : *accounts) {
-    pool_.set_account(terms_of(row));
+    pool_.set_account(account_terms(row));
     accounts_[row.id] = row;
   }
   Result<std::vector<store::DeviceRow>> devices = store_.load_devices();
@@ -45,7 +45,7 @@ void Engine::take_account(const store::AccountRow& row) {
     pool_.forget_account(row.id);
     accounts_.erase(row.id);
   } else {
-    pool_.set_account(terms_of(row));
+    pool_.set_account(account_terms(row));
     accounts_[row.id] = row;
   }
 }

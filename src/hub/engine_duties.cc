@@ -10,8 +10,7 @@ void Engine::take_duty(const store::DutyRow& row) {
   } else {
     duties_[row.node] = row;
   }
-  const Duration left = milliseconds(row.grace_ends.unix_millis - wall_now().unix_millis);
-  pool_.on_duty(row.node, row.duty, now() + left, now());
+  pool_.on_duty(row.node, row.duty, pool_time(row.grace_ends), now());
 }
 
 Result<void> Engine::restore_duties() {

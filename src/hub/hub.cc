@@ -11,6 +11,7 @@
 #include "drive/space_server.h"
 #include "hub/addresses.h"
 #include "hub/apps.h"
+#include "hub/audiences.h"
 #include "hub/drive_results.h"
 #include "hub/gang_networks.h"
 #include "hub/guest_door.h"
@@ -128,6 +129,7 @@ class HubImpl : public Hub {
   std::unique_ptr<Sweeper> sweeper_;
   std::unique_ptr<BlobAccess> access_;
   std::unique_ptr<Swarms> swarms_;
+  std::unique_ptr<Audiences> audiences_;  // outlives the tunnels, by which apps are seen
   std::unique_ptr<Tunnels> tunnels_;
   std::unique_ptr<WebDoors> web_doors_;
   Apps apps_;
@@ -223,6 +225,9 @@ Result<void> HubImpl::make_engine() {
                                          options_.sweeps.grace);
   engine_->observe(*access_);
   make_swarms();
+  audiences_ = std::make_unique<Audiences>(*engine_, *devices_, *accounts_, *watchers_);
+  engine_->observe(*audiences_);
+  watchers_->show_apps([this](DeviceId device) { return audiences_->shown_to(device); });
   tunnels_ = std::make_unique<Tunnels>(loop_);
   web_doors_ = std::make_unique<WebDoors>(*tunnels_);
   drive_ = std::make_unique<drive::Drive>(loop_, workers_, options_.drive);
@@ -255,6 +260,10 @@ Result<void> HubImpl::make_engine() {
       loop_,       workers_,   options_,  *identity_,   *engine_,          *devices_,  *accounts_, *environments_,
       *schedules_, *webhooks_, sessions_, invitations_, *views_,           *watchers_, *logs_,     *blobs_,
       *access_,    *audit_,    *shares_,  *drive_,      pairing_answered_, loop_.now()});
+  parts_->audiences = audiences_.get();
+  const Result<std::vector<store::AudienceRow>> audiences = store_->load_audiences();
+  if (!audiences) return fail(audiences, "reading whom the pool's apps are shared with");
+  audiences_->restore(*audiences);
   return {};
 }
 
@@ -271,13 +280,14 @@ Result<void> HubImpl::make_dispatcher() {
   dispatcher_->observe([this](const net::AnsweredCall& call) { metrics_->answered(call); });
   for (const auto add :
        {add_pairing_methods, add_device_methods, add_job_methods, add_node_methods, add_blob_methods,
-        add_environment_methods, add_workspace_methods, add_account_methods, add_schedule_methods, add_webhook_methods,
-        add_audit_methods, add_usage_methods, add_operator_methods, add_hub_methods}) {
+        add_environment_methods, add_workspace_methods, add_account_methods, add_booking_methods, add_schedule_methods,
+        add_webhook_methods, add_audit_methods, add_usage_methods, add_operator_methods, add_hub_methods}) {
     add(*dispatcher_, *parts_);
   }
   add_app_methods(*dispatcher_, *parts_, apps_, *web_doors_);
   add_drive_methods(*dispatcher_, *parts_, listings_, *survey_);
   add_private_folder_methods(*dispatcher_, *parts_);
+  add_audience_methods(*dispatcher_, *parts_);
   add_photo_methods(*dispatcher_, *parts_, *photos_);
   add_link_methods(*dispatcher_, *parts_, *guests_);
   guest_door_ = std::make_unique<GuestDoor>(*parts_, *guests_, *webdav_, *tus_, *thumbnails_, listings_);

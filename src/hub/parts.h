@@ -35,6 +35,7 @@
 
 namespace hearth::hub {
 
+class Audiences;
 class DriveResults;
 
 struct Parts {
@@ -61,6 +62,7 @@ struct Parts {
   net::Event& pairing_answered;
   Time started;
   std::uint16_t port = 0;
+  Audiences* audiences = nullptr;
   Circle* circle = nullptr;  // these once it listens
   Replicas* replicas = nullptr;
   Swarms* swarms = nullptr;
@@ -78,6 +80,7 @@ void add_blob_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_environment_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_workspace_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_account_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_booking_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_schedule_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_webhook_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_audit_methods(net::Dispatcher& dispatcher, Parts& parts);
@@ -86,6 +89,7 @@ void add_operator_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_hub_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_drive_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Listings& listings, drive::Survey& survey);
 void add_private_folder_methods(net::Dispatcher& dispatcher, Parts& parts);
+void add_audience_methods(net::Dispatcher& dispatcher, Parts& parts);
 void add_photo_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Photos& photos);
 
 // PUT, GET and HEAD of /blob/<hex>. The caller has at least a node's level.

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "hub/parts.h"
 #include "net/tunnel.h"
+#include "screen/ports.h"
 
 namespace hearth::hub {
 namespace {
@@ -43,12 +44,35 @@ unsigned status_of(Code code) {
   }
 }
 
-struct Wish {
-  TaskId task;
-  std::uint16_t port = 0;
-};
+// At the node's side.
+std::uint16_t port_of(std::uint16_t wanted, pool::AppRight right) {
+  if (right == pool::AppRight::kControl) return wanted;
+  return wanted == screen::kPort ? screen::kWatchPort : screen::kWatchMediaPort;
+}
 
-Result<Wish> read_wish(std::string_view query) {
+bool shows_app(const v1::JobSpec& spec, std::uint16_t port) {
+  return (is_app(spec) && port == screen::kPort) || (spec.window() && port == screen::kMediaPort);
+}
+
+std::string_view name_of(pool::AppRight right) { return right == pool::AppRight::kControl ? "control" : "watch"; }
+
+}  // namespace
+
+void Tunnel::end(Error why, std::uint16_t code) {
+  if (of_device) of_device->close(code, why.message);  // first: the other one's end would be passed on to it
+  if (of_node) of_node->close(kNormal, why.message);
+  if (!failure) failure = std::move(why);
+  answered.notify();
+}
+
+void HubEnd::end() {
+  if (tunnel_->of_node) tunnel_->of_node->close(kNormal, "");
+  tunnel_->seat.reset();
+  tunnel_->over = true;
+  tunnel_->ended.notify();
+}
+
+Result<Tunnels::Wish> Tunnels::read_wish(std::string_view query) {
   const std::optional<std::uint64_t> job = number(query, "job");
   const std::optional<std::uint64_t> task = number(query, "task");
   const std::optional<std::uint64_t> port = number(query, "port");
@@ -58,34 +82,22 @@ Result<Wish> read_wish(std::string_view query) {
   return Wish{{{*job}, static_cast<std::uint32_t>(*task)}, static_cast<std::uint16_t>(*port)};
 }
 
-}  // namespace
-
-void Tunnel::end(Error why) {
-  if (of_node) of_node->close(kNormal, why.message);
-  if (of_device) of_device->close(kNormal, why.message);
-  if (!failure) failure = std::move(why);
-  answered.notify();
-}
-
-Way::~Way() { end(); }
-
-void Way::end() {
-  if (tunnel_->of_node) tunnel_->of_node->close(kNormal, "");
-  tunnel_->over = true;
-  tunnel_->ended.notify();
-}
-
-Result<std::pair<AttemptId, NodeLink*>> Tunnels::find_attempt(Parts& parts, TaskId task, const net::Caller& caller) {
+Result<Tunnels::Way> Tunnels::find_way(Parts& parts, const Wish& wish, const net::Caller& caller) {
   if (caller.level < net::AccessLevel::kMember) {
     return fail(Code::kPermissionDenied, "tunnels are for people's devices");
   }
+  const TaskId task = wish.task;
   const LiveJob* job = parts.engine.live_job(task.job);
-  if (job == nullptr || !parts.devices.visible_to(caller.device).covers(job->row.request.owner)) {
-    return fail(Code::kNotFound, fmt::format("there is no job {}, or it has ended", task.job.value));
-  }
-  if (job->row.request.owner != caller.device && caller.level < net::AccessLevel::kOperator) {
+  const pool::AppRight right = job == nullptr ? pool::AppRight::kNone : parts.audiences->right_of(*job, caller.device);
+  const bool is_shown = right != pool::AppRight::kNone ||
+                        (job != nullptr && parts.devices.visible_to(caller.device).covers(job->row.request.owner));
+  if (!is_shown) return fail(Code::kNotFound, fmt::format("there is no job {}, or it has ended", task.job.value));
+  const bool views = shows_app(job->spec, wish.port);
+  const bool is_its = parts.audiences->beholder(*job, caller.device).is_its;
+  if (!is_its && (!views || right == pool::AppRight::kNone)) {
     return fail(Code::kPermissionDenied,
-                fmt::format("job {} is {}'s; only that device, an owner's or an operator's may reach its programs",
+                fmt::format("job {} is {}'s; only that device, an owner's or an operator's may reach its programs, and "
+                            "see it whom it is shared with",
                             task.job.value, parts.devices.name(job->row.request.owner)));
   }
   if (task.index >= job->row.request.tasks) {
@@ -100,46 +112,90 @@ Result<std::pair<AttemptId, NodeLink*>> Tunnels::find_attempt(Parts& parts, Task
     return fail(Code::kFailedPrecondition,
                 fmt::format("task {} of job {} does not run now", task.index, task.job.value));
   }
-  return std::pair(*attempt, link);
+  Way way{.attempt = *attempt, .link = link, .owner = job->row.request.owner, .is_its = is_its, .port = wish.port};
+  if (views) {
+    way.right = right;
+    way.port = port_of(wish.port, right);
+  }
+  return way;
 }
 
-Result<void> Tunnels::may_reach(Parts& parts, TaskId task, const net::Caller& caller) {
-  const auto found = find_attempt(parts, task, caller);
-  if (!found) return std::unexpected(found.error());
+Result<void> Tunnels::check_room(const Way& way, const net::Caller& caller) {
+  std::erase_if(tunnels_, [](const auto& one) { return one.second.expired() || one.second.lock()->over; });
+  std::size_t of_device = 0;
+  std::size_t to_app = 0;
+  for (const auto& [id, known] : tunnels_) {
+    const std::shared_ptr<Tunnel> tunnel = known.lock();
+    if (tunnel->device != caller.device) continue;
+    ++of_device;
+    if (tunnel->attempt.task.job == way.attempt.task.job) ++to_app;
+  }
+  if (tunnels_.size() >= kMax || of_device >= kMaxPerDevice) {
+    return fail(Code::kResourceExhausted, fmt::format("too many tunnels are open (at most {} of a device, {} in all); "
+                                                      "close some",
+                                                      kMaxPerDevice, kMax));
+  }
+  if (!way.is_its && to_app >= kMaxOfGuest) {
+    return fail(Code::kResourceExhausted,
+                fmt::format("this device sees that app {} times already; close one of them", kMaxOfGuest));
+  }
   return {};
 }
 
-net::Async<Result<void>> Tunnels::admit(Parts& parts, TaskId task, const net::Caller& caller) {
-  if (Result<void> may = may_reach(parts, task, caller); !may) co_return may;
+// A guest's coming back is no news.
+bool Tunnels::is_to_be_noted(const Way& way, const net::Caller& caller) {
+  if (way.owner == caller.device) return false;
+  return way.is_its || noted_.emplace(way.attempt.task.job, caller.device, *way.right).second;
+}
+
+std::shared_ptr<Tunnel> Tunnels::make(Parts& parts, const Way& way, const net::Caller& caller) {
+  auto tunnel = std::make_shared<Tunnel>();
+  tunnel->attempt = way.attempt;
+  tunnel->node = *parts.engine.pool().node_of(way.attempt.task);
+  tunnel->device = caller.device;
+  if (!way.right) return tunnel;
+  const auto cut = [weak = std::weak_ptr(tunnel)](pool::AppRight now) {
+    const auto alive = weak.lock();
+    if (!alive) return;
+    const bool is_out = now == pool::AppRight::kNone;
+    alive->end(
+        {Code::kPermissionDenied, is_out ? "it is shared with you no more" : "the controller has been passed on"},
+        is_out ? kNoRight : kOtherRight);
+  };
+  tunnel->seat.emplace(*parts.audiences, Audiences::Sight{way.attempt.task.job, caller.device, *way.right, cut});
+  return tunnel;
+}
+
+Result<Tunnels::Way> Tunnels::find_own_way(Parts& parts, const Wish& wish, const net::Caller& caller) {
+  Result<Way> way = find_way(parts, wish, caller);
+  if (!way || !way->right) return way;
+  return fail(Code::kPermissionDenied, fmt::format("port {} shows the app, which is seen on the page", wish.port));
+}
+
+Result<void> Tunnels::may_reach(Parts& parts, TaskId task, std::uint16_t port, const net::Caller& caller) {
+  const Result<Way> way = find_own_way(parts, {task, port}, caller);
+  if (!way) return std::unexpected(way.error());
+  return {};
+}
+
+net::Async<Result<void>> Tunnels::admit(Parts& parts, TaskId task, std::uint16_t port, const net::Caller& caller) {
+  if (Result<void> may = may_reach(parts, task, port, caller); !may) co_return may;
   const DeviceId owner = parts.engine.live_job(task.job)->row.request.owner;
   if (owner == caller.device) co_return Result<void>();
   parts.audit.note(caller, "job.forward", fmt::format("job {}", task.job.value), "of=" + parts.devices.name(owner));
   co_return co_await parts.engine.committed();
 }
 
-Result<std::shared_ptr<Tunnel>> Tunnels::ask(Parts& parts, TaskId task, std::uint16_t port, const net::Caller& caller) {
-  std::erase_if(tunnels_, [](const auto& one) { return one.second.expired() || one.second.lock()->over; });
-  const auto of_device =
-      std::ranges::count_if(tunnels_, [&](const auto& one) { return one.second.lock()->device == caller.device; });
-  if (tunnels_.size() >= kMax || static_cast<std::size_t>(of_device) >= kMaxPerDevice) {
-    return fail(
-        Code::kResourceExhausted,
-        fmt::format("too many tunnels are open (at most {} of a device, {} in all); close some", kMaxPerDevice, kMax));
-  }
-  const auto found = find_attempt(parts, task, caller);
-  if (!found) return std::unexpected(found.error());
-  const auto [attempt, link] = *found;
-  auto tunnel = std::make_shared<Tunnel>();
-  tunnel->attempt = attempt;
-  tunnel->node = *parts.engine.pool().node_of(task);
-  tunnel->device = caller.device;
+Result<std::shared_ptr<Tunnel>> Tunnels::order(Parts& parts, const Way& way, const net::Caller& caller) {
+  if (Result<void> room = check_room(way, caller); !room) return std::unexpected(room.error());
+  std::shared_ptr<Tunnel> tunnel = make(parts, way, caller);
   const std::string id = net::random_bytes(kIdBytes);
   tunnels_.emplace(id, tunnel);
   v1::OpenTunnel order;
-  *order.mutable_attempt() = to_proto(attempt);
-  order.set_port(port);
+  *order.mutable_attempt() = to_proto(way.attempt);
+  order.set_port(way.port);
   order.set_tunnel(id);
-  link->open_tunnel(order);
+  way.link->open_tunnel(order);
   return tunnel;
 }
 
@@ -150,34 +206,51 @@ net::Async<Result<void>> Tunnels::answer(std::shared_ptr<Tunnel> tunnel) {
   co_return Result<void>();
 }
 
-net::Async<Result<std::unique_ptr<Way>>> Tunnels::open(Parts& parts, TaskId task, std::uint16_t port,
-                                                       const net::Caller& caller) {
-  const Result<std::shared_ptr<Tunnel>> tunnel = ask(parts, task, port, caller);
+net::Async<Result<std::unique_ptr<HubEnd>>> Tunnels::open(Parts& parts, TaskId task, std::uint16_t port,
+                                                          const net::Caller& caller) {
+  const Result<Way> way = find_own_way(parts, {task, port}, caller);
+  if (!way) co_return std::unexpected(way.error());
+  const Result<std::shared_ptr<Tunnel>> tunnel = order(parts, *way, caller);
   if (!tunnel) co_return std::unexpected(tunnel.error());
-  auto way = std::make_unique<Way>(*tunnel);
+  auto end = std::make_unique<HubEnd>(*tunnel);
   if (Result<void> answered = co_await answer(*tunnel); !answered) co_return std::unexpected(answered.error());
-  co_return way;
+  co_return end;
+}
+
+net::Async<Result<std::shared_ptr<Tunnel>>> Tunnels::ask(Parts& parts, const net::RequestHead& head,
+                                                         const net::Caller& caller) {
+  const Result<Wish> wish = read_wish(head.query);
+  if (!wish) co_return std::unexpected(wish.error());
+  const Result<Way> found = find_way(parts, *wish, caller);
+  if (!found) co_return std::unexpected(found.error());
+  if (is_to_be_noted(*found, caller)) {
+    parts.audit.note(caller, "job.forward", fmt::format("job {}", wish->task.job.value),
+                     fmt::format("of={}{}", parts.devices.name(found->owner),
+                                 found->right ? fmt::format(" right={}", name_of(*found->right)) : ""));
+    if (Result<void> kept = co_await parts.engine.committed(); !kept) co_return std::unexpected(kept.error());
+  }
+  // It may have ended meanwhile, or be shared otherwise.
+  const Result<Way> way = find_way(parts, *wish, caller);
+  if (!way) co_return std::unexpected(way.error());
+  co_return order(parts, *way, caller);
 }
 
 net::Async<void> Tunnels::serve_device(net::Exchange& exchange, Parts& parts, const net::Caller& caller) {
   const auto refuse = [&exchange](const Error& error) {
     return exchange.reply(net::text_response(status_of(error.code), error.message));
   };
-  const Result<Wish> wish = read_wish(exchange.head().query);
-  if (!wish) co_return (void) co_await refuse(wish.error());
-  const Result<void> admitted = co_await admit(parts, wish->task, caller);
-  if (!admitted) co_return (void) co_await refuse(admitted.error());
-  const Result<std::shared_ptr<Tunnel>> tunnel = ask(parts, wish->task, wish->port, caller);
-  if (!tunnel) co_return (void) co_await refuse(tunnel.error());
+  const Result<std::shared_ptr<Tunnel>> asked = co_await ask(parts, exchange.head(), caller);
+  if (!asked) co_return (void) co_await refuse(asked.error());
   const Entered entered(parts.sessions, caller.device, exchange.connection());
-  const Way way(*tunnel);
-  const Result<void> answered = co_await answer(*tunnel);
+  Tunnel& tunnel = **asked;
+  const HubEnd end(*asked);
+  const Result<void> answered = co_await answer(*asked);
   if (!answered) co_return (void) co_await refuse(answered.error());
   auto accepted = co_await exchange.accept_websocket(net::kTunnelProtocol, net::kMaxTunnelMessage);
   if (!accepted) co_return;
-  net::WebSocket& of_device = *((*tunnel)->of_device = std::move(*accepted));
-  if (!(*tunnel)->failure) co_await net::join(loop_, of_device, *(*tunnel)->of_node);
-  of_device.close(kNormal, "");
+  tunnel.of_device = std::move(*accepted);
+  if (!tunnel.failure) co_await net::join(loop_, *tunnel.of_device, *tunnel.of_node);
+  tunnel.of_device->close(kNormal, "");
 }
 
 net::Async<void> Tunnels::serve_node(net::Exchange& exchange, Parts& parts, const net::Caller& caller) {
@@ -217,6 +290,10 @@ void Tunnels::stop() {
 std::shared_ptr<Tunnel> Tunnels::find(const std::string& id) const {
   const auto found = tunnels_.find(id);
   return found == tunnels_.end() ? nullptr : found->second.lock();
+}
+
+void Tunnels::job_ended(JobId job) {
+  std::erase_if(noted_, [job](const auto& one) { return std::get<JobId>(one) == job; });
 }
 
 }  // namespace hearth::hub

@@ -273,6 +273,7 @@ v1::Node Views::node(const store::DeviceRow& device, Visibility visible) const {
   add_running(node, visible);
   const auto view = engine_.pool().node(device.id);
   if (view && visible.is_whole()) {
+    node.set_booking(view->booking.value);
     *node.mutable_used() = to_proto(view->used);
     node.set_running_tasks(view->leased);
   }

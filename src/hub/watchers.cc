@@ -81,6 +81,13 @@ void Watchers::pending_changed() {
   }
 }
 
+void Watchers::apps_changed() {
+  for (Watcher* watcher : watchers_) {
+    watcher->apps = true;
+    watcher->woken.notify();
+  }
+}
+
 net::Async<Result<void>> Watchers::watch(const v1::WatchRequest& request, const net::Caller& caller,
                                          net::ReplyStream& stream) {
   Watcher watcher{.visible = devices_.visible_to(caller.device),
@@ -141,6 +148,7 @@ net::Async<Result<v1::WatchReply>> Watchers::snapshot(Watcher& watcher, const ne
   }
   for (v1::Device& device : views_.devices(watcher.visible)) *reply.add_devices() = std::move(device);
   add_pending(reply, caller);
+  add_apps(watcher, reply);
   co_return reply;
 }
 
@@ -161,6 +169,7 @@ net::Async<v1::WatchReply> Watchers::changes(Watcher& watcher, const net::Caller
       reply.add_removed_devices(id.value);
   }
   if (std::exchange(watcher.pending, false)) add_pending(reply, caller);
+  if (std::exchange(watcher.apps, false)) add_apps(watcher, reply);
   std::size_t count = 0;
   while (!watcher.jobs.empty() && count++ < kMostJobsAtOnce) {
     const JobId id = *watcher.jobs.begin();
@@ -177,6 +186,17 @@ void Watchers::add_failures(Watcher& watcher, v1::WatchReply& reply) {
     *reply.add_failed_attempts() = std::move(failed);
   }
   reply.set_untold_attempts(std::exchange(watcher.untold, 0));
+}
+
+// Others' apps come and go without a word.
+void Watchers::add_apps(Watcher& watcher, v1::WatchReply& reply) const {
+  v1::WatchReply news;
+  for (v1::SharedApp& app : apps_of_(watcher.visible.device())) *news.add_shared_apps() = std::move(app);
+  std::string text = news.SerializeAsString();
+  if (text == watcher.told_apps && !reply.snapshot()) return;
+  watcher.told_apps = std::move(text);
+  news.set_shared_apps_changed(true);
+  reply.MergeFrom(news);
 }
 
 // That something changed on a node which is not shown is not told either: it may be when others' tasks end.

@@ -13,7 +13,7 @@ constexpr Duration kBetweenLooks = seconds(2);
 
 net::Async<Result<void>> WebTalk::send(std::string bytes) {
   for (std::size_t at = 0; at < bytes.size(); at += net::kMaxTunnelMessage) {
-    Result<void> sent = co_await way_->write(bytes.substr(at, net::kMaxTunnelMessage));
+    Result<void> sent = co_await end_->write(bytes.substr(at, net::kMaxTunnelMessage));
     if (!sent) co_return sent;
   }
   co_return Result<void>();
@@ -23,7 +23,7 @@ net::Async<Result<void>> WebTalk::send(std::string bytes) {
 // is seen by looking.
 net::Async<Result<std::string>> WebTalk::more() {
   for (;;) {
-    Result<std::string> piece = co_await way_->read(kBetweenLooks);
+    Result<std::string> piece = co_await end_->read(kBetweenLooks);
     if (piece || piece.error().code != Code::kDeadlineExceeded) co_return piece;
     if (is_alone_()) co_return fail(Code::kUnavailable, "the browser has gone");
   }

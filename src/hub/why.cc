@@ -1,5 +1,8 @@
 #include "hub/why.h"
 
+#include <array>
+#include <ctime>
+
 #include <fmt/format.h>
 
 #include "base/bytes.h"
@@ -15,6 +18,15 @@ std::string job_list(const std::vector<JobId>& jobs) {
   std::string text;
   for (const JobId job : jobs) text += fmt::format("{}{}", text.empty() ? "" : ", ", job.value);
   return text;
+}
+
+// "2026-11-27 15:00", by the hub's clock.
+std::string calendar_text(WallTime at) {
+  const std::time_t second = at.unix_millis / 1000;
+  std::tm parts{};
+  std::array<char, 32> text{};
+  ::localtime_r(&second, &parts);
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M", &parts)};
 }
 
 // What none of the nodes that are large enough admits, and what can be done.
@@ -75,6 +87,22 @@ std::string full(const Parts& parts, const pool::Why& why, const LiveJob& live) 
   const std::string name = row != nullptr ? row->name : parts.devices.name(live.row.request.owner);
   return fmt::format("{} {} uses as much as it may: hearth account",
                      row != nullptr && row->is_firm ? "the firm" : "account", name);
+}
+
+std::string booked(const Parts& parts, const pool::Why& why, const LiveJob& live) {
+  const std::string nodes = plural(why.nodes, "node") + " could take it, but ";
+  const auto booking = parts.engine.bookings().find(why.booking);
+  if (booking == parts.engine.bookings().end()) return nodes + "all are booked";
+  const store::BookingRow& row = booking->second;
+  const bool is_known = parts.devices.visible_to(live.row.request.owner).is_whole();
+  const std::string whom = is_known ? parts.accounts.name(row.account) : "others";
+  const std::string until = calendar_text(row.until);
+  if (row.from > wall_now()) {
+    return fmt::format("{}{} kept for {} from {} until {}; what is known to end before, by its --time, may run there",
+                       nodes, why.nodes == 1 ? "it is" : "all are", whom, calendar_text(row.from), until);
+  }
+  return fmt::format("{}{} kept for {} until {}{}", nodes, why.nodes == 1 ? "it is" : "all are", whom,
+                     why.nodes == 1 ? "" : "the first one ends, at ", until);
 }
 
 std::string unmet_condition(const pool::Why& why) {
@@ -141,6 +169,8 @@ std::string sentence(const Parts& parts, const pool::Why& why, const LiveJob& li
     case pool::Cause::kGang:
       return fmt::format("its {} tasks run all at once, and there is room for {} now{}", live.row.request.tasks,
                          why.room_for, why.jobs.empty() ? "" : ", beside job " + job_list(why.jobs));
+    case pool::Cause::kBooked:
+      return booked(parts, why, live);
     case pool::Cause::kBackoff:
       return fmt::format("its last attempt failed; the next starts in {:.0f} s", why.wait.seconds());
   }

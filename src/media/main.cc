@@ -2,6 +2,8 @@
 // comes in. It speaks with the viewer's page through its standard input, a socket, and with the app's hearth-screen,
 // for which it is one viewer more, through descriptor 3, a TCP socket of the app's network that it connects itself.
 // Pictures and sound go to the viewer by UDP. It ends with either.
+//
+//   hearth-media [--watch]      for a viewer who may only watch: hearth-screen heeds nothing else of him
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -9,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <arpa/inet.h>
@@ -160,8 +163,8 @@ class Udp {
 
 class Media {
  public:
-  // Until either side is gone.
-  int run();
+  // Until either side is gone. `port`: hearth-screen's.
+  int run(std::uint16_t port);
 
  private:
   bool turn();
@@ -310,12 +313,12 @@ bool Media::turn() {
   return page_.write() && screen_.write();
 }
 
-int Media::run() {
+int Media::run(std::uint16_t port) {
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   sockaddr_in to{};
   to.sin_family = AF_INET;
-  to.sin_port = htons(screen::kPort);
+  to.sin_port = htons(port);
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const int yes = 1;
   // The app is starting, most likely: its viewer asks again.
@@ -334,4 +337,7 @@ int Media::run() {
 }  // namespace
 }  // namespace hearth::media
 
-int main() { ::_exit(hearth::media::Media().run()); }
+int main(int argc, char** argv) {
+  const bool watches = argc == 2 && std::string_view(argv[1]) == "--watch";
+  ::_exit(hearth::media::Media().run(watches ? hearth::screen::kWatchPort : hearth::screen::kPort));
+}

@@ -31,7 +31,7 @@ net::Async<void> Tunnels::serve(v1::OpenTunnel order) {
 
 net::Async<Result<void>> Tunnels::serve_connected(v1::OpenTunnel order) {
   if (order.port() == 0 || order.port() > UINT16_MAX) co_return fail(Code::kInvalidArgument, "there is no such port");
-  if (order.port() == screen::kMediaPort) {
+  if (order.port() == screen::kMediaPort || order.port() == screen::kWatchMediaPort) {
     const Result<std::shared_ptr<Attempt>> attempt = running(from_proto(order.attempt()));
     if (attempt && (*attempt)->job->spec.window()) co_return co_await serve_media(std::move(order));
   }
@@ -72,8 +72,14 @@ net::Async<Result<void>> Tunnels::serve_media(v1::OpenTunnel order) {
   if (!attempt) co_return std::unexpected(attempt.error());
   const Result<int> screen = (*attempt)->box->open_socket(AF_INET);
   if (!screen) co_return std::unexpected(screen.error());
-  const Result<sandbox::Confined> helper = sandbox::start_confined(
-      {.name = "hearth-media", .program = media_.program, .bwrap = media_.bwrap, .shown = {}, .file = *screen});
+  const bool watches = order.port() == screen::kWatchMediaPort;
+  const Result<sandbox::Confined> helper =
+      sandbox::start_confined({.name = "hearth-media",
+                               .program = media_.program,
+                               .bwrap = media_.bwrap,
+                               .shown = {},
+                               .arguments = watches ? std::vector<std::string>{"--watch"} : std::vector<std::string>{},
+                               .file = *screen});
   ::close(*screen);
   if (!helper) co_return std::unexpected(helper.error());
   ++media_running_;

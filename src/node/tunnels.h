@@ -1,5 +1,5 @@
 // The node's end of tunnels (hub/tunnels.h): connects to a port of a running program's own loopback and carries what it
-// and the hub's client say. At port 7441 of an app it is hearth-media that answers, one for each viewer
+// and the hub's client say. At ports 7441 and 7443 of an app it is hearth-media that answers, one for each viewer
 // (proto/hearth/v1/screen.proto). The loop's thread only.
 #pragma once
 

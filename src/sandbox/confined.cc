@@ -34,6 +34,7 @@ std::vector<std::string> arguments(const ConfinedProgram& program) {
   const std::string inside = "/" + program.name;
   words.insert(words.end(), {"--ro-bind", program.program.string(), inside, "--remount-ro", "/", "--clearenv",
                              "--die-with-parent", "--new-session", "--cap-drop", "ALL", inside});
+  words.insert(words.end(), program.arguments.begin(), program.arguments.end());
   return words;
 }
 // clang-format on

@@ -25,8 +25,9 @@ struct ConfinedProgram {
   std::filesystem::path program;  // the file
   std::string bwrap;              // the program bubblewrap, by name or path
   std::filesystem::path shown;    // a directory that it may write, as kShownDirectory; empty: none
-  int file = -1;                  // a descriptor that it gets as 3; -1: none
-  bool network = true;            // the PC's; else it has none
+  std::vector<std::string> arguments = {};
+  int file = -1;        // a descriptor that it gets as 3; -1: none
+  bool network = true;  // the PC's; else it has none
 };
 
 inline constexpr const char* kShownDirectory = "/shown";

@@ -83,6 +83,16 @@ Result<v1::FromViewer> parse_from_viewer(const std::string& bytes) {
   return message;
 }
 
+v1::FromViewer part_of_watcher(const v1::FromViewer& said) {
+  v1::FromViewer part;
+  if (said.has_view()) *part.mutable_view() = said.view();
+  part.set_sound(said.sound());
+  part.set_shown(said.shown());
+  part.set_key_picture(said.key_picture());
+  part.set_kbits(said.kbits());
+  return part;
+}
+
 Result<v1::ToViewer> parse_to_viewer(const std::string& bytes) {
   v1::ToViewer message;
   if (!message.ParseFromString(bytes)) return fail(Code::kInvalidArgument, "that is no message of hearth-screen");

@@ -9,11 +9,10 @@
 
 #include "base/result.h"
 #include "hearth/v1/screen.pb.h"
+#include "screen/ports.h"
 
 namespace hearth::screen {
 
-inline constexpr std::uint16_t kPort = 7440;       // of the loopback of an app's sandbox
-inline constexpr std::uint16_t kMediaPort = 7441;  // where its node itself answers, with hearth-media
 inline constexpr std::uint32_t kLeastSide = 160;
 inline constexpr std::uint32_t kMostSide = 2048;
 inline constexpr int kMaxKeys = 16;
@@ -49,6 +48,10 @@ std::string frame_of(const google::protobuf::MessageLite& message);
 // Within the schema's limits: sides are even, what is out of range is brought into it. Errors: kInvalidArgument (no
 // message, too many keys, too long a text, name, piece, offer or packet of sound).
 Result<v1::FromViewer> parse_from_viewer(const std::string& bytes);
+
+// What of it is heeded of somebody who may only watch: that he watches, and how what he is sent gets to him.
+v1::FromViewer part_of_watcher(const v1::FromViewer& said);
+
 Result<v1::ToViewer> parse_to_viewer(const std::string& bytes);
 
 }  // namespace hearth::screen

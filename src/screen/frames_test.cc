@@ -60,6 +60,26 @@ TEST(ScreenFrames, APointerThatStaysIsBelowZeroOnBothAxes) {
   EXPECT_EQ(stays->input().y(), -1);
 }
 
+TEST(ScreenFrames, OfAWatcherOnlyThatHeWatchesIsHeeded) {
+  v1::FromViewer said;
+  said.mutable_view()->set_width(800);
+  said.mutable_input()->add_keys(97);
+  said.set_text("rm -rf");
+  said.mutable_clipboard()->set_data("pasted");
+  said.mutable_file()->set_name("note");
+  said.set_voice("opus");
+  said.set_offer("v=0");
+  v1::FromViewer heeded;
+  *heeded.mutable_view() = said.view();
+  EXPECT_EQ(part_of_watcher(said).SerializeAsString(), heeded.SerializeAsString());
+  v1::FromViewer watching;
+  watching.set_shown(7);
+  watching.set_key_picture(true);
+  watching.set_kbits(900);
+  watching.set_sound(true);
+  EXPECT_EQ(part_of_watcher(watching).SerializeAsString(), watching.SerializeAsString());
+}
+
 TEST(ScreenFrames, RefuseTooManyKeysAndWhatIsNoText) {
   v1::FromViewer keys;
   for (int i = 0; i <= kMaxKeys; ++i) keys.mutable_input()->add_keys(97);

@@ -29,6 +29,9 @@ void check(const std::string& bytes) {
   for (const std::int32_t step : {message->input().dx(), message->input().dy()}) {
     CHECK(step >= -kMaxStep && step <= kMaxStep);
   }
+  const v1::FromViewer part = part_of_watcher(*message);
+  CHECK(!part.has_input() && part.text().empty() && !part.has_clipboard() && !part.has_file());
+  CHECK(part.voice().empty() && part.offer().empty());
   if (!message->has_view()) return;
   for (const std::uint32_t side : {message->view().width(), message->view().height()}) {
     CHECK(side >= kLeastSide && side <= kMostSide && side % 2 == 0);

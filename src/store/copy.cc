@@ -39,6 +39,10 @@ class Copy {
     if (!schedules) return std::unexpected(schedules.error());
     Result<std::vector<DutyRow>> duties = from_.load_duties();
     if (!duties) return std::unexpected(duties.error());
+    Result<std::vector<BookingRow>> bookings = from_.load_bookings();
+    if (!bookings) return std::unexpected(bookings.error());
+    Result<std::vector<AudienceRow>> audiences = from_.load_audiences();
+    if (!audiences) return std::unexpected(audiences.error());
     Result<std::vector<WebhookRow>> webhooks = from_.load_webhooks();
     if (!webhooks) return std::unexpected(webhooks.error());
     Result<std::vector<DeliveryRow>> deliveries = from_.load_deliveries();
@@ -52,6 +56,8 @@ class Copy {
     batch.accounts = std::move(*accounts);
     batch.schedules = std::move(*schedules);
     batch.duties = std::move(*duties);
+    batch.bookings = std::move(*bookings);
+    batch.audiences = std::move(*audiences);
     return to_.commit(batch);
   }
 

@@ -50,6 +50,47 @@ TEST_P(StoreConformance, KeepsReplacesAndRemovesDuties) {
   EXPECT_EQ(duties[1].grace_ends, WallTime{60});
 }
 
+TEST_P(StoreConformance, KeepsReplacesAndRemovesBookings) {
+  const BookingRow booking{.id = {3},
+                           .account = {1ULL << 62U},
+                           .nodes = 2,
+                           .where = "os == 'debian'",
+                           .from = {1LL << 42U},
+                           .until = {(1LL << 42U) + 7},
+                           .notice_millis = 600'000,
+                           .made_by = {5}};
+  Batch batch;
+  batch.bookings = {booking, {.id = {4}, .account = {1}, .nodes = 1}};
+  EXPECT_FALSE(batch.empty());
+  ASSERT_TRUE(store_->commit(batch));
+  open();
+  batch.bookings = {{.id = {4}}};
+  ASSERT_TRUE(store_->commit(batch));
+  const std::vector<BookingRow> kept = *store_->load_bookings();
+  ASSERT_EQ(kept.size(), 1U);
+  const auto values = [](const BookingRow& row) {
+    return std::tuple(row.id, row.account, row.nodes, row.where, row.from, row.until, row.notice_millis, row.made_by);
+  };
+  EXPECT_EQ(values(kept[0]), values(booking));
+}
+
+TEST_P(StoreConformance, KeepsReplacesAndRemovesAudiences) {
+  const AccountId mia{(std::uint64_t{1} << 62U) + 1};
+  Batch batch;
+  batch.audiences = {{{7}, mia, true, true}, {{7}, {3}, false, false}, {{8}, mia, false, false}};
+  EXPECT_FALSE(batch.empty());
+  ASSERT_TRUE(store_->commit(batch));
+  open();
+  batch.audiences = {{{7}, mia, true, false}, {{7}, {3}, false, false, true}, {{9}, {3}, false, false, true}};
+  ASSERT_TRUE(store_->commit(batch));
+  const std::vector<AudienceRow> kept = *store_->load_audiences();
+  ASSERT_EQ(kept.size(), 2U);
+  EXPECT_EQ(std::tie(kept[0].job, kept[0].person, kept[0].may_control, kept[0].controls),
+            std::make_tuple(JobId{7}, mia, true, false));
+  EXPECT_EQ(std::tie(kept[1].job, kept[1].person, kept[1].may_control, kept[1].controls),
+            std::make_tuple(JobId{8}, mia, false, false));
+}
+
 TEST_P(StoreConformance, KeepsReplacesAndRemovesSchedules) {
   const ScheduleRow anns{.owner = {3},
                          .name = "backup",

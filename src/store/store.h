@@ -110,6 +110,27 @@ struct DutyRow {
   WallTime grace_ends;  // of one that drains
 };
 
+// Nodes that are kept for an account.
+struct BookingRow {
+  BookingId id;  // unique; not 0
+  AccountId account;
+  std::uint32_t nodes = 0;  // 0: it is over, or was taken back
+  std::string where;        // at most 4 KiB
+  WallTime from;
+  WallTime until;
+  std::int64_t notice_millis = 0;
+  DeviceId made_by;
+};
+
+// That an app is shared with a person, see core/pool/audiences.h.
+struct AudienceRow {
+  JobId job;
+  AccountId person;  // an account, or a device's number
+  bool may_control = false;
+  bool controls = false;  // has the controller
+  bool removed = false;
+};
+
 // A URL that is told of what happens.
 struct WebhookRow {
   std::uint64_t id = 0;     // unique; not 0
@@ -196,6 +217,8 @@ struct Batch {
   std::vector<AccountRow> accounts;          // inserted or replaced by id, or removed
   std::vector<ScheduleRow> schedules;        // inserted or replaced by owner and name; one without a cron is removed
   std::vector<DutyRow> duties;               // inserted or replaced by node; one that serves is removed
+  std::vector<BookingRow> bookings;          // inserted or replaced by id; one without nodes is removed
+  std::vector<AudienceRow> audiences;        // inserted or replaced by job and person, or removed
   std::vector<WebhookRow> webhooks;          // inserted or replaced by id; one without a URL goes, with its deliveries
   std::vector<DeliveryRow> deliveries;       // inserted or replaced by id; one without a body is removed
   std::vector<AuditRow> audit;               // new
@@ -231,6 +254,8 @@ class Store {
   virtual Result<std::vector<AccountRow>> load_accounts() = 0;          // by id
   virtual Result<std::vector<ScheduleRow>> load_schedules() = 0;        // by owner and name
   virtual Result<std::vector<DutyRow>> load_duties() = 0;               // by node
+  virtual Result<std::vector<BookingRow>> load_bookings() = 0;          // by id
+  virtual Result<std::vector<AudienceRow>> load_audiences() = 0;        // by job and person
   virtual Result<std::vector<WebhookRow>> load_webhooks() = 0;          // by id
   virtual Result<std::vector<DeliveryRow>> load_deliveries() = 0;       // by when they were made, then by id
   // Of one owner, or of all if there is none; days from `first` to `last`, by day, owner, account and firm.

@@ -1,6 +1,7 @@
 // hearth-terminal: gives a text program a terminal of its own and shows it to whoever connects to port 7440 of the
-// loopback (proto/hearth/v1/terminal.proto). It runs within the program's sandbox, whatever root file system that has:
-// it is linked statically. What the program writes goes to standard output as well, and so into the job's log.
+// loopback, or to port 7442 to watch alone (proto/hearth/v1/terminal.proto). It runs within the program's sandbox,
+// whatever root file system that has: it is linked statically. What the program writes goes to standard output as well,
+// and so into the job's log.
 //
 //   hearth-terminal PROGRAM ARGUMENTS...
 //
@@ -27,12 +28,12 @@ int give_up(const std::string& why) {
   return kFailed;
 }
 
-int listen_on_loopback() {
+int listen_on_loopback(std::uint16_t port) {
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (listener < 0) return -1;
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port = htons(screen::kPort);
+  address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const int yes = 1;
   ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
@@ -44,11 +45,12 @@ int listen_on_loopback() {
 }
 
 int run(const std::vector<std::string>& words) {
-  const int listener = listen_on_loopback();
-  if (listener < 0) return give_up("port " + std::to_string(screen::kPort) + " is taken");
+  const int listener = listen_on_loopback(screen::kPort);
+  const int watch_listener = listen_on_loopback(screen::kWatchPort);
+  if (listener < 0 || watch_listener < 0) return give_up("its ports are taken");
   const Result<Program> program = start_in_terminal(words, Size());
   if (!program) return give_up(program.error().message);
-  return serve(*program, {.listener = listener, .log = STDOUT_FILENO});
+  return serve(*program, {.listener = listener, .watch_listener = watch_listener, .log = STDOUT_FILENO});
 }
 
 }  // namespace

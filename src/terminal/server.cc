@@ -115,7 +115,8 @@ class Server {
 
  private:
   struct Ready {
-    bool listener = false;
+    bool control = false;
+    bool watch = false;
     bool output = false;
     std::vector<int> viewers;
   };
@@ -123,7 +124,7 @@ class Server {
   Ready wait();
   milliseconds patience() const;
   void turn();
-  void accept();
+  void accept(int listener, Session::May may);
   void take_output();
   void give_input();
   void give_size();
@@ -158,7 +159,9 @@ milliseconds Server::patience() const {
 // Until there is something to do.
 Server::Ready Server::wait() {
   std::vector<pollfd> files = {{.fd = child_ended_, .events = POLLIN, .revents = 0},
-                               {.fd = files_.listener, .events = POLLIN, .revents = 0}};
+                               {.fd = files_.listener, .events = POLLIN, .revents = 0},
+                               {.fd = files_.watch_listener, .events = POLLIN, .revents = 0}};
+  constexpr std::size_t kTerminal = 3;
   const bool wants_output = !output_ended_ && unlogged_.size() < kMaxUnlogged;
   const int terminal_events = (wants_output ? POLLIN : 0) | (session_.input().empty() ? 0 : POLLOUT);
   files.push_back({.fd = !output_ended_ && terminal_events != 0 ? program_.terminal : -1,
@@ -175,7 +178,9 @@ Server::Ready Server::wait() {
     std::array<char, 64> bytes{};
     static_cast<void>(!::read(child_ended_, bytes.data(), bytes.size()));
   }
-  Ready ready{.listener = files[1].revents != 0, .output = wants_output && files[2].revents != 0};
+  Ready ready{.control = files[1].revents != 0,
+              .watch = files[2].revents != 0,
+              .output = wants_output && files[kTerminal].revents != 0};
   std::size_t at = first_viewer;
   for (const auto& [number, connection] : connections_) {
     if ((files[at++].revents & ~POLLOUT) != 0) ready.viewers.push_back(number);
@@ -183,19 +188,20 @@ Server::Ready Server::wait() {
   return ready;
 }
 
-void Server::accept() {
-  const int socket = ::accept4(files_.listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+void Server::accept(int listener, Session::May may) {
+  const int socket = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (socket < 0) return;
   const int yes = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
   auto connection = std::make_unique<Connection>(socket);
-  if (session_.add(++last_number_)) {
+  if (session_.add(++last_number_, may)) {
     connections_.emplace(last_number_, std::move(connection));
     return;
   }
   v1::ToTerminalViewer refusal;
-  refusal.set_problem("8 viewers watch this program already; close one of them");
+  refusal.set_problem(may == Session::May::kControl ? "8 viewers watch this program already; close one of them"
+                                                    : "as many watch this program already as it takes");
   connection->send(refusal);
   static_cast<void>(connection->write());
 }
@@ -295,7 +301,8 @@ void Server::serve_viewers(const std::vector<int>& ready) {
 
 void Server::turn() {
   const Ready ready = wait();
-  if (ready.listener) accept();
+  if (ready.control) accept(files_.listener, Session::May::kControl);
+  if (ready.watch) accept(files_.watch_listener, Session::May::kWatch);
   if (ready.output) take_output();
   look_after_program();
   log();

@@ -6,8 +6,9 @@
 namespace hearth::terminal {
 
 struct Files {
-  int listener = -1;  // a listening socket
-  int log = -1;       // what the program writes goes there, too; a reader that is slow makes the program wait
+  int listener = -1;        // a listening socket
+  int watch_listener = -1;  // one for those who may only watch
+  int log = -1;             // what the program writes goes there, too; a reader that is slow makes the program wait
 };
 
 // Until the program has ended, and its viewers have been told; its exit code, 128 and the signal's number if one ended

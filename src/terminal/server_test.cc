@@ -28,30 +28,36 @@ class TerminalServer : public testing::Test {
     if (server_ > 0) ::kill(server_, SIGKILL);
     if (server_ > 0) ::waitpid(server_, nullptr, 0);
     ::close(listener_);
+    ::close(watch_listener_);
     ::close(log_[0]);
   }
 
   void start(const std::vector<std::string>& words) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ASSERT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    ASSERT_EQ(::listen(listener_, 8), 0);
+    for (int* listener : {&listener_, &watch_listener_}) {
+      *listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+      sockaddr_in address{};
+      address.sin_family = AF_INET;
+      address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      ASSERT_EQ(::bind(*listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+      ASSERT_EQ(::listen(*listener, 8), 0);
+    }
     ASSERT_EQ(::pipe2(log_.data(), O_CLOEXEC), 0);
     server_ = ::fork();
     if (server_ == 0) {
       ::close(log_[0]);
       const Result<Program> program = start_in_terminal(words, Size());
-      ::_exit(program ? serve(*program, {.listener = listener_, .log = log_[1]}) : 99);
+      ::_exit(program ? serve(*program, {.listener = listener_, .watch_listener = watch_listener_, .log = log_[1]})
+                      : 99);
     }
     ::close(log_[1]);
   }
 
-  int connect() const {
+  int connect() const { return connect(listener_); }
+  int connect_to_watch() const { return connect(watch_listener_); }
+  static int connect(int listener) {
     sockaddr_in address{};
     socklen_t size = sizeof address;
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
     const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     EXPECT_EQ(::connect(socket, reinterpret_cast<sockaddr*>(&address), size), 0);
     return socket;
@@ -121,6 +127,7 @@ class TerminalServer : public testing::Test {
 
  private:
   int listener_ = -1;
+  int watch_listener_ = -1;
   std::array<int, 2> log_{-1, -1};
   pid_t server_ = -1;
 };
@@ -196,6 +203,22 @@ TEST_F(TerminalServer, TellsANinthViewerAndDropsOneThatSpeaksOtherwise) {
   EXPECT_THAT(see(next, "ready").text, HasSubstr("ready"));
   ::close(next);
   for (const int viewer : viewers) ::close(viewer);
+}
+
+TEST_F(TerminalServer, LetsAWatcherSeeAndNotType) {
+  start({"sh", "-c", "stty -echo; echo ready; while read x; do echo \"got $x $(stty size)\"; done"});
+  const int viewer = connect();
+  watch(viewer, 30, 90);
+  see(viewer, "ready");
+  const int watcher = connect_to_watch();
+  watch(watcher, 9, 9);
+  type(watcher, "bad\n");
+  see(watcher, "ready");
+  type(viewer, "good\n");
+  EXPECT_THAT(see(viewer, "got good 30 90").text, testing::Not(HasSubstr("bad")));
+  EXPECT_THAT(see(watcher, "got good 30 90").text, testing::Not(HasSubstr("bad")));
+  ::close(viewer);
+  ::close(watcher);
 }
 
 TEST_F(TerminalServer, EndsThoughSomethingIsLeftBehindThatWrites) {

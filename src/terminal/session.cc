@@ -5,9 +5,11 @@
 
 namespace hearth::terminal {
 
-bool Session::add(int viewer) {
-  if (viewers_.size() >= kMaxViewers) return false;
-  viewers_.emplace(viewer, Viewer());
+bool Session::add(int viewer, May may) {
+  const auto watchers = std::ranges::count_if(viewers_, [](const auto& one) { return one.second.may == May::kWatch; });
+  const bool full = may == May::kWatch && static_cast<std::size_t>(watchers) >= kMaxWatchers;
+  if (full || viewers_.size() >= kMaxViewers) return false;
+  viewers_[viewer].may = may;
   return true;
 }
 
@@ -22,6 +24,11 @@ void Session::hear(int number, const v1::FromTerminalViewer& message) {
     viewer.wish = message.watch();
   }
   if (!viewer.watches) return;
+  viewer.shown = std::max(viewer.shown, std::min(message.shown(), viewer.next));
+  if (viewer.may == May::kWatch) {
+    viewer.is_to_know_size = viewer.is_to_know_size || message.has_size();
+    return;
+  }
   if (message.has_size()) {
     const Size wanted{.rows = message.size().rows(), .columns = message.size().columns()};
     viewer.is_to_know_size = true;
@@ -30,7 +37,6 @@ void Session::hear(int number, const v1::FromTerminalViewer& message) {
     }
     size_ = wanted;
   }
-  viewer.shown = std::max(viewer.shown, std::min(message.shown(), viewer.next));
   input_ += message.input();
 }
 

@@ -32,9 +32,12 @@ class Session {
   void write(std::string_view output) { history_.add(output); }
   void end(int exit_code) { exit_code_ = exit_code; }
 
+  enum class May : std::uint8_t { kWatch, kControl };
+
   // Of viewers, by a number that the caller chooses. False: there are too many.
-  bool add(int viewer);
+  bool add(int viewer, May may);
   void remove(int viewer) { viewers_.erase(viewer); }
+  // What is not theirs to say is not heeded.
   void hear(int viewer, const v1::FromTerminalViewer& message);
   // What the viewer is to be sent now; nothing: it is up to date, or has not shown what it was sent.
   std::optional<v1::ToTerminalViewer> next(int viewer);
@@ -49,6 +52,7 @@ class Session {
 
  private:
   struct Viewer {
+    May may = May::kWatch;
     bool watches = false;
     bool is_to_start = false;
     bool is_to_know_size = false;

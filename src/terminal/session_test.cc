@@ -74,8 +74,8 @@ class Watching {
 TEST(Session, ShowsAProgramToAllWhoWatchIt) {
   Session session(kRun);
   session.write("one ");
-  ASSERT_TRUE(session.add(1));
-  ASSERT_TRUE(session.add(2));
+  ASSERT_TRUE(session.add(1, Session::May::kControl));
+  ASSERT_TRUE(session.add(2, Session::May::kControl));
   EXPECT_FALSE(session.next(1)) << "it has said nothing yet";
   session.hear(1, watch());
   Watching one(session, 1);
@@ -101,7 +101,7 @@ TEST(Session, ShowsAProgramToAllWhoWatchIt) {
 TEST(Session, GoesOnWhereAViewerWas) {
   Session session(kRun);
   session.write("0123456789");
-  session.add(1);
+  session.add(1, Session::May::kControl);
   session.hear(1, watch(kRun, 4));
   Watching back(session, 1);
   back.take();
@@ -117,7 +117,7 @@ TEST(Session, GoesOnWhereAViewerWas) {
 TEST(Session, BeginsAnewWhereThatIsNotPossible) {
   Session session(kRun, kSmall);
   session.write("\x1b[?1049h" + std::string(5'000, 'x'));
-  session.add(1);
+  session.add(1, Session::May::kControl);
   for (const auto& [run, from] : {std::pair{kRun, 3ULL}, {kRun, 1ULL << 40}, {kRun + 1, 4'900ULL}, {0UL, 0ULL}}) {
     session.hear(1, watch(run, from));
     Watching anew(session, 1);
@@ -132,7 +132,7 @@ TEST(Session, BeginsAnewWhereThatIsNotPossible) {
 
 TEST(Session, SendsNoMoreThanAViewerShows) {
   Session session(kRun, kSmall);
-  session.add(1);
+  session.add(1, Session::May::kControl);
   session.hear(1, watch());
   session.write(std::string(1'000, 'x'));
   Watching slow(session, 1);
@@ -148,8 +148,8 @@ TEST(Session, SendsNoMoreThanAViewerShows) {
 
 TEST(Session, LeavesOutWhatAViewerIsTooSlowFor) {
   Session session(kRun, kSmall);
-  session.add(1);
-  session.add(2);
+  session.add(1, Session::May::kControl);
+  session.add(2, Session::May::kControl);
   session.hear(1, watch());
   session.hear(2, watch());
   Watching slow(session, 1);
@@ -171,8 +171,8 @@ TEST(Session, LeavesOutWhatAViewerIsTooSlowFor) {
 
 TEST(Session, HasTheSizeThatWasAskedForLast) {
   Session session(kRun);
-  session.add(1);
-  session.add(2);
+  session.add(1, Session::May::kControl);
+  session.add(2, Session::May::kControl);
   session.hear(1, watch());
   session.hear(2, watch());
   Watching one(session, 1);
@@ -189,7 +189,7 @@ TEST(Session, HasTheSizeThatWasAskedForLast) {
 
 TEST(Session, TellsOfTheEndOnceAllIsShown) {
   Session session(kRun, kSmall);
-  session.add(1);
+  session.add(1, Session::May::kControl);
   session.hear(1, watch());
   session.write(std::string(500, 'x'));
   Watching one(session, 1);
@@ -207,19 +207,50 @@ TEST(Session, TellsOfTheEndOnceAllIsShown) {
 
 TEST(Session, TakesEightViewersAndNoMoreInputThanTheProgramReads) {
   Session session(kRun, kSmall);
-  for (int viewer = 1; viewer <= 8; ++viewer) EXPECT_TRUE(session.add(viewer));
-  EXPECT_FALSE(session.add(9));
+  for (int viewer = 1; viewer <= 8; ++viewer) EXPECT_TRUE(session.add(viewer, Session::May::kControl));
+  EXPECT_FALSE(session.add(9, Session::May::kControl));
   session.hear(9, type("nobody's"));
   session.hear(8, type("nobody's yet"));
   EXPECT_EQ(session.input(), "");
   session.remove(8);
-  EXPECT_TRUE(session.add(9));
+  EXPECT_TRUE(session.add(9, Session::May::kControl));
   session.hear(9, watch());
   EXPECT_TRUE(session.takes_input());
   session.hear(9, type(std::string(64, 'x')));
   EXPECT_FALSE(session.takes_input());
   session.drop_input(1);
   EXPECT_TRUE(session.takes_input());
+}
+
+TEST(Session, WhoMayOnlyWatchSeesAllAndChangesNothing) {
+  Session session(kRun, kSmall);
+  session.add(1, Session::May::kControl);
+  session.add(2, Session::May::kWatch);
+  session.hear(1, watch());
+  session.hear(1, resize(30, 90));
+  v1::FromTerminalViewer all = watch();
+  *all.mutable_size() = resize(9, 9).size();
+  all.set_input("rm -rf");
+  session.hear(2, all);
+  session.hear(2, type("more"));
+  EXPECT_EQ(session.input(), "");
+  EXPECT_EQ(session.size(), (Size{.rows = 30, .columns = 90}));
+  session.write("seen");
+  Watching watcher(session, 2);
+  watcher.take();
+  EXPECT_EQ(watcher.screen, "seen");
+  EXPECT_EQ(watcher.size, (Size{.rows = 30, .columns = 90}));
+}
+
+TEST(Session, WhoMayOnlyWatchKeepsNobodyOutWhoMayControl) {
+  Session session(kRun, kSmall);
+  for (int viewer = 1; viewer <= 6; ++viewer) EXPECT_TRUE(session.add(viewer, Session::May::kWatch));
+  EXPECT_FALSE(session.add(7, Session::May::kWatch));
+  EXPECT_TRUE(session.add(7, Session::May::kControl));
+  EXPECT_TRUE(session.add(8, Session::May::kControl));
+  EXPECT_FALSE(session.add(9, Session::May::kControl));
+  session.remove(1);
+  EXPECT_TRUE(session.add(9, Session::May::kWatch));
 }
 
 TEST(TerminalMessages, AreBroughtIntoRange) {

@@ -31,6 +31,14 @@ void follow(Session& session, int viewer, std::uint64_t& at) {
   }
 }
 
+// Whoever may only watch changes nothing.
+void hear_watcher(Session& session, int viewer, const v1::FromTerminalViewer& message) {
+  const std::string input = session.input();
+  const Size size = session.size();
+  session.hear(viewer, message);
+  CHECK(session.input() == input && session.size() == size);
+}
+
 }  // namespace
 }  // namespace hearth::terminal
 
@@ -39,8 +47,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace hearth::terminal;  // NOLINT(google-build-using-namespace)
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   Session session(1, kLimits);
-  session.add(1);
+  session.add(1, Session::May::kControl);
+  session.add(2, Session::May::kWatch);
   std::uint64_t at = 0;
+  std::uint64_t watched = 0;
   screen::FrameReader reader(kMaxMessage);
   for (std::size_t from = 0; from < bytes.size(); from += 16) {
     const std::string_view piece = bytes.substr(from, 16);
@@ -51,8 +61,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (!message) return 0;
       check(*message);
       session.hear(1, *message);
+      hear_watcher(session, 2, *message);
     }
     follow(session, 1, at);
+    follow(session, 2, watched);
     if (!good) return 0;
   }
   if (const Result<v1::FromTerminalViewer> message = parse_from_viewer(std::string(bytes))) {

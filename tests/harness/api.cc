@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/sizes.h"
 #include "blob/transfer.h"
+#include "hearth/v1/devices.pb.h"
 
 namespace hearth::e2e {
 namespace {
@@ -30,6 +31,15 @@ Api::Api(const std::filesystem::path& directory)
 }
 
 Api::~Api() { session_->client().close(); }
+
+std::string Api::device_name() {
+  const auto reply = call<v1::ListDevicesReply>("hearth.v1.DeviceService/List", v1::ListDevicesRequest());
+  for (int i = 0; reply && i < reply->devices_size(); ++i) {
+    if (reply->devices(i).is_this()) return reply->devices(i).name();
+  }
+  ADD_FAILURE() << "the pool does not know the device";
+  return "";
+}
 
 std::string Api::token(bool fresh) { return must(loop_.run_until_done(session_->token(fresh))); }
 

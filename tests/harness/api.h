@@ -27,6 +27,7 @@ class Api {
   const net::IdentityKey& key() const { return key_; }
   account::Session& session() { return *session_; }
   std::string token(bool fresh = true);
+  std::string device_name();  // its own
 
   template <class Reply>
   Result<Reply> call(std::string_view method, const google::protobuf::Message& request) {

@@ -6,8 +6,10 @@
 
 #include "hearth/v1/accounts.pb.h"
 #include "hearth/v1/apps.pb.h"
+#include "hearth/v1/audiences.pb.h"
 #include "hearth/v1/audit.pb.h"
 #include "hearth/v1/blobs.pb.h"
+#include "hearth/v1/bookings.pb.h"
 #include "hearth/v1/drive.pb.h"
 #include "hearth/v1/environments.pb.h"
 #include "hearth/v1/events.pb.h"
@@ -31,11 +33,13 @@ using google::protobuf::MethodDescriptor;
 std::vector<const MethodDescriptor*> all_methods() {
   v1::Account::descriptor();
   v1::MissingRequest::descriptor();
+  v1::Booking::descriptor();
   v1::NodeFrame::descriptor();
   v1::Environment::descriptor();
   v1::Schedule::descriptor();
   v1::Workspace::descriptor();
   v1::AuditLine::descriptor();
+  v1::SharedApp::descriptor();
   v1::Usage::descriptor();
   v1::QueueLine::descriptor();
   v1::Webhook::descriptor();

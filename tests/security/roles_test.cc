@@ -20,8 +20,9 @@ using testing::Not;
 
 // Beside what every member's device may.
 const std::set<std::string> kOperators = {
-    "/hearth.v1.AccountService/Set",    "/hearth.v1.AuditService/List",      "/hearth.v1.NodeService/SetDuty",
-    "/hearth.v1.OperatorService/Queue", "/hearth.v1.OperatorService/Shares",
+    "/hearth.v1.AccountService/Set",     "/hearth.v1.AuditService/List",   "/hearth.v1.BookingService/Book",
+    "/hearth.v1.BookingService/Unbook",  "/hearth.v1.NodeService/SetDuty", "/hearth.v1.OperatorService/Queue",
+    "/hearth.v1.OperatorService/Shares",
 };
 // Who is in, how far they are trusted, and what is the owner's own.
 const std::set<std::string> kOwners = {

@@ -18,9 +18,10 @@ class ConditionTable {
   // Whether add() could give it a bit. Errors: those of Condition::parse(); kResourceExhausted.
   Result<void> check(const std::string& text) const;
 
-  // One job more asks it; what cannot be asked is never met. `is_new`: no other job did, so nodes are to be asked.
+  // One job, or booking, more asks it; what cannot be asked is never met. `is_new`: no other one did, so nodes are to
+  // be asked.
   Conditions add(const std::string& text, bool& is_new);
-  // One job fewer; true: the last one.
+  // One fewer; true: the last one.
   bool remove(const std::string& text);
 
   // All that the node meets of what is asked now.

@@ -37,9 +37,11 @@ bool FairQueue::BySize::operator()(const ShapeKey& a, const ShapeKey& b) const {
   const Resources& x = a.needs.resources;
   const Resources& y = b.needs.resources;
   return std::tie(x.cores, x.memory_bytes, x.gpus, x.gpu_memory_bytes, x.disk_bytes, a.priority, a.gang,
-                  a.needs.admission, a.needs.conditions, a.needs.node, a.needs.workspace_room, a.limit) <
-         std::tie(y.cores, y.memory_bytes, y.gpus, y.gpu_memory_bytes, y.disk_bytes, b.priority, b.gang,
-                  b.needs.admission, b.needs.conditions, b.needs.node, b.needs.workspace_room, b.limit);
+                  a.needs.admission, a.needs.conditions, a.needs.node, a.needs.workspace_room, a.needs.kept_for,
+                  a.needs.kept_for_firm, a.limit) < std::tie(y.cores, y.memory_bytes, y.gpus, y.gpu_memory_bytes,
+                                                             y.disk_bytes, b.priority, b.gang, b.needs.admission,
+                                                             b.needs.conditions, b.needs.node, b.needs.workspace_room,
+                                                             b.needs.kept_for, b.needs.kept_for_firm, b.limit);
 }
 
 bool FairQueue::may_have(const Queue& queue) {

@@ -22,6 +22,8 @@ AccountId Job::account() const {
 Terms Job::needs() const {
   Terms needs{request.per_task, request.admission};
   needs.conditions = conditions;
+  needs.kept_for = kept_for;
+  needs.kept_for_firm = kept_for_firm;
   if (workspace == nullptr) return needs;
   needs.node = workspace->node;
   needs.workspace_room = std::max(workspace->bytes, request.admission.workspace_bytes) - workspace->bytes;

@@ -59,7 +59,9 @@ struct Job {
   Workspace* workspace = nullptr;    // of a live job that has one
   Conditions conditions;             // what `where` stands for, while the job lives
   const Ranking* ranking = nullptr;  // by what it prefers, while it lives
-  std::uint32_t held = 0;            // of a gang: leased tasks that have succeeded and wait for the rest
+  AccountId kept_for;                // as in Terms
+  AccountId kept_for_firm;
+  std::uint32_t held = 0;  // of a gang: leased tasks that have succeeded and wait for the rest
 
   AccountId account() const;
   // Of one task. Changes only while the job is not in the queue.

@@ -120,6 +120,7 @@ void Pool::on_node_removed(NodeId id, Time now) {
   Node* node = state_->nodes.find(id);
   if (node == nullptr) return;
   state_->placement.release(*node, state_->now);
+  if (node->booking != BookingId{}) state_->let_go(state_->bookings.at(node->booking), *node);
   state_->lose_all(*node);
   state_->drop_workspaces_of(id);
   state_->nodes.changed_offers();

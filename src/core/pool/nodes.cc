@@ -33,7 +33,7 @@ Node& NodeTable::get_or_add(NodeId id) {
 }
 
 void NodeTable::remove(Node& node) {
-  CHECK(node.leases() == 0 && node.reserved_for == nullptr);
+  CHECK(node.leases() == 0 && node.reserved_for == nullptr && node.booking == BookingId{});
   node.connected = false;
   refresh(node);
   set_review(node, std::nullopt);
@@ -137,6 +137,19 @@ Node* NodeTable::find_ahead(const Terms& needs, std::int64_t core_micros) const 
 bool NodeTable::any_open_fits(const Terms& needs) const {
   return std::ranges::any_of(
       nodes_, [&](const auto& entry) { return entry.second.is_open() && entry.second.could_take(needs); });
+}
+
+void NodeTable::keep(Node& node, BookingId booking, AccountId account, std::optional<Time> from) {
+  node.booking = booking;
+  node.kept_for = account;
+  node.kept_from = from;
+  if (from) {
+    kept_later_.emplace(node.id, &node);
+  } else {
+    kept_later_.erase(node.id);
+  }
+  changed_offers();
+  refresh(node);
 }
 
 void NodeTable::watch(Node& node) {

@@ -42,6 +42,9 @@ struct Node {
   std::int64_t ahead_core_micros = 0;  // the work in `ahead`
   std::uint64_t brief_cores = 0;       // of leases in room that are known to end soon: what works off `ahead`
   Queue* reserved_for = nullptr;       // takes nothing else until that is placed
+  BookingId booking;                   // see bookings.h; none: it is of none
+  AccountId kept_for;                  // whose booking that is
+  std::optional<Time> kept_from;       // if it has yet to begin: then
   Time last_heard;
   std::optional<Time> review;      // when to take back what it has not started
   std::optional<Time> grace_ends;  // of one that drains: when to take back all
@@ -57,7 +60,13 @@ struct Node {
   bool is_open() const { return connected && !silent && !closed && duty == Duty::kServing; }
   Resources room(Reach reach = kFreeRoom) const { return offered - (used - endable[reach]); }
   Terms with(const Resources& free) const {
-    return {free, admits, id, admits.workspace_bytes - std::min(admits.workspace_bytes, workspace_bytes), meets};
+    const std::uint64_t workspace_room = admits.workspace_bytes - std::min(admits.workspace_bytes, workspace_bytes);
+    return {free, admits, id, workspace_room, meets, kept_for};
+  }
+  Terms before_booking() const {  // its free room for those whom it is not kept for
+    Terms free = with(room());
+    free.kept_for = {};
+    return free;
   }
   bool has_room_for(const Terms& needs, Reach reach = kFreeRoom) const { return needs.fits_in(with(room(reach))); }
   bool could_take(const Terms& needs) const { return needs.fits_in(with(offered)); }  // when idle
@@ -108,6 +117,10 @@ class NodeTable {
   const Resources& capacity() const { return capacity_; }  // of connected nodes
   std::size_t open() const { return open_; }               // how many are
 
+  // Of the booking (none: of none) that keeps it for the account, from then on or from now.
+  void keep(Node& node, BookingId booking, AccountId account, std::optional<Time> from);
+  const std::map<NodeId, Node*>& kept_later() const { return kept_later_; }  // for bookings that have yet to begin
+
   // Any word from a node renews its leases.
   void heard(Node& node, Time now);
   std::vector<Node*> take_expired(Time now);  // not heard of for a lease
@@ -133,6 +146,7 @@ class NodeTable {
   std::set<std::pair<Time, NodeId>> deadlines_;              // of watched nodes, at or before the end of their lease
   std::set<std::pair<Time, NodeId>> reviews_;
   std::set<std::pair<Time, NodeId>> graces_;
+  std::map<NodeId, Node*> kept_later_;
   std::uint64_t version_ = 1;
 };
 

@@ -125,11 +125,18 @@ std::optional<Choice> Placement::choose(const Head& head) {
   return std::nullopt;
 }
 
-// On a node that drains for another task, but only what must have ended before that one can begin.
+// On a node that drains for another task, or is kept for others later, but only what must have ended before that.
 std::optional<Choice> Placement::backfill(const Head& head, Time now) {
   const ShapeKey& key = head.queue->shape->key;
   if (key.limit == Duration{} || key.gang > 0) return std::nullopt;
   int looks = 0;
+  for (const auto& [id, node] : nodes_.kept_later()) {
+    if (++looks > kMaxDrained) break;
+    const bool ends_in_time = now + key.limit <= *node->kept_from;
+    if (!ends_in_time || !node->is_open() || node->leases() >= kMaxLeasesPerNode) continue;
+    if (key.needs.fits_in(node->before_booking())) return Choice{.queue = head.queue, .job = head.job, .node = node};
+  }
+  looks = 0;
   for (const auto& [id, waiting] : reservations_) {
     if (++looks > kMaxDrained) break;
     Node& node = *nodes_.find(id);
@@ -141,8 +148,9 @@ std::optional<Choice> Placement::backfill(const Head& head, Time now) {
   return std::nullopt;
 }
 
-// What the job asks for counts more than where its data lies.
+// What the job asks for counts more than where its data lies, and what is kept for its account is to be used.
 Node& Placement::better(Node& usual, const Job& job) {
+  if (usual.booking != BookingId{}) return usual;
   if (job.ranking != nullptr) return nodes_.preferred(usual, job.needs(), *job.ranking);
   return nodes_.nearer(usual, job.needs(), job.request.data);
 }
@@ -196,6 +204,7 @@ void Placement::freed(Node& node) {
   }
   if (!node.is_open() || node.leases() >= kMaxLeasesPerNode) return;
   if (node.reserved_for != nullptr) return queue_.unblock_limited(node.with(node.room()));
+  if (node.kept_from) queue_.unblock_limited(node.before_booking());
   std::array<Terms, kReaches> rooms;
   for (Reach reach = kFreeRoom; reach < kReaches; ++reach) rooms[reach] = node.with(node.room(reach));
   queue_.unblock_fitting(rooms);

@@ -57,19 +57,30 @@ void Pool::State::name_terms(Job& job) {
   if (is_new) {
     for (auto& [id, node] : nodes.all()) nodes.refresh(node);
   }
-  job.conditions = conditions.add(job.request.where, is_new);
-  if (!is_new) return;
+  job.conditions = ask_of_nodes(job.request.where);
+  name_kept(job);
+}
+
+Conditions Pool::State::ask_of_nodes(const std::string& where) {
+  bool is_new = false;
+  const Conditions asked = conditions.add(where, is_new);
+  if (!is_new) return asked;
   for (auto& [id, node] : nodes.all()) {
     node.meets = conditions.met_by(node.attributes);
     nodes.refresh(node);
   }
   nodes.changed_offers();
+  return asked;
 }
 
 void Pool::State::forget_terms(Job& job) {
   job.ranking = nullptr;
   nodes.preferences().remove(job.request.prefer);
-  if (!conditions.remove(job.request.where)) return;
+  forget_condition(job.request.where);
+}
+
+void Pool::State::forget_condition(const std::string& where) {
+  if (!conditions.remove(where)) return;
   for (auto& [id, node] : nodes.all()) {
     node.meets = conditions.met_by(node.attributes);
     nodes.refresh(node);
@@ -270,6 +281,7 @@ void Pool::tick(Time now) {
   }
   for (Node* node : state_->nodes.take_reviews(state_->now)) state_->review(*node);
   for (Node* node : state_->nodes.take_drained(state_->now)) state_->drain(*node);
+  state_->turn_bookings();
   state_->end_backoffs();
   state_->end_looks();
   state_->queue.tick(state_->now);
@@ -284,6 +296,7 @@ std::optional<Time> Pool::next_deadline() const {
   sooner(state_->queue.next_deadline());
   if (!state_->backoffs.empty()) sooner(state_->backoffs.begin()->first);
   if (!state_->looks.empty()) sooner(state_->looks.begin()->first);
+  if (!state_->booking_turns.empty()) sooner(state_->booking_turns.begin()->first);
   return next;
 }
 
@@ -293,9 +306,15 @@ std::vector<Effect> Pool::take_effects() {
   return std::exchange(state_->effects, {});
 }
 
-void Pool::set_account(const AccountTerms& terms) { state_->queue.set_terms(terms); }
+void Pool::set_account(const AccountTerms& terms) {
+  state_->queue.set_terms(terms);
+  if (!state_->kept_accounts.empty()) state_->tell_jobs_of(terms.id);
+}
 
-void Pool::forget_account(AccountId account) { state_->queue.forget_terms(account); }
+void Pool::forget_account(AccountId account) {
+  state_->queue.forget_terms(account);
+  if (!state_->kept_accounts.empty()) state_->tell_jobs_of(account);
+}
 
 void Pool::set_data(JobId id, std::vector<DataId> data) {
   if (Job* job = state_->find_job(id)) job->request.data = std::move(data);
@@ -310,6 +329,7 @@ void Pool::move_jobs(DeviceId owner, AccountId account, Time now) {
     const Resources leased = job.request.per_task * (job.leased + job.copies);
     if (job.leased > 0) state.queue.refund(job.account(), leased);
     job.request.account = account;
+    state.name_kept(job);
     if (job.leased > 0) state.queue.charge(job.account(), leased);
     state.enter_queue(job);
   }

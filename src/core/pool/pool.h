@@ -117,6 +117,17 @@ struct AccountTerms {
   AccountId firm = {};         // that it is of; none: it stands beside firms itself. A firm is of none
 };
 
+// What the pool keeps of a booking, see bookings.h.
+struct BookingTerms {
+  BookingId id;
+  AccountId account;        // or a firm: all its accounts
+  std::uint32_t nodes = 1;  // so many
+  std::string where = {};   // a condition on them, see condition.h; empty: any
+  Time from;
+  Time until;
+  Duration notice = {};  // for so long before it begins they are given only what ends in time
+};
+
 struct NodeHello {
   Resources offered;
   bool closed = false;
@@ -179,6 +190,9 @@ struct WorkspaceRecord {  // a task of it was placed, or it is to go
   std::uint64_t bytes = 0;
   bool leaving = false;  // its node is to wipe it
 };
+struct BookingRecord {  // it is over
+  BookingId id;
+};
 
 // Sends: to a node's session, if it still has one.
 struct AssignSend {
@@ -198,8 +212,9 @@ struct WipeWorkspaceSend {  // answered by on_workspace_wiped(); said again at t
   WorkspaceId id;
 };
 
-using Effect = std::variant<JobRecord, LeaseRecord, CopyRecord, DropRecord, RequeueRecord, EndRecord, EndRangeRecord,
-                            RemoveRecord, WorkspaceRecord, AssignSend, StopSend, AcknowledgeSend, WipeWorkspaceSend>;
+using Effect =
+    std::variant<JobRecord, LeaseRecord, CopyRecord, DropRecord, RequeueRecord, EndRecord, EndRangeRecord, RemoveRecord,
+                 WorkspaceRecord, BookingRecord, AssignSend, StopSend, AcknowledgeSend, WipeWorkspaceSend>;
 
 // --- questions
 // -------------------------------------------------------------------------------------------------------------------------------
@@ -219,6 +234,12 @@ struct NodeView {
   Resources offered;
   Resources used;  // leased to it, prefetched tasks excluded
   std::uint32_t leased = 0;
+  BookingId booking = {};  // that keeps it, or is about to; none: none does
+};
+
+struct BookingView {
+  std::vector<NodeId> nodes;  // that it was decided to keep
+  bool has_begun = false;     // and nobody else's tasks are there
 };
 
 enum class Cause : std::uint8_t {
@@ -235,7 +256,8 @@ enum class Cause : std::uint8_t {
   kWorkspaceInUse,
   kNotMet,
   kQuota,
-  kGang
+  kGang,
+  kBooked
 };  // as hearth.v1.WhyReply.Cause
 
 struct Why {
@@ -253,6 +275,7 @@ struct Why {
   AccountId full;              // with kQuota: the account or firm that may have no more
   std::uint32_t room_for = 0;  // with kGang: so many of its tasks
   std::uint32_t copies = 0;    // see JobView
+  BookingId booking = {};      // with kBooked: of those that keep the `nodes`, the one that ends first
 };
 
 struct AccountView {
@@ -294,6 +317,7 @@ class Pool {
   void restore_workspace(const WorkspaceRecord& workspace);  // before any job
 
   // What is said of accounts holds at once, for what is leased too but for `most`.
+  void restore_booking(const BookingTerms& terms, Time now);  // also when the times of a known one are others
   void set_account(const AccountTerms& terms);
   void forget_account(AccountId account);  // it is as one that nobody spoke of
   // As JobRequest::data, for a job that was restored. No effect on one that is not known.
@@ -328,6 +352,10 @@ class Pool {
   // Holds until the next such word or the node's removal, whether the node is there, away or has not been heard of yet.
   // `grace_ends`: of one that drains.
   void on_duty(NodeId node, Duty duty, Time grace_ends, Time now);
+  // Errors: those of conditions in on_submit(); kFailedPrecondition (there are not so many nodes, or others have booked
+  // them), kResourceExhausted. A BookingRecord tells its end.
+  Result<void> on_book(const BookingTerms& terms, Time now);
+  void on_unbook(BookingId id, Time now);
   // Large blobs that the node holds from now on, and no more. Of those beyond kMaxDataPerNode nothing is known.
   void on_data(NodeId node, const std::vector<DataId>& added, const std::vector<DataId>& removed, Time now);
   void on_started(NodeId node, AttemptId attempt, Time now);
@@ -351,6 +379,7 @@ class Pool {
   std::optional<JobView> job(JobId id, Time now) const;
   std::optional<Why> why(JobId id, Time now) const;
   std::optional<NodeView> node(NodeId id) const;
+  std::optional<BookingView> booking(BookingId id) const;
   std::vector<AccountView> accounts() const;         // that use something, have used it lately, wait, or are spoken of
   std::optional<NodeId> node_of(TaskId task) const;  // of its current lease, the first if there are two
   std::optional<NodeId> copy_node_of(TaskId task) const;                    // of the second

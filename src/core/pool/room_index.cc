@@ -20,6 +20,7 @@ const Nodes* nodes_of(const Nodes* nodes) {
 }  // namespace
 
 bool RoomIndex::ByShare::operator()(const Bucket& a, const Bucket& b) const {
+  if (a.kept_for != b.kept_for) return a.kept_for > b.kept_for;
   const std::uint64_t share_a = std::uint64_t{a.free_cores} * b.cores;
   const std::uint64_t share_b = std::uint64_t{b.free_cores} * a.cores;
   if (share_a != share_b) return share_a > share_b;
@@ -29,8 +30,8 @@ bool RoomIndex::ByShare::operator()(const Bucket& a, const Bucket& b) const {
 }
 
 bool RoomIndex::ByCores::operator()(const Bucket& a, const Bucket& b) const {
-  return std::tie(a.free_gpus, a.gpu_memory, a.admits, a.meets, a.free_cores, a.cores) <
-         std::tie(b.free_gpus, b.gpu_memory, b.admits, b.meets, b.free_cores, b.cores);
+  return std::tie(b.kept_for, a.free_gpus, a.gpu_memory, a.admits, a.meets, a.free_cores, a.cores) <
+         std::tie(a.kept_for, b.free_gpus, b.gpu_memory, b.admits, b.meets, b.free_cores, b.cores);
 }
 
 void RoomIndex::insert(Node& node, const Place& place) {
@@ -55,8 +56,9 @@ void RoomIndex::update(Node& node, bool is_found) {
   const Resources room = node.room(reach_);
   std::optional<Place> place;
   if (is_found && room.cores > 0) {
-    place = Place{{room.cores, node.offered.cores, room.gpus, room.gpu_memory_bytes, node.admits, node.meets},
-                  room.memory_bytes};
+    place = Place{
+        {room.cores, node.offered.cores, room.gpus, room.gpu_memory_bytes, node.admits, node.meets, node.kept_for},
+        room.memory_bytes};
   }
   std::optional<Place>& known = node.places[reach_];
   if (known == place) return;
@@ -70,7 +72,8 @@ Node* RoomIndex::find_in(const Buckets& buckets, const Terms& needs, const Node*
   for (const auto& [bucket, entry] : buckets) {
     const bool suits = bucket.free_cores >= needs.resources.cores && bucket.free_gpus >= needs.resources.gpus &&
                        needs.resources.gpu_memory_bytes <= bucket.gpu_memory &&
-                       needs.admission.is_granted_by(bucket.admits) && needs.conditions.are_met_by(bucket.meets);
+                       needs.admission.is_granted_by(bucket.admits) && needs.conditions.are_met_by(bucket.meets) &&
+                       needs.may_use(bucket.kept_for);
     if (!suits) continue;
     const Nodes* nodes = nodes_of(entry);
     for (auto node = nodes->lower_bound({needs.resources.memory_bytes, NodeId{}}); node != nodes->end(); ++node) {

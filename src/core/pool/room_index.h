@@ -1,7 +1,8 @@
 // Nodes by their free room, or by that and the room of those whom others may end. Nodes that offer and have free the
-// same cores and GPUs, admit the same and meet the same conditions share a bucket, ordered by memory; a search visits
-// buckets, of which there are as many as there are distinct (free cores, cores, GPUs, admissions, conditions), never
-// nodes; but for tasks that need disk, whose search passes by the nodes that lack that alone.
+// same cores and GPUs, admit the same, meet the same conditions and are kept for the same account share a bucket,
+// ordered by memory; a search visits buckets, of which there are as many as there are distinct (free cores, cores,
+// GPUs, admissions, conditions, accounts), never nodes; but for tasks that need disk, whose search passes by the nodes
+// that lack that alone. Those for whom nodes are kept find these first.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,7 @@ class RoomIndex {
     std::uint64_t gpu_memory = 0;
     Admission admits;
     Conditions meets;
+    AccountId kept_for;
     bool operator==(const Bucket&) const = default;
   };
   struct Place {

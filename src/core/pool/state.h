@@ -1,6 +1,6 @@
 // Pool's insides: the tables, and what is done with them. The sources that share it: pool.cc (what people and the clock
 // do), node_events.cc (what nodes do), task_ends.cc (what becomes of attempts and jobs), gangs.cc, copies.cc,
-// dependencies.cc, workspaces.cc, restore.cc, view.cc (questions).
+// dependencies.cc, workspaces.cc, bookings.cc, restore.cc, view.cc (questions).
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/pool/bookings.h"
 #include "core/pool/condition_table.h"
 #include "core/pool/fair_queue.h"
 #include "core/pool/jobs.h"
@@ -43,6 +44,9 @@ struct Pool::State {
   std::set<std::pair<Time, JobId>> looks;  // for stragglers, by when
   std::set<JobId> late;                    // jobs whose time for that has come
   std::set<JobId> broken_gangs;            // a task of theirs is lost or has failed: the others are yet to be ended
+  std::map<BookingId, Booking> bookings;
+  std::set<std::pair<Time, BookingId>> booking_turns;
+  std::map<AccountId, std::uint32_t> kept_accounts;  // for how many bookings nodes are kept for it now
   std::uint64_t pending = 0;
   std::uint32_t live_jobs = 0;
 
@@ -61,6 +65,8 @@ struct Pool::State {
   void add_job(const JobRequest& request, JobState state);
   void name_terms(Job& job);  // its condition, and what it prefers
   void forget_terms(Job& job);
+  Conditions ask_of_nodes(const std::string& where);
+  void forget_condition(const std::string& where);
   void place();
   void lease(const Choice& choice);
   void lease_task(const Choice& choice, Node& node);
@@ -131,6 +137,20 @@ struct Pool::State {
   void drop_workspace(Workspace& it);
   void drop_workspaces_of(NodeId node);
   void wipe_unwanted(const Node& node, const std::vector<WorkspaceId>& there);
+
+  // bookings.cc
+  bool is_for(const Booking& booking, AccountId account) const;
+  Result<void> check_booking(const BookingTerms& terms) const;
+  void turn_at(Booking& booking, std::optional<Time> at);
+  void turn_bookings();  // whose time has come
+  void find_nodes(Booking& booking);
+  void keep(Booking& booking, Node& node);
+  void let_go(Booking& booking, Node& node);
+  void clear(const Booking& booking, Node& node);
+  void begin(Booking& booking);
+  void drop_booking(Booking& booking);
+  void name_kept(Job& job);
+  void tell_jobs_of(AccountId account);
 };
 
 }  // namespace hearth::pool

@@ -10,15 +10,15 @@ namespace {
 constexpr std::uint32_t kMaxLosses = 20;  // a task that lost its node more often than that may be what kills nodes
 constexpr Duration kMaxBackoff = seconds(60);
 
-bool is_own_doing(Failure why) {
-  return why != Failure::kNodeLost && why != Failure::kCancelled && why != Failure::kOwner &&
-         why != Failure::kPreempted && why != Failure::kGang && why != Failure::kDrained;
-}
-
 // A PC whose owner needed it, a drain, or others who went first, say nothing about the task, however often that
 // happens.
 bool counts_as_attempt(Failure why) {
-  return why != Failure::kOwner && why != Failure::kPreempted && why != Failure::kGang && why != Failure::kDrained;
+  return why != Failure::kOwner && why != Failure::kPreempted && why != Failure::kGang && why != Failure::kDrained &&
+         why != Failure::kBooked;
+}
+
+bool is_own_doing(Failure why) {
+  return why != Failure::kNodeLost && why != Failure::kCancelled && counts_as_attempt(why);
 }
 
 // Not Resources' minus, which stops at zero: what was added is taken away.

@@ -47,13 +47,16 @@ struct Survey {
   std::uint32_t suitable = 0;   // and meet its condition
   std::uint32_t admitting = 0;  // and admit it
   std::uint32_t cordoned = 0;   // of those: not closed, but cordoned or drained
+  std::uint32_t booked = 0;     // and would be open, were they not kept for others
   std::uint32_t open = 0;       // and all that
+  BookingId booking;            // of those, that which ends first
   Admission granted;            // by any that is suitable
   Resources largest;
   std::vector<std::uint32_t> unmet;  // how many of the large enough ones do not meet each part of the condition
 };
 
-Survey survey(const NodeTable& nodes, const Terms& needs, const Condition* condition) {
+Survey survey(const NodeTable& nodes, const std::map<BookingId, Booking>& bookings, const Terms& needs,
+              const Condition* condition) {
   Survey found;
   if (condition != nullptr) found.unmet.resize(condition->parts().size());
   for (const auto& [id, node] : nodes.all()) {
@@ -69,10 +72,20 @@ Survey survey(const NodeTable& nodes, const Terms& needs, const Condition* condi
     if (!needs.conditions.are_met_by(node.meets)) continue;
     ++found.suitable;
     found.granted = found.granted | node.admits;
-    if (!node.could_take(needs)) continue;
+    Terms offer = node.with(node.offered);
+    offer.kept_for = {};
+    if (!needs.fits_in(offer)) continue;
     ++found.admitting;
     if (node.closed) continue;
-    ++(node.duty == Duty::kServing ? found.open : found.cordoned);
+    if (node.duty != Duty::kServing) {
+      ++found.cordoned;
+    } else if (needs.may_use(node.kept_for)) {
+      ++found.open;
+    } else {
+      ++found.booked;
+      const auto ends = [&](BookingId booking) { return bookings.at(booking).terms.until; };
+      if (found.booking == BookingId{} || ends(node.booking) < ends(found.booking)) found.booking = node.booking;
+    }
   }
   return found;
 }
@@ -139,7 +152,7 @@ std::optional<Why> Pool::why(JobId id, Time now) const {
 bool Pool::State::lacks_nodes(const Job& job, Why& why) const {
   const Terms needs = job.needs();
   const Condition* condition = conditions.find(job.request.where);
-  const Survey found = survey(nodes, needs, condition);
+  const Survey found = survey(nodes, bookings, needs, condition);
   if (found.connected == 0) {
     why.cause = needs.node != NodeId{} ? Cause::kWorkspaceAway : Cause::kNoNode;
     why.node = needs.node;
@@ -155,6 +168,10 @@ bool Pool::State::lacks_nodes(const Job& job, Why& why) const {
     why.cause = Cause::kNotAdmitted;
     why.nodes = found.suitable;
     why.lacking = needs.admission - found.granted;
+  } else if (found.open == 0 && found.booked > 0) {
+    why.cause = Cause::kBooked;
+    why.nodes = found.booked;
+    why.booking = found.booking;
   } else if (found.open == 0) {
     why.cause = Cause::kNodesClosed;
     why.nodes = found.admitting;
@@ -197,7 +214,7 @@ Duration Pool::State::wait_of(const Job& job, Time at) const {
 std::optional<NodeView> Pool::node(NodeId id) const {
   const Node* node = state_->nodes.find(id);
   if (node == nullptr) return std::nullopt;
-  return NodeView{node->connected, node->closed, node->duty, node->offered, node->used, node->leases()};
+  return NodeView{node->connected, node->closed, node->duty, node->offered, node->used, node->leases(), node->booking};
 }
 
 std::optional<NodeId> Pool::node_of(TaskId task) const {

@@ -193,6 +193,34 @@ struct TableOf<DutyRow> {
 };
 
 template <>
+struct TableOf<BookingRow> {
+  static constexpr std::string_view kName = "bookings";
+  static constexpr std::string_view kKey = "id";
+  static void visit(auto& row, auto&& column) {
+    column("id", row.id.value);
+    column("account", row.account.value);
+    column("nodes", row.nodes);
+    column("condition", row.where);
+    column("begins", row.from.unix_millis);
+    column("ends", row.until.unix_millis);
+    column("notice", row.notice_millis);
+    column("made_by", row.made_by.value);
+  }
+};
+
+template <>
+struct TableOf<AudienceRow> {
+  static constexpr std::string_view kName = "audiences";
+  static constexpr std::string_view kKey = "job, person";
+  static void visit(auto& row, auto&& column) {
+    column("job", row.job.value);
+    column("person", row.person.value);
+    column("may_control", row.may_control);
+    column("controls", row.controls);
+  }
+};
+
+template <>
 struct TableOf<WebhookRow> {
   static constexpr std::string_view kName = "webhooks";
   static constexpr std::string_view kKey = "id";

@@ -66,6 +66,8 @@ Result<void> PostgresStore::write(const Batch& batch) {
   if (Result<void> done = put_workspaces(batch.workspaces); !done) return done;
   if (Result<void> done = put_schedules(batch.schedules); !done) return done;
   if (Result<void> done = put_duties(batch.duties); !done) return done;
+  if (Result<void> done = put_bookings(batch.bookings); !done) return done;
+  if (Result<void> done = put_audiences(batch.audiences); !done) return done;
   if (Result<void> done = put_webhooks(batch.webhooks); !done) return done;
   if (Result<void> done = put_deliveries(batch.deliveries); !done) return done;
   if (Result<void> done = add_usage(batch.usage); !done) return done;
@@ -221,6 +223,41 @@ Result<void> PostgresStore::put_duties(const std::vector<DutyRow>& rows) {
   return insert(kept, Conflict::kReplace);
 }
 
+Result<void> PostgresStore::put_bookings(const std::vector<BookingRow>& rows) {
+  std::vector<BookingRow> kept = last_of_each(rows, [](const BookingRow& row) { return row.id; });
+  std::vector<std::int64_t> removed;
+  for (const BookingRow& row : kept) {
+    if (row.nodes == 0) removed.push_back(static_cast<std::int64_t>(row.id.value));
+  }
+  if (!removed.empty()) {
+    const Result<Table> gone =
+        server_->run("DELETE FROM bookings WHERE pool = $1 AND id = ANY($2)", of_pool().add(removed));
+    if (!gone) return fail(gone, "bookings");
+  }
+  std::erase_if(kept, [](const BookingRow& row) { return row.nodes == 0; });
+  return insert(kept, Conflict::kReplace);
+}
+
+Result<void> PostgresStore::put_audiences(const std::vector<AudienceRow>& rows) {
+  std::vector<AudienceRow> kept =
+      last_of_each(rows, [](const AudienceRow& row) { return std::pair(row.job, row.person); });
+  std::vector<std::int64_t> jobs;
+  std::vector<std::int64_t> people;
+  for (const AudienceRow& row : kept) {
+    if (!row.removed) continue;
+    jobs.push_back(static_cast<std::int64_t>(row.job.value));
+    people.push_back(static_cast<std::int64_t>(row.person.value));
+  }
+  if (!jobs.empty()) {
+    const Result<Table> gone = server_->run(
+        "DELETE FROM audiences WHERE pool = $1 AND (job, person) IN (SELECT * FROM unnest($2::bigint[], $3::bigint[]))",
+        of_pool().add(jobs).add(people));
+    if (!gone) return fail(gone, "audiences");
+  }
+  std::erase_if(kept, [](const AudienceRow& row) { return row.removed; });
+  return insert(kept, Conflict::kReplace);
+}
+
 // Those that are removed take their messages with them.
 Result<void> PostgresStore::put_webhooks(const std::vector<WebhookRow>& rows) {
   std::vector<WebhookRow> kept = last_of_each(rows, [](const WebhookRow& row) { return row.id; });
@@ -315,6 +352,11 @@ Result<std::vector<ScheduleRow>> PostgresStore::load_schedules() {
 }
 
 Result<std::vector<DutyRow>> PostgresStore::load_duties() { return load<DutyRow>("ORDER BY node", of_pool()); }
+
+Result<std::vector<BookingRow>> PostgresStore::load_bookings() { return load<BookingRow>("ORDER BY id", of_pool()); }
+Result<std::vector<AudienceRow>> PostgresStore::load_audiences() {
+  return load<AudienceRow>("ORDER BY job, person", of_pool());
+}
 
 Result<std::vector<WebhookRow>> PostgresStore::load_webhooks() { return load<WebhookRow>("ORDER BY id", of_pool()); }
 

@@ -142,7 +142,7 @@ Result<void> PostgresStore::begin_filling() {
     }
     for (const char* table :
          {"devices", "jobs", "job_after", "tasks", "range_ends", "removed_jobs", "environments", "workspaces",
-          "accounts", "schedules", "duties", "webhooks", "deliveries", "usage", "audit"}) {
+          "accounts", "schedules", "duties", "bookings", "audiences", "webhooks", "deliveries", "usage", "audit"}) {
       const Result<Table> gone = server_->run(fmt::format("DELETE FROM {} WHERE pool = $1", table), of_pool());
       if (!gone) return std::unexpected(gone.error());
     }

@@ -32,6 +32,8 @@ class PostgresStore : public DatabaseStore {
   Result<std::vector<AccountRow>> load_accounts() override;
   Result<std::vector<ScheduleRow>> load_schedules() override;
   Result<std::vector<DutyRow>> load_duties() override;
+  Result<std::vector<BookingRow>> load_bookings() override;
+  Result<std::vector<AudienceRow>> load_audiences() override;
   Result<std::vector<WebhookRow>> load_webhooks() override;
   Result<std::vector<DeliveryRow>> load_deliveries() override;
   Result<std::vector<UsageRow>> load_usage(std::optional<DeviceId> owner, std::int64_t first, std::int64_t last,
@@ -72,6 +74,8 @@ class PostgresStore : public DatabaseStore {
   Result<void> put_workspaces(const std::vector<WorkspaceRow>& rows);
   Result<void> put_schedules(const std::vector<ScheduleRow>& rows);
   Result<void> put_duties(const std::vector<DutyRow>& rows);
+  Result<void> put_bookings(const std::vector<BookingRow>& rows);
+  Result<void> put_audiences(const std::vector<AudienceRow>& rows);
   Result<void> put_webhooks(const std::vector<WebhookRow>& rows);
   Result<void> put_deliveries(const std::vector<DeliveryRow>& rows);
   Result<void> add_usage(const std::vector<UsageRow>& rows);

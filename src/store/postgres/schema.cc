@@ -238,7 +238,35 @@ constexpr const char* kFirstVersion = R"sql(
   );
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion};
+// Nodes that are kept for an account for a while.
+constexpr const char* kSecondVersion = R"sql(
+  CREATE TABLE bookings (
+    pool BIGINT NOT NULL,
+    id BIGINT NOT NULL,
+    account BIGINT NOT NULL,
+    nodes BIGINT NOT NULL,
+    condition BYTEA NOT NULL,
+    begins BIGINT NOT NULL,
+    ends BIGINT NOT NULL,
+    notice BIGINT NOT NULL,
+    made_by BIGINT NOT NULL,
+    PRIMARY KEY (pool, id)
+  );
+)sql";
+
+// Whom apps are shared with.
+constexpr const char* kThirdVersion = R"sql(
+  CREATE TABLE audiences (
+    pool BIGINT NOT NULL,
+    job BIGINT NOT NULL,
+    person BIGINT NOT NULL,
+    may_control BIGINT NOT NULL CHECK (may_control IN (0, 1)),
+    controls BIGINT NOT NULL CHECK (controls IN (0, 1)),
+    PRIMARY KEY (pool, job, person)
+  );
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion};
 
 std::string steps_from(std::int64_t version) {
   std::string sql = "BEGIN;";

@@ -53,6 +53,17 @@ class Rows {
   sqlite3_stmt* statement_;
 };
 
+// Calls read(rows) for each row.
+template <class Read>
+Result<void> each(Rows& rows, const Read& read) {
+  while (true) {
+    const Result<bool> more = rows.next();
+    if (!more) return std::unexpected(more.error());
+    if (!*more) return {};
+    read(rows);
+  }
+}
+
 class Statement {
  public:
   Statement(Database& database, sqlite3_stmt* statement);

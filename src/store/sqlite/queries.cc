@@ -16,6 +16,32 @@ constexpr std::string_view kJobColumns =
 constexpr std::string_view kTaskColumns =
     "task, state, epoch, attempts, failures, node, started, ended, copy_epoch, copy_node, copy_started";
 
+// Of what is said of nodes and apps.
+std::string word_sql(Query query) {
+  switch (query) {
+    case Query::kPutDuty:
+      return "REPLACE INTO duties VALUES (?1, ?2, ?3)";
+    case Query::kRemoveDuty:
+      return "DELETE FROM duties WHERE node = ?1";
+    case Query::kPutBooking:
+      return "REPLACE INTO bookings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    case Query::kRemoveBooking:
+      return "DELETE FROM bookings WHERE id = ?1";
+    case Query::kPutAudience:
+      return "REPLACE INTO audiences VALUES (?1, ?2, ?3, ?4)";
+    case Query::kRemoveAudience:
+      return "DELETE FROM audiences WHERE job = ?1 AND person = ?2";
+    case Query::kDuties:
+      return "SELECT node, duty, grace_ends FROM duties ORDER BY node";
+    case Query::kBookings:
+      return "SELECT id, account, nodes, condition, begins, ends, notice, made_by FROM bookings ORDER BY id";
+    case Query::kAudiences:
+      return "SELECT job, person, may_control, controls FROM audiences ORDER BY job, person";
+    default:
+      return {};
+  }
+}
+
 std::string webhook_sql(Query query) {
   switch (query) {
     case Query::kPutWebhook:
@@ -29,7 +55,7 @@ std::string webhook_sql(Query query) {
     case Query::kRemoveDelivery:
       return "DELETE FROM deliveries WHERE id = ?1";
     default:
-      return {};
+      return word_sql(query);
   }
 }
 
@@ -82,10 +108,6 @@ std::string writing_sql(Query query) {
       return "REPLACE INTO schedules VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     case Query::kRemoveSchedule:
       return "DELETE FROM schedules WHERE owner = ?1 AND name = ?2";
-    case Query::kPutDuty:
-      return "REPLACE INTO duties VALUES (?1, ?2, ?3)";
-    case Query::kRemoveDuty:
-      return "DELETE FROM duties WHERE node = ?1";
     case Query::kAddAudit:
       return "INSERT INTO audit VALUES (?1, ?2, ?3, ?4)";
     case Query::kAddUsage:
@@ -114,8 +136,6 @@ std::string reading_sql(Query query) {
     case Query::kSchedules:
       return "SELECT owner, name, cron, overlap, made, next, last_due, last_job, last_trouble, spec FROM schedules "
              "ORDER BY owner, name";
-    case Query::kDuties:
-      return "SELECT node, duty, grace_ends FROM duties ORDER BY node";
     case Query::kWebhooks:
       return "SELECT id, owner, url, secret, kinds, job, name_pattern, may_be_private, made, delivered, given_up, "
              "last_delivered, last_failed, last_trouble FROM webhooks ORDER BY id";

@@ -321,10 +321,36 @@ constexpr const char* kSixteenthVersion = R"sql(
   CREATE INDEX failed_tasks ON tasks (job, task) WHERE state = 4 OR (state = 1 AND attempts > 0);
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion,      kSecondVersion,     kThirdVersion,     kFourthVersion,
-                                    kFifthVersion,      kSixthVersion,      kSeventhVersion,   kEighthVersion,
-                                    kNinthVersion,      kTenthVersion,      kEleventhVersion,  kTwelfthVersion,
-                                    kThirteenthVersion, kFourteenthVersion, kFifteenthVersion, kSixteenthVersion};
+// Nodes that are kept for an account for a while.
+constexpr const char* kSeventeenthVersion = R"sql(
+  CREATE TABLE bookings (
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    nodes INTEGER NOT NULL,
+    condition TEXT NOT NULL,
+    begins INTEGER NOT NULL,
+    ends INTEGER NOT NULL,
+    notice INTEGER NOT NULL,
+    made_by INTEGER NOT NULL
+  ) STRICT;
+)sql";
+
+// Whom apps are shared with.
+constexpr const char* kEighteenthVersion = R"sql(
+  CREATE TABLE audiences (
+    job INTEGER NOT NULL,
+    person INTEGER NOT NULL,
+    may_control INTEGER NOT NULL CHECK (may_control IN (0, 1)),
+    controls INTEGER NOT NULL CHECK (controls IN (0, 1)),
+    PRIMARY KEY (job, person)
+  ) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion,       kSecondVersion,     kThirdVersion,     kFourthVersion,
+                                    kFifthVersion,       kSixthVersion,      kSeventhVersion,   kEighthVersion,
+                                    kNinthVersion,       kTenthVersion,      kEleventhVersion,  kTwelfthVersion,
+                                    kThirteenthVersion,  kFourteenthVersion, kFifteenthVersion, kSixteenthVersion,
+                                    kSeventeenthVersion, kEighteenthVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

@@ -8,6 +8,7 @@
 
 #include "store/sqlite/change_log.h"
 #include "store/sqlite/database.h"
+#include "store/sqlite/node_rows.h"
 #include "store/sqlite/queries.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/webhook_rows.h"
@@ -31,7 +32,9 @@ class SqliteStore : public Journal {
   Result<std::vector<AccountRow>> load_accounts() override;
   Result<std::vector<WorkspaceRow>> load_workspaces() override;
   Result<std::vector<ScheduleRow>> load_schedules() override;
-  Result<std::vector<DutyRow>> load_duties() override;
+  Result<std::vector<DutyRow>> load_duties() override { return store::load_duties(queries_); }
+  Result<std::vector<BookingRow>> load_bookings() override { return store::load_bookings(queries_); }
+  Result<std::vector<AudienceRow>> load_audiences() override;
   Result<std::vector<WebhookRow>> load_webhooks() override { return store::load_webhooks(queries_); }
   Result<std::vector<DeliveryRow>> load_deliveries() override { return store::load_deliveries(queries_); }
   Result<std::vector<UsageRow>> load_usage(std::optional<DeviceId> owner, std::int64_t first, std::int64_t last,
@@ -60,7 +63,7 @@ class SqliteStore : public Journal {
   Result<void> put(const AccountRow& account);
   Result<void> put(const WorkspaceRow& workspace);
   Result<void> put(const ScheduleRow& schedule);
-  Result<void> put(const DutyRow& duty);
+  Result<void> put(const AudienceRow& audience);
   Result<void> add(const UsageRow& usage);
   Result<void> read_after(JobRow& job);
   Result<std::vector<JobRow>> read_jobs(Rows& rows);
@@ -70,17 +73,6 @@ class SqliteStore : public Journal {
   Queries queries_;
   std::unique_ptr<SqliteChangeLog> changes_;
 };
-
-// Calls read(rows) for each row.
-template <class Read>
-Result<void> each(Rows& rows, const Read& read) {
-  while (true) {
-    const Result<bool> more = rows.next();
-    if (!more) return std::unexpected(more.error());
-    if (!*more) return {};
-    read(rows);
-  }
-}
 
 JobRow read_job(const Rows& rows) {
   JobRow job;
@@ -253,7 +245,15 @@ Result<void> SqliteStore::write(const Batch& batch) {
     if (const Result<void> done = put(schedule); !done) return fail(done, "schedule " + schedule.name);
   }
   for (const DutyRow& duty : batch.duties) {
-    if (const Result<void> done = put(duty); !done) return fail(done, fmt::format("duty of {}", duty.node.value));
+    if (const Result<void> done = put_duty(queries_, duty); !done)
+      return fail(done, fmt::format("duty of {}", duty.node.value));
+  }
+  for (const BookingRow& booking : batch.bookings) {
+    if (const Result<void> done = put_booking(queries_, booking); !done)
+      return fail(done, fmt::format("booking {}", booking.id.value));
+  }
+  for (const AudienceRow& one : batch.audiences) {
+    if (const Result<void> done = put(one); !done) return fail(done, fmt::format("audience of job {}", one.job.value));
   }
   for (const WebhookRow& webhook : batch.webhooks) {
     if (const Result<void> done = put_webhook(queries_, webhook); !done) return fail(done, "a webhook");
@@ -365,19 +365,21 @@ Result<void> SqliteStore::put(const ScheduleRow& schedule) {
                                            Text{schedule.last_trouble}, schedule.spec);
 }
 
-Result<void> SqliteStore::put(const DutyRow& duty) {
-  if (duty.duty == pool::Duty::kServing) return queries_[Query::kRemoveDuty].run(duty.node.value);
-  return queries_[Query::kPutDuty].run(duty.node.value, static_cast<int>(duty.duty), duty.grace_ends.unix_millis);
+Result<void> SqliteStore::put(const AudienceRow& audience) {
+  if (audience.removed) return queries_[Query::kRemoveAudience].run(audience.job.value, audience.person.value);
+  return queries_[Query::kPutAudience].run(audience.job.value, audience.person.value, audience.may_control,
+                                           audience.controls);
 }
 
-Result<std::vector<DutyRow>> SqliteStore::load_duties() {
-  std::vector<DutyRow> duties;
-  Rows rows = queries_[Query::kDuties].rows();
+Result<std::vector<AudienceRow>> SqliteStore::load_audiences() {
+  std::vector<AudienceRow> audiences;
+  Rows rows = queries_[Query::kAudiences].rows();
   const Result<void> done = each(rows, [&](const Rows& row) {
-    duties.push_back({{row.integer<std::uint64_t>(0)}, row.integer<pool::Duty>(1), {row.integer(2)}});
+    audiences.push_back(
+        {{row.integer<std::uint64_t>(0)}, {row.integer<std::uint64_t>(1)}, row.integer(2) != 0, row.integer(3) != 0});
   });
   if (!done) return std::unexpected(done.error());
-  return duties;
+  return audiences;
 }
 
 Result<std::vector<ScheduleRow>> SqliteStore::load_schedules() {

@@ -13,7 +13,7 @@ const kMaxNotes = 120;
 export interface DirectEvents {
   frame: (video: HTMLVideoElement, note: Picture | undefined) => void;
   message: (message: ToViewer) => void; // all but pictures and sound
-  closed: () => void; // once
+  closed: (code?: number) => void; // once; by what number, if the tunnel was
 }
 
 export class DirectLink {
@@ -41,7 +41,7 @@ export class DirectLink {
     this.#tunnel = new AppTunnel(job, kMediaPort, {
       open: () => void this.#offer(hello()),
       message: (message) => this.#hear(message),
-      closed: () => this.#end(),
+      closed: (code) => this.#end(code),
     });
     this.#timer = setTimeout(() => this.#end(), kConnecting);
   }
@@ -85,10 +85,10 @@ export class DirectLink {
     this.#audio.srcObject = null;
   }
 
-  #end(): void {
+  #end(code?: number): void {
     if (this.#over) return;
     this.close();
-    this.#on.closed();
+    this.#on.closed(code);
   }
 
   async #offer(hello: FromViewerInit): Promise<void> {

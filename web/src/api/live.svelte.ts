@@ -1,6 +1,7 @@
 // The pool as this page knows it, kept up to date over one stream. When the stream breaks the last data stays and
 // `connected` turns false until it is back.
 import { Code } from "@connectrpc/connect";
+import type { SharedApp } from "../gen/hearth/v1/audiences_pb";
 import type { Device, PendingPairing } from "../gen/hearth/v1/devices_pb";
 import type { Job } from "../gen/hearth/v1/jobs_pb";
 import type { Node, StatusReply, WatchReply } from "../gen/hearth/v1/nodes_pb";
@@ -18,6 +19,7 @@ class Live {
   nodes = $state.raw<ReadonlyMap<bigint, Node>>(new Map());
   devices = $state.raw<ReadonlyMap<bigint, Device>>(new Map());
   pending = $state.raw<readonly PendingPairing[]>([]);
+  shared_apps = $state.raw<ReadonlyMap<bigint, SharedApp>>(new Map()); // by their jobs; one's own, too
   cpu_history = $state.raw<ReadonlyMap<bigint, readonly number[]>>(new Map());
   status = $state.raw<StatusReply | undefined>(undefined);
   role = $state(Role.UNSPECIFIED);
@@ -49,7 +51,13 @@ class Live {
     this.jobs = this.nodes = this.devices = this.cpu_history = new Map();
     this.removed = new Set();
     this.pending = [];
+    this.shared_apps = new Map();
     this.status = undefined;
+  }
+
+  // Whether a job's app is another's, and is not shared with this device.
+  keeps_out(job: Job): boolean {
+    return this.ready && !this.runs_pool && job.owner !== this.device_name && !this.shared_apps.has(job.id);
   }
 
   // A job that somebody fetched by itself; words of the stream are newer than it.
@@ -96,6 +104,7 @@ class Live {
       this.nodes = without(this.nodes, event.removedDevices);
     }
     if (event.snapshot || event.pendingChanged) this.pending = event.pending;
+    if (event.snapshot || event.sharedAppsChanged) this.shared_apps = new Map(event.sharedApps.map((app) => [app.jobId, app]));
     if (event.nodes.length > 0) this.note_cpu_(event.nodes);
   }
 

@@ -2,16 +2,18 @@
 // hub, decoded by WebCodecs, which is there at once and fastest at home; and WebRTC, which does not wait for what a bad
 // link lost. Where the hub is far the second is tried beside the first and taken once its picture is there. Either comes
 // back by itself after a broken link, and rests while nobody looks.
+import { Code } from "@connectrpc/connect";
 import type { Clipboard, Cursor, FileProgress, Picture, ToViewer } from "../gen/hearth/v1/screen_pb";
 import { pieces_of } from "../lib/clipboard";
 import type { OutPiece } from "../lib/file_sender";
 import type { Held } from "../lib/hands";
 import { pieces_to_type } from "../lib/keysyms";
 import { has_ended, reason_text } from "../lib/states";
-import { AppTunnel, kScreenPort, type FromViewerInit } from "./app_tunnel";
+import { AppTunnel, kOtherRight, kScreenPort, type FromViewerInit } from "./app_tunnel";
 import { DirectLink } from "./direct_link";
+import { live } from "./live.svelte";
 import { PictureDecoder } from "./picture_decoder";
-import { clients, sentence } from "./session";
+import { clients, is_code, sentence } from "./session";
 import { Microphone, SoundPlayer } from "./sound";
 
 const kFirstPause = 300;
@@ -208,8 +210,10 @@ export class ScreenLink {
     const tunnel = new AppTunnel(this.#job, kScreenPort, {
       open: () => tunnel.send(this.#hello()),
       message: (message) => this.#hear(message),
-      closed: () => {
-        if (this.#tunnel === tunnel) void this.#on_end();
+      closed: (code) => {
+        if (this.#tunnel !== tunnel) return;
+        if (code === kOtherRight) this.#again();
+        else void this.#on_end();
       },
     });
     this.#tunnel = tunnel;
@@ -219,8 +223,9 @@ export class ScreenLink {
     const direct = new DirectLink(this.#job, () => this.#hello(), {
       frame: (video, note) => this.#on_direct_frame(direct, video, note),
       message: (message) => this.#hear(message),
-      closed: () => {
+      closed: (code) => {
         if (this.#direct !== direct) return;
+        if (code === kOtherRight) return this.#again();
         this.#direct = undefined;
         const was_shown = this.by === "direct" && direct.is_live;
         this.#direct_failed = !direct.is_live;
@@ -252,12 +257,14 @@ export class ScreenLink {
     try {
       const { job } = await clients.jobs.get({ jobId: this.#job });
       if (job !== undefined && has_ended(job)) {
-        this.phase = { at: "over", words: reason_text(job.firstFailure) || "The app has ended." };
-        return;
+        return this.#finish(reason_text(job.firstFailure) || "The app has ended.");
       }
+      if (job !== undefined && live.keeps_out(job)) return this.#finish("It is not shared with you, or no more.");
       words = job?.running ? "Waiting for its picture…" : (await clients.jobs.why({ jobId: this.#job })).sentence;
     } catch (error) {
-      words = sentence(error);
+      // A guest of the pool is shown no job of another's.
+      if (is_code(error, Code.NotFound) && !live.shared_apps.has(this.#job)) return this.#finish("It has ended, or is shared with you no more.");
+      words = is_code(error, Code.NotFound) ? "Waiting for its picture…" : sentence(error);
     }
     if (this.#closed || this.phase.at === "over" || this.#tunnel !== undefined || this.#direct !== undefined) return;
     this.phase = { at: "waiting", words };
@@ -268,12 +275,13 @@ export class ScreenLink {
     this.#pause = Math.min(kLongestPause, this.#pause * 1.5);
   }
 
+  #finish(words: string): void {
+    this.phase = { at: "over", words };
+    this.#drop();
+  }
+
   #hear(message: ToViewer): void {
-    if (message.problem !== "") {
-      this.phase = { at: "over", words: message.problem };
-      this.#drop();
-      return;
-    }
+    if (message.problem !== "") return this.#finish(message.problem);
     if (message.cursor !== undefined) this.on_cursor(message.cursor);
     if (message.clipboard !== undefined) this.on_clipboard(message.clipboard);
     if (message.file !== undefined) this.on_file(message.file);

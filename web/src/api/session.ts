@@ -4,7 +4,9 @@ import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { AccountService } from "../gen/hearth/v1/accounts_pb";
 import { AppService } from "../gen/hearth/v1/apps_pb";
+import { AudienceService } from "../gen/hearth/v1/audiences_pb";
 import { BlobService } from "../gen/hearth/v1/blobs_pb";
+import { BookingService } from "../gen/hearth/v1/bookings_pb";
 import { DeviceService } from "../gen/hearth/v1/devices_pb";
 import { DriveService } from "../gen/hearth/v1/drive_pb";
 import { EnvironmentService } from "../gen/hearth/v1/environments_pb";
@@ -138,7 +140,9 @@ const transport = createConnectTransport({ ...transport_options, baseUrl: window
 export const clients = {
   accounts: createClient(AccountService, transport),
   apps: createClient(AppService, transport),
+  audiences: createClient(AudienceService, transport),
   blobs: createClient(BlobService, transport),
+  bookings: createClient(BookingService, transport),
   devices: createClient(DeviceService, transport),
   drive: createClient(DriveService, transport),
   environments: createClient(EnvironmentService, transport),

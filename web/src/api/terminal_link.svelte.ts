@@ -1,12 +1,14 @@
 // The page's end of a text program's terminal: a WebSocket to hearth-terminal through the hub (terminal.proto). It comes
 // back by itself after a broken link, and goes on where it was.
 import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
 import { FromTerminalViewerSchema, ToTerminalViewerSchema, type TerminalOutput, type TerminalStart } from "../gen/hearth/v1/terminal_pb";
 import { frame_of, FrameReader } from "../lib/frames";
 import { has_ended, job_words, reason_text } from "../lib/states";
-import { clients, sentence } from "./session";
+import { kOtherRight, kScreenPort } from "./app_tunnel";
+import { live } from "./live.svelte";
+import { clients, is_code, sentence } from "./session";
 
-const kPort = 7440;
 const kFirstPause = 300;
 const kLongestPause = 3000;
 const kInputPiece = 8 * 1024;
@@ -114,14 +116,18 @@ export class TerminalLink {
     if (this.#closed || this.phase.at === "over") return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const address = new URL(`/forward?job=${this.#job}&task=0&port=${kPort}`, window.location.href);
+    const address = new URL(`/forward?job=${this.#job}&task=0&port=${kScreenPort}`, window.location.href);
     address.protocol = address.protocol.replace("http", "ws");
     const socket = new WebSocket(address, "hearth-tunnel.1");
     const reader = new FrameReader();
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     socket.onopen = () => this.#send({ watch: { run: this.#run, from: this.#next }, size: this.#wanted });
-    socket.onclose = () => void this.#on_end(socket);
+    socket.onclose = ({ code }) => {
+      if (socket !== this.#socket) return;
+      if (code === kOtherRight) this.#again();
+      else void this.#on_end(socket);
+    };
     socket.onmessage = (event: MessageEvent<ArrayBuffer>) => {
       if (socket !== this.#socket) return;
       try {
@@ -145,9 +151,12 @@ export class TerminalLink {
     try {
       const { job } = await clients.jobs.get({ jobId: this.#job });
       if (job !== undefined && has_ended(job)) return this.#finish(reason_text(job.firstFailure) || `${job_words(job.state)[0]}.`);
+      if (job !== undefined && live.keeps_out(job)) return this.#finish("It is not shared with you, or no more.");
       words = job?.running ? "Waiting for its terminal…" : (await clients.jobs.why({ jobId: this.#job })).sentence;
     } catch (error) {
-      words = sentence(error);
+      // A guest of the pool is shown no job of another's.
+      if (is_code(error, Code.NotFound) && !live.shared_apps.has(this.#job)) return this.#finish("It has ended, or is shared with you no more.");
+      words = is_code(error, Code.NotFound) ? "Waiting for its terminal…" : sentence(error);
     }
     if (this.#closed || this.phase.at === "over" || this.#socket !== undefined) return;
     this.phase = { at: "waiting", words };

@@ -71,6 +71,8 @@ export function reason_text(outcome: Outcome | undefined): string {
       return "The owner of the PC that ran it needed it.";
     case FailureReason.DRAINED:
       return "Its PC is drained by the pool's owner; it runs again elsewhere.";
+    case FailureReason.BOOKED:
+      return "Its PC is kept for others from now on; it runs again elsewhere or later.";
     case FailureReason.PREEMPTED:
       return "A task of a higher class needed its room; it runs again.";
     case FailureReason.GANG:

@@ -1,5 +1,6 @@
 // What an operator would see on a busy day: a queue, shares over hours, usage of two firms.
 import { create } from "@bufbuild/protobuf";
+import { BookingSchema } from "../../src/gen/hearth/v1/bookings_pb";
 import { PriorityClass } from "../../src/gen/hearth/v1/jobs_pb";
 import { QueueLineSchema, ShareSampleSchema } from "../../src/gen/hearth/v1/operator_pb";
 import { UsageSchema } from "../../src/gen/hearth/v1/usage_pb";
@@ -28,6 +29,10 @@ export function furnish_operator(state: State): void {
       ],
     }),
     create(QueueLineSchema, { priority: PriorityClass.SCAVENGER, account: "Mara's phone", jobs: 1, tasksRunning: 2n }),
+  ];
+  state.bookings = [
+    create(BookingSchema, { id: 1n, account: "physics", nodes: 1, from: moment(30), until: moment(-90), nodeNames: ["kitchen-pc"] }),
+    create(BookingSchema, { id: 2n, account: "acme", nodes: 2, where: "gpu.memory >= 8G", from: moment(-1440), until: moment(-1800), noticeSeconds: 3600n }),
   ];
   state.samples = Array.from({ length: 120 }, (_, at) =>
     create(ShareSampleSchema, {

@@ -3,7 +3,9 @@ import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, createContextKey, type ConnectRouter, type HandlerContext, type Interceptor } from "@connectrpc/connect";
 import { createHmac, createPublicKey, generateKeyPairSync, randomBytes, sign, verify } from "node:crypto";
 import { AppService } from "../../src/gen/hearth/v1/apps_pb";
+import { AccountService } from "../../src/gen/hearth/v1/accounts_pb";
 import { BlobService } from "../../src/gen/hearth/v1/blobs_pb";
+import { BookingSchema, BookingService } from "../../src/gen/hearth/v1/bookings_pb";
 import { DeviceService, type Device } from "../../src/gen/hearth/v1/devices_pb";
 import { EnvironmentService } from "../../src/gen/hearth/v1/environments_pb";
 import { JobService, LogStream } from "../../src/gen/hearth/v1/jobs_pb";
@@ -218,6 +220,19 @@ function operator_routes(router: ConnectRouter, state: State) {
     shares: (_, context) => (check(context), { samples: state.samples }),
   });
   router.service(UsageService, { list: () => ({ rows: state.usage }) });
+  router.service(AccountService, { list: () => ({ accounts: [{ name: "design" }, { name: "physics" }, { name: "Mara's phone", isDevice: true }] }) });
+  router.service(BookingService, {
+    list: (_, context) => (check(context), { bookings: state.bookings }),
+    book: (request, context) => {
+      check(context);
+      if (request.nodes > state.nodes.size) throw new ConnectError(`it asks for ${request.nodes} nodes, and the pool has ${state.nodes.size} nodes`, Code.FailedPrecondition);
+      const { $typeName: _, ...terms } = request;
+      const booking = create(BookingSchema, { ...terms, id: state.next_id() });
+      state.bookings.push(booking);
+      return { booking };
+    },
+    unbook: ({ id }, context) => (check(context), (state.bookings = state.bookings.filter((one) => one.id !== id)), {}),
+  });
 }
 
 function environment_routes(router: ConnectRouter, state: State) {

@@ -6,6 +6,7 @@ import { DeviceSchema, PendingPairingSchema, type Device, type PendingPairing } 
 import { EnvironmentSchema, type Environment } from "../../src/gen/hearth/v1/environments_pb";
 import { JobSchema, LogStream, type Job, type JobSpec, type Task } from "../../src/gen/hearth/v1/jobs_pb";
 import { HubSchema, NodeSchema, WatchReplySchema, type Node, type WatchReply } from "../../src/gen/hearth/v1/nodes_pb";
+import type { Booking } from "../../src/gen/hearth/v1/bookings_pb";
 import type { QueueLine, ShareSample } from "../../src/gen/hearth/v1/operator_pb";
 import { KeyKind, Role } from "../../src/gen/hearth/v1/pairing_pb";
 import { JobState, MomentSchema } from "../../src/gen/hearth/v1/types_pb";
@@ -68,6 +69,7 @@ export class State {
   readonly hubs = [create(HubSchema, { name: "cellar-pc", endpoints: "10.0.0.6:7443", alive: true })];
   queue: QueueLine[] = [];
   samples: ShareSample[] = [];
+  bookings: Booking[] = [];
   usage: Usage[] = [];
   readonly invitations: { secret: Buffer; code: string; role: Role; expires: number }[] = [];
   private listeners_ = new Set<(event: WatchReply) => void>();

@@ -312,6 +312,24 @@ test("whoever runs the pool sees its queue, shares and usage, and drains a PC af
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV" }).click()]);
   assert.equal(download.suggestedFilename(), "hearth-usage.csv");
 
+  await page.getByRole("button", { name: "Book PCs" }).click();
+  const form = page.getByRole("dialog", { name: "Book PCs" });
+  await form.getByLabel(/For whom/).selectOption("physics");
+  await form.getByLabel("How many PCs").fill("9");
+  await form.getByRole("button", { name: "Book", exact: true }).click();
+  await form.getByText("it asks for 9 nodes").waitFor();
+  await form.getByLabel("How many PCs").fill("2");
+  await form.getByRole("button", { name: "Book", exact: true }).click();
+  await form.waitFor({ state: "hidden" });
+  const bookings = page.getByRole("list", { name: "Bookings" });
+  await bookings.getByText("Which ones is decided at").waitFor();
+  const [booked] = mock.state.bookings;
+  assert.equal(Number(booked!.until!.unixMillis - booked!.from!.unixMillis), 2 * 3_600_000);
+  assert.equal(booked!.noticeSeconds, 600n);
+  await bookings.getByRole("button", { name: /Take booking/ }).click();
+  await page.getByRole("dialog", { name: "Take this booking back?" }).getByRole("button", { name: "Take it back" }).click();
+  await page.getByText("No PC is kept for anybody.").waitFor();
+
   const map = page.getByRole("list", { name: "PCs" });
   await page.getByRole("button", { name: "Drain attic-pc" }).click();
   const question = page.getByRole("dialog", { name: "Drain attic-pc?" });

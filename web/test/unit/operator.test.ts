@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
 import { test } from "node:test";
+import { BookingSchema } from "../../src/gen/hearth/v1/bookings_pb";
 import { Duty, NodeSchema } from "../../src/gen/hearth/v1/nodes_pb";
 import { ShareSampleSchema } from "../../src/gen/hearth/v1/operator_pb";
 import { UsageSchema } from "../../src/gen/hearth/v1/usage_pb";
+import { booked_text, first_times, moment_of } from "../../src/lib/bookings";
 import { by_attention, duty_text, node_condition } from "../../src/lib/nodes";
 import { lines_of, points_of } from "../../src/lib/shares";
 import { energy_text, grouped, usage_csv } from "../../src/lib/usage";
@@ -56,4 +58,19 @@ test("what is said of a PC is told before how it is, and what needs somebody com
   assert.equal(duty_text(drains, now), "Gets nothing new; what still runs in 1 min 30 s goes back to the queue.");
   assert.equal(duty_text(drains, now + 91_000), "Gets nothing new; what runs goes back to the queue now.");
   assert.equal(duty_text(node("x", {}), now), "");
+});
+
+test("a booking says which PCs it has, or when that is decided", () => {
+  const hour = 3_600_000;
+  const booking = create(BookingSchema, { nodes: 2, from: { unixMillis: BigInt(10 * hour) }, until: { unixMillis: BigInt(12 * hour) }, noticeSeconds: 600n });
+  assert.match(booked_text(booking, 9 * hour), /^Which ones is decided at /);
+  assert.equal(booked_text(booking, 10 * hour), "2 PCs missing");
+  assert.equal(booked_text({ ...booking, nodeNames: ["attic"] }, 11 * hour), "attic; 1 PC missing");
+  assert.equal(booked_text({ ...booking, nodeNames: ["attic", "cellar"] }, 11 * hour), "attic, cellar");
+});
+
+test("a form for a booking begins with the next full hours", () => {
+  assert.deepEqual(first_times(new Date(2026, 11, 31, 22, 40)), ["2026-12-31T23:00", "2027-01-01T01:00"]);
+  assert.equal(moment_of("2026-12-31T23:00"), new Date(2026, 11, 31, 23).getTime());
+  assert.equal(moment_of(""), undefined);
 });

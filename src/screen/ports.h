@@ -1,0 +1,13 @@
+// Where in a task its viewers are spoken with (proto/hearth/v1/screen.proto, terminal.proto).
+#pragma once
+
+#include <cstdint>
+
+namespace hearth::screen {
+
+inline constexpr std::uint16_t kPort = 7440;            // of the loopback of an app's sandbox
+inline constexpr std::uint16_t kMediaPort = 7441;       // where its node itself answers, with hearth-media
+inline constexpr std::uint16_t kWatchPort = 7442;       // as kPort, for those who may only watch
+inline constexpr std::uint16_t kWatchMediaPort = 7443;  // as kMediaPort, for them
+
+}  // namespace hearth::screen

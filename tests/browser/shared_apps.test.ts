@@ -1,0 +1,133 @@
+// Two phones and one app: a friend watches it, gets the controller, uses it and loses it, as whose app it is says.
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import type { Browser, Locator } from "playwright-core";
+import { launch, phone } from "../../web/test/browser";
+import { pair } from "../harness/device";
+import { Pool, until } from "../harness/pool";
+
+const pool = new Pool();
+const screenshots = process.env.HEARTH_SCREENSHOTS!;
+let browser: Browser;
+
+before(async () => {
+  pool.up();
+  mkdirSync(screenshots, { recursive: true });
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  pool.close();
+});
+
+// Blue, until somebody types a line; red then.
+const kColours = "printf '\\033[44m\\033[2J'; read line; printf '\\033[41m\\033[2J'; sleep 1000";
+const lacks_screen = !existsSync(join(dirname(process.env.HEARTH_PROGRAM!), "hearth-screen")) || !existsSync("/usr/bin/Xvfb") || !existsSync("/usr/bin/xterm");
+
+// The picture's own colour, each part as 0 or f.
+function colour_of(picture: Locator): Promise<string> {
+  return picture.evaluate((canvas: HTMLCanvasElement) => {
+    const pixel = canvas.getContext("2d")!.getImageData(100, 100, 1, 1).data;
+    return Array.from(pixel.slice(0, 3), (part) => (part > 100 ? "f" : "0")).join("");
+  });
+}
+
+function becomes(picture: Locator, wanted: string): Promise<boolean> {
+  return until(60_000, async () => ((await colour_of(picture)) === wanted ? true : undefined));
+}
+
+test("a friend watches an app, gets the controller, uses it and loses it", { timeout: 300_000, skip: lacks_screen && "hearth-screen was not built, or Xvfb or xterm is missing" }, async () => {
+  pool.cli_now("app", "add", "Colours", "--", "xterm", "-b", "0", "-e", "sh", "-c", kColours);
+  const ann = await pair(pool, await phone(browser), "ann");
+  const mia = await pair(pool, await phone(browser, "dark"), "mia");
+  await ann.getByRole("button", { name: "Colours" }).click();
+  const picture = ann.getByLabel("Colours, its picture");
+  await becomes(picture, "00f");
+  assert.equal(await mia.getByRole("heading", { name: "Shared with you" }).count(), 0);
+
+  await ann.getByRole("button", { name: "Who sees it" }).click();
+  const sheet = ann.getByRole("dialog", { name: "Who sees it" });
+  await sheet.getByRole("combobox", { name: "Somebody else" }).selectOption("mia");
+  await ann.screenshot({ path: join(screenshots, "shared-choose.png") });
+  await sheet.getByRole("button", { name: "Let watch" }).click();
+  await sheet.getByRole("button", { name: "Stop sharing with mia" }).waitFor();
+
+  // It is on her Home, one tap away; she sees it, and has nothing to use it by.
+  await mia.getByRole("heading", { name: "Shared with you" }).waitFor();
+  await mia.screenshot({ path: join(screenshots, "shared-home.png") });
+  await mia.getByRole("region", { name: "Shared with you" }).getByRole("link", { name: "Colours" }).click();
+  const seen = mia.getByLabel("Colours, its picture");
+  await becomes(seen, "00f");
+  await mia.getByText("You watch; ann has the controller").waitFor();
+  for (const name of ["Keyboard", "More", "End the app"]) assert.equal(await mia.getByRole("button", { name, exact: true }).count(), 0, name);
+  await seen.click();
+  await mia.keyboard.type("not this\n");
+  await mia.screenshot({ path: join(screenshots, "shared-watch.png") });
+
+  await sheet.getByRole("list", { name: "Watching now" }).getByText("mia").waitFor();
+  await ann.screenshot({ path: join(screenshots, "shared-sheet.png") });
+  await sheet.getByRole("list", { name: "Shared with" }).getByRole("button", { name: "Pass the controller" }).click();
+  await mia.getByText("You have the controller").waitFor();
+  await ann.getByText("mia has the controller").waitFor();
+  await becomes(seen, "00f"); // what she typed before was not heeded
+  await mia.getByRole("button", { name: "Keyboard" }).click();
+  await until(60_000, async () => {
+    await mia.getByLabel("Text for the app").pressSequentially("now"); // her page may yet be coming back
+    await mia.getByRole("button", { name: "Enter", exact: true }).click();
+    return (await colour_of(seen)) === "f00" || undefined;
+  });
+  await becomes(picture, "f00");
+  await mia.screenshot({ path: join(screenshots, "shared-control.png") });
+
+  await ann.keyboard.press("Escape"); // the sheet
+  await ann.screenshot({ path: join(screenshots, "shared-passed.png") });
+  await ann.getByRole("button", { name: "Have it back" }).click();
+  await mia.getByText("You watch; ann has the controller").waitFor();
+  await ann.getByRole("button", { name: "Keyboard" }).waitFor();
+  await becomes(picture, "f00");
+  await ann.getByRole("button", { name: "Who sees it" }).click();
+  await sheet.getByRole("button", { name: "Stop sharing with mia" }).click();
+  await mia.getByText("It is not shared with you, or no more.").waitFor();
+  assert.equal(await mia.getByRole("button", { name: "End the app" }).count(), 0);
+  await mia.screenshot({ path: join(screenshots, "shared-over.png") });
+  await mia.getByRole("link", { name: "Done" }).click();
+  await mia.getByRole("heading", { level: 1 }).waitFor();
+  assert.equal(await mia.getByRole("heading", { name: "Shared with you" }).count(), 0);
+  await ann.keyboard.press("Escape");
+  await ann.getByRole("button", { name: "End the app" }).click();
+  await ann.getByRole("dialog", { name: "End this app?" }).getByRole("button", { name: "End the app" }).click();
+  await ann.getByRole("link", { name: "Done" }).waitFor();
+  pool.cli_now("app", "remove", "Colours");
+  await ann.context().close();
+  await mia.context().close();
+});
+
+test("a guest of the pool is shown a shared terminal and nothing else", { timeout: 300_000 }, async () => {
+  const tom = await pair(pool, await phone(browser), "tom");
+  pool.cli_now("devices", "ring", "tom", "friend");
+  const job = pool.cli_now("run", "--detach", "--terminal", "--name", "Shell", "--", "sh", "-c", "echo welcome; while read line; do echo \"got $line\"; done").trim();
+  pool.cli_now("app", "share", job, "--with", "tom");
+  await tom.getByRole("region", { name: "Shared with you" }).getByRole("link", { name: "Shell" }).tap();
+  const text = tom.locator(".xterm-rows");
+  await text.getByText("welcome").waitFor();
+  await tom.getByText("You watch;").waitFor();
+  assert.equal(await tom.getByRole("button", { name: "Enter", exact: true }).count(), 0);
+  await tom.screenshot({ path: join(screenshots, "shared-terminal-watch.png") });
+  pool.cli_now("app", "share", job, "--with", "tom", "--control");
+  pool.cli_now("app", "pass", job, "tom");
+  await tom.getByText("You have the controller").waitFor();
+  await until(60_000, async () => {
+    await tom.getByLabel("Terminal input").pressSequentially("hello"); // his page may yet be coming back
+    await tom.getByRole("button", { name: "Enter", exact: true }).tap();
+    return (await text.getByText("got hello").count()) > 0 || undefined;
+  });
+  await tom.screenshot({ path: join(screenshots, "shared-terminal-control.png") });
+  await tom.getByRole("button", { name: "Give it back" }).tap();
+  await tom.getByText("You watch;").waitFor();
+  pool.cli_now("app", "unshare", job);
+  await tom.getByText("It has ended, or is shared with you no more.").waitFor();
+  pool.cli_now("cancel", job);
+  await tom.context().close();
+});
