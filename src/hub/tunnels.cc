@@ -65,9 +65,7 @@ void Tunnel::end(Error why, std::uint16_t code) {
   answered.notify();
 }
 
-Way::~Way() { end(); }
-
-void Way::end() {
+void HubEnd::end() {
   if (tunnel_->of_node) tunnel_->of_node->close(kNormal, "");
   tunnel_->seat.reset();
   tunnel_->over = true;
@@ -84,7 +82,7 @@ Result<Tunnels::Wish> Tunnels::read_wish(std::string_view query) {
   return Wish{{{*job}, static_cast<std::uint32_t>(*task)}, static_cast<std::uint16_t>(*port)};
 }
 
-Result<Tunnels::Route> Tunnels::find_route(Parts& parts, const Wish& wish, const net::Caller& caller) {
+Result<Tunnels::Way> Tunnels::find_way(Parts& parts, const Wish& wish, const net::Caller& caller) {
   if (caller.level < net::AccessLevel::kMember) {
     return fail(Code::kPermissionDenied, "tunnels are for people's devices");
   }
@@ -114,29 +112,30 @@ Result<Tunnels::Route> Tunnels::find_route(Parts& parts, const Wish& wish, const
     return fail(Code::kFailedPrecondition,
                 fmt::format("task {} of job {} does not run now", task.index, task.job.value));
   }
-  Route route{.attempt = *attempt, .link = link, .owner = job->row.request.owner, .is_its = is_its, .port = wish.port};
+  Way way{.attempt = *attempt, .link = link, .owner = job->row.request.owner, .is_its = is_its, .port = wish.port};
   if (views) {
-    route.right = right;
-    route.port = port_of(wish.port, right);
+    way.right = right;
+    way.port = port_of(wish.port, right);
   }
-  return route;
+  return way;
 }
 
-Result<void> Tunnels::check_room(const Route& route, const net::Caller& caller) const {
+Result<void> Tunnels::check_room(const Way& way, const net::Caller& caller) {
+  std::erase_if(tunnels_, [](const auto& one) { return one.second.expired() || one.second.lock()->over; });
   std::size_t of_device = 0;
   std::size_t to_app = 0;
   for (const auto& [id, known] : tunnels_) {
     const std::shared_ptr<Tunnel> tunnel = known.lock();
-    if (!tunnel || tunnel->device != caller.device) continue;
+    if (tunnel->device != caller.device) continue;
     ++of_device;
-    if (tunnel->attempt.task.job == route.attempt.task.job) ++to_app;
+    if (tunnel->attempt.task.job == way.attempt.task.job) ++to_app;
   }
   if (tunnels_.size() >= kMax || of_device >= kMaxPerDevice) {
     return fail(Code::kResourceExhausted, fmt::format("too many tunnels are open (at most {} of a device, {} in all); "
                                                       "close some",
                                                       kMaxPerDevice, kMax));
   }
-  if (!route.is_its && to_app >= kMaxOfGuest) {
+  if (!way.is_its && to_app >= kMaxOfGuest) {
     return fail(Code::kResourceExhausted,
                 fmt::format("this device sees that app {} times already; close one of them", kMaxOfGuest));
   }
@@ -144,17 +143,17 @@ Result<void> Tunnels::check_room(const Route& route, const net::Caller& caller) 
 }
 
 // A guest's coming back is no news.
-bool Tunnels::is_to_be_noted(const Route& route, const net::Caller& caller) {
-  if (route.owner == caller.device) return false;
-  return route.is_its || noted_.emplace(route.attempt.task.job, caller.device, *route.right).second;
+bool Tunnels::is_to_be_noted(const Way& way, const net::Caller& caller) {
+  if (way.owner == caller.device) return false;
+  return way.is_its || noted_.emplace(way.attempt.task.job, caller.device, *way.right).second;
 }
 
-std::shared_ptr<Tunnel> Tunnels::make(Parts& parts, const Route& route, const net::Caller& caller) {
+std::shared_ptr<Tunnel> Tunnels::make(Parts& parts, const Way& way, const net::Caller& caller) {
   auto tunnel = std::make_shared<Tunnel>();
-  tunnel->attempt = route.attempt;
-  tunnel->node = *parts.engine.pool().node_of(route.attempt.task);
+  tunnel->attempt = way.attempt;
+  tunnel->node = *parts.engine.pool().node_of(way.attempt.task);
   tunnel->device = caller.device;
-  if (!route.right) return tunnel;
+  if (!way.right) return tunnel;
   const auto cut = [weak = std::weak_ptr(tunnel)](pool::AppRight now) {
     const auto alive = weak.lock();
     if (!alive) return;
@@ -163,43 +162,40 @@ std::shared_ptr<Tunnel> Tunnels::make(Parts& parts, const Route& route, const ne
         {Code::kPermissionDenied, is_out ? "it is shared with you no more" : "the controller has been passed on"},
         is_out ? kNoRight : kOtherRight);
   };
-  tunnel->seat.emplace(*parts.audiences, Audiences::Sight{route.attempt.task.job, caller.device, *route.right, cut});
+  tunnel->seat.emplace(*parts.audiences, Audiences::Sight{way.attempt.task.job, caller.device, *way.right, cut});
   return tunnel;
 }
 
-Result<void> Tunnels::may_reach(Parts& parts, TaskId task, const net::Caller& caller) {
-  const Result<Route> route = find_route(parts, {task}, caller);
-  if (!route) return std::unexpected(route.error());
+Result<Tunnels::Way> Tunnels::find_own_way(Parts& parts, const Wish& wish, const net::Caller& caller) {
+  Result<Way> way = find_way(parts, wish, caller);
+  if (!way || !way->right) return way;
+  return fail(Code::kPermissionDenied, fmt::format("port {} shows the app, which is seen on the page", wish.port));
+}
+
+Result<void> Tunnels::may_reach(Parts& parts, TaskId task, std::uint16_t port, const net::Caller& caller) {
+  const Result<Way> way = find_own_way(parts, {task, port}, caller);
+  if (!way) return std::unexpected(way.error());
   return {};
 }
 
-net::Async<Result<void>> Tunnels::admit(Parts& parts, TaskId task, const net::Caller& caller) {
-  const Result<Route> route = find_route(parts, {task}, caller);
-  if (!route) co_return std::unexpected(route.error());
-  if (route->owner == caller.device) co_return Result<void>();
-  co_return co_await note(parts, *route, caller);
-}
-
-net::Async<Result<void>> Tunnels::note(Parts& parts, const Route& route, const net::Caller& caller) {
-  parts.audit.note(caller, "job.forward", fmt::format("job {}", route.attempt.task.job.value),
-                   fmt::format("of={}{}", parts.devices.name(route.owner),
-                               route.right ? fmt::format(" right={}", name_of(*route.right)) : ""));
+net::Async<Result<void>> Tunnels::admit(Parts& parts, TaskId task, std::uint16_t port, const net::Caller& caller) {
+  if (Result<void> may = may_reach(parts, task, port, caller); !may) co_return may;
+  const DeviceId owner = parts.engine.live_job(task.job)->row.request.owner;
+  if (owner == caller.device) co_return Result<void>();
+  parts.audit.note(caller, "job.forward", fmt::format("job {}", task.job.value), "of=" + parts.devices.name(owner));
   co_return co_await parts.engine.committed();
 }
 
-Result<std::shared_ptr<Tunnel>> Tunnels::ask(Parts& parts, const Wish& wish, const net::Caller& caller) {
-  std::erase_if(tunnels_, [](const auto& one) { return one.second.expired() || one.second.lock()->over; });
-  const Result<Route> route = find_route(parts, wish, caller);
-  if (!route) return std::unexpected(route.error());
-  if (Result<void> room = check_room(*route, caller); !room) return std::unexpected(room.error());
-  const std::shared_ptr<Tunnel> tunnel = make(parts, *route, caller);
+Result<std::shared_ptr<Tunnel>> Tunnels::order(Parts& parts, const Way& way, const net::Caller& caller) {
+  if (Result<void> room = check_room(way, caller); !room) return std::unexpected(room.error());
+  std::shared_ptr<Tunnel> tunnel = make(parts, way, caller);
   const std::string id = net::random_bytes(kIdBytes);
   tunnels_.emplace(id, tunnel);
   v1::OpenTunnel order;
-  *order.mutable_attempt() = to_proto(route->attempt);
-  order.set_port(route->port);
+  *order.mutable_attempt() = to_proto(way.attempt);
+  order.set_port(way.port);
   order.set_tunnel(id);
-  route->link->open_tunnel(order);
+  way.link->open_tunnel(order);
   return tunnel;
 }
 
@@ -210,39 +206,51 @@ net::Async<Result<void>> Tunnels::answer(std::shared_ptr<Tunnel> tunnel) {
   co_return Result<void>();
 }
 
-net::Async<Result<std::unique_ptr<Way>>> Tunnels::open(Parts& parts, TaskId task, std::uint16_t port,
-                                                       const net::Caller& caller) {
-  const Result<std::shared_ptr<Tunnel>> tunnel = ask(parts, {task, port}, caller);
+net::Async<Result<std::unique_ptr<HubEnd>>> Tunnels::open(Parts& parts, TaskId task, std::uint16_t port,
+                                                          const net::Caller& caller) {
+  const Result<Way> way = find_own_way(parts, {task, port}, caller);
+  if (!way) co_return std::unexpected(way.error());
+  const Result<std::shared_ptr<Tunnel>> tunnel = order(parts, *way, caller);
   if (!tunnel) co_return std::unexpected(tunnel.error());
-  auto way = std::make_unique<Way>(*tunnel);
+  auto end = std::make_unique<HubEnd>(*tunnel);
   if (Result<void> answered = co_await answer(*tunnel); !answered) co_return std::unexpected(answered.error());
-  co_return way;
+  co_return end;
+}
+
+net::Async<Result<std::shared_ptr<Tunnel>>> Tunnels::ask(Parts& parts, const net::RequestHead& head,
+                                                         const net::Caller& caller) {
+  const Result<Wish> wish = read_wish(head.query);
+  if (!wish) co_return std::unexpected(wish.error());
+  const Result<Way> found = find_way(parts, *wish, caller);
+  if (!found) co_return std::unexpected(found.error());
+  if (is_to_be_noted(*found, caller)) {
+    parts.audit.note(caller, "job.forward", fmt::format("job {}", wish->task.job.value),
+                     fmt::format("of={}{}", parts.devices.name(found->owner),
+                                 found->right ? fmt::format(" right={}", name_of(*found->right)) : ""));
+    if (Result<void> kept = co_await parts.engine.committed(); !kept) co_return std::unexpected(kept.error());
+  }
+  // It may have ended meanwhile, or be shared otherwise.
+  const Result<Way> way = find_way(parts, *wish, caller);
+  if (!way) co_return std::unexpected(way.error());
+  co_return order(parts, *way, caller);
 }
 
 net::Async<void> Tunnels::serve_device(net::Exchange& exchange, Parts& parts, const net::Caller& caller) {
   const auto refuse = [&exchange](const Error& error) {
     return exchange.reply(net::text_response(status_of(error.code), error.message));
   };
-  const Result<Wish> wish = read_wish(exchange.head().query);
-  if (!wish) co_return (void) co_await refuse(wish.error());
-  const Result<Route> route = find_route(parts, *wish, caller);
-  if (!route) co_return (void) co_await refuse(route.error());
-  if (is_to_be_noted(*route, caller)) {
-    const Result<void> noted = co_await note(parts, *route, caller);
-    if (!noted) co_return (void) co_await refuse(noted.error());
-  }
-  // It may have ended meanwhile, or be shared otherwise.
-  const Result<std::shared_ptr<Tunnel>> tunnel = ask(parts, *wish, caller);
-  if (!tunnel) co_return (void) co_await refuse(tunnel.error());
+  const Result<std::shared_ptr<Tunnel>> asked = co_await ask(parts, exchange.head(), caller);
+  if (!asked) co_return (void) co_await refuse(asked.error());
   const Entered entered(parts.sessions, caller.device, exchange.connection());
-  const Way way(*tunnel);
-  const Result<void> answered = co_await answer(*tunnel);
+  Tunnel& tunnel = **asked;
+  const HubEnd end(*asked);
+  const Result<void> answered = co_await answer(*asked);
   if (!answered) co_return (void) co_await refuse(answered.error());
   auto accepted = co_await exchange.accept_websocket(net::kTunnelProtocol, net::kMaxTunnelMessage);
   if (!accepted) co_return;
-  net::WebSocket& of_device = *((*tunnel)->of_device = std::move(*accepted));
-  if (!(*tunnel)->failure) co_await net::join(loop_, of_device, *(*tunnel)->of_node);
-  of_device.close(kNormal, "");
+  tunnel.of_device = std::move(*accepted);
+  if (!tunnel.failure) co_await net::join(loop_, *tunnel.of_device, *tunnel.of_node);
+  tunnel.of_device->close(kNormal, "");
 }
 
 net::Async<void> Tunnels::serve_node(net::Exchange& exchange, Parts& parts, const net::Caller& caller) {
@@ -279,13 +287,13 @@ void Tunnels::stop() {
   }
 }
 
-void Tunnels::job_ended(JobId job) {
-  std::erase_if(noted_, [job](const auto& one) { return std::get<JobId>(one) == job; });
-}
-
 std::shared_ptr<Tunnel> Tunnels::find(const std::string& id) const {
   const auto found = tunnels_.find(id);
   return found == tunnels_.end() ? nullptr : found->second.lock();
+}
+
+void Tunnels::job_ended(JobId job) {
+  std::erase_if(noted_, [job](const auto& one) { return std::get<JobId>(one) == job; });
 }
 
 }  // namespace hearth::hub

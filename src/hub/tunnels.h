@@ -1,12 +1,14 @@
 // Ways from a device to a port of a task's own loopback, through the hub: nothing dials a node. The device opens a
 // WebSocket, GET /forward?job=7&task=0&port=8888; the hub asks the task's node, which connects within the task's
 // sandbox and opens one of its own, GET /tunnel?id=...; what the two say is handed on (net/tunnel.h). A tunnel ends
-// with either side, with its attempt, and with its device's standing. Where the device is a browser that speaks with a
-// web program, the hub itself speaks through one, a Way (web_door.h).
+// with either side, with its attempt, and with its device's standing.
 //
 // An app's viewers have another right each (audiences.h): who may only watch is connected to a port of its own,
 // whatever port was asked for, where the node's side heeds nothing of what he is not to do. So the right is the hub's
 // word.
+//
+// Where the device is a browser that speaks with a web program, the hub itself speaks through a tunnel, at its own end
+// (web_door.h).
 #pragma once
 
 #include <map>
@@ -41,13 +43,13 @@ struct Tunnel {
   void end(Error why, std::uint16_t code = 1000);
 };
 
-// The hub's own end of a tunnel, until this object's. One coroutine may read while another writes.
-class Way {
+// The hub's own end of a tunnel, which is over with it. One coroutine may read while another writes.
+class HubEnd {
  public:
-  explicit Way(std::shared_ptr<Tunnel> tunnel) : tunnel_(std::move(tunnel)) {}
-  Way(const Way&) = delete;
-  Way& operator=(const Way&) = delete;
-  ~Way();
+  explicit HubEnd(std::shared_ptr<Tunnel> tunnel) : tunnel_(std::move(tunnel)) {}
+  HubEnd(const HubEnd&) = delete;
+  HubEnd& operator=(const HubEnd&) = delete;
+  ~HubEnd() { end(); }
 
   // What the program has said; empty: it has said all. Errors: kDeadlineExceeded, read again; kUnavailable, it is over.
   net::Async<Result<std::string>> read(Duration limit) { return tunnel_->of_node->read(limit); }
@@ -71,21 +73,21 @@ class Tunnels : public Observer {
 
   explicit Tunnels(net::Loop& loop) : loop_(loop) {}
 
-  // Whether the device may reach the task: for whom the job is its own, and for operators and owners. Errors:
-  // kNotFound, kPermissionDenied, kFailedPrecondition (it does not run).
-  static Result<void> may_reach(Parts& parts, TaskId task, const net::Caller& caller);
-
-  // The same, and notes in the audit log that another's is reached.
-  static net::Async<Result<void>> admit(Parts& parts, TaskId task, const net::Caller& caller);
-
-  // A device's own end: for whom the job is its own, for operators and owners, and to an app for those with whom it is
-  // shared. Until the tunnel's end.
+  // For whom the job is its own, for operators and owners, and to an app for those with whom it is shared. Until the
+  // tunnel's end.
   net::Async<void> serve_device(net::Exchange& exchange, Parts& parts, const net::Caller& caller);
 
-  // The hub's, for a device that may reach the task; the audit log is not written. Errors: as may_reach(), kUnavailable
-  // (nothing listens there), kResourceExhausted.
-  net::Async<Result<std::unique_ptr<Way>>> open(Parts& parts, TaskId task, std::uint16_t port,
-                                                const net::Caller& caller);
+  // Whether the device may reach what listens at the port: for whom the job is its own, for operators and owners, and
+  // nothing that shows an app. Errors: kNotFound, kPermissionDenied, kFailedPrecondition (it does not run).
+  static Result<void> may_reach(Parts& parts, TaskId task, std::uint16_t port, const net::Caller& caller);
+
+  // The same, and notes in the audit log that another's is reached.
+  static net::Async<Result<void>> admit(Parts& parts, TaskId task, std::uint16_t port, const net::Caller& caller);
+
+  // The hub's own end, for a device that may reach it; the audit log is not written. Errors: as may_reach(),
+  // kUnavailable (nothing listens there), kResourceExhausted.
+  net::Async<Result<std::unique_ptr<HubEnd>>> open(Parts& parts, TaskId task, std::uint16_t port,
+                                                   const net::Caller& caller);
 
   // Ends all.
   void stop();
@@ -103,10 +105,10 @@ class Tunnels : public Observer {
  private:
   struct Wish {
     TaskId task;
-    std::uint16_t port = 0;  // 0: any but those by which apps are seen
+    std::uint16_t port = 0;
   };
   // What a wish comes to.
-  struct Route {
+  struct Way {
     AttemptId attempt;
     NodeLink* link = nullptr;
     DeviceId owner;
@@ -116,13 +118,16 @@ class Tunnels : public Observer {
   };
 
   static Result<Wish> read_wish(std::string_view query);
-  static Result<Route> find_route(Parts& parts, const Wish& wish, const net::Caller& caller);
-  static net::Async<Result<void>> note(Parts& parts, const Route& route, const net::Caller& caller);
-  bool is_to_be_noted(const Route& route, const net::Caller& caller);
-  Result<void> check_room(const Route& route, const net::Caller& caller) const;
-  static std::shared_ptr<Tunnel> make(Parts& parts, const Route& route, const net::Caller& caller);
-  // Asks the task's node. Errors as open(), but what the node says.
-  Result<std::shared_ptr<Tunnel>> ask(Parts& parts, const Wish& wish, const net::Caller& caller);
+  static Result<Way> find_way(Parts& parts, const Wish& wish, const net::Caller& caller);
+  // Where it shows no app.
+  static Result<Way> find_own_way(Parts& parts, const Wish& wish, const net::Caller& caller);
+  Result<void> check_room(const Way& way, const net::Caller& caller);
+  bool is_to_be_noted(const Way& way, const net::Caller& caller);
+  static std::shared_ptr<Tunnel> make(Parts& parts, const Way& way, const net::Caller& caller);
+  net::Async<Result<std::shared_ptr<Tunnel>>> ask(Parts& parts, const net::RequestHead& head,
+                                                  const net::Caller& caller);
+  // Asks the task's node.
+  Result<std::shared_ptr<Tunnel>> order(Parts& parts, const Way& way, const net::Caller& caller);
   static net::Async<Result<void>> answer(std::shared_ptr<Tunnel> tunnel);
   std::shared_ptr<Tunnel> find(const std::string& id) const;
 

@@ -262,7 +262,7 @@ net::Async<void> WebDoor::relay(net::Exchange& exchange, const net::Caller& call
     if (!count) co_return exchange.connection().cut();
     piece.resize(*count);
   }
-  Result<std::unique_ptr<Way>> way = co_await world_.tunnels.open(world_.parts, place_.task, place_.port, caller);
+  Result<std::unique_ptr<HubEnd>> way = co_await world_.tunnels.open(world_.parts, place_.task, place_.port, caller);
   if (closed_) co_return exchange.connection().cut();
   if (!way) {
     const bool is_busy = way.error().code == Code::kResourceExhausted;

@@ -2,7 +2,7 @@
 // of different ports are of different origins, so a program's scripts reach neither the hub's page, its storage and its
 // API, nor another door's.
 //
-//   browser ══ TLS ══ door ══ Way ══ node ── program
+//   browser ══ TLS ══ door ══ tunnel ══ node ── program
 //
 // A browser is let in by a ticket, once and within seconds, in exchange for the door's cookie. From then on every
 // request has to come from the door's own pages and by that cookie; the device's standing is looked at each time, and

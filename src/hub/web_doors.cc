@@ -48,7 +48,7 @@ net::Async<Result<v1::OpenWebReply>> WebDoors::open(const v1::OpenWebRequest& re
   const LiveJob* job = parts_->engine.live_job(task.job);
   const std::uint32_t port = request.port() != 0 || job == nullptr ? request.port() : job->spec.web_port();
   if (port > UINT16_MAX) co_return fail(Code::kInvalidArgument, "port: from 1 to 65535");
-  if (Result<void> admitted = Tunnels::may_reach(*parts_, task, caller); !admitted) {
+  if (Result<void> admitted = Tunnels::may_reach(*parts_, task, static_cast<std::uint16_t>(port), caller); !admitted) {
     co_return std::unexpected(admitted.error());
   }
   if (port == 0) {
@@ -64,7 +64,7 @@ net::Async<Result<v1::OpenWebReply>> WebDoors::open(const v1::OpenWebRequest& re
     const bool is_early = way.error().code == Code::kUnavailable;
     co_return fail(is_early ? Code::kFailedPrecondition : way.error().code, way.error().message);
   }
-  if (Result<void> admitted = co_await Tunnels::admit(*parts_, task, caller); !admitted) {
+  if (Result<void> admitted = co_await Tunnels::admit(*parts_, task, place.port, caller); !admitted) {
     co_return std::unexpected(admitted.error());
   }
   if (stopping_) co_return fail(Code::kUnavailable, "the hub is stopping");

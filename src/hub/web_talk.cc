@@ -13,7 +13,7 @@ constexpr Duration kBetweenLooks = seconds(2);
 
 net::Async<Result<void>> WebTalk::send(std::string bytes) {
   for (std::size_t at = 0; at < bytes.size(); at += net::kMaxTunnelMessage) {
-    Result<void> sent = co_await way_->write(bytes.substr(at, net::kMaxTunnelMessage));
+    Result<void> sent = co_await end_->write(bytes.substr(at, net::kMaxTunnelMessage));
     if (!sent) co_return sent;
   }
   co_return Result<void>();
@@ -23,7 +23,7 @@ net::Async<Result<void>> WebTalk::send(std::string bytes) {
 // is seen by looking.
 net::Async<Result<std::string>> WebTalk::more() {
   for (;;) {
-    Result<std::string> piece = co_await way_->read(kBetweenLooks);
+    Result<std::string> piece = co_await end_->read(kBetweenLooks);
     if (piece || piece.error().code != Code::kDeadlineExceeded) co_return piece;
     if (is_alone_()) co_return fail(Code::kUnavailable, "the browser has gone");
   }
@@ -33,12 +33,14 @@ net::Async<Result<net::ParsedResponse>> WebTalk::read_head(bool answers_head) {
   for (;;) {
     net::HeadEnd end;
     std::optional<std::size_t> size;
-    while (!(size = end.find(bytes_))) {
-      if (bytes_.size() > kMaxHeadBytes) co_return fail(Code::kInvalidArgument, "its answer's head is over 64 KiB");
+    while (!(size = end.find(bytes_)) && bytes_.size() <= kMaxHeadBytes) {
       const Result<std::string> piece = co_await more();
       if (!piece) co_return std::unexpected(piece.error());
       if (piece->empty()) co_return fail(Code::kUnavailable, "it closed the connection without an answer");
       bytes_ += *piece;
+    }
+    if (size.value_or(SIZE_MAX) > kMaxHeadBytes) {
+      co_return fail(Code::kInvalidArgument, "its answer's head is over 64 KiB");
     }
     auto head = net::parse_response_head(std::string_view(bytes_).substr(0, *size), answers_head);
     if (!head) co_return fail(Code::kInvalidArgument, "its answer is no HTTP: " + head.error().message);

@@ -1,5 +1,6 @@
-// One request to a web program, and its answer, as HTTP/1.1 through a way into its task. The program may say anything:
-// its head is parsed strictly and its body is decoded, so that what goes on to the browser is this side's own framing.
+// One request to a web program, and its answer, as HTTP/1.1 through a tunnel into its task. The program may say
+// anything: its head is parsed strictly and its body is decoded, so that what goes on to the browser is this side's own
+// framing.
 #pragma once
 
 #include <functional>
@@ -17,8 +18,8 @@ class WebTalk {
   static constexpr std::size_t kMaxHeadBytes = 64 << 10;
 
   // `is_alone`: whether nobody waits for the answer any more; asked while the program says nothing.
-  WebTalk(std::unique_ptr<Way> way, std::function<bool()> is_alone)
-      : way_(std::move(way)), is_alone_(std::move(is_alone)) {}
+  WebTalk(std::unique_ptr<HubEnd> end, std::function<bool()> is_alone)
+      : end_(std::move(end)), is_alone_(std::move(is_alone)) {}
 
   // One coroutine may send while another reads.
   net::Async<Result<void>> send(std::string bytes);
@@ -32,12 +33,12 @@ class WebTalk {
   // What follows a head that changed the protocol. Empty: the program has said all.
   net::Async<Result<std::string>> read_raw();
 
-  void end() { way_->end(); }  // what waits fails
+  void end() { end_->end(); }  // what waits fails
 
  private:
   net::Async<Result<std::string>> more();  // empty: the end
 
-  std::unique_ptr<Way> way_;
+  std::unique_ptr<HubEnd> end_;
   std::function<bool()> is_alone_;
   std::string bytes_;  // come, and not used yet
   std::size_t used_ = 0;

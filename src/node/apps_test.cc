@@ -115,7 +115,7 @@ TEST_F(AppsOfAPc, AreThoseThatItCanShow) {
   EXPECT_THAT(names({}), ElementsAre("Clock", "Notes", "Top", "Paint", "Shell"));
   EXPECT_THAT(names({.windows = false}), ElementsAre("Notes", "Top", "Shell"));
   EXPECT_THAT(names({.terminals = false}), ElementsAre("Clock", "Notes", "Paint"));
-  EXPECT_THAT(names(kNoApps), IsEmpty());
+  EXPECT_THAT(names(kNoApps), testing::IsEmpty());
 }
 
 TEST_F(AppsOfAPc, HaveNoIconThatIsNoPictureOrTooLarge) {

@@ -125,22 +125,22 @@ test("a job's page opens what listens at a port of it, and says what it waits fo
   const context = await phone(browser);
   const page = await pair(pool, context, "runner", "owner");
   await page.goto(`${pool.origin}/#/run`);
-  await page.getByText("Web", { exact: true }).tap();
+  await page.getByLabel("Web", { exact: true }).check();
   await page.getByLabel("Its port").fill("9000");
-  await page.getByText("Shell", { exact: true }).tap();
+  await page.getByLabel("Shell", { exact: true }).check();
   await page.getByLabel("Source of").fill("sleep 1000");
   await page.screenshot({ path: join(screenshots, "web-run.png"), fullPage: true });
   await page.getByRole("button", { name: "Run it" }).tap();
   await page.getByText("nothing in the task takes connections on port 9000", { exact: false }).waitFor();
   await page.screenshot({ path: join(screenshots, "web-waiting.png") });
 
-  const job = pool.json<{ job_id: string }>("run", "--detach", "--", "python3", "-c", source).job_id;
+  const job = pool.cli_now("run", "--detach", "--", "python3", "-c", source).trim();
   await page.goto(`${pool.origin}/#/jobs/${job}`);
   await page.getByText("Open a web page of it").tap();
   await page.getByLabel("The port that it listens on").fill("9000");
   await page.screenshot({ path: join(screenshots, "web-job.png") });
-  // Where the door's port is not let through, nothing ever comes from it.
-  await context.route(/hearth-enter/, () => undefined);
+  // Where the door's port is not let through, nothing comes from it for as long as a browser waits.
+  await context.route(/hearth-enter/, (route) => void setTimeout(() => void route.abort("aborted"), 12_000));
   await page.getByRole("button", { name: "Open", exact: true }).tap();
   await page.getByText("Nothing comes from port").waitFor();
   await page.screenshot({ path: join(screenshots, "web-stuck.png") });
