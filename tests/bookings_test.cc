@@ -85,7 +85,7 @@ TEST_F(BookingsTest, WhichCannotBeHadAreRefusedWithTheReason) {
   refused({"book", "lab", "--from", "3h", "--until", "2h"}, 2, "that is before --from");
   refused({"book", "lab", "--until", "2h", "--nodes", "0"}, 2, "--nodes 0");
   refused({"book", "lab", "--until", "2h", "--notice", "8d"}, 2, "at most 7d");
-  refused({"book", "lab", "--until", "2h", "--where", "os =="}, 1, "where");
+  refused({"book", "lab", "--until", "2h", "--where", "os =="}, 2, "where");
   refused({"book", "lab", "--until", "2h", "--nodes", "2"}, 1, "it asks for 2 nodes, and the pool has 1 node");
   succeed({"book", "lab", "--from", "1h", "--until", "2h"});
   refused({"book", "lab", "--until", "90m"}, 1, "other bookings have 1 of the 1");

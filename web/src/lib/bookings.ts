@@ -5,7 +5,7 @@ import { moment_text, plural } from "./format";
 // Which PCs they are, or when that is decided.
 export function booked_text(booking: Booking, now: number): string {
   const decided = Number(booking.from?.unixMillis ?? 0n) - Number(booking.noticeSeconds) * 1000;
-  if (now < decided) return `Which ones is decided at ${moment_text(decided)}.`;
+  if (now < decided) return `Its PCs are chosen at ${moment_text(decided)}.`;
   const missing = booking.nodes - booking.nodeNames.length;
   if (missing === 0) return booking.nodeNames.join(", ");
   return `${booking.nodeNames.join(", ")}${booking.nodeNames.length > 0 ? "; " : ""}${plural(missing, "PC")} missing`;

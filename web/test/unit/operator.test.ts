@@ -63,7 +63,7 @@ test("what is said of a PC is told before how it is, and what needs somebody com
 test("a booking says which PCs it has, or when that is decided", () => {
   const hour = 3_600_000;
   const booking = create(BookingSchema, { nodes: 2, from: { unixMillis: BigInt(10 * hour) }, until: { unixMillis: BigInt(12 * hour) }, noticeSeconds: 600n });
-  assert.match(booked_text(booking, 9 * hour), /^Which ones is decided at /);
+  assert.match(booked_text(booking, 9 * hour), /^Its PCs are chosen at /);
   assert.equal(booked_text(booking, 10 * hour), "2 PCs missing");
   assert.equal(booked_text({ ...booking, nodeNames: ["attic"] }, 11 * hour), "attic; 1 PC missing");
   assert.equal(booked_text({ ...booking, nodeNames: ["attic", "cellar"] }, 11 * hour), "attic, cellar");
