@@ -81,7 +81,7 @@ export async function take(dist: string, folder: string): Promise<void> {
     await shoot(first, "pair");
     await first.close();
     const page = await pair(server, context, device.startsWith("phone") ? `Pixel ${device}` : `Laptop ${device}`, (at) => shoot(at, "digits"));
-    await page.getByText("attic-pc").waitFor();
+    await page.getByText("attic-pc", { exact: true }).first().waitFor();
     await page.waitForTimeout(4500);
     await shoot(page, "home");
     await shoot(page, "home-whole", true);
@@ -92,6 +92,10 @@ export async function take(dist: string, folder: string): Promise<void> {
     };
     await go("#/pool", "render: lighthouse");
     await shoot(page, "pool", true);
+    await page.getByRole("button", { name: "Book PCs" }).click();
+    await page.waitForTimeout(400);
+    await shoot(page, "book");
+    await page.keyboard.press("Escape");
     await page.getByRole("button", { name: "Drain kitchen-pc" }).click();
     await page.waitForTimeout(400);
     await shoot(page, "drain");
