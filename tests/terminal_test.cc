@@ -467,7 +467,7 @@ TEST_F(TerminalTest, SaysWhereThereIsNone) {
   EXPECT_THAT(text_of(owner.submit(many).error()), HasSubstr("a job of one task"));
   v1::JobSpec both = in_terminal({"sh"});
   both.set_window(true);
-  EXPECT_THAT(text_of(owner.submit(both).error()), HasSubstr("not both"));
+  EXPECT_THAT(text_of(owner.submit(both).error()), HasSubstr("one of them"));
   EXPECT_EQ(pool().cli({"run", "--window", "--terminal", "--", "sh"}).exit_code, 2);
   EXPECT_THAT(pool().cli({"attach", "1"}).err, HasSubstr("this is no terminal"));
   const std::uint64_t job = start(owner, shell("sleep 1000"));
