@@ -7,6 +7,7 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { Role } from "../../src/gen/hearth/v1/pairing_pb";
 import { Ring } from "../../src/gen/hearth/v1/types_pb";
 import { WorkspaceSchema } from "../../src/gen/hearth/v1/workspaces_pb";
+import { first_times, moment_of } from "../../src/lib/bookings";
 import { desktop, launch, phone } from "../browser";
 import { furnish_operator } from "../mock/furniture";
 import { pairing_link } from "../mock/services";
@@ -316,6 +317,9 @@ test("whoever runs the pool sees its queue, shares and usage, and drains a PC af
   const form = page.getByRole("dialog", { name: "Book PCs" });
   await form.getByLabel(/For whom/).selectOption("physics");
   await form.getByLabel("How many PCs").fill("9");
+  const [from, until] = first_times(new Date(Date.now() + 86_400_000)); // so that its notice has not begun
+  await form.getByLabel("From", { exact: true }).fill(from);
+  await form.getByLabel("Until", { exact: true }).fill(until);
   await form.getByRole("button", { name: "Book", exact: true }).click();
   await form.getByText("it asks for 9 nodes").waitFor();
   await form.getByLabel("How many PCs").fill("2");
@@ -325,7 +329,8 @@ test("whoever runs the pool sees its queue, shares and usage, and drains a PC af
   const own = bookings.getByRole("listitem").filter({ hasText: "physics 2 PCs" });
   await own.getByText("Its PCs are chosen at").waitFor();
   const booked = mock.state.bookings.at(-1);
-  assert.equal(Number(booked!.until!.unixMillis - booked!.from!.unixMillis), 2 * 3_600_000);
+  assert.equal(Number(booked!.from!.unixMillis), moment_of(from));
+  assert.equal(Number(booked!.until!.unixMillis), moment_of(until));
   assert.equal(booked!.noticeSeconds, 600n);
   await own.getByRole("button", { name: /Take booking/ }).click();
   await page.getByRole("dialog", { name: "Take this booking back?" }).getByRole("button", { name: "Take it back" }).click();
