@@ -30,13 +30,11 @@ Result<void> Pool::State::check_booking(const BookingTerms& terms) const {
                                               " bookings, as many as it takes: wait, or take one back");
   }
   if (const Result<void> asked = conditions.check(terms.where); !asked) return asked;
-  const auto suits = [](const std::string& where, const Node& node) {
-    const Result<Condition> parsed = Condition::parse(where);
-    return where.empty() || (parsed && parsed->holds(node.attributes));
-  };
+  const Result<Condition> condition = Condition::parse(terms.where);
   std::set<NodeId> able;
   for (const auto& [id, node] : nodes.all()) {
-    if (node.offered.cores > 0 && suits(terms.where, node)) able.insert(id);
+    const bool suits = terms.where.empty() || (condition && condition->holds(node.attributes));
+    if (node.offered.cores > 0 && suits) able.insert(id);
   }
   if (able.size() < terms.nodes) {
     return fail(Code::kFailedPrecondition, "it asks for " + count_of(terms.nodes) + ", and the pool has " +
@@ -48,7 +46,8 @@ Result<void> Pool::State::check_booking(const BookingTerms& terms) const {
     if (id == terms.id || other.terms.until <= terms.from || other.terms.from >= terms.until) continue;
     std::uint64_t besides = 0;
     for (const auto& [node_id, node] : nodes.all()) {
-      if (node.offered.cores > 0 && !able.contains(node_id) && suits(other.terms.where, node)) ++besides;
+      const bool suits = other.condition.are_met_by(node.meets);
+      if (node.offered.cores > 0 && !able.contains(node_id) && suits) ++besides;
     }
     if (other.terms.nodes > besides) others.emplace_back(&other.terms, other.terms.nodes - besides);
   }
@@ -201,6 +200,9 @@ void Pool::restore_booking(const BookingTerms& terms, Time now) {
   Booking& booking = entry->second;
   booking.terms = terms;
   if (is_new) booking.condition = state.ask_of_nodes(terms.where);
+  for (const NodeId id : booking.nodes) {
+    if (!booking.has_begun) state.nodes.keep(*state.nodes.find(id), terms.id, terms.account, terms.from);
+  }
   state.turn_at(booking, state.now);
 }
 

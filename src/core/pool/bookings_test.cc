@@ -242,6 +242,17 @@ TEST_F(Bookings, WhoseTimeIsMovedBeginAndEndThen) {
   EXPECT_EQ(running(anns), 1u);
 }
 
+TEST_F(Bookings, WhatEndsInTimeIsJudgedByTheNewTime) {
+  world_.join(kFirst, 2);
+  BookingTerms wanted = terms(minutes(60), 1, minutes(60));
+  book(wanted);
+  wanted.from = world_.now + minutes(20);
+  world_.pool.restore_booking(wanted, world_.now);
+  turn();
+  EXPECT_EQ(running(submit_limited(minutes(30))), 0u);
+  EXPECT_EQ(running(submit_limited(minutes(10))), 1u);
+}
+
 TEST_F(Bookings, AGangOfTheAccountRunsOnAllOfThem) {
   world_.join(kFirst, 1);
   world_.join(kSecond, 1);
