@@ -266,7 +266,7 @@ void Hub::hear(NodeId node, const NodeMessage& message) {
           pool.on_heartbeat(node, now);
         } else if constexpr (std::is_same_v<Message, Offer>) {
           universe_.say("offer of", node, "cores", it.offered.cores, it.closed ? "closed" : "");
-          pool.on_offer(node, {it.offered, it.admits}, it.closed, now);
+          pool.on_offer(node, {{it.offered, it.admits}, it.closed, it.frozen}, now);
         } else if constexpr (std::is_same_v<Message, Started>) {
           universe_.say("started", it.attempt, "on", node);
           pool.on_started(node, it.attempt, now);

@@ -92,7 +92,8 @@ void Machine::dial() {
                                             .closed = agent_->closed(),
                                             .held = agent_->held(),
                                             .admits = agent_->admits(),
-                                            .attributes = {{"cores", static_cast<double>(size_.cores)}}});
+                                            .attributes = {{"cores", static_cast<double>(size_.cores)}},
+                                            .frozen = agent_->frozen()});
     flush();
   });
 }
@@ -285,7 +286,7 @@ void Machine::act(const node::SendFinished& order) {
   say(Finished{order.attempt, has_outcome ? program->second.outcome : Failure::kNodeLost});
 }
 
-void Machine::act(const node::SendOffer& order) { say(Offer{order.offered, order.closed, order.admits}); }
+void Machine::act(const node::SendOffer& order) { say(Offer{order.offered, order.closed, order.frozen, order.admits}); }
 
 void Machine::act(const node::SendHeartbeat&) { say(Heartbeat{}); }
 

@@ -21,6 +21,7 @@ struct Heartbeat {};
 struct Offer {
   Resources offered;
   bool closed = false;
+  bool frozen = false;
   Admission admits;
 };
 struct Started {

@@ -151,7 +151,7 @@ class Engine {
   void node_removed(NodeId node);
   void heartbeat(NodeId node);
   void note_change(NodeId node);  // what the node says of itself has changed: watchers want to know
-  void offer(NodeId node, const Terms& offered, bool closed);
+  void offer(NodeId node, const pool::NodeOffer& offer);
   void attributes(NodeId node, const pool::Attributes& attributes);
   // What the pool's owners say of it, from now on.
   net::Async<Result<void>> set_duty(const store::DutyRow& row);

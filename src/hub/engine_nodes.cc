@@ -38,8 +38,8 @@ void Engine::note_change(NodeId node) {
   wake_.notify();
 }
 
-void Engine::offer(NodeId node, const Terms& offered, bool closed) {
-  pool_.on_offer(node, offered, closed, now());
+void Engine::offer(NodeId node, const pool::NodeOffer& offer) {
+  pool_.on_offer(node, offer, now());
   pending_.changed_nodes.push_back(node);
   drain();
 }

@@ -81,8 +81,9 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame, const std::vector
     hello.set_stopped(frame.offer().stopped());
     *hello.mutable_attributes() = frame.offer().attributes();
     swarms_.set_port(node_, address_, frame.offer().swarm_port());
-    engine_.offer(node_, {from_proto(frame.offer().offered()), from_proto(frame.offer().admits())},
-                  frame.offer().closed());
+    engine_.offer(node_, {.terms = {from_proto(frame.offer().offered()), from_proto(frame.offer().admits())},
+                          .closed = frame.offer().closed(),
+                          .frozen = frame.offer().frozen()});
     engine_.attributes(node_, attributes_of(frame.offer().attributes(), name_));
   }
   for (const v1::Started& started : frame.started()) engine_.started(node_, from_proto(started.attempt()));
@@ -118,7 +119,8 @@ void NodeSession::on_hello(const v1::Hello& hello) {
                            .held = {},
                            .admits = from_proto(hello.admits()),
                            .attributes = attributes_of(hello.attributes(), name_),
-                           .data = ids_of(hello.data())};
+                           .data = ids_of(hello.data()),
+                           .frozen = hello.frozen()};
   for (const v1::AttemptId& attempt : hello.held()) greeting.held.push_back(from_proto(attempt));
   for (const v1::WorkspaceId& id : hello.workspaces()) greeting.workspaces.push_back({{id.owner()}, id.name()});
   outgoing_.mutable_welcome()->set_node_id(node_.value);

@@ -68,12 +68,14 @@ void Accounts::join(Account& account, Account* firm) {
   if (before == firm) return;
   if (before != nullptr) {
     before->used = before->used - account.used;
+    before->frozen = before->frozen - account.frozen;
     before->promised = before->promised - account.promised;
     --before->members;
     rescore(*before);
   }
   if (firm == nullptr) return;
   firm->used = firm->used + account.used;
+  firm->frozen = firm->frozen + account.frozen;
   firm->promised = firm->promised + account.promised;
   ++firm->members;
   rescore(*firm);
@@ -94,12 +96,12 @@ std::uint64_t Accounts::share_of(const Resources& used) const {
 }
 
 void Accounts::rescore(Account& account) const {
-  account.share = share_of(account.used);
+  account.share = share_of(account.used - account.frozen);
   account.score = (account.share + account.recent) * kUsualWeight / account.terms.weight;
 }
 
 std::uint64_t Accounts::score_with(const Account& account, const Resources& more) const {
-  const std::uint64_t share = share_of(account.used + account.promised + more);
+  const std::uint64_t share = share_of(account.used - account.frozen + account.promised + more);
   return (share + account.recent) * kUsualWeight / account.terms.weight;
 }
 
@@ -114,20 +116,31 @@ void Accounts::take_back_promise(Account& account, const Resources& needs) {
 }
 
 void Accounts::charge(Account& account, const Resources& needs) {
-  account.used = account.used + needs;
-  rescore(account);
-  if (account.firm == nullptr) return;
-  account.firm->used = account.firm->used + needs;
-  rescore(*account.firm);
+  count(account, [&](Account& each) { each.used = each.used + needs; });
 }
 
 void Accounts::refund(Account& account, const Resources& needs) {
   CHECK(account.used.cores >= needs.cores);
-  account.used = account.used - needs;
-  rescore(account);
-  if (account.firm == nullptr) return;
-  account.firm->used = account.firm->used - needs;
-  rescore(*account.firm);
+  count(account, [&](Account& each) { each.used = each.used - needs; });
+}
+
+void Accounts::freeze(Account& account, const Resources& needs) {
+  count(account, [&](Account& each) { each.frozen = each.frozen + needs; });
+}
+
+void Accounts::thaw(Account& account, const Resources& needs) {
+  CHECK(account.frozen.cores >= needs.cores);
+  count(account, [&](Account& each) { each.frozen = each.frozen - needs; });
+}
+
+// Of it, and of its firm.
+template <class Change>
+void Accounts::count(Account& account, Change change) {
+  for (Account* each : {&account, account.firm}) {
+    if (each == nullptr) continue;
+    change(*each);
+    rescore(*each);
+  }
 }
 
 void Accounts::drop_if_idle(const Account& account) {

@@ -1,8 +1,9 @@
 // Who has had how much: what orders accounts of one class, and what they may have at most.
 //
 // An account's share is the largest of its parts of the pool's cores, memory and GPUs that it has leased now (dominant
-// resource fairness: Ghodsi et al., NSDI 2011). Its score is that share and the mean of it over the recent past, which
-// fades with a half-life, divided by its weight. The smallest score goes first.
+// resource fairness: Ghodsi et al., NSDI 2011); but not what is frozen on PCs that their owners need, since it gets
+// nothing from that. Its limits count that, too: it may go on any time. Its score is that share and the mean of it over
+// the recent past, which fades with a half-life, divided by its weight. The smallest score goes first.
 //
 // A firm is an account too: what its accounts have leased, it has. Firms, and accounts that are of none, are ordered
 // among each other; within a firm its accounts are.
@@ -27,6 +28,7 @@ inline constexpr std::size_t kClassCount = 4;
 struct Account {
   AccountTerms terms;
   Resources used;            // leased
+  Resources frozen;          // of that, on PCs that their owners need now
   Resources promised;        // for which nodes drain
   std::uint64_t share = 0;   // of the pool, in billionths
   std::uint64_t recent = 0;  // its fading mean
@@ -62,6 +64,8 @@ class Accounts {
 
   void charge(Account& account, const Resources& needs);
   void refund(Account& account, const Resources& needs);
+  void freeze(Account& account, const Resources& needs);
+  void thaw(Account& account, const Resources& needs);
   void promise(Account& account, const Resources& needs);
   void take_back_promise(Account& account, const Resources& needs);
   // Its score, were all that it was promised, and this, leased to it.
@@ -78,6 +82,8 @@ class Accounts {
  private:
   std::uint64_t share_of(const Resources& used) const;
   void rescore(Account& account) const;
+  template <class Change>
+  void count(Account& account, Change change);
   void join(Account& account, Account* firm);  // null: none
 
   Duration half_life_;

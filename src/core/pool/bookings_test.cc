@@ -160,7 +160,7 @@ TEST_F(Bookings, FindAnotherNodeForOneThatIsGone) {
   world_.join(kSecond, 1);
   const BookingId id = book(terms({}));
   ASSERT_THAT(nodes_of(id), ElementsAre(kFirst));
-  world_.pool.on_offer(kFirst, {cores(1), {}}, true, world_.now);
+  world_.pool.on_offer(kFirst, {.terms = {cores(1), {}}, .closed = true}, world_.now);
   pass(seconds(3));
   EXPECT_THAT(nodes_of(id), ElementsAre(kSecond)) << "its owner closed it";
   world_.pool.on_node_removed(kSecond, world_.now);

@@ -94,6 +94,7 @@ Lease& Pool::State::add_copy(Lease& lease, Node& node, AttemptId attempt) {
   copy.leased_at = now;
   ++lease.job->copies;
   queue.charge(lease.job->account(), lease.job->request.per_task);
+  if (node.frozen) count_frozen(*lease.job, true);
   node.ahead.push_back(copy);
   return copy;
 }

@@ -18,7 +18,7 @@ TEST(Duties, ACordonedNodeIsGivenNothingNewAndKeepsWhatRuns) {
   EXPECT_EQ(world.cause(waits), Cause::kNodesClosed);
   EXPECT_EQ(world.pool.why(waits, world.now)->cordoned, 1u);
   EXPECT_EQ(world.pool.node(kFirst)->duty, Duty::kCordoned);
-  world.pool.on_offer(kFirst, {cores(2), {}}, false, world.now);
+  world.pool.on_offer(kFirst, {{cores(2), {}}}, world.now);
   world.settle();
   EXPECT_EQ(world.leased(kFirst), 1u) << "its own owner's word does not undo it";
   world.pass(minutes(60), {kFirst});

@@ -233,6 +233,16 @@ void FairQueue::refund(AccountId id, const Resources& needs) {
   accounts_.drop_if_idle(account);
 }
 
+void FairQueue::freeze(AccountId id, const Resources& needs) {
+  Account& account = accounts_.get(id);
+  change(account, nullptr, [&] { accounts_.freeze(account, needs); });
+}
+
+void FairQueue::thaw(AccountId id, const Resources& needs) {
+  Account& account = accounts_.get(id);
+  change(account, nullptr, [&] { accounts_.thaw(account, needs); });
+}
+
 void FairQueue::set_terms(const AccountTerms& terms) {
   Account* firm = terms.firm == AccountId{} ? nullptr : &accounts_.get(terms.firm);
   change(accounts_.get(terms.id), firm, [&] { accounts_.set_terms(terms); });

@@ -102,6 +102,9 @@ class FairQueue {
   // Leased to an account, and given back.
   void charge(AccountId account, const Resources& needs);
   void refund(AccountId account, const Resources& needs);
+  // Of what is leased, this is frozen, or goes on: it counts against its account's turn, or does so again.
+  void freeze(AccountId account, const Resources& needs);
+  void thaw(AccountId account, const Resources& needs);
   void set_terms(const AccountTerms& terms);
   void forget_terms(AccountId account);
   void set_capacity(const Resources& capacity);

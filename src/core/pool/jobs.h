@@ -45,6 +45,7 @@ struct Job {
   std::set<std::uint32_t> ready_retries;   // those of `retries` whose back-off is over
   std::uint32_t leased = 0;
   std::uint32_t in_room = 0;  // of the leased ones, those not prefetched
+  std::uint32_t frozen = 0;   // of the leased ones and the copies, those on frozen nodes
   std::uint32_t copies = 0;   // of the leased ones, those that have a second attempt, which counts in neither
   std::optional<Time> look;   // when its stragglers are looked for
   std::uint32_t succeeded = 0;

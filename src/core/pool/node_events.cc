@@ -70,6 +70,24 @@ void Pool::State::review(Node& node) {
   placement.freed(node);
 }
 
+// What stands still there is no part of its account's turn: another is not behind it for that.
+void Pool::State::set_frozen(Node& node, bool frozen) {
+  if (std::exchange(node.frozen, frozen) == frozen) return;
+  for (const LeaseList* list : {&node.in_room, &node.ahead}) {
+    for (const Lease* lease : list->all()) count_frozen(*lease->job, frozen);
+  }
+}
+
+void Pool::State::count_frozen(Job& job, bool frozen) {
+  if (frozen) {
+    ++job.frozen;
+    queue.freeze(job.account(), job.request.per_task);
+  } else {
+    --job.frozen;
+    queue.thaw(job.account(), job.request.per_task);
+  }
+}
+
 void Pool::State::review_later(Node& node, Time at) {
   if (!node.review || at < *node.review) nodes.set_review(node, at);
 }
@@ -95,6 +113,7 @@ void Pool::on_node_hello(NodeId id, const NodeHello& hello, Time now) {
   for (Lease* lease : node.ahead.all()) lost.push_back(lease);
   std::erase_if(lost, [&](const Lease* lease) { return held.contains(lease->attempt); });
   for (Lease* lease : lost) state.lose(*lease, Failure::kNodeLost);
+  state.set_frozen(node, hello.frozen);
   for (const AttemptId attempt : held) {
     if (state.leases.find(attempt, id) == nullptr) state.effects.emplace_back(StopSend{id, attempt});
   }
@@ -132,14 +151,15 @@ void Pool::on_heartbeat(NodeId id, Time now) {
   state_->heard_from(id);
 }
 
-void Pool::on_offer(NodeId id, const Terms& offered, bool closed, Time now) {
+void Pool::on_offer(NodeId id, const NodeOffer& offer, Time now) {
   state_->advance(now);
   Node* node = state_->heard_from(id);
   if (node == nullptr) return;
-  const bool is_less = closed || !Terms{node->offered, node->admits}.fits_in(offered);
-  node->offered = offered.resources;
-  node->admits = offered.admission;
-  node->closed = closed;
+  const bool is_less = offer.closed || !Terms{node->offered, node->admits}.fits_in(offer.terms);
+  node->offered = offer.terms.resources;
+  node->admits = offer.terms.admission;
+  node->closed = offer.closed;
+  state_->set_frozen(*node, offer.frozen);
   state_->nodes.changed_offers();
   // Words of a session arrive in order: what is not known as started has not started, and will not.
   if (is_less) state_->review(*node);

@@ -93,7 +93,7 @@ TEST(NodeEvents, AClosedNodeFinishesWhatRunsAndGivesBackTheRest) {
   world.join(kFirst, 3);
   const JobId job = world.submit(5);
   world.pool.on_started(kFirst, {{job, 0}, 1}, world.now);
-  world.pool.on_offer(kFirst, {cores(3), {}}, true, world.now);
+  world.pool.on_offer(kFirst, {.terms = {cores(3), {}}, .closed = true}, world.now);
   world.settle();
   EXPECT_EQ(world.of<StopSend>().size(), 2u);
   EXPECT_EQ(world.view(job).running, 1u);
@@ -101,7 +101,7 @@ TEST(NodeEvents, AClosedNodeFinishesWhatRunsAndGivesBackTheRest) {
   EXPECT_EQ(world.pool.why(job, world.now)->nodes, 1u);
   world.finish({{job, 0}, 1});
   EXPECT_EQ(world.leased(kFirst), 0u);
-  world.pool.on_offer(kFirst, {cores(3), {}}, false, world.now);
+  world.pool.on_offer(kFirst, {{cores(3), {}}}, world.now);
   world.settle();
   EXPECT_EQ(world.leased(kFirst), 3u);
 }
@@ -111,12 +111,12 @@ TEST(NodeEvents, ASmallerOfferTakesBackWhatCannotStartAnyMore) {
   world.join(kFirst, 4);
   const JobId job = world.submit(4);
   world.pool.on_started(kFirst, {{job, 3}, 1}, world.now);
-  world.pool.on_offer(kFirst, {cores(2), {}}, false, world.now);
+  world.pool.on_offer(kFirst, {{cores(2), {}}}, world.now);
   world.settle();
   EXPECT_EQ(world.leased(kFirst), 2u);
   EXPECT_TRUE(world.pool.is_current({{job, 3}, 1}));
   EXPECT_EQ(world.pool.node(kFirst)->used, cores(2));
-  world.pool.on_offer(kFirst, {cores(4), {}}, false, world.now);
+  world.pool.on_offer(kFirst, {{cores(4), {}}}, world.now);
   world.settle();
   EXPECT_EQ(world.leased(kFirst), 4u);
 }
@@ -140,7 +140,7 @@ TEST(NodeEvents, WordsOfStrangersChangeNothing) {
   world.pool.on_heartbeat({9}, world.now);
   world.pool.on_node_gone({9}, world.now);
   world.pool.on_started({9}, {{JobId{1}, 0}, 1}, world.now);
-  world.pool.on_offer({9}, {cores(4), {}}, false, world.now);
+  world.pool.on_offer({9}, {{cores(4), {}}}, world.now);
   world.pool.on_cancel({9}, world.now);
   world.settle();
   EXPECT_TRUE(world.all.empty());
@@ -182,12 +182,12 @@ TEST(NodeEvents, ATaskGoesOnlyWhereItIsAdmitted) {
   const JobId plain = world.submit(1);
   EXPECT_EQ(world.view(plain).running, 1u) << "nobody waits behind it";
 
-  world.pool.on_offer(kFirst, {cores(4), kListed}, false, world.now);
+  world.pool.on_offer(kFirst, {{cores(4), kListed}}, world.now);
   world.settle();
   EXPECT_EQ(world.view(job).running, 2u);
   // The owner takes it back: what has started runs on, the rest waits again.
   world.pool.on_started(kFirst, world.first_of(job), world.now);
-  world.pool.on_offer(kFirst, {cores(4), {}}, false, world.now);
+  world.pool.on_offer(kFirst, {{cores(4), {}}}, world.now);
   world.settle();
   EXPECT_EQ(world.view(job).running, 1u);
   EXPECT_EQ(world.cause(job), Cause::kNotAdmitted);

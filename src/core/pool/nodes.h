@@ -28,6 +28,7 @@ struct Node {
   bool connected = false;
   bool silent = false;  // connected, but not heard of for a lease
   bool closed = false;  // by its own owner
+  bool frozen = false;  // what runs there stands still
   Duty duty = Duty::kServing;
   Resources offered;
   Admission admits;

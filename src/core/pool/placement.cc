@@ -13,7 +13,7 @@ constexpr int kMaxLooks = 64;
 constexpr int kMaxDrained = 16;
 
 // At most this part of the nodes drains at once, so that a pool full of waiting large tasks still works.
-constexpr std::size_t kReservedPart = 4;
+constexpr std::size_t kReservedPart = 2;
 
 // After so many starvation bounds a task gets a node whatever its account has had.
 constexpr std::int64_t kBoundsOfTurn = 10;

@@ -113,6 +113,7 @@ Lease& Pool::State::add_lease(Job& job, Node& node, AttemptId attempt, std::uint
   ++job.leased;
   --pending;
   queue.charge(job.account(), job.request.per_task);
+  if (node.frozen) count_frozen(job, true);
   node.ahead.push_back(lease);
   occupy(lease);
   return lease;
@@ -327,10 +328,13 @@ void Pool::move_jobs(DeviceId owner, AccountId account, Time now) {
     if (job.request.owner != owner || job.request.account == account || job.has_ended()) continue;
     state.leave_queue(job);
     const Resources leased = job.request.per_task * (job.leased + job.copies);
+    const Resources frozen = job.request.per_task * job.frozen;
+    if (job.frozen > 0) state.queue.thaw(job.account(), frozen);
     if (job.leased > 0) state.queue.refund(job.account(), leased);
     job.request.account = account;
     state.name_kept(job);
     if (job.leased > 0) state.queue.charge(job.account(), leased);
+    if (job.frozen > 0) state.queue.freeze(job.account(), frozen);
     state.enter_queue(job);
   }
 }

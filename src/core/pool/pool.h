@@ -128,6 +128,13 @@ struct BookingTerms {
   Duration notice = {};  // for so long before it begins they are given only what ends in time
 };
 
+// What its owner offers of a node now.
+struct NodeOffer {
+  Terms terms;
+  bool closed = false;
+  bool frozen = false;  // closed, and what runs there stands still: its owner needs it
+};
+
 struct NodeHello {
   Resources offered;
   bool closed = false;
@@ -136,6 +143,7 @@ struct NodeHello {
   std::vector<WorkspaceId> workspaces = {};  // that lie there
   Attributes attributes = {};
   std::vector<DataId> data = {};  // that it holds, see on_data()
+  bool frozen = false;            // as NodeOffer
 };
 
 // --- effects
@@ -347,7 +355,7 @@ class Pool {
   // Its device was revoked or left: its leases end now, and its workspaces are no more.
   void on_node_removed(NodeId node, Time now);
   void on_heartbeat(NodeId node, Time now);  // any word from the node counts as one
-  void on_offer(NodeId node, const Terms& offered, bool closed, Time now);
+  void on_offer(NodeId node, const NodeOffer& offer, Time now);
   void on_attributes(NodeId node, const Attributes& attributes, Time now);  // what runs goes on
   // Holds until the next such word or the node's removal, whether the node is there, away or has not been heard of yet.
   // `grace_ends`: of one that drains.

@@ -157,6 +157,43 @@ TEST(AccountsInPool, DevicesOfOneShareAsOne) {
   EXPECT_EQ(accounts[0].used.cores, world.view(first).running);
 }
 
+// All of Ann's tasks stand still on a PC that its owner came back to: elsewhere she gets as much as Bob.
+TEST(AccountsInPool, AreNotBehindForWhatIsFrozen) {
+  World world;
+  world.join(kFirst, 10);
+  const JobId anns = world.submit(100, cores(1), kAnn);
+  for (const AttemptId attempt : world.pool.leased_tasks(anns)) world.pool.on_started(kFirst, attempt, world.now);
+  world.pool.on_offer(kFirst, {.terms = {cores(10), {}}, .closed = true, .frozen = true}, world.now);
+  const JobId bobs = world.submit(100, cores(1), kBob);
+  world.join(kSecond, 10);
+  EXPECT_EQ(world.view(bobs).running, 5u);
+  EXPECT_EQ(world.view(anns).running, 15u);
+  world.pool.on_offer(kFirst, {.terms = {cores(10), {}}}, world.now);
+  for (int i = 0; i < 4; ++i) world.finish(world.first_of(anns));
+  EXPECT_EQ(world.view(anns).running, 11u);
+  EXPECT_EQ(world.view(bobs).running, 9u) << "what goes on counts again";
+}
+
+// Whatever becomes of frozen tasks, and of whose they are: none of them is left over in anybody's share.
+TEST(AccountsInPool, AreRidOfWhatIsFrozenOnceItEnds) {
+  World world;
+  world.join(kFirst, 10);
+  const JobId anns = world.submit(8, cores(1), kAnn);
+  for (const AttemptId attempt : world.pool.leased_tasks(anns)) world.pool.on_started(kFirst, attempt, world.now);
+  world.pool.on_offer(kFirst, {.terms = {cores(10), {}}, .closed = true, .frozen = true}, world.now);
+  world.finish(world.first_of(anns), Failure::kOwner);
+  world.pool.move_jobs(kAnn, {900}, world.now);
+  for (int i = 0; i < 3; ++i) world.finish(world.first_of(anns));
+  world.join(kFirst, 10, {world.first_of(anns)});
+  world.pass(seconds(60), {kFirst});
+  world.finish(world.first_of(anns));
+  const JobId more = world.submit({.owner = kAnn, .tasks = 100, .account = {900}});
+  const JobId bobs = world.submit(100, cores(1), kBob);
+  world.join(kSecond, 10);
+  EXPECT_EQ(world.view(bobs).running + world.view(more).running + world.view(anns).running, 20u);
+  EXPECT_EQ(world.view(bobs).running, 10u);
+}
+
 TEST(AccountsInPool, HaveNoMoreThanTheyMay) {
   World world;
   world.join(kFirst, 10);

@@ -59,6 +59,7 @@ void Pool::State::drop_lease(Lease& lease) {
   }
   if (!lease.is_copy) --job.leased;
   if (lease.held) --job.held;
+  if (node.frozen) count_frozen(job, false);
   queue.refund(job.account(), needs);
   vacate(lease);
   Lease* twin = lease.twin;

@@ -167,10 +167,10 @@ TEST(TaskEnds, WhatAClosedNodeGivesBackUnstartedCountsAsNothing) {
   world.join(kFirst, 1);
   const JobId job = world.submit(1);
   for (int returns = 0; returns < 100; ++returns) {
-    world.pool.on_offer(kFirst, {cores(1), {}}, true, world.now);
+    world.pool.on_offer(kFirst, {.terms = {cores(1), {}}, .closed = true}, world.now);
     world.settle();
     EXPECT_EQ(world.view(job).pending, 1U);
-    world.pool.on_offer(kFirst, {cores(1), {}}, false, world.now);
+    world.pool.on_offer(kFirst, {{cores(1), {}}}, world.now);
     world.settle();
     ASSERT_EQ(world.leased(kFirst), 1U);
   }

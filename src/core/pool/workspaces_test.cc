@@ -143,11 +143,11 @@ TEST_F(PoolWorkspaces, OnlyWhereTheOwnerAdmitsWorkspaces) {
   join(kFirst, 4, 0);
   const JobId job = submit("x");
   EXPECT_EQ(why(job).cause, Cause::kNotAdmitted);
-  world_.pool.on_offer(kFirst, {cores(4), Admission().with_workspaces(kGiB)}, false, world_.now);
+  world_.pool.on_offer(kFirst, {{cores(4), Admission().with_workspaces(kGiB)}}, world_.now);
   world_.settle();
   EXPECT_EQ(world_.view(job).running, 1U);
   world_.finish(world_.first_of(job));
-  world_.pool.on_offer(kFirst, {cores(4), {}}, false, world_.now);
+  world_.pool.on_offer(kFirst, {{cores(4), {}}}, world_.now);
   world_.settle();
   EXPECT_EQ(why(submit("x")).cause, Cause::kNotAdmitted) << "taken back, though it lies there";
 }
