@@ -3,6 +3,7 @@
 
 #include <iostream>
 #include <string>
+#include <utility>
 
 #include "sim/scenario.h"
 #include "sim/world.h"
@@ -48,6 +49,26 @@ TEST_P(Sim, HoldsForManySeedsAndGivesTheSameLogTwice) {
 
 INSTANTIATE_TEST_SUITE_P(Scenarios, Sim, testing::ValuesIn(scenarios().begin(), scenarios().end()),
                          [](const auto& scenario) { return std::string(scenario.param.name); });
+
+// Fleets in which an account had up to 11 % less than its due, since what was frozen counted as had; and one (514) in
+// which a hub that was cut off for longer than a lease took back all that ran.
+class FleetThatFailed : public testing::TestWithParam<std::pair<std::string, std::uint64_t>> {};
+
+TEST_P(FleetThatFailed, Holds) {
+  const auto& [name, seed] = GetParam();
+  const Scenario scenario = *find_scenario(name);
+  const Outcome outcome = simulate(scenario, seed, {});
+  EXPECT_EQ(outcome.failure, "") << replay(scenario, seed, outcome);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, FleetThatFailed,
+                         testing::Values(std::pair("fleet", 426), std::pair("fleet", 438), std::pair("fleet", 514),
+                                         std::pair("fleet", 530), std::pair("volunteers", 116),
+                                         std::pair("volunteers", 158), std::pair("volunteers", 232),
+                                         std::pair("volunteers", 520), std::pair("volunteers", 524),
+                                         std::pair("volunteers", 576), std::pair("volunteers", 624),
+                                         std::pair("volunteers", 644)),
+                         [](const auto& fleet) { return fleet.param.first + std::to_string(fleet.param.second); });
 
 TEST(SimProof, DifferentSeedsAreDifferentWorlds) {
   const Scenario scenario = *find_scenario("everything");

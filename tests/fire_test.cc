@@ -84,13 +84,7 @@ TEST_F(FireTest, NodeIsKilledAndItsTasksRunAgain) {
 TEST_F(FireTest, AnotherNodeTakesTheTasksOfADeadOne) {
   Api api(pool());
   Pool& second = add_pool("second");
-  const std::string link = invite(api).links(0);
-  Process joining = second.start_cli({"join", link, "--name", "second"});
-  ASSERT_TRUE(eventually(seconds(20), [&] { return joining.err().find("shows") != std::string::npos; }));
-  ASSERT_EQ(pool().cli({"devices", "allow", "second"}).exit_code, 0);
-  const Ended joined = joining.wait(seconds(60));
-  ASSERT_EQ(joined.exit_code, 0) << joined.err;
-  second.await_node();
+  join(pool(), second, "second");
 
   close_own_node(pool());
   v1::JobSpec spec = shell("sleep 5; echo done");
@@ -112,6 +106,30 @@ TEST_F(FireTest, AnotherNodeTakesTheTasksOfADeadOne) {
   EXPECT_EQ(ended.succeeded(), 1U);
   // The dead PC comes back: its next start clears away what the crash left, as the end of the test checks.
   EXPECT_EQ(second.cli({"up"}).exit_code, 0);
+}
+
+// As after a router that starts again: it is the hub that hears nobody any more, but for the node beside it.
+TEST_F(FireTest, WhereMostNodesFallSilentAtOnceTheirTasksGoOn) {
+  Api api(pool());
+  std::vector<pid_t> nodes;
+  for (const std::string name : {"second", "third"}) {
+    Pool& other = add_pool(name);
+    join(pool(), other, name);
+    nodes.push_back(other.node_process());
+  }
+  close_own_node(pool());
+  v1::JobSpec spec = shell("sleep 24; echo done");
+  spec.set_tasks(2);
+  const auto job = api.submit(spec);
+  ASSERT_TRUE(job) << text_of(job.error());
+  ASSERT_TRUE(eventually(seconds(20), [&] { return api.job(*job).running() == 2; }));
+  pool().cli({"limit", "--none"});
+  for (const pid_t node : nodes) ::kill(node, SIGSTOP);
+  pause_for(seconds(18));
+  EXPECT_EQ(api.job(*job).running(), 2U) << "a lease and a half later";
+  for (const pid_t node : nodes) ::kill(node, SIGCONT);
+  EXPECT_EQ(api.wait(*job).succeeded(), 2U);
+  for (const v1::Task& task : api.get(*job, 2).tasks()) EXPECT_EQ(task.attempts(), 1U) << task.DebugString();
 }
 
 TEST_F(FireTest, FollowedRunSurvivesTheHub) {

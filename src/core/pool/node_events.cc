@@ -18,6 +18,12 @@ Node* Pool::State::heard_from(NodeId id) {
   return node;
 }
 
+void Pool::State::set_silent(Node& node) {
+  node.silent = true;
+  nodes.changed_offers();
+  placement.freed(node);
+}
+
 void Pool::State::fill_room(Node& node) {
   if (!node.connected) return;
   while (Lease* lease = node.ahead.front()) {

@@ -39,7 +39,7 @@ void NodeTable::remove(Node& node) {
   set_review(node, std::nullopt);
   set_grace(node, std::nullopt);
   data_.forget(node);
-  if (node.watched) deadlines_.erase({node.watched_until, node.id});
+  silence_.forget(node);
   nodes_.erase(NodeId{node.id});
 }
 
@@ -152,35 +152,6 @@ void NodeTable::keep(Node& node, BookingId booking, AccountId account, std::opti
   refresh(node);
 }
 
-void NodeTable::watch(Node& node) {
-  if (node.watched) return;
-  node.watched = true;
-  node.watched_until = node.last_heard + options_.lease;
-  deadlines_.emplace(node.watched_until, node.id);
-}
-
-void NodeTable::heard(Node& node, Time now) {
-  node.last_heard = now;
-  watch(node);
-}
-
-std::vector<Node*> NodeTable::take_expired(Time now) {
-  std::vector<Node*> expired;
-  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
-    const NodeId id = deadlines_.begin()->second;
-    deadlines_.erase(deadlines_.begin());
-    Node* node = find(id);
-    CHECK(node != nullptr);
-    node->watched = false;
-    if (node->last_heard + options_.lease > now) {
-      watch(*node);  // it was heard of since
-    } else {
-      expired.push_back(node);
-    }
-  }
-  return expired;
-}
-
 void NodeTable::set_review(Node& node, std::optional<Time> at) {
   if (node.review) reviews_.erase({*node.review, node.id});
   node.review = at;
@@ -216,8 +187,8 @@ std::vector<Node*> NodeTable::take_drained(Time now) {
 }
 
 std::optional<Time> NodeTable::next_deadline() const {
-  std::optional<Time> next;
-  for (const auto* times : {&deadlines_, &reviews_, &graces_}) {
+  std::optional<Time> next = silence_.next_deadline();
+  for (const auto* times : {&reviews_, &graces_}) {
     if (!times->empty() && (!next || times->begin()->first < *next)) next = times->begin()->first;
   }
   return next;

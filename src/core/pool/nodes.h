@@ -15,6 +15,7 @@
 #include "core/pool/pool.h"
 #include "core/pool/preference_table.h"
 #include "core/pool/room_index.h"
+#include "core/pool/silence.h"
 
 namespace hearth::pool {
 
@@ -46,15 +47,13 @@ struct Node {
   BookingId booking;                   // see bookings.h; none: it is of none
   AccountId kept_for;                  // whose booking that is
   std::optional<Time> kept_from;       // if it has yet to begin: then
-  Time last_heard;
-  std::optional<Time> review;      // when to take back what it has not started
-  std::optional<Time> grace_ends;  // of one that drains: when to take back all
+  Silence::Mark silence;               // until when its leases last
+  std::optional<Time> review;          // when to take back what it has not started
+  std::optional<Time> grace_ends;      // of one that drains: when to take back all
 
   // Its places in the table's indices.
   std::array<std::optional<RoomIndex::Place>, kReaches> places;
   std::optional<std::int64_t> time_ahead;
-  bool watched = false;
-  Time watched_until;
   Resources counted;  // of `offered`, in the pool's capacity
   bool counted_open = false;
 
@@ -76,7 +75,7 @@ struct Node {
 
 class NodeTable {
  public:
-  explicit NodeTable(const Options& options) : options_(options) {}
+  explicit NodeTable(const Options& options) : options_(options), silence_(options.lease) {}
 
   Node* find(NodeId id);
   const Node* find(NodeId id) const;
@@ -123,8 +122,8 @@ class NodeTable {
   const std::map<NodeId, Node*>& kept_later() const { return kept_later_; }  // for bookings that have yet to begin
 
   // Any word from a node renews its leases.
-  void heard(Node& node, Time now);
-  std::vector<Node*> take_expired(Time now);  // not heard of for a lease
+  void heard(Node& node, Time now) { silence_.heard(node, now); }
+  Silence::Fallen take_silent(Time now) { return silence_.take(now); }
   void set_review(Node& node, std::optional<Time> at);
   std::vector<Node*> take_reviews(Time now);
   void set_grace(Node& node, std::optional<Time> ends);
@@ -132,7 +131,6 @@ class NodeTable {
   std::optional<Time> next_deadline() const;
 
  private:
-  void watch(Node& node);
   void count(Node& node);
   Node* find_room_for_workspace(const Terms& needs, Reach reach);
 
@@ -144,7 +142,7 @@ class NodeTable {
   Resources capacity_;
   std::size_t open_ = 0;
   std::map<std::pair<std::int64_t, NodeId>, Node*> aheads_;  // by the time that the work ahead takes
-  std::set<std::pair<Time, NodeId>> deadlines_;              // of watched nodes, at or before the end of their lease
+  Silence silence_;
   std::set<std::pair<Time, NodeId>> reviews_;
   std::set<std::pair<Time, NodeId>> graces_;
   std::map<NodeId, Node*> kept_later_;

@@ -275,9 +275,10 @@ Result<void> Pool::on_remove(JobId id, Time now) {
 
 void Pool::tick(Time now) {
   state_->advance(now);
-  for (Node* node : state_->nodes.take_expired(state_->now)) {
-    node->silent = true;
-    state_->nodes.changed_offers();
+  const Silence::Fallen fallen = state_->nodes.take_silent(state_->now);
+  for (Node* node : fallen.spared) state_->set_silent(*node);
+  for (Node* node : fallen.lost) {
+    state_->set_silent(*node);
     state_->lose_all(*node);
   }
   for (Node* node : state_->nodes.take_reviews(state_->now)) state_->review(*node);

@@ -79,6 +79,7 @@ struct Pool::State {
   Node* heard_from(NodeId id);  // null if it has no session
   void fill_room(Node& node);   // prefetched leases move up into free room
   void take_back(Lease& lease, Failure why);
+  void set_silent(Node& node);
   void set_frozen(Node& node, bool frozen);
   void count_frozen(Job& job, bool frozen);  // one of its tasks
   void review(Node& node);                   // takes back what the node has not started and will not start soon
