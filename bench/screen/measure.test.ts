@@ -1,7 +1,9 @@
 // How long from a key on the page to the changed pixel in the picture that the page has decoded, with an app that stands
-// still and one that moves 60 times a second, at 1280x720; and what that costs. Debian's Chromium, hub, node and app on
-// this machine. Prints one line of JSON for each; README.md says how to run it.
+// still and one that moves 60 times a second, at 1280x720; and what that costs. How long from the tap on an app to its
+// first picture; and for how long the picture stands still where the link's rate falls (falling.sh). Debian's Chromium, hub, node and app on this machine. Prints one line of JSON for each; README.md says
+// how to run it.
 import assert from "node:assert/strict";
+import { execSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
@@ -11,6 +13,8 @@ import { pair as pair_device } from "../../tests/harness/device";
 import { Pool } from "../../tests/harness/pool";
 
 const kPresses = Number(process.env.BENCH_PRESSES ?? 60);
+const kStarts = 10;
+const kFall = process.env.BENCH_FALL; // what lets the rate fall; nothing else is measured then
 const app = join(process.env.BENCH_SCREEN ?? join(process.cwd(), "bench/screen"), "app.py");
 const pool = new Pool(process.env.BENCH_ADDRESS);
 let browser: Browser;
@@ -31,11 +35,15 @@ async function pair(way: string): Promise<Page> {
   // Tells when a picture is drawn whose first block has another colour than before.
   await context.addInitScript(() => {
     const draw = CanvasRenderingContext2D.prototype.drawImage as (...all: unknown[]) => void;
-    const state = { drawn: 0, waits: undefined as undefined | ((at: number) => void), was: 0 };
+    const state = { drawn: 0, drawn_at: 0, gap: 0, first: undefined as undefined | ((at: number) => void), waits: undefined as undefined | ((at: number) => void), was: 0 };
     (window as unknown as { bench: typeof state }).bench = state;
     CanvasRenderingContext2D.prototype.drawImage = function (this: CanvasRenderingContext2D, ...all: unknown[]) {
       Reflect.apply(draw, this, all);
       state.drawn++;
+      state.gap = Math.max(state.gap, performance.now() - state.drawn_at);
+      state.drawn_at = performance.now();
+      state.first?.(performance.now());
+      state.first = undefined;
       if (state.waits === undefined) return;
       const at = performance.now();
       const red = this.getImageData(100, 100, 1, 1).data[0]!;
@@ -66,11 +74,9 @@ function cpu_of(word: string): number {
 const parts = { pictures: "--serve", direct: "/hearth-media", server: "Xvfb\0", node: `daemon\0node\0--home\0${pool.home}`, hub: `daemon\0hub\0--home\0${pool.home}` };
 
 for (const [way, kind] of ["hub", "direct"].flatMap((way) => ["still", "moving"].map((kind) => [way, kind] as const))) {
-  test(`${way}, ${kind}`, { timeout: 300_000 }, async () => {
+  test(`${way}, ${kind}`, { timeout: 300_000, skip: kFall !== undefined }, async () => {
     const page = await pair(way);
-    const job = JSON.parse(pool.cli_now("run", "--window", "--detach", "--json", "--input", app, "--", "python3", "app.py", kind)) as { job_id: string };
-    await page.goto(`${pool.origin}/#/screen/${job.job_id}`);
-    await page.waitForFunction(() => (window as unknown as { bench: { drawn: number } }).bench.drawn > 3, undefined, { timeout: 60_000 });
+    const job = await start(page, kind);
     await page.waitForTimeout(3000);
     const before = { at: performance.now(), drawn: await drawn(page), cpu: Object.values(parts).map(cpu_of) };
     await page.waitForTimeout(5000);
@@ -89,13 +95,70 @@ for (const [way, kind] of ["hub", "direct"].flatMap((way) => ["still", "moving"]
         for (const type of ["keydown", "keyup"]) canvas.dispatchEvent(new KeyboardEvent(type, { key: "a", code: "KeyA", bubbles: true, cancelable: true }));
       })));
     }
-    times.sort((a, b) => a - b);
-    const percentile = (part: number) => Number(times[Math.min(times.length - 1, Math.floor(part * times.length))]!.toFixed(1));
-    console.log(JSON.stringify({ way, kind, presses: times.length, median_ms: percentile(0.5), p95_ms: percentile(0.95), max_ms: percentile(1), pictures_per_s: Number(pictures.toFixed(1)), cpu_percent_of_a_core: cpu }));
+    console.log(JSON.stringify({ way, kind, presses: times.length, ...spread(times), pictures_per_s: Number(pictures.toFixed(1)), cpu_percent_of_a_core: cpu }));
     assert.equal(times.length, kPresses);
-    pool.cli_now("cancel", job.job_id);
+    pool.cli_now("cancel", job);
     await page.close();
   });
+}
+
+for (const way of ["hub", "direct"]) {
+  test(`${way}, from a tap to the first picture`, { timeout: 300_000, skip: kFall !== undefined }, async () => {
+    pool.cli_now("app", "add", "Bench", "--", "xterm", "-e", "sleep", "1000");
+    const page = await pair(way);
+    const times: number[] = [];
+    for (let start = 0; start < kStarts; start++) {
+      await page.goto(`${pool.origin}/#/`);
+      await page.getByRole("button", { name: "Bench" }).waitFor();
+      await page.waitForTimeout(1000);
+      times.push(await page.evaluate(() => new Promise<number>((resolve) => {
+        const begun = performance.now();
+        (window as unknown as { bench: { first?: (at: number) => void } }).bench.first = (at) => resolve(at - begun);
+        [...document.querySelectorAll("button")].find((button) => button.textContent?.includes("Bench"))!.click();
+      })));
+      pool.cli_now("cancel", page.url().split("/").pop()!);
+    }
+    console.log(JSON.stringify({ way, kind: "first picture", starts: times.length, ...spread(times) }));
+    assert.equal(times.length, kStarts);
+    pool.cli_now("app", "remove", "Bench");
+    await page.close();
+  });
+}
+
+for (const way of ["hub", "direct"]) {
+  test(`${way}, the rate falls`, { timeout: 300_000, skip: kFall === undefined }, async () => {
+    const page = await pair(way);
+    const job = await start(page, "moving");
+    await page.waitForTimeout(15_000);
+    const before = await drawn(page);
+    await page.waitForTimeout(5_000);
+    const then = await drawn(page);
+    await page.evaluate(() => void ((window as unknown as { bench: { gap: number } }).bench.gap = 0));
+    execSync(kFall!);
+    await page.waitForTimeout(10_000);
+    const between = await drawn(page);
+    await page.waitForTimeout(5_000);
+    const gap = await page.evaluate(() => (window as unknown as { bench: { gap: number } }).bench.gap);
+    console.log(JSON.stringify({ way, kind: "the rate falls", stood_still_ms: Number(gap.toFixed(1)), pictures_per_s: { before: (then - before) / 5, after_ten_seconds: ((await drawn(page)) - between) / 5 } }));
+    assert.ok(gap > 0);
+    execSync(process.env.BENCH_RISE!);
+    pool.cli_now("cancel", job);
+    await page.close();
+  });
+}
+
+// Once it is seen.
+async function start(page: Page, kind: string): Promise<string> {
+  const job = JSON.parse(pool.cli_now("run", "--window", "--detach", "--json", "--input", app, "--", "python3", "app.py", kind)) as { job_id: string };
+  await page.goto(`${pool.origin}/#/screen/${job.job_id}`);
+  await page.waitForFunction(() => (window as unknown as { bench: { drawn: number } }).bench.drawn > 3, undefined, { timeout: 60_000 });
+  return job.job_id;
+}
+
+function spread(times: number[]) {
+  const sorted = times.toSorted((a, b) => a - b);
+  const percentile = (part: number) => Number(sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))]!.toFixed(1));
+  return { median_ms: percentile(0.5), p95_ms: percentile(0.95), max_ms: percentile(1) };
 }
 
 function drawn(page: Page): Promise<number> {

@@ -201,6 +201,7 @@ bool Media::begin(const std::string& offer) {
           [this] {
             v1::FromViewer wish;
             wish.set_key_picture(true);
+            wish.set_kbits(session_->kbits());
             screen_.say(wish);
           },
   };

@@ -14,6 +14,7 @@ constexpr Duration kKeptFor = seconds(2);
 constexpr std::size_t kMaxKept = 4'096;
 constexpr Duration kBetweenRepeats = milliseconds(25);  // of one packet that is missed
 constexpr Duration kBurst = milliseconds(5);            // what may go at once
+constexpr Duration kAgainBurst = milliseconds(200);     // of what may come again
 constexpr std::uint32_t kHeadroom = 6;                  // a picture is out in a sixth of its time
 // After the last packet.
 constexpr std::array kTail = {milliseconds(20), milliseconds(70), milliseconds(200), milliseconds(600)};
@@ -23,16 +24,27 @@ constexpr std::array kTail = {milliseconds(20), milliseconds(70), milliseconds(2
 void Pacer::add(std::vector<std::string> packets) {
   for (std::string& packet : packets) {
     waiting_bytes_ += packet.size();
-    waiting_.push_back(std::move(packet));
+    waiting_.push_back({std::move(packet)});
   }
 }
 
 void Pacer::again(std::uint32_t source, std::uint16_t sequence, Time now) {
   const auto found = kept_.find({source, sequence});
   if (found == kept_.end() || now - found->second.sent < kBetweenRepeats) return;
+  again_free_ = std::max(again_free_, now - kAgainBurst);
+  if (again_free_ > now) return;
+  again_free_ = again_free_ + microseconds(static_cast<std::int64_t>(found->second.packet.size()) * 16'000 / kbits_);
   found->second.sent = now;
   waiting_bytes_ += found->second.packet.size();
-  waiting_.push_front(found->second.packet);
+  waiting_.push_front({found->second.packet, true});
+}
+
+void Pacer::give_up() {
+  waiting_.clear();
+  waiting_bytes_ = 0;
+  kept_.clear();
+  order_.clear();
+  newest_.clear();
 }
 
 void Pacer::keep(const std::string& packet, Time now) {
@@ -48,24 +60,25 @@ void Pacer::keep(const std::string& packet, Time now) {
   }
 }
 
-std::vector<std::string> Pacer::take(Time now) {
-  std::vector<std::string> out;
+std::vector<Pacer::Ready> Pacer::take(Time now) {
+  std::vector<Ready> out;
+  const std::uint32_t pace = (is_full_ ? 1 : kHeadroom) * kbits_;
   free_ = std::max(free_, now - kBurst);
   while (!waiting_.empty() && free_ <= now) {
-    std::string packet = std::move(waiting_.front());
+    out.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
+    const std::string& packet = out.back().packet;
     waiting_bytes_ -= packet.size();
-    free_ = free_ + microseconds(static_cast<std::int64_t>(packet.size()) * 8'000 / (kHeadroom * kbits_));
+    free_ = free_ + microseconds(static_cast<std::int64_t>(packet.size()) * 8'000 / pace);
     keep(packet, now);
     newest_ = packet;
     last_ = now;
     repeated_ = 0;
-    out.push_back(std::move(packet));
   }
   const bool tail = waiting_.empty() && !newest_.empty() && repeated_ < kTail.size();
   if (tail && now - last_ >= kTail[repeated_]) {
     ++repeated_;
-    out.push_back(newest_);
+    out.push_back({newest_, true});
   }
   return out;
 }

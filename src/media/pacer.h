@@ -15,14 +15,26 @@ namespace hearth::media {
 
 class Pacer {
  public:
-  void set_rate(std::uint32_t kbits) { kbits_ = kbits; }
+  // `is_full`: a queue waits on the way, which what goes faster than the rate would overflow.
+  void set_rate(std::uint32_t kbits, bool is_full) {
+    kbits_ = kbits;
+    is_full_ = is_full;
+  }
 
   void add(std::vector<std::string> packets);
-  // A packet that the other end misses; kept for two seconds after it was sent.
+  // A packet that the other end misses; kept for two seconds after it was sent. Those that come again take half of the
+  // rate at most: on a link that loses much since it is full, they would fill it.
   void again(std::uint32_t source, std::uint16_t sequence, Time now);
 
+  // Nothing of what was added until now is sent any more, be it missed.
+  void give_up();
+
+  struct Ready {
+    std::string packet;
+    bool is_copy = false;  // of one that was sent before
+  };
   // What is to be sent now.
-  std::vector<std::string> take(Time now);
+  std::vector<Ready> take(Time now);
   // When there is more; nothing: not before something is added.
   std::optional<Time> next() const;
 
@@ -35,13 +47,15 @@ class Pacer {
   };
   void keep(const std::string& packet, Time now);
 
-  std::deque<std::string> waiting_;
+  std::deque<Ready> waiting_;
   std::size_t waiting_bytes_ = 0;
   std::map<std::pair<std::uint32_t, std::uint16_t>, Kept> kept_;
   std::deque<std::pair<std::uint32_t, std::uint16_t>> order_;  // of kept_, the oldest first
   std::uint32_t kbits_ = 2'500;
+  bool is_full_ = false;
   Time free_{};  // when the next packet may go
   Time last_{};
+  Time again_free_{};         // when the next one may come again
   std::size_t repeated_ = 0;  // the last packet, so many times
   std::string newest_;
 };

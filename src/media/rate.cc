@@ -13,28 +13,41 @@ constexpr Duration kBetweenCuts = milliseconds(200);
 constexpr Duration kBetweenSteps = milliseconds(200);
 constexpr Duration kCalm = seconds(3);
 constexpr Duration kWindow = milliseconds(500);
+constexpr Duration kOfLate = milliseconds(150);
+constexpr Duration kLate = milliseconds(200);
+constexpr Duration kBetweenFalls = seconds(1);
 constexpr Duration kMemory = seconds(10);
 constexpr std::size_t kMaxSent = 16'384;
 
 }  // namespace
 
-void Rate::sent(std::uint16_t number, std::size_t bytes, Time now) {
+bool Rate::is_full() const { return queueing_ > kQueued; }
+
+void Rate::sent(std::uint16_t number, std::size_t bytes, bool is_copy, Time now) {
   const auto step = static_cast<std::uint16_t>(number - static_cast<std::uint16_t>(next_));
   next_ += step;
-  sent_[next_++] = {bytes, now};
+  sent_[next_++] = {bytes, is_copy, now};
   if (sent_.size() > kMaxSent) sent_.erase(sent_.begin());
 }
 
 void Rate::heard(const std::vector<Arrival>& arrivals, Time now) {
   std::size_t came = 0;
   std::size_t lost = 0;
+  std::size_t newer = 0;
+  std::size_t newer_lost = 0;
+  std::size_t lost_bytes = 0;
   Duration least{INT64_MAX};
   for (const Arrival& arrival : arrivals) {
     const auto back = static_cast<std::uint16_t>(static_cast<std::uint16_t>(next_) - arrival.number);
     const auto found = next_ >= back ? sent_.find(next_ - back) : sent_.end();
-    if (found == sent_.end()) continue;
+    if (found == sent_.end() || (found->second.is_copy && !arrival.at)) continue;
+    // What was on its way when the rate was cut tells of the rate before, and is no reason to cut it again.
+    const bool is_newer = found->second.at > cut_;
+    if (is_newer) ++newer;
     if (!arrival.at) {
       ++lost;  // or on its way still: then a later report has it
+      if (is_newer) ++newer_lost;
+      lost_bytes += found->second.bytes;
       continue;
     }
     ++came;
@@ -50,32 +63,53 @@ void Rate::heard(const std::vector<Arrival>& arrivals, Time now) {
   shortest_.push_back({now, least});
   while (now - shortest_.front().at > kMemory) shortest_.pop_front();
   queueing_ = least - shortest_.front().way;
-  judge(came, lost, now);
+  note_loss(static_cast<double>(lost) / static_cast<double>(came + lost), lost_bytes, now);
+  if (newer > 0) judge(static_cast<double>(newer_lost) / static_cast<double>(newer), newer_lost, now);
 }
 
-double Rate::received_kbits() const {
+void Rate::note_loss(double share, std::size_t bytes, Time now) {
+  loss_ += 0.1 * (share - loss_);
+  if (bytes > 0) lost_.push_back({now, bytes});
+  while (!lost_.empty() && now - lost_.front().at > kWindow) lost_.pop_front();
+  std::size_t sum = 0;
+  for (const Bytes& one : lost_) sum += one.bytes;
+  const double received = received_kbits(kOfLate);
+  const bool comes_late = static_cast<double>(sum) * 8 / received > kLate.seconds() * 1'000;
+  if (!comes_late || now - fell_at_ < kBetweenFalls) return;
+  fell_ = true;
+  fell_at_ = now;
+  lost_.clear();
+  cut_ = {};
+  cut(0.7 * received, now);
+}
+
+double Rate::received_kbits(Duration window) const {
   if (came_.size() < 2) return kLeast;
   std::size_t bytes = 0;
-  for (const Came& one : came_) bytes += one.bytes;
-  const double spent = std::max(0.05, (came_.back().at - came_.front().at).seconds());
+  Time first = came_.back().at;
+  for (auto one = came_.rbegin(); one != came_.rend() && came_.back().at - one->at <= window; ++one) {
+    bytes += one->bytes;
+    first = one->at;
+  }
+  const double spent = std::max(0.05, (came_.back().at - first).seconds());
   return static_cast<double>(bytes) * 8 / 1'000 / spent;
 }
 
-void Rate::cut(double share_of_received, Time now) {
+void Rate::cut(double wanted, Time now) {
   if (now - cut_ < kBetweenCuts) return;
-  const double wanted = std::min(0.85 * kbits_, share_of_received * received_kbits());
-  kbits_ = static_cast<std::uint32_t>(std::clamp<double>(wanted, kLeast, kMost));
+  kbits_ = static_cast<std::uint32_t>(std::clamp<double>(std::min(0.85 * kbits_, wanted), kLeast, kMost));
   cut_ = grown_ = now;
   was_cut_ = true;
+  loss_since_cut_ = 0;
 }
 
-void Rate::judge(std::size_t came, std::size_t lost, Time now) {
-  const double share = static_cast<double>(lost) / static_cast<double>(came + lost);
-  loss_ += 0.1 * (share - loss_);
-  if (share > kBurst && lost >= 4) return cut(0.7, now);
-  if (queueing_ > kQueued || loss_ > kLossy) return cut(0.85, now);
+void Rate::judge(double loss, std::size_t lost, Time now) {
+  loss_since_cut_ += 0.1 * (loss - loss_since_cut_);
+  if (loss > kBurst && lost >= 4) return cut(0.7 * received_kbits(kOfLate), now);
+  const bool is_draining = received_kbits(kOfLate) > 1.1 * kbits_;
+  if ((is_full() && !is_draining) || loss_since_cut_ > kLossy) return cut(0.85 * received_kbits(kWindow), now);
   // What is not used is not known to be there.
-  if (queueing_ > kBriefly || now - grown_ < kBetweenSteps || received_kbits() < 0.5 * kbits_) return;
+  if (queueing_ > kBriefly || now - grown_ < kBetweenSteps || received_kbits(kWindow) < 0.5 * kbits_) return;
   const double factor = !was_cut_ ? 1.2 : now - cut_ > kCalm ? 1.06 : 1.02;
   kbits_ = std::min(kMost, static_cast<std::uint32_t>(kbits_ * factor) + 1);
   grown_ = now;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -18,32 +19,40 @@ class Rate {
   static constexpr std::uint32_t kLeast = 300;
   static constexpr std::uint32_t kMost = 24'000;
 
-  void sent(std::uint16_t number, std::size_t bytes, Time now);
+  // Of a copy nobody knows whether it was lost: if the first one had come, the other end passes it over.
+  void sent(std::uint16_t number, std::size_t bytes, bool is_copy, Time now);
   void heard(const std::vector<Arrival>& arrivals, Time now);
 
   std::uint32_t kbits() const { return kbits_; }
+  // So much was lost, at what the link takes now, that it would come too late: pictures go on sooner with a new one.
+  // Told once for each time, and once in a second at most.
+  bool take_fall() { return std::exchange(fell_, false); }
   // The packet that was sent last has come.
   bool newest_came() const { return next_ > 0 && newest_came_ == next_; }
   double loss() const { return loss_; }  // 0 to 1, of late
   Duration queueing() const { return queueing_; }
+  bool is_full() const;  // a queue has built up on the way
 
  private:
   struct Sent {
     std::size_t bytes = 0;
+    bool is_copy = false;
     Time at;
   };
-  void judge(std::size_t came, std::size_t lost, Time now);
-  void cut(double share_of_received, Time now);
-  double received_kbits() const;
+  void note_loss(double share, std::size_t bytes, Time now);
+  void judge(double loss, std::size_t lost, Time now);
+  void cut(double wanted, Time now);
+  double received_kbits(Duration window) const;
 
   std::map<std::uint64_t, Sent> sent_;  // by number, unwrapped
   std::uint64_t next_ = 0;
   std::uint64_t newest_came_ = 0;  // and one
-  struct Came {
-    Time at;  // the other's clock
+  struct Bytes {
+    Time at;
     std::size_t bytes;
   };
-  std::deque<Came> came_;  // of the last half second
+  std::deque<Bytes> came_;  // in the last half second, by the other's clock
+  std::deque<Bytes> lost_;  // so too, by when that was said
   struct Way {
     Time at;
     Duration way;  // between two clocks, so only differences mean anything
@@ -52,7 +61,10 @@ class Rate {
   Duration queueing_{};
   std::uint32_t kbits_ = kFirst;
   double loss_ = 0;
+  double loss_since_cut_ = 0;
   bool was_cut_ = false;
+  bool fell_ = false;
+  Time fell_at_{};
   Time cut_{};
   Time grown_{};
 };

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "media/bits.h"
-#include "media/rate.h"
 
 namespace hearth::media {
 namespace {
@@ -84,66 +83,6 @@ TEST(Rtcp, ReportsAreWholeWords) {
   EXPECT_EQ(number_at(report, 8, 4), 3'208'988'800U);
   EXPECT_EQ(number_at(report, 12, 4), 0x80000000U);
   EXPECT_EQ(4 * (number_at(report, 2, 2) + 1) + 4 * (number_at(report, 30, 2) + 1), report.size());
-}
-
-// A link that lets so much through; what does not fit into its queue is lost.
-class RateTest : public testing::Test {
- protected:
-  void go_on(double link_kbits, Duration span, double lost = 0) {
-    for (const Time end = now_ + span; now_ < end; now_ = now_ + milliseconds(50)) {
-      std::vector<Arrival> arrivals;
-      const int packets = static_cast<int>(rate_.kbits() * 50 / 8 / kBytes) + 1;
-      for (int i = 0; i < packets; ++i, ++number_) {
-        const Time at = now_ + milliseconds(50 * i / packets);
-        rate_.sent(number_, kBytes, at);
-        free_ = std::max(free_, at) + microseconds(static_cast<std::int64_t>(kBytes * 8'000 / link_kbits));
-        const bool full = free_ - at > milliseconds(300);
-        if (full) free_ = free_ - microseconds(static_cast<std::int64_t>(kBytes * 8'000 / link_kbits));
-        const bool is_lost = full || (lost > 0 && number_ % static_cast<int>(1 / lost) == 0);
-        arrivals.push_back({number_, is_lost ? std::nullopt : std::optional(free_ + seconds(1'000))});
-      }
-      rate_.heard(arrivals, now_ + milliseconds(50));
-    }
-  }
-  static constexpr std::size_t kBytes = 1'100;
-  Rate rate_;
-  std::uint16_t number_ = 65'000;
-  Time now_{seconds(50).micros};
-  Time free_{};
-};
-
-TEST_F(RateTest, GrowsOnALinkThatTakesMore) {
-  go_on(40'000, seconds(20));
-  EXPECT_GT(rate_.kbits(), 15'000U);
-}
-
-TEST_F(RateTest, FallsToWhatTheLinkTakesAndComesBack) {
-  go_on(20'000, seconds(20));
-  EXPECT_GT(rate_.kbits(), 12'000U);
-  go_on(3'000, seconds(3));
-  EXPECT_LT(rate_.kbits(), 3'600U);
-  EXPECT_GT(rate_.kbits(), 1'000U);
-  EXPECT_LT(rate_.queueing(), milliseconds(200));
-  go_on(20'000, seconds(30));
-  EXPECT_GT(rate_.kbits(), 10'000U);
-}
-
-TEST_F(RateTest, ALittleLossIsNoReasonToSlowDown) {
-  go_on(40'000, seconds(20), 0.01);
-  EXPECT_GT(rate_.kbits(), 10'000U);
-}
-
-TEST_F(RateTest, NeverLeavesItsBounds) {
-  go_on(100, seconds(30));
-  EXPECT_GE(rate_.kbits(), Rate::kLeast);
-  go_on(10'000'000, seconds(120));
-  EXPECT_LE(rate_.kbits(), Rate::kMost);
-}
-
-TEST_F(RateTest, WhatWasNeverSentTellsNothing) {
-  const std::uint32_t before = rate_.kbits();
-  rate_.heard({{.number = 5, .at = now_}, {.number = 6, .at = std::nullopt}}, now_);
-  EXPECT_EQ(rate_.kbits(), before);
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ class PacerTest : public testing::Test {
   std::size_t send_for(Duration span) {
     std::size_t bytes = 0;
     for (const Time end = now_ + span; now_ < end; now_ = now_ + milliseconds(1)) {
-      for (const std::string& packet : pacer_.take(now_)) bytes += packet.size();
+      for (const Pacer::Ready& one : pacer_.take(now_)) bytes += one.packet.size();
     }
     return bytes;
   }
@@ -91,7 +91,7 @@ class PacerTest : public testing::Test {
 };
 
 TEST_F(PacerTest, SendsNoFasterThanSixTimesTheRate) {
-  pacer_.set_rate(1'000);
+  pacer_.set_rate(1'000, false);
   pacer_.add(stream_.pictures(nal(0x65, 100'000), 1));
   const std::size_t first = send_for(milliseconds(100));
   EXPECT_GT(first, 60'000U);
@@ -99,18 +99,51 @@ TEST_F(PacerTest, SendsNoFasterThanSixTimesTheRate) {
   EXPECT_GT(pacer_.waiting_bytes(), 10'000U);
   send_for(milliseconds(300));
   EXPECT_EQ(pacer_.waiting_bytes(), 0U);
+  pacer_.set_rate(1'000, true);
+  pacer_.add(stream_.pictures(nal(0x65, 100'000), 2));
+  EXPECT_LT(send_for(milliseconds(100)), 15'000U) << "a queue waits on the way already";
+}
+
+TEST_F(PacerTest, WhatIsGivenUpIsNotSentBeItMissed) {
+  pacer_.add(stream_.pictures(nal(0x65, 10'000), 1));
+  ASSERT_FALSE(pacer_.take(now_).empty());
+  pacer_.give_up();
+  EXPECT_EQ(pacer_.waiting_bytes(), 0U);
+  pacer_.again(77, 1, now_ + milliseconds(30));
+  EXPECT_EQ(send_for(seconds(2)), 0U);
+}
+
+// Else they would fill a link that loses what they repeat because it is full.
+TEST_F(PacerTest, WhatIsMissedTakesHalfOfTheRateAtMost) {
+  pacer_.set_rate(1'000, false);
+  pacer_.add(stream_.pictures(nal(0x65, 400'000), 1));
+  send_for(seconds(1));
+  ASSERT_EQ(pacer_.waiting_bytes(), 0U);
+  for (std::uint16_t sequence = 1; sequence < 300; ++sequence) pacer_.again(77, sequence, now_);
+  EXPECT_LT(pacer_.waiting_bytes(), 15'000U) << "of 200 ms";
+  std::size_t bytes = 0;
+  for (int i = 0; i < 10; ++i) {
+    bytes += send_for(milliseconds(100));
+    for (std::uint16_t sequence = 1; sequence < 300; ++sequence) pacer_.again(77, sequence, now_);
+  }
+  EXPECT_LT(bytes, 100'000U) << "half of the rate, and what went before";
+  EXPECT_GT(bytes, 50'000U);
 }
 
 TEST_F(PacerTest, RepeatsWhatIsMissedOnceAtATimeAndNotForEver) {
   pacer_.add(stream_.pictures(nal(0x65, 500), 1));
-  const std::vector<std::string> sent = pacer_.take(now_);
+  const std::vector<Pacer::Ready> sent = pacer_.take(now_);
   ASSERT_EQ(sent.size(), 1U);
+  EXPECT_FALSE(sent[0].is_copy);
   now_ = now_ + milliseconds(30);
   static_cast<void>(pacer_.take(now_));
   for (int i = 0; i < 5; ++i) pacer_.again(77, 1, now_);
   pacer_.again(77, 2, now_);
   pacer_.again(78, 1, now_);
-  EXPECT_EQ(pacer_.take(now_), sent);
+  const std::vector<Pacer::Ready> again = pacer_.take(now_);
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].packet, sent[0].packet);
+  EXPECT_TRUE(again[0].is_copy);
   now_ = now_ + seconds(3);
   pacer_.add(stream_.pictures(nal(0x65, 500), 2));
   static_cast<void>(pacer_.take(now_));
@@ -121,11 +154,12 @@ TEST_F(PacerTest, RepeatsWhatIsMissedOnceAtATimeAndNotForEver) {
 // A packet of which no later one comes is not missed by anybody.
 TEST_F(PacerTest, TheLastPacketComesSeveralTimes) {
   pacer_.add(stream_.pictures(nal(0x65, 500), 1));
-  const std::string packet = pacer_.take(now_).at(0);
+  const std::string packet = pacer_.take(now_).at(0).packet;
   int repeated = 0;
   for (int i = 0; i < 2'000; ++i, now_ = now_ + milliseconds(1)) {
-    for (const std::string& one : pacer_.take(now_)) {
-      EXPECT_EQ(one, packet);
+    for (const Pacer::Ready& one : pacer_.take(now_)) {
+      EXPECT_EQ(one.packet, packet);
+      EXPECT_TRUE(one.is_copy);
       ++repeated;
     }
   }

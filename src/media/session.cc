@@ -104,7 +104,11 @@ void Session::take_control(std::string_view datagram, const Address& from, Time 
   for (const Feedback::Missing& one : feedback.missing) pacer_.again(one.source, one.sequence, now);
   if (!feedback.arrivals.empty()) {
     rate_.heard(feedback.arrivals, now);
-    pacer_.set_rate(rate_.kbits());
+    pacer_.set_rate(rate_.kbits(), rate_.is_full());
+    if (rate_.take_fall()) {
+      pacer_.give_up();  // it would come too late, and keep the next picture waiting
+      events_.wants_key();
+    }
   }
   // Chromium asks for one when nothing has come for 3 s, be it that nothing has changed.
   const bool stands_still = now - last_picture_ > kStill && rate_.newest_came();
@@ -117,9 +121,9 @@ void Session::flush_dtls() {
   for (const std::string& one : datagrams) events_.send({*ice_->peer(), one});
 }
 
-void Session::send_packet(std::string packet, Time now) {
+void Session::send_packet(std::string packet, bool is_copy, Time now) {
   set_transport_number(packet, next_number_);
-  rate_.sent(next_number_++, packet.size(), now);
+  rate_.sent(next_number_++, packet.size(), is_copy, now);
   Result<std::string> ready = srtp_->protect(std::move(packet));
   if (ready && ice_->peer()) events_.send({*ice_->peer(), std::move(*ready)});
 }
@@ -153,7 +157,7 @@ Result<void> Session::tick(Time now, WallTime wall) {
   const std::optional<Duration> timeout = dtls_->next_timeout();
   dtls_due_ = timeout ? std::optional(now + *timeout) : std::nullopt;
   if (!srtp_) return {};
-  for (std::string& packet : pacer_.take(now)) send_packet(std::move(packet), now);
+  for (Pacer::Ready& one : pacer_.take(now)) send_packet(std::move(one.packet), one.is_copy, now);
   report(now, wall);
   return {};
 }
@@ -175,7 +179,7 @@ std::uint32_t Session::send_picture(std::string_view unit, Time now) {
 void Session::send_sound(std::string_view opus, std::uint64_t samples, Time now) {
   if (!srtp_ || !sound_) return;
   sound_time_ = static_cast<std::uint32_t>(samples);
-  send_packet(sound_->sound(opus, sound_time_), now);  // a voice does not queue behind pictures
+  send_packet(sound_->sound(opus, sound_time_), false, now);  // a voice does not queue behind pictures
 }
 
 bool Session::send_message(std::string_view message) {

@@ -57,7 +57,7 @@ class Session {
   explicit Session(Events events) : events_(std::move(events)) {}
   void take_control(std::string_view datagram, const Address& from, Time now);
   void take_dtls(std::string_view datagram, const Address& from, Time now);
-  void send_packet(std::string packet, Time now);
+  void send_packet(std::string packet, bool is_copy, Time now);
   void flush_dtls();
   void report(Time now, WallTime wall);
 
