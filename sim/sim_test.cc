@@ -50,8 +50,8 @@ TEST_P(Sim, HoldsForManySeedsAndGivesTheSameLogTwice) {
 INSTANTIATE_TEST_SUITE_P(Scenarios, Sim, testing::ValuesIn(scenarios().begin(), scenarios().end()),
                          [](const auto& scenario) { return std::string(scenario.param.name); });
 
-// Fleets in which an account had up to 11 % less than its due, since what was frozen counted as had; and one (514) in
-// which a hub that was cut off for longer than a lease took back all that ran.
+// Fleets, the worst of twelve, in which an account had up to 11 % less than its due, since what was frozen counted as
+// had; and one (514) in which a hub that was cut off for longer than a lease took back all that ran.
 class FleetThatFailed : public testing::TestWithParam<std::pair<std::string, std::uint64_t>> {};
 
 TEST_P(FleetThatFailed, Holds) {
@@ -62,12 +62,8 @@ TEST_P(FleetThatFailed, Holds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, FleetThatFailed,
-                         testing::Values(std::pair("fleet", 426), std::pair("fleet", 438), std::pair("fleet", 514),
-                                         std::pair("fleet", 530), std::pair("volunteers", 116),
-                                         std::pair("volunteers", 158), std::pair("volunteers", 232),
-                                         std::pair("volunteers", 520), std::pair("volunteers", 524),
-                                         std::pair("volunteers", 576), std::pair("volunteers", 624),
-                                         std::pair("volunteers", 644)),
+                         testing::Values(std::pair("fleet", 426), std::pair("fleet", 514), std::pair("fleet", 530),
+                                         std::pair("volunteers", 576)),
                          [](const auto& fleet) { return fleet.param.first + std::to_string(fleet.param.second); });
 
 TEST(SimProof, DifferentSeedsAreDifferentWorlds) {
