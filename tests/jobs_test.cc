@@ -99,10 +99,11 @@ TEST_F(JobsTest, LocalProgramsGoAlong) {
   EXPECT_EQ(python.out, "python x\n");
 
   write_text(here("answer.cpp"),
-             "#include <cstdio>\nint main(int c, char** v) { std::printf(\"%d %s\\n\", c, v[1]); }\n");
+             "// link: -lX11\n#include <cstdio>\nextern \"C\" void* XOpenDisplay(const char*);\n"
+             "int main(int c, char** v) { std::printf(\"%d %s %d\\n\", c, v[1], XOpenDisplay(\"\") == nullptr); }\n");
   const Ended compiled = run({"--memory", "1G", "--", "./answer.cpp", "y"});
   EXPECT_EQ(compiled.exit_code, 0) << compiled.err;
-  EXPECT_EQ(compiled.out, "2 y\n");
+  EXPECT_EQ(compiled.out, "2 y 1\n") << "with the library that it names";
 
   write_text(here("wrong.cpp"), "int main() { return nothing_of_that_name; }\n");
   const Ended wrong = run({"--memory", "1G", "--", "./wrong.cpp"});

@@ -8,7 +8,10 @@ namespace hearth::node {
 namespace {
 
 constexpr const char* kPath = "/usr/local/bin:/usr/bin:/bin:/usr/games";
-constexpr const char* kCompileAndRun = "c++ -O2 -std=c++20 -pthread -o /tmp/program \"$0\" && exec /tmp/program \"$@\"";
+// A line "// link: -lX11" among the first twenty names the libraries.
+constexpr const char* kCompileAndRun =
+    "c++ -O2 -std=c++20 -pthread -o /tmp/program \"$0\" $(sed -n '1,20s|^// *link: *\\(-l.*\\)$|\\1|p' \"$0\") && "
+    "exec /tmp/program \"$@\"";
 constexpr std::uint64_t kDefaultMemory = 1ULL << 30;
 constexpr std::int64_t kDefaultTimeLimitSeconds = 86'400;
 
