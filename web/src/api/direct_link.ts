@@ -46,8 +46,10 @@ export class DirectLink {
     this.#timer = setTimeout(() => this.#end(), kConnecting);
   }
 
+  // Firefox has no H.264 for WebRTC before it has fetched a plugin, and on Debian never by itself.
   static is_possible(): boolean {
-    return typeof RTCPeerConnection !== "undefined" && "requestVideoFrameCallback" in HTMLVideoElement.prototype;
+    if (typeof RTCPeerConnection === "undefined" || !("requestVideoFrameCallback" in HTMLVideoElement.prototype)) return false;
+    return RTCRtpReceiver.getCapabilities("video")?.codecs.some(({ mimeType }) => mimeType.toLowerCase() === "video/h264") ?? false;
   }
 
   // Pictures have come.

@@ -46,8 +46,9 @@ export async function begin_pairing(secret: Invitation | string, name: string): 
   const expires = Date.now() + kPatienceMillis;
   const pending = { ...key, identity_key, pool_name: poolName, name, pairing_id: plain(reply.pairingId), digits: own_digits, expires };
   await save_pending(pending);
-  // Asked for, not required: without it a browser short of space may forget the key, and the device pairs again.
-  await navigator.storage?.persist?.().catch(() => false);
+  // Asked for, not required: without it a browser short of space may forget the key, and the device pairs again. Nor
+  // waited for: Firefox asks the person, who need not answer.
+  void navigator.storage?.persist?.().catch(() => false);
   return pending;
 }
 

@@ -222,7 +222,12 @@ export class ScreenLink {
   #open_direct(): void {
     const direct = new DirectLink(this.#job, () => this.#hello(), {
       frame: (video, note) => this.#on_direct_frame(direct, video, note),
-      message: (message) => this.#hear(message),
+      message: (message) => {
+        if (message.problem === "" || this.#tunnel === undefined) return this.#hear(message);
+        direct.close(); // the hub's way is there still
+        this.#direct = undefined;
+        this.#direct_failed = true;
+      },
       closed: (code) => {
         if (this.#direct !== direct) return;
         if (code === kOtherRight) return this.#again();
