@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
-import type { Browser, Locator } from "playwright-core";
+import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import { bytes_of, kMediaPort, kScreenPort } from "../../web/src/api/app_tunnel";
+import { frame_of } from "../../web/src/lib/frames";
 import { launch, phone } from "../../web/test/browser";
 import { pair } from "../harness/device";
 import { Pool, until } from "../harness/pool";
@@ -100,6 +102,78 @@ test("a friend watches an app, gets the controller, uses it and loses it", { tim
   await ann.getByRole("dialog", { name: "End this app?" }).getByRole("button", { name: "End the app" }).click();
   await ann.getByRole("link", { name: "Done" }).waitFor();
   pool.cli_now("app", "remove", "Colours");
+  await ann.context().close();
+  await mia.context().close();
+});
+
+// A page by WebRTC whose data channels a program of its device can use as it likes.
+async function direct(context: BrowserContext): Promise<BrowserContext> {
+  await context.addInitScript(() => {
+    localStorage.setItem("hearth.screen.way", "direct");
+    const make = RTCPeerConnection.prototype.createDataChannel;
+    const open: RTCDataChannel[] = ((window as unknown as { open_channels: RTCDataChannel[] }).open_channels = []);
+    RTCPeerConnection.prototype.createDataChannel = function (...all) {
+      const channel = make.apply(this, all);
+      open.push(channel);
+      return channel;
+    };
+  });
+  return context;
+}
+
+const is_direct = (page: Page) => until(60_000, async () => (await page.evaluate(() => (window as unknown as { open_channels: RTCDataChannel[] }).open_channels.some(({ readyState }) => readyState === "open"))) || undefined);
+
+// Enter is pressed and let go by whatever a program on the page's device could say it to: streams of its own to each
+// port of the app, and the data channel.
+async function forge_enter(page: Page, job: string): Promise<void> {
+  const inputs = [[0xff0d], []].map((keys, at) => bytes_of({ input: { number: 1_000_000 + at, x: -1, y: -1, keys } }));
+  const spoken = { job, ports: [kScreenPort, kMediaPort], frames: inputs.map((input) => [...frame_of(input)]), messages: inputs.map((input) => [...input]) };
+  const said = await page.evaluate(async ({ job, ports, frames, messages }) => {
+    let said = 0;
+    for (const port of ports) {
+      const socket = new WebSocket(`/forward?job=${job}&task=0&port=${port}`, "hearth-tunnel.1");
+      await new Promise<void>((resolve, reject) => {
+        socket.onopen = () => resolve();
+        socket.onerror = () => reject(new Error(`no stream to port ${port}`));
+      });
+      for (const frame of frames) socket.send(Uint8Array.from(frame));
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      socket.close();
+      said++;
+    }
+    for (const channel of (window as unknown as { open_channels: RTCDataChannel[] }).open_channels) {
+      if (channel.readyState !== "open") continue;
+      for (const message of messages) channel.send(Uint8Array.from(message));
+      said++;
+    }
+    return said;
+  }, spoken);
+  assert.ok(said >= 3, `said by ${said} ways`);
+}
+
+test("what a watcher's device forges is not heeded, by whichever way", { timeout: 300_000, skip: lacks_screen && "hearth-screen was not built, or Xvfb or xterm is missing" }, async () => {
+  pool.cli_now("app", "add", "Forged", "--", "xterm", "-b", "0", "-e", "sh", "-c", kColours);
+  const ann = await pair(pool, await direct(await phone(browser)), "una");
+  const mia = await pair(pool, await direct(await phone(browser)), "eve");
+  await ann.getByRole("button", { name: "Forged" }).click();
+  await becomes(ann.getByLabel("Forged, its picture"), "00f");
+  const job = ann.url().split("/").pop()!;
+  await ann.getByRole("button", { name: "Who sees it" }).click();
+  const sheet = ann.getByRole("dialog", { name: "Who sees it" });
+  await sheet.getByRole("combobox", { name: "Somebody else" }).selectOption("eve");
+  await sheet.getByRole("button", { name: "Let watch" }).click();
+  await mia.getByRole("region", { name: "Shared with you" }).getByRole("link", { name: "Forged" }).click();
+  const seen = mia.getByLabel("Forged, its picture");
+  await becomes(seen, "00f");
+  await is_direct(mia);
+  await forge_enter(mia, job);
+  await mia.waitForTimeout(3_000);
+  assert.equal(await colour_of(seen), "00f", "a watcher's Enter was heeded");
+  await is_direct(ann);
+  await forge_enter(ann, job); // the same of who has the controller is
+  await becomes(seen, "f00");
+  pool.cli_now("cancel", job);
+  pool.cli_now("app", "remove", "Forged");
   await ann.context().close();
   await mia.context().close();
 });
