@@ -1,45 +1,17 @@
 // Apps in Debian's Chromium at a phone's size against a real pool: started, seen, heard, used and ended, by both ways.
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { after, before, test } from "node:test";
-import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
-import { launch, phone } from "../../web/test/browser";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { phone } from "../../web/test/browser";
 import { pair } from "../harness/device";
-import { Pool, until } from "../harness/pool";
+import { until } from "../harness/pool";
+import { add_colours, becomes, kColours, lacks_media, lacks_screen, raise_pool, screenshots } from "../harness/stage";
 
-const pool = new Pool();
-const screenshots = process.env.HEARTH_SCREENSHOTS!;
 let browser: Browser;
+const pool = raise_pool((it) => (browser = it));
 
-before(async () => {
-  pool.up();
-  mkdirSync(screenshots, { recursive: true });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  pool.close();
-});
-
-// Blue, until somebody types a line; red then.
-const kColours = "printf '\\033[44m\\033[2J'; read line; printf '\\033[41m\\033[2J'; sleep 1000";
-const program = process.env.HEARTH_PROGRAM!;
-const lacks_screen = !existsSync(join(dirname(program), "hearth-screen")) || !existsSync("/usr/bin/Xvfb") || !existsSync("/usr/bin/xterm");
-const lacks_media = lacks_screen || !existsSync(join(dirname(program), "hearth-media")) || !existsSync("/usr/bin/pulseaudio");
-
-// The picture's own colour, each part as 0 or f.
-function becomes(picture: Locator, wanted: string): Promise<boolean> {
-  return until(60_000, async () => {
-    const colour = await picture.evaluate((canvas: HTMLCanvasElement) => {
-      const pixel = canvas.getContext("2d")!.getImageData(100, 100, 1, 1).data; // where the terminal was before it filled the page
-      return Array.from(pixel.slice(0, 3), (part) => (part > 100 ? "f" : "0")).join("");
-    });
-    return colour === wanted ? true : undefined;
-  });
-}
-
-test("an app is started by a tap, seen, used and ended", { timeout: 300_000, skip: lacks_screen && "hearth-screen was not built, or Xvfb or xterm is missing" }, async () => {
-  pool.cli_now("app", "add", "Colours", "--", "xterm", "-b", "0", "-e", "sh", "-c", kColours);
+test("an app is started by a tap, seen, used and ended", { timeout: 300_000, skip: lacks_screen }, async () => {
+  add_colours(pool, "Colours");
   const context = await phone(browser);
   const page = await pair(pool, context, "viewer");
   await page.getByRole("button", { name: "Colours" }).waitFor();
@@ -115,7 +87,7 @@ function energy_by_webrtc(page: Page): Promise<number> {
   });
 }
 
-test("an app is seen and heard by WebRTC, and through the hub", { timeout: 300_000, skip: lacks_media && "hearth-media was not built, or Xvfb, xterm or PulseAudio is missing" }, async () => {
+test("an app is seen and heard by WebRTC, and through the hub", { timeout: 300_000, skip: lacks_media }, async () => {
   pool.cli_now("app", "add", "Tone", "--", "sh", "-c", 'python3 -c "import base64; exec(base64.b64decode(\'$0\'))" & exec xterm -b 0 -e sh -c "$1"', Buffer.from(kTone).toString("base64"), kColours);
   const context = await phone(browser);
   await listen_in(context);

@@ -1,27 +1,16 @@
 // The page in Debian's Chromium against a real pool: pairing, a job with pictures, and a revocation.
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test as test_of_node } from "node:test";
+import { test as test_of_node } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { desktop, launch, phone } from "../../web/test/browser";
+import { desktop, phone } from "../../web/test/browser";
 import { pair, type Devices } from "../harness/device";
 import { Pool } from "../harness/pool";
+import { raise_pool, screenshots } from "../harness/stage";
 
-const pool = new Pool();
-const screenshots = process.env.HEARTH_SCREENSHOTS!;
 const test = (name: string, body: () => Promise<void>) => test_of_node(name, { timeout: 100_000 }, body);
 let browser: Browser;
-
-before(async () => {
-  pool.up();
-  mkdirSync(screenshots, { recursive: true });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  pool.close();
-});
+const pool = raise_pool((it) => (browser = it));
 
 async function run(page: Page, source: string, tasks: number): Promise<void> {
   await page.getByRole("link", { name: "Run", exact: true }).click();

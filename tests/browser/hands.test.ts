@@ -1,28 +1,16 @@
 // An app used from a phone's and a PC's page with more than taps and keys: clipboard, files, trackpad, game controls.
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, test as test_of_node } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { desktop, launch, phone } from "../../web/test/browser";
+import { desktop, phone } from "../../web/test/browser";
 import { pair } from "../harness/device";
-import { Pool, until } from "../harness/pool";
+import { until } from "../harness/pool";
+import { becomes, lacks_screen, raise_pool, screenshots } from "../harness/stage";
 
-const pool = new Pool();
-const screenshots = process.env.HEARTH_SCREENSHOTS!;
-const lacks_screen = !existsSync(join(dirname(process.env.HEARTH_PROGRAM!), "hearth-screen")) || !existsSync("/usr/bin/Xvfb") || !existsSync("/usr/bin/xterm");
-const options = { timeout: 300_000, skip: lacks_screen && "hearth-screen was not built, or Xvfb or xterm is missing" };
+const options = { timeout: 300_000, skip: lacks_screen };
 let browser: Browser;
-
-before(async () => {
-  pool.up();
-  mkdirSync(screenshots, { recursive: true });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  pool.close();
-});
+const pool = raise_pool((it) => (browser = it));
 
 // An xterm that pastes by Ctrl+V and lets its program copy. `script`: after the window has become blue.
 function add_app(name: string, script: string): void {
@@ -34,18 +22,8 @@ async function start(context: BrowserContext, device: string, app: string): Prom
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   const page = await pair(pool, context, device);
   await page.getByRole("button", { name: app }).click();
-  await becomes(page, app, "00f");
+  await becomes(page.getByLabel(`${app}, its picture`), "00f");
   return page;
-}
-
-async function becomes(page: Page, app: string, wanted: string): Promise<void> {
-  await until(60_000, async () => {
-    const colour = await page.getByLabel(`${app}, its picture`).evaluate((canvas: HTMLCanvasElement) => {
-      const pixel = canvas.getContext("2d")!.getImageData(100, 100, 1, 1).data; // where the terminal was before it filled the page
-      return Array.from(pixel.slice(0, 3), (part) => (part > 100 ? "f" : "0")).join("");
-    });
-    return colour === wanted ? true : undefined;
-  });
 }
 
 async function end(page: Page, app: string): Promise<void> {
@@ -76,7 +54,7 @@ test_of_node("text and files go between a phone and an app when the person says 
   const note = { name: "note.txt", mimeType: "text/plain", buffer: Buffer.from("from the phone\n".repeat(50_000)) };
   await page.getByLabel("Files to add").setInputFiles([note]);
   await page.getByText("Saved as note.txt in the app's folder").waitFor();
-  await becomes(page, "Exchange", "f00");
+  await becomes(page.getByLabel("Exchange, its picture"), "f00");
   await page.getByLabel("Files to add").setInputFiles([note]);
   await page.getByText("Saved as note (2).txt in the app's folder").waitFor();
   await page.screenshot({ path: join(screenshots, "app-files.png") });
@@ -105,12 +83,12 @@ test_of_node("a phone is a trackpad and has game controls", options, async () =>
   const controls = page.getByRole("group", { name: "Game controls" });
   await page.screenshot({ path: join(screenshots, "app-controls.png") });
   await controls.getByRole("button", { name: "Space" }).tap();
-  await becomes(page, "Game", "f00");
+  await becomes(page.getByLabel("Game, its picture"), "f00");
   const stick = (await controls.getByLabel("Left stick: moves").boundingBox())!;
   await page.mouse.move(stick.x + stick.width / 2, stick.y + stick.height / 2);
   await page.mouse.down();
   await page.mouse.move(stick.x + stick.width / 2, stick.y + 2);
-  await becomes(page, "Game", "0f0");
+  await becomes(page.getByLabel("Game, its picture"), "0f0");
   await page.mouse.up();
   await page.getByRole("button", { name: "More" }).click();
   await page.getByRole("button", { name: "Set controls" }).click();
@@ -121,7 +99,7 @@ test_of_node("a phone is a trackpad and has game controls", options, async () =>
   await page.setViewportSize({ width: 844, height: 390 });
   await page.screenshot({ path: join(screenshots, "app-controls-wide.png") });
   await page.reload();
-  await becomes(page, "Game", "0f0");
+  await becomes(page.getByLabel("Game, its picture"), "0f0");
   await page.getByRole("button", { name: "More" }).click();
   await page.getByRole("button", { name: "Game controls" }).click();
   await controls.getByRole("button", { name: "Enter" }).waitFor(); // kept for this app
@@ -139,7 +117,7 @@ test_of_node("a PC's keyboard composes, pastes by Ctrl+V, and its mouse can be t
   await session.send("Input.imeSetComposition", { text: "´", selectionStart: 1, selectionEnd: 1 });
   await session.send("Input.insertText", { text: "é" });
   await page.keyboard.press("Enter");
-  await becomes(page, "Letters", "f00");
+  await becomes(page.getByLabel("Letters, its picture"), "f00");
   await page.evaluate(() => navigator.clipboard.writeText("by Ctrl+V\n"));
   await page.keyboard.press("Control+v");
   await page.getByText("Copied in the app").waitFor();

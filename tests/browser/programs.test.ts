@@ -1,29 +1,18 @@
 // Programs with windows at a phone's size: a 3D one, and such as the person has just written on the phone.
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { launch, phone } from "../../web/test/browser";
+import { phone } from "../../web/test/browser";
 import { pair } from "../harness/device";
-import { Pool, until } from "../harness/pool";
+import { until } from "../harness/pool";
+import { lacks_screen, raise_pool, screenshots } from "../harness/stage";
 
-const pool = new Pool();
-const screenshots = process.env.HEARTH_SCREENSHOTS!;
 let browser: Browser;
+const pool = raise_pool((it) => (browser = it));
 
-before(async () => {
-  pool.up();
-  mkdirSync(screenshots, { recursive: true });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  pool.close();
-});
-
-const lacks_screen = !existsSync(join(dirname(process.env.HEARTH_PROGRAM!), "hearth-screen")) || !existsSync("/usr/bin/Xvfb");
-const lacks = (file: string, ...packages: string[]) => (lacks_screen ? "hearth-screen was not built, or Xvfb is missing" : existsSync(file) ? false : `it needs ${packages.join(" and ")}`);
+const lacks = (file: string, ...packages: string[]) => lacks_screen || (!existsSync(file) && `it needs ${packages.join(" and ")}`);
 
 // How many of the picture's pixels are red, green and blue; and a number of them all, to tell pictures apart.
 function look(page: Page): Promise<{ red: number; green: number; blue: number; all: number[] }> {

@@ -1,47 +1,20 @@
 // Two phones and one app: a friend watches it, gets the controller, uses it and loses it, as whose app it is says.
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { after, before, test } from "node:test";
-import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { bytes_of, kMediaPort, kScreenPort } from "../../web/src/api/app_tunnel";
 import { frame_of } from "../../web/src/lib/frames";
-import { launch, phone } from "../../web/test/browser";
+import { phone } from "../../web/test/browser";
 import { pair } from "../harness/device";
-import { Pool, until } from "../harness/pool";
+import { until } from "../harness/pool";
+import { add_colours, becomes, colour_of, lacks_screen, raise_pool, screenshots } from "../harness/stage";
 
-const pool = new Pool();
-const screenshots = process.env.HEARTH_SCREENSHOTS!;
 let browser: Browser;
+const pool = raise_pool((it) => (browser = it));
 
-before(async () => {
-  pool.up();
-  mkdirSync(screenshots, { recursive: true });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  pool.close();
-});
-
-// Blue, until somebody types a line; red then.
-const kColours = "printf '\\033[44m\\033[2J'; read line; printf '\\033[41m\\033[2J'; sleep 1000";
-const lacks_screen = !existsSync(join(dirname(process.env.HEARTH_PROGRAM!), "hearth-screen")) || !existsSync("/usr/bin/Xvfb") || !existsSync("/usr/bin/xterm");
-
-// The picture's own colour, each part as 0 or f.
-function colour_of(picture: Locator): Promise<string> {
-  return picture.evaluate((canvas: HTMLCanvasElement) => {
-    const pixel = canvas.getContext("2d")!.getImageData(100, 100, 1, 1).data;
-    return Array.from(pixel.slice(0, 3), (part) => (part > 100 ? "f" : "0")).join("");
-  });
-}
-
-function becomes(picture: Locator, wanted: string): Promise<boolean> {
-  return until(60_000, async () => ((await colour_of(picture)) === wanted ? true : undefined));
-}
-
-test("a friend watches an app, gets the controller, uses it and loses it", { timeout: 300_000, skip: lacks_screen && "hearth-screen was not built, or Xvfb or xterm is missing" }, async () => {
-  pool.cli_now("app", "add", "Colours", "--", "xterm", "-b", "0", "-e", "sh", "-c", kColours);
+test("a friend watches an app, gets the controller, uses it and loses it", { timeout: 300_000, skip: lacks_screen }, async () => {
+  add_colours(pool, "Colours");
   const ann = await pair(pool, await phone(browser), "ann");
   const mia = await pair(pool, await phone(browser, "dark"), "mia");
   await ann.getByRole("button", { name: "Colours" }).click();
@@ -151,8 +124,8 @@ async function forge_enter(page: Page, job: string): Promise<void> {
   assert.ok(said >= 3, `said by ${said} ways`);
 }
 
-test("what a watcher's device forges is not heeded, by whichever way", { timeout: 300_000, skip: lacks_screen && "hearth-screen was not built, or Xvfb or xterm is missing" }, async () => {
-  pool.cli_now("app", "add", "Forged", "--", "xterm", "-b", "0", "-e", "sh", "-c", kColours);
+test("what a watcher's device forges is not heeded, by whichever way", { timeout: 300_000, skip: lacks_screen }, async () => {
+  add_colours(pool, "Forged");
   const ann = await pair(pool, await direct(await phone(browser)), "una");
   const mia = await pair(pool, await direct(await phone(browser)), "eve");
   await ann.getByRole("button", { name: "Forged" }).click();

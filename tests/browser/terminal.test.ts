@@ -1,26 +1,15 @@
 // A text program in Debian's Chromium at a phone's size against a real pool: started, used, left, found again and ended.
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { Browser } from "playwright-core";
-import { launch, phone } from "../../web/test/browser";
+import { phone } from "../../web/test/browser";
 import { pair } from "../harness/device";
-import { Pool, until } from "../harness/pool";
+import { until } from "../harness/pool";
+import { raise_pool, screenshots } from "../harness/stage";
 
-const pool = new Pool();
-const screenshots = process.env.HEARTH_SCREENSHOTS!;
 let browser: Browser;
-
-before(async () => {
-  pool.up();
-  mkdirSync(screenshots, { recursive: true });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  pool.close();
-});
+const pool = raise_pool((it) => (browser = it));
 
 test("a text program is started by a tap, used, left and found again", { timeout: 300_000 }, async () => {
   pool.cli_now("app", "add", "--terminal", "Shell", "--", "bash", "--norc");

@@ -1,29 +1,17 @@
 // A web program of a job in Debian's Chromium at a phone's size against a real pool: opened by a tap, used, and kept to an
 // origin of its own.
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { deflateSync } from "node:zlib";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { launch, phone } from "../../web/test/browser";
+import { phone } from "../../web/test/browser";
 import { pair } from "../harness/device";
-import { Pool } from "../harness/pool";
 import source from "../harness/web_program.py"; // its text
+import { raise_pool, screenshots } from "../harness/stage";
 
-const pool = new Pool();
-const screenshots = process.env.HEARTH_SCREENSHOTS!;
 let browser: Browser;
-
-before(async () => {
-  pool.up();
-  mkdirSync(screenshots, { recursive: true });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  pool.close();
-});
+const pool = raise_pool((it) => (browser = it));
 
 // A word of an app is one line, and all of them 4 KiB.
 function as_one_line(program: string): string {
