@@ -266,6 +266,43 @@ TEST_F(DriveSyncTest, IsBoundToOneFolderAndRunsOnceAtATime) {
   EXPECT_EQ(pool().cli({"drive", "sync", laptop("none")}).exit_code, 1);
 }
 
+TEST_F(DriveSyncTest, AFolderThatIsClosedIsNotTakenForRemoved) {
+  for (int i = 0; i < 12; ++i) write(laptop("a") / "tom" / std::to_string(i), "mine");
+  write(laptop("a") / "gone/x", "x");
+  synced("a");
+  ASSERT_EQ(pool().cli({"account", "set", "tom"}).exit_code, 0);
+  ASSERT_EQ(pool().cli({"drive", "private", "tom", "--for", "tom"}).exit_code, 0);
+  fs::remove_all(drive() / "gone");
+  fs::remove(laptop("a") / "tom/0");
+  write(laptop("a") / "tom/1", "changed here");
+  write(laptop("a") / "tom/new", "new");
+  const json closed = synced("a");
+  EXPECT_THAT(closed["closed"], ElementsAre("tom"));
+  EXPECT_EQ(closed["removed_here"], 1) << "the one that is gone";
+  EXPECT_EQ(closed["removed_there"], 0);
+  EXPECT_EQ(closed["sent"], 0);
+  EXPECT_FALSE(fs::exists(laptop("a") / "gone"));
+  EXPECT_EQ(text(laptop("a") / "tom/2"), "mine");
+  EXPECT_THAT(sync("a").err, HasSubstr("tom: the drive has closed it to this device"));
+  EXPECT_EQ(all(drive() / "tom").size(), 12U);
+
+  write(drive() / "tom/1", "changed there, and longer");
+  ASSERT_EQ(pool().cli({"drive", "private", "tom", "--for", "everyone"}).exit_code, 0);
+  const json again = synced("a");
+  EXPECT_TRUE(again["closed"].empty());
+  EXPECT_EQ(again["removed_there"], 1);
+  EXPECT_EQ(again["conflicts"].size(), 1U);
+  EXPECT_EQ(text(laptop("a") / "tom/1"), "changed there, and longer");
+  EXPECT_EQ(all(laptop("a")), all(drive()));
+
+  // With a folder of the drive as its own it ends, and touches nothing.
+  write(drive() / "tom/sub/y", "y");
+  synced("b", {"--folder", "/tom"});
+  ASSERT_EQ(pool().cli({"drive", "private", "tom", "--for", "tom"}).exit_code, 0);
+  EXPECT_THAT(sync("b").err, HasSubstr("/tom is other people's own folder"));
+  EXPECT_EQ(text(laptop("b") / "sub/y"), "y");
+}
+
 TEST_F(DriveSyncTest, ASideThatIsEmptyAllAtOnceIsAskedAbout) {
   for (int i = 0; i < 12; ++i) write(laptop("a") / std::to_string(i), "x");
   synced("a");

@@ -70,6 +70,12 @@ void tell(const Context& context, const sync::Report& report) {
     alike.insert(alike.end(), paths.begin(), paths.end());
     say(fmt::format("left as they are, their names are too alike: {}", joined(paths)));
   }
+  for (const std::string& folder : report.closed) {
+    say(fmt::format(
+        "{}: the drive has closed it to this device (other people's own folder): what lies here stays as it "
+        "is, and nothing of it is sent or removed there until it is open again",
+        plain(folder)));
+  }
   for (const std::string& remark : report.remarks) say(plain(remark));
   for (const std::string& name : report.conflicts) {
     say(fmt::format("changed on both sides, both are kept; the one from here is {}", plain(name)));
@@ -83,6 +89,7 @@ void tell(const Context& context, const sync::Report& report) {
                        {"removed_there", count(report.removed_there)},
                        {"conflicts", report.conflicts},
                        {"collisions", alike},
+                       {"closed", report.closed},
                        {"left", report.remarks},
                        {"problems", report.problems},
                        {"planned", report.planned},
@@ -124,14 +131,16 @@ class Syncing {
   // Until somebody ends it, which it may be at any moment.
   [[noreturn]] void go_on() {
     sync::Watch watch(local_.directory());
-    std::string told;  // the last error: an evening without the hub is one line
+    std::string told;                 // the last error: an evening without the hub is one line
+    std::vector<std::string> closed;  // as it was told last
     for (bool is_first = true;; is_first = false) {
       watch.renew();
       const Result<sync::Report> report = once();
       const std::string error = report ? "" : plain(report.error().message);
       if (!report && error != told) say("error: " + error);
       told = error;
-      if (report && (is_first || did_something(*report))) tell(context_, *report);
+      if (report && (is_first || did_something(*report) || report->closed != closed)) tell(context_, *report);
+      if (report) closed = report->closed;
       watch.wait(kAskedEvery);
     }
   }

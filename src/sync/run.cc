@@ -17,7 +17,7 @@ using What = Action::What;
 constexpr std::uint64_t kBatchBytes = 8 << 20;
 constexpr std::size_t kKeptTogether = 256;  // changes here
 constexpr std::size_t kPiece = 4 << 20;
-constexpr std::size_t kEnough = 10;  // files and folders that do not go all at once without being asked for
+constexpr std::ptrdiff_t kEnough = 10;  // files and folders that do not go all at once without being asked for
 constexpr std::int64_t kStepNanos = 50'000'000;
 
 // Whether the run cannot go on.
@@ -55,8 +55,9 @@ std::string settled(const Seen& seen) {
 
 Result<Report> Run::go() {
   if (Result<void> looked = look(); !looked) return std::unexpected(looked.error());
-  if (Result<void> safe = check_emptied(); !safe) return std::unexpected(safe.error());
   Trees trees = this->trees();
+  if (Result<void> asked = ask_what_is_closed(trees); !asked) return std::unexpected(asked.error());
+  if (Result<void> safe = check_emptied(trees); !safe) return std::unexpected(safe.error());
   if (Result<void> compared = compare(trees); !compared) return std::unexpected(compared.error());
   const Plan plan = reconcile(trees, options_.label);
   report_.collisions = plan.collisions;
@@ -113,15 +114,41 @@ Result<void> Run::look() {
   return {};
 }
 
-// A disk that is not mounted looks like a folder that somebody has emptied.
-Result<void> Run::check_emptied() const {
-  const std::size_t known = state_.state().known.size();
-  if (options_.even_if_emptied || known < kEnough || (!scan_.seen.empty() && !there_.empty())) return {};
-  if (scan_.seen.empty() && there_.empty()) return {};
+// A private folder that is closed to this device is not in the drive's list, as one that is gone. Asked for a file of
+// its name, the drive says which.
+Result<void> Run::ask_what_is_closed(Trees& trees) {
+  if (remote_.folder() != "/") return {};  // those are at the drive's top alone
+  const std::vector<std::string> names = to_ask(trees);
+  for (std::size_t first = 0; first < names.size(); first += kMaxBatch) {
+    std::vector<Wanted> wanted;
+    for (std::size_t i = first; i < std::min(names.size(), first + kMaxBatch); ++i) {
+      wanted.push_back({.path = names[i], .etag = {}});
+    }
+    const Result<std::vector<Given>> given = remote_.hash(wanted);
+    if (!given) return std::unexpected(given.error());
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if ((*given)[i].code == Code::kNotFound) continue;
+      trees.closed.insert(wanted[i].path);
+      // Else it has come while this run looked: the next one sees to it.
+      if ((*given)[i].code == Code::kPermissionDenied) report_.closed.push_back(wanted[i].path);
+    }
+  }
+  return {};
+}
+
+// A disk that is not mounted looks like a folder that somebody has emptied. What is closed is not judged.
+Result<void> Run::check_emptied(const Trees& trees) const {
+  const auto open = [&](const auto& all) {
+    return std::ranges::count_if(
+        all, [&](const auto& one) { return !trees.closed.contains(one.first.substr(0, one.first.find('/'))); });
+  };
+  const auto known = open(trees.base);
+  const bool is_empty_here = open(trees.here) == 0;
+  if (options_.even_if_emptied || known < kEnough || is_empty_here == trees.there.empty()) return {};
   return fail(Code::kFailedPrecondition,
               fmt::format("{} has nothing any more of the {} files and folders that both had: if that is meant, "
                           "--emptied removes them from the other side, too (into its trash)",
-                          scan_.seen.empty() ? local_.directory().string() : "the drive", known));
+                          is_empty_here ? local_.directory().string() : "the drive", known));
 }
 
 // Files whose times alone have changed are as they were.

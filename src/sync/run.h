@@ -33,6 +33,7 @@ struct Report {
   std::uint64_t removed_there = 0;
   std::vector<std::string> conflicts;                // the names that the files from here have now
   std::vector<std::vector<std::string>> collisions;  // paths that are too alike
+  std::vector<std::string> closed;                   // folders at the top that are not open to this device any more
   std::vector<std::string> remarks;                  // what was left as it is, and why
   std::vector<std::string> problems;                 // what was to be done and could not
   std::uint64_t bytes_sent = 0;
@@ -58,10 +59,11 @@ class Run {
   Result<void> look();
   Trees trees();
   bool is_only_touched(const std::string& path, const Seen& seen, const Known& known);
+  Result<void> ask_what_is_closed(Trees& trees);
   Result<void> compare(Trees& trees);
   Result<void> compare_small(Trees& trees, const std::vector<std::string>& paths);
   Result<void> compare_large(Trees& trees, const std::string& path);
-  Result<void> check_emptied() const;
+  Result<void> check_emptied(const Trees& trees) const;
 
   Result<void> carry_out(const Action& action);
   Result<void> carry_out_here(const Action& action);

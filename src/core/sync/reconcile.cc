@@ -39,7 +39,9 @@ Node tree_of(const Trees& trees) {
   for (const auto& [path, base] : trees.base) node_at(root, path).base = &base;
   for (const auto& [path, side] : trees.here) node_at(root, path).here = &side;
   for (const auto& [path, side] : trees.there) node_at(root, path).there = &side;
-  for (const std::string& path : trees.left) node_at(root, path).left = true;
+  for (const std::set<std::string>* left : {&trees.left, &trees.closed}) {
+    for (const std::string& path : *left) node_at(root, path).left = true;
+  }
   for (const std::string& path : trees.same) node_at(root, path).same = true;
   return root;
 }
@@ -248,6 +250,14 @@ void compare_below(const Node& node, const std::string& path, std::vector<std::s
 }
 
 }  // namespace
+
+std::vector<std::string> to_ask(const Trees& trees) {
+  std::vector<std::string> found;
+  for (const auto& [name, node] : tree_of(trees).below) {
+    if (!node.left && node.there == nullptr && (is_folder(node.here) || was_folder(node))) found.push_back(name);
+  }
+  return found;
+}
 
 std::vector<std::string> to_compare(const Trees& trees) {
   std::vector<std::string> found;

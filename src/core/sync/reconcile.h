@@ -3,6 +3,7 @@
 // and leaves it otherwise: the next run decides anew.
 //
 //   Trees trees{.base = ..., .here = ..., .there = ...};
+//   trees.closed = whichever of to_ask(trees) are not gone, but closed to this device
 //   trees.same = whichever of to_compare(trees) hold the same bytes
 //   for (const Action& action : reconcile(trees, "LAPTOP 2026-11-27").actions) ...
 //
@@ -43,7 +44,9 @@ struct Trees {
   std::map<std::string, Side> there;
   std::set<std::string> left;  // unreadable, or nothing that can be kept on both sides: not to be touched, nor what is
                                // below
-  std::set<std::string> same;  // files that hold the same bytes on both sides
+  std::set<std::string> closed;  // folders at the top that are there, though not shown: left in the same way, and what
+                                 // both had of them is remembered until they are open again
+  std::set<std::string> same;    // files that hold the same bytes on both sides
 };
 
 struct Action {
@@ -71,6 +74,10 @@ struct Plan {
   std::vector<std::vector<std::string>> collisions;  // paths that are left since their names are too alike
   std::vector<std::string> conflicts;                // paths of which both are kept
 };
+
+// Folders at the top of which nothing is shown there: gone, not made yet, or closed to whoever looks. Only the drive
+// can tell which.
+std::vector<std::string> to_ask(const Trees& trees);
 
 // The files that are new or changed on both sides.
 std::vector<std::string> to_compare(const Trees& trees);

@@ -340,6 +340,31 @@ TEST_F(ReconcileTest, NamesThatAreAlikeAreLeftAndAnotherCaseIsNot) {
   EXPECT_THAT(planned(), ElementsAre("fetch E", "rm here e")) << "it has been renamed there";
 }
 
+TEST_F(ReconcileTest, WhatIsClosedIsNotTakenForRemoved) {
+  trees_.base = {{"d", {folder(), folder()}}, {"d/x", {file("1"), file("1")}}, {"e", {folder(), folder()}}};
+  trees_.here = {{"d", folder()}, {"d/x", file("1")}, {"d/new", file("1")}, {"e", folder()}, {"f", folder()}};
+  EXPECT_THAT(to_ask(trees_), ElementsAre("d", "e", "f"));
+  trees_.closed = {"d", "f"};
+  EXPECT_THAT(planned(), ElementsAre("rm here e"));
+
+  // What was removed here meanwhile goes there once it is open again, and what was changed on both sides is kept twice.
+  trees_.here = {{"d", folder()}, {"d/new", file("1")}};
+  EXPECT_THAT(planned(), ElementsAre("forget e"));
+  trees_.closed.clear();
+  trees_.there = {{"d", folder()}, {"d/x", file("1")}, {"d/new", file("2")}};
+  EXPECT_THAT(to_ask(trees_), ElementsAre("e"));
+  EXPECT_THAT(planned(),
+              ElementsAre("rename d/new", "forget e", "send d/new (conflict PC)", "fetch d/new", "rm there d/x"));
+}
+
+TEST_F(ReconcileTest, OnlyFoldersAtTheTopAreAskedAbout) {
+  trees_.base = {{"x", {file("1"), file("1")}}, {"d", {folder(), folder()}}, {"d/e", {folder(), folder()}}};
+  trees_.here = {{"x", file("1")}, {"d", folder()}, {"d/e", folder()}, {"left", folder()}};
+  trees_.there = {{"d", folder()}};
+  trees_.left = {"left"};
+  EXPECT_THAT(to_ask(trees_), IsEmpty());
+}
+
 TEST_F(ReconcileTest, WhatIsLeftStaysAsItIs) {
   trees_.base = {{"d", {folder(), folder()}}, {"d/x", {file("1"), file("1")}}};
   trees_.here = {{"d", folder()}};
