@@ -96,6 +96,31 @@ class PicturesTest : public PoolFixture {
     const Ended ended = run_program(words);
     ASSERT_EQ(ended.exit_code, 0) << ended.err;
   }
+  // A film of two seconds, red on the left and blue on the right, with ffmpeg's words for what it is kept as.
+  void make_film(const fs::path& to, std::vector<std::string> kept_as = {"-c:v", "libx264", "-g", "25"},
+                 const std::string& seconds = "2") {
+    std::vector<std::string> words = {"ffmpeg",
+                                      "-nostdin",
+                                      "-v",
+                                      "error",
+                                      "-y",
+                                      "-f",
+                                      "lavfi",
+                                      "-i",
+                                      "color=red:s=400x600:r=25",
+                                      "-f",
+                                      "lavfi",
+                                      "-i",
+                                      "color=blue:s=400x600:r=25",
+                                      "-filter_complex",
+                                      "hstack,format=yuv420p",
+                                      "-t",
+                                      seconds};
+    words.insert(words.end(), kept_as.begin(), kept_as.end());
+    words.push_back(to);
+    const Ended ended = run_program(words);
+    ASSERT_EQ(ended.exit_code, 0) << ended.err;
+  }
   // Once the PC looks no more.
   v1::DriveTimelineReply timeline() {
     v1::DriveTimelineReply reply;
@@ -176,6 +201,63 @@ TEST_F(PicturesTest, HostilePicturesCostLittleAndOnce) {
   EXPECT_EQ(thumb("/photos/after.jpg").status, 200);
 }
 
+TEST_F(PicturesTest, AFilmComesAsAFrameAndUpright) {
+  make_film(file("plain.mp4"));
+  ASSERT_EQ(run_program({"ffmpeg", "-nostdin", "-v", "error", "-i", file("plain.mp4"), "-c", "copy", "-metadata:s:v",
+                         "rotate=90", file("turned.mov")})
+                .exit_code,
+            0);
+  const Answer answer = thumb("/turned.mov");
+  ASSERT_EQ(answer.status, 200) << answer.text;
+  EXPECT_LT(answer.text.size(), 20'000U);
+  EXPECT_FALSE(answer.text.contains("Lav"));
+  const auto [size, rgb] = pixels(answer.text);
+  EXPECT_EQ(size, "240x320");
+  ASSERT_EQ(rgb.size(), 240U * 320 * 3);
+  const auto red_of = [&all = rgb](std::size_t x, std::size_t y) {
+    return static_cast<unsigned char>(all[(y * 240 + x) * 3]);
+  };
+  EXPECT_NE(red_of(120, 10) > 200, red_of(120, 310) > 200) << "red and blue lie one above the other";
+  EXPECT_EQ(red_of(10, 10) > 200, red_of(230, 10) > 200);
+  EXPECT_EQ(pixels(thumb("/plain.mp4").text).first, "320x240");
+  EXPECT_EQ(pixels(thumb("/plain.mp4?size=1600").text).first, "800x600") << "it is not made larger";
+
+  make_film(file("short.mkv"), {"-c:v", "mpeg4"}, "0.1");
+  make_film(file("page.webm"), {"-c:v", "libvpx"});
+  EXPECT_EQ(pixels(thumb("/short.mkv").text).first, "320x240");
+  EXPECT_EQ(pixels(thumb("/page.webm").text).first, "320x240");
+}
+
+TEST_F(PicturesTest, HostileFilmsCostLittleAndOnce) {
+  make_film(file("whole.mp4"));
+  fs::copy_file(file("whole.mp4"), file("cut.mp4"));
+  fs::resize_file(file("cut.mp4"), fs::file_size(file("cut.mp4")) / 2);  // its list of frames lies at the end
+  make_film(file("giant.webm"), {"-c:v", "libvpx"});
+  python(
+      "import sys; f = sys.argv[1]; d = open(f, 'rb').read()\n"
+      "head = b'\\x9d\\x01\\x2a'; assert head in d\n"
+      "open(f, 'wb').write(b''.join(p if i == 0 else head + b'\\xff\\x3f\\xff\\x3f' + p[4:]"
+      " for i, p in enumerate(d.split(head))))",
+      {file("giant.webm")});
+  std::ofstream(file("list.mp4")) << "ffconcat version 1.0\nfile /proc/self/fd/0\nfile /etc/passwd\n";
+  std::ofstream(file("playlist.mp4")) << "#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1/x.ts\n";
+  std::ofstream(file("empty.mov"));
+  const std::string begin = read_text(file("giant.webm")).substr(0, 300);
+  std::ofstream(file("endless.webm")) << begin;
+  fs::resize_file(file("endless.webm"), std::uintmax_t{64} << 30);
+  const std::uint64_t before = hub_peak_kib();
+  for (const char* name : {"cut.mp4", "giant.webm", "list.mp4", "playlist.mp4", "empty.mov", "endless.webm"}) {
+    const Answer answer = thumb(std::string("/") + name);
+    EXPECT_EQ(answer.status, 404) << name;
+    EXPECT_THAT(answer.text, HasSubstr("no small picture")) << name;
+  }
+  EXPECT_LT(hub_peak_kib() - before, 100'000U);
+  int remembered = 0;
+  for (const auto& one : fs::directory_iterator(file(".hearth/thumbs"))) remembered += one.file_size() < 400 ? 1 : 0;
+  EXPECT_EQ(remembered, 6);
+  EXPECT_EQ(thumb("/whole.mp4").status, 200) << "its reader is not the worse for it";
+}
+
 TEST_F(PicturesTest, SaysWhatItDoesNotShow) {
   std::ofstream(file("notes.txt")) << "text";
   EXPECT_EQ(thumb("/notes.txt").status, 404);
@@ -191,19 +273,28 @@ TEST_F(PicturesTest, TheTimelineFollowsTheDaysOfThePictures) {
   python(kWithExif, {plain_picture(), file("old.jpg"), "1", "1999:12:31 23:59:58"});
   python(kWithExif, {plain_picture(), file("photos/newer.jpg"), "1", "2019:07:04 10:20:30"});
   std::ofstream(file("photos/film.mp4")) << "film";
+  make_film(file("photos/party.mov"),
+            {"-movflags", "use_metadata_tags", "-metadata", "creation_time=2009-05-01T23:30:00Z", "-metadata",
+             "com.apple.quicktime.creationdate=2009-05-02T08:30:00+0900"});
+  make_film(file("photos/sea.webm"), {"-metadata", "creation_time=2003-05-15T12:00:00Z"});
   const v1::DriveTimelineReply reply = timeline();
-  ASSERT_EQ(reply.shots_size(), 4);
-  EXPECT_EQ(reply.total(), 4U);
+  ASSERT_EQ(reply.shots_size(), 6);
+  EXPECT_EQ(reply.total(), 6U);
   EXPECT_EQ(reply.unread(), 0U);
   EXPECT_EQ(reply.shots(2).path(), "/photos/newer.jpg");
-  EXPECT_EQ(reply.shots(3).path(), "/old.jpg");
-  EXPECT_EQ(reply.shots(3).taken_seconds(), 946'684'798);
-  EXPECT_FALSE(reply.shots(3).video());
-  ASSERT_EQ(reply.months_size(), 3);
-  EXPECT_EQ(reply.months(2).year(), 1999);
-  EXPECT_EQ(reply.months(2).month(), 12U);
+  EXPECT_EQ(reply.shots(3).path(), "/photos/party.mov");
+  EXPECT_EQ(reply.shots(3).taken_seconds(), 1'241'253'000) << "by the clock of the place";
+  EXPECT_TRUE(reply.shots(3).video());
+  EXPECT_EQ(reply.shots(4).path(), "/photos/sea.webm");
+  EXPECT_NEAR(static_cast<double>(reply.shots(4).taken_seconds()), 1'053'000'000, 15 * 3'600) << "by this PC's clock";
+  EXPECT_EQ(reply.shots(5).path(), "/old.jpg");
+  EXPECT_EQ(reply.shots(5).taken_seconds(), 946'684'798);
+  EXPECT_FALSE(reply.shots(5).video());
+  ASSERT_EQ(reply.months_size(), 5);
+  EXPECT_EQ(reply.months(4).year(), 1999);
+  EXPECT_EQ(reply.months(4).month(), 12U);
   v1::DriveTimelineRequest last;
-  last.set_offset(3);
+  last.set_offset(5);
   last.set_count(1);
   const auto page = owner_->call<v1::DriveTimelineReply>("hearth.v1.DriveService/Timeline", last);
   ASSERT_TRUE(page);

@@ -88,7 +88,12 @@ Finding check_pictures() {
     return {"pictures", false, false, "there is no bubblewrap: no picture of the drive is shown small",
             "apt install bubblewrap"};
   }
-  return {"pictures", true, false, "hearth-pictures is there: pictures of the drive are shown small, by date", ""};
+  if (!std::filesystem::exists("/usr/bin/ffmpeg", failure)) {
+    return {"pictures", true, false,
+            "pictures of the drive are shown small, by date; films are not: there is no ffmpeg", "apt install ffmpeg"};
+  }
+  return {"pictures", true, false, "hearth-pictures is there: pictures and films of the drive are shown small, by date",
+          ""};
 }
 
 Finding check_terminal() {

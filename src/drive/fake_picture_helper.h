@@ -19,8 +19,8 @@ namespace hearth::drive {
 
 class FakePictureHelper {
  public:
-  // Gives what is answered to an order of that size; nothing: the helper itself ends.
-  using Answer = std::function<std::optional<std::string>(std::uint32_t)>;
+  // Gives what is answered; nothing: the helper itself ends.
+  using Answer = std::function<std::optional<std::string>(const pictures::Order&)>;
 
   explicit FakePictureHelper(Answer answer) : answer_(std::move(answer)) {}
   ~FakePictureHelper() {
@@ -58,7 +58,7 @@ class FakePictureHelper {
     std::array<int, 2> files{};
     std::memcpy(files.data(), CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof files);
     ++orders_;
-    const std::optional<std::string> answer = answer_(order.size);
+    const std::optional<std::string> answer = answer_(order);
     if (answer) (void)!::send(files[1], answer->data(), answer->size(), MSG_NOSIGNAL);
     if (!answer) ::shutdown(socket, SHUT_RDWR);
     ::close(files[0]);

@@ -26,6 +26,12 @@ ClockTime clock_time(WallTime time) {
   return {second + parts.tm_gmtoff};
 }
 
+std::optional<ClockTime> taken_time(std::string_view text) {
+  if (!text.ends_with('Z')) return parse_exif_time(text);
+  const std::optional<ClockTime> utc = parse_exif_time(text.substr(0, text.size() - 1));
+  return utc ? std::optional(clock_time({utc->seconds * 1'000})) : std::nullopt;
+}
+
 // False: that was all.
 bool find_some(Walk& walk, std::vector<FoundShot>& found) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(kBit.micros);
@@ -145,14 +151,14 @@ net::Async<Result<void>> Photos::read_dates(Folder& folder, Merged merged) {
         [&] { return path ? folder.read(*path) : Result<std::pair<OpenFile, Entry>>(std::unexpected(path.error())); });
     --unread_;
     if (!file || file->second.etag != shot.etag) continue;  // the next look finds what it is now
-    const Result<pictures::Picture> seen = co_await thumbnails_.look(file->first);
+    const Result<pictures::Picture> seen = co_await thumbnails_.look(file->first, media_kind(shot.path));
     if (!seen && seen.error().code == Code::kUnavailable) {
       ++unread_;
       trouble = std::unexpected(seen.error());
       break;
     }
     shot.read = is_more = true;
-    if (const auto taken = seen ? parse_exif_time(seen->taken) : std::nullopt) shot.taken = *taken;
+    if (const auto taken = seen ? taken_time(seen->taken) : std::nullopt) shot.taken = *taken;
     if (loop_.now() > end) break;
     if (loop_.now() - shown_at < kShowEvery) continue;
     co_await show(merged.shots);

@@ -1,6 +1,6 @@
 // The timeline of the drive (core/drive/timeline.h): kept in the drive's own file "timeline", brought up to date when
-// somebody asks and that was last done a while ago. Files are walked in bits between other work; a picture that is new
-// or changed is asked when it was taken, by hearth-pictures. A file that is lost or damaged is made anew.
+// somebody asks and that was last done a while ago. Files are walked in bits between other work; a picture or film that
+// is new or changed is asked when it was taken, by hearth-pictures. A file that is lost or damaged is made anew.
 //
 //   Photos photos(loop, drive, thumbnails);
 //   Result<Shown> now = co_await photos.timeline();

@@ -40,8 +40,7 @@ void PictureReader::rest() {
   helpers_.end(std::exchange(helper_, {}).process);
 }
 
-Result<void> PictureReader::send(int file, int answer, std::uint32_t size) const {
-  pictures::Order order{.size = size};
+Result<void> PictureReader::send(int file, int answer, pictures::Order order) const {
   iovec bytes{.iov_base = &order, .iov_len = sizeof order};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> room{};
   msghdr message{};
@@ -85,7 +84,7 @@ bool PictureReader::has_ended() const {
   return ::poll(&ended, 1, kGraceMillis) > 0;
 }
 
-Result<pictures::Picture> PictureReader::look(int file, std::uint32_t size) {
+Result<pictures::Picture> PictureReader::look(int file, pictures::Order order) {
   if (Result<void> started = start(); !started) return std::unexpected(started.error());
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
@@ -95,7 +94,7 @@ Result<pictures::Picture> PictureReader::look(int file, std::uint32_t size) {
   Result<void> sent;
   {
     const OpenFile its(ends[1]);
-    sent = send(file, its.get(), size);
+    sent = send(file, its.get(), order);
   }
   Result<std::string> answer = sent ? receive(mine.get()) : std::unexpected(sent.error());
   if (!answer) {

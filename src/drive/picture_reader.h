@@ -2,7 +2,7 @@
 // itself reads no byte of a picture.
 //
 //   PictureReader reader({.start = ..., .end = ...});
-//   Result<pictures::Picture> seen = reader.look(file.get(), 320);
+//   Result<pictures::Picture> seen = reader.look(file.get(), {.size = 320});
 //   reader.rest();    // ends the process until the next picture
 #pragma once
 
@@ -40,16 +40,16 @@ class PictureReader {
   PictureReader(const PictureReader&) = delete;
   PictureReader& operator=(const PictureReader&) = delete;
 
-  // What an open file shows; `size` as in pictures::Order. Blocks. Errors: kFailedPrecondition (it is none that can be
+  // What an open file shows. Blocks. Errors: kFailedPrecondition (it is none that can be
   // read, or it took too much time or memory: it would again), kUnavailable (this PC reads none at the moment).
-  Result<pictures::Picture> look(int file, std::uint32_t size);
+  Result<pictures::Picture> look(int file, pictures::Order order);
 
   void rest();
   void stop() { stopping_ = true; }  // any thread: what is under way ends as kUnavailable
 
  private:
   Result<void> start();
-  Result<void> send(int file, int answer, std::uint32_t size) const;
+  Result<void> send(int file, int answer, pictures::Order order) const;
   Result<std::string> receive(int answer) const;
   bool has_ended() const;
 

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "core/drive/timeline.h"
 #include "drive/replies.h"
 
 namespace hearth::drive {
@@ -29,6 +28,10 @@ net::Headers headers_of(const net::RequestHead& head, const Entry& entry, std::u
   headers.add("X-Content-Type-Options", "nosniff");
   headers.add("Content-Security-Policy", "sandbox; default-src 'none'");
   return headers;
+}
+
+pictures::Order order_for(MediaKind kind, std::uint32_t size) {
+  return {.size = size, .is_film = kind == MediaKind::kVideo ? 1U : 0U};
 }
 
 // Out of what was answered, or kept.
@@ -80,10 +83,13 @@ net::Async<void> Thumbnails::serve(net::Exchange& exchange, Scope scope) {
 
 net::Async<Result<std::string>> Thumbnails::get(const Entry& entry, OpenFile file, std::uint32_t size,
                                                 net::Exchange& exchange) {
-  if (media_kind(entry.name) != MediaKind::kPicture) {
-    co_return fail(Code::kNotFound, "it is not called like a picture that can be read here");
+  const MediaKind kind = media_kind(entry.name);
+  if (kind == MediaKind::kNone) {
+    co_return fail(Code::kNotFound, "it is not called like a picture or film that can be read here");
   }
-  if (entry.bytes > kMaxPictureBytes) co_return fail(Code::kNotFound, "the file is larger than 512 MiB");
+  if (kind == MediaKind::kPicture && entry.bytes > kMaxPictureBytes) {
+    co_return fail(Code::kNotFound, "the file is larger than 512 MiB");
+  }
   const std::string name = ThumbnailStore::name_of(entry.etag, size);
   const Result<Folder*> folder = co_await drive_.open();
   if (!folder) co_return std::unexpected(folder.error());
@@ -104,7 +110,7 @@ net::Async<Result<std::string>> Thumbnails::get(const Entry& entry, OpenFile fil
   const Shared job = std::make_shared<Job>();
   job->name = name;
   job->file = std::move(file);
-  job->size = size;
+  job->order = order_for(kind, size);
   jobs_.emplace(name, job);
   queue_.push_front(job);
   if (!std::exchange(is_working_, true)) loop_.spawn(work());
@@ -148,7 +154,7 @@ net::Async<void> Thumbnails::rest_later() {
 
 // On the worker.
 Result<std::string> Thumbnails::make(const Job& job) {
-  const Result<pictures::Picture> seen = reader_.look(job.file.get(), job.size);
+  const Result<pictures::Picture> seen = reader_.look(job.file.get(), job.order);
   if (!seen && seen.error().code != Code::kFailedPrecondition) return std::unexpected(seen.error());
   const std::string answer = seen ? pictures::answer_of(*seen) : pictures::answer_without(seen.error().message);
   store_.set_limit(limit_);
@@ -156,11 +162,11 @@ Result<std::string> Thumbnails::make(const Job& job) {
   return small_of(answer);
 }
 
-net::Async<Result<pictures::Picture>> Thumbnails::look(const OpenFile& file) {
+net::Async<Result<pictures::Picture>> Thumbnails::look(const OpenFile& file, MediaKind kind) {
   while (is_working_) co_await net::sleep_for(milliseconds(50));
   last_used_ = loop_.now();
   if (!std::exchange(is_resting_later_, true)) loop_.spawn(rest_later());
-  co_return co_await worker_.run([&] { return reader_.look(file.get(), 0); });
+  co_return co_await worker_.run([&] { return reader_.look(file.get(), order_for(kind, 0)); });
 }
 
 }  // namespace hearth::drive

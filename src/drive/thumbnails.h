@@ -1,5 +1,5 @@
-// Small pictures of the drive's pictures, at /thumb/PATH?size=320 (or 1600): JPEGs, made by hearth-pictures when they
-// are first asked for, one after the other, and kept (thumbnail_store.h).
+// Small pictures of the drive's pictures and films, at /thumb/PATH?size=320 (or 1600): JPEGs, made by hearth-pictures
+// when they are first asked for, one after the other, and kept (thumbnail_store.h).
 //
 //   Thumbnails thumbnails(loop, drive, helpers);
 //   if (Thumbnails::is_for(head.path)) co_await thumbnails.serve(exchange, {});
@@ -16,6 +16,7 @@
 #include <string>
 
 #include "core/drive/scope.h"
+#include "core/drive/timeline.h"
 #include "drive/drive.h"
 #include "drive/picture_reader.h"
 #include "drive/thumbnail_store.h"
@@ -29,7 +30,7 @@ class Thumbnails {
   static constexpr std::uint32_t kSmall = 320;  // pixels of the longer side
   static constexpr std::uint32_t kLarge = 1600;
   static constexpr std::size_t kMaxWaiting = 200;
-  static constexpr std::uint64_t kMaxPictureBytes = 512ULL << 20;
+  static constexpr std::uint64_t kMaxPictureBytes = 512ULL << 20;  // films are read in parts
 
   Thumbnails(net::Loop& loop, Drive& drive, PictureHelpers helpers);
   ~Thumbnails() { reader_.stop(); }
@@ -41,8 +42,8 @@ class Thumbnails {
   // Who asks has been let in, to `scope`.
   net::Async<void> serve(net::Exchange& exchange, Scope scope);
 
-  // What a picture says of itself; waits while small ones are to be made. Errors: as PictureReader::look().
-  net::Async<Result<pictures::Picture>> look(const OpenFile& file);
+  // What a picture or film says of itself; waits while small ones are to be made. Errors: as PictureReader::look().
+  net::Async<Result<pictures::Picture>> look(const OpenFile& file, MediaKind kind);
 
   // Of all that is kept together, from the next one that is made; ThumbnailStore::kUsualLimit is the least.
   void set_limit(std::uint64_t bytes) { limit_ = std::max(bytes, ThumbnailStore::kUsualLimit); }
@@ -52,7 +53,7 @@ class Thumbnails {
   struct Job {
     std::string name;
     OpenFile file;
-    std::uint32_t size = 0;
+    pictures::Order order;
     int waiting = 0;  // those who have not gone away
     std::optional<Result<std::string>> made;
     net::Event ended;

@@ -109,7 +109,7 @@ class ThumbnailsTest : public testing::Test {
 };
 
 TEST_F(ThumbnailsTest, ThoseWhoAskAtATimeGetTheSameOne) {
-  FakePictureHelper fake([this](std::uint32_t) {
+  FakePictureHelper fake([this](const pictures::Order&) {
     wait_until_let_go();
     return good();
   });
@@ -132,7 +132,7 @@ TEST_F(ThumbnailsTest, ThoseWhoAskAtATimeGetTheSameOne) {
 }
 
 TEST_F(ThumbnailsTest, WhatNobodyWaitsForAnyMoreIsNotMade) {
-  FakePictureHelper fake([this](std::uint32_t) {
+  FakePictureHelper fake([this](const pictures::Order&) {
     wait_until_let_go();
     return good();
   });
@@ -155,7 +155,7 @@ TEST_F(ThumbnailsTest, WhatNobodyWaitsForAnyMoreIsNotMade) {
 
 TEST_F(ThumbnailsTest, ThatThereIsNoneIsKeptThatItCannotBeSaidIsNot) {
   int orders = 0;
-  FakePictureHelper fake([&](std::uint32_t) -> std::optional<std::string> {
+  FakePictureHelper fake([&](const pictures::Order&) -> std::optional<std::string> {
     ++orders;
     if (orders == 1) return pictures::answer_without("it is broken");
     if (orders == 2) return std::nullopt;
@@ -177,7 +177,7 @@ TEST_F(ThumbnailsTest, ThatThereIsNoneIsKeptThatItCannotBeSaidIsNot) {
 }
 
 TEST_F(ThumbnailsTest, NoMoreThanSoManyWait) {
-  FakePictureHelper fake([this](std::uint32_t) {
+  FakePictureHelper fake([this](const pictures::Order&) {
     wait_until_let_go();
     return good();
   });

@@ -7,6 +7,7 @@ namespace hearth::pictures {
 namespace {
 
 constexpr std::string_view kPicture = "picture ";
+constexpr std::string_view kFilm = "film ";
 constexpr std::string_view kNone = "none ";
 constexpr std::string_view kJpeg = "\xFF\xD8\xFF";
 constexpr std::uint32_t kMaxSide = 1'000'000;
@@ -38,8 +39,10 @@ std::string harmless(std::string_view words) {
 }  // namespace
 
 std::string answer_of(const Picture& picture) {
-  return std::string(kPicture) + std::to_string(picture.width) + " " + std::to_string(picture.height) + " " +
-         (picture.taken.empty() ? "-" : picture.taken) + "\n" + picture.small;
+  const std::string begin = picture.width == 0 ? std::string(kFilm)
+                                               : std::string(kPicture) + std::to_string(picture.width) + " " +
+                                                     std::to_string(picture.height) + " ";
+  return begin + (picture.taken.empty() ? "-" : picture.taken) + "\n" + picture.small;
 }
 
 std::string answer_without(std::string_view words) { return std::string(kNone) + harmless(words) + "\n"; }
@@ -52,12 +55,15 @@ Result<Picture> parse_answer(std::string_view answer) {
   std::string_view line = answer.substr(0, end);
   if (line.starts_with(kNone)) return fail(Code::kFailedPrecondition, harmless(line.substr(kNone.size())));
   const std::unexpected<Error> bad = fail(Code::kDataLoss, "the picture's reader says what it may not");
-  if (!line.starts_with(kPicture)) return bad;
-  line.remove_prefix(kPicture.size());
+  const bool is_film = line.starts_with(kFilm);
+  if (!is_film && !line.starts_with(kPicture)) return bad;
+  line.remove_prefix(is_film ? kFilm.size() : kPicture.size());
   Picture picture;
-  picture.width = take_side(line);
+  if (!is_film) picture.width = take_side(line);
   if (picture.width != 0) picture.height = take_side(line);
-  if (picture.height == 0 || (line != "-" && !is_moment(line))) return bad;
+  if (!is_film && picture.height == 0) return bad;
+  const bool is_utc = is_film && line.ends_with('Z');
+  if (line != "-" && !is_moment(line.substr(0, line.size() - (is_utc ? 1 : 0)))) return bad;
   if (line != "-") picture.taken = line;
   picture.small = answer.substr(end + 1);
   if (!picture.small.empty() && !picture.small.starts_with(kJpeg)) return bad;

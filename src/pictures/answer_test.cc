@@ -24,6 +24,20 @@ TEST(PictureAnswerTest, SaysWhatWasSeen) {
   EXPECT_EQ(bare->small, "");
 }
 
+TEST(PictureAnswerTest, AFilmIsNotMeasuredAndMayKnowUtc) {
+  const Picture seen{.taken = "2024:05:17 10:03:11Z", .small = "\xFF\xD8\xFFrest"};
+  EXPECT_EQ(answer_of(seen), "film 2024:05:17 10:03:11Z\n\xFF\xD8\xFFrest");
+  const Result<Picture> read = parse_answer(answer_of(seen));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->width, 0U);
+  EXPECT_EQ(read->taken, seen.taken);
+  EXPECT_EQ(read->small, seen.small);
+  EXPECT_EQ(parse_answer("film -\n")->taken, "");
+  EXPECT_EQ(code_of("film 1 1 -\n"), Code::kDataLoss);
+  EXPECT_EQ(code_of("film Z\n"), Code::kDataLoss);
+  EXPECT_EQ(code_of("picture 1 1 2024:05:17 10:03:11Z\n"), Code::kDataLoss);
+}
+
 TEST(PictureAnswerTest, SaysWhyThereIsNone) {
   const Result<Picture> none = parse_answer(answer_without("it is \x1b[2J" + std::string(500, 'x')));
   ASSERT_FALSE(none);

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <memory>
 
+#include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
@@ -63,11 +64,21 @@ constexpr std::initializer_list<int> kAllowed = {SCMP_SYS(read),
                                                  SCMP_SYS(restart_syscall),
                                                  SCMP_SYS(membarrier)};
 
+// What a program needs besides to be started: its libraries are read, and what they ask is answered.
+constexpr std::initializer_list<int> kAllowedToProgram = {
+    SCMP_SYS(execve),     SCMP_SYS(access),          SCMP_SYS(newfstatat), SCMP_SYS(statfs), SCMP_SYS(readlink),
+    SCMP_SYS(arch_prctl), SCMP_SYS(set_tid_address), SCMP_SYS(uname),      SCMP_SYS(getuid), SCMP_SYS(geteuid),
+    SCMP_SYS(getgid),     SCMP_SYS(getegid),         SCMP_SYS(getrusage),  SCMP_SYS(fcntl),  SCMP_SYS(poll),
+    SCMP_SYS(select)};
+
 scmp_arg_cmp masked(unsigned argument, std::uint64_t mask, std::uint64_t value) {
   return {.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
 }
 
-bool filter_calls() {
+enum class For : std::uint8_t { kReader, kProgram };
+
+bool filter_calls(For whom) {
+  constexpr std::uint64_t kWritable = 2;    // PROT_WRITE
   constexpr std::uint64_t kExecutable = 4;  // PROT_EXEC
   const std::unique_ptr<void, decltype(&seccomp_release)> filter(seccomp_init(SCMP_ACT_ERRNO(EPERM)), &seccomp_release);
   if (!filter) return false;
@@ -81,11 +92,20 @@ bool filter_calls() {
   // A thread of its own, which the C library asks for by clone() where there is no clone3().
   rule(SCMP_ACT_ALLOW, SCMP_SYS(clone), masked(0, CLONE_THREAD | CLONE_VM, CLONE_THREAD | CLONE_VM));
   rule(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
+  if (whom == For::kProgram) {
+    for (const int call : kAllowedToProgram) rule(SCMP_ACT_ALLOW, call);
+    rule(SCMP_ACT_ALLOW, SCMP_SYS(openat), masked(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
+    rule(SCMP_ACT_ALLOW, SCMP_SYS(mmap), masked(2, kWritable, 0));
+  }
   return good && seccomp_load(filter.get()) == 0;
 }
 
+bool shut_off(For whom) { return limit_all() && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && filter_calls(whom); }
+
 }  // namespace
 
-bool confine() { return limit_all() && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && filter_calls(); }
+bool confine() { return shut_off(For::kReader); }
+
+bool confine_program() { return shut_off(For::kProgram); }
 
 }  // namespace hearth::pictures

@@ -1,6 +1,7 @@
-// hearth-pictures: reads pictures for the hub, one after the other, each in a process of its own that is made for it by
-// fork(), shuts itself off before it reads the first byte, and ends with its answer. So what one picture does to its
-// reader meets neither the next picture nor this process, which reads orders from its standard input alone (answer.h).
+// hearth-pictures: reads pictures and films for the hub, one after the other, each in a process of its own that is made
+// for it by fork(), shuts itself off before it reads the first byte, and ends with its answer. So what one picture does
+// to its reader meets neither the next picture nor this process, which reads orders from its standard input alone
+// (answer.h).
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -10,12 +11,14 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "pictures/confine.h"
 #include "pictures/decode.h"
+#include "pictures/film.h"
 
 namespace {
 
@@ -73,8 +76,12 @@ void write_all(const std::string& text) {
   const int answer = ::fcntl(asked.answer, F_DUPFD, 10);
   const bool placed = picture >= 0 && answer >= 0 && ::dup2(picture, kPicture) >= 0 && ::dup2(answer, kAnswer) >= 0 &&
                       ::close_range(kAnswer + 1, ~0U, 0) == 0 && ::close_range(0, kPicture - 1, 0) == 0;
-  if (!placed || !hearth::pictures::confine()) ::_exit(1);
-  const auto looked = hearth::pictures::look_at(kPicture, asked.order.size);
+  if (!placed) ::_exit(1);
+  const bool is_film = asked.order.is_film != 0;
+  const int said = is_film ? hearth::pictures::start_film_reader(kPicture, asked.order.size) : kPicture;
+  if (said < 0 || !hearth::pictures::confine()) ::_exit(1);
+  const auto looked =
+      is_film ? hearth::pictures::film_of(said, asked.order.size) : hearth::pictures::look_at(said, asked.order.size);
   write_all(looked ? answer_of(*looked) : hearth::pictures::answer_without(looked.error()));
   ::_exit(0);
 }
@@ -83,6 +90,7 @@ void write_all(const std::string& text) {
 
 int main(int, char** argv) {
   ::mallopt(M_ARENA_MAX, 1);
+  ::prctl(PR_SET_DUMPABLE, 0);  // no reader looks into the others, though it may open files of /proc
   const sched_param none{};
   ::sched_setscheduler(0, SCHED_BATCH, &none);
   (void)::nice(kNice);

@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     CHECK(read.error().message.size() <= kMaxWords);
     return 0;
   }
-  CHECK(read->width > 0 && read->height > 0);
+  CHECK((read->width > 0) == (read->height > 0));
   const auto again = parse_answer(answer_of(*read));
   CHECK(again && again->width == read->width && again->height == read->height && again->taken == read->taken &&
         again->small == read->small);

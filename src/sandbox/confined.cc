@@ -26,6 +26,8 @@ std::vector<std::string> arguments(const ConfinedProgram& program) {
       "--uid", "65534", "--gid", "65534",
       "--ro-bind", "/usr", "/usr",
       "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
+      // Where Debian says which of several libraries one of /usr is.
+      "--ro-bind-try", "/etc/alternatives", "/etc/alternatives",
       "--proc", "/proc", "--dev", "/dev"};
   if (!program.network) words.emplace_back("--unshare-net");
   if (!program.shown.empty()) {

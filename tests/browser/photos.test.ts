@@ -1,6 +1,7 @@
 // The family's photos by date in Debian's Chromium at a phone's size, against a real pool: 300 of them that lie on the PC,
 // looked at, gone through, thrown away and brought back.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test as test_of_node } from "node:test";
@@ -105,6 +106,8 @@ before(async () => {
   }
   writeFileSync(on_pc("holidays", "first.jpg"), taken_at(views[0]!, "1999:12:31 23:59:58"));
   writeFileSync(on_pc("holidays", "broken.jpg"), "no picture");
+  const film = ["-f", "lavfi", "-i", "mandelbrot=s=640x360:r=25", "-t", "2", "-c:v", "libvpx", "-metadata", "creation_time=2026-12-10T12:00:00Z"];
+  execFileSync("ffmpeg", ["-nostdin", "-v", "error", ...film, on_pc("holidays", "film.webm")]);
 });
 after(async () => {
   await browser?.close();
@@ -114,13 +117,13 @@ after(async () => {
 test("photos lie by month, made small by the PC", async () => {
   await page.getByRole("link", { name: "Files", exact: true }).tap();
   await page.getByRole("link", { name: "Photos by date" }).tap();
-  await page.getByRole("status").getByText("302 photos and films").waitFor();
+  await page.getByRole("status").getByText("303 photos and films").waitFor();
   await page.getByText("yet to be dated").waitFor({ state: "detached", timeout: 60_000 });
   await page.getByRole("heading", { name: "December 2026" }).waitFor();
   await settled();
   await shoot("day");
   const drawn = await page.locator("section button").count();
-  assert.ok(drawn > 10 && drawn < 150, `${drawn} of 302 are drawn`);
+  assert.ok(drawn > 10 && drawn < 150, `${drawn} of 303 are drawn`);
   const sources = await page.locator("section img").evaluateAll((images) => images.map((image) => (image as HTMLImageElement).src));
   assert.ok(sources.every((source) => source.includes("/thumb/")), sources.join());
   await page.emulateMedia({ colorScheme: "dark" });
@@ -179,6 +182,27 @@ test("what cannot be read has its name instead, and files have their pictures", 
   await shoot("files");
   assert.ok(readdirSync(on_pc(".hearth", "thumbs")).length > 10);
   await until(10_000, () => (existsSync(on_pc(".hearth", "timeline")) ? true : undefined));
+});
+
+test("a film is seen by a frame with a sign, and plays", async () => {
+  await page.goto(`${pool.origin}/#/photos`);
+  const film = page.getByRole("button", { name: /^film\.webm, film, 10 Dec/ });
+  await film.locator("img").waitFor();
+  await settled();
+  await film.locator("svg").waitFor();
+  await film.scrollIntoViewIfNeeded();
+  await shoot("film");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await shoot("film-night");
+  await page.emulateMedia({ colorScheme: "light" });
+  await film.tap();
+  await page.waitForFunction(() => {
+    const video = document.querySelector("video");
+    if (video === null || video.readyState < 2) return false;
+    void video.play();
+    return video.currentTime > 0;
+  });
+  await page.getByRole("dialog").getByRole("button", { name: "Close", exact: true }).tap();
 });
 
 test("on a desktop they have a place of their own", async () => {

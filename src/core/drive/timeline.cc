@@ -12,7 +12,8 @@
 namespace hearth::drive {
 namespace {
 
-constexpr std::string_view kFirstLine = "hearth-timeline 1\n";
+constexpr std::string_view kFirstLine = "hearth-timeline 2\n";
+constexpr std::string_view kFirstLineBefore = "hearth-timeline 1\n";  // in which no film was asked
 constexpr std::size_t kMaxShots = 5'000'000;
 constexpr std::size_t kMaxEtag = 100;
 constexpr std::int64_t kDay = 86'400;
@@ -98,7 +99,7 @@ Merged merge(std::span<const Shot> before, std::vector<FoundShot> found) {
     const auto last = known.lower_bound(Key(one.etag, is_there ? one.path : std::string_view()));
     const bool is_known = last != known.end() && last->first.first == one.etag;
     merged.changed = merged.changed || !is_there;
-    const bool is_read = (is_known && last->second->read) || media_kind(one.path) != MediaKind::kPicture;
+    const bool is_read = is_known && last->second->read;
     if (!is_read) merged.unread.push_back(merged.shots.size());
     merged.shots.push_back({.path = std::move(one.path),
                             .etag = std::move(one.etag),
@@ -140,7 +141,8 @@ Result<std::vector<Shot>> decode_timeline(std::string_view text) {
   const auto damaged = [](std::size_t line) {
     return fail(Code::kDataLoss, "line " + std::to_string(line) + " of the timeline is damaged");
   };
-  if (!text.starts_with(kFirstLine) || !text.ends_with('\n')) return damaged(1);
+  const bool is_before = text.starts_with(kFirstLineBefore);
+  if ((!is_before && !text.starts_with(kFirstLine)) || !text.ends_with('\n')) return damaged(1);
   text.remove_prefix(kFirstLine.size());
   std::vector<Shot> shots;
   while (!text.empty()) {
@@ -160,6 +162,7 @@ Result<std::vector<Shot>> decode_timeline(std::string_view text) {
                       read_number(words[2], shot.bytes) && shot.etag.size() <= kMaxEtag && shots.size() < kMaxShots;
     const Result<Path> path = Path::parse(line);
     if (!good || !path || path->text() != line) return damaged(shots.size() + 2);
+    shot.read = shot.read && !(is_before && media_kind(shot.path) == MediaKind::kVideo);
     shots.push_back(std::move(shot));
   }
   return shots;

@@ -50,7 +50,7 @@ struct Shot {
   std::string etag;
   std::uint64_t bytes = 0;
   ClockTime taken;    // else when the file was changed
-  bool read = false;  // it was asked when it was taken, or is of a kind that is not asked
+  bool read = false;  // it was asked when it was taken
 
   bool operator==(const Shot&) const = default;
 };

@@ -7,7 +7,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   (void)parse_exif_time(text);
   (void)media_kind(text);
-  auto shots = decode_timeline("hearth-timeline 1\n" + std::string(text));
+  auto shots = decode_timeline("hearth-timeline 2\n" + std::string(text));
   if (!shots) return 0;
   const auto again = decode_timeline(encode_timeline(*shots));
   CHECK(again && *again == *shots);

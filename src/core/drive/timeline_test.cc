@@ -64,7 +64,7 @@ TEST(TimelineTest, AsksOnlyWhatIsNewOrChanged) {
                                        {.path = "/changed.jpg", .etag = "\"33\"", .modified = {70}},
                                        {.path = "/film.mp4", .etag = "\"5\"", .modified = {80}}});
   EXPECT_THAT(paths(merged.shots), ElementsAre("/kept.jpg", "/there.jpg", "/changed.jpg", "/film.mp4"));
-  EXPECT_THAT(merged.unread, ElementsAre(2));
+  EXPECT_THAT(merged.unread, ElementsAre(2, 3));
   EXPECT_EQ(merged.shots[0].taken, ClockTime{5});
   EXPECT_EQ(merged.shots[1].taken, ClockTime{6});
   EXPECT_EQ(merged.shots[2].taken, ClockTime{70});
@@ -96,14 +96,22 @@ TEST(TimelineTest, IsKeptAsText) {
   EXPECT_TRUE(decode_timeline(encode_timeline(merged.shots)));
 }
 
+TEST(TimelineTest, FilmsThatWereKeptBeforeTheyWereAskedAreAsked) {
+  std::vector<Shot> shots = {shot("/a.jpg", 5), shot("/c.mp4", 6)};
+  std::string kept = encode_timeline(shots);
+  kept.replace(0, kept.find('\n'), "hearth-timeline 1");
+  shots[1].read = false;
+  EXPECT_EQ(*decode_timeline(kept), shots);
+}
+
 TEST(TimelineTest, WhatIsDamagedIsRefused) {
   const std::string whole = encode_timeline(std::vector{shot("/a.jpg", 5)});
   EXPECT_FALSE(decode_timeline(""));
   EXPECT_FALSE(decode_timeline(whole.substr(0, whole.size() - 1)));
-  EXPECT_FALSE(decode_timeline("hearth-timeline 2\n"));
+  EXPECT_FALSE(decode_timeline("hearth-timeline 3\n"));
   for (const char* line : {"5\tread\t10\t\"1\"", "x\tread\t10\t\"1\"\t/a", "5\tmaybe\t10\t\"1\"\t/a",
                            "5\tread\t-1\t\"1\"\t/a", "5\tread\t1\t\"1\"\t/../a", "5\tread\t1\t\"1\"\ta", ""}) {
-    EXPECT_FALSE(decode_timeline("hearth-timeline 1\n" + std::string(line) + "\n")) << line;
+    EXPECT_FALSE(decode_timeline("hearth-timeline 2\n" + std::string(line) + "\n")) << line;
   }
 }
 

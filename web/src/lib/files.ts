@@ -77,20 +77,21 @@ export function shown_blob(path: string, sha256: Uint8Array, size: number): Show
   return { name: path, size, kind: file_kind(path), source: media_url(path, sha256), raw: blob_url(sha256), download: download_url(path, sha256) };
 }
 
-// Of which the PC makes small pictures.
-const kSmallable = "jpg jpeg jpe png webp gif tif tiff heic heif avif".split(" ");
+// Of which the PC makes small pictures: of a film, a frame.
+const kFilms = "3gp avi m4v mkv mov mp4 mpg mts ogv webm".split(" ");
+const kPictures = "jpg jpeg jpe png webp gif tif tiff heic heif avif".split(" ");
 const kSeenByFew = "tif tiff heic heif".split(" "); // few browsers show them
 export const kSmallEnough = 512 * 1024; // bytes of a picture that a phone may be sent whole
 
 export function has_small(name: string): boolean {
-  return kSmallable.includes(extension(name));
+  return kPictures.includes(extension(name)) || kFilms.includes(extension(name));
 }
 
 // A large picture is shown smaller than it is.
 export function shown_entry(path: string, size: number, etag: string): ShownFile {
   const url = drive_url(path);
   const file = { name: file_name(path), size, kind: drive_kind(path), source: url, raw: url, download: drive_download_url(path) };
-  if (!has_small(path) || (size <= kSmallEnough && !kSeenByFew.includes(extension(path)))) return file;
+  if (!kPictures.includes(extension(path)) || (size <= kSmallEnough && !kSeenByFew.includes(extension(path)))) return file;
   return { ...file, source: thumb_url(path, etag, 1600), instead: url };
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { drive_download_url, drive_pattern, drive_url, drive_zip_url, folder_address, folder_of_address, join_path, name_problem, parent_of, steps_of } from "../../src/lib/drive_paths";
-import { drive_kind, shown_entry } from "../../src/lib/files";
+import { drive_kind, has_small, shown_entry } from "../../src/lib/files";
 import { pages_of, visible_rows } from "../../src/lib/row_window";
 import { kNothing, toggled, with_range } from "../../src/lib/selection";
 
@@ -56,6 +56,8 @@ test("a large picture, or one that few browsers show, is shown as the PC makes i
   assert.equal(shown_entry("/a.HEIC", 7, "e").source, "/thumb/a.HEIC?size=1600&v=e");
   assert.equal(shown_entry("/a.bmp", 600 * 1024, "e").source, "/dav/a.bmp");
   assert.equal(shown_entry("/a.mp4", 600 * 1024, "e").instead, undefined);
+  assert.equal(shown_entry("/a.mp4", 600 * 1024, "e").source, "/dav/a.mp4", "a film is played");
+  assert.deepEqual(["a.MP4", "a.mov", "a.heic", "a.svg", "a.mp3"].map(has_small), [true, true, true, false, false]);
 });
 
 test("only rows in sight are drawn, with a margin", () => {
