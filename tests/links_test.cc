@@ -377,6 +377,82 @@ TEST_F(LinksTest, WhateverKeepsAGuestOutSaysWhatItIs) {
   EXPECT_EQ(ask(used, "GET", "/dav/a.txt", {{"Origin", "https://evil.example"}}).status, 401U);
 }
 
+// As file managers do, which keep no cookies.
+TEST_F(LinksTest, AProgramOpensALinkByItsSecretAsPassword) {
+  std::map<std::string, Made> links;
+  for (const Grant& grant : kGrants) links[grant.name] = make(request("/shared", grant));
+  const auto curl = [&](const std::string& user, std::vector<std::string> options, const std::string& path) {
+    options.insert(options.begin(), {"curl", "-sS", "--cacert", pool().home() / "hub" / "certificate.pem", "-w",
+                                     " %{http_code}", "-u", user});
+    options.push_back("https://127.0.0.1:" + std::to_string(pool().endpoint().port) + path);
+    const Ended ended = run_program(options);
+    return ended.out + ended.err;
+  };
+  const auto by = [&](const std::string& name, std::vector<std::string> options, const std::string& below) {
+    return curl("anybody:" + links[name].secret, std::move(options), links[name].url("/dav" + below));
+  };
+  EXPECT_EQ(by("read", {}, "/a.txt"), "hello 200");
+  EXPECT_THAT(by("seen", {"-X", "PROPFIND", "-H", "Depth: 1"}, "/"), AllOf(HasSubstr("/dav/sub/"), HasSubstr(" 207")));
+  EXPECT_THAT(by("seen", {}, "/a.txt"), HasSubstr(" 403"));
+  EXPECT_THAT(by("read", {"-T", file("secret.txt")}, "/new.txt"), HasSubstr(" 403"));
+  EXPECT_THAT(by("added", {"-T", file("secret.txt")}, "/new.txt"), HasSubstr(" 201"));
+  EXPECT_THAT(by("box", {"-X", "PROPFIND"}, "/"), HasSubstr(" 403"));
+  EXPECT_THAT(by("edited", {"-X", "DELETE"}, "/new.txt"), HasSubstr(" 204"));
+  EXPECT_THAT(by("edited", {"--path-as-is"}, "/../secret.txt"), testing::Not(HasSubstr("secret 200")));
+
+  const std::string url = "https://127.0.0.1:" + std::to_string(pool().endpoint().port) + links["edited"].url("/dav/");
+  const auto rclone = [&](std::vector<std::string> words) {
+    const std::string hidden = run_program({"rclone", "obscure", links["edited"].secret}).out;
+    words.insert(words.begin(), "rclone");
+    words.insert(words.end(), {"--config", "/dev/null", "--ca-cert", pool().home() / "hub" / "certificate.pem",
+                               "--webdav-url", url, "--webdav-vendor", "owncloud", "--webdav-user", "me",
+                               "--webdav-pass", hidden.substr(0, hidden.find('\n'))});
+    const Ended ended = run_program(words);
+    EXPECT_EQ(ended.exit_code, 0) << ended.err;
+    return ended.out;
+  };
+  rclone({"copyto", file("secret.txt"), ":webdav:sub/sent.txt"});
+  EXPECT_EQ(text("shared/sub/sent.txt"), "secret");
+  EXPECT_THAT(rclone({"lsf", "-R", ":webdav:"}), AllOf(HasSubstr("a.txt\n"), HasSubstr("sub/b.txt\n")));
+  rclone({"moveto", ":webdav:sub/sent.txt", ":webdav:moved.txt"});
+  EXPECT_EQ(text("shared/moved.txt"), "secret");
+
+  // Whoever has no password is asked for one, at no other place than this.
+  const HttpAnswer asked = https(pool().endpoint().port, "GET", links["read"].url("/dav/a.txt"), {}, "");
+  EXPECT_EQ(asked.status, 401U);
+  EXPECT_THAT(asked.head, HasSubstr("WWW-Authenticate: Basic"));
+  EXPECT_THAT(curl("anybody:" + links["seen"].secret, {}, links["read"].url("/dav/a.txt")), HasSubstr(" 401"));
+  EXPECT_THAT(by("read", {"-H", "Origin: https://evil.example"}, "/a.txt"), HasSubstr(" 401"));
+  EXPECT_THAT(curl("anybody:" + links["read"].secret, {}, "/dav/shared/a.txt"), HasSubstr(" 401"));
+  EXPECT_THAT(curl("anybody:" + links["read"].secret, {}, links["read"].url("/upload/")), HasSubstr(" 401"));
+
+  v1::RevokeLinkRequest taken;
+  taken.set_id(links["read"].id);
+  ASSERT_TRUE(owner_->call<v1::RevokeLinkReply>("hearth.v1.LinkService/Revoke", taken));
+  EXPECT_THAT(by("read", {}, "/a.txt"), HasSubstr(" 403"));
+}
+
+TEST_F(LinksTest, AProgramsWayInIsOneUseAndAsksForTheLinksPassword) {
+  v1::MakeLinkRequest wanted = request("/shared", kGrants[1]);
+  wanted.set_max_uses(1);
+  wanted.set_password("hunter22");
+  const Made link = make(wanted);
+  const auto curl = [&](const std::string& password) {
+    const Ended ended =
+        run_program({"curl", "-sS", "--cacert", pool().home() / "hub" / "certificate.pem", "-w", " %{http_code}", "-u",
+                     "anybody:" + password,
+                     "https://127.0.0.1:" + std::to_string(pool().endpoint().port) + link.url("/dav/a.txt")});
+    return ended.out + ended.err;
+  };
+  EXPECT_THAT(curl(link.secret), AllOf(HasSubstr("asks for a password"), HasSubstr(" 401")));
+  EXPECT_THAT(curl(link.secret + ":wrong"), HasSubstr(" 401"));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(curl(link.secret + ":hunter22"), "hello 200");
+  EXPECT_EQ(list().links(0).uses(), 1U);
+  Made other = link;
+  EXPECT_THAT(open(other, "hunter22"), HasSubstr("used")) << "and who is in by the page counts as well";
+  EXPECT_EQ(curl(link.secret + ":hunter22"), "hello 200") << "who is in stays in";
+}
+
 TEST_F(LinksTest, ARevokedLinkDiesInTheMiddleOfWhatIsOpen) {
   write("shared/large.bin", "");
   std::filesystem::resize_file(file("shared/large.bin"), 1ULL << 30U);

@@ -93,6 +93,17 @@ std::string end_text(const v1::DriveLink& link) {
   return link.has_expires() ? format_moment({link.expires().unix_millis()}) : "-";
 }
 
+// "https://host:7443/#/link/ID/SECRET", as it is for programs.
+std::string dav_text(const std::string& address, bool has_password) {
+  const std::size_t mark = address.find("/#/link/");
+  const std::size_t slash = address.rfind('/');
+  if (mark == std::string::npos) return {};
+  return fmt::format(
+      "A file manager or rclone opens it as WebDAV at {}{}/dav/ with any user name and the password {}{}",
+      address.substr(0, mark), address.substr(mark + 2, slash - mark - 2), address.substr(slash + 1),
+      has_password ? ":PASSWORD, the link's own after the colon" : "");
+}
+
 }  // namespace
 
 Result<int> share_in_drive(const Context& context, const LinkOptions& options) {
@@ -113,6 +124,7 @@ Result<int> share_in_drive(const Context& context, const LinkOptions& options) {
   }
   print(best + "\n");
   for (int i = 1; i < reply->addresses_size(); ++i) say(reply->addresses(i) + "  (another address)");
+  if (reply->link().rights().see()) say(dav_text(best, reply->link().has_password()));
   const std::string until = reply->link().has_expires()
                                 ? fmt::format(", until {}", format_moment({reply->link().expires().unix_millis()}))
                                 : "";
@@ -137,7 +149,12 @@ Result<int> list_drive_links(const Context& context) {
                uses_text(one), last, end_text(one), one.maker(), one.label()});
   }
   if (table.empty()) say("nothing is shared by a link: hearth drive share PATH");
-  if (!table.empty()) print(table.text());
+  if (!table.empty()) {
+    print(table.text());
+    say("By WebDAV each is /link/ID/dav/ at this PC's address, with any user name and the last part of the link's "
+        "address "
+        "as password (then :PASSWORD, if it has one)");
+  }
   return 0;
 }
 

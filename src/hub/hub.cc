@@ -143,6 +143,7 @@ class HubImpl : public Hub {
   std::unique_ptr<Parts> parts_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<net::Dispatcher> dispatcher_;
+  GuestTries guest_tries_;
   std::unique_ptr<GuestDoor> guest_door_;
   std::unique_ptr<net::Server> server_;
   bool stopping_ = false;
@@ -289,8 +290,8 @@ Result<void> HubImpl::make_dispatcher() {
   add_private_folder_methods(*dispatcher_, *parts_);
   add_audience_methods(*dispatcher_, *parts_);
   add_photo_methods(*dispatcher_, *parts_, *photos_);
-  add_link_methods(*dispatcher_, *parts_, *guests_);
-  guest_door_ = std::make_unique<GuestDoor>(*parts_, *guests_, *webdav_, *tus_, *thumbnails_, listings_);
+  add_link_methods(*dispatcher_, *parts_, *guests_, guest_tries_);
+  guest_door_ = std::make_unique<GuestDoor>(*parts_, *guests_, guest_tries_, *webdav_, *tus_, *thumbnails_, listings_);
   return {};
 }
 

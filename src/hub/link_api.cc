@@ -11,14 +11,6 @@
 namespace hearth::hub {
 namespace {
 
-constexpr std::uint32_t kWrongTriesOfAddress = 30;  // a minute
-constexpr std::uint32_t kPasswordsOfLink = 10;
-
-struct Tries {
-  RateLimiter of_address{kWrongTriesOfAddress};
-  RateLimiter of_link{kPasswordsOfLink};
-};
-
 // Links of what is other people's own are shown to an owner of the pool alone, who may take every link back.
 bool is_shown(const drive::Scope& scope, const drive::Link& link, const net::Caller& caller) {
   return scope.reaches(link.path) || caller.level >= net::AccessLevel::kOwner;
@@ -133,27 +125,14 @@ net::Async<Result<v1::RevokeLinkReply>> revoke(Parts& parts, drive::Guests& gues
   co_return v1::RevokeLinkReply();
 }
 
-net::Async<Result<v1::OpenLinkReply>> open(Parts& parts, drive::Guests& guests, Tries& tries,
+net::Async<Result<v1::OpenLinkReply>> open(Parts& parts, drive::Guests& guests, GuestTries& tries,
                                            const v1::OpenLinkRequest& request, net::Caller& caller) {
-  const auto too_often = [](std::string_view whose) {
-    return fail(Code::kResourceExhausted, fmt::format("too many wrong tries {}; wait a minute", whose));
-  };
-  const std::string address = caller.address;
-  if (!tries.of_address.take(address, parts.loop.now())) co_return too_often("from this address");
   const Result<drive::LinkId> id = id_of(request.id());
   if (!id) co_return std::unexpected(id.error());
   const std::string name = to_text(*id);
-  const auto may_try = [&]() -> Result<void> {
-    if (!tries.of_link.take(name, parts.loop.now())) return too_often("of this link's password");
-    return {};
-  };
-  const Result<std::string> ticket = co_await guests.enter(*id, request.secret(), request.password(), may_try);
-  // To be asked for the password is no wrong try.
-  if (ticket || (ticket.error().code == Code::kPermissionDenied && request.password().empty())) {
-    tries.of_address.refund(address);
-  }
+  const Result<std::string> ticket =
+      co_await open_link(parts, guests, tries, *id, request.secret(), request.password(), caller.address);
   if (!ticket) co_return std::unexpected(ticket.error());
-  if (!request.password().empty()) tries.of_link.refund(name);
   v1::OpenLinkReply reply;
   reply.set_expires_in_seconds(drive::Guests::kTicketLife.micros / 1'000'000);
   if (caller.reply_headers != nullptr) {
@@ -187,8 +166,25 @@ net::Async<Result<v1::LookAtLinkReply>> look(Parts& parts, const drive::Guests& 
 
 }  // namespace
 
-void add_link_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Guests& guests) {
-  const auto tries = std::make_shared<Tries>();
+net::Async<Result<std::string>> open_link(Parts& parts, drive::Guests& guests, GuestTries& tries, drive::LinkId id,
+                                          std::string secret, std::string password, std::string address) {
+  const auto too_often = [](std::string_view whose) {
+    return fail(Code::kResourceExhausted, fmt::format("too many wrong tries {}; wait a minute", whose));
+  };
+  if (!tries.of_address.take(address, parts.loop.now())) co_return too_often("from this address");
+  const std::string name = to_text(id);
+  const auto may_try = [&]() -> Result<void> {
+    if (!tries.of_link.take(name, parts.loop.now())) return too_often("of this link's password");
+    return {};
+  };
+  Result<std::string> ticket = co_await guests.enter(id, std::move(secret), password, may_try);
+  // To be asked for the password is no wrong try.
+  if (ticket || (ticket.error().code == Code::kPermissionDenied && password.empty())) tries.of_address.refund(address);
+  if (ticket && !password.empty()) tries.of_link.refund(name);
+  co_return ticket;
+}
+
+void add_link_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Guests& guests, GuestTries& tries) {
   dispatcher.unary<v1::MakeLinkRequest, v1::MakeLinkReply>(
       "hearth.v1.LinkService.Make", [&parts, &guests](const v1::MakeLinkRequest& request, net::Caller& caller) {
         return make(parts, guests, request, caller);
@@ -201,8 +197,8 @@ void add_link_methods(net::Dispatcher& dispatcher, Parts& parts, drive::Guests& 
         return revoke(parts, guests, request, caller);
       });
   dispatcher.unary<v1::OpenLinkRequest, v1::OpenLinkReply>(
-      "hearth.v1.LinkService.Open", [&parts, &guests, tries](const v1::OpenLinkRequest& request, net::Caller& caller) {
-        return open(parts, guests, *tries, request, caller);
+      "hearth.v1.LinkService.Open", [&parts, &guests, &tries](const v1::OpenLinkRequest& request, net::Caller& caller) {
+        return open(parts, guests, tries, request, caller);
       });
   add_guest_link_methods(dispatcher, parts, guests);
 }

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "hearth/v1/pairing.pb.h"
+#include "hub/basic_password.h"
 #include "hub/parts.h"
 
 namespace hearth::hub {
@@ -141,10 +142,7 @@ Result<v1::ProveReply> prove(Parts& parts, const v1::ProveRequest& request, net:
 // The token that stands in an Authorization header, as bearer or as a password; empty if there is none.
 std::string machine_token(std::string_view authorization) {
   if (authorization.starts_with("Bearer https://")) return std::string(authorization.substr(7));
-  if (!authorization.starts_with("Basic ")) return {};
-  const std::string pair = from_base64(authorization.substr(6)).value_or("");
-  const std::size_t colon = pair.find(':');
-  return colon == std::string::npos ? "" : pair.substr(colon + 1);
+  return basic_password(authorization);
 }
 
 net::AccessLevel level_of(std::uint8_t role) {

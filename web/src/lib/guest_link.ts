@@ -11,6 +11,13 @@ export function parse_guest_link(fragment: string): GuestLink | undefined {
   return found === null ? undefined : { id: found[1]!, secret: found[2]! };
 }
 
+// The link at an address, as programs that keep files open it: by WebDAV.
+export function dav_of(address: string): { url: string; password: string } | undefined {
+  const [origin, fragment] = address.split("/#");
+  const link = parse_guest_link(fragment ?? "");
+  return link === undefined ? undefined : { url: `${origin}/link/${link.id}/dav/`, password: link.secret };
+}
+
 export function same_link(a: GuestLink | undefined, b: GuestLink | undefined): boolean {
   return a?.id === b?.id && a?.secret === b?.secret;
 }

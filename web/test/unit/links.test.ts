@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parse_guest_link, same_link } from "../../src/lib/guest_link";
+import { dav_of, parse_guest_link, same_link } from "../../src/lib/guest_link";
 import { grant_words, kGrants, uses_words } from "../../src/lib/link_choices";
 
 test("a link's address is read whole or not at all", () => {
@@ -20,4 +20,10 @@ test("rights and uses are told in words", () => {
   assert.equal(uses_words({ uses: 0, maxUses: 0 }), "never used");
   assert.equal(uses_words({ uses: 1, maxUses: 0 }), "used 1 time");
   assert.equal(uses_words({ uses: 0, maxUses: 1 }), "used 0 of 1 time");
+});
+
+test("a program opens a link by its id as address and its secret as password", () => {
+  const url = "https://192.168.1.5:7443/link/c0e6d646cafd/dav/";
+  assert.deepEqual(dav_of("https://192.168.1.5:7443/#/link/c0e6d646cafd/secret"), { url, password: "secret" });
+  assert.equal(dav_of(""), undefined);
 });
