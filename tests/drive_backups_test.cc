@@ -173,6 +173,32 @@ TEST_F(DriveBackupsTest, OneThatIsKilledIsGoneOnWith) {
   EXPECT_EQ(contents(here("back")), contents(pool().home() / "drive"));
 }
 
+TEST_F(DriveBackupsTest, WhatAKilledOneHasLeftHereIsCleared) {
+  write(here("files/big"), noise(80 << 20));
+  done({"put", "--replace", here("files/big"), "/files"});
+  const auto left = [&] {
+    std::vector<fs::path> found;
+    for (const fs::directory_entry& one : fs::directory_iterator(pool().home() / "cli")) {
+      if (one.path().filename().string().starts_with("work-")) found.push_back(one.path());
+    }
+    return found;
+  };
+  Process backup = pool().start_cli({"drive", "backup", "--to", target()});
+  std::vector<pid_t> tools;
+  ASSERT_TRUE(eventually(seconds(30), [&] {
+    tools = descendants_of(backup.pid());
+    return !left().empty() && !tools.empty();
+  }));
+  backup.signal(SIGKILL);
+  backup.wait(seconds(10));
+  ASSERT_EQ(left().size(), 1U);
+  for (const pid_t tool : tools) ::kill(tool, SIGKILL);
+  ASSERT_TRUE(eventually(
+      seconds(30), [&] { return std::ranges::all_of(tools, [](pid_t tool) { return command_line(tool).empty(); }); }));
+  done({"backup", "--to", target()});
+  EXPECT_TRUE(left().empty());
+}
+
 TEST_F(DriveBackupsTest, AFlippedByteIsFound) {
   done({"backup", "--to", target()});
   EXPECT_EQ(told({"check-backup"})["backups"][0]["damage"].size(), 0U);

@@ -1,6 +1,13 @@
 #include "cli/image.h"
 
+#include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <fstream>
+#include <thread>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -115,6 +122,49 @@ TEST(Workshop, IsGoneAfterwardsWhateverWasPutThere) {
     std::filesystem::permissions(workshop->directory() / "a", std::filesystem::perms::none);
   }
   EXPECT_TRUE(std::filesystem::is_empty(directory.path() / "parent"));
+}
+
+TEST(Workshop, ClearsWhatKilledOnesHaveLeftAndNothingOfTheLiving) {
+  const TempDirectory directory;
+  directory.write("work-killed/a/b", "x");
+  directory.write("worked/a", "x");
+  std::filesystem::permissions(directory.path() / "work-killed/a", std::filesystem::perms::none);
+  const Result<Workshop> one = Workshop::open(directory.path());
+  ASSERT_TRUE(one);
+  EXPECT_FALSE(std::filesystem::exists(directory.path() / "work-killed"));
+  EXPECT_TRUE(std::filesystem::exists(directory.path() / "worked"));
+  const Result<Workshop> other = Workshop::open(directory.path());
+  ASSERT_TRUE(other);
+  EXPECT_TRUE(std::filesystem::exists(one->directory()));
+}
+
+TEST(Workshop, OneWhoseToolHasOutlivedItIsNotDeadYet) {
+  const TempDirectory directory;
+  const std::filesystem::path mark = directory.path() / "tool";
+  const pid_t killed = ::fork();
+  if (killed == 0) {
+    const Result<Workshop> workshop = Workshop::open(directory.path());
+    (void)workshop->run("waiting", {{{"sh", "-c", "echo $$ > " + mark.string() + "; exec sleep 100"}, "dash"}});
+    ::_exit(1);
+  }
+  std::string tool;
+  while (!tool.ends_with('\n')) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    tool = std::filesystem::exists(mark) ? directory.read("tool") : "";
+  }
+  ::kill(killed, SIGKILL);
+  ::waitpid(killed, nullptr, 0);
+  const auto left = [&] {
+    const std::filesystem::directory_iterator all(directory.path());
+    return std::count_if(begin(all), end(all), [](const auto& one) { return one.is_directory(); });
+  };
+  EXPECT_TRUE(Workshop::open(directory.path()));
+  EXPECT_EQ(left(), 1);
+  ::kill(std::stoi(tool), SIGKILL);
+  while (left() > 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ASSERT_TRUE(Workshop::open(directory.path()));
+  }
 }
 
 TEST(Image, ADirectoryGivesTheSameBytesWheneverAndWhereverItIs) {

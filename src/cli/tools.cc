@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -70,6 +71,7 @@ class File {
     if (file_ >= 0) ::close(file_);
   }
   int get() const { return file_; }
+  int release() { return std::exchange(file_, -1); }
 
  private:
   int file_;
@@ -226,19 +228,46 @@ void remove_tree(const fs::path& directory) {
   fs::remove_all(directory, error);
 }
 
+constexpr std::string_view kWorkName = "work-";
+
+// Of a directory for work: none, if somebody has it, or it cannot be had. Inherited by tools.
+File lock_of(const fs::path& directory) {
+  File lock(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  return lock.get() >= 0 && ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0 ? std::move(lock) : File();
+}
+
+// Those that nobody has any more, by their locks.
+std::vector<std::pair<fs::path, File>> leftovers_in(const fs::path& parent) {
+  std::vector<std::pair<fs::path, File>> found;
+  std::error_code error;
+  for (fs::directory_iterator entry(parent, error), end; !error && entry != end; entry.increment(error)) {
+    if (!entry->path().filename().string().starts_with(kWorkName)) continue;
+    if (File lock = lock_of(entry->path()); lock.get() >= 0) found.emplace_back(entry->path(), std::move(lock));
+  }
+  return found;
+}
+
 }  // namespace
 
 bool has_program(const std::string& name) { return !find_program(name).empty(); }
 
 Result<Workshop> Workshop::open(const fs::path& parent) {
   if (Result<void> made = make_directory(parent); !made) return std::unexpected(made.error());
-  std::string directory = (parent / "work-XXXXXX").string();
+  // Nobody is between making a directory and having its lock.
+  File alone(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (alone.get() < 0 || ::flock(alone.get(), LOCK_EX) != 0) return fail_errno(errno, "locking " + parent.string());
+  const std::vector<std::pair<fs::path, File>> leftovers = leftovers_in(parent);
+  std::string directory = (parent / kWorkName).string() + "XXXXXX";
   if (::mkdtemp(directory.data()) == nullptr) return fail_errno(errno, "making a directory in " + parent.string());
-  return Workshop(directory);
+  Workshop workshop(directory, lock_of(directory).release());
+  alone = File();
+  for (const auto& [left, lock] : leftovers) remove_tree(left);
+  return workshop;
 }
 
 Workshop::~Workshop() {
   if (!directory_.empty()) remove_tree(directory_);
+  if (lock_ >= 0) ::close(lock_);
 }
 
 Result<void> Workshop::run(const std::string& what, const std::vector<Tool>& pipeline) const {

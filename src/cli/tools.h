@@ -43,9 +43,11 @@ bool has_program(const std::string& name);
 
 class Workshop {
  public:
-  // A directory of its own below `parent`, which is made, removed with the object. Errors: of the disk.
+  // A directory of its own below `parent`, which is made, removed with the object; those that killed ones have left
+  // there are removed before. Errors: of the disk.
   static Result<Workshop> open(const std::filesystem::path& parent);
-  Workshop(Workshop&& other) noexcept : directory_(std::exchange(other.directory_, {})) {}
+  Workshop(Workshop&& other) noexcept
+      : directory_(std::exchange(other.directory_, {})), lock_(std::exchange(other.lock_, -1)) {}
   Workshop& operator=(Workshop&&) = delete;
   ~Workshop();
 
@@ -66,8 +68,10 @@ class Workshop {
   std::vector<std::string> lines_of(const Tool& tool) const;
 
  private:
-  explicit Workshop(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  Workshop(std::filesystem::path directory, int lock) : directory_(std::move(directory)), lock_(lock) {}
+
   std::filesystem::path directory_;
+  int lock_ = -1;  // of the directory; its tools have it, too, so it is held until the last of all has ended
 };
 
 // Where hearth-swarm lies beside this program, or would.
