@@ -83,8 +83,6 @@ class DriveCallsTest : public PoolFixture {
   }
 
   std::unique_ptr<Api> owner_;
-
- private:
   std::string token_;
 };
 
@@ -218,6 +216,36 @@ TEST_F(DriveCallsTest, TellsHowMuchItHolds) {
   EXPECT_GT(usage->trash_bytes(), 4U) << "with the note of where it was";
   EXPECT_GT(usage->free_bytes(), 0U);
   EXPECT_EQ(usage->folder(), (pool().home() / "drive").string());
+}
+
+TEST_F(DriveCallsTest, OneDeviceHasSoManyZipsAtATime) {
+  ASSERT_EQ(run_program({"truncate", "-s", "4G", file("photos/film")}).exit_code, 0);
+  EXPECT_THAT(curl({}, "/dav/photos/b9"), HasSubstr("photos/b9"));  // has a token by now
+  const auto fetch = [&](int number) {
+    const std::filesystem::path head = scratch().path() / std::to_string(number);
+    return std::pair(
+        head, Process::start({"curl", "-sS", "-o", "/dev/null", "-D", head, "--limit-rate", "10k", "--cacert",
+                              pool().home() / "hub" / "certificate.pem", "-u", "anybody:" + token_,
+                              "https://127.0.0.1:" + std::to_string(pool().endpoint().port) + "/dav/photos/?zip"},
+                             {}));
+  };
+  std::vector<std::pair<std::filesystem::path, Process>> fetching;
+  for (int i = 0; i < 4; ++i) {
+    fetching.push_back(fetch(i));
+    ASSERT_TRUE(eventually(seconds(30), [&] { return read_text(fetching.back().first).contains("200"); }));
+  }
+  EXPECT_THAT(curl({"-D", "-"}, "/dav/photos/?zip"),
+              AllOf(HasSubstr("429"), HasSubstr("Retry-After: 30"), HasSubstr("4 archives are on their way to you")));
+  EXPECT_THAT(curl({}, "/dav/photos/b9"), HasSubstr("photos/b9")) << "a file is no archive";
+  const Ended other = pool().cli({"token", "new", "phone"});
+  const std::string before = std::exchange(token_, other.out.substr(0, other.out.find('\n')));
+  EXPECT_THAT(curl({"-d", "name=b9", "-o", "/dev/null", "-D", "-"}, "/dav/photos/?zip"), HasSubstr("200"));
+  token_ = before;
+  fetching.front().second.signal(SIGKILL);
+  fetching.front().second.wait(seconds(10));
+  EXPECT_TRUE(eventually(seconds(30), [&] {
+    return curl({"-d", "name=b9", "-o", "/dev/null", "-D", "-"}, "/dav/photos/?zip").contains("200");
+  }));
 }
 
 TEST_F(DriveCallsTest, AFolderComesAsAZip) {

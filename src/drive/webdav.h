@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/drive/scope.h"
+#include "core/drive/zip_turns.h"
 #include "drive/drive.h"
 #include "drive/if_header.h"
 #include "net/async.h"
@@ -81,6 +82,7 @@ class WebDav {
   Result<void> check_conditions(Request& request, const Folder& folder) const;
 
   Drive& drive_;
+  ZipTurns zip_turns_;
 };
 
 }  // namespace hearth::drive

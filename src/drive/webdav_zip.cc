@@ -35,6 +35,25 @@ Result<std::vector<std::string>> names_of_form(std::string_view form) {
   return names;
 }
 
+class Turn {
+ public:
+  Turn(ZipTurns& turns, DeviceId who) : turns_(turns), who_(who) {}
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() { turns_.give_back(who_); }
+
+ private:
+  ZipTurns& turns_;
+  DeviceId who_;
+};
+
+net::Async<void> refuse_turn(net::Exchange& exchange, const Error& error) {
+  constexpr const char* kRetryAfterSeconds = "30";
+  net::Response response = net::text_response(error.code == Code::kUnavailable ? 503 : 429, error.message);
+  response.headers.add("Retry-After", kRetryAfterSeconds);
+  co_await exchange.reply(std::move(response));
+}
+
 }  // namespace
 
 bool WebDav::asks_for_zip(const net::RequestHead& head) {
@@ -49,6 +68,9 @@ net::Async<void> WebDav::send_zip(Request& request) {
   if (!names) co_return co_await tell(request, names.error());
   const Result<Folder*> folder = co_await drive_.open();
   if (!folder) co_return co_await tell(request, folder.error());
+  const DeviceId who = request.holder.device;
+  if (Result<void> taken = zip_turns_.take(who); !taken) co_return co_await refuse_turn(exchange, taken.error());
+  const Turn turn(zip_turns_, who);
   Result<std::unique_ptr<ZipStream>> zip = co_await drive_.workers().run(
       [&] { return ZipStream::begin(**folder, request.path, *names, request.scope.closed); });
   if (!zip) co_return co_await tell(request, zip.error());
