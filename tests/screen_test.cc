@@ -1,6 +1,4 @@
 // Programs with windows: seen and used from another device through the hub, by those who may, until told to end.
-#include <fstream>
-
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,8 +6,7 @@
 #include "harness/api.h"
 #include "harness/pairing.h"
 #include "harness/pool.h"
-#include "net/tunnel.h"
-#include "screen/frames.h"
+#include "harness/viewing.h"
 
 namespace hearth::e2e {
 namespace {
@@ -18,8 +15,6 @@ using testing::HasSubstr;
 
 // Blue, until somebody types a line; red then.
 constexpr const char* kColours = R"(printf '\033[44m\033[2J'; read line; printf '\033[41m\033[2J'; sleep 1000)";
-constexpr int kWidth = 400;
-constexpr int kHeight = 300;
 
 bool has_programs() {
   return std::filesystem::exists(std::filesystem::path(hearth_program()).parent_path() / "hearth-screen") &&
@@ -32,113 +27,6 @@ v1::JobSpec window(const std::vector<std::string>& argv) {
   spec.set_window(true);
   return spec;
 }
-
-// Who watches an app, as the page does.
-class Viewing {
- public:
-  Viewing(Api& api, std::uint64_t job, std::uint16_t port = screen::kPort)
-      : api_(api), way_(fmt::format("/forward?task=0&port={}&job={}", port, job)) {}
-
-  // Errors: of the hub and node; an app that starts does not listen yet.
-  Result<void> open() {
-    net::Headers headers;
-    headers.add("authorization", "Bearer " + api_.token(false));
-    auto opened = api_.loop().run_until_done(
-        api_.session().client().websocket(way_, headers, net::kTunnelProtocol, net::kMaxTunnelMessage));
-    if (!opened) return std::unexpected(opened.error());
-    socket_ = std::move(*opened);
-    reader_ = screen::FrameReader(screen::kMaxToViewer);
-    stream_.clear();
-    v1::FromViewer hello;
-    hello.mutable_view()->set_width(kWidth);
-    hello.mutable_view()->set_height(kHeight);
-    send(hello);
-    return {};
-  }
-
-  void send(const v1::FromViewer& message) {
-    static_cast<void>(api_.loop().run_until_done(socket_->write(screen::frame_of(message))));
-  }
-
-  void type(const std::string& text) {
-    v1::FromViewer message;
-    message.set_text(text);
-    send(message);
-  }
-
-  // Takes in what comes within a moment; whether the way is still there.
-  bool listen(milliseconds moment = milliseconds(300)) {
-    const Result<std::string> piece = api_.loop().run_until_done(socket_->read(hearth::milliseconds(moment.count())));
-    heard_ = piece.has_value();
-    if (!piece) return piece.error().code == Code::kDeadlineExceeded;
-    if (piece->empty() || !reader_.push(*piece)) return false;
-    while (std::optional<std::string> frame = reader_.next()) {
-      const Result<v1::ToViewer> message = screen::parse_to_viewer(*frame);
-      if (!message) return false;
-      if (!message->problem().empty()) problem_ = message->problem();
-      if (message->has_clipboard()) {
-        if (message->clipboard().offset() == 0) copied_.clear();
-        copied_ += message->clipboard().data();
-        if (message->clipboard().last()) all_copied_ = copied_;
-      }
-      if (message->has_file()) file_.MergeFrom(message->file());
-      if (!message->has_picture()) continue;
-      stream_ += message->picture().data();
-      v1::FromViewer shown;
-      shown.set_shown(message->picture().number());
-      send(shown);
-    }
-    return true;
-  }
-
-  // Of the newest picture's middle, as "RRGGBB" in the rough: each part is 0 or f.
-  std::string colour(const std::filesystem::path& directory) const {
-    if (stream_.empty()) return "";
-    const std::filesystem::path in = directory / "stream.h264";
-    const std::filesystem::path out = directory / "picture.rgb";
-    std::ofstream(in, std::ios::binary) << stream_;
-    const Ended decoded = run_program({"/usr/bin/ffmpeg", "-loglevel", "error", "-y", "-f", "h264", "-i", in, "-update",
-                                       "1", "-f", "image2", "-vcodec", "rawvideo", "-pix_fmt", "rgb24", out});
-    EXPECT_EQ(decoded.exit_code, 0) << decoded.err;
-    const std::string pixels = read_text(out);
-    const std::size_t middle = 3 * (kHeight / 2 * kWidth + kWidth / 2);
-    if (pixels.size() != 3ULL * kWidth * kHeight) return "another size";
-    std::string colour;
-    for (std::size_t part = 0; part < 3; ++part) {
-      colour += static_cast<unsigned char>(pixels[middle + part]) > 100 ? 'f' : '0';
-    }
-    return colour;
-  }
-
-  bool becomes(const std::string& colour_wanted, const std::filesystem::path& directory) {
-    return eventually(seconds(60), [&] {
-      while (listen()) {
-        if (!heard_) return colour(directory) == colour_wanted;
-      }
-      return false;
-    });
-  }
-  const std::string& problem() const { return problem_; }
-  const std::string& copied() const { return all_copied_; }  // the newest that was copied in the app
-  // All that was said of files, the later over the earlier.
-  const v1::FileProgress& file() const { return file_; }
-  template <class Condition>
-  bool hears(Condition condition) {
-    return eventually(seconds(60), [&] { return condition() || (listen() && condition()); });
-  }
-
- private:
-  Api& api_;
-  std::string way_;
-  std::shared_ptr<net::WebSocket> socket_;
-  screen::FrameReader reader_{screen::kMaxToViewer};
-  std::string stream_;
-  std::string problem_;
-  std::string copied_;
-  std::string all_copied_;
-  v1::FileProgress file_;
-  bool heard_ = false;
-};
 
 class ScreenTest : public PoolFixture {
  protected:
@@ -326,30 +214,6 @@ TEST_F(ScreenTest, PutsAViewersFilesIntoTheAppsFolder) {
 // Red for "good", green for anything else, or where a file was added.
 constexpr const char* kJudges =
     R"(printf '\033[44m\033[2J'; read line; colour=42; [ "$line" = good ] && [ ! -e evil.txt ] && colour=41; printf "\033[${colour}m\033[2J"; sleep 1000)";
-
-// Everything that whoever may only watch may not say, and then asks for a picture: once that is there, the rest was
-// read.
-void say_all_that_is_forbidden(Viewing& viewing, const std::filesystem::path& directory) {
-  v1::FromViewer message;
-  message.mutable_view()->set_width(800);
-  message.mutable_view()->set_height(600);
-  message.set_text("bad\n");
-  message.mutable_input()->set_number(1);
-  message.mutable_input()->set_buttons(1);
-  for (const std::uint32_t key : {std::uint32_t{'b'}, 0xff0dU}) message.mutable_input()->add_keys(key);
-  message.mutable_clipboard()->set_data("bad");
-  message.mutable_clipboard()->set_last(true);
-  message.mutable_file()->set_number(1);
-  message.mutable_file()->set_name("evil.txt");
-  message.mutable_file()->set_size(1);
-  message.mutable_file()->set_data("x");
-  message.mutable_file()->set_last(true);
-  message.set_voice(std::string(100, 'v'));
-  message.set_key_picture(true);
-  for (int i = 0; i < 3; ++i) viewing.send(message);
-  EXPECT_TRUE(viewing.becomes("00f", directory)) << "in the size that it had";
-  EXPECT_EQ(viewing.file().number(), 0U);
-}
 
 TEST_F(ScreenTest, IsSharedToWatchAndItsControllerIsPassedOn) {
   Api owner(pool());

@@ -1,5 +1,6 @@
 #include "harness/process.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <thread>
@@ -49,7 +50,11 @@ std::vector<std::string> environment(const RunOptions& options) {
     for (const auto& [given, value] : options.env) replaced = replaced || given == name;
     if (!replaced) variables.push_back(text);
   }
-  for (const auto& [name, value] : options.env) variables.push_back(name + "=" + value);
+  for (auto given = options.env.begin(); given != options.env.end(); ++given) {
+    const bool is_last =
+        std::none_of(given + 1, options.env.end(), [&](const auto& one) { return one.first == given->first; });
+    if (is_last) variables.push_back(given->first + "=" + given->second);
+  }
   return variables;
 }
 

@@ -24,7 +24,7 @@ struct Ended {
 
 struct RunOptions {
   std::filesystem::path cwd = "/";
-  std::vector<std::pair<std::string, std::string>> env;  // added to this process's
+  std::vector<std::pair<std::string, std::string>> env;  // added to this process's; the last of a name counts
   std::string input;                                     // standard input: a file, so never a terminal
   milliseconds limit = seconds(60);
   int network = -1;  // a namespace's descriptor; -1: this thread's
