@@ -80,6 +80,7 @@ struct Agent::State {
   void wipe(AttemptId attempt);
   void finish(AttemptId attempt, Held& it);
   void pump();
+  void prepare(AttemptId attempt, Held& it);
   void run(AttemptId attempt);
   void supersede(AttemptId newest);
   void drop_unstarted_if_leaving();
@@ -147,7 +148,7 @@ void Agent::State::leave_stage(AttemptId attempt, const Held& it) {
       ready.erase(it.turn);
       break;
     case Stage::kRunning:
-      --running;
+      if (!it.assignment.is_own) --running;
       used = used - it.assignment.needs;
       limits.erase({it.limit_at(), attempt});
       if (freezing.erase(attempt) > 0) note_freeze_done();
@@ -165,7 +166,7 @@ void Agent::State::enter(AttemptId attempt, Held& it, Stage stage) {
   if (stage == Stage::kPreparing) ++preparing;
   if (stage == Stage::kReady) ready.emplace(it.turn, attempt);
   if (stage == Stage::kRunning) {
-    ++running;
+    if (!it.assignment.is_own) ++running;
     used = used + it.assignment.needs;
     if (it.assignment.time_limit.micros > 0) limits.emplace(now + it.assignment.time_limit, attempt);
   }
@@ -181,6 +182,11 @@ void Agent::State::wipe(AttemptId attempt) {
 void Agent::State::finish(AttemptId attempt, Held& it) {
   enter(attempt, it, Stage::kFinished);
   if (session_open) effects.emplace_back(SendFinished{attempt});
+}
+
+void Agent::State::prepare(AttemptId attempt, Held& it) {
+  enter(attempt, it, Stage::kPreparing);
+  effects.emplace_back(Prepare{attempt});
 }
 
 void Agent::State::run(AttemptId attempt) {
@@ -200,8 +206,7 @@ void Agent::State::pump() {
   }
   while (preparing < options.max_preparing && preparing + ready.size() < options.max_ready && !assigned.empty()) {
     const AttemptId attempt = assigned.begin()->second;
-    enter(attempt, held.at(attempt), Stage::kPreparing);
-    effects.emplace_back(Prepare{attempt});
+    prepare(attempt, held.at(attempt));
   }
 }
 
@@ -260,7 +265,7 @@ void Agent::State::follow_owner() {
     if (it.stage != Stage::kRunning) continue;
     if (stopped) {
       kill(attempt, it, KillReason::kOwner);
-    } else if (frozen()) {
+    } else if (frozen() && !it.assignment.is_own) {
       freeze(attempt, it);
     } else {
       thaw(attempt, it);
@@ -350,7 +355,8 @@ void Agent::on_assign(const Assignment& assignment, Time now) {
   it.turn = ++state.last_turn;
   it.since = state.now;
   state.assigned.emplace(it.turn, attempt);
-  state.held.emplace(attempt, it);
+  Held& kept = state.held.emplace(attempt, it).first->second;
+  if (assignment.is_own) state.prepare(attempt, kept);
   state.pump();
 }
 
@@ -369,6 +375,8 @@ void Agent::on_prepared(AttemptId attempt, bool succeeded, Time now) {
   if (it == nullptr) return;
   if (succeeded) {
     state_->enter(attempt, *it, Stage::kReady);
+    if (it->assignment.is_own) state_->run(attempt);
+    if (state_->stopped) state_->follow_owner();
   } else {
     state_->finish(attempt, *it);
   }
@@ -460,7 +468,8 @@ std::optional<Duration> Agent::last_freeze() const { return state_->last_freeze;
 std::vector<AttemptId> Agent::running_attempts(std::size_t limit) const {
   std::vector<AttemptId> found;
   for (const auto& [attempt, it] : state_->held) {
-    if (it.stage == Stage::kRunning && found.size() < limit) found.push_back(attempt);
+    const bool is_guest = it.stage == Stage::kRunning && !it.assignment.is_own;
+    if (is_guest && found.size() < limit) found.push_back(attempt);
   }
   return found;
 }

@@ -44,6 +44,9 @@ struct Assignment {
   AttemptId attempt;
   Resources needs;
   Duration time_limit;  // of the running program
+  // It is the owner's own program, no guest: it starts and goes on whatever is lent, until the owner's "stop
+  // everything".
+  bool is_own = false;
 };
 
 struct Options {
@@ -139,11 +142,11 @@ class Agent {
   bool closed() const;                // takes nothing new now
   std::string closed_reason() const;  // "open again at 22:00", "leaving"; empty if open
   std::vector<AttemptId> held() const;
-  std::uint32_t running() const;
-  bool frozen() const;   // what runs is frozen
-  bool stopped() const;  // see on_stopped()
+  std::uint32_t running() const;  // guests
+  bool frozen() const;            // what runs is frozen
+  bool stopped() const;           // see on_stopped()
   bool heeds_owner() const;
-  // Running attempts, at most `limit`.
+  // Running guests' attempts, at most `limit`.
   std::vector<AttemptId> running_attempts(std::size_t limit) const;
   // From the owner's return until every guest was frozen, at most: the last look before it counts as the return. Of the
   // last time that something ran.

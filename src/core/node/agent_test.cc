@@ -539,5 +539,31 @@ TEST(AgentAndOwner, StopEndsWhatIsFrozenToo) {
   EXPECT_EQ(world.take_indices<Kill>(), Indices{0});
 }
 
+TEST(Agent, TheOwnersOwnProgramRunsWhateverIsLentAndIsNoGuest) {
+  World world;
+  world.agent.on_policy({.limit = {}, .draining = false, .lack = "nothing is lent"}, world.now);
+  ASSERT_TRUE(world.agent.closed());
+  world.agent.on_assign({.attempt = task(0), .needs = {}, .time_limit = {}, .is_own = true}, world.now);
+  world.prepare_all();
+  EXPECT_EQ(world.take_indices<Start>(), Indices{0});
+  EXPECT_EQ(world.agent.running(), 0U);
+  EXPECT_TRUE(world.agent.running_attempts(10).empty());
+  EXPECT_EQ(world.agent.held(), std::vector{task(0)});
+}
+
+TEST(Agent, TheOwnersOwnProgramIsNeverFrozenButHeedsStopEverything) {
+  World world;
+  world.assign(task(0));
+  world.agent.on_assign({.attempt = task(1), .needs = {}, .time_limit = {}, .is_own = true}, world.now);
+  world.prepare_all();
+  EXPECT_EQ(world.take_indices<Start>().size(), 2U);
+  world.agent.on_surroundings({.has_seat = true, .idle = Duration{}}, world.now);
+  EXPECT_EQ(world.take_indices<Freeze>(), Indices{0});
+  world.pass(seconds(3'600));
+  EXPECT_EQ(world.take_indices<Kill>(), Indices{0});
+  world.agent.on_stopped(true, world.now);
+  EXPECT_EQ(world.take_indices<Kill>(), Indices{1});
+}
+
 }  // namespace
 }  // namespace hearth::node

@@ -136,7 +136,7 @@ void Pool::State::let_go(Booking& booking, Node& node) {
 void Pool::State::clear(const Booking& booking, Node& node) {
   for (const LeaseList* list : {&node.in_room, &node.ahead}) {
     for (Lease* lease : list->all()) {
-      const bool is_others = !is_for(booking, lease->job->account());
+      const bool is_others = !lease->job->is_own() && !is_for(booking, lease->job->account());
       const bool waits = !lease->in_room && !lease->started;
       if (is_others && (booking.has_begun || waits)) take_back(*lease, Failure::kBooked);
     }

@@ -222,11 +222,13 @@ void FairQueue::relist_all() {
 }
 
 void FairQueue::charge(AccountId id, const Resources& needs) {
+  if (needs == Resources{}) return;
   Account& account = accounts_.get(id);
   change(account, nullptr, [&] { accounts_.charge(account, needs); });
 }
 
 void FairQueue::refund(AccountId id, const Resources& needs) {
+  if (needs == Resources{}) return;
   CHECK(accounts_.find(id) != nullptr);
   Account& account = accounts_.get(id);
   change(account, nullptr, [&] { accounts_.refund(account, needs); });
@@ -234,11 +236,13 @@ void FairQueue::refund(AccountId id, const Resources& needs) {
 }
 
 void FairQueue::freeze(AccountId id, const Resources& needs) {
+  if (needs == Resources{}) return;
   Account& account = accounts_.get(id);
   change(account, nullptr, [&] { accounts_.freeze(account, needs); });
 }
 
 void FairQueue::thaw(AccountId id, const Resources& needs) {
+  if (needs == Resources{}) return;
   Account& account = accounts_.get(id);
   change(account, nullptr, [&] { accounts_.thaw(account, needs); });
 }

@@ -99,7 +99,7 @@ class FairQueue {
   // It has none any more; no effect if that is known.
   void remove(Job& job);
 
-  // Leased to an account, and given back.
+  // Leased to an account, and given back. What needs nothing is no matter of its.
   void charge(AccountId account, const Resources& needs);
   void refund(AccountId account, const Resources& needs);
   // Of what is leased, this is frozen, or goes on: it counts against its account's turn, or does so again.

@@ -65,6 +65,7 @@ struct Job {
   std::uint32_t held = 0;  // of a gang: leased tasks that have succeeded and wait for the rest
 
   AccountId account() const;
+  bool is_own() const { return request.own_of != NodeId{}; }
   // Of one task. Changes only while the job is not in the queue.
   Terms needs() const;
   std::uint32_t pending() const;

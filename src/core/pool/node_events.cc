@@ -59,7 +59,7 @@ void Pool::State::review(Node& node) {
     if (lease->started) used = used + lease->job->request.per_task;
   }
   for (Lease* lease : node.in_room.all()) {
-    if (lease->started) continue;
+    if (lease->started || lease->job->is_own()) continue;
     const Terms needs = lease->job->needs();
     if (node.closed || !needs.fits_in(node.with(node.offered - used))) {
       take_back(*lease, why);

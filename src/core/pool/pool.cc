@@ -30,7 +30,11 @@ Result<void> Pool::State::check_request(const JobRequest& job) const {
   if (job.tasks == 0 || job.tasks > kMaxTasks) {
     return fail(Code::kInvalidArgument, "a job has 1 to 1000000 tasks, not " + std::to_string(job.tasks));
   }
-  if (job.per_task.cores == 0) return fail(Code::kInvalidArgument, "a task needs at least 1 core");
+  if (job.own_of != NodeId{}) {
+    if (Result<void> good = check_own(job); !good) return good;
+  } else if (job.per_task.cores == 0) {
+    return fail(Code::kInvalidArgument, "a task needs at least 1 core");
+  }
   if (job.after.size() > kMaxAfter) return fail(Code::kInvalidArgument, "a job runs after at most 64 others");
   if (jobs.contains(job.id)) return fail(Code::kAlreadyExists, name(job.id) + " exists");
   if (live_jobs >= options.max_live_jobs) {
@@ -234,7 +238,11 @@ Result<void> Pool::on_submit(const JobRequest& request, Time now) {
   Job& job = *state_->find_job(request.id);
   state_->name_workspace(job);
   state_->effects.emplace_back(JobRecord{request.id, job.state});
-  if (runs) state_->enter_queue(job);
+  if (job.is_own()) {
+    state_->lease_own(job);
+  } else if (runs) {
+    state_->enter_queue(job);
+  }
   if (!runs) state_->follow_fate(job);
   return {};
 }

@@ -10,7 +10,8 @@
 // meet the job's condition and, of those that have room, hold its data), reservations so that a large task is not
 // overtaken for ever, gangs (all tasks at once or none, see gangs.cc), prefetch (short tasks are leased ahead of a
 // node's free room, so that it never waits for a round trip), leases and epochs, retries and their back-off,
-// copies of tasks that run far longer than their siblings (see copies.cc), dependencies, cancellation, workspaces (a
+// copies of tasks that run far longer than their siblings (see copies.cc), what a PC's owner runs there himself (see
+// own_programs.cc), dependencies, cancellation, workspaces (a
 // job's tasks go where its workspace lies, one at a time, see workspaces.h).
 #pragma once
 
@@ -97,6 +98,9 @@ struct JobRequest {
   bool no_copies = false;          // see copies.cc
   std::string prefer = {};         // of nodes that have room, see preference.h; empty: nothing
   Duration limit = {};             // of one attempt's program; 0: none is known
+  // Of one task that is its node's owner's own program, and needs nothing of what is lent: there at once, whatever is
+  // lent, or never; see own_programs.cc. None: it is none.
+  NodeId own_of = {};
 };
 
 inline constexpr std::uint32_t kMaxGang = 1'024;

@@ -1,6 +1,6 @@
 // Pool's insides: the tables, and what is done with them. The sources that share it: pool.cc (what people and the clock
 // do), node_events.cc (what nodes do), task_ends.cc (what becomes of attempts and jobs), gangs.cc, copies.cc,
-// dependencies.cc, workspaces.cc, bookings.cc, restore.cc, view.cc (questions).
+// own_programs.cc, dependencies.cc, workspaces.cc, bookings.cc, restore.cc, view.cc (questions).
 #pragma once
 
 #include <cstdint>
@@ -115,6 +115,10 @@ struct Pool::State {
   std::optional<Time> copy_due(const Lease& lease) const;  // when it is a straggler; none: it gets no copy
   bool copy(Lease& lease);                                 // false: there is no room
   Lease& add_copy(Lease& lease, Node& node, AttemptId attempt);
+
+  // own_programs.cc
+  Result<void> check_own(const JobRequest& job) const;
+  void lease_own(Job& job);
 
   // dependencies.cc
   enum class Fate : std::uint8_t { kWaits, kRuns, kFails, kIsSkipped };

@@ -107,7 +107,10 @@ void Pool::State::requeue(const Lease& lease, std::uint32_t failures, Failure wh
 void Pool::State::lose(Lease& lease, Failure why) {
   if (lease.twin != nullptr) return drop_twin(lease, why);
   Job& job = *lease.job;
-  if (why == Failure::kNodeLost && lease.attempts - lease.failures > kMaxLosses) {
+  if (job.is_own()) {
+    effects.emplace_back(EndRecord{lease.attempt, TaskState::kFailed, why});
+    ++job.failed;
+  } else if (why == Failure::kNodeLost && lease.attempts - lease.failures > kMaxLosses) {
     effects.emplace_back(EndRecord{lease.attempt, TaskState::kFailed, Failure::kNodeLost});
     ++job.failed;
   } else {
@@ -120,6 +123,11 @@ void Pool::State::lose(Lease& lease, Failure why) {
 
 bool Pool::State::fail_attempt(Lease& lease, Failure why) {
   Job& job = *lease.job;
+  if (job.is_own()) {
+    effects.emplace_back(EndRecord{lease.attempt, TaskState::kFailed, why});
+    ++job.failed;
+    return true;
+  }
   if (why == Failure::kOwner) {
     // Not at once: a node that says so of everything shall not keep the hub busy.
     requeue(lease, lease.failures, why, options.retry_backoff);
