@@ -253,7 +253,13 @@ struct AudienceOptions {
   bool may_control = false;
 };
 
+struct ScreenOptions {
+  std::string stop_key = "Ctrl+Alt+Escape";
+  std::string name;  // empty: the PC's
+};
+
 struct AppOptions {
+  ScreenOptions screen;
   AudienceOptions audience;
   std::string name;
   std::vector<std::string> program;
@@ -489,6 +495,9 @@ Result<int> list_shared_apps(const Context& context);
 Result<int> share_app(const Context& context, const AudienceOptions& options);
 Result<int> unshare_app(const Context& context, const AudienceOptions& options);
 Result<int> pass_controller(const Context& context, const AudienceOptions& options);
+
+// share_screen.cc
+Result<int> share_screen(const Context& context, const ScreenOptions& options);
 
 // limits.cc
 Result<int> limit(const Context& context, const LimitOptions& options);

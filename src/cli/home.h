@@ -24,6 +24,7 @@ struct Home {
   std::filesystem::path policy() const { return root / "node" / "policy.json"; }
   std::filesystem::path apps() const { return root / "node" / "apps.json"; }
   std::filesystem::path node_status() const { return root / "node" / "status.json"; }
+  std::filesystem::path node_screen() const { return root / "node" / "screen"; }
   std::filesystem::path node_stopped() const { return root / "node" / "stopped"; }
   std::filesystem::path cli() const { return root / "cli"; }
   // The family's files: ~/Hearth for the usual HOME, a folder within for any other.

@@ -263,6 +263,16 @@ void add_app_commands(CommandTree& tree, AppOptions& options) {
                            "it is a web program, which listens on this port: --web 8888 Notebooks -- jupyter-lab "
                            "--no-browser --ServerApp.token=");
   CommandTree::text_option(start, "--on", options.node, "NODE", "the PC that it is to run on, if several have it");
+  CLI::App& screen =
+      tree.add(app, "share-screen",
+               "Show the screen that you sit at as an app, to use it from your phone, until you press the stop key or "
+               "Ctrl-C: to your own devices alone, and to whom you then name with hearth app share. A sign on the "
+               "screen says that it is shared.",
+               [&tree, &options] { return share_screen(tree.context(), options.screen); });
+  CommandTree::text_option(screen, "--stop-key", options.screen.stop_key, "KEYS",
+                           "what ends it when pressed, whatever is in front: Super+F12, Pause")
+      ->default_str(options.screen.stop_key);
+  CommandTree::text_option(screen, "--name", options.screen.name, "NAME", "what the page calls it");
   add_audience_commands(tree, app, options.audience);
 }
 

@@ -40,6 +40,15 @@ KeySym next_key(std::string_view& text) {
 
 Keyboard::Keyboard(Display* display) : display_(display) { read_map(); }
 
+Keyboard::~Keyboard() {
+  hold_now({}, {});
+  KeySym nothing = NoSymbol;
+  for (const Spare& spare : spare_) {
+    if (spare.used != Clock::time_point{}) ::XChangeKeyboardMapping(display_, spare.code, 1, &nothing, 1);
+  }
+  ::XSync(display_, False);
+}
+
 void Keyboard::read_map() {
   int first = 0;
   int last = 0;

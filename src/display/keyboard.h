@@ -20,6 +20,9 @@ using Clock = std::chrono::steady_clock;
 class Keyboard {
  public:
   explicit Keyboard(Display* display);
+  ~Keyboard();  // releases what is held, and takes back what it lent
+  Keyboard(const Keyboard&) = delete;
+  Keyboard& operator=(const Keyboard&) = delete;
 
   // Presses and releases what differs from what is held.
   void hold(const std::vector<KeySym>& keys, Clock::time_point now);

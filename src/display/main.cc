@@ -7,6 +7,12 @@
 // This process starts the X server, PulseAudio where there is one, the program, and itself once more as the part that
 // makes pictures; that part and PulseAudio are started again when they die. It ends with the program, and as the
 // program did.
+//
+//   hearth-screen --share KEYS
+//
+// Shows the desktop at DISPLAY instead, outside of any sandbox: its owner's `hearth app share-screen` starts it.
+// Descriptor 3 is the node's connection (node/owners_screen.h). Standard output gets "ready", or "no: SENTENCE" and the
+// code 70. It ends with the owner's word (0) or the node's (3), with a fault (70), and with whoever started it.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -43,6 +49,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::string_view kServe = "--serve";
+constexpr std::string_view kShare = "--share";
+constexpr int kIntroducer = 3;
+constexpr int kEndedByNode = 3;
 constexpr int kFailed = 70;
 constexpr int kServerPatienceMillis = 20'000;
 constexpr int kMaxRestarts = 20;
@@ -240,6 +249,37 @@ int run(const std::vector<std::string>& program) {
   return watch_over(server, child, std::move(helpers));
 }
 
+volatile std::sig_atomic_t told_to_end = 0;
+
+// What a viewer holds is released at the end, so no signal ends it at once. If whoever started this was gone before
+// that, saying "ready" fails.
+void heed_signals() {
+  struct sigaction action{};
+  action.sa_handler = [](int /*signal*/) { told_to_end = 1; };
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaction(signal, &action, nullptr);
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
+int share(const std::string& stop_key) {
+  heed_signals();
+  bool ready = false;
+  const Error end = share_desktop({.introducer = kIntroducer,
+                                   .stop_key = stop_key,
+                                   .ready =
+                                       [&ready] {
+                                         ready = true;
+                                         std::puts("ready");
+                                         std::fflush(stdout);
+                                       },
+                                   .told_to_end = told_to_end});
+  if (end.code == Code::kCanceled) return 0;
+  if (end.code == Code::kAborted) return kEndedByNode;
+  if (ready) return give_up(end.message);
+  std::printf("no: %s\n", end.message.c_str());
+  std::fflush(stdout);
+  return kFailed;
+}
+
 }  // namespace
 }  // namespace hearth::display
 
@@ -251,6 +291,7 @@ int main(int argc, char** argv) {
     const hearth::Error error = hearth::display::stream(listeners, hearth::display::kSession);
     std::_Exit(hearth::display::give_up(error.message));
   }
+  if (words.size() == 2 && words[0] == hearth::display::kShare) std::_Exit(hearth::display::share(words[1]));
   if (words.empty())
     std::_Exit(hearth::display::give_up("it is started by a node: hearth-screen PROGRAM ARGUMENTS..."));
   std::_Exit(hearth::display::run(words));

@@ -23,6 +23,7 @@ constexpr unsigned kButtons = 3;
 constexpr unsigned kWheelUp = 4;
 constexpr unsigned kWheelLeft = 6;
 constexpr unsigned kMaxCursor = 64;
+constexpr std::uint64_t kMostPixels = 4096ULL * 2304;  // of H.264's level 5.1, which browsers decode
 
 // Memory that the X server writes pictures to.
 struct SharedImage {
@@ -64,6 +65,12 @@ struct SharedImage {
   }
 };
 
+Size size_of(Display* display) {
+  XWindowAttributes root{};
+  ::XGetWindowAttributes(display, DefaultRootWindow(display), &root);
+  return {static_cast<std::uint32_t>(root.width) & ~1U, static_cast<std::uint32_t>(root.height) & ~1U};
+}
+
 v1::Cursor to_message(const XFixesCursorImage& image) {
   v1::Cursor cursor;
   if (image.width > kMaxCursor || image.height > kMaxCursor) return cursor;
@@ -96,20 +103,28 @@ struct Screen::State {
   bool cursor_changed = true;
   std::uint32_t buttons = 0;
   std::unique_ptr<SharedImage> picture;
-  std::unique_ptr<Windows> windows;
+  std::unique_ptr<Windows> windows;  // nullptr: of a desktop
   std::unique_ptr<Keyboard> keyboard;
   int x = 0;
   int y = 0;
 
   ~State() {
     picture.reset();
-    if (display != nullptr) ::XCloseDisplay(display);
+    if (display == nullptr) return;
+    for (unsigned button = 1; button <= kButtons; ++button) {
+      if ((buttons & 1U << (button - 1)) != 0) ::XTestFakeButtonEvent(display, button, False, 0);
+    }
+    keyboard.reset();
+    ::XCloseDisplay(display);
   }
-  Result<void> open(Size wanted);
+  Result<void> open();
+  void manage(Size wanted);
+  Result<void> attach();
+  Result<void> take_size(Size now);
   void take(const XEvent& event);
 };
 
-Result<void> Screen::State::open(Size wanted) {
+Result<void> Screen::State::open() {
   Result<Connection> connection = connect();
   if (!connection) return std::unexpected(connection.error());
   display = connection->release();
@@ -123,11 +138,35 @@ Result<void> Screen::State::open(Size wanted) {
   const Window root = DefaultRootWindow(display);
   damage = ::XDamageCreate(display, root, XDamageReportNonEmpty);
   ::XFixesSelectCursorInput(display, root, XFixesDisplayCursorNotifyMask);
-  windows = std::make_unique<Windows>(display, wanted);
   keyboard = std::make_unique<Keyboard>(display);
+  return {};
+}
+
+void Screen::State::manage(Size wanted) {
+  windows = std::make_unique<Windows>(display, wanted);
   size = wanted;
   ::XFlush(display);
-  return {};
+}
+
+Result<void> Screen::State::attach() {
+  int ignored = 0;
+  if (::XQueryExtension(display, "XWAYLAND", &ignored, &ignored, &ignored) != 0) {
+    return fail(Code::kFailedPrecondition, "this is a Wayland desktop, which cannot be shared yet");
+  }
+  if (DefaultDepth(display, DefaultScreen(display)) < 24) {
+    return fail(Code::kFailedPrecondition, "this desktop has fewer than 24 bits of colour, which cannot be shown");
+  }
+  return take_size(size_of(display));
+}
+
+Result<void> Screen::State::take_size(Size now) {
+  size = now;
+  picture.reset();
+  changed = true;
+  if (std::uint64_t{size.width} * size.height <= kMostPixels) return {};
+  return fail(Code::kFailedPrecondition, "this desktop has " + std::to_string(size.width) + " x " +
+                                             std::to_string(size.height) +
+                                             " pixels, and one of at most 4096 x 2304 can be shown");
 }
 
 void Screen::State::take(const XEvent& event) {
@@ -138,7 +177,7 @@ void Screen::State::take(const XEvent& event) {
   } else if (event.type == MappingNotify) {
     XMappingEvent mapping = event.xmapping;
     ::XRefreshKeyboardMapping(&mapping);
-  } else {
+  } else if (windows) {
     windows->take(event);
   }
 }
@@ -148,8 +187,26 @@ Screen::~Screen() = default;
 
 Result<std::unique_ptr<Screen>> Screen::open(Size size) {
   auto state = std::make_unique<State>();
-  if (Result<void> opened = state->open(size); !opened) return std::unexpected(opened.error());
+  if (Result<void> opened = state->open(); !opened) return std::unexpected(opened.error());
+  state->manage(size);
   return std::unique_ptr<Screen>(new Screen(std::move(state)));
+}
+
+Result<std::unique_ptr<Screen>> Screen::attach() {
+  auto state = std::make_unique<State>();
+  if (Result<void> opened = state->open(); !opened) return std::unexpected(opened.error());
+  if (Result<void> attached = state->attach(); !attached) return std::unexpected(attached.error());
+  return std::unique_ptr<Screen>(new Screen(std::move(state)));
+}
+
+Size Screen::size() const { return state_->size; }
+
+Result<bool> Screen::follow_desktop() {
+  if (state_->windows) return false;
+  const Size now = size_of(state_->display);
+  if (now == state_->size) return false;
+  if (Result<void> taken = state_->take_size(now); !taken) return std::unexpected(taken.error());
+  return true;
 }
 
 int Screen::file() const { return ConnectionNumber(state_->display); }
@@ -186,7 +243,7 @@ std::optional<v1::Cursor> Screen::take_cursor() {
 }
 
 void Screen::watch(Size size) {
-  if (size == state_->size) return;
+  if (size == state_->size || !state_->windows) return;
   state_->size = size;
   state_->picture.reset();
   state_->windows->watch(size);
@@ -231,7 +288,7 @@ void Screen::push_pointer(int right, int down) {
 }
 
 void Screen::hold_buttons(std::uint32_t buttons) {
-  if ((buttons & ~state_->buttons) != 0) state_->windows->touch(state_->x, state_->y);
+  if ((buttons & ~state_->buttons) != 0 && state_->windows) state_->windows->touch(state_->x, state_->y);
   for (unsigned button = 1; button <= kButtons; ++button) {
     const std::uint32_t bit = 1U << (button - 1);
     if (((buttons ^ state_->buttons) & bit) == 0) continue;

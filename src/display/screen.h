@@ -1,5 +1,5 @@
 // The display of one app, as its only window manager sees it: windows fill the part that is watched, what is there is
-// read, pointer and keyboard are moved. One thread.
+// read, pointer and keyboard are moved. Or somebody's desktop, which is seen and used as it is. One thread.
 #pragma once
 
 #include <chrono>
@@ -20,6 +20,9 @@ class Screen {
  public:
   // Errors: kUnavailable (no X server answers at DISPLAY), kFailedPrecondition (it lacks an extension).
   static Result<std::unique_ptr<Screen>> open(Size size);
+  // The desktop that somebody sits at, as it is: its windows are its own window manager's, its size its own. Errors:
+  // also kFailedPrecondition (its pixels are of another kind, or too many).
+  static Result<std::unique_ptr<Screen>> attach();
   ~Screen();
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
@@ -34,8 +37,12 @@ class Screen {
   std::optional<v1::Cursor> take_cursor();  // if it has changed
   v1::Cursor cursor() const;
 
-  // Which part is watched, from the top left corner; windows are made to fill it.
+  // Which part is watched, from the top left corner; windows are made to fill it. Nothing, of a desktop.
   void watch(Size size);
+  Size size() const;
+  // Whether a desktop has another size than before: its owner may turn a screen or take one away. Errors:
+  // kFailedPrecondition (it has too many pixels now).
+  Result<bool> follow_desktop();
 
   struct Pixels {
     const std::uint8_t* bgrx = nullptr;

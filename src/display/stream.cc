@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -15,6 +16,7 @@
 #include "display/encoder.h"
 #include "display/exchange.h"
 #include "display/screen.h"
+#include "display/sign.h"
 #include "display/sound.h"
 #include "display/viewer.h"
 
@@ -45,11 +47,26 @@ class Stream {
          std::unique_ptr<Sound> sound)
       : listeners_(listeners), screen_(std::move(screen)), exchange_(std::move(exchange)), sound_(std::move(sound)) {}
 
+  // The same of a desktop.
+  Stream(const Sharing& sharing, std::unique_ptr<Screen> screen, std::unique_ptr<Exchange> exchange,
+         std::unique_ptr<Sign> sign)
+      : listeners_{.control = sharing.introducer},
+        sharing_(&sharing),
+        sign_(std::move(sign)),
+        screen_(std::move(screen)),
+        exchange_(std::move(exchange)),
+        size_(screen_->size()) {}
+
   Error run();
 
  private:
   Result<void> turn();
+  Result<void> take_viewers(bool control, bool watch);
   void accept(int listener, Viewer::May may);
+  Result<void> introduce();
+  void admit(int socket, Viewer::May may);
+  Result<void> look_at_sign();
+  Result<bool> follow_desktop();
   const char* why_full(Viewer::May may) const;
   void hear(Viewer& viewer, const v1::FromViewer& message);
   void resize(Size size);
@@ -69,6 +86,8 @@ class Stream {
   void send_to_all(const v1::Picture& picture, Clock::time_point now);
 
   Listeners listeners_;
+  const Sharing* sharing_ = nullptr;  // of a desktop, whose introducer is `listeners_.control`
+  std::unique_ptr<Sign> sign_;        // so too
   std::unique_ptr<Screen> screen_;
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<Sound> sound_;  // nullptr: this PC has no PulseAudio
@@ -92,7 +111,38 @@ const char* Stream::why_full(Viewer::May may) const {
 
 void Stream::accept(int listener, Viewer::May may) {
   const int socket = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (socket < 0) return;
+  if (socket >= 0) admit(socket, may);
+}
+
+// One of those whom the node hands over.
+Result<void> Stream::introduce() {
+  char what = 0;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
+  iovec piece{.iov_base = &what, .iov_len = 1};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = space.data();
+  message.msg_controllen = space.size();
+  const ssize_t count = ::recvmsg(listeners_.control, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return {};
+  if (count <= 0) return fail(Code::kAborted, "the node has ended it");
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return {};
+  const int socket = *reinterpret_cast<const int*>(CMSG_DATA(header));
+  ::fcntl(socket, F_SETFL, O_NONBLOCK);
+  admit(socket, what == 'c' ? Viewer::May::kControl : Viewer::May::kWatch);
+  return {};
+}
+
+Result<void> Stream::take_viewers(bool control, bool watch) {
+  if (sharing_ != nullptr) return control ? introduce() : Result<void>();
+  if (control) accept(listeners_.control, Viewer::May::kControl);
+  if (watch) accept(listeners_.watch, Viewer::May::kWatch);
+  return {};
+}
+
+void Stream::admit(int socket, Viewer::May may) {
   const int yes = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
@@ -112,7 +162,7 @@ void Stream::accept(int listener, Viewer::May may) {
 }
 
 void Stream::resize(Size size) {
-  if (size == size_) return;
+  if (size == size_ || sharing_ != nullptr) return;
   size_ = size;
   screen_->watch(size);
   encoder_.reset();
@@ -208,6 +258,22 @@ void Stream::tell_sound() {
   }
 }
 
+Result<void> Stream::look_at_sign() {
+  if (!sign_) return {};
+  const auto controllers = std::ranges::count_if(viewers_, [](const auto& viewer) { return viewer->controls(); });
+  sign_->tell(static_cast<std::size_t>(controllers), viewers_.size() - static_cast<std::size_t>(controllers));
+  return sign_->look(Clock::now());
+}
+
+// Whether it has another size.
+Result<bool> Stream::follow_desktop() {
+  const Result<bool> changed = screen_->follow_desktop();
+  if (!changed || !*changed) return changed;
+  size_ = screen_->size();
+  encoder_.reset();
+  return true;
+}
+
 bool Stream::wants_key(const Viewer& viewer, Clock::time_point now) const {
   return viewer.watches && viewer.needs_key && viewer.has_room(now) && now - viewer.last_key >= kBetweenKeys;
 }
@@ -270,6 +336,7 @@ void Stream::send_to_all(const v1::Picture& picture, Clock::time_point now) {
 }
 
 Result<void> Stream::show(Clock::time_point now) {
+  if (const Result<bool> followed = follow_desktop(); !followed) return std::unexpected(followed.error());
   if (Result<void> ready = prepare_encoder(); !ready) return ready;
   Encoder::Wish wish;
   for (const auto& viewer : viewers_) wish.key = wish.key || wants_key(*viewer, now);
@@ -279,7 +346,10 @@ Result<void> Stream::show(Clock::time_point now) {
   fineness_ = anew ? 0 : std::min(fineness_ + 1, Encoder::kFinest);
   wish.fineness = fineness_;
   const Result<Screen::Pixels> pixels = screen_->capture();
-  if (!pixels) return std::unexpected(pixels.error());
+  if (!pixels) {
+    const Result<bool> followed = follow_desktop();
+    return followed && *followed ? Result<void>() : std::unexpected(pixels.error());
+  }
   const Clock::time_point captured = Clock::now();
   Result<Encoder::Unit> unit = encoder_->encode(pixels->bgrx, pixels->stride, wish);
   if (!unit) return std::unexpected(unit.error());
@@ -314,10 +384,12 @@ Result<void> Stream::turn() {
     files.push_back({.fd = viewer->socket(), .events = events, .revents = 0});
   }
   for (const int file : exchange_->files()) files.push_back({.fd = file, .events = POLLIN, .revents = 0});
+  files.push_back({.fd = sign_ ? sign_->file() : -1, .events = POLLIN, .revents = 0});
   const bool listens = sound_ && somebody_listens();
   if (listens) files.push_back({.fd = sound_->file(), .events = POLLIN, .revents = 0});
   const Clock::time_point before = Clock::now();
-  const Clock::duration wait = std::min({until_next(before), screen_->until_due(before), exchange_->until_due(before)});
+  Clock::duration wait = std::min({until_next(before), screen_->until_due(before), exchange_->until_due(before)});
+  if (sign_) wait = std::min(wait, sign_->until_due(before));
   const auto nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(wait).count();
   const timespec limit{.tv_sec = nanos / 1'000'000'000, .tv_nsec = nanos % 1'000'000'000};
   if (::ppoll(files.data(), files.size(), &limit, nullptr) < 0 && errno != EINTR) return fail_errno(errno, "waiting");
@@ -334,8 +406,8 @@ Result<void> Stream::turn() {
   screen_->look(Clock::now());
   exchange_->look(Clock::now());
   tell_cursor();
-  if (files[0].revents != 0) accept(listeners_.control, Viewer::May::kControl);
-  if (files[1].revents != 0) accept(listeners_.watch, Viewer::May::kWatch);
+  if (Result<void> taken = take_viewers(files[0].revents != 0, files[1].revents != 0); !taken) return taken;
+  if (Result<void> shown = look_at_sign(); !shown) return shown;
   const Clock::time_point now = Clock::now();
   if (until_next(now) == Clock::duration(0)) {
     if (Result<void> shown = show(now); !shown) return shown;
@@ -348,6 +420,7 @@ Result<void> Stream::turn() {
 
 Error Stream::run() {
   for (;;) {
+    if (sharing_ != nullptr && sharing_->told_to_end != 0) return {Code::kCanceled, "it was told to end"};
     if (Result<void> done = turn(); !done) return done.error();
   }
 }
@@ -362,6 +435,20 @@ Error stream(Listeners listeners, const std::filesystem::path& session) {
   if (!exchange) return exchange.error();
   Result<std::unique_ptr<Sound>> sound = Sound::open(session);
   return Stream(listeners, std::move(*screen), std::move(*exchange), sound ? std::move(*sound) : nullptr).run();
+}
+
+Error share_desktop(const Sharing& sharing) {
+  const Result<StopKey> stop_key = parse_stop_key(sharing.stop_key);
+  if (!stop_key) return stop_key.error();
+  Result<std::unique_ptr<Screen>> screen = Screen::attach();
+  if (!screen) return screen.error();
+  std::error_code failure;
+  Result<std::unique_ptr<Exchange>> exchange = Exchange::open(std::filesystem::current_path(failure));
+  if (!exchange) return exchange.error();
+  Result<std::unique_ptr<Sign>> sign = Sign::open(*stop_key);
+  if (!sign) return sign.error();
+  sharing.ready();
+  return Stream(sharing, std::move(*screen), std::move(*exchange), std::move(*sign)).run();
 }
 
 }  // namespace hearth::display

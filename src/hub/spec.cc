@@ -216,6 +216,20 @@ Result<void> check_app(const v1::JobSpec& spec) {
   return {};
 }
 
+// It starts nothing, so all that a program would have or need is out of place.
+Result<void> check_screen_of(const v1::JobSpec& spec) {
+  if (spec.screen_of() == 0) return {};
+  if (!spec.window()) return wrong("screen_of", "what shows somebody's screen is an app: set `window` too");
+  const bool has_more = spec.has_inputs() || spec.has_inputs_by_task() || spec.outputs_size() > 0 ||
+                        spec.after_size() > 0 || spec.retries() > 0 || spec.gang() || spec.has_workspace() ||
+                        spec.net_hosts_size() > 0 || spec.net_full() || spec.drive_inputs_size() > 0 ||
+                        !spec.drive_outputs().empty();
+  if (has_more) {
+    return wrong("screen_of", "it starts no program: without inputs, outputs, workspace, network, retries or gang");
+  }
+  return {};
+}
+
 Result<void> check_names(const v1::JobSpec& spec) {
   if (spec.name().size() > 128 || !is_plain_utf8(spec.name()))
     return wrong("name", "at most 128 bytes of UTF-8 without control characters");
@@ -244,20 +258,27 @@ Result<void> complete_spec(v1::JobSpec& spec) {
   if (needs.memory_bytes() == 0) needs.set_memory_bytes(1ULL << 30);
   if (spec.time_limit_seconds() == 0) spec.set_time_limit_seconds(kStandardLimitSeconds);
   if (spec.priority() == v1::PRIORITY_CLASS_UNSPECIFIED) spec.set_priority(v1::PRIORITY_CLASS_NORMAL);
+  if (spec.screen_of() != 0) spec.clear_where();
   const std::set<std::uint64_t> after(spec.after().begin(), spec.after().end());
   spec.mutable_after()->Assign(after.begin(), after.end());
 
   for (const auto& check : {check_argv, check_counts, check_outputs, check_variables, check_names, check_workspace,
-                            check_app, check_placement}) {
+                            check_app, check_screen_of, check_placement}) {
     if (Result<void> done = check(spec); !done) return done;
   }
   if (Result<void> done = check_resources(needs); !done) return done;
   if (Result<void> done = complete_hosts(spec); !done) return done;
+  if (spec.screen_of() != 0) spec.clear_resources();
   if (spec.name().empty()) spec.set_name(default_name(spec));
   return {};
 }
 
 Result<void> check_standing(const v1::JobSpec& spec, Ring ring) {
+  if (spec.screen_of() != 0 && ring != Ring::kHome) {
+    return fail(
+        Code::kPermissionDenied,
+        fmt::format("screen_of: a screen is shown by devices of ring home, and this one is of ring {}", name_of(ring)));
+  }
   if (spec.priority() != v1::PRIORITY_CLASS_URGENT || ring == Ring::kHome) return {};
   return fail(Code::kPermissionDenied, fmt::format("priority: urgent is for devices of ring home, and this one is of "
                                                    "ring {}: ask for normal, batch or scavenger",
@@ -265,14 +286,15 @@ Result<void> check_standing(const v1::JobSpec& spec, Ring ring) {
 }
 
 std::string where_of(const v1::JobSpec& spec) {
-  if (!spec.window() && !spec.terminal()) return spec.where();
+  if (spec.screen_of() != 0 || (!spec.window() && !spec.terminal())) return spec.where();
   const std::string_view needed = spec.window() ? "screen" : "terminal";
   return spec.where().empty() ? std::string(needed) : fmt::format("{} && ({})", needed, spec.where());
 }
 
 void fill_request(const v1::JobSpec& spec, Ring ring, pool::JobRequest& request) {
   request.per_task = from_proto(spec.resources());
-  request.admission = admission_of(spec, ring);
+  request.own_of = {spec.screen_of()};
+  if (spec.screen_of() == 0) request.admission = admission_of(spec, ring);
   request.workspace = spec.workspace().name();
   request.where = where_of(spec);
   if (spec.priority() != v1::PRIORITY_CLASS_UNSPECIFIED) {

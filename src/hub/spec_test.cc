@@ -99,6 +99,30 @@ TEST(Spec, AWindowIsOneTaskOfTheHostsOnANodeWithAScreen) {
   EXPECT_FALSE(complete_spec(long_winded));
 }
 
+TEST(Spec, AScreenThatIsShownIsItsNodesAndNeedsNothing) {
+  v1::JobSpec spec = valid();
+  spec.set_screen_of(7);
+  EXPECT_FALSE(complete_spec(spec)) << "it is no app";
+  spec.set_window(true);
+  spec.set_where("cores > 4");
+  spec.set_prefer("fast");
+  ASSERT_TRUE(complete_spec(spec));
+  pool::JobRequest request;
+  fill_request(spec, Ring::kHome, request);
+  EXPECT_EQ(request.own_of, NodeId{7});
+  EXPECT_EQ(request.per_task, Resources{});
+  EXPECT_TRUE(request.admission.empty());
+  EXPECT_EQ(request.where, "");
+  EXPECT_TRUE(check_standing(spec, Ring::kHome));
+  EXPECT_EQ(check_standing(spec, Ring::kFriend).error().code, Code::kPermissionDenied);
+  v1::JobSpec twice = spec;
+  twice.set_tasks(2);
+  EXPECT_FALSE(complete_spec(twice));
+  v1::JobSpec again = spec;
+  again.set_retries(1);
+  EXPECT_FALSE(complete_spec(again));
+}
+
 TEST(Spec, ATerminalIsOneTaskOnANodeThatHasOne) {
   v1::JobSpec spec;
   spec.add_argv("htop");

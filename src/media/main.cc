@@ -1,7 +1,7 @@
 // hearth-media: shows one viewer an app by WebRTC. A node starts it, confined, where a tunnel to port 7441 of an app
 // comes in. It speaks with the viewer's page through its standard input, a socket, and with the app's hearth-screen,
-// for which it is one viewer more, through descriptor 3, a TCP socket of the app's network that it connects itself.
-// Pictures and sound go to the viewer by UDP. It ends with either.
+// for which it is one viewer more, through descriptor 3: a TCP socket of the app's network that it connects itself, or
+// a UNIX one that is connected. Pictures and sound go to the viewer by UDP. It ends with either.
 //
 //   hearth-media [--watch]      for a viewer who may only watch: hearth-screen heeds nothing else of him
 #include <array>
@@ -45,6 +45,13 @@ Time now() {
 WallTime wall_now() {
   const auto since = std::chrono::system_clock::now().time_since_epoch();
   return {std::chrono::duration_cast<std::chrono::milliseconds>(since).count()};
+}
+
+// A PC's owner's own screen is no part of a network.
+bool is_connected() {
+  int family = 0;
+  socklen_t size = sizeof family;
+  return ::getsockopt(kScreenFile, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family == AF_UNIX;
 }
 
 // A stream of messages each way; non-blocking.
@@ -323,7 +330,7 @@ int Media::run(std::uint16_t port) {
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const int yes = 1;
   // The app is starting, most likely: its viewer asks again.
-  const int connected = ::connect(kScreenFile, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  const int connected = is_connected() ? 0 : ::connect(kScreenFile, reinterpret_cast<const sockaddr*>(&to), sizeof to);
   if (connected != 0 && errno != EINPROGRESS) return 1;
   ::setsockopt(kScreenFile, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   if (!udp_.open()) {

@@ -87,6 +87,7 @@ Result<void> check_environment(const v1::JobSpec& spec) {
 }
 
 Resources needs_of(const v1::JobSpec& spec) {
+  if (shows_owners_screen(spec)) return {};
   const v1::Resources& wanted = spec.resources();
   return {.cores = wanted.cores() == 0 ? 1 : wanted.cores(),
           .memory_bytes = wanted.memory_bytes() == 0 ? kDefaultMemory : wanted.memory_bytes(),
@@ -95,7 +96,10 @@ Resources needs_of(const v1::JobSpec& spec) {
           .disk_bytes = wanted.disk_bytes()};
 }
 
+bool shows_owners_screen(const v1::JobSpec& spec) { return spec.screen_of() != 0; }
+
 Duration time_limit_of(const v1::JobSpec& spec) {
+  if (shows_owners_screen(spec)) return {};
   return seconds(spec.time_limit_seconds() > 0 ? spec.time_limit_seconds() : kDefaultTimeLimitSeconds);
 }
 

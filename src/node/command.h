@@ -32,6 +32,8 @@ Result<void> check_environment(const v1::JobSpec& spec);
 // What the task needs, with the schema's defaults for what is not set.
 Resources needs_of(const v1::JobSpec& spec);
 Duration time_limit_of(const v1::JobSpec& spec);
+// It starts nothing, see owners_screen.h.
+bool shows_owners_screen(const v1::JobSpec& spec);
 
 AttemptId from_proto(const v1::AttemptId& attempt);
 v1::AttemptId to_proto(AttemptId attempt);

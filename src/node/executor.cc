@@ -111,7 +111,10 @@ void Executor::prepare(AttemptId attempt) {
 }
 
 void Executor::run(AttemptId attempt) {
-  if (AttemptPtr found = find(attempt)) world_.loop.spawn(start_now(found));
+  const AttemptPtr found = find(attempt);
+  if (!found) return;
+  if (shows_owners_screen(found->job->spec)) return show_screen(found);
+  world_.loop.spawn(start_now(found));
 }
 
 void Executor::collect(AttemptId attempt) {
@@ -129,6 +132,7 @@ void Executor::kill(AttemptId attempt, KillReason reason) {
 // At once, or as soon as whoever is at its box has done.
 void Executor::end_program(Attempt& attempt) {
   attempt.kill_wanted = true;
+  if (shows_owners_screen(attempt.job->spec)) return world_.owners_screen.end(attempt.id.task.job);
   if (!attempt.starting && !attempt.braking && attempt.box) attempt.box->kill();
 }
 
@@ -170,6 +174,7 @@ void Executor::wipe(AttemptId attempt) {
   found->wiped = true;
   leaving_.insert(found);
   return_gpus(*found);
+  if (shows_owners_screen(found->job->spec)) world_.owners_screen.end(attempt.task.job);
   // The box's end ends the program.
   if (found->users == 0) world_.loop.spawn(drop_box(found));
 }
@@ -238,7 +243,9 @@ net::Async<Result<void>> Executor::hand_over(AttemptPtr attempt,
 
 net::Async<void> Executor::prepare_now(AttemptPtr attempt) {
   Use use(*this, attempt);
-  Result<void> done = co_await lay_out_inputs(attempt);
+  const bool starts_nothing = shows_owners_screen(attempt->job->spec);
+  Result<void> done =
+      co_await (starts_nothing ? world_.owners_screen.claim(attempt->id.task.job) : lay_out_inputs(attempt));
   if (attempt->wiped) co_return;
   if (!done) {
     attempt->outcome = failed_outcome(v1::FAILURE_REASON_START, done.error().message);
@@ -419,6 +426,18 @@ void Executor::lend_gpus(Attempt& attempt) {
 void Executor::return_gpus(Attempt& attempt) {
   for (std::size_t index : attempt.gpus) gpu_lent_[index] = false;
   attempt.gpus.clear();
+}
+
+// There is no box: what makes its pictures is the owner's own process, and ends with his word.
+void Executor::show_screen(AttemptPtr attempt) {
+  attempt->begun = true;
+  attempt->started_unix_millis = unix_millis();
+  const Time begun = world_.loop.now();
+  world_.owners_screen.begin(attempt->id.task.job, [this, attempt, begun] {
+    const std::int64_t micros = (world_.loop.now() - begun).micros;
+    attempt->exit = {.started = true, .exit_code = 0, .wall_micros = static_cast<std::uint64_t>(micros)};
+    if (!attempt->wiped) on_exit(attempt);
+  });
 }
 
 net::Async<void> Executor::start_now(AttemptPtr attempt) {

@@ -16,6 +16,7 @@
 #include "node/attempt.h"
 #include "node/environments.h"
 #include "node/hub_link.h"
+#include "node/owners_screen.h"
 #include "node/swarms.h"
 #include "node/task_inputs.h"
 #include "node/wipe_log.h"
@@ -37,6 +38,7 @@ class Executor {
     Swarms& swarms;
     Workspaces& workspaces;
     WipeLog& wipes;
+    OwnersScreen& owners_screen;
     std::vector<sandbox::Gpu> gpus;
     std::filesystem::path screen_program;
     std::filesystem::path terminal_program;
@@ -92,6 +94,7 @@ class Executor {
   Result<void> fill_box(Attempt& attempt, const Layout& layout);
   Result<void> place_file(Attempt& attempt, const v1::TreeFile& file);
 
+  void show_screen(AttemptPtr attempt);
   net::Async<void> start_now(AttemptPtr attempt);
   net::Async<Result<void>> arm_now(AttemptPtr attempt);
   Result<void> start_box(const AttemptPtr& attempt, decltype(&sandbox::Sandbox::start) how);
@@ -100,7 +103,7 @@ class Executor {
   net::Async<void> brake_now(AttemptPtr attempt);
   void lend_gpus(Attempt& attempt);
   void return_gpus(Attempt& attempt);
-  static void end_program(Attempt& attempt);
+  void end_program(Attempt& attempt);
 
   net::Async<void> collect_now(AttemptPtr attempt);
   net::Async<Result<void>> hand_over_outputs(AttemptPtr attempt);

@@ -62,6 +62,7 @@ Shell::Shell(World world, std::function<void(int exit_code)> on_end)
                          on_end_(kExitRevoked);
                        }}),
       witness_(world_.loop, world_.workers, world_.directory),
+      owners_screen_(world_.loop, world_.directory),
       executor_({.loop = world_.loop,
                  .workers = world_.workers,
                  .brakes = world_.brakes,
@@ -72,6 +73,7 @@ Shell::Shell(World world, std::function<void(int exit_code)> on_end)
                  .swarms = world_.swarms,
                  .workspaces = world_.workspaces,
                  .wipes = world_.wipes,
+                 .owners_screen = owners_screen_,
                  .gpus = world_.machine.gpus,
                  .screen_program = world_.screen_program,
                  .terminal_program = world_.terminal_program,
@@ -102,23 +104,27 @@ Shell::Shell(World world, std::function<void(int exit_code)> on_end)
                        pump();
                      },
                  .log_grew = [this](AttemptId attempt) { world_.loop.post([this, attempt] { log_grew(attempt); }); }}),
-      tunnels_(world_.loop, executor_, connection_, {.program = world_.media_program, .bwrap = world_.bwrap}),
+      tunnels_(world_.loop, executor_, owners_screen_, connection_,
+               {.program = world_.media_program, .bwrap = world_.bwrap}),
       holdings_(world_.images, world_.inputs, world_.environments, world_.swarms),
-      owner_(world_.loop, world_.workers, world_.directory,
-             {.seen =
-                  [this](const Surroundings& seen) {
-                    agent_.on_surroundings(seen, world_.loop.now());
-                    pump();
-                  },
-              .stopped =
-                  [this](bool stopped) {
-                    agent_.on_stopped(stopped, world_.loop.now());
-                    pump();
-                  }}),
+      owner_(world_.loop, world_.workers, world_.directory, owner_events()),
       can_show_(world_.host.is_elsewhere() ? kNoApps : apps_shown_by(world_.screen_program, world_.terminal_program)),
       apps_(world_.directory, can_show_) {}
 
 Shell::~Shell() = default;
+
+OwnerWatch::Events Shell::owner_events() {
+  return {.seen =
+              [this](const Surroundings& seen) {
+                agent_.on_surroundings(seen, world_.loop.now());
+                pump();
+              },
+          .stopped =
+              [this](bool stopped) {
+                agent_.on_stopped(stopped, world_.loop.now());
+                pump();
+              }};
+}
 
 void Shell::start() {
   world_.swarms.on_port([this] { tell_attributes(); });
@@ -130,6 +136,7 @@ void Shell::start() {
     co_await shell.owner_.start();
     co_await shell.owner_.read_stopped();
     shell.witness_.start();
+    shell.owners_screen_.start();
     shell.world_.loop.spawn(shell.connection_.run());
     shell.world_.loop.spawn(shell.tick_for_ever());
     if (!shell.world_.host.is_elsewhere()) shell.world_.loop.spawn(shell.measure_speed_for_ever());
@@ -523,7 +530,9 @@ void Shell::on_assign(const v1::HubFrame& frame) {
     if (!executor_.knows(attempt)) executor_.add(attempt, job, assign.gang_network());
     // Elsewhere it may wait for its turn once more, so its time is the host's to keep.
     const Duration limit = world_.host.is_elsewhere() ? Duration{} : time_limit_of(job->spec);
-    agent_.on_assign({.attempt = attempt, .needs = needs_of(job->spec), .time_limit = limit}, world_.loop.now());
+    const bool is_own = shows_owners_screen(job->spec);
+    agent_.on_assign({.attempt = attempt, .needs = needs_of(job->spec), .time_limit = limit, .is_own = is_own},
+                     world_.loop.now());
   }
 }
 
@@ -545,6 +554,7 @@ void Shell::on_lost() {
   watched_.clear();
   grown_.clear();
   apps_told_ = false;
+  owners_screen_.end();
   agent_.on_session_lost(world_.loop.now());
   pump();
 }

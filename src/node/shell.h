@@ -16,6 +16,7 @@
 #include "node/executor.h"
 #include "node/holdings.h"
 #include "node/owner_watch.h"
+#include "node/owners_screen.h"
 #include "node/rings.h"
 #include "node/status.h"
 #include "node/tunnels.h"
@@ -56,6 +57,7 @@ class Shell {
   void start();
 
  private:
+  OwnerWatch::Events owner_events();
   void perform(const Effect& effect);
   void carry_out(const Prepare& order) { executor_.prepare(order.attempt); }
   void carry_out(const Run& order) { executor_.run(order.attempt); }
@@ -106,6 +108,7 @@ class Shell {
   Agent agent_;
   Connection connection_;
   Witness witness_;
+  OwnersScreen owners_screen_;
   Executor executor_;
   Tunnels tunnels_;
   Holdings holdings_;

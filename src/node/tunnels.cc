@@ -68,11 +68,9 @@ net::Async<Result<void>> Tunnels::serve_media(v1::OpenTunnel order) {
   }
   Result<std::shared_ptr<net::WebSocket>> device = co_await meet_device(order);
   if (!device) co_return std::unexpected(device.error());
-  const Result<std::shared_ptr<Attempt>> attempt = running(from_proto(order.attempt()));
-  if (!attempt) co_return std::unexpected(attempt.error());
-  const Result<int> screen = (*attempt)->box->open_socket(AF_INET);
-  if (!screen) co_return std::unexpected(screen.error());
   const bool watches = order.port() == screen::kWatchMediaPort;
+  const Result<int> screen = open_screen(from_proto(order.attempt()), watches);
+  if (!screen) co_return std::unexpected(screen.error());
   const Result<sandbox::Confined> helper =
       sandbox::start_confined({.name = "hearth-media",
                                .program = media_.program,
@@ -91,9 +89,27 @@ net::Async<Result<void>> Tunnels::serve_media(v1::OpenTunnel order) {
 
 Result<std::shared_ptr<Attempt>> Tunnels::running(AttemptId attempt) const {
   std::shared_ptr<Attempt> found = executor_.find(attempt);
-  const bool runs = found && found->begun && !found->starting && !found->exit && found->box;
+  const bool runs = found && found->begun && !found->starting && !found->exit &&
+                    (found->box || shows_owners_screen(found->job->spec));
   if (!runs) return fail(Code::kFailedPrecondition, "the program does not run yet, or has ended");
   return found;
+}
+
+// For hearth-media, which connects it unless it is connected.
+Result<int> Tunnels::open_screen(AttemptId attempt, bool watches) const {
+  const Result<std::shared_ptr<Attempt>> found = running(attempt);
+  if (!found) return std::unexpected(found.error());
+  if (shows_owners_screen((*found)->job->spec)) return owners_screen_.connect(attempt.task.job, watches);
+  return (*found)->box->open_socket(AF_INET);
+}
+
+Result<net::Connected> Tunnels::connect_to_owner(JobId job, std::uint16_t port) const {
+  if (port != screen::kPort && port != screen::kWatchPort) {
+    return fail(Code::kFailedPrecondition, "a screen that is shown has no ports; it is seen on the page");
+  }
+  const Result<int> socket = owners_screen_.connect(job, port == screen::kWatchPort);
+  if (!socket) return std::unexpected(socket.error());
+  return net::adopt(loop_, *socket);
 }
 
 // By IPv4 first: few programs listen on ::1 alone, but some do.
@@ -102,6 +118,7 @@ net::Async<Result<net::Connected>> Tunnels::connect(AttemptId attempt, std::uint
   for (const int family : {AF_INET, AF_INET6}) {
     const Result<std::shared_ptr<Attempt>> found = running(attempt);
     if (!found) co_return std::unexpected(found.error());
+    if (shows_owners_screen((*found)->job->spec)) co_return connect_to_owner(attempt.task.job, port);
     const Result<int> socket = (*found)->box->open_socket(family);
     if (!socket) co_return std::unexpected(socket.error());
     Result<net::Connected> connected = co_await net::connect_to_loopback(loop_, *socket, port, kConnectLimit);

@@ -1,6 +1,7 @@
 // The node's end of tunnels (hub/tunnels.h): connects to a port of a running program's own loopback and carries what it
 // and the hub's client say. At ports 7441 and 7443 of an app it is hearth-media that answers, one for each viewer
-// (proto/hearth/v1/screen.proto). The loop's thread only.
+// (proto/hearth/v1/screen.proto). Where an attempt shows its PC's owner's screen, all of them lead to what the owner
+// himself has started. The loop's thread only.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "net/tunnel.h"
 #include "node/connection.h"
 #include "node/executor.h"
+#include "node/owners_screen.h"
 
 namespace hearth::node {
 
@@ -22,8 +24,13 @@ class Tunnels {
     std::filesystem::path program;  // hearth-media; where there is none, apps are not shown by WebRTC
     std::string bwrap;
   };
-  Tunnels(net::Loop& loop, const Executor& executor, Connection& connection, Media media)
-      : loop_(loop), executor_(executor), connection_(connection), media_(std::move(media)) {}
+  Tunnels(net::Loop& loop, const Executor& executor, const OwnersScreen& owners_screen, Connection& connection,
+          Media media)
+      : loop_(loop),
+        executor_(executor),
+        owners_screen_(owners_screen),
+        connection_(connection),
+        media_(std::move(media)) {}
 
   void open(const v1::OpenTunnel& order);
 
@@ -33,10 +40,13 @@ class Tunnels {
   net::Async<Result<void>> serve_media(v1::OpenTunnel order);
   net::Async<Result<std::shared_ptr<net::WebSocket>>> meet_device(const v1::OpenTunnel& order);
   Result<std::shared_ptr<Attempt>> running(AttemptId attempt) const;
+  Result<net::Connected> connect_to_owner(JobId job, std::uint16_t port) const;
+  Result<int> open_screen(AttemptId attempt, bool watches) const;
   net::Async<Result<net::Connected>> connect(AttemptId attempt, std::uint16_t port);
 
   net::Loop& loop_;
   const Executor& executor_;
+  const OwnersScreen& owners_screen_;
   Connection& connection_;
   Media media_;
   int media_running_ = 0;

@@ -36,14 +36,15 @@ export function add_colours(pool: Pool, name: string): void {
   pool.cli_now("app", "add", name, "--", "xterm", "-b", "0", "-e", "sh", "-c", kColours);
 }
 
-// Of a point where the terminal was before it filled the page; each part as 0 or f.
-export function colour_of(picture: Locator): Promise<string> {
-  return picture.evaluate((canvas: HTMLCanvasElement) => {
-    const pixel = canvas.getContext("2d")!.getImageData(100, 100, 1, 1).data;
+// Of a point, if not told otherwise one where the terminal was before it filled the page; each part as 0 or f.
+export function colour_of(picture: Locator, x = 100, y = 100): Promise<string> {
+  const read = (canvas: HTMLCanvasElement, [left, top]: [number, number]) => {
+    const pixel = canvas.getContext("2d")!.getImageData(left, top, 1, 1).data;
     return Array.from(pixel.slice(0, 3), (part) => (part > 100 ? "f" : "0")).join("");
-  });
+  };
+  return picture.evaluate(read, [x, y] as [number, number]);
 }
 
-export function becomes(picture: Locator, wanted: string): Promise<boolean> {
-  return until(60_000, async () => (await colour_of(picture)) === wanted || undefined);
+export function becomes(picture: Locator, wanted: string, x?: number, y?: number): Promise<boolean> {
+  return until(60_000, async () => (await colour_of(picture, x, y)) === wanted || undefined);
 }
