@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "base/pass_files.h"
 #include "display/encoder.h"
 #include "display/exchange.h"
 #include "display/screen.h"
@@ -117,19 +118,11 @@ void Stream::accept(int listener, Viewer::May may) {
 // One of those whom the node hands over.
 Result<void> Stream::introduce() {
   char what = 0;
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
-  iovec piece{.iov_base = &what, .iov_len = 1};
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = space.data();
-  message.msg_controllen = space.size();
-  const ssize_t count = ::recvmsg(listeners_.control, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return {};
-  if (count <= 0) return fail(Code::kAborted, "the node has ended it");
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return {};
-  const int socket = *reinterpret_cast<const int*>(CMSG_DATA(header));
+  int socket = -1;
+  const Passed passed = receive_files(listeners_.control, {&what, 1}, {&socket, 1}, MSG_DONTWAIT);
+  if (passed.bytes < 0 && (errno == EAGAIN || errno == EINTR)) return {};
+  if (passed.bytes <= 0) return fail(Code::kAborted, "the node has ended it");
+  if (passed.files == 0) return {};
   ::fcntl(socket, F_SETFL, O_NONBLOCK);
   admit(socket, what == 'c' ? Viewer::May::kControl : Viewer::May::kWatch);
   return {};

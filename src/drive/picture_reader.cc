@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/pass_files.h"
 #include "drive/folder.h"
 
 namespace hearth::drive {
@@ -41,20 +42,8 @@ void PictureReader::rest() {
 }
 
 Result<void> PictureReader::send(int file, int answer, pictures::Order order) const {
-  iovec bytes{.iov_base = &order, .iov_len = sizeof order};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> room{};
-  msghdr message{};
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  message.msg_control = room.data();
-  message.msg_controllen = room.size();
-  cmsghdr* head = CMSG_FIRSTHDR(&message);
-  head->cmsg_level = SOL_SOCKET;
-  head->cmsg_type = SCM_RIGHTS;
-  head->cmsg_len = CMSG_LEN(2 * sizeof(int));
   const std::array<int, 2> files = {file, answer};
-  std::memcpy(CMSG_DATA(head), files.data(), sizeof files);
-  if (::sendmsg(helper_.socket, &message, MSG_NOSIGNAL) == sizeof order) return {};
+  if (send_files(helper_.socket, {reinterpret_cast<const char*>(&order), sizeof order}, files)) return {};
   return fail(Code::kUnavailable, "hearth-pictures has ended");
 }
 

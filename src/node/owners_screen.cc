@@ -16,6 +16,7 @@
 #include <asio/write.hpp>
 
 #include "base/log.h"
+#include "base/pass_files.h"
 
 namespace hearth::node {
 namespace {
@@ -31,22 +32,6 @@ bool is_owners(Local::socket& socket) {
   socklen_t size = sizeof peer;
   const bool known = ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
   return known && (peer.uid == ::geteuid() || peer.uid == 0);
-}
-
-bool send_socket(int through, char what, int given) {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
-  iovec piece{.iov_base = &what, .iov_len = 1};
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = space.data();
-  message.msg_controllen = space.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  *reinterpret_cast<int*>(CMSG_DATA(header)) = given;
-  return ::sendmsg(through, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }
 
 }  // namespace
@@ -179,7 +164,8 @@ Result<int> OwnersScreen::connect(JobId job, bool watches) const {
   }
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return fail_errno(errno, "a socket");
-  const bool sent = send_socket(share_->socket.native_handle(), watches ? 'w' : 'c', ends[1]);
+  const char right = watches ? 'w' : 'c';
+  const bool sent = send_files(share_->socket.native_handle(), {&right, 1}, {&ends[1], 1}, MSG_DONTWAIT);
   ::close(ends[1]);
   if (sent) return ends[0];
   ::close(ends[0]);

@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/pass_files.h"
+
 namespace hearth::node {
 namespace {
 
@@ -43,15 +45,9 @@ class Owner {
   }
   // The socket that came with a byte, which is told.
   int take(char& what) const {
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
-    iovec piece{.iov_base = &what, .iov_len = 1};
-    msghdr message{};
-    message.msg_iov = &piece;
-    message.msg_iovlen = 1;
-    message.msg_control = space.data();
-    message.msg_controllen = space.size();
-    if (::recvmsg(file_, &message, MSG_DONTWAIT) != 1 || message.msg_controllen == 0) return -1;
-    return *reinterpret_cast<const int*>(CMSG_DATA(CMSG_FIRSTHDR(&message)));
+    int socket = -1;
+    receive_files(file_, {&what, 1}, {&socket, 1}, MSG_DONTWAIT);
+    return socket;
   }
 
  private:

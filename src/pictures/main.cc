@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/pass_files.h"
 #include "pictures/confine.h"
 #include "pictures/decode.h"
 #include "pictures/film.h"
@@ -37,24 +38,13 @@ struct Asked {
 // Nothing: the hub is gone, or says what it never does.
 std::optional<Asked> next_order() {
   Asked asked;
-  iovec bytes{.iov_base = &asked.order, .iov_len = sizeof asked.order};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> room{};
-  msghdr message{};
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  message.msg_control = room.data();
-  message.msg_controllen = room.size();
-  ssize_t count = 0;
-  do {
-    count = ::recvmsg(STDIN_FILENO, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
-  } while (count < 0 && errno == EINTR);
-  const cmsghdr* head = CMSG_FIRSTHDR(&message);
-  if (count != sizeof asked.order || head == nullptr || head->cmsg_type != SCM_RIGHTS ||
-      head->cmsg_len != CMSG_LEN(2 * sizeof(int))) {
-    return std::nullopt;
-  }
   std::array<int, 2> files{};
-  std::memcpy(files.data(), CMSG_DATA(head), sizeof files);
+  hearth::Passed passed;
+  do {
+    passed = hearth::receive_files(STDIN_FILENO, {reinterpret_cast<char*>(&asked.order), sizeof asked.order}, files,
+                                   MSG_WAITALL);
+  } while (passed.bytes < 0 && errno == EINTR);
+  if (passed.bytes != sizeof asked.order || passed.files != files.size()) return std::nullopt;
   asked.picture = files[0];
   asked.answer = files[1];
   return asked;
