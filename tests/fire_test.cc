@@ -127,6 +127,8 @@ TEST_F(FireTest, WhereMostNodesFallSilentAtOnceTheirTasksGoOn) {
   for (const pid_t node : nodes) ::kill(node, SIGSTOP);
   pause_for(seconds(18));
   EXPECT_EQ(api.job(*job).running(), 2U) << "a lease and a half later";
+  EXPECT_THAT(pool().cli({"status"}).out, testing::HasSubstr("2 fell silent at once"));
+  EXPECT_THAT(pool().cli({"nodes"}).out, testing::HasSubstr("away, keeps its tasks"));
   for (const pid_t node : nodes) ::kill(node, SIGCONT);
   EXPECT_EQ(api.wait(*job).succeeded(), 2U);
   for (const v1::Task& task : api.get(*job, 2).tasks()) EXPECT_EQ(task.attempts(), 1U) << task.DebugString();

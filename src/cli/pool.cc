@@ -13,7 +13,7 @@ namespace hearth::cli {
 namespace {
 
 std::string own_state_of(const v1::Node& node) {
-  if (!node.connected()) return "away";
+  if (!node.connected()) return node.spared() ? "away, keeps its tasks" : "away";
   if (!node.closed() && node.offered().cores() == 0) return "closed by its owner's limit";
   if (!node.closed()) return node.running_tasks() > 0 ? "working" : "idle";
   return node.closed_reason().empty() ? "closed" : "closed: " + node.closed_reason();
@@ -152,6 +152,11 @@ Result<int> status(const Context& context) {
       fmt::format("Pool \"{}\" at {}\n", plain(reply->pool_name()), (*client)->session().account().endpoint.text());
   text += fmt::format("  up for    {}\n", format_duration(seconds(reply->uptime_seconds())));
   text += fmt::format("  nodes     {} of {} connected\n", reply->nodes_connected(), reply->nodes());
+  if (reply->nodes_spared() > 0) {
+    text += fmt::format(
+        "            {} fell silent at once, so perhaps this hub was cut off: they keep their tasks for now\n",
+        reply->nodes_spared());
+  }
   text += fmt::format("  cores     {} of {} in use\n", reply->used().cores(), reply->offered().cores());
   text += fmt::format("  memory    {} of {} in use\n", format_bytes(reply->used().memory_bytes()),
                       format_bytes(reply->offered().memory_bytes()));

@@ -45,6 +45,7 @@ v1::StatusReply status(Parts& parts, const net::Caller& caller) {
   Resources used;
   for (const v1::Node& node : parts.views.nodes(visible)) {
     reply.set_nodes(reply.nodes() + 1);
+    if (node.spared()) reply.set_nodes_spared(reply.nodes_spared() + 1);
     if (!node.connected()) continue;
     reply.set_nodes_connected(reply.nodes_connected() + 1);
     if (!node.closed()) offered = offered + from_proto(node.offered());

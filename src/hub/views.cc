@@ -269,11 +269,12 @@ v1::Node Views::node(const store::DeviceRow& device, Visibility visible) const {
     if (visible.is_whole()) describe_owner(node, known->second);
   }
   describe_duty(node, engine_.duty(device.id), visible);
-  node.set_connected(engine_.connected(device.id));
-  add_running(node, visible);
   const auto view = engine_.pool().node(device.id);
+  node.set_connected(engine_.connected(device.id) && !(view && view->spared));
+  add_running(node, visible);
   if (view && visible.is_whole()) {
     node.set_booking(view->booking.value);
+    node.set_spared(view->spared);
     *node.mutable_used() = to_proto(view->used);
     node.set_running_tasks(view->leased);
   }

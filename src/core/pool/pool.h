@@ -247,6 +247,7 @@ struct NodeView {
   Resources used;  // leased to it, prefetched tasks excluded
   std::uint32_t leased = 0;
   BookingId booking = {};  // that keeps it, or is about to; none: none does
+  bool spared = false;     // silent with most others at once: it keeps what it has for now (silence.h)
 };
 
 struct BookingView {

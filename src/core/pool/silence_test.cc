@@ -99,8 +99,11 @@ TEST(PoolThatIsCutOff, GivesNothingNewAndTakesNothingBack) {
   EXPECT_EQ(world.view(job).running, 3u);
   const JobId more = world.submit(3);
   EXPECT_EQ(world.view(more).running, 1u) << "on the one that is heard of";
+  EXPECT_TRUE(world.pool.node(kSecond)->spared);
+  EXPECT_FALSE(world.pool.node(kFirst)->spared);
   world.pass(seconds(3), {kFirst, kSecond, {3}});
   EXPECT_EQ(world.view(more).running, 3u);
+  EXPECT_FALSE(world.pool.node(kSecond)->spared);
   EXPECT_THAT(world.of<RequeueRecord>(), IsEmpty());
 }
 

@@ -214,7 +214,14 @@ Duration Pool::State::wait_of(const Job& job, Time at) const {
 std::optional<NodeView> Pool::node(NodeId id) const {
   const Node* node = state_->nodes.find(id);
   if (node == nullptr) return std::nullopt;
-  return NodeView{node->connected, node->closed, node->duty, node->offered, node->used, node->leases(), node->booking};
+  return NodeView{.connected = node->connected,
+                  .closed = node->closed,
+                  .duty = node->duty,
+                  .offered = node->offered,
+                  .used = node->used,
+                  .leased = node->leases(),
+                  .booking = node->booking,
+                  .spared = node->silence.is_spared};
 }
 
 std::optional<NodeId> Pool::node_of(TaskId task) const {
