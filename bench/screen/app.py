@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The program that bench/screen measures: a block that turns from red to blue and back at each key; beside it nothing
-moves ("still"), or noise that scrolls 60 times a second ("moving"). Xlib by ctypes, so that it needs no package."""
+moves ("still"), or noise that scrolls ("moving"). `app.py moving 1280x720@60`: in so many pixels, so often a second.
+Xlib by ctypes, so that it needs no package."""
 import ctypes
 import ctypes.util
 import random
@@ -33,7 +34,8 @@ for name, result, arguments in (
     function = getattr(X, name)
     function.restype, function.argtypes = result, arguments
 
-WIDTH, HEIGHT, BLOCK = 1280, 720, 320
+WIDTH, HEIGHT, RATE = map(int, sys.argv[2].replace("@", "x").split("x"))
+BLOCK = 320
 RED, BLUE = 0xFF0000, 0x0000FF
 KEY_PRESS, EXPOSE = 2, 12
 
@@ -76,7 +78,7 @@ while True:
         if kind in (KEY_PRESS, EXPOSE):
             draw_block()
     if moving and time.monotonic() >= due:
-        step, due = step + 3, max(due + 1 / 60, time.monotonic())
+        step, due = step + 3, max(due + 1 / RATE, time.monotonic())
         offset = step % HEIGHT
         X.XCopyArea(display, noise, window, context, BLOCK, offset, WIDTH - BLOCK, HEIGHT, BLOCK, 0)
         X.XCopyArea(display, noise, window, context, 0, offset, BLOCK, HEIGHT - BLOCK, 0, BLOCK)

@@ -1,5 +1,5 @@
 // How long from a key on the page to the changed pixel in the picture that the page has decoded, with an app that stands
-// still and one that moves 60 times a second, at 1280x720; and what that costs. How long from the tap on an app to its
+// still and one that moves 60 times a second, at 1280x720 (BENCH_SIZE says otherwise); and what that costs. How long from the tap on an app to its
 // first picture; and for how long the picture stands still where the link's rate falls (falling.sh). Debian's Chromium, hub, node and app on this machine. Prints one line of JSON for each; README.md says
 // how to run it.
 import assert from "node:assert/strict";
@@ -15,7 +15,10 @@ import { Pool } from "../../tests/harness/pool";
 const kPresses = Number(process.env.BENCH_PRESSES ?? 60);
 const kStarts = 10;
 const kFall = process.env.BENCH_FALL; // what lets the rate fall; nothing else is measured then
-const app = join(process.env.BENCH_SCREEN ?? join(process.cwd(), "bench/screen"), "app.py");
+const kSize = process.env.BENCH_SIZE ?? "1280x720@60";
+const [kWidth, kHeight] = kSize.split(/[x@]/).map(Number) as [number, number];
+const kGpus = process.env.BENCH_GPUS; // lent to a 3D program ("0": it is drawn by the processor), which is measured then, too
+const programs = process.env.BENCH_SCREEN ?? join(process.cwd(), "bench/screen");
 const pool = new Pool(process.env.BENCH_ADDRESS);
 let browser: Browser;
 let devices = 0;
@@ -30,7 +33,7 @@ after(async () => {
 });
 
 async function pair(way: string): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 774 }, ignoreHTTPSErrors: true });
+  const context = await browser.newContext({ viewport: { width: kWidth, height: kHeight + 54 }, ignoreHTTPSErrors: true });
   await context.addInitScript((wanted) => localStorage.setItem("hearth.screen.way", wanted), way);
   // Tells when a picture is drawn whose first block has another colour than before.
   await context.addInitScript(() => {
@@ -73,7 +76,7 @@ function cpu_of(word: string): number {
 
 const parts = { pictures: "--serve", direct: "/hearth-media", server: "Xvfb\0", node: `daemon\0node\0--home\0${pool.home}`, hub: `daemon\0hub\0--home\0${pool.home}` };
 
-for (const [way, kind] of ["hub", "direct"].flatMap((way) => ["still", "moving"].map((kind) => [way, kind] as const))) {
+for (const [way, kind] of ["hub", "direct"].flatMap((way) => ["still", "moving", ...(kGpus === undefined ? [] : ["rays"])].map((kind) => [way, kind] as const))) {
   test(`${way}, ${kind}`, { timeout: 300_000, skip: kFall !== undefined }, async () => {
     const page = await pair(way);
     const job = await start(page, kind);
@@ -95,7 +98,8 @@ for (const [way, kind] of ["hub", "direct"].flatMap((way) => ["still", "moving"]
         for (const type of ["keydown", "keyup"]) canvas.dispatchEvent(new KeyboardEvent(type, { key: "a", code: "KeyA", bubbles: true, cancelable: true }));
       })));
     }
-    console.log(JSON.stringify({ way, kind, presses: times.length, ...spread(times), pictures_per_s: Number(pictures.toFixed(1)), cpu_percent_of_a_core: cpu }));
+    const said = kind === "rays" ? { program: pool.cli_now("logs", job).trim().split("\n").slice(0, 2).join(", ") } : {};
+    console.log(JSON.stringify({ way, kind, size: kSize, presses: times.length, ...spread(times), pictures_per_s: Number(pictures.toFixed(1)), cpu_percent_of_a_core: cpu, ...said }));
     assert.equal(times.length, kPresses);
     pool.cli_now("cancel", job);
     await page.close();
@@ -149,14 +153,16 @@ for (const way of ["hub", "direct"]) {
 
 // Once it is seen.
 async function start(page: Page, kind: string): Promise<string> {
-  const job = JSON.parse(pool.cli_now("run", "--window", "--detach", "--json", "--input", app, "--", "python3", "app.py", kind)) as { job_id: string };
+  const program = kind === "rays" ? ["rays.py", kSize] : ["app.py", kind, kSize];
+  const gpus = kind === "rays" ? kGpus! : "0";
+  const job = JSON.parse(pool.cli_now("run", "--window", "--detach", "--json", "--gpu", gpus, "--input", join(programs, program[0]!), "--", "python3", ...program)) as { job_id: string };
   await page.goto(`${pool.origin}/#/screen/${job.job_id}`);
   await page.waitForFunction(() => (window as unknown as { bench: { drawn: number } }).bench.drawn > 3, undefined, { timeout: 60_000 });
   return job.job_id;
 }
 
 function spread(times: number[]) {
-  const sorted = times.toSorted((a, b) => a - b);
+  const sorted = [...times].sort((a, b) => a - b);
   const percentile = (part: number) => Number(sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))]!.toFixed(1));
   return { median_ms: percentile(0.5), p95_ms: percentile(0.95), max_ms: percentile(1) };
 }
