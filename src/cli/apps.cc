@@ -23,6 +23,7 @@ constexpr std::size_t kMaxApps = 200;  // as apps.proto has these
 constexpr std::size_t kMaxName = 128;
 constexpr std::size_t kMaxWords = 64;
 constexpr std::size_t kMaxBytes = 4 << 10;
+constexpr Range kGpus = {0, 16};
 constexpr std::uint32_t kCores = 2;  // the program's, and its picture's, if it has one
 constexpr std::uint64_t kMemory = 2ULL << 30;
 constexpr std::int64_t kTimeLimitSeconds = 30LL * 24 * 3600;  // it lives until it is told to end
@@ -94,13 +95,22 @@ Result<Found> find_app(Client& client, const AppOptions& options) {
               fmt::format("{} have an app {}: say which with --on NODE", nodes, plain(options.name)));
 }
 
+bool has_window(const v1::App& app) { return !app.terminal() && app.web_port() == 0; }
+
 // No more than its PC lends, or it would wait for ever.
-Result<std::uint32_t> cores_on(Client& client, std::uint64_t node_id) {
+Result<v1::Resources> resources_for(Client& client, const Found& found) {
+  v1::Resources resources;
+  resources.set_memory_bytes(kMemory);
+  resources.set_cores(has_window(found.app) ? kCores : 1);
+  resources.set_gpus(found.app.gpus());
+  if (resources.cores() == 1 && resources.gpus() == 0) return resources;
   const auto reply = client.call<v1::ListNodesReply>("hearth.v1.NodeService/List", v1::ListNodesRequest());
   if (!reply) return std::unexpected(reply.error());
-  const auto node = std::ranges::find(reply->nodes(), node_id, &v1::Node::id);
-  const std::uint32_t offered = node == reply->nodes().end() ? kCores : node->offered().cores();
-  return std::clamp(offered, 1U, kCores);
+  const auto node = std::ranges::find(reply->nodes(), found.node_id, &v1::Node::id);
+  if (node == reply->nodes().end()) return resources;
+  resources.set_cores(std::clamp(node->offered().cores(), 1U, resources.cores()));
+  resources.set_gpus(std::min(node->offered().gpus(), resources.gpus()));
+  return resources;
 }
 
 std::string kind_of(const v1::App& app) {
@@ -141,6 +151,11 @@ Result<int> add_app(const Context& context, const AppOptions& options) {
     if (!port) return std::unexpected(port.error());
     app["web"] = *port;
   }
+  if (!options.gpus.empty()) {
+    const Result<std::uint64_t> gpus = parse_count("--gpu", options.gpus, kGpus);
+    if (!gpus) return std::unexpected(gpus.error());
+    app["gpus"] = *gpus;
+  }
   Result<Json> apps = load_apps(context.home);
   if (!apps) return std::unexpected(apps.error());
   Json& list = (*apps)["apps"];
@@ -170,18 +185,16 @@ Result<int> start_app(const Context& context, const AppOptions& options) {
   if (!client) return std::unexpected(client.error());
   const Result<Found> found = find_app(**client, options);
   if (!found) return std::unexpected(found.error());
-  const bool has_window = !found->app.terminal() && found->app.web_port() == 0;
-  const Result<std::uint32_t> cores = has_window ? cores_on(**client, found->node_id) : Result<std::uint32_t>(1);
-  if (!cores) return std::unexpected(cores.error());
+  const Result<v1::Resources> resources = resources_for(**client, *found);
+  if (!resources) return std::unexpected(resources.error());
   v1::SubmitRequest request;
   v1::JobSpec& spec = *request.mutable_spec();
   spec.set_name(found->app.name());
   *spec.mutable_argv() = found->app.argv();
   spec.set_tasks(1);
-  spec.mutable_resources()->set_cores(*cores);
-  spec.mutable_resources()->set_memory_bytes(kMemory);
+  *spec.mutable_resources() = *resources;
   spec.set_time_limit_seconds(kTimeLimitSeconds);
-  spec.set_window(has_window);
+  spec.set_window(has_window(found->app));
   spec.set_terminal(found->app.terminal());
   spec.set_web_port(found->app.web_port());
   spec.set_where(fmt::format("name == {0}{1}{0}", found->node.contains('\'') ? '"' : '\'', found->node));

@@ -265,7 +265,8 @@ struct AppOptions {
   std::vector<std::string> program;
   std::string node;  // where it is started; empty: the one that has it
   bool terminal = false;
-  std::string web;  // its port
+  std::string web;   // its port
+  std::string gpus;  // how many it is lent
 };
 
 struct JobOptions {

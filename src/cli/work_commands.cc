@@ -262,6 +262,9 @@ void add_app_commands(CommandTree& tree, AppOptions& options) {
   CommandTree::text_option(add, "--web", options.web, "PORT",
                            "it is a web program, which listens on this port: --web 8888 Notebooks -- jupyter-lab "
                            "--no-browser --ServerApp.token=");
+  CommandTree::text_option(add, "--gpu", options.gpus, "N",
+                           "it is lent N GPUs (0 to 16, no more than its PC lends), which compute for it and draw its "
+                           "3D: --gpu 1 Blender -- blender");
   CommandTree::text_option(start, "--on", options.node, "NODE", "the PC that it is to run on, if several have it");
   CLI::App& screen =
       tree.add(app, "share-screen",

@@ -36,6 +36,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "display/gl.h"
 #include "display/sound.h"
 #include "display/stream.h"
 #include "screen/frames.h"
@@ -241,6 +242,7 @@ int run(const std::vector<std::string>& program) {
     return give_up("the display does not come up: this PC needs Xvfb (apt install xvfb)");
   }
   ::setenv("DISPLAY", display.c_str(), 1);
+  draw_by_gpu(display);
   if (sounds) wait_for_sound();
   helpers.push_back(
       {.what = "what makes pictures", .vital = true, .start_it = [listeners] { return start_stream(listeners); }});

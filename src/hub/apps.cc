@@ -14,13 +14,15 @@ constexpr std::size_t kMaxNameBytes = 128;
 constexpr int kMaxWords = 64;
 constexpr std::size_t kMaxWordBytes = 4 << 10;
 constexpr std::size_t kMaxIconBytes = 16 << 10;
+constexpr std::uint32_t kMaxGpus = 16;
 
 bool is_good(const v1::App& app) {
   std::size_t bytes = 0;
   for (const std::string& word : app.argv()) bytes += word.size();
   return !app.name().empty() && app.name().size() <= kMaxNameBytes && is_plain_utf8(app.name()) &&
          app.argv_size() > 0 && app.argv_size() <= kMaxWords && bytes <= kMaxWordBytes &&
-         app.icon().size() <= kMaxIconBytes && app.web_port() <= UINT16_MAX && !(app.terminal() && app.web_port() != 0);
+         app.icon().size() <= kMaxIconBytes && app.web_port() <= UINT16_MAX && app.gpus() <= kMaxGpus &&
+         !(app.terminal() && app.web_port() != 0);
 }
 
 v1::ListAppsReply list(const Parts& parts, const Apps& apps, const net::Caller& caller) {

@@ -25,6 +25,8 @@ constexpr std::size_t kMaxEntries = 2'000;
 constexpr std::string_view kNameRule = "\"name\" is 1 to 128 bytes of text";
 constexpr std::string_view kTerminalRule = "\"terminal\" is true or false";
 constexpr std::string_view kWebRule = "\"web\" is a port from 1 to 65535, without \"terminal\"";
+constexpr std::string_view kGpusRule = "\"gpus\" is 0 to 16";
+constexpr std::uint32_t kMaxGpus = 16;
 constexpr std::string_view kArgvRule = "\"argv\" is a list of 1 to 64 texts, 4 KiB in all";
 
 // Empty: there is none, or it is too large.
@@ -96,11 +98,13 @@ std::string screen_lack(const std::filesystem::path& program) {
   return "";
 }
 
-Apps::Kinds apps_shown_by(const std::filesystem::path& screen, const std::filesystem::path& terminal) {
+Apps::Kinds apps_shown_by(const std::filesystem::path& screen, const std::filesystem::path& terminal,
+                          std::size_t gpus) {
   std::error_code failure;
   return {.windows = screen_lack(screen).empty(),
           .terminals = !terminal.empty() && std::filesystem::is_regular_file(terminal, failure),
-          .web = true};
+          .web = true,
+          .gpus = static_cast<std::uint32_t>(gpus)};
 }
 
 std::optional<DesktopEntry> parse_desktop_entry(std::string_view text) {
@@ -122,6 +126,8 @@ std::optional<DesktopEntry> parse_desktop_entry(std::string_view text) {
     if ((key == "NoDisplay" || key == "Hidden") && value == "true") return {};
     if (key == "OnlyShowIn") return {};
     if (key == "Terminal") entry.terminal = value == "true";
+    // The desktop entry specification's key, and the older one of KDE.
+    if (key == "PrefersNonDefaultGPU" || key == "X-KDE-RunOnDiscreteGpu") entry.gpu = value == "true";
     if (key == "Type") is_application = value == "Application";
     if (key == "Name") entry.name = value;
     if (key == "Exec") entry.argv = words_of(value);
@@ -162,6 +168,10 @@ Result<std::vector<v1::App>> parse_added_apps(std::string_view json) {
       const std::uint64_t port = one["web"].is_number_unsigned() ? one["web"].get<std::uint64_t>() : 0;
       if (port == 0 || port > UINT16_MAX || app.terminal()) return refuse(kWebRule);
       app.set_web_port(static_cast<std::uint32_t>(port));
+    }
+    if (one.contains("gpus")) {
+      if (!one["gpus"].is_number_unsigned() || one["gpus"].get<std::uint64_t>() > kMaxGpus) return refuse(kGpusRule);
+      app.set_gpus(one["gpus"].get<std::uint32_t>());
     }
     std::size_t bytes = 0;
     for (const Json& word : one["argv"]) {
@@ -210,6 +220,7 @@ void Apps::add_entries(const std::filesystem::path& directory) {
     v1::App app;
     app.set_name(entry->name);
     app.set_terminal(entry->terminal);
+    app.set_gpus(entry->gpu && kinds_.gpus > 0 ? 1 : 0);
     for (const std::string& word : entry->argv) app.add_argv(word);
     app.set_icon(find_icon(entry->icon));
     if (list_.ByteSizeLong() + app.ByteSizeLong() + 8 > kMaxListBytes) app.clear_icon();

@@ -3,7 +3,8 @@
 // entries.
 //
 //   {"apps": [{"name": "Clock", "argv": ["xclock", "-update", "1"]}, {"name": "Processes", "argv": ["htop"],
-//   "terminal": true}, {"name": "Notebooks", "argv": ["jupyter-lab"], "web": 8888}]}
+//   "terminal": true}, {"name": "Notebooks", "argv": ["jupyter-lab"], "web": 8888},
+//   {"name": "Blender", "argv": ["blender"], "gpus": 1}]}
 #pragma once
 
 #include <filesystem>
@@ -33,6 +34,7 @@ struct DesktopEntry {
   std::vector<std::string> argv;  // without what stands for files
   std::string icon;               // a name or a path; empty: none
   bool terminal = false;          // a text program
+  bool gpu = false;               // it is to be drawn by the better GPU (PrefersNonDefaultGPU)
 };
 // Nothing, where the text is none, or is not to be shown.
 std::optional<DesktopEntry> parse_desktop_entry(std::string_view text);
@@ -47,6 +49,7 @@ class Apps {
     bool windows = true;
     bool terminals = true;
     bool web = true;
+    std::uint32_t gpus = 0;  // that this PC has
   };
   // `node`: where apps.json lies. `data`: where systems keep applications/, icons/ and pixmaps/.
   Apps(std::filesystem::path node, Kinds kinds,
@@ -74,7 +77,7 @@ class Apps {
 
 inline constexpr Apps::Kinds kNoApps = {.windows = false, .terminals = false, .web = false};
 
-// `screen` and `terminal`: hearth-screen and hearth-terminal.
-Apps::Kinds apps_shown_by(const std::filesystem::path& screen, const std::filesystem::path& terminal);
+// `screen` and `terminal`: hearth-screen and hearth-terminal. `gpus`: how many this PC has.
+Apps::Kinds apps_shown_by(const std::filesystem::path& screen, const std::filesystem::path& terminal, std::size_t gpus);
 
 }  // namespace hearth::node

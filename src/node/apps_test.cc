@@ -33,17 +33,22 @@ TEST(Apps, LeavesOutWhatIsNotToBeShown) {
     EXPECT_FALSE(parse_desktop_entry(entry + line + "\n")) << line;
   }
   EXPECT_TRUE(parse_desktop_entry(entry + "Terminal=true\n")->terminal);
+  EXPECT_FALSE(parse_desktop_entry(entry)->gpu);
+  EXPECT_TRUE(parse_desktop_entry(entry + "PrefersNonDefaultGPU=true\n")->gpu);
+  EXPECT_TRUE(parse_desktop_entry(entry + "X-KDE-RunOnDiscreteGpu=true\n")->gpu);
   EXPECT_FALSE(parse_desktop_entry("Type=Application\nName=A\nExec=true\n"));
   EXPECT_FALSE(parse_desktop_entry(""));
 }
 
 TEST(Apps, ReadsWhatTheOwnerAdded) {
-  const auto apps = parse_added_apps(R"({"apps": [{"name": "Clock", "argv": ["xclock", "-update", "1"]},
+  const auto apps = parse_added_apps(R"({"apps": [{"name": "Clock", "argv": ["xclock", "-update", "1"], "gpus": 2},
                                                 {"name": "Notes", "argv": ["jupyter-lab"], "web": 8888},
                                                 {"name": "Top", "argv": ["htop"], "terminal": true}]})");
   ASSERT_TRUE(apps);
   ASSERT_EQ(apps->size(), 3U);
   EXPECT_EQ(apps->front().web_port(), 0U);
+  EXPECT_EQ(apps->front().gpus(), 2U);
+  EXPECT_EQ(apps->back().gpus(), 0U);
   EXPECT_EQ((*apps)[1].web_port(), 8888U);
   EXPECT_FALSE(apps->front().terminal());
   EXPECT_TRUE(apps->back().terminal());
@@ -58,7 +63,10 @@ TEST(Apps, ReadsWhatTheOwnerAdded) {
         R"({"apps": [{"name": "a", "argv": ["a"], "web": 65536}]})",
         R"({"apps": [{"name": "a", "argv": ["a"], "web": "80"}]})",
         R"({"apps": [{"name": "a", "argv": ["a"], "web": 80, "terminal": true}]})",
-        R"({"apps": [{"name": "a", "argv": [1]}]})", R"({"apps": [{"name": "a", "argv": [""]}]})"}) {
+        R"({"apps": [{"name": "a", "argv": ["a"], "gpus": 17}]})",
+        R"({"apps": [{"name": "a", "argv": ["a"], "gpus": "1"}]})",
+        R"({"apps": [{"name": "a", "argv": ["a"], "gpus": -1}]})", R"({"apps": [{"name": "a", "argv": [1]}]})",
+        R"({"apps": [{"name": "a", "argv": [""]}]})"}) {
     const auto refused = parse_added_apps(bad);
     ASSERT_FALSE(refused) << bad;
     EXPECT_THAT(refused.error().message, HasSubstr("apps.json"));
@@ -118,6 +126,21 @@ TEST_F(AppsOfAPc, AreThoseThatItCanShow) {
   EXPECT_THAT(names(kNoApps), testing::IsEmpty());
 }
 
+TEST_F(AppsOfAPc, AreLentAGpuThatTheyPreferWhereThereIsOne) {
+  write("applications/game.desktop",
+        "[Desktop Entry]\nType=Application\nName=Game\nExec=sh\nPrefersNonDefaultGPU=true\n");
+  write("applications/paint.desktop", kEntry);
+  const auto gpus = [this](std::uint32_t of_the_pc) {
+    Apps apps(directory_, {.gpus = of_the_pc}, {directory_});
+    apps.look();
+    std::vector<std::pair<std::string, std::uint32_t>> found;
+    for (const v1::App& app : apps.list().apps()) found.emplace_back(app.name(), app.gpus());
+    return found;
+  };
+  EXPECT_THAT(gpus(0), ElementsAre(std::pair("Game", 0), std::pair("Paint", 0)));
+  EXPECT_THAT(gpus(4), ElementsAre(std::pair("Game", 1), std::pair("Paint", 0)));
+}
+
 TEST_F(AppsOfAPc, HaveNoIconThatIsNoPictureOrTooLarge) {
   write("applications/paint.desktop", kEntry);
   write("pixmaps/paint.png", "text");
@@ -132,10 +155,10 @@ TEST_F(AppsOfAPc, HaveNoIconThatIsNoPictureOrTooLarge) {
 
 TEST(Apps, NeedAHelperProgram) {
   EXPECT_THAT(screen_lack("/nowhere/hearth-screen"), HasSubstr("hearth-screen"));
-  EXPECT_FALSE(apps_shown_by("", "/nowhere/hearth-terminal").terminals);
-  EXPECT_FALSE(apps_shown_by("", "").terminals);
-  EXPECT_TRUE(apps_shown_by("", "/usr/bin/env").terminals);
-  EXPECT_FALSE(apps_shown_by("", "/usr/bin/env").windows);
+  EXPECT_FALSE(apps_shown_by("", "/nowhere/hearth-terminal", 0).terminals);
+  EXPECT_FALSE(apps_shown_by("", "", 0).terminals);
+  EXPECT_TRUE(apps_shown_by("", "/usr/bin/env", 0).terminals);
+  EXPECT_FALSE(apps_shown_by("", "/usr/bin/env", 0).windows);
 }
 
 }  // namespace

@@ -108,7 +108,9 @@ Shell::Shell(World world, std::function<void(int exit_code)> on_end)
                {.program = world_.media_program, .bwrap = world_.bwrap}),
       holdings_(world_.images, world_.inputs, world_.environments, world_.swarms),
       owner_(world_.loop, world_.workers, world_.directory, owner_events()),
-      can_show_(world_.host.is_elsewhere() ? kNoApps : apps_shown_by(world_.screen_program, world_.terminal_program)),
+      can_show_(world_.host.is_elsewhere()
+                    ? kNoApps
+                    : apps_shown_by(world_.screen_program, world_.terminal_program, world_.machine.gpus.size())),
       apps_(world_.directory, can_show_) {}
 
 Shell::~Shell() = default;

@@ -1,5 +1,6 @@
 #include "sandbox/bwrap.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
@@ -55,9 +56,10 @@ void add_options(std::string& options, std::initializer_list<std::string_view> w
 
 // The guest's own come after the GPUs': they are its own affair.
 Variables variables_of(const Layout& layout, const Command& command) {
-  Variables variables = {{"PATH", kDefaultPath}};
+  const bool has_files = std::ranges::any_of(command.gpus, [](const Gpu& gpu) { return !gpu.files.empty(); });
+  Variables variables = {{"PATH", std::string(kDefaultPath) + (has_files ? std::string(":") + kGpuPrograms : "")}};
+  if (has_files) variables.emplace_back("LD_LIBRARY_PATH", kGpuLibraries);
   for (const Gpu& gpu : command.gpus) {
-    if (!gpu.files.empty()) variables.emplace_back("LD_LIBRARY_PATH", kGpuLibraries);
     variables.insert(variables.end(), gpu.variables.begin(), gpu.variables.end());
   }
   variables.insert(variables.end(), command.variables.begin(), command.variables.end());

@@ -1,7 +1,11 @@
 #include "sandbox/doctor.h"
 
+#include <algorithm>
 #include <sstream>
 
+#include <fmt/format.h>
+
+#include "base/bytes.h"
 #include "sandbox/trial.h"
 
 namespace hearth::sandbox {
@@ -94,7 +98,25 @@ void check_controllers(const Shared& shared, std::vector<Check>& checks) {
   add(Controller::kFreezer, "freezer", "guests are paused by signals, one process after the other");
 }
 
+// The windows of a program are Xvfb's, which NVIDIA's GLX alone draws into.
+std::string text_of(const Gpu& gpu) {
+  const bool draws = std::ranges::any_of(gpu.files, [](const auto& file) { return file.second.contains("libGLX_"); });
+  return fmt::format("{} ({}): computes{}", gpu.name,
+                     gpu.memory_bytes == 0 ? "memory unknown" : format_bytes(gpu.memory_bytes),
+                     draws ? ", and draws the windows of programs by OpenGL" : "; 3D windows are the processor's");
+}
+
 }  // namespace
+
+Check check_gpus(const std::vector<Gpu>& gpus) {
+  std::string detail;
+  for (const Gpu& gpu : gpus) detail += (detail.empty() ? "" : "; ") + text_of(gpu);
+  return {.name = "GPUs",
+          .ok = !gpus.empty(),
+          .required = false,
+          .detail = gpus.empty() ? "none is seen that tasks could use" : detail,
+          .remedy = gpus.empty() ? "nothing on a PC without one; else install the driver of NVIDIA or AMD" : ""};
+}
 
 std::vector<Check> run_self_test(Host& host, const Shared& shared) {
   std::vector<Check> checks;
@@ -126,6 +148,7 @@ std::vector<Check> run_self_test(Host& host, const Shared& shared) {
   check_fence(host, checks);
   check_memory(host, shared, checks);
   check_controllers(shared, checks);
+  checks.push_back(check_gpus(find_gpus()));
   const Result<std::filesystem::path> vault = host.encrypted_directory();
   checks.push_back({.name = "large inputs",
                     .ok = vault.has_value(),

@@ -23,10 +23,33 @@ constexpr std::size_t kMostGpus = 16;
 constexpr std::array kCdiFolders = {"/etc/cdi", "/var/run/cdi"};
 constexpr std::array kLibraryFolders = {"/usr/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu/nvidia/current",
                                         "/usr/lib64", "/usr/lib/aarch64-linux-gnu", "/usr/lib"};
-// What CUDA, OpenCL and NVML load of a driver; each bears the driver's version.
-constexpr std::array kComputeLibraries = {"libcuda",          "libnvidia-ml",   "libnvidia-ptxjitcompiler",
-                                          "libnvidia-nvvm",   "libnvidia-cfg",  "libnvidia-gpucomp",
-                                          "libnvidia-opencl", "libcudadebugger"};
+// What CUDA, OpenCL, NVML, OpenGL, Vulkan and the video engines load of a driver; each bears the driver's version.
+constexpr std::array kNvidiaLibraries = {"libcuda",
+                                         "libnvidia-ml",
+                                         "libnvidia-ptxjitcompiler",
+                                         "libnvidia-nvvm",
+                                         "libnvidia-cfg",
+                                         "libnvidia-gpucomp",
+                                         "libnvidia-opencl",
+                                         "libcudadebugger",
+                                         "libGLX_nvidia",
+                                         "libEGL_nvidia",
+                                         "libGLESv2_nvidia",
+                                         "libGLESv1_CM_nvidia",
+                                         "libnvidia-glcore",
+                                         "libnvidia-eglcore",
+                                         "libnvidia-glsi",
+                                         "libnvidia-tls",
+                                         "libnvidia-glvkspirv",
+                                         "libnvidia-rtcore",
+                                         "libnvidia-allocator",
+                                         "libnvoptix",
+                                         "libnvidia-encode",
+                                         "libnvidia-opticalflow",
+                                         "libnvcuvid"};
+// Where glvnd and Vulkan's loader look for what tells them of a vendor's library, below a folder share/ or /etc.
+constexpr const char* kEglVendors = "glvnd/egl_vendor.d";
+constexpr const char* kVulkanDrivers = "vulkan/icd.d";
 
 // Where this PC's files are looked for.
 class Tree {
@@ -38,6 +61,19 @@ class Tree {
   bool has(const std::string& path) const { return ::access(at(path).c_str(), F_OK) == 0; }
   bool is_usable(const std::string& node) const { return ::access(at(node).c_str(), R_OK | W_OK) == 0; }
   bool is_this_pc() const { return root_ == "/"; }
+
+  // Where the loader looks (ld.so.conf(5)): the usual folders, and those that files of /etc/ld.so.conf.d name.
+  std::vector<std::string> library_folders() const {
+    std::vector<std::string> folders(kLibraryFolders.begin(), kLibraryFolders.end());
+    for (const std::string& name : names("/etc/ld.so.conf.d")) {
+      std::istringstream lines(read("/etc/ld.so.conf.d/" + name));
+      for (std::string line; std::getline(lines, line);) {
+        line.erase(line.find_last_not_of(" \t\r") + 1);
+        if (line.starts_with('/') && std::ranges::find(folders, line) == folders.end()) folders.push_back(line);
+      }
+    }
+    return folders;
+  }
 
   // Names, sorted; empty if there is no such folder.
   std::vector<std::string> names(const std::string& folder) const {
@@ -67,16 +103,23 @@ std::string line_after(const std::string& text, std::string_view key) {
 
 bool is_library(const std::string& path) { return fs::path(path).filename().string().contains(".so"); }
 
-// Shows a file in the folder for its kind. Others (firmware, sockets, descriptions of graphics drivers) are the host's
-// or no business of a program that computes.
+// Shows a file in the folder for its kind. Others (firmware, sockets) are the host's, or no business of a program.
 void show(const Tree& tree, const std::string& host_path, Gpu& gpu) {
   const fs::path path(host_path);
   std::string folder;
   if (is_library(host_path)) folder = kGpuLibraries;
   if (path.parent_path().filename() == "bin") folder = kGpuPrograms;
+  for (const char* drivers : {kEglVendors, kVulkanDrivers}) {
+    if (path.extension() == ".json" && path.parent_path().string().ends_with(drivers)) {
+      folder = std::string(kGpuFiles) + "/" + drivers;
+    }
+  }
   std::error_code error;
   if (folder.empty() || !fs::is_regular_file(tree.at(host_path), error)) return;
-  gpu.files.emplace_back(host_path, folder + "/" + path.filename().string());
+  std::string place = folder + "/" + path.filename().string();
+  // The first folder counts: those of 32-bit programs come later.
+  if (std::ranges::any_of(gpu.files, [&](const auto& file) { return file.second == place; })) return;
+  gpu.files.emplace_back(host_path, std::move(place));
   if (folder != kGpuLibraries) return;
   // The names by which programs load it, "libcuda.so.1", are links beside it, made by the host's ldconfig.
   const std::string stem = path.filename().string().substr(0, path.filename().string().find(".so")) + ".so";
@@ -114,6 +157,23 @@ void add_edits(const Tree& tree, const CdiEdits& edits, Gpu& gpu) {
   }
 }
 
+// Beside what the environment has of its own, not in its place: what draws without a GPU is to be found still.
+void name_graphics(Gpu& gpu) {
+  const std::string vendors = std::string(kGpuFiles) + "/" + kEglVendors;
+  std::string drivers;
+  bool has_vendor = false;
+  for (const auto& [from, to] : gpu.files) {
+    const std::string folder = fs::path(to).parent_path();
+    has_vendor = has_vendor || folder == vendors;
+    if (folder.ends_with(kVulkanDrivers)) drivers += (drivers.empty() ? "" : ":") + to;
+  }
+  if (has_vendor) {
+    gpu.variables.emplace_back("__EGL_VENDOR_LIBRARY_DIRS",
+                               vendors + ":/etc/glvnd/egl_vendor.d:/usr/share/glvnd/egl_vendor.d");
+  }
+  if (!drivers.empty()) gpu.variables.emplace_back("VK_ADD_DRIVER_FILES", drivers);
+}
+
 void tidy(Gpu& gpu) {
   auto unique = [](auto& list) {
     std::ranges::sort(list);
@@ -126,6 +186,7 @@ void tidy(Gpu& gpu) {
   std::set<std::string> taken;
   for (const auto& [from, to] : gpu.files) taken.insert(to);
   std::erase_if(gpu.links, [&taken](const auto& link) { return !taken.insert(link.second).second; });
+  name_graphics(gpu);
 }
 
 // The one node that is a GPU's alone; empty if it is not one GPU. NVIDIA's have a render node besides.
@@ -187,12 +248,18 @@ void show_nvidia_driver(const Tree& tree, Gpu& gpu) {
     if (tree.has(node)) gpu.device_nodes.emplace_back(node);
   }
   const std::string version = nvidia_version(tree);
-  for (const char* folder : kLibraryFolders) {
-    for (const char* library : kComputeLibraries) {
-      show(tree, std::string(folder) + "/" + library + ".so." + version, gpu);
-    }
+  std::set<std::string> prefixes = {"/usr"};
+  for (const std::string& folder : tree.library_folders()) {
+    const std::size_t before = gpu.files.size();
+    for (const char* library : kNvidiaLibraries) show(tree, folder + "/" + library + ".so." + version, gpu);
+    if (gpu.files.size() > before) prefixes.insert(fs::path(folder).parent_path());
   }
-  show(tree, "/usr/bin/nvidia-smi", gpu);
+  for (const std::string& prefix : prefixes) {
+    show(tree, prefix + "/bin/nvidia-smi", gpu);
+    show(tree, prefix + "/share/" + kEglVendors + "/10_nvidia.json", gpu);
+    show(tree, prefix + "/share/" + kVulkanDrivers + "/nvidia_icd.json", gpu);
+  }
+  show(tree, std::string("/etc/") + kVulkanDrivers + "/nvidia_icd.json", gpu);
   tidy(gpu);
 }
 
@@ -215,7 +282,12 @@ std::vector<NvidiaCard> nvidia_cards(const Tree& tree) {
 
 // "00000000:3B:00.0, 81559": PCI address and MiB, a line for each.
 void ask_nvidia_memory(const std::vector<NvidiaCard>& cards, std::map<std::string, Gpu>& gpus) {
-  const std::string program = find_program("nvidia-smi");
+  std::string program = find_program("nvidia-smi");
+  for (const auto& [device, gpu] : gpus) {
+    for (const auto& [from, to] : gpu.files) {
+      if (program.empty() && to == std::string(kGpuPrograms) + "/nvidia-smi") program = from;
+    }
+  }
   if (program.empty()) return;
   Result<std::string> answer =
       ask_program(program, {"--query-gpu=pci.bus_id,memory.total", "--format=csv,noheader,nounits"});
@@ -240,6 +312,11 @@ void add_nvidia(const Tree& tree, std::map<std::string, Gpu>& gpus) {
   for (const NvidiaCard& card : cards) {
     if (!gpus.contains(card.device) && tree.is_usable(card.device)) {
       Gpu gpu{.device = card.device, .device_nodes = {card.device}};
+      for (const std::string& name : tree.names("/sys/bus/pci/devices/" + card.address + "/drm")) {
+        if (name.starts_with("renderD") && tree.is_usable("/dev/dri/" + name)) {
+          gpu.device_nodes.push_back("/dev/dri/" + name);
+        }
+      }
       show_nvidia_driver(tree, gpu);
       gpus.emplace(card.device, std::move(gpu));
     }

@@ -1,11 +1,13 @@
 // On recorded specifications and device trees: no GPU is needed.
 #include "sandbox/gpu.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include <gtest/gtest.h>
 
 #include "sandbox/cdi.h"
+#include "sandbox/doctor.h"
 #include "sandbox/levels_testing.h"
 
 namespace hearth::sandbox {
@@ -169,6 +171,53 @@ TEST(Gpus, OfNvidiaComeFromTheDriversOwnFiles) {
   EXPECT_EQ(gpus[0].links, (Pairs{{"libcuda.so.535.104.05", "/run/gpu/lib/libcuda.so.1"}}));
 }
 
+TEST(Gpus, OfNvidiaDrawToo) {
+  Pc pc;
+  put_nvidia_driver(pc);
+  // A driver that lies apart, as ld.so.conf.d says; what is there for 32-bit programs comes later.
+  pc.file("/etc/ld.so.conf.d/nvidia.conf",
+          "# the driver\n/usr/local/nvidia/lib64 \n/usr/local/nvidia/lib\nnot/absolute\n");
+  for (const char* folder : {"/usr/local/nvidia/lib64", "/usr/local/nvidia/lib", "/usr/lib32"}) {
+    pc.file(std::string(folder) + "/libGLX_nvidia.so.535.104.05");
+  }
+  pc.link("libGLX_nvidia.so.535.104.05", "/usr/local/nvidia/lib64/libGLX_nvidia.so.0");
+  pc.file("/usr/local/nvidia/share/glvnd/egl_vendor.d/10_nvidia.json");
+  pc.file("/etc/vulkan/icd.d/nvidia_icd.json");
+  pc.file("/sys/bus/pci/devices/0000:3b:00.0/drm/renderD128/dev");
+  pc.file("/sys/bus/pci/devices/0000:3b:00.0/drm/card1/dev");
+  for (const char* node : {"/dev/dri/renderD128", "/dev/dri/card1"}) pc.file(node);
+  std::vector<Gpu> gpus = pc.gpus();
+  ASSERT_EQ(gpus.size(), 1U);
+  EXPECT_EQ(gpus[0].device_nodes,
+            (std::vector<std::string>{"/dev/dri/renderD128", "/dev/nvidia-uvm", "/dev/nvidia0", "/dev/nvidiactl"}));
+  EXPECT_EQ(gpus[0].files,
+            (Pairs{{"/etc/vulkan/icd.d/nvidia_icd.json", "/run/gpu/vulkan/icd.d/nvidia_icd.json"},
+                   {"/usr/bin/nvidia-smi", "/run/gpu/bin/nvidia-smi"},
+                   {"/usr/lib/x86_64-linux-gnu/libcuda.so.535.104.05", "/run/gpu/lib/libcuda.so.535.104.05"},
+                   {"/usr/local/nvidia/lib64/libGLX_nvidia.so.535.104.05", "/run/gpu/lib/libGLX_nvidia.so.535.104.05"},
+                   {"/usr/local/nvidia/share/glvnd/egl_vendor.d/10_nvidia.json",
+                    "/run/gpu/glvnd/egl_vendor.d/10_nvidia.json"}}));
+  EXPECT_EQ(gpus[0].links, (Pairs{{"libcuda.so.535.104.05", "/run/gpu/lib/libcuda.so.1"},
+                                  {"libGLX_nvidia.so.535.104.05", "/run/gpu/lib/libGLX_nvidia.so.0"}}));
+  EXPECT_EQ(gpus[0].variables,
+            (Pairs{{"__EGL_VENDOR_LIBRARY_DIRS",
+                    "/run/gpu/glvnd/egl_vendor.d:/etc/glvnd/egl_vendor.d:/usr/share/glvnd/egl_vendor.d"},
+                   {"VK_ADD_DRIVER_FILES", "/run/gpu/vulkan/icd.d/nvidia_icd.json"}}));
+}
+
+TEST(Gpus, AreToldOfByTheDoctor) {
+  const Check none = check_gpus({});
+  EXPECT_FALSE(none.ok || none.required);
+  EXPECT_TRUE(none.remedy.contains("driver"));
+  const Check two =
+      check_gpus({{.name = "one", .memory_bytes = 8ULL << 30, .files = {{"/x", "/run/gpu/lib/libGLX_nvidia.so.1"}}},
+                  {.name = "other"}});
+  EXPECT_TRUE(two.ok);
+  EXPECT_EQ(two.detail,
+            "one (8 GiB): computes, and draws the windows of programs by OpenGL; other (memory unknown): computes; 3D "
+            "windows are the processor's");
+}
+
 TEST(Gpus, OfAmdComeFromTheDriversOwnFiles) {
   Pc pc;
   for (const char* node : {"/dev/dri/renderD128", "/dev/dri/renderD129", "/dev/kfd"}) pc.file(node);
@@ -194,16 +243,28 @@ TEST_P(LentGpus, AreShownToTheProgramTheyAreLentTo) {
   const Gpu gpu{.name = "fake",
                 .device = "/dev/tty",
                 .device_nodes = {"/dev/tty"},
-                .files = {{"/usr/bin/true", "/run/gpu/lib/libfake.so.1.2"}},
+                .files = {{"/usr/bin/true", "/run/gpu/lib/libfake.so.1.2"}, {"/usr/bin/true", "/run/gpu/bin/fake-smi"}},
                 .links = {{"libfake.so.1.2", "/run/gpu/lib/libfake.so.1"}},
                 .variables = {{"FAKE_DEVICES", "0"}}};
   const std::string look =
-      "echo $LD_LIBRARY_PATH $FAKE_DEVICES; /run/gpu/lib/libfake.so.1 && test -c /dev/tty && echo works;"
+      "echo $LD_LIBRARY_PATH $FAKE_DEVICES; /run/gpu/lib/libfake.so.1 && fake-smi && test -c /dev/tty && echo works;"
       "touch /run/gpu/x 2>/dev/null || echo read-only";
   auto box = host().prepare();
   Ran ran = Running(*box, {.argv = {"/bin/sh", "-c", look}, .gpus = {gpu, gpu}}).wait();
   EXPECT_EQ(ran.out, "/run/gpu/lib 0\nworks\nread-only\n") << ran.err << ran.exit.message;
   EXPECT_EQ(host().shell("ls /run/gpu; echo $LD_LIBRARY_PATH").out, "\n");
+}
+
+TEST_P(LentGpus, OfThisPcAnswer) {
+  const std::vector<Gpu> gpus = find_gpus();
+  if (gpus.empty() || !gpus.front().device.starts_with("/dev/nvidia")) {
+    GTEST_SKIP() << "SKIPPED: this PC has no GPU of NVIDIA's that can be used";
+  }
+  EXPECT_GT(gpus.front().memory_bytes, 0U);
+  auto box = host().prepare();
+  const Ran ran = Running(*box, {.argv = {"nvidia-smi", "-L"}, .gpus = {gpus.front()}}).wait();
+  EXPECT_TRUE(ran.out.starts_with("GPU 0: " + gpus.front().name)) << ran.out << ran.err << ran.exit.message;
+  EXPECT_EQ(std::ranges::count(ran.out, '\n'), 1) << ran.out;
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, LentGpus, testing::Values(Level::kFence, Level::kOci), &AtLevel::name);

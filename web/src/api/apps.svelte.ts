@@ -27,8 +27,11 @@ class Apps {
 
   // The new job's number.
   async start(app: App, node: ListAppsReply_OfNode): Promise<bigint> {
-    const offered = live.nodes.get(node.nodeId)?.offered?.cores ?? kCores;
+    // No more than its PC lends, or it would wait for ever.
+    const offered = live.nodes.get(node.nodeId)?.offered;
     const wanted = kind_of(app) === "screen" ? kCores : 1;
+    const cores = Math.max(1, Math.min(wanted, offered?.cores ?? wanted));
+    const gpus = Math.min(app.gpus, offered?.gpus ?? app.gpus);
     const quote = node.node.includes("'") ? '"' : "'";
     const reply = await clients.jobs.submit({
       requestId: random(16),
@@ -36,7 +39,7 @@ class Apps {
         name: app.name,
         argv: app.argv,
         tasks: 1,
-        resources: { cores: Math.max(1, Math.min(wanted, offered)), memoryBytes: BigInt(2 * kGiB) },
+        resources: { cores, gpus, memoryBytes: BigInt(2 * kGiB) },
         timeLimitSeconds: kTimeLimit,
         window: kind_of(app) === "screen",
         terminal: app.terminal,
