@@ -18,6 +18,8 @@ constexpr Duration kLate = milliseconds(200);
 constexpr Duration kBetweenFalls = seconds(1);
 constexpr Duration kMemory = seconds(10);
 constexpr std::size_t kMaxSent = 16'384;
+constexpr double kLossyReport = 0.10;
+constexpr double kCleanReport = 0.02;
 
 }  // namespace
 
@@ -26,6 +28,7 @@ bool Rate::is_full() const { return queueing_ > kQueued; }
 void Rate::sent(std::uint16_t number, std::size_t bytes, bool is_copy, Time now) {
   const auto step = static_cast<std::uint16_t>(number - static_cast<std::uint16_t>(next_));
   next_ += step;
+  sent_since_ += bytes;
   sent_[next_++] = {bytes, is_copy, now};
   if (sent_.size() > kMaxSent) sent_.erase(sent_.begin());
 }
@@ -65,6 +68,18 @@ void Rate::heard(const std::vector<Arrival>& arrivals, Time now) {
   queueing_ = least - shortest_.front().way;
   note_loss(static_cast<double>(lost) / static_cast<double>(came + lost), lost_bytes, now);
   if (newer > 0) judge(static_cast<double>(newer_lost) / static_cast<double>(newer), newer_lost, now);
+}
+
+void Rate::reported(double lost, Time now) {
+  loss_ += 0.3 * (lost - loss_);
+  const double spent = std::max(0.2, (now - reported_).seconds());
+  const double used = static_cast<double>(std::exchange(sent_since_, 0)) * 8 / 1'000 / spent;
+  reported_ = now;
+  if (lost > kLossyReport) return cut((1 - lost / 2) * kbits_, now);
+  if (lost > kCleanReport || used < 0.5 * kbits_ || now - grown_ < kBetweenSteps) return;
+  const double factor = was_cut_ && now - cut_ < kCalm ? 1.03 : 1.08;
+  kbits_ = std::max(kbits_, std::min(kMostReported, static_cast<std::uint32_t>(kbits_ * factor) + 1));
+  grown_ = now;
 }
 
 void Rate::note_loss(double share, std::size_t bytes, Time now) {

@@ -18,10 +18,14 @@ class Rate {
   static constexpr std::uint32_t kFirst = 2'500;  // kbit/s, as all
   static constexpr std::uint32_t kLeast = 300;
   static constexpr std::uint32_t kMost = 24'000;
+  static constexpr std::uint32_t kMostReported = 8'000;
 
   // Of a copy nobody knows whether it was lost: if the first one had come, the other end passes it over.
   void sent(std::uint16_t number, std::size_t bytes, bool is_copy, Time now);
   void heard(const std::vector<Arrival>& arrivals, Time now);
+  // The share that was lost of late, of a player that says no more than that: so a queue is only noticed when it
+  // overflows, and the rate stays below what a picture gains little by.
+  void reported(double lost, Time now);
 
   std::uint32_t kbits() const { return kbits_; }
   // So much was lost, at what the link takes now, that it would come too late: pictures go on sooner with a new one.
@@ -60,6 +64,8 @@ class Rate {
   std::deque<Way> shortest_;  // of the last ten seconds, growing
   Duration queueing_{};
   std::uint32_t kbits_ = kFirst;
+  std::size_t sent_since_ = 0;  // the last report, in bytes
+  Time reported_{};
   double loss_ = 0;
   double loss_since_cut_ = 0;
   bool was_cut_ = false;

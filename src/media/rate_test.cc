@@ -66,6 +66,25 @@ TEST_F(RateTest, ALittleLossIsNoReasonToSlowDown) {
   EXPECT_GT(rate_.kbits(), 10'000U);
 }
 
+TEST_F(RateTest, FollowsReportsWhereNoPacketIsToldOf) {
+  const auto go_on = [this](double link_kbits, int seconds_long) {
+    for (int i = 0; i < seconds_long; ++i) {
+      const double sent_kbits = rate_.kbits();
+      for (double left = sent_kbits * 125; left > 0; left -= kBytes) rate_.sent(number_++, kBytes, false, now_);
+      now_ = now_ + seconds(1);
+      rate_.reported(std::max(0.0, 1 - link_kbits / sent_kbits), now_);
+    }
+  };
+  go_on(20'000, 60);
+  EXPECT_GT(rate_.kbits(), 7'000U);
+  EXPECT_LE(rate_.kbits(), Rate::kMostReported);
+  go_on(1'500, 20);
+  EXPECT_LT(rate_.kbits(), 1'700U);
+  EXPECT_GT(rate_.kbits(), 900U);
+  go_on(20'000, 90);
+  EXPECT_GT(rate_.kbits(), 5'000U);
+}
+
 TEST_F(RateTest, NeverLeavesItsBounds) {
   go_on(100, seconds(30));
   EXPECT_GE(rate_.kbits(), Rate::kLeast);

@@ -7,10 +7,19 @@
 namespace hearth::media {
 namespace {
 
-enum PacketType : std::uint8_t { kSenderReport = 200, kSourceDescription = 202, kTransport = 205, kPayload = 206 };
+enum PacketType : std::uint8_t {
+  kSenderReport = 200,
+  kReceiverReport = 201,
+  kSourceDescription = 202,
+  kTransport = 205,
+  kPayload = 206
+};
 enum Format : std::uint8_t { kNack = 1, kTransportWide = 15, kPictureLoss = 1, kFullIntra = 4 };
 constexpr std::size_t kHeader = 4;
 constexpr std::size_t kFeedbackHeader = 12;
+constexpr std::size_t kReportHeader = 8;
+constexpr std::size_t kSenderPart = 20;
+constexpr std::size_t kReportBlock = 24;
 constexpr std::size_t kMaxArrivals = 4'096;
 constexpr std::int64_t kReferenceMicros = 64'000;
 constexpr std::int64_t kDeltaMicros = 250;
@@ -29,6 +38,14 @@ void read_missing(std::string_view packet, Feedback& feedback) {
         feedback.missing.push_back({source, static_cast<std::uint16_t>(first + bit + 1)});
       }
     }
+  }
+}
+
+void read_reports(std::string_view blocks, std::size_t count, Feedback& feedback) {
+  for (; count > 0 && blocks.size() >= kReportBlock; --count, blocks.remove_prefix(kReportBlock)) {
+    feedback.reports.push_back({.source = static_cast<std::uint32_t>(number_at(blocks, 0, 4)),
+                                .loss = static_cast<double>(number_at(blocks, 4, 1)) / 256,
+                                .newest = static_cast<std::uint16_t>(number_at(blocks, 10, 2))});
   }
 }
 
@@ -85,6 +102,10 @@ Feedback parse_feedback(std::string_view packet) {
     const std::string_view one = packet.substr(0, length);
     packet.remove_prefix(length);
     if (length < kFeedbackHeader) continue;
+    if (type == kReceiverReport) read_reports(one.substr(kReportHeader), format, feedback);
+    if (type == kSenderReport && length >= kReportHeader + kSenderPart) {
+      read_reports(one.substr(kReportHeader + kSenderPart), format, feedback);
+    }
     if (type == kTransport && format == kNack) read_missing(one, feedback);
     if (type == kTransport && format == kTransportWide) read_arrivals(one, feedback);
     if (type == kPayload && (format == kPictureLoss || format == kFullIntra)) feedback.wants_key = true;

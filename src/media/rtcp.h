@@ -26,6 +26,13 @@ struct Feedback {
   };
   std::vector<Missing> missing;
   std::vector<Arrival> arrivals;
+  // What every player says of each stream now and then.
+  struct Report {
+    std::uint32_t source = 0;
+    double loss = 0;           // 0 to 1, since the last one
+    std::uint16_t newest = 0;  // of the packets that have come
+  };
+  std::vector<Report> reports;
 };
 
 // A compound packet, decrypted. What is not understood is passed over; what is malformed ends the reading.

@@ -39,6 +39,29 @@ TEST(Rtcp, ReadsAWishForAKeyPictureWhereverItStands) {
   EXPECT_FALSE(parse_feedback(feedback(206, 2, "")).wants_key);
 }
 
+// RFC 3550, 6.4: a receiver's report, and a sender's, whose own part comes first.
+TEST(Rtcp, ReadsWhatWasLostSinceTheLastReport) {
+  std::string block;  // behind the source, 77
+  put(block, 64, 1);
+  put(block, 1'000, 3);
+  put(block, 3U << 16 | 65'535, 4);
+  block.append(12, '\0');
+  for (const std::string& packet : {feedback(201, 1, block), feedback(
+                                                                 200, 1, std::string(16, '\0') + [&] {
+                                                                   std::string with_source;
+                                                                   put(with_source, 77, 4);
+                                                                   return with_source + block;
+                                                                 }())}) {
+    const Feedback read = parse_feedback(packet);
+    ASSERT_EQ(read.reports.size(), 1U);
+    EXPECT_EQ(read.reports[0].source, 77U);
+    EXPECT_EQ(read.reports[0].loss, 0.25);
+    EXPECT_EQ(read.reports[0].newest, 65'535);
+  }
+  EXPECT_TRUE(parse_feedback(feedback(201, 1, block.substr(0, 16))).reports.empty()) << "cut short";
+  EXPECT_EQ(parse_feedback(feedback(201, 31, block)).reports.size(), 1U) << "no more than there are";
+}
+
 // draft-holmer-rmcat-transport-wide-cc-extensions-01, 3.1: a run of 3 that came, then one of each kind.
 TEST(Rtcp, ReadsWhenPacketsCame) {
   std::string body;

@@ -31,6 +31,7 @@ class RtpStream {
   std::string sound(std::string_view opus, std::uint32_t timestamp);
 
   std::uint32_t source() const { return terms_.source; }
+  std::uint16_t newest() const { return static_cast<std::uint16_t>(next_ - 1); }  // the last packet's number
   std::uint32_t packets() const { return packets_; }
   std::uint32_t payload_bytes() const { return payload_bytes_; }
 

@@ -49,6 +49,7 @@ Result<std::unique_ptr<Session>> Session::open(std::string_view offer, const std
     RtpTerms terms = section.terms;
     terms.source = random_source();
     if (!section.taken) continue;
+    session->counts_ |= terms.transport_number > 0;
     if (section.kind == Offer::Kind::kVideo && !session->video_) {
       answer.video_source = terms.source;
       session->video_.emplace(terms, random_sequence());
@@ -110,9 +111,22 @@ void Session::take_control(std::string_view datagram, const Address& from, Time 
       events_.wants_key();
     }
   }
+  for (const Feedback::Report& one : feedback.reports) take_report(one, now);
   // Chromium asks for one when nothing has come for 3 s, be it that nothing has changed.
-  const bool stands_still = now - last_picture_ > kStill && rate_.newest_came();
+  const bool stands_still = now - last_picture_ > kStill && newest_came();
   if (feedback.wants_key && !stands_still) events_.wants_key();
+}
+
+// All that is known of the way to one who does not tell of each packet.
+void Session::take_report(const Feedback::Report& report, Time now) {
+  if (counts_ || !video_ || report.source != video_->source()) return;
+  newest_reported_ = report.newest;
+  rate_.reported(report.loss, now);
+  pacer_.set_rate(rate_.kbits(), false);
+}
+
+bool Session::newest_came() const {
+  return counts_ ? rate_.newest_came() : video_ && newest_reported_ == video_->newest();
 }
 
 void Session::flush_dtls() {

@@ -16,6 +16,7 @@
 #include "media/ice.h"
 #include "media/pacer.h"
 #include "media/rate.h"
+#include "media/rtcp.h"
 #include "media/rtp.h"
 #include "media/srtp.h"
 
@@ -58,6 +59,8 @@ class Session {
   void take_control(std::string_view datagram, const Address& from, Time now);
   void take_dtls(std::string_view datagram, const Address& from, Time now);
   void send_packet(std::string packet, bool is_copy, Time now);
+  void take_report(const Feedback::Report& report, Time now);
+  bool newest_came() const;  // of what was sent of the pictures
   void flush_dtls();
   void report(Time now, WallTime wall);
 
@@ -71,6 +74,8 @@ class Session {
   std::optional<RtpStream> sound_;
   Pacer pacer_;
   Rate rate_;
+  bool counts_ = false;  // the other end: of each packet it says whether it came (transport-wide feedback)
+  std::optional<std::uint16_t> newest_reported_;
   std::uint16_t next_number_ = 1;
   Time last_picture_{};
   std::optional<Error> failure_;

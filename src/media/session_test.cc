@@ -69,9 +69,11 @@ class SessionTest : public testing::Test {
  protected:
   void SetUp() override { begin(browser_.fingerprint()); }
 
-  void begin(const std::string& fingerprint) {
+  void begin(const std::string& fingerprint) { begin_with(browser_offer(fingerprint)); }
+
+  void begin_with(const std::string& offer) {
     Result<std::unique_ptr<Session>> session =
-        Session::open(browser_offer(fingerprint), {kHome},
+        Session::open(offer, {kHome},
                       {.send = [this](const Datagram& datagram) { sent_.push_back(datagram); },
                        .message = [](const std::string&) {},
                        .wants_key = [this] { ++keys_wanted_; }});
@@ -212,6 +214,40 @@ TEST_F(SessionTest, AStillPictureIsNotSentAnewUnlessItIsMissing) {
   session_->send_picture(picture_, now_);
   say(kPhone, wish);
   EXPECT_EQ(keys_wanted_, 2) << "that one may be missing";
+}
+
+// As other players are: they say how much is lost, and what came last, now and then.
+TEST_F(SessionTest, AReceiversReportsDoWhereItTellsOfNoPacket) {
+  std::string offer = browser_offer(browser_.fingerprint());
+  offer.erase(offer.find("a=extmap:3 "), offer.find("\r\n", offer.find("a=extmap:3 ")) + 2 - offer.find("a=extmap:3 "));
+  begin_with(offer);
+  connect();
+  session_->send_picture(picture_, now_);
+  const std::vector<Datagram> packets = pictures_within(seconds(4));
+  ASSERT_FALSE(packets.empty());
+  const auto report = [&](std::uint8_t lost, std::uint16_t newest) {
+    std::string packet("\x81\xc9\0\7\0\0\0\1", 8);
+    packet += packets[0].bytes.substr(8, 4);
+    put(packet, lost, 1);
+    put(packet, 0, 3);
+    put(packet, newest, 4);
+    packet.append(12, '\0');
+    say(kPhone, packet);
+  };
+  const std::string wish("\x81\xce\0\2\0\0\0\1\0\0\0\5", 12);
+  std::uint16_t newest = sequence_number(packets[0].bytes);
+  for (const Datagram& one : packets) {
+    if (static_cast<std::int16_t>(sequence_number(one.bytes) - newest) > 0) newest = sequence_number(one.bytes);
+  }
+  report(0, static_cast<std::uint16_t>(newest - 1));
+  say(kPhone, wish);
+  EXPECT_EQ(keys_wanted_, 1) << "the last packet may be missing";
+  report(0, newest);
+  say(kPhone, wish);
+  EXPECT_EQ(keys_wanted_, 1) << "nothing is";
+  const std::uint32_t before = session_->kbits();
+  report(128, newest);
+  EXPECT_LT(session_->kbits(), before);
 }
 
 TEST_F(SessionTest, ForgedControlIsPassedOver) {
