@@ -98,6 +98,7 @@ class HubDaemon {
         hub::Hub::start(loop_, {.directory = home_.hub(),
                                 .store = start_.store,
                                 .drive = home_.drive(),
+                                .drive_copy_rate = start_.drive_rate,
                                 .pictures = picture_helpers(),
                                 .backup = [this] { return backup_of_drive(home_); },
                                 .pc_name = cli::host_name(),
@@ -245,7 +246,7 @@ Result<void> move_store(const cli::HubStart& start) {
 Result<void> begin_standby(const cli::HubStart& start,
                            const std::function<Result<v1::HubCard>(const v1::HubCard&)>& introduce) {
   const cli::Home home{start.home};
-  return hub::begin_standby({.directory = home.hub(), .pc_name = cli::host_name()}, introduce);
+  return hub::begin_standby({.directory = home.hub(), .drive = home.drive(), .pc_name = cli::host_name()}, introduce);
 }
 
 slurm::Options cluster_of(const cli::NodeStart& start) {

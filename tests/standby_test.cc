@@ -16,19 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 
-class StandbyTest : public PoolFixture {
- protected:
-  // A supervisor that stands still starts nothing again: the whole PC is gone, but for its node.
-  static void lose_hub(const Pool& pool, int signal) {
-    const pid_t hub = pool.hub_process();
-    ::kill(pool.supervisor(), SIGSTOP);
-    ::kill(hub, signal);
-  }
-  static void bring_back(const Pool& pool, pid_t hub) {
-    ::kill(hub, SIGCONT);
-    ::kill(pool.supervisor(), SIGCONT);
-  }
-};
+class StandbyTest : public PoolFixture {};
 
 TEST_F(StandbyTest, WithoutAWitnessAPersonLetsItTakeOver) {
   Pool& attic = add_pool("attic");
@@ -45,7 +33,7 @@ TEST_F(StandbyTest, WithoutAWitnessAPersonLetsItTakeOver) {
   ASSERT_EQ(promoted.exit_code, 0) << promoted.err;
   EXPECT_EQ(attic.cli({"get", "1"}).exit_code, 0) << "what was done before is there, with its files";
   EXPECT_EQ(attic.cli({"run", "--", "echo", "again"}).out, "again\n");
-  bring_back(pool(), hub);
+  bring_back_hub(pool(), hub);
   ASSERT_TRUE(eventually(seconds(60), [&] { return is_whole(attic); }))
       << attic.cli({"status"}).out << read_text(pool().home() / "log");
   EXPECT_TRUE(stands_by(pool())) << "it comes back and stands by";

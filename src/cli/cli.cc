@@ -88,6 +88,10 @@ class CommandLine : public CommandTree {
     text_option(up, "--standby-of", up_.standby_of, "LINK",
                 "keep a copy of another PC's pool and stand by for its hub; the link is shown there by: hearth invite "
                 "--role owner");
+    text_option(
+        up, "--drive-rate", up_.drive_rate, "SIZE",
+        "while this PC stands by, let the copy of the drive come with at most so many bytes a second, as 2M; 0: "
+        "without a limit (default)");
     up.add_flag("--foreground", up_.foreground, "stay in the foreground and log to standard error");
     add_log_format(up);
     up.add_flag("--no-invite", up_.no_invite, "show no link and no code for a phone");

@@ -33,9 +33,10 @@ namespace hearth::cli {
 struct HubStart {
   std::filesystem::path home;
   std::string address;
-  std::uint16_t port = 0;  // 0: the kernel chooses; the choice is kept in endpoint.json and taken again
-  std::string name;        // of the pool
-  std::string store;       // the URL of a PostgreSQL database; empty: a file of its own
+  std::uint16_t port = 0;        // 0: the kernel chooses; the choice is kept in endpoint.json and taken again
+  std::string name;              // of the pool
+  std::string store;             // the URL of a PostgreSQL database; empty: a file of its own
+  std::uint64_t drive_rate = 0;  // bytes a second at which a copy of the drive comes; 0: no limit
 };
 
 // A Slurm cluster that is a node.

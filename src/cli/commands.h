@@ -32,6 +32,7 @@ struct UpOptions {
   std::string log_format = "text";
   std::string store;
   std::string standby_of;  // a pairing link
+  std::string drive_rate;
   bool foreground = false;
   bool no_invite = false;
 };

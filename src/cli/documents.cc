@@ -79,6 +79,8 @@ std::string dump(const nlohmann::ordered_json& value) {
 
 }  // namespace
 
+constexpr std::uint64_t kMostDriveRate = 1ULL << 40;
+
 Result<Config> parse_config(std::string_view text) {
   const Result<json> object = parse_object(text);
   if (!object) return std::unexpected(object.error());
@@ -86,7 +88,8 @@ Result<Config> parse_config(std::string_view text) {
   std::uint64_t port = config.port;
   const Result<void> read = all({get_bool(*object, "hub", config.hub), get_text(*object, "address", config.address),
                                  get_count(*object, "port", 65535, port), get_text(*object, "name", config.name),
-                                 get_text(*object, "store", config.store)});
+                                 get_text(*object, "store", config.store),
+                                 get_count(*object, "drive_rate", kMostDriveRate, config.drive_rate)});
   if (!read) return std::unexpected(read.error());
   if (!absent(*object, "slurm")) {
     const json& slurm = (*object)["slurm"];
@@ -104,6 +107,7 @@ std::string format_config(const Config& config) {
   nlohmann::ordered_json object = {
       {"hub", config.hub}, {"address", config.address}, {"port", config.port}, {"name", config.name}};
   if (!config.store.empty()) object["store"] = config.store;
+  if (config.drive_rate != 0) object["drive_rate"] = config.drive_rate;
   if (config.slurm) object["slurm"] = {{"partition", config.slurm->partition}, {"account", config.slurm->account}};
   return dump(object) + "\n";
 }

@@ -28,6 +28,7 @@ struct Config {
   std::uint16_t port = 7443;
   std::string name;
   std::string store;                // a PostgreSQL URL; empty: hub/pool.db
+  std::uint64_t drive_rate = 0;     // bytes a second at which a copy of the drive comes; 0: no limit
   std::optional<SlurmStart> slurm;  // that the node is, of another's hub; nothing: it is this PC
   bool operator==(const Config&) const = default;
 };

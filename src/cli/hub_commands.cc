@@ -23,7 +23,8 @@ void add_standby_commands(CommandTree& tree, StandbyOptions& options) {
                                [&tree] { return show_standby(tree.context()); });
   CLI::App& promote = tree.add(standby, "promote", "Let this PC's hub, which stands by, take the pool over.",
                                [&tree, &options] { return cli::promote(tree.context(), options); });
-  promote.add_flag("--force", options.force, "also where the hub that holds the pool does not answer");
+  promote.add_flag("--force", options.force,
+                   "also where the hub that holds the pool does not answer, or the copy of the drive lacks something");
   CLI::App& witness = tree.add(standby, "witness",
                                "Name a node of a third PC by whose word the hub that stands by takes over by itself.",
                                [&tree, &options] { return set_witness(tree.context(), options); });

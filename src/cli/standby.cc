@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "cli/client.h"
 #include "cli/commands.h"
@@ -22,6 +23,31 @@ namespace {
 
 constexpr Duration kTakeOverLimit = seconds(30);
 
+std::string describe_moment(std::int64_t unix_millis) {
+  return unix_millis == 0 ? "never" : format_age({unix_millis}, wall_now());
+}
+
+// How the copy of the drive stands, in a line; and what else there is to be known of it.
+std::vector<std::string> describe_copy(const v1::DriveCopyState& copy, const std::string& pc) {
+  std::vector<std::string> lines;
+  if (copy.whole()) {
+    lines.push_back(
+        fmt::format("the drive: its copy is whole, looked at {}", describe_moment(copy.whole_unix_millis())));
+  } else {
+    lines.push_back(fmt::format("the drive: its copy is {} files, {} behind, and was last whole {}",
+                                format_count(copy.files_behind()), format_bytes(copy.bytes_behind()),
+                                describe_moment(copy.whole_unix_millis())));
+  }
+  if (!copy.trouble().empty()) lines.push_back("it does not get on: " + plain(copy.trouble()));
+  if (copy.set_aside() > 0) {
+    lines.push_back(fmt::format("{} files that the drive of {} had and this one has not are kept there, in {}",
+                                format_count(copy.set_aside()), pc, plain(copy.aside())));
+    lines.push_back(
+        "look at them there; bring back what is wanted with: hearth drive put FILE /; then remove that folder");
+  }
+  return lines;
+}
+
 std::string describe_hub(const v1::Hub& hub) {
   const std::string name = plain(hub.name());
   if (hub.holds()) return name + " holds the pool";
@@ -37,6 +63,19 @@ bool stands_by(const Home& home) {
   return endpoint && endpoint->stands_by;
 }
 
+// As it was last written here, whoever answers now.
+void say_what_the_drive_lacks(const Context& context) {
+  const Result<std::string> text = read_small_file(context.home.hub() / "drive-copy");
+  v1::DriveCopyState copy;
+  if (!text || !copy.ParseFromString(*text)) return say("no copy of the drive was kept here: its files are not here");
+  const std::string whole = describe_moment(copy.whole_unix_millis());
+  if (copy.whole()) return say("the drive is served from the copy here, which was whole " + whole);
+  say(fmt::format(
+      "the drive is served from the copy here, which was last whole {}, and lacked {} files, {}, as far as is "
+      "known: they are on the other PC, which keeps what differs when it comes back (hearth standby)",
+      whole, format_count(copy.files_behind()), format_bytes(copy.bytes_behind())));
+}
+
 Result<int> await_hold(const Context& context) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(kTakeOverLimit.micros);
   while (stands_by(context.home)) {
@@ -47,6 +86,7 @@ Result<int> await_hold(const Context& context) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
   say("this PC's hub holds the pool now");
+  say_what_the_drive_lacks(context);
   if (context.json) print(object_json({{"holds", true}}));
   return 0;
 }
@@ -59,6 +99,9 @@ std::string hubs_text(const v1::StatusReply& reply) {
   for (const v1::Hub& hub : reply.hubs()) {
     text += fmt::format("  {}{}\n", text.empty() ? "hubs      " : "          ", describe_hub(hub));
     in_step = in_step || (hub.in_step() && hub.alive());
+    if (!hub.has_drive_copy() || !hub.alive()) continue;
+    for (const std::string& line : describe_copy(hub.drive_copy(), plain(hub.name())))
+      text += "            " + line + "\n";
   }
   if (reply.hubs_size() > 0 && !in_step) {
     text +=
@@ -68,6 +111,27 @@ std::string hubs_text(const v1::StatusReply& reply) {
   return text;
 }
 
+namespace {
+
+// Only once all is found to be in order here: the pool's owner is asked.
+Result<v1::HubCard> introduce(const Context& context, const std::string& link, const v1::HubCard& card,
+                              std::string& pool) {
+  if (Result<void> made = make_directory(context.home.cli()); !made) return std::unexpected(made.error());
+  const Result<account::Account> account = pair_device(context.home.cli(), link, host_name() + " cli", false);
+  if (!account) return std::unexpected(account.error());
+  pool = account->pool_name;
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  v1::AddStandbyRequest request;
+  *request.mutable_hub() = card;
+  const Result<v1::AddStandbyReply> reply =
+      (*client)->call<v1::AddStandbyReply>("hearth.v1.HubService/AddStandby", request);
+  if (!reply) return std::unexpected(reply.error());
+  return reply->holder();
+}
+
+}  // namespace
+
 Result<void> stand_by_for(const Context& context, const Config& config, const std::string& link) {
   std::error_code absent;
   if (std::filesystem::exists(context.home.hub() / "pool.db", absent)) {
@@ -76,24 +140,13 @@ Result<void> stand_by_for(const Context& context, const Config& config, const st
                 "its own (--home DIR)");
   }
   if (!config.store.empty()) return fail(Code::kInvalidArgument, "--standby-of and --store exclude each other");
-  if (Result<void> made = make_directory(context.home.cli()); !made) return made;
-  const Result<account::Account> account = pair_device(context.home.cli(), link, host_name() + " cli", false);
-  if (!account) return std::unexpected(account.error());
-  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
-  if (!client) return std::unexpected(client.error());
   const HubStart start{
       .home = context.home.root, .address = config.address, .port = config.port, .name = config.name, .store = ""};
-  const Result<void> begun =
-      context.programs->begin_standby(start, [&](const v1::HubCard& card) -> Result<v1::HubCard> {
-        v1::AddStandbyRequest request;
-        *request.mutable_hub() = card;
-        const Result<v1::AddStandbyReply> reply =
-            (*client)->call<v1::AddStandbyReply>("hearth.v1.HubService/AddStandby", request);
-        if (!reply) return std::unexpected(reply.error());
-        return reply->holder();
-      });
+  std::string pool;
+  const Result<void> begun = context.programs->begin_standby(
+      start, [&](const v1::HubCard& card) { return introduce(context, link, card, pool); });
   if (!begun) return begun;
-  say(fmt::format("this PC stands by for {} from now on", plain(account->pool_name)));
+  say(fmt::format("this PC stands by for {} from now on", plain(pool)));
   return {};
 }
 
@@ -124,7 +177,10 @@ Result<int> remove_standby(const Context& context) {
   const Result<v1::RemoveStandbyReply> reply =
       (*client)->call<v1::RemoveStandbyReply>("hearth.v1.HubService/RemoveStandby", v1::RemoveStandbyRequest());
   if (!reply) return std::unexpected(reply.error());
-  say(fmt::format("{} stands by no more; its copy stays there, in its home's folder hub, until it is removed by hand",
+  say(
+      fmt::format("{} stands by no more; its copies stay there, of the records in its home's folder hub, of the drive "
+                  "in its PC's folder of the drive, until they are "
+                  "removed by hand",
                   plain(reply->name())));
   if (context.json) print(object_json({{"removed", reply->name()}}));
   return 0;
@@ -152,8 +208,10 @@ Result<int> promote(const Context& context, const StandbyOptions& options) {
   if (!Lock::holder(context.home)) return fail(Code::kFailedPrecondition, "this PC's hub is not up: hearth up");
   if (!stands_by(context.home)) return fail(Code::kFailedPrecondition, "this PC's hub holds the pool already");
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  v1::HandOverRequest request;
+  request.set_without_drive(options.force);
   const Result<v1::HandOverReply> handed =
-      client ? (*client)->call<v1::HandOverReply>("hearth.v1.HubService/HandOver", v1::HandOverRequest())
+      client ? (*client)->call<v1::HandOverReply>("hearth.v1.HubService/HandOver", request)
              : std::unexpected(client.error());
   if (handed) return await_hold(context);
   if (!is_passing(handed.error()) && handed.error().code != Code::kNotFound) return std::unexpected(handed.error());

@@ -22,6 +22,12 @@ constexpr Duration kStartLimit = seconds(20);
 constexpr Duration kStopLimit = seconds(10);
 constexpr Duration kInviteLimit = seconds(120);
 
+// 0, or enough that a long file comes to an end.
+Result<std::uint64_t> parse_drive_rate(const std::string& text) {
+  if (text == "0") return 0;
+  return parse_size("--drive-rate", text, {16ULL << 10U, 1ULL << 40U});
+}
+
 Result<Config> planned_config(const Home& home, const UpOptions& options) {
   Result<Config> config = load_config(home);
   if (!config) return config;
@@ -35,6 +41,11 @@ Result<Config> planned_config(const Home& home, const UpOptions& options) {
     config->port = static_cast<std::uint16_t>(*port);
   }
   if (!options.store.empty()) config->store = options.store;
+  if (!options.drive_rate.empty()) {
+    const Result<std::uint64_t> rate = parse_drive_rate(options.drive_rate);
+    if (!rate) return std::unexpected(rate.error());
+    config->drive_rate = *rate;
+  }
   constexpr std::size_t kMostName = 64;
   if (config->name.size() > kMostName || plain(config->name) != config->name) {
     return fail(Code::kInvalidArgument, fmt::format("--name {}: 1 to 64 bytes of text are allowed, without control "
@@ -177,7 +188,7 @@ Result<int> up(const Context& context, const UpOptions& options) {
     }
     const Result<Config> running = load_config(context.home);
     if (!running) return std::unexpected(running.error());
-    if (*config != *running) say("note: address, port, name and store stay as they are until: hearth down");
+    if (*config != *running) say("note: address, port, name, store and rate stay as they are until: hearth down");
     return say_it_is_up(context, *running);
   }
   if (Result<void> usable = check_planned_store(context, *config, options); !usable) {
@@ -238,7 +249,8 @@ Result<int> run_daemon(const Context& context, const std::vector<std::string>& w
                                         .address = config->address,
                                         .port = config->port,
                                         .name = config->name,
-                                        .store = config->store});
+                                        .store = config->store,
+                                        .drive_rate = config->drive_rate});
 }
 
 }  // namespace hearth::cli

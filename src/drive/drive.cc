@@ -34,7 +34,20 @@ Drive::Drive(net::Loop& loop, net::Workers& workers, std::filesystem::path folde
     : loop_(loop),
       workers_(workers),
       root_(std::move(folder)),
+      changes_(static_cast<std::uint64_t>(wall_now().unix_millis) * 1'000),
       private_(read_private(root_ / Path::kOwnFolder / kPrivate)) {}
+
+Result<void> Drive::begin_change() {
+  Result<void> may = may_change_();
+  if (may) ++changing_;
+  return may;
+}
+
+void Drive::end_change() {
+  --changing_;
+  ++changes_;
+  changed_.notify();
+}
 
 Result<void> Drive::open_here() {
   if (folder_) return {};
@@ -77,7 +90,8 @@ Result<PrivateFolders> Drive::private_folders() const {
 net::Async<Result<void>> Drive::change_private_folders(std::function<Result<void>(PrivateFolders&)> change) {
   const Result<Folder*> folder = co_await open();
   if (!folder) co_return std::unexpected(folder.error());
-  co_return co_await names_.run([&]() -> Result<void> {
+  if (Result<void> may = begin_change(); !may) co_return may;
+  Result<void> changed = co_await names_.run([&]() -> Result<void> {
     Result<PrivateFolders> folders = private_folders();
     if (!folders) return std::unexpected(folders.error());
     if (Result<void> changed = change(*folders); !changed) return changed;
@@ -87,6 +101,8 @@ net::Async<Result<void>> Drive::change_private_folders(std::function<Result<void
     private_ = std::move(folders);
     return {};
   });
+  end_change();
+  co_return changed;
 }
 
 LockTable Drive::locks() const {

@@ -46,6 +46,15 @@ class Drive {
 
   const std::filesystem::path& root() const { return root_; }
 
+  // Asked before each change, on the loop's thread: whether this PC may make one. Its error is the change's.
+  void guard(std::function<Result<void>()> may_change) { may_change_ = std::move(may_change); }
+
+  // Another number after every change that was made by this object, and what wakes those that wait for one. What other
+  // programs change in the folder does not count. The loop's thread.
+  std::uint64_t changes() const { return changes_; }
+  net::Event& changed() { return changed_; }
+  bool is_changing() const { return changing_ > 0; }  // one is under way, and not yet counted
+
   // For reading, and for receiving bytes.
   net::Workers& workers() { return workers_; }
 
@@ -57,6 +66,7 @@ class Drive {
               std::function<Result<void>(Folder&)> first = {}) -> net::Async<std::invoke_result_t<Change, Folder&>> {
     const Result<Folder*> folder = co_await open();
     if (!folder) co_return std::unexpected(folder.error());
+    if (Result<void> may = begin_change(); !may) co_return std::unexpected(may.error());
     auto done = co_await names_.run([&]() -> std::invoke_result_t<Change, Folder&> {
       if (Result<void> holds = first ? first(**folder) : Result<void>(); !holds) return std::unexpected(holds.error());
       if (Result<void> free = check(holder, touched); !free) return std::unexpected(free.error());
@@ -64,6 +74,7 @@ class Drive {
       if (done) forget(touched);
       return done;
     });
+    end_change();
     thin_versions_if_due();
     co_return done;
   }
@@ -87,12 +98,15 @@ class Drive {
   auto change_locks(Change change) -> net::Async<std::invoke_result_t<Change, LockTable&>> {
     const Result<Folder*> folder = co_await open();
     if (!folder) co_return std::unexpected(folder.error());
-    co_return co_await names_.run([&] {
+    if (Result<void> may = begin_change(); !may) co_return std::unexpected(may.error());
+    auto done = co_await names_.run([&] {
       const std::lock_guard guard(mutex_);
       auto done = change(locks_);
       keep_locks();
       return done;
     });
+    end_change();
+    co_return done;
   }
 
   // What Folder::discard() gave, bit by bit, so that others need not wait. It goes on by itself; what an ended process
@@ -115,6 +129,8 @@ class Drive {
     Result<Placed> outcome;
   };
 
+  Result<void> begin_change();
+  void end_change();
   Result<void> open_here();
   void place_all(std::span<Placing* const> placings);
   Result<Placed> place_one(Arrival& arrival, Folder::NamedFolders& named);
@@ -130,6 +146,10 @@ class Drive {
   net::Workers& workers_;
   std::filesystem::path root_;
   std::unique_ptr<Folder> folder_;
+  std::function<Result<void>()> may_change_ = [] { return Result<void>(); };
+  std::uint64_t changes_;
+  int changing_ = 0;
+  net::Event changed_;
   std::optional<Time> tidied_;
   std::optional<Time> thinned_;
   bool is_thinning_ = false;

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/limits.h>
+#include <linux/openat2.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -19,29 +21,18 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "net/crypto.h"
 
 namespace hearth::drive {
 namespace {
 
-constexpr const char* kPropertiesName = "user.hearth.properties";
 constexpr std::size_t kMaxPropertiesBytes = XATTR_SIZE_MAX;
 constexpr std::size_t kCopiedAtOnce = 1 << 30;
+constexpr std::size_t kHashedAtOnce = 1 << 20;
 
 Result<void> copy_bytes(int from, int to, const std::string& name) {
   if (::ioctl(to, FICLONE, from) == 0) return {};
   return append_bytes(from, to, name);
-}
-
-// Empty if there is none.
-Result<std::string> properties_attribute(int file) {
-  for (;;) {
-    const ssize_t size = ::fgetxattr(file, kPropertiesName, nullptr, 0);
-    if (size < 0 && (errno == ENODATA || errno == ENOTSUP)) return std::string();
-    if (size < 0) return fail_errno(errno, "reading properties");
-    std::string text(static_cast<std::size_t>(size), '\0');
-    if (::fgetxattr(file, kPropertiesName, text.data(), text.size()) == size) return text;
-    if (errno != ERANGE) return fail_errno(errno, "reading properties");
-  }
 }
 
 Result<void> copy_file(int from_folder, const std::string& from, int to_folder, const std::string& to) {
@@ -120,6 +111,16 @@ Result<void> append_bytes(int from, int to, const std::string& name) {
   }
 }
 
+int open_beneath_root(int root, const std::string& path, int flags, std::uint64_t also) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | also;
+  for (;;) {
+    const long opened = ::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how);
+    if (opened >= 0 || also != 0 || (errno != EINTR && errno != EAGAIN)) return static_cast<int>(opened);
+  }
+}
+
 WallTime wall_now() {
   timespec at{};
   ::clock_gettime(CLOCK_REALTIME, &at);
@@ -179,6 +180,37 @@ Result<void> check(const Condition& condition, const Entry* before) {
   return {};
 }
 
+bool has_etag(int file, std::string_view etag) {
+  struct stat status{};
+  const std::optional<Entry> entry = ::fstat(file, &status) == 0 ? entry_of(status, "") : std::nullopt;
+  return entry && entry->etag == etag;
+}
+
+Result<std::string> hash_file(int file, const std::atomic<bool>& ended) {
+  net::Sha256 hash;
+  std::string buffer(kHashedAtOnce, '\0');
+  for (off_t at = 0;;) {
+    if (ended) return fail(Code::kCanceled, "whoever wanted a file's hash wants it no more");
+    const ssize_t got = ::pread(file, buffer.data(), buffer.size(), at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno(errno, "reading a file of the drive");
+    if (got == 0) return hash.finish();
+    hash.update(std::string_view(buffer.data(), static_cast<std::size_t>(got)));
+    at += got;
+  }
+}
+
+Result<std::string> attribute(int file, const char* name) {
+  for (;;) {
+    const ssize_t size = ::fgetxattr(file, name, nullptr, 0);
+    if (size < 0 && (errno == ENODATA || errno == ENOTSUP)) return std::string();
+    if (size < 0) return fail_errno(errno, "reading an extended attribute");
+    std::string text(static_cast<std::size_t>(size), '\0');
+    if (::fgetxattr(file, name, text.data(), text.size()) == size) return text;
+    if (errno != ERANGE) return fail_errno(errno, "reading an extended attribute");
+  }
+}
+
 bool set_modified(int file, WallTime modified) {
   const timespec at{.tv_sec = modified.unix_millis / 1'000, .tv_nsec = modified.unix_millis % 1'000 * 1'000'000};
   const std::array<timespec, 2> times{timespec{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, at};
@@ -186,7 +218,7 @@ bool set_modified(int file, WallTime modified) {
 }
 
 Result<Properties> read_properties(int file) {
-  const Result<std::string> text = properties_attribute(file);
+  const Result<std::string> text = attribute(file, kPropertiesName);
   if (!text || text->empty()) return text ? Result<Properties>() : std::unexpected(text.error());
   const Result<std::vector<PropertyChange>> kept = parse_proppatch(*text);
   if (!kept) return fail(Code::kDataLoss, fmt::format("the attribute {} is damaged", kPropertiesName));
@@ -217,7 +249,7 @@ Result<void> write_properties(int file, const Properties& properties) {
 }
 
 bool copy_properties(int from, int to) {
-  const Result<std::string> text = properties_attribute(from);
+  const Result<std::string> text = attribute(from, kPropertiesName);
   if (!text || text->empty()) return false;
   ::fsetxattr(to, kPropertiesName, text->data(), text->size(), 0);
   return true;

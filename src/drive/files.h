@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <string>
@@ -10,6 +11,10 @@
 #include "drive/folder.h"
 
 namespace hearth::drive {
+
+// As openat2(), of a path that is "." for the root; nothing that somebody linked into the folder leads out of it.
+// `also`: of RESOLVE_. -1 and errno.
+int open_beneath_root(int root, const std::string& path, int flags, std::uint64_t also = 0);
 
 // Nothing if it is neither a file nor a folder.
 std::optional<Entry> entry_of(const struct stat& status, std::string name);
@@ -34,6 +39,19 @@ bool is_unique_name(std::string_view name);
 
 // Whether a change may be made where `before` is, or nothing. Errors: kFailedPrecondition.
 Result<void> check(const Condition& condition, const Entry* before);
+
+// Whether an open file's etag is this one.
+bool has_etag(int file, std::string_view etag);
+
+// SHA-256 of all that an open file holds. Errors: kCanceled (somebody has set `ended`), of the disk.
+Result<std::string> hash_file(int file, const std::atomic<bool>& ended);
+
+// The names of the extended attributes in which the drive keeps what is said of a file, and which series of versions is
+// its own.
+inline constexpr const char* kPropertiesName = "user.hearth.properties";
+inline constexpr const char* kSeriesName = "user.hearth.versions";
+// Empty if there is none, or the file system keeps none.
+Result<std::string> attribute(int file, const char* name);
 
 bool set_modified(int file, WallTime modified);
 

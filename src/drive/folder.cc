@@ -4,7 +4,6 @@
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -22,17 +21,6 @@ namespace hearth::drive {
 namespace {
 
 constexpr std::string_view kNew = "new";
-
-// Nothing that somebody linked into the folder leads out of it.
-int open_beneath_root(int root, const std::string& path, int flags, std::uint64_t also) {
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | also;
-  for (;;) {
-    const long opened = ::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how);
-    if (opened >= 0 || also != 0 || (errno != EINTR && errno != EAGAIN)) return static_cast<int>(opened);
-  }
-}
 
 // A symbolic link in the way is, to whoever asks, not there.
 std::unexpected<Error> fail_path(const Path& path) {

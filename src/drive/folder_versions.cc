@@ -17,7 +17,6 @@ namespace hearth::drive {
 namespace {
 
 constexpr std::string_view kVersions = "versions";
-constexpr const char* kSeriesName = "user.hearth.versions";
 constexpr std::size_t kSeriesBytes = 32;
 constexpr std::uint64_t kShare = 4;  // of the room that there is with them, one part in so many
 

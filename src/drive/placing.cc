@@ -9,8 +9,10 @@ namespace hearth::drive {
 net::Async<Result<Placed>> Drive::place(Arrival arrival) {
   const Result<Folder*> folder = co_await open();
   if (!folder) co_return std::unexpected(folder.error());
+  if (Result<void> may = begin_change(); !may) co_return std::unexpected(may.error());
   Placing placing{.arrival = arrival, .outcome = {}};
   co_await placing_.join(placing);
+  end_change();
   thin_versions_if_due();
   co_return std::move(placing.outcome);
 }

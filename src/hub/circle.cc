@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
+#include "drive/copy_words.h"
 #include "hub/addresses.h"
 
 namespace hearth::hub {
@@ -121,7 +123,22 @@ void Circle::tell_duty() {
   engine_.tell_duty(NodeId{witness_.value}, std::move(duty));
 }
 
-net::Async<Result<std::string>> Circle::hand_over() {
+bool Circle::is_of_copy(const net::RequestHead& head) const {
+  if (pair_ == nullptr || !head.path.starts_with(drive::kCopyPrefix)) return false;
+  const std::string_view shown = head.headers.get("authorization");
+  return std::ranges::any_of(hubs_, [&](const store::KnownHub& hub) {
+    return hub.row.identity != self_.identity &&
+           equal_constant_time(shown, "Bearer " + to_hex(drive::copy_password(self_.secret, hub.row.secret)));
+  });
+}
+
+bool Circle::has_living_partner() const {
+  return pair_ != nullptr && std::ranges::any_of(hubs_, [this](const store::KnownHub& hub) {
+           return hub.row.identity != self_.identity && hub.alive;
+         });
+}
+
+net::Async<Result<std::string>> Circle::hand_over(bool without_drive) {
   const auto ready = std::ranges::find_if(hubs_, [this](const store::KnownHub& hub) {
     return hub.row.identity != self_.identity && hub.alive && !hub.records_behind &&
            replicas_.step_of(hub.row.identity).in_step;
@@ -130,6 +147,9 @@ net::Async<Result<std::string>> Circle::hand_over() {
     co_return fail(Code::kFailedPrecondition, "no hub stands by with every record and file: see hearth status");
   }
   const std::string successor = ready->row.name;
+  if (pair_ != nullptr && !without_drive) {
+    if (Result<void> settled = co_await events_.settle_drive(); !settled) co_return std::unexpected(settled.error());
+  }
   const Result<void> released = co_await store_worker_.run([this] { return store_.release(); });
   if (!released) co_return std::unexpected(released.error());
   loop_.spawn(end_soon(successor));

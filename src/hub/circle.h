@@ -12,6 +12,7 @@
 #include "hub/pair_store.h"
 #include "hub/replicas.h"
 #include "net/async.h"
+#include "net/http.h"
 #include "store/shared.h"
 
 namespace hearth::hub {
@@ -27,6 +28,8 @@ class Circle {
   struct Events {
     std::function<void(const Error&)> on_failure;  // the hold is lost: nothing may be said any more
     std::function<void()> on_change;               // others() has changed
+    // Before the pool is handed over: the drive's copy has everything from now on. Else why not.
+    std::function<net::Async<Result<void>>()> settle_drive;
   };
 
   Circle(net::Loop& loop, net::Workers& store_worker, store::SharedStore& store, store::HubRow self, Engine& engine,
@@ -39,10 +42,14 @@ class Circle {
   const std::vector<account::HubAddress>& others() const { return addresses_; }
   const std::vector<store::KnownHub>& hubs() const { return hubs_; }  // this one too; none: there is no other
   DeviceId witness() const { return witness_; }
+  // Whether the request is the drive's copy's, of the hub that stands by.
+  bool is_of_copy(const net::RequestHead& head) const;
+  bool has_living_partner() const;
 
   // Lets the hub that stands by take over; this one ends soon afterwards, and stands by when it has started again. Its
   // PC's name. Errors: kFailedPrecondition (none is in step), and the store's.
-  net::Async<Result<std::string>> hand_over();
+  // Without the drive: what its copy lacks stays behind. Errors: kFailedPrecondition (it lacks something), too.
+  net::Async<Result<std::string>> hand_over(bool without_drive);
   void meet_soon() { woken_.notify(); }
 
  private:

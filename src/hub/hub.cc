@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "drive/copy_source.h"
 #include "drive/space_server.h"
 #include "hub/addresses.h"
 #include "hub/apps.h"
@@ -29,6 +30,8 @@ namespace hearth::hub {
 namespace {
 
 constexpr unsigned kFileWorkers = 4;
+constexpr Duration kSettleLimit = seconds(20);
+constexpr Duration kSettleAtEnd = seconds(4);
 constexpr std::string_view kNodeProtocol = "hearth-node.1";
 
 Result<void> write_whole(const std::filesystem::path& file, const std::string& text) {
@@ -91,6 +94,8 @@ class HubImpl : public Hub {
   Result<void> make_dispatcher();
   Result<void> listen();
   net::Async<void> serve(net::Exchange& exchange);
+  Result<void> may_change_drive() const;
+  net::Async<void> settle_drive();
   net::Async<void> serve_metrics(net::Exchange& exchange);
   net::Async<void> serve_node(net::Exchange& exchange, const net::Caller& caller);
 
@@ -102,6 +107,7 @@ class HubImpl : public Hub {
   std::unique_ptr<drive::Tus> tus_;
   std::unique_ptr<drive::SyncServer> sync_;
   std::unique_ptr<drive::SpaceServer> spaces_;
+  std::unique_ptr<drive::CopySource> copy_source_;
   std::unique_ptr<drive::Survey> survey_;
   std::unique_ptr<DriveResults> results_;
   std::unique_ptr<drive::Thumbnails> thumbnails_;
@@ -147,6 +153,7 @@ class HubImpl : public Hub {
   std::unique_ptr<GuestDoor> guest_door_;
   std::unique_ptr<net::Server> server_;
   bool stopping_ = false;
+  bool drive_settled_ = true;
   bool job_data_known_ = false;
   net::Event job_data_learnt_;
 };
@@ -236,6 +243,8 @@ Result<void> HubImpl::make_engine() {
   tus_ = std::make_unique<drive::Tus>(*drive_);
   sync_ = std::make_unique<drive::SyncServer>(*drive_);
   spaces_ = std::make_unique<drive::SpaceServer>(options_.directory / "spaces", workers_);
+  copy_source_ = std::make_unique<drive::CopySource>(loop_, *drive_);
+  drive_->guard([this] { return may_change_drive(); });
   survey_ = std::make_unique<drive::Survey>(loop_, *drive_);
   results_ = std::make_unique<DriveResults>(loop_, workers_, *engine_, *blobs_, *drive_, *devices_, *accounts_);
   engine_->observe(*results_);
@@ -348,8 +357,11 @@ void HubImpl::join_circle() {
   store::HubRow self = held_.self;
   self.endpoints = endpoints_text(options_, parts_->port);
   circle_ = std::make_unique<Circle>(loop_, store_worker_, *store_, std::move(self), *engine_, *devices_, *replicas_,
-                                     held_.pair, Circle::Events{options_.on_failure, options_.on_change});
+                                     held_.pair, Circle::Events{options_.on_failure, options_.on_change, [this] {
+                                                                  return copy_source_->hand_over(kSettleLimit);
+                                                                }});
   parts_->circle = circle_.get();
+  parts_->copies = copy_source_.get();
   parts_->replicas = replicas_.get();
   parts_->pair = held_.pair;
   parts_->swarms = swarms_.get();
@@ -364,6 +376,7 @@ net::Async<void> HubImpl::serve(net::Exchange& exchange) {
   if (route == "call") co_return co_await dispatcher_->handle(exchange);
   if (route == "metrics") co_return co_await serve_metrics(exchange);
   if (route == "hub" && held_.routes != nullptr && co_await held_.routes->serve(exchange)) co_return;
+  if (route == "hub" && circle_->is_of_copy(head)) co_return co_await copy_source_->serve(exchange);
   if (route == "page" || route == "hub") co_return co_await serve_page(exchange, options_.page);
   if (route == "drive") co_return co_await serve_drive(exchange, *parts_, *webdav_);
   if (route == "link") co_return co_await guest_door_->serve(exchange);
@@ -429,8 +442,30 @@ net::Async<void> HubImpl::serve_node(net::Exchange& exchange, const net::Caller&
   devices_->seen(caller.device, wall_now());
 }
 
+Result<void> HubImpl::may_change_drive() const {
+  if (copy_source_->is_handing_over()) {
+    return fail(Code::kUnavailable, "the drive is being handed over to another PC: try again in some seconds");
+  }
+  if (held_.pair == nullptr || held_.pair->is_surely_holder()) return {};
+  return fail(Code::kUnavailable,
+              "neither the hub that stands by nor the witness answers, so another PC may have the drive by now");
+}
+
+// Whoever hands the pool over by ending leaves nothing of the drive behind.
+net::Async<void> HubImpl::settle_drive() {
+  bool settled = true;
+  if (circle_->has_living_partner()) {
+    const Result<void> done = co_await copy_source_->hand_over(kSettleAtEnd);
+    settled = done.has_value();
+    if (!done) log_warning("the pool stays this PC's: " + done.error().message);
+  }
+  copy_source_->stop();
+  drive_settled_ = settled;
+}
+
 net::Async<void> HubImpl::stop() {
   stopping_ = true;
+  co_await settle_drive();
   server_.reset();
   tunnels_->stop();
   co_await web_doors_->stop();
@@ -448,7 +483,10 @@ net::Async<void> HubImpl::stop() {
   co_await replicas_->stop();
   while (!job_data_known_) co_await job_data_learnt_.wait();
   co_await engine_->stop();
-  const Result<void> released = co_await store_worker_.run([this] { return store_->release(); });
+  const Result<void> released = co_await store_worker_.run([this] {
+    if (!drive_settled_) store_->note_files(false);
+    return store_->release();
+  });
   if (!released) log_warning("the hold on the pool runs out by itself: " + released.error().message);
 }
 

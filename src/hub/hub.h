@@ -61,8 +61,9 @@ struct Options {
   std::filesystem::path
       directory;      // identity.pem, secret, certificate.pem (of the last start), pool.db, blobs/, endpoint.json
   std::string store;  // the URL of a PostgreSQL database, which other hubs may share; empty: pool.db
-  std::filesystem::path drive;     // the folder of the family's files, made when it is first asked for
-  drive::PictureHelpers pictures;  // start and end hearth-pictures; none: no small pictures are made
+  std::filesystem::path drive;        // the folder of the family's files, made when it is first asked for
+  std::uint64_t drive_copy_rate = 0;  // bytes a second at which it is copied, if this hub stands by; 0: no limit
+  drive::PictureHelpers pictures;     // start and end hearth-pictures; none: no small pictures are made
   // How the drive's backups stand, which the command line makes: blocks. None: they are not told of.
   std::function<std::optional<v1::DriveBackup>()> backup = {};
   std::string pc_name;  // what the other hubs call this one

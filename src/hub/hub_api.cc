@@ -85,10 +85,11 @@ net::Async<Result<v1::SetWitnessReply>> set_witness(Parts& parts, const v1::SetW
   co_return v1::SetWitnessReply();
 }
 
-net::Async<Result<v1::HandOverReply>> hand_over(Parts& parts, const net::Caller& caller) {
+net::Async<Result<v1::HandOverReply>> hand_over(Parts& parts, const v1::HandOverRequest& request,
+                                                const net::Caller& caller) {
   parts.audit.note(caller, "hub.hand-over", "");
   if (Result<void> kept = co_await parts.engine.committed(); !kept) co_return std::unexpected(kept.error());
-  const Result<std::string> successor = co_await parts.circle->hand_over();
+  const Result<std::string> successor = co_await parts.circle->hand_over(request.without_drive());
   if (!successor) co_return std::unexpected(successor.error());
   v1::HandOverReply reply;
   reply.set_name(*successor);
@@ -111,7 +112,7 @@ void add_hub_methods(net::Dispatcher& dispatcher, Parts& parts) {
       });
   dispatcher.unary<v1::HandOverRequest, v1::HandOverReply>(
       "hearth.v1.HubService.HandOver",
-      [&parts](const v1::HandOverRequest&, net::Caller& caller) { return hand_over(parts, caller); });
+      [&parts](const v1::HandOverRequest& request, net::Caller& caller) { return hand_over(parts, request, caller); });
 }
 
 }  // namespace hearth::hub

@@ -31,6 +31,11 @@ void tell_hubs(const Parts& parts, v1::StatusReply& reply) {
     hub.set_in_step(step.in_step && !known.records_behind);
     hub.set_records_behind(known.records_behind);
     hub.set_files_behind(step.behind);
+    const std::optional<v1::DriveCopyState> copy = parts.copies->state();
+    if (!known.holds && parts.pair != nullptr && copy) {
+      *hub.mutable_drive_copy() = *copy;
+      hub.mutable_drive_copy()->set_whole(parts.copies->is_current());
+    }
   }
   const store::DeviceRow* witness = parts.devices.find(parts.circle->witness());
   if (witness != nullptr) reply.set_witness(witness->name);

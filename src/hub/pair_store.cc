@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "drive/copy_folder.h"
 #include "hub/moving.h"
 #include "net/crypto.h"
 
@@ -499,6 +500,17 @@ std::string PairStore::witness_secret() const {
   return witness_secret_;
 }
 
+bool PairStore::is_surely_holder() const {
+  std::shared_ptr<Partner> partner;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!partner_ || witness_secret_.empty()) return true;
+    if (hearing_.says_alone(greeting_.place().epoch(), self_.identity)) return true;
+    partner = partner_;
+  }
+  return partner->has_just_answered();
+}
+
 v1::WitnessAsk PairStore::witnessed(const v1::WitnessWord& word) {
   const std::lock_guard lock(mutex_);
   hearing_.hear({word.version(), word.epoch(), word.holder(), word.alone()});
@@ -564,6 +576,7 @@ Result<void> begin_standby(const Options& options,
   if (fs::exists(file)) {
     return fail(Code::kFailedPrecondition, fmt::format("there is a pool in {} already", file.string()));
   }
+  if (Result<void> free = drive::CopyFolder::check_folder(options.drive); !free) return free;
   if (Result<void> made = make_hub_directory(options); !made) return made;
   const Result<net::IdentityKey> identity = net::IdentityKey::load_or_create(options.directory / "identity.pem");
   if (!identity) return fail(identity, "the hub's identity");

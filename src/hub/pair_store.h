@@ -54,6 +54,9 @@ class PairStore : public store::SharedStore {
   Result<v1::Greeting> greeted(const v1::Greeting& by);
   v1::Greeting greeting() const;
   std::string witness_secret() const;  // empty: there is no witness
+  // Nobody can have taken over meanwhile: there is no other hub, or a person would have to say so; the witness has
+  // noted that we are alone; or the partner has answered, within seconds of being asked, that it does not hold.
+  bool is_surely_holder() const;
   // What the witness said, and what it is wanted to note.
   v1::WitnessAsk witnessed(const v1::WitnessWord& word);
   v1::WitnessAsk ask() const;

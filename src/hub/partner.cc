@@ -38,6 +38,13 @@ Result<v1::Greeting> greeting_in(const Result<net::Response>& reply) {
   return fail(code, fmt::format("it answers {}: {}", reply->status, reply->body.substr(0, 200)));
 }
 
+// The loop's clock stands still while the PC sleeps.
+Time awake_or_asleep_now() {
+  timespec at{};
+  ::clock_gettime(CLOCK_BOOTTIME, &at);
+  return {at.tv_sec * 1'000'000 + at.tv_nsec / 1'000};
+}
+
 }  // namespace
 
 store::HubRow row_of(const v1::HubCard& card) {
@@ -77,6 +84,7 @@ struct Partner::State {
   v1::Greeting mine;
   std::optional<v1::Greeting> heard;
   Time heard_at;
+  std::optional<Time> answered;  // when that was asked which it answered last, as a hub that does not hold
   bool tried = false;
   bool refuses = false;
   bool sending = false;
@@ -113,10 +121,13 @@ struct Partner::State {
     const store::HubRow to = current_row();
     const std::shared_ptr<net::Client> through = connect(to);
     if (!through) co_return fail(Code::kUnavailable, "it has yet to say where it listens");
+    const Time asked = awake_or_asleep_now();
     Result<v1::Greeting> greeting = greeting_in(
         co_await through->request("POST", std::move(path), headers_for(to), std::move(body), kMaxGreetingBytes));
     if (greeting) {
       take(*greeting);
+      const std::lock_guard lock(mutex);
+      answered = greeting->holds() ? std::nullopt : std::optional(asked);
     } else {
       ++turn;
     }
@@ -200,6 +211,11 @@ std::optional<v1::Greeting> Partner::heard() const {
   const std::lock_guard lock(state_->mutex);
   if (!state_->heard || state_->loop.now() - state_->heard_at > store::kHoldSpan) return std::nullopt;
   return state_->heard;
+}
+
+bool Partner::has_just_answered() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->answered && awake_or_asleep_now() - *state_->answered < store::kHoldSpan;
 }
 
 void Partner::hear(const v1::Greeting& greeting) { state_->take(greeting); }

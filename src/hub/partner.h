@@ -36,6 +36,8 @@ class Partner {
   void say(v1::Greeting mine);
   // What it said last; none if it has been silent for kHoldSpan, or was never heard.
   std::optional<v1::Greeting> heard() const;
+  // It has answered a greeting that was sent within kHoldSpan, this PC's sleep included, and does not hold the pool.
+  bool has_just_answered() const;
   // It called us.
   void hear(const v1::Greeting& greeting);
   // It was heard, or could not be reached: blocks for a few seconds at most, once after the start.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "blob/blob_store.h"
+#include "drive/copy_source.h"
 #include "drive/listing.h"
 #include "drive/photos.h"
 #include "drive/survey.h"
@@ -69,6 +70,7 @@ struct Parts {
   Metrics* metrics = nullptr;
   DriveResults* results = nullptr;
   PairStore* pair = nullptr;  // none: the pool lies in a database
+  drive::CopySource* copies = nullptr;
 };
 
 // One function per service of the schema.

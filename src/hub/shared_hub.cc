@@ -11,6 +11,7 @@
 #include "hub/addresses.h"
 #include "hub/blob_receive.h"
 #include "hub/circle.h"
+#include "hub/copying.h"
 #include "hub/moving.h"
 #include "hub/replicas.h"
 #include "net/crypto.h"
@@ -60,6 +61,7 @@ class SharedHub : public Hub {
   std::unique_ptr<PairRoutes> routes_;
   std::unique_ptr<blob::BlobStore> blobs_;  // while it stands by
   blob::BlobStore* incoming_ = nullptr;     // the same, wherever they have gone
+  std::unique_ptr<DriveCopy> drive_copy_;   // while it stands by, if the records lie in a file
   std::unique_ptr<net::Server> server_;
   std::vector<account::HubAddress> others_;
   std::string holder_name_;
@@ -154,6 +156,12 @@ Result<void> SharedHub::stand_by() {
   self_.endpoints = endpoints_text(options_, options_.port);
   log_info(fmt::format("this hub stands by address={} port={} identity={}", options_.address, options_.port,
                        to_hex(identity_->public_key())));
+  if (pair_ != nullptr) {
+    drive_copy_ = std::make_unique<DriveCopy>(loop_, DriveCopy::Start{.folder = options_.drive,
+                                                                      .directory = options_.directory,
+                                                                      .self = self_,
+                                                                      .rate = options_.drive_copy_rate});
+  }
   waiting_ = true;
   loop_.spawn(wait_for_hold());
   return write_endpoint(options_, options_.port, identity_->public_key(), true);
@@ -170,6 +178,8 @@ net::Async<void> SharedHub::wait_for_hold() {
       devices = std::move(*rows);
       return met;
     });
+    // Nothing may come into the folder any more once it is the drive.
+    if (meeting && meeting->holding && drive_copy_) co_await drive_copy_->stop();
     const Result<void> taken =
         meeting ? take(std::move(*meeting), std::move(devices)) : Result<void>(std::unexpected(meeting.error()));
     if (!taken) {
@@ -184,6 +194,7 @@ net::Async<void> SharedHub::wait_for_hold() {
 
 Result<void> SharedHub::take(store::Meeting meeting, std::vector<store::DeviceRow> devices) {
   if (meeting.holding) {
+    drive_copy_.reset();
     server_.reset();
     if (Result<void> held = hold(std::move(meeting)); !held) return held;
     options_.on_change();
@@ -192,6 +203,7 @@ Result<void> SharedHub::take(store::Meeting meeting, std::vector<store::DeviceRo
   const std::vector<store::KnownHub> others = others_of(meeting, self_);
   const auto holder = std::ranges::find_if(others, &store::KnownHub::holds);
   holder_name_ = holder == others.end() ? "" : holder->row.name;
+  if (drive_copy_) drive_copy_->meet(holder != others.end() && holder->alive ? &holder->row : nullptr);
   options_.pool_name = meeting.pool_name;
   std::vector<account::HubAddress> addresses = addresses_of(others);
   const auto active = [](const store::DeviceRow& row) { return !row.revoked; };
@@ -215,6 +227,7 @@ net::Async<void> SharedHub::stop() {
   stopping_ = true;
   woken_.notify();
   while (waiting_) co_await waited_.wait();
+  if (drive_copy_) co_await drive_copy_->stop();
   server_.reset();
   if (holder_) co_await holder_->stop();
   if (routes_) co_await routes_->stop();

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include <signal.h>
+
 #include <nlohmann/json.hpp>
 
 #include "harness/api.h"
@@ -35,10 +37,37 @@ std::int64_t await_holder(const Pool& pool) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun).count();
 }
 
-void stand_by(Pool& holder, Pool& other, const std::string& address) {
+void lose_hub(const Pool& pool, int signal) {
+  const pid_t hub = pool.hub_process();
+  ::kill(pool.supervisor(), SIGSTOP);
+  ::kill(hub, signal);
+}
+
+void bring_back_hub(const Pool& pool, pid_t hub) {
+  ::kill(hub, SIGCONT);
+  ::kill(pool.supervisor(), SIGCONT);
+}
+
+std::string drive_copy(const Pool& pool) {
+  const json status = json::parse(pool.cli({"status", "--json"}).out, nullptr, false);
+  if (!status.is_object()) return "";
+  for (const json& hub : status.value("hubs", json::array())) {
+    const json copy = hub.value("drive_copy", json());
+    if (!copy.is_object()) continue;
+    if (copy.value("whole", false)) return "whole";
+    return copy.value("files_behind", "0") + " behind";
+  }
+  return "";
+}
+
+bool has_whole_drive(const Pool& pool) { return drive_copy(pool) == "whole"; }
+
+void stand_by(Pool& holder, Pool& other, const std::string& address, const std::vector<std::string>& options) {
   Api owner(holder);
-  Process coming = other.start_cli({"up", "--address", address, "--port", "0", "--no-invite", "--standby-of",
-                                    invite(owner, v1::ROLE_OWNER).links(0)});
+  std::vector<std::string> words = {"up", "--address",   address,        "--port",
+                                    "0",  "--no-invite", "--standby-of", invite(owner, v1::ROLE_OWNER).links(0)};
+  words.insert(words.end(), options.begin(), options.end());
+  Process coming = other.start_cli(words);
   ASSERT_TRUE(eventually(seconds(20), [&] { return coming.err().find("shows") != std::string::npos; })) << coming.err();
   const auto pending = owner.call<v1::ListDevicesReply>("hearth.v1.DeviceService/List", v1::ListDevicesRequest());
   ASSERT_TRUE(pending && pending->pending_size() == 1);
