@@ -35,27 +35,48 @@ struct Reading {
   Offer::Section section;
   std::map<std::string, std::string, std::less<>> formats;     // by payload type: "H264/90000"
   std::map<std::string, std::string, std::less<>> parameters;  // the same's
+  bool receives = true;                                        // the other end would
 
   void take_format();
 };
 
-bool is_h264_we_make(std::string_view parameters) {
-  return parameters.find("packetization-mode=1") != std::string_view::npos &&
-         (parameters.find("profile-level-id=42e0") != std::string_view::npos ||
-          parameters.find("profile-level-id=42c0") != std::string_view::npos);
+// Names of formats and their parameters' are told without regard to case (RFC 8866, 6.6).
+std::string lower(std::string_view text) {
+  std::string copy(text);
+  for (char& one : copy) {
+    if (one >= 'A' && one <= 'Z') one = static_cast<char>(one - 'A' + 'a');
+  }
+  return copy;
+}
+
+// How well a format fits, the least the best; nothing: it is not made here. Whoever reads the baseline profile reads
+// the constrained one, which is made. GStreamer names no profile at all, and reads what comes.
+std::optional<int> misfit_of(Offer::Kind kind, std::string_view format, std::string_view parameters) {
+  const std::string name = lower(format);
+  if (kind == Offer::Kind::kSound) return name.starts_with("opus/48000") ? std::optional(0) : std::nullopt;
+  if (kind != Offer::Kind::kVideo || !name.starts_with("h264/90000")) return std::nullopt;
+  const std::string its = lower(parameters);
+  const auto says = [&its](std::string_view what) { return its.find(what) != std::string::npos; };
+  if (!says("packetization-mode=") && !says("profile-level-id=")) return 2;
+  if (!says("packetization-mode=1")) return std::nullopt;
+  if (says("profile-level-id=42e0") || says("profile-level-id=42c0")) return 0;
+  return says("profile-level-id=42") ? std::optional(1) : std::nullopt;
 }
 
 void Reading::take_format() {
   section.taken = section.kind == Offer::Kind::kData;
+  if (section.taken || !receives) return;
+  std::optional<int> least;
   for (const auto& [type, format] : formats) {
     const auto found = parameters.find(type);
     const std::string_view its = found == parameters.end() ? std::string_view() : std::string_view(found->second);
-    const bool good = section.kind == Offer::Kind::kVideo ? format.starts_with("H264/90000") && is_h264_we_make(its)
-                                                          : format.starts_with("opus/48000");
-    if (!good || section.taken) continue;
-    section.terms.payload_type = static_cast<std::uint8_t>(number_of(type, 127).value_or(0));
+    const std::optional<int> misfit = misfit_of(section.kind, format, its);
+    const std::uint32_t number = number_of(type, 127).value_or(0);
+    if (!misfit || number == 0 || (least && *misfit >= *least)) continue;
+    least = misfit;
+    section.terms.payload_type = static_cast<std::uint8_t>(number);
     section.parameters = its;
-    section.taken = section.terms.payload_type > 0;
+    section.taken = true;
   }
 }
 
@@ -96,7 +117,10 @@ void read_attribute(std::string_view line, Offer& offer, Reading* reading) {
   if (name == "ice-pwd") offer.ice.password = line;
   if (name == "fingerprint" && take_word(line) == "sha-256") offer.fingerprint = line;
   if (name == "candidate") read_candidate(line, offer.candidates);
+  if (name == "setup" && line == "passive") offer.waits = true;
+  if (name == "group" && line.starts_with("BUNDLE")) offer.is_bundled = true;
   if (reading == nullptr) return;
+  if (name == "sendonly" || name == "inactive") reading->receives = false;
   if (name == "mid") reading->section.mid = line;
   if (name == "extmap") read_extension(line, reading->section.terms);
   if (name == "rtpmap") reading->formats.emplace(take_word(line), line);
@@ -112,11 +136,15 @@ Result<void> check(const Offer& offer) {
   const auto lacks = [](std::string_view what) {
     return fail(Code::kInvalidArgument, fmt::format("the offer has no good {}", what));
   };
+  if (offer.sections.empty()) return fail(Code::kInvalidArgument, "that is no offer: it has no media (SDP, RFC 8866)");
   if (!is_token(offer.ice.fragment, 4, 256) || !is_token(offer.ice.password, 22, 256)) return lacks("ICE password");
   if (offer.fingerprint.size() != 95) return lacks("SHA-256 fingerprint");
   const auto is_video = [](const Offer::Section& one) { return one.taken && one.kind == Offer::Kind::kVideo; };
+  if (offer.waits) return lacks("setup: this end waits for the handshake, so the offer says actpass or active");
   if (!std::ranges::any_of(offer.sections, is_video)) {
-    return lacks("H.264 (constrained baseline, packetization-mode 1): this browser cannot show it by WebRTC");
+    return fail(Code::kFailedPrecondition,
+                "the offer has no video to be received as H.264 (constrained baseline, packetization-mode 1), which is "
+                "all that is made here");
   }
   for (const Offer::Section& section : offer.sections) {
     if (!is_token(section.mid, 1, 64)) return lacks("mid");
@@ -154,6 +182,19 @@ std::string stream_lines(const Offer::Section& section, std::uint32_t source) {
   return lines + fmt::format("a=msid:{0} {0}\r\na=ssrc:{1} cname:hearth\r\n", name, source);
 }
 
+// One section of each kind, and what a path of its own would be needed for not at all.
+void leave_surplus(Offer& offer) {
+  bool video = false;
+  bool sound = false;
+  bool data = false;
+  for (Offer::Section& section : offer.sections) {
+    const bool is_video = section.kind == Offer::Kind::kVideo;
+    bool& had = is_video ? video : section.kind == Offer::Kind::kSound ? sound : data;
+    section.taken = section.taken && !had && (is_video || offer.is_bundled);
+    had = had || section.taken;
+  }
+}
+
 }  // namespace
 
 Result<Offer> parse_offer(std::string_view sdp) {
@@ -178,6 +219,7 @@ Result<Offer> parse_offer(std::string_view sdp) {
     reading->section.kind = kind_of(reading->section.line);
   }
   finish();
+  leave_surplus(offer);
   if (Result<void> good = check(offer); !good) return std::unexpected(good.error());
   return offer;
 }
@@ -187,8 +229,9 @@ std::string answer_of(const Offer& offer, const Answer& answer) {
   for (const Offer::Section& section : offer.sections) {
     if (section.taken) group += " " + section.mid;
   }
-  std::string sdp = fmt::format(
-      "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=hearth\r\nt=0 0\r\na=group:BUNDLE{}\r\na=msid-semantic: WMS *\r\n", group);
+  std::string sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=hearth\r\nt=0 0\r\n";
+  if (offer.is_bundled) sdp += fmt::format("a=group:BUNDLE{}\r\n", group);
+  sdp += "a=msid-semantic: WMS *\r\n";
   bool first = true;
   for (const Offer::Section& section : offer.sections) {
     std::string_view line = section.line;

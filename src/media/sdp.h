@@ -21,17 +21,19 @@ struct Offer {
     std::string line;        // after "m=": media, port, protocol and formats
     std::string parameters;  // of the format that is taken
     RtpTerms terms;          // without a source
-    bool taken = false;      // this end speaks it
+    bool taken = false;      // this end speaks it: the first of its kind that the other end would receive
   };
   std::vector<Section> sections;
   Credentials ice;
   std::string fingerprint;  // SHA-256, as "AB:CD:..."
   std::vector<Address> candidates;
+  bool is_bundled = false;  // one path for all sections; else this end takes the video alone
+  bool waits = false;       // the other end waits for this one's handshake, as this one does
 };
 
 inline constexpr std::size_t kMaxOfferBytes = 16 << 10;
 
-// Errors: kInvalidArgument, with what is wrong or missing.
+// Errors: kInvalidArgument, with what is wrong or missing; kFailedPrecondition, it has no video that is made here.
 Result<Offer> parse_offer(std::string_view sdp);
 
 struct Answer {

@@ -34,10 +34,14 @@ std::uint32_t video_time(Time now) { return static_cast<std::uint32_t>(now.micro
 
 }  // namespace
 
-Result<std::unique_ptr<Session>> Session::open(std::string_view offer, const std::vector<Address>& own, Events events) {
-  const Result<Offer> parsed = parse_offer(offer);
+Result<std::unique_ptr<Session>> Session::open(std::string_view offer, const std::vector<Address>& own, Events events,
+                                               With with) {
+  Result<Offer> parsed = parse_offer(offer);
   if (!parsed) return std::unexpected(parsed.error());
-  std::unique_ptr<Session> session(new Session(std::move(events)));
+  for (Offer::Section& section : parsed->sections) {
+    if (with == With::kPlayer && section.kind == Offer::Kind::kData) section.taken = false;
+  }
+  std::unique_ptr<Session> session(new Session(std::move(events), with));
   Result<std::unique_ptr<Dtls>> dtls = Dtls::open(parsed->fingerprint);
   if (!dtls) return std::unexpected(dtls.error());
   session->dtls_ = std::move(*dtls);
@@ -50,10 +54,10 @@ Result<std::unique_ptr<Session>> Session::open(std::string_view offer, const std
     terms.source = random_source();
     if (!section.taken) continue;
     session->counts_ |= terms.transport_number > 0;
-    if (section.kind == Offer::Kind::kVideo && !session->video_) {
+    if (section.kind == Offer::Kind::kVideo) {
       answer.video_source = terms.source;
       session->video_.emplace(terms, random_sequence());
-    } else if (section.kind == Offer::Kind::kSound && !session->sound_) {
+    } else if (section.kind == Offer::Kind::kSound) {
       answer.sound_source = terms.source;
       session->sound_.emplace(terms, random_sequence());
     }
@@ -85,8 +89,7 @@ void Session::take_dtls(std::string_view datagram, const Address& from, Time now
     }
     srtp_ = std::move(*srtp);
     ice_->heard_from(from, now);
-    Result<std::unique_ptr<Channel>> channel = Channel::open([this](std::string_view packet) { dtls_->send(packet); });
-    if (channel) channel_ = std::move(*channel);
+    if (with_ == With::kPage) open_channel();
   }
   for (const std::string& packet : dtls_->take_incoming()) {
     ice_->heard_from(from, now);
@@ -95,6 +98,11 @@ void Session::take_dtls(std::string_view datagram, const Address& from, Time now
   flush_dtls();
   if (!channel_) return;
   for (std::string& message : channel_->take_messages()) events_.message(std::move(message));
+}
+
+void Session::open_channel() {
+  Result<std::unique_ptr<Channel>> channel = Channel::open([this](std::string_view packet) { dtls_->send(packet); });
+  if (channel) channel_ = std::move(*channel);
 }
 
 void Session::take_control(std::string_view datagram, const Address& from, Time now) {

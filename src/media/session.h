@@ -30,8 +30,11 @@ class Session {
     std::function<void(std::string)> message;
     std::function<void()> wants_key;
   };
-  // `own`: this end's addresses, the best first. Errors: kInvalidArgument (the offer), kInternal.
-  static Result<std::unique_ptr<Session>> open(std::string_view offer, const std::vector<Address>& own, Events events);
+  // A player is another program than Hearth's page: it gets no data channel, so nothing that it says is a message.
+  enum class With : std::uint8_t { kPage, kPlayer };
+  // `own`: this end's addresses, the best first. Errors: of parse_offer(); kInternal.
+  static Result<std::unique_ptr<Session>> open(std::string_view offer, const std::vector<Address>& own, Events events,
+                                               With with = With::kPage);
 
   const std::string& answer() const { return answer_; }
 
@@ -55,9 +58,10 @@ class Session {
   bool send_message(std::string_view message);
 
  private:
-  explicit Session(Events events) : events_(std::move(events)) {}
+  Session(Events events, With with) : events_(std::move(events)), with_(with) {}
   void take_control(std::string_view datagram, const Address& from, Time now);
   void take_dtls(std::string_view datagram, const Address& from, Time now);
+  void open_channel();
   void send_packet(std::string packet, bool is_copy, Time now);
   void take_report(const Feedback::Report& report, Time now);
   bool newest_came() const;  // of what was sent of the pictures
@@ -65,6 +69,7 @@ class Session {
   void report(Time now, WallTime wall);
 
   Events events_;
+  With with_;
   std::string answer_;
   std::unique_ptr<Ice> ice_;
   std::unique_ptr<Dtls> dtls_;

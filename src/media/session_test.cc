@@ -42,15 +42,58 @@ TEST(Sdp, TakesFromAnOfferWhatItMakes) {
   }
 }
 
-TEST(Sdp, RefusesWhatItCannotServe) {
-  const std::string good = browser_offer(std::string(95, 'A'));
-  const auto without = [&](std::string_view what, std::string_view with) {
-    std::string changed = good;
-    for (std::size_t at = changed.find(what); at != std::string::npos; at = changed.find(what, at + with.size())) {
-      changed.replace(at, what.size(), with);
-    }
-    return parse_offer(changed);
+const std::string kGood = browser_offer(std::string(95, 'A'));
+
+// Everywhere.
+std::string changed(std::string_view what, std::string_view with) {
+  std::string text = kGood;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) {
+    text.replace(at, what.size(), with);
+  }
+  return text;
+}
+
+// As other players write them: without this page's header extensions, in capitals, with less said.
+TEST(Sdp, TakesWhatOtherPlayersOffer) {
+  const auto type_of = [](const Result<Offer>& offer) {
+    return offer ? static_cast<int>(offer->sections[0].terms.payload_type) : -1;
   };
+  EXPECT_EQ(type_of(parse_offer(changed("profile-level-id=42e01f", "profile-level-id=42E01F"))), 108);
+  EXPECT_EQ(type_of(parse_offer(changed("profile-level-id=42e01f", "profile-level-id=42001f"))), 108) << "baseline";
+  EXPECT_EQ(type_of(parse_offer(changed("a=fmtp:108", "a=x:108"))), 108) << "GStreamer names no profile";
+  const Result<Offer> capitals = parse_offer(changed("opus/48000/2", "OPUS/48000/2"));
+  ASSERT_TRUE(capitals);
+  EXPECT_EQ(capitals->sections[1].terms.payload_type, 111);
+  const Result<Offer> plain = parse_offer(changed("a=extmap:", "a=x:"));
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->sections[0].terms.playout_delay, 0);
+  EXPECT_THAT(answer_of(*plain, {}), Not(HasSubstr("extmap")));
+  EXPECT_THAT(answer_of(*plain, {}), Not(HasSubstr("transport-cc")));
+}
+
+TEST(Sdp, TakesOneSectionOfEachKindThatWouldReceive) {
+  EXPECT_EQ(parse_offer(changed("a=recvonly", "a=sendonly")).error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(parse_offer(changed("a=recvonly", "a=inactive")).error().code, Code::kFailedPrecondition);
+  EXPECT_TRUE(parse_offer(changed("a=recvonly", "a=sendrecv")));
+  std::string second = kGood.substr(kGood.find("m=video"), kGood.find("m=audio") - kGood.find("m=video"));
+  second.replace(second.find("a=mid:0"), 7, "a=mid:9");
+  const Result<Offer> two = parse_offer(kGood + second);
+  ASSERT_TRUE(two);
+  EXPECT_TRUE(two->sections[0].taken);
+  EXPECT_FALSE(two->sections[3].taken);
+  EXPECT_THAT(answer_of(*two, {}), HasSubstr("a=group:BUNDLE 0 1 2\r\n"));
+  // There is one path, so without a bundle there is one section on it.
+  const std::string alone = answer_of(*parse_offer(changed("a=group:BUNDLE", "a=group:LS")), {});
+  EXPECT_THAT(alone, HasSubstr("m=audio 0 "));
+  EXPECT_THAT(alone, HasSubstr("m=application 0 "));
+  EXPECT_THAT(alone, Not(HasSubstr("BUNDLE")));
+}
+
+TEST(Sdp, RefusesWhatItCannotServe) {
+  const std::string& good = kGood;
+  const auto without = [&](std::string_view what, std::string_view with) { return parse_offer(changed(what, with)); };
+  EXPECT_THAT(without("a=setup:actpass", "a=setup:passive").error().message, HasSubstr("setup"));
+  EXPECT_EQ(parse_offer("hello").error().code, Code::kInvalidArgument);
   EXPECT_THAT(without("profile-level-id=42e01f", "profile-level-id=640c1f").error().message, HasSubstr("H.264"));
   EXPECT_THAT(without("fingerprint:sha-256", "fingerprint:sha-1").error().message, HasSubstr("fingerprint"));
   EXPECT_THAT(without("ice-pwd:", "ice-pwd:x\r\na=x:").error().message, HasSubstr("ICE"));
@@ -69,14 +112,17 @@ class SessionTest : public testing::Test {
  protected:
   void SetUp() override { begin(browser_.fingerprint()); }
 
-  void begin(const std::string& fingerprint) { begin_with(browser_offer(fingerprint)); }
+  void begin(const std::string& fingerprint, Session::With with = Session::With::kPage) {
+    begin_with(browser_offer(fingerprint), with);
+  }
 
-  void begin_with(const std::string& offer) {
+  void begin_with(const std::string& offer, Session::With with) {
     Result<std::unique_ptr<Session>> session =
         Session::open(offer, {kHome},
                       {.send = [this](const Datagram& datagram) { sent_.push_back(datagram); },
                        .message = [](const std::string&) {},
-                       .wants_key = [this] { ++keys_wanted_; }});
+                       .wants_key = [this] { ++keys_wanted_; }},
+                      with);
     ASSERT_TRUE(session) << session.error().message;
     session_ = std::move(*session);
   }
@@ -155,6 +201,16 @@ TEST_F(SessionTest, PicturesGoToWhoeverProvedWhoItIs) {
   EXPECT_EQ(packets[0].bytes.find("xxxx"), std::string::npos) << "it is encrypted";
 }
 
+TEST_F(SessionTest, APlayerGetsPicturesAndNoChannel) {
+  begin(browser_.fingerprint(), Session::With::kPlayer);
+  EXPECT_THAT(session_->answer(), HasSubstr("m=application 0 "));
+  EXPECT_THAT(session_->answer(), HasSubstr("a=group:BUNDLE 0 1\r\n"));
+  connect();
+  EXPECT_FALSE(session_->send_message("a word"));
+  session_->send_picture(picture_, now_);
+  EXPECT_EQ(pictures_within(milliseconds(15)).size(), 5U);
+}
+
 TEST_F(SessionTest, AnotherCertificateIsShownNothing) {
   begin(std::string("AA") + BrowserDtls().fingerprint().substr(2));
   check(kPhone);
@@ -220,7 +276,7 @@ TEST_F(SessionTest, AStillPictureIsNotSentAnewUnlessItIsMissing) {
 TEST_F(SessionTest, AReceiversReportsDoWhereItTellsOfNoPacket) {
   std::string offer = browser_offer(browser_.fingerprint());
   offer.erase(offer.find("a=extmap:3 "), offer.find("\r\n", offer.find("a=extmap:3 ")) + 2 - offer.find("a=extmap:3 "));
-  begin_with(offer);
+  begin_with(offer, Session::With::kPlayer);
   connect();
   session_->send_picture(picture_, now_);
   const std::vector<Datagram> packets = pictures_within(seconds(4));
