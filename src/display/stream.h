@@ -12,7 +12,6 @@
 namespace hearth::display {
 
 inline constexpr std::size_t kMaxViewers = 8;
-inline constexpr std::size_t kMaxWatchers = 6;  // of them who may only watch: so nobody keeps out whose app it is
 
 // Listening sockets.
 struct Listeners {

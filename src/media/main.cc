@@ -178,8 +178,8 @@ class Media {
   bool hear_page(const std::string& frame);
   bool hear_screen(const std::string& frame);
   void hear_channel(const std::string& message);
-  bool begin(const std::string& offer);
-  void end(const std::string& why);
+  bool begin(const v1::FromViewer& first);
+  void end(const Error& why);
   void when_connected();
   void acknowledge();
 
@@ -188,19 +188,22 @@ class Media {
   Udp udp_;
   std::unique_ptr<Session> session_;
   v1::FromViewer hello_;  // what the viewer wants to see
+  bool is_player_ = false;
   bool connected_ = false;
   std::uint64_t newest_ = 0;  // picture that was handed to the session
   std::uint64_t shown_ = 0;
 };
 
-void Media::end(const std::string& why) {
+void Media::end(const Error& why) {
   v1::ToViewer message;
-  message.set_problem(why);
+  message.set_problem(why.message);
+  message.set_problem_code(std::string(code_name(why.code)));
   page_.say(message);
   static_cast<void>(page_.write());
 }
 
-bool Media::begin(const std::string& offer) {
+bool Media::begin(const v1::FromViewer& first) {
+  is_player_ = first.player();
   Session::Events events{
       .send = [this](const Datagram& datagram) { udp_.send(datagram); },
       .message = [this](const std::string& message) { hear_channel(message); },
@@ -212,9 +215,10 @@ bool Media::begin(const std::string& offer) {
             screen_.say(wish);
           },
   };
-  Result<std::unique_ptr<Session>> session = Session::open(offer, udp_.addresses(), std::move(events));
+  Result<std::unique_ptr<Session>> session = Session::open(first.offer(), udp_.addresses(), std::move(events),
+                                                           is_player_ ? Session::With::kPlayer : Session::With::kPage);
   if (!session) {
-    end(session.error().message);
+    end(session.error());
     return false;
   }
   session_ = std::move(*session);
@@ -228,8 +232,9 @@ bool Media::hear_page(const std::string& frame) {
   Result<v1::FromViewer> message = screen::parse_from_viewer(frame);
   if (!message) return false;
   if (!message->offer().empty()) {
-    if (session_ || !begin(message->offer())) return false;
+    if (session_ || !begin(*message)) return false;
     message->clear_offer();
+    message->clear_player();
   }
   if (message->has_view()) {
     hello_.mutable_view()->CopyFrom(message->view());
@@ -261,13 +266,14 @@ bool Media::hear_screen(const std::string& frame) {
     return true;
   }
   if (!message->has_picture()) {
-    page_.say(*message);
+    if (!is_player_ || !message->problem().empty()) page_.say(*message);
     return true;
   }
   v1::Picture& picture = *message->mutable_picture();
   newest_ = picture.number();
   picture.set_timestamp(session_->send_picture(picture.data(), now()));
   picture.clear_data();
+  if (is_player_) return true;
   if (!session_->send_message(message->SerializeAsString())) page_.say(*message);
   return true;
 }
@@ -313,7 +319,7 @@ bool Media::turn() {
   }
   if (session_) {
     if (Result<void> ticked = session_->tick(now(), wall_now()); !ticked) {
-      end(ticked.error().message);
+      end(ticked.error());
       return false;
     }
     acknowledge();
@@ -334,7 +340,7 @@ int Media::run(std::uint16_t port) {
   if (connected != 0 && errno != EINPROGRESS) return 1;
   ::setsockopt(kScreenFile, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   if (!udp_.open()) {
-    end("this PC has no UDP");
+    end({Code::kUnavailable, "this PC has no UDP"});
     return 1;
   }
   while (turn()) {

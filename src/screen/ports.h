@@ -1,6 +1,7 @@
 // Where in a task its viewers are spoken with (proto/hearth/v1/screen.proto, terminal.proto).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace hearth::screen {
@@ -9,5 +10,6 @@ inline constexpr std::uint16_t kPort = 7440;            // of the loopback of an
 inline constexpr std::uint16_t kMediaPort = 7441;       // where its node itself answers, with hearth-media
 inline constexpr std::uint16_t kWatchPort = 7442;       // as kPort, for those who may only watch
 inline constexpr std::uint16_t kWatchMediaPort = 7443;  // as kMediaPort, for them
+inline constexpr std::size_t kMaxWatchers = 6;          // of them at one app: so nobody keeps out whose app it is
 
 }  // namespace hearth::screen
