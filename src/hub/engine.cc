@@ -312,6 +312,11 @@ void Engine::keep(store::AudienceRow row) {
   wake_.notify();
 }
 
+void Engine::keep(store::WatchLinkRow row) {
+  pending_.batch.watch_links.push_back(std::move(row));
+  wake_.notify();
+}
+
 net::Async<Result<void>> Engine::remove_environment(std::string name) {
   pending_.batch.environments.push_back({.name = std::move(name), .sha256 = {}, .description = {}});
   co_return co_await committed();

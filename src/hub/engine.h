@@ -201,6 +201,7 @@ class Engine {
 
   void keep(store::AuditRow line);    // part of the next commit
   void keep(store::AudienceRow row);  // the same
+  void keep(store::WatchLinkRow row);
 
   // Until what was given to the engine is on disk.
   net::Async<Result<void>> committed();

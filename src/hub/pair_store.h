@@ -73,6 +73,7 @@ class PairStore : public store::SharedStore {
   Result<std::vector<store::DutyRow>> load_duties() override { return journal_->load_duties(); }
   Result<std::vector<store::BookingRow>> load_bookings() override { return journal_->load_bookings(); }
   Result<std::vector<store::AudienceRow>> load_audiences() override { return journal_->load_audiences(); }
+  Result<std::vector<store::WatchLinkRow>> load_watch_links() override { return journal_->load_watch_links(); }
   Result<std::vector<store::WebhookRow>> load_webhooks() override { return journal_->load_webhooks(); }
   Result<std::vector<store::DeliveryRow>> load_deliveries() override { return journal_->load_deliveries(); }
   Result<std::vector<store::UsageRow>> load_usage(std::optional<DeviceId> owner, std::int64_t first, std::int64_t last,

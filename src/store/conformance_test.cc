@@ -418,6 +418,7 @@ TEST_P(StoreConformance, TakesACopyOfAPoolWithEverythingInIt) {
   batch.duties = {{{7}, pool::Duty::kDraining, {99}}};
   batch.bookings = {{.id = {2}, .account = {5}, .nodes = 1}};
   batch.audiences = {{{2}, {3}, true, false}};
+  batch.watch_links = {{.job = {2}, .number = 1, .secret_hash = "h", .label = "", .most_players = 2}};
   batch.webhooks = {{.id = 7, .owner = {3}, .url = "https://a.example/"}};
   batch.deliveries = {{.webhook = 7, .id = "msg_a", .body = "{}"}};
   batch.usage = {{{3}, 7, 1, 1, 2, 1'000, 10, 5, 5, 6}};
@@ -442,6 +443,7 @@ TEST_P(StoreConformance, TakesACopyOfAPoolWithEverythingInIt) {
   EXPECT_EQ(store_->load_duties()->size(), 1U);
   EXPECT_EQ(store_->load_bookings()->size(), 1U);
   EXPECT_EQ(store_->load_audiences()->size(), 1U);
+  EXPECT_EQ(store_->load_watch_links()->size(), 1U);
   EXPECT_EQ(store_->load_webhooks()->size(), 1U);
   EXPECT_EQ(store_->load_deliveries()->size(), 1U);
   EXPECT_EQ(store_->load_usage({}, 0, 100, 10)->size(), 1U);

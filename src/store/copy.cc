@@ -43,6 +43,8 @@ class Copy {
     if (!bookings) return std::unexpected(bookings.error());
     Result<std::vector<AudienceRow>> audiences = from_.load_audiences();
     if (!audiences) return std::unexpected(audiences.error());
+    Result<std::vector<WatchLinkRow>> watch_links = from_.load_watch_links();
+    if (!watch_links) return std::unexpected(watch_links.error());
     Result<std::vector<WebhookRow>> webhooks = from_.load_webhooks();
     if (!webhooks) return std::unexpected(webhooks.error());
     Result<std::vector<DeliveryRow>> deliveries = from_.load_deliveries();
@@ -58,6 +60,7 @@ class Copy {
     batch.duties = std::move(*duties);
     batch.bookings = std::move(*bookings);
     batch.audiences = std::move(*audiences);
+    batch.watch_links = std::move(*watch_links);
     return to_.commit(batch);
   }
 

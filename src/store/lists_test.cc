@@ -91,6 +91,35 @@ TEST_P(StoreConformance, KeepsReplacesAndRemovesAudiences) {
             std::make_tuple(JobId{8}, mia, false, false));
 }
 
+TEST_P(StoreConformance, KeepsReplacesAndRemovesWatchLinks) {
+  const WatchLinkRow television{.job = {7},
+                                .number = 2,
+                                .secret_hash = std::string("a\0b", 3),
+                                .label = "télé",
+                                .maker = {4},
+                                .made = {5},
+                                .expires = {1LL << 42U},
+                                .most_players = 6};
+  WatchLinkRow other = television;
+  other.number = 1;
+  other.label = "";
+  Batch batch;
+  batch.watch_links = {television, other};
+  EXPECT_FALSE(batch.empty());
+  ASSERT_TRUE(store_->commit(batch));
+  open();
+  other.most_players = 0;
+  batch.watch_links = {other};
+  ASSERT_TRUE(store_->commit(batch));
+  const std::vector<WatchLinkRow> kept = *store_->load_watch_links();
+  ASSERT_EQ(kept.size(), 1U);
+  const auto values = [](const WatchLinkRow& row) {
+    return std::tuple(row.job, row.number, row.secret_hash, row.label, row.maker, row.made, row.expires,
+                      row.most_players);
+  };
+  EXPECT_EQ(values(kept[0]), values(television));
+}
+
 TEST_P(StoreConformance, KeepsReplacesAndRemovesSchedules) {
   const ScheduleRow anns{.owner = {3},
                          .name = "backup",

@@ -131,6 +131,18 @@ struct AudienceRow {
   bool removed = false;
 };
 
+// By which players watch an app, see core/pool/audiences.h.
+struct WatchLinkRow {
+  JobId job;
+  std::uint32_t number = 0;  // of the job's
+  std::string secret_hash;
+  std::string label;
+  DeviceId maker;
+  WallTime made;
+  WallTime expires;
+  std::uint32_t most_players = 0;  // 0: it is removed
+};
+
 // A URL that is told of what happens.
 struct WebhookRow {
   std::uint64_t id = 0;     // unique; not 0
@@ -219,6 +231,7 @@ struct Batch {
   std::vector<DutyRow> duties;               // inserted or replaced by node; one that serves is removed
   std::vector<BookingRow> bookings;          // inserted or replaced by id; one without nodes is removed
   std::vector<AudienceRow> audiences;        // inserted or replaced by job and person, or removed
+  std::vector<WatchLinkRow> watch_links;     // inserted or replaced by job and number; one without players is removed
   std::vector<WebhookRow> webhooks;          // inserted or replaced by id; one without a URL goes, with its deliveries
   std::vector<DeliveryRow> deliveries;       // inserted or replaced by id; one without a body is removed
   std::vector<AuditRow> audit;               // new
@@ -256,6 +269,7 @@ class Store {
   virtual Result<std::vector<DutyRow>> load_duties() = 0;               // by node
   virtual Result<std::vector<BookingRow>> load_bookings() = 0;          // by id
   virtual Result<std::vector<AudienceRow>> load_audiences() = 0;        // by job and person
+  virtual Result<std::vector<WatchLinkRow>> load_watch_links() = 0;     // by job and number
   virtual Result<std::vector<WebhookRow>> load_webhooks() = 0;          // by id
   virtual Result<std::vector<DeliveryRow>> load_deliveries() = 0;       // by when they were made, then by id
   // Of one owner, or of all if there is none; days from `first` to `last`, by day, owner, account and firm.

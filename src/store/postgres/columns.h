@@ -221,6 +221,22 @@ struct TableOf<AudienceRow> {
 };
 
 template <>
+struct TableOf<WatchLinkRow> {
+  static constexpr std::string_view kName = "watch_links";
+  static constexpr std::string_view kKey = "job, number";
+  static void visit(auto& row, auto&& column) {
+    column("job", row.job.value);
+    column("number", row.number);
+    column("secret_hash", row.secret_hash);
+    column("label", row.label);
+    column("maker", row.maker.value);
+    column("made", row.made.unix_millis);
+    column("expires", row.expires.unix_millis);
+    column("most_players", row.most_players);
+  }
+};
+
+template <>
 struct TableOf<WebhookRow> {
   static constexpr std::string_view kName = "webhooks";
   static constexpr std::string_view kKey = "id";

@@ -68,6 +68,7 @@ Result<void> PostgresStore::write(const Batch& batch) {
   if (Result<void> done = put_duties(batch.duties); !done) return done;
   if (Result<void> done = put_bookings(batch.bookings); !done) return done;
   if (Result<void> done = put_audiences(batch.audiences); !done) return done;
+  if (Result<void> done = put_watch_links(batch.watch_links); !done) return done;
   if (Result<void> done = put_webhooks(batch.webhooks); !done) return done;
   if (Result<void> done = put_deliveries(batch.deliveries); !done) return done;
   if (Result<void> done = add_usage(batch.usage); !done) return done;
@@ -258,6 +259,27 @@ Result<void> PostgresStore::put_audiences(const std::vector<AudienceRow>& rows) 
   return insert(kept, Conflict::kReplace);
 }
 
+Result<void> PostgresStore::put_watch_links(const std::vector<WatchLinkRow>& rows) {
+  std::vector<WatchLinkRow> kept =
+      last_of_each(rows, [](const WatchLinkRow& row) { return std::pair(row.job, row.number); });
+  std::vector<std::int64_t> jobs;
+  std::vector<std::int64_t> numbers;
+  for (const WatchLinkRow& row : kept) {
+    if (row.most_players > 0) continue;
+    jobs.push_back(static_cast<std::int64_t>(row.job.value));
+    numbers.push_back(row.number);
+  }
+  if (!jobs.empty()) {
+    const Result<Table> gone = server_->run(
+        "DELETE FROM watch_links WHERE pool = $1 AND (job, number) IN (SELECT * FROM unnest($2::bigint[], "
+        "$3::bigint[]))",
+        of_pool().add(jobs).add(numbers));
+    if (!gone) return fail(gone, "watch links");
+  }
+  std::erase_if(kept, [](const WatchLinkRow& row) { return row.most_players == 0; });
+  return insert(kept, Conflict::kReplace);
+}
+
 // Those that are removed take their messages with them.
 Result<void> PostgresStore::put_webhooks(const std::vector<WebhookRow>& rows) {
   std::vector<WebhookRow> kept = last_of_each(rows, [](const WebhookRow& row) { return row.id; });
@@ -356,6 +378,10 @@ Result<std::vector<DutyRow>> PostgresStore::load_duties() { return load<DutyRow>
 Result<std::vector<BookingRow>> PostgresStore::load_bookings() { return load<BookingRow>("ORDER BY id", of_pool()); }
 Result<std::vector<AudienceRow>> PostgresStore::load_audiences() {
   return load<AudienceRow>("ORDER BY job, person", of_pool());
+}
+
+Result<std::vector<WatchLinkRow>> PostgresStore::load_watch_links() {
+  return load<WatchLinkRow>("ORDER BY job, number", of_pool());
 }
 
 Result<std::vector<WebhookRow>> PostgresStore::load_webhooks() { return load<WebhookRow>("ORDER BY id", of_pool()); }

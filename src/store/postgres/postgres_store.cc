@@ -140,9 +140,9 @@ Result<void> PostgresStore::begin_filling() {
     if (kept->integer(0, 0) == 0 && kept->integer(0, 1) != 0) {
       return fail(Code::kFailedPrecondition, "the database holds a pool already: name an empty one");
     }
-    for (const char* table :
-         {"devices", "jobs", "job_after", "tasks", "range_ends", "removed_jobs", "environments", "workspaces",
-          "accounts", "schedules", "duties", "bookings", "audiences", "webhooks", "deliveries", "usage", "audit"}) {
+    for (const char* table : {"devices", "jobs", "job_after", "tasks", "range_ends", "removed_jobs", "environments",
+                              "workspaces", "accounts", "schedules", "duties", "bookings", "audiences", "watch_links",
+                              "webhooks", "deliveries", "usage", "audit"}) {
       const Result<Table> gone = server_->run(fmt::format("DELETE FROM {} WHERE pool = $1", table), of_pool());
       if (!gone) return std::unexpected(gone.error());
     }

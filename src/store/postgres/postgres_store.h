@@ -34,6 +34,7 @@ class PostgresStore : public DatabaseStore {
   Result<std::vector<DutyRow>> load_duties() override;
   Result<std::vector<BookingRow>> load_bookings() override;
   Result<std::vector<AudienceRow>> load_audiences() override;
+  Result<std::vector<WatchLinkRow>> load_watch_links() override;
   Result<std::vector<WebhookRow>> load_webhooks() override;
   Result<std::vector<DeliveryRow>> load_deliveries() override;
   Result<std::vector<UsageRow>> load_usage(std::optional<DeviceId> owner, std::int64_t first, std::int64_t last,
@@ -76,6 +77,7 @@ class PostgresStore : public DatabaseStore {
   Result<void> put_duties(const std::vector<DutyRow>& rows);
   Result<void> put_bookings(const std::vector<BookingRow>& rows);
   Result<void> put_audiences(const std::vector<AudienceRow>& rows);
+  Result<void> put_watch_links(const std::vector<WatchLinkRow>& rows);
   Result<void> put_webhooks(const std::vector<WebhookRow>& rows);
   Result<void> put_deliveries(const std::vector<DeliveryRow>& rows);
   Result<void> add_usage(const std::vector<UsageRow>& rows);

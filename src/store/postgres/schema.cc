@@ -266,7 +266,23 @@ constexpr const char* kThirdVersion = R"sql(
   );
 )sql";
 
-constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion};
+// The links by which players watch apps.
+constexpr const char* kFourthVersion = R"sql(
+  CREATE TABLE watch_links (
+    pool BIGINT NOT NULL,
+    job BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    secret_hash BYTEA NOT NULL,
+    label BYTEA NOT NULL,
+    maker BIGINT NOT NULL,
+    made BIGINT NOT NULL,
+    expires BIGINT NOT NULL,
+    most_players BIGINT NOT NULL,
+    PRIMARY KEY (pool, job, number)
+  );
+)sql";
+
+constexpr std::array kMigrations = {kFirstVersion, kSecondVersion, kThirdVersion, kFourthVersion};
 
 std::string steps_from(std::int64_t version) {
   std::string sql = "BEGIN;";

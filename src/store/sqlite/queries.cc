@@ -31,6 +31,13 @@ std::string word_sql(Query query) {
       return "REPLACE INTO audiences VALUES (?1, ?2, ?3, ?4)";
     case Query::kRemoveAudience:
       return "DELETE FROM audiences WHERE job = ?1 AND person = ?2";
+    case Query::kPutWatchLink:
+      return "REPLACE INTO watch_links VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    case Query::kRemoveWatchLink:
+      return "DELETE FROM watch_links WHERE job = ?1 AND number = ?2";
+    case Query::kWatchLinks:
+      return "SELECT job, number, secret_hash, label, maker, made, expires, most_players FROM watch_links ORDER BY "
+             "job, number";
     case Query::kDuties:
       return "SELECT node, duty, grace_ends FROM duties ORDER BY node";
     case Query::kBookings:

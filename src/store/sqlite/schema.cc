@@ -346,11 +346,26 @@ constexpr const char* kEighteenthVersion = R"sql(
   ) STRICT, WITHOUT ROWID;
 )sql";
 
+// The links by which players watch apps.
+constexpr const char* kNineteenthVersion = R"sql(
+  CREATE TABLE watch_links (
+    job INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    secret_hash BLOB NOT NULL,
+    label TEXT NOT NULL,
+    maker INTEGER NOT NULL,
+    made INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    most_players INTEGER NOT NULL,
+    PRIMARY KEY (job, number)
+  ) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr std::array kMigrations = {kFirstVersion,       kSecondVersion,     kThirdVersion,     kFourthVersion,
                                     kFifthVersion,       kSixthVersion,      kSeventhVersion,   kEighthVersion,
                                     kNinthVersion,       kTenthVersion,      kEleventhVersion,  kTwelfthVersion,
                                     kThirteenthVersion,  kFourteenthVersion, kFifteenthVersion, kSixteenthVersion,
-                                    kSeventeenthVersion, kEighteenthVersion};
+                                    kSeventeenthVersion, kEighteenthVersion, kNineteenthVersion};
 
 Result<void> take_step(Database& database, std::size_t step) {
   const std::string sql = fmt::format("BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "store/sqlite/audience_rows.h"
 #include "store/sqlite/change_log.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/node_rows.h"
@@ -34,7 +35,8 @@ class SqliteStore : public Journal {
   Result<std::vector<ScheduleRow>> load_schedules() override;
   Result<std::vector<DutyRow>> load_duties() override { return store::load_duties(queries_); }
   Result<std::vector<BookingRow>> load_bookings() override { return store::load_bookings(queries_); }
-  Result<std::vector<AudienceRow>> load_audiences() override;
+  Result<std::vector<AudienceRow>> load_audiences() override { return store::load_audiences(queries_); }
+  Result<std::vector<WatchLinkRow>> load_watch_links() override { return store::load_watch_links(queries_); }
   Result<std::vector<WebhookRow>> load_webhooks() override { return store::load_webhooks(queries_); }
   Result<std::vector<DeliveryRow>> load_deliveries() override { return store::load_deliveries(queries_); }
   Result<std::vector<UsageRow>> load_usage(std::optional<DeviceId> owner, std::int64_t first, std::int64_t last,
@@ -63,7 +65,6 @@ class SqliteStore : public Journal {
   Result<void> put(const AccountRow& account);
   Result<void> put(const WorkspaceRow& workspace);
   Result<void> put(const ScheduleRow& schedule);
-  Result<void> put(const AudienceRow& audience);
   Result<void> add(const UsageRow& usage);
   Result<void> read_after(JobRow& job);
   Result<std::vector<JobRow>> read_jobs(Rows& rows);
@@ -253,7 +254,12 @@ Result<void> SqliteStore::write(const Batch& batch) {
       return fail(done, fmt::format("booking {}", booking.id.value));
   }
   for (const AudienceRow& one : batch.audiences) {
-    if (const Result<void> done = put(one); !done) return fail(done, fmt::format("audience of job {}", one.job.value));
+    if (const Result<void> done = put_audience(queries_, one); !done)
+      return fail(done, fmt::format("audience of job {}", one.job.value));
+  }
+  for (const WatchLinkRow& link : batch.watch_links) {
+    if (const Result<void> done = put_watch_link(queries_, link); !done)
+      return fail(done, fmt::format("watch link of job {}", link.job.value));
   }
   for (const WebhookRow& webhook : batch.webhooks) {
     if (const Result<void> done = put_webhook(queries_, webhook); !done) return fail(done, "a webhook");
@@ -363,23 +369,6 @@ Result<void> SqliteStore::put(const ScheduleRow& schedule) {
                                            schedule.overlap, schedule.made.unix_millis, schedule.next.unix_millis,
                                            schedule.last_due.unix_millis, schedule.last_job.value,
                                            Text{schedule.last_trouble}, schedule.spec);
-}
-
-Result<void> SqliteStore::put(const AudienceRow& audience) {
-  if (audience.removed) return queries_[Query::kRemoveAudience].run(audience.job.value, audience.person.value);
-  return queries_[Query::kPutAudience].run(audience.job.value, audience.person.value, audience.may_control,
-                                           audience.controls);
-}
-
-Result<std::vector<AudienceRow>> SqliteStore::load_audiences() {
-  std::vector<AudienceRow> audiences;
-  Rows rows = queries_[Query::kAudiences].rows();
-  const Result<void> done = each(rows, [&](const Rows& row) {
-    audiences.push_back(
-        {{row.integer<std::uint64_t>(0)}, {row.integer<std::uint64_t>(1)}, row.integer(2) != 0, row.integer(3) != 0});
-  });
-  if (!done) return std::unexpected(done.error());
-  return audiences;
 }
 
 Result<std::vector<ScheduleRow>> SqliteStore::load_schedules() {
