@@ -1,7 +1,9 @@
 // AudienceService.
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "hearth/v1/audiences.pb.h"
+#include "hub/addresses.h"
 #include "hub/audiences.h"
 #include "hub/parts.h"
 
@@ -9,6 +11,8 @@ namespace hearth::hub {
 namespace {
 
 using pool::Audience;
+
+constexpr std::size_t kSecretBytes = 32;
 
 // An app that the caller may see.
 Result<const LiveJob*> find_app(const Parts& parts, std::uint64_t number, const net::Caller& caller) {
@@ -54,7 +58,7 @@ net::Async<Result<v1::ShareAppReply>> share(Parts& parts, const v1::ShareAppRequ
                                             const net::Caller& caller) {
   const Result<const LiveJob*> job = find_own_app(parts, request.job_id(), caller);
   if (!job) co_return std::unexpected(job.error());
-  if (!parts.devices.visible_to(caller.device).is_whole()) {
+  if (!parts.audiences->may_share(**job, caller.device)) {
     co_return fail(Code::kPermissionDenied, "a device that is not of ring home is shown nobody it could share with");
   }
   if (request.people().empty()) co_return fail(Code::kInvalidArgument, "people: nobody is named");
@@ -126,6 +130,61 @@ net::Async<Result<v1::PassControllerReply>> pass(Parts& parts, const v1::PassCon
   co_return co_await conclude<v1::PassControllerReply>(parts, id, std::move(audience), caller);
 }
 
+net::Async<Result<v1::MakeWatchLinkReply>> make_watch_link(Parts& parts, const v1::MakeWatchLinkRequest& request,
+                                                           const net::Caller& caller) {
+  const Result<const LiveJob*> job = find_own_app(parts, request.job_id(), caller);
+  if (!job) co_return std::unexpected(job.error());
+  if (!parts.audiences->may_share(**job, caller.device)) {
+    co_return fail(Code::kPermissionDenied, "a device that is not of ring home lets nobody into the pool");
+  }
+  if (!(*job)->spec.window()) {
+    co_return fail(Code::kFailedPrecondition,
+                   fmt::format("job {} is a text program: players watch what has windows", request.job_id()));
+  }
+  if (request.seconds() <= 0 || request.seconds() > Audience::kMaxLife.micros / 1'000'000) {
+    co_return fail(Code::kInvalidArgument, "seconds: until it runs out, at most 2,592,000 (30 days)");
+  }
+  const JobId id = (*job)->row.request.id;
+  Audience audience = parts.audiences->of(id);
+  const std::string token = to_base64url(net::random_bytes(kSecretBytes));
+  const WallTime now = wall_now();
+  const Result<std::uint32_t> number = audience.add_link({.secret_hash = net::sha256(token),
+                                                          .label = request.label(),
+                                                          .maker = caller.device,
+                                                          .made = now,
+                                                          .expires = {now.unix_millis + request.seconds() * 1'000},
+                                                          .most_players = request.max_players()});
+  if (!number) co_return std::unexpected(number.error());
+  v1::MakeWatchLinkReply reply;
+  reply.set_token(token);
+  *reply.mutable_link() = parts.audiences->view(id, audience.links().at(*number));
+  note(parts, caller, "app.watch-link", **job,
+       fmt::format("link={} players={}", reply.link().id(), request.max_players()));
+  const auto made = co_await conclude<v1::ShareAppReply>(parts, id, std::move(audience), caller);
+  if (!made) co_return std::unexpected(made.error());
+  for (const std::string& host : link_hosts(parts.options)) {
+    const net::Endpoint endpoint{.host = host, .port = parts.port};
+    reply.add_addresses(fmt::format("https://{}/whep/{}", endpoint.text(), reply.link().id()));
+  }
+  co_return reply;
+}
+
+net::Async<Result<v1::RevokeWatchLinkReply>> revoke_watch_link(Parts& parts, const v1::RevokeWatchLinkRequest& request,
+                                                               const net::Caller& caller) {
+  const auto unknown = [&] {
+    return fail(Code::kNotFound, fmt::format("{} is no watch link's id; what there is: hearth app watch-links",
+                                             request.id().substr(0, 64)));
+  };
+  const std::optional<pool::WatchLinkId> id = pool::parse_watch_link_id(request.id());
+  if (!id) co_return unknown();
+  const Result<const LiveJob*> job = find_own_app(parts, id->job.value, caller);
+  if (!job) co_return std::unexpected(job.error());
+  Audience audience = parts.audiences->of(id->job);
+  if (!audience.revoke_link(id->number)) co_return unknown();
+  note(parts, caller, "app.unwatch", **job, "link=" + request.id());
+  co_return co_await conclude<v1::RevokeWatchLinkReply>(parts, id->job, std::move(audience), caller);
+}
+
 }  // namespace
 
 void add_audience_methods(net::Dispatcher& dispatcher, Parts& parts) {
@@ -145,6 +204,16 @@ void add_audience_methods(net::Dispatcher& dispatcher, Parts& parts) {
   dispatcher.unary<v1::PassControllerRequest, v1::PassControllerReply>(
       "hearth.v1.AudienceService.Pass",
       [&parts](const v1::PassControllerRequest& request, net::Caller& caller) { return pass(parts, request, caller); });
+  dispatcher.unary<v1::MakeWatchLinkRequest, v1::MakeWatchLinkReply>(
+      "hearth.v1.AudienceService.MakeWatchLink",
+      [&parts](const v1::MakeWatchLinkRequest& request, net::Caller& caller) {
+        return make_watch_link(parts, request, caller);
+      });
+  dispatcher.unary<v1::RevokeWatchLinkRequest, v1::RevokeWatchLinkReply>(
+      "hearth.v1.AudienceService.RevokeWatchLink",
+      [&parts](const v1::RevokeWatchLinkRequest& request, net::Caller& caller) {
+        return revoke_watch_link(parts, request, caller);
+      });
 }
 
 }  // namespace hearth::hub

@@ -20,12 +20,13 @@ class Audiences : public Observer {
  public:
   static constexpr std::size_t kMost = 10'000;  // people, of all apps
 
-  // A stream by which a device sees an app.
+  // A stream by which a device, or a player, sees an app.
   struct Sight {
     JobId job;
-    DeviceId device;
+    DeviceId device;                                   // 0: a player
     pool::AppRight right = pool::AppRight::kNone;      // with which it was opened
     std::function<void(pool::AppRight now)> cut = {};  // since it is another one now
+    std::uint32_t link = 0;                            // of the app's watch links, by which a player came
   };
   // One while it lives.
   class Seat {
@@ -43,12 +44,14 @@ class Audiences : public Observer {
   Audiences(Engine& engine, const Devices& devices, const Accounts& accounts, Watchers& watchers);
 
   // What the store has, once the engine is restored: of jobs that have ended meanwhile it is forgotten.
-  void restore(const std::vector<store::AudienceRow>& rows);
+  void restore(const std::vector<store::AudienceRow>& rows, const std::vector<store::WatchLinkRow>& links);
 
   pool::Beholder beholder(const LiveJob& job, DeviceId device) const;
   pool::AppRight right_of(const LiveJob& job, DeviceId device) const;
   const pool::Audience& of(JobId job) const;
-  std::size_t people() const;  // of all apps
+  std::size_t people() const;             // of all apps
+  std::size_t watchers(JobId job) const;  // that see it now and may only watch
+  std::size_t players(pool::WatchLinkId link) const;
 
   // What is to be on the disk is part of the next commit.
   void set(JobId job, pool::Audience audience);
@@ -56,10 +59,15 @@ class Audiences : public Observer {
   void forget(AccountId person);
   // Somebody's standing or account has changed.
   void recheck();
+  // Watch links that have run out, or whose makers may not share the app any more, are no more.
+  void sweep_links(WallTime now);
+  // Whether the app is this device's to share.
+  bool may_share(const LiveJob& job, DeviceId device) const;
 
   // An account first. Errors: kNotFound, kInvalidArgument (a firm, or a PC that only lends resources).
   Result<AccountId> person(const std::string& name) const;
 
+  v1::WatchLink view(JobId job, const pool::WatchLink& link) const;
   v1::SharedApp view(const LiveJob& job, DeviceId asking) const;
   std::vector<v1::SharedApp> shown_to(DeviceId asking) const;
 
@@ -73,6 +81,7 @@ class Audiences : public Observer {
   std::uint64_t sit_down(Sight sight);
   void stand_up(std::uint64_t number);
   void fill_viewers(v1::SharedApp& app, JobId job) const;
+  pool::AppRight right_of(const Sight& sight) const;
   std::pair<std::string, bool> name_of(AccountId person) const;  // true: a device's
 
   Engine& engine_;

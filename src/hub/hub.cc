@@ -25,6 +25,7 @@
 #include "hub/token_watch.h"
 #include "hub/tunnels.h"
 #include "hub/web_doors.h"
+#include "hub/whep_door.h"
 
 namespace hearth::hub {
 namespace {
@@ -56,6 +57,7 @@ std::string_view route_of(std::string_view path) {
   if (drive::Tus::is_for(path)) return "upload";
   if (drive::Thumbnails::is_for(path)) return "thumb";
   if (GuestDoor::is_for(path)) return "link";
+  if (WhepDoor::is_for(path)) return "whep";
   if (drive::SyncServer::is_for(path)) return "sync";
   if (drive::SpaceServer::is_for(path)) return "space";
   return path.starts_with("/blob/") ? "blob" : "page";
@@ -151,6 +153,7 @@ class HubImpl : public Hub {
   std::unique_ptr<net::Dispatcher> dispatcher_;
   GuestTries guest_tries_;
   std::unique_ptr<GuestDoor> guest_door_;
+  std::unique_ptr<WhepDoor> whep_door_;
   std::unique_ptr<net::Server> server_;
   bool stopping_ = false;
   bool drive_settled_ = true;
@@ -273,7 +276,10 @@ Result<void> HubImpl::make_engine() {
   parts_->audiences = audiences_.get();
   const Result<std::vector<store::AudienceRow>> audiences = store_->load_audiences();
   if (!audiences) return fail(audiences, "reading whom the pool's apps are shared with");
-  audiences_->restore(*audiences);
+  const Result<std::vector<store::WatchLinkRow>> watch_links = store_->load_watch_links();
+  if (!watch_links) return fail(watch_links, "reading the pool's watch links");
+  audiences_->restore(*audiences, *watch_links);
+  whep_door_ = std::make_unique<WhepDoor>(*parts_, *tunnels_);
   return {};
 }
 
@@ -323,6 +329,7 @@ Result<void> HubImpl::listen() {
   loop_.spawn(learn_job_data());
   token_watch_->start(loop_);
   guest_door_->start();
+  whep_door_->start();
   web_doors_->start(*parts_, tls);
   scheduler_ = std::make_unique<Scheduler>(*parts_);
   scheduler_->start();
@@ -380,6 +387,7 @@ net::Async<void> HubImpl::serve(net::Exchange& exchange) {
   if (route == "page" || route == "hub") co_return co_await serve_page(exchange, options_.page);
   if (route == "drive") co_return co_await serve_drive(exchange, *parts_, *webdav_);
   if (route == "link") co_return co_await guest_door_->serve(exchange);
+  if (route == "whep") co_return co_await whep_door_->serve(exchange);
   if (route == "upload") co_return co_await serve_drive(exchange, *parts_, *tus_);
   if (route == "thumb") co_return co_await serve_drive(exchange, *parts_, *thumbnails_);
   if (route == "sync") co_return co_await serve_drive(exchange, *parts_, *sync_);
@@ -476,6 +484,7 @@ net::Async<void> HubImpl::stop() {
   co_await sweeper_->stop();
   co_await token_watch_->stop();
   co_await guest_door_->stop();
+  co_await whep_door_->stop();
   co_await metrics_->stop();
   co_await shares_->stop();
   co_await gangs_->stop();

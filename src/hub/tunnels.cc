@@ -100,9 +100,21 @@ Result<Tunnels::Way> Tunnels::find_way(Parts& parts, const Wish& wish, const net
                             "see it whom it is shared with",
                             task.job.value, parts.devices.name(job->row.request.owner)));
   }
-  if (task.index >= job->row.request.tasks) {
+  Result<Way> way = find_running(parts, *job, wish);
+  if (!way) return way;
+  way->is_its = is_its;
+  if (views) {
+    way->right = right;
+    way->port = port_of(wish.port, right);
+  }
+  return way;
+}
+
+Result<Tunnels::Way> Tunnels::find_running(Parts& parts, const LiveJob& job, const Wish& wish) {
+  const TaskId task = wish.task;
+  if (task.index >= job.row.request.tasks) {
     return fail(Code::kNotFound,
-                fmt::format("job {} has the tasks 0 to {}", task.job.value, job->row.request.tasks - 1));
+                fmt::format("job {} has the tasks 0 to {}", task.job.value, job.row.request.tasks - 1));
   }
   const std::vector<AttemptId> leased = parts.engine.pool().leased_tasks(task.job);
   const auto attempt = std::ranges::find(leased, task, &AttemptId::task);
@@ -112,30 +124,25 @@ Result<Tunnels::Way> Tunnels::find_way(Parts& parts, const Wish& wish, const net
     return fail(Code::kFailedPrecondition,
                 fmt::format("task {} of job {} does not run now", task.index, task.job.value));
   }
-  Way way{.attempt = *attempt, .link = link, .owner = job->row.request.owner, .is_its = is_its, .port = wish.port};
-  if (views) {
-    way.right = right;
-    way.port = port_of(wish.port, right);
-  }
-  return way;
+  return Way{.attempt = *attempt, .node = link, .owner = job.row.request.owner, .port = wish.port};
 }
 
-Result<void> Tunnels::check_room(const Way& way, const net::Caller& caller) {
+Result<void> Tunnels::check_room(const Way& way, DeviceId device) {
   std::erase_if(tunnels_, [](const auto& one) { return one.second.expired() || one.second.lock()->over; });
   std::size_t of_device = 0;
   std::size_t to_app = 0;
   for (const auto& [id, known] : tunnels_) {
     const std::shared_ptr<Tunnel> tunnel = known.lock();
-    if (tunnel->device != caller.device) continue;
+    if (tunnel->device != device) continue;
     ++of_device;
     if (tunnel->attempt.task.job == way.attempt.task.job) ++to_app;
   }
-  if (tunnels_.size() >= kMax || of_device >= kMaxPerDevice) {
+  if (tunnels_.size() >= kMax || (way.link == 0 && of_device >= kMaxPerDevice)) {
     return fail(Code::kResourceExhausted, fmt::format("too many tunnels are open (at most {} of a device, {} in all); "
                                                       "close some",
                                                       kMaxPerDevice, kMax));
   }
-  if (!way.is_its && to_app >= kMaxOfGuest) {
+  if (way.link == 0 && !way.is_its && to_app >= kMaxOfGuest) {
     return fail(Code::kResourceExhausted,
                 fmt::format("this device sees that app {} times already; close one of them", kMaxOfGuest));
   }
@@ -148,11 +155,11 @@ bool Tunnels::is_to_be_noted(const Way& way, const net::Caller& caller) {
   return way.is_its || noted_.emplace(way.attempt.task.job, caller.device, *way.right).second;
 }
 
-std::shared_ptr<Tunnel> Tunnels::make(Parts& parts, const Way& way, const net::Caller& caller) {
+std::shared_ptr<Tunnel> Tunnels::make(Parts& parts, const Way& way, DeviceId device) {
   auto tunnel = std::make_shared<Tunnel>();
   tunnel->attempt = way.attempt;
   tunnel->node = *parts.engine.pool().node_of(way.attempt.task);
-  tunnel->device = caller.device;
+  tunnel->device = device;
   if (!way.right) return tunnel;
   const auto cut = [weak = std::weak_ptr(tunnel)](pool::AppRight now) {
     const auto alive = weak.lock();
@@ -162,7 +169,7 @@ std::shared_ptr<Tunnel> Tunnels::make(Parts& parts, const Way& way, const net::C
         {Code::kPermissionDenied, is_out ? "it is shared with you no more" : "the controller has been passed on"},
         is_out ? kNoRight : kOtherRight);
   };
-  tunnel->seat.emplace(*parts.audiences, Audiences::Sight{way.attempt.task.job, caller.device, *way.right, cut});
+  tunnel->seat.emplace(*parts.audiences, Audiences::Sight{way.attempt.task.job, device, *way.right, cut, way.link});
   return tunnel;
 }
 
@@ -186,16 +193,16 @@ net::Async<Result<void>> Tunnels::admit(Parts& parts, TaskId task, std::uint16_t
   co_return co_await parts.engine.committed();
 }
 
-Result<std::shared_ptr<Tunnel>> Tunnels::order(Parts& parts, const Way& way, const net::Caller& caller) {
-  if (Result<void> room = check_room(way, caller); !room) return std::unexpected(room.error());
-  std::shared_ptr<Tunnel> tunnel = make(parts, way, caller);
+Result<std::shared_ptr<Tunnel>> Tunnels::order(Parts& parts, const Way& way, DeviceId device) {
+  if (Result<void> room = check_room(way, device); !room) return std::unexpected(room.error());
+  std::shared_ptr<Tunnel> tunnel = make(parts, way, device);
   const std::string id = net::random_bytes(kIdBytes);
   tunnels_.emplace(id, tunnel);
   v1::OpenTunnel order;
   *order.mutable_attempt() = to_proto(way.attempt);
   order.set_port(way.port);
   order.set_tunnel(id);
-  way.link->open_tunnel(order);
+  way.node->open_tunnel(order);
   return tunnel;
 }
 
@@ -210,11 +217,25 @@ net::Async<Result<std::unique_ptr<HubEnd>>> Tunnels::open(Parts& parts, TaskId t
                                                           const net::Caller& caller) {
   const Result<Way> way = find_own_way(parts, {task, port}, caller);
   if (!way) co_return std::unexpected(way.error());
-  const Result<std::shared_ptr<Tunnel>> tunnel = order(parts, *way, caller);
+  co_return co_await open_way(parts, *way, caller.device);
+}
+
+net::Async<Result<std::unique_ptr<HubEnd>>> Tunnels::open_way(Parts& parts, Way way, DeviceId device) {
+  const Result<std::shared_ptr<Tunnel>> tunnel = order(parts, way, device);
   if (!tunnel) co_return std::unexpected(tunnel.error());
   auto end = std::make_unique<HubEnd>(*tunnel);
   if (Result<void> answered = co_await answer(*tunnel); !answered) co_return std::unexpected(answered.error());
   co_return end;
+}
+
+net::Async<Result<std::unique_ptr<HubEnd>>> Tunnels::watch(Parts& parts, pool::WatchLinkId link) {
+  const LiveJob* job = parts.engine.live_job(link.job);
+  if (job == nullptr) co_return fail(Code::kNotFound, fmt::format("job {} has ended", link.job.value));
+  Result<Way> way = find_running(parts, *job, {.task = {link.job, 0}, .port = screen::kWatchMediaPort});
+  if (!way) co_return std::unexpected(way.error());
+  way->right = pool::AppRight::kWatch;
+  way->link = link.number;
+  co_return co_await open_way(parts, *way, {});
 }
 
 net::Async<Result<std::shared_ptr<Tunnel>>> Tunnels::ask(Parts& parts, const net::RequestHead& head,
@@ -232,7 +253,7 @@ net::Async<Result<std::shared_ptr<Tunnel>>> Tunnels::ask(Parts& parts, const net
   // It may have ended meanwhile, or be shared otherwise.
   const Result<Way> way = find_way(parts, *wish, caller);
   if (!way) co_return std::unexpected(way.error());
-  co_return order(parts, *way, caller);
+  co_return order(parts, *way, caller.device);
 }
 
 net::Async<void> Tunnels::serve_device(net::Exchange& exchange, Parts& parts, const net::Caller& caller) {

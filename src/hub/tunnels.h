@@ -89,6 +89,10 @@ class Tunnels : public Observer {
   net::Async<Result<std::unique_ptr<HubEnd>>> open(Parts& parts, TaskId task, std::uint16_t port,
                                                    const net::Caller& caller);
 
+  // The same to an app that a player watches by one of its watch links: hearth-media answers there, as to whoever may
+  // only watch. Whose link it is the caller has judged; its seat is taken before anything is waited for.
+  net::Async<Result<std::unique_ptr<HubEnd>>> watch(Parts& parts, pool::WatchLinkId link);
+
   // Ends all.
   void stop();
 
@@ -110,24 +114,28 @@ class Tunnels : public Observer {
   // What a wish comes to.
   struct Way {
     AttemptId attempt;
-    NodeLink* link = nullptr;
+    NodeLink* node = nullptr;
     DeviceId owner;
     bool is_its = false;                       // the job is the device's own, or the device runs the pool
     std::uint16_t port = 0;                    // at the node
     std::optional<pool::AppRight> right = {};  // of whoever sees an app by it
+    std::uint32_t link = 0;                    // by which a player comes
   };
 
   static Result<Wish> read_wish(std::string_view query);
   static Result<Way> find_way(Parts& parts, const Wish& wish, const net::Caller& caller);
+  // To a task that runs, whoever asks.
+  static Result<Way> find_running(Parts& parts, const LiveJob& job, const Wish& wish);
   // Where it shows no app.
   static Result<Way> find_own_way(Parts& parts, const Wish& wish, const net::Caller& caller);
-  Result<void> check_room(const Way& way, const net::Caller& caller);
+  Result<void> check_room(const Way& way, DeviceId device);
   bool is_to_be_noted(const Way& way, const net::Caller& caller);
-  static std::shared_ptr<Tunnel> make(Parts& parts, const Way& way, const net::Caller& caller);
+  static std::shared_ptr<Tunnel> make(Parts& parts, const Way& way, DeviceId device);
   net::Async<Result<std::shared_ptr<Tunnel>>> ask(Parts& parts, const net::RequestHead& head,
                                                   const net::Caller& caller);
-  // Asks the task's node.
-  Result<std::shared_ptr<Tunnel>> order(Parts& parts, const Way& way, const net::Caller& caller);
+  // Asks the task's node. `device`: 0, a player's.
+  Result<std::shared_ptr<Tunnel>> order(Parts& parts, const Way& way, DeviceId device);
+  net::Async<Result<std::unique_ptr<HubEnd>>> open_way(Parts& parts, Way way, DeviceId device);
   static net::Async<Result<void>> answer(std::shared_ptr<Tunnel> tunnel);
   std::shared_ptr<Tunnel> find(const std::string& id) const;
 

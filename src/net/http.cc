@@ -69,6 +69,8 @@ std::string_view reason_phrase(unsigned status) {
       return "not found";
     case 405:
       return "method not allowed";
+    case 406:
+      return "not acceptable";
     case 408:
       return "request timeout";
     case 409:

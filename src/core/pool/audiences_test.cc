@@ -82,5 +82,68 @@ TEST(Audience, IsBounded) {
   EXPECT_TRUE(audience.let_in({10}, {.may_control = true})) << "one that is in may be changed";
 }
 
+constexpr WallTime kMade{1'000'000};
+
+WatchLink link_for(Duration life) {
+  return {.secret_hash = "hash",
+          .label = "television",
+          .maker = {7},
+          .made = kMade,
+          .expires = {kMade.unix_millis + life.micros / 1'000},
+          .most_players = 2};
+}
+
+TEST(Audience, AWatchLinkLetsInWhoeverHasItsSecretUntilItRunsOut) {
+  Audience audience;
+  EXPECT_TRUE(audience.is_empty());
+  EXPECT_EQ(audience.add_link(link_for(minutes(1))), 1U);
+  EXPECT_EQ(audience.add_link(link_for(minutes(2))), 2U);
+  EXPECT_FALSE(audience.is_empty());
+  const Result<const WatchLink*> link = audience.admit(1, "hash", kMade);
+  ASSERT_TRUE(link);
+  EXPECT_EQ((*link)->most_players, 2U);
+  const WallTime later{kMade.unix_millis + 60'000};
+  // Whatever is wrong, the same is said.
+  const std::string why = audience.admit(1, "another", kMade).error().message;
+  for (const Error& error : {audience.admit(3, "hash", kMade).error(), audience.admit(1, "", kMade).error(),
+                             audience.admit(1, "hash", later).error()}) {
+    EXPECT_EQ(error.code, Code::kUnauthenticated);
+    EXPECT_EQ(error.message, why);
+  }
+  EXPECT_TRUE(audience.admit(2, "hash", later));
+  EXPECT_TRUE(audience.drop_run_out(later));
+  EXPECT_FALSE(audience.drop_run_out(later));
+  EXPECT_FALSE(audience.revoke_link(1));
+  EXPECT_FALSE(audience.drop_made_by({8}));
+  EXPECT_TRUE(audience.drop_made_by({7}));
+  EXPECT_TRUE(audience.is_empty());
+  EXPECT_EQ(audience.right_of({.device = {7}}), AppRight::kNone) << "a link is nobody's right but its players'";
+}
+
+TEST(Audience, WatchLinksAreBounded) {
+  Audience audience;
+  WatchLink link = link_for(minutes(1));
+  link.most_players = 0;
+  EXPECT_EQ(audience.add_link(link).error().code, Code::kInvalidArgument);
+  link.most_players = Audience::kMostPlayers + 1;
+  EXPECT_EQ(audience.add_link(link).error().code, Code::kInvalidArgument);
+  link = link_for(minutes(1));
+  link.label = std::string(101, 'x');
+  EXPECT_EQ(audience.add_link(link).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(audience.add_link(link_for({})).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(audience.add_link(link_for(Audience::kMaxLife + seconds(1))).error().code, Code::kInvalidArgument);
+  for (std::size_t i = 0; i < Audience::kMostLinks; ++i) ASSERT_TRUE(audience.add_link(link_for(minutes(1))));
+  EXPECT_EQ(audience.add_link(link_for(minutes(1))).error().code, Code::kResourceExhausted);
+}
+
+TEST(Audience, AWatchLinksIdIsSpeltInOneWay) {
+  EXPECT_EQ(to_text({{17}, 2}), "17-2");
+  EXPECT_EQ(parse_watch_link_id("17-2"), (WatchLinkId{{17}, 2}));
+  for (const char* text : {"", "-", "17", "17-", "-2", "017-2", "17-02", "17-0", "+17-2", "17-2 ", "17-2-3", "a-b",
+                           "99999999999999999999-1", "1-4294967296"}) {
+    EXPECT_EQ(parse_watch_link_id(text), std::nullopt) << text;
+  }
+}
+
 }  // namespace
 }  // namespace hearth::pool
