@@ -30,7 +30,10 @@ std::string text_of(const v1::SharedApp& app) {
 
 std::string text_of_viewers(const v1::SharedApp& app) {
   std::vector<std::string> names;
-  for (const v1::AppViewer& viewer : app.viewers()) names.push_back(viewer.device());
+  for (const v1::AppViewer& viewer : app.viewers()) {
+    names.push_back(viewer.players() == 0 ? viewer.device()
+                                          : fmt::format("{} by link {}", viewer.players(), viewer.device()));
+  }
   return fmt::format("{}", fmt::join(names, ", "));
 }
 

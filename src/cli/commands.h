@@ -254,6 +254,14 @@ struct AudienceOptions {
   bool may_control = false;
 };
 
+struct WatchLinkOptions {
+  std::string job;
+  std::string until;    // empty: a day from now
+  std::string players;  // empty: the usual
+  std::string label;
+  std::string id;
+};
+
 struct ScreenOptions {
   std::string stop_key = "Ctrl+Alt+Escape";
   std::string name;  // empty: the PC's
@@ -262,6 +270,7 @@ struct ScreenOptions {
 struct AppOptions {
   ScreenOptions screen;
   AudienceOptions audience;
+  WatchLinkOptions watch_link;
   std::string name;
   std::vector<std::string> program;
   std::string node;  // where it is started; empty: the one that has it
@@ -497,6 +506,9 @@ Result<int> list_shared_apps(const Context& context);
 Result<int> share_app(const Context& context, const AudienceOptions& options);
 Result<int> unshare_app(const Context& context, const AudienceOptions& options);
 Result<int> pass_controller(const Context& context, const AudienceOptions& options);
+Result<int> make_watch_link(const Context& context, const WatchLinkOptions& options);
+Result<int> list_watch_links(const Context& context);
+Result<int> revoke_watch_link(const Context& context, const WatchLinkOptions& options);
 
 // share_screen.cc
 Result<int> share_screen(const Context& context, const ScreenOptions& options);

@@ -217,8 +217,9 @@ void add_audience_commands(CommandTree& tree, CLI::App& app, AudienceOptions& op
                "Let people of the pool watch an app that runs, or with --control have its controller too, once it is "
                "passed to them: who has it uses the app, the others watch. It ends with the job.",
                [&tree, &options] { return share_app(tree.context(), options); });
-  CLI::App& unshare = tree.add(app, "unshare", "Let people watch an app no more, at once; everybody, if none is named.",
-                               [&tree, &options] { return unshare_app(tree.context(), options); });
+  CLI::App& unshare = tree.add(
+      app, "unshare", "Let people watch an app no more, at once; everybody, watch links too, if none is named.",
+      [&tree, &options] { return unshare_app(tree.context(), options); });
   CLI::App& pass = tree.add(app, "pass",
                             "Pass an app's controller to somebody it is shared with to control; without a name it "
                             "comes back to those whose app it is.",
@@ -235,6 +236,25 @@ void add_audience_commands(CommandTree& tree, CLI::App& app, AudienceOptions& op
   unshare.add_option("--with", options.people, kPeople)->type_name("PEOPLE")->delimiter(',')->allow_extra_args(false);
   share.add_flag("--control", options.may_control, "the controller may be passed to them");
   pass.add_option("PERSON", options.person, "who is to have it")->type_name(" ");
+}
+
+void add_watch_link_commands(CommandTree& tree, CLI::App& app, WatchLinkOptions& options) {
+  CLI::App& make = tree.add(app, "watch-link",
+                            "Make a link by which another player than Hearth's page watches an app with windows that "
+                            "runs: OBS, GStreamer, whatever speaks WHEP. It lets nobody use the app, for a day unless "
+                            "you say otherwise, and ends with the job.",
+                            [&tree, &options] { return make_watch_link(tree.context(), options); });
+  CommandTree::argument(make, "JOB", options.job, "the app's job");
+  CommandTree::text_option(make, "--until", options.until, "WHEN",
+                           "when it runs out: a span from now like 2h or 3d, or a moment; at most 30 days");
+  CommandTree::text_option(make, "--players", options.players, "N",
+                           "how many may watch by it at the same time: 1 to 6 (default: 2)");
+  CommandTree::text_option(make, "--name", options.label, "LABEL", "what your list calls it");
+  tree.add(app, "watch-links", "List the links by which other players watch this device's apps, and how many do now.",
+           [&tree] { return list_watch_links(tree.context()); });
+  CLI::App& unwatch = tree.add(app, "unwatch", "Take a watch link back. Whoever watches by it is cut off at once.",
+                               [&tree, &options] { return revoke_watch_link(tree.context(), options); });
+  CommandTree::argument(unwatch, "ID", options.id, "as \"hearth app watch-links\" shows it");
 }
 
 void add_app_commands(CommandTree& tree, AppOptions& options) {
@@ -277,6 +297,7 @@ void add_app_commands(CommandTree& tree, AppOptions& options) {
       ->default_str(options.screen.stop_key);
   CommandTree::text_option(screen, "--name", options.screen.name, "NAME", "what the page calls it");
   add_audience_commands(tree, app, options.audience);
+  add_watch_link_commands(tree, app, options.watch_link);
 }
 
 }  // namespace
