@@ -6,6 +6,25 @@
 
 namespace hearth::e2e {
 
+std::string colour_in(const std::string& stream, const std::filesystem::path& directory, int width, int height, int x,
+                      int y) {
+  if (stream.empty()) return "";
+  const std::filesystem::path in = directory / "stream.h264";
+  const std::filesystem::path out = directory / "picture.rgb";
+  std::ofstream(in, std::ios::binary) << stream;
+  const Ended decoded = run_program({"/usr/bin/ffmpeg", "-loglevel", "error", "-y", "-f", "h264", "-i", in, "-update",
+                                     "1", "-f", "image2", "-vcodec", "rawvideo", "-pix_fmt", "rgb24", out});
+  EXPECT_EQ(decoded.exit_code, 0) << decoded.err;
+  const std::string pixels = read_text(out);
+  const auto place = static_cast<std::size_t>(3 * (y * width + x));
+  if (pixels.size() != static_cast<std::size_t>(3 * width * height)) return "another size";
+  std::string colour;
+  for (std::size_t part = 0; part < 3; ++part) {
+    colour += static_cast<unsigned char>(pixels[place + part]) > 100 ? 'f' : '0';
+  }
+  return colour;
+}
+
 Viewing::Viewing(Api& api, std::uint64_t job, std::uint16_t port)
     : api_(api), way_(fmt::format("/forward?task=0&port={}&job={}", port, job)) {}
 
@@ -60,21 +79,7 @@ bool Viewing::listen(milliseconds moment) {
 }
 
 std::string Viewing::colour(const std::filesystem::path& directory, int x, int y) const {
-  if (stream_.empty()) return "";
-  const std::filesystem::path in = directory / "stream.h264";
-  const std::filesystem::path out = directory / "picture.rgb";
-  std::ofstream(in, std::ios::binary) << stream_;
-  const Ended decoded = run_program({"/usr/bin/ffmpeg", "-loglevel", "error", "-y", "-f", "h264", "-i", in, "-update",
-                                     "1", "-f", "image2", "-vcodec", "rawvideo", "-pix_fmt", "rgb24", out});
-  EXPECT_EQ(decoded.exit_code, 0) << decoded.err;
-  const std::string pixels = read_text(out);
-  const auto place = static_cast<std::size_t>(3 * (y * kWidth + x));
-  if (pixels.size() != 3ULL * kWidth * kHeight) return "another size";
-  std::string colour;
-  for (std::size_t part = 0; part < 3; ++part) {
-    colour += static_cast<unsigned char>(pixels[place + part]) > 100 ? 'f' : '0';
-  }
-  return colour;
+  return colour_in(stream_, directory, kWidth, kHeight, x, y);
 }
 
 bool Viewing::becomes(const std::string& colour_wanted, const std::filesystem::path& directory, int x, int y) {

@@ -11,6 +11,10 @@
 
 namespace hearth::e2e {
 
+// Of the newest picture of H.264 (Annex B) in a place of it, as "RRGGBB" in the rough: each part is 0 or f.
+std::string colour_in(const std::string& stream, const std::filesystem::path& directory, int width, int height, int x,
+                      int y);
+
 class Viewing {
  public:
   static constexpr int kWidth = 400;
