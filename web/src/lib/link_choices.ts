@@ -41,6 +41,12 @@ export const kUses: readonly (readonly [number, string])[] = [
   [20, "20 times"],
 ];
 
+// What was made at one of the PC's addresses, at the one by which this page has come: it works, unless it is the PC's own.
+export function reached_from_here(address: string): string {
+  const own = /^(localhost|127\..*|\[::1\])$/.test(window.location.hostname);
+  return own ? address : address.replace(/^https:\/\/[^/]*/, window.location.origin);
+}
+
 export function grant_words(rights: Rights | undefined): string {
   const found = kGrants.find((choice) => rights !== undefined && (["see", "download", "add", "edit"] as const).every((right) => choice.rights[right] === rights[right]));
   return found?.words ?? "Some rights";
