@@ -219,6 +219,7 @@ TEST_F(WhepTest, SaysWhatItDoesNotTake) {
   };
   refused("v=0\r\n", 400, "no media");
   refused("hello", 400, "no media");
+  refused(offer + "a=x:\xff\r\n", 400, "UTF-8");
   std::string changed = offer;
   changed.replace(changed.find("profile-level-id=42e01f"), 23, "profile-level-id=640c1f");
   refused(changed, 406, "H.264");

@@ -153,6 +153,7 @@ net::Async<net::Response> WhepDoor::open(net::Exchange& exchange, pool::WatchLin
   Result<std::string> offer = co_await exchange.read_whole_body(screen::kMaxOfferBytes);
   if (!offer && offer.error().code == Code::kResourceExhausted) co_return refusal(413, "an offer is at most 16 KiB");
   if (!offer) co_return refusal(400, offer.error().message);
+  if (!is_utf8(*offer)) co_return refusal(400, "an offer is text in UTF-8");
   if (stopping_) co_return refusal(503, "the hub is stopping", 10);
   // It may have been taken back while the offer came.
   const auto& links = parts_.audiences->of(id.job).links();

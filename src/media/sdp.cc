@@ -57,8 +57,10 @@ std::optional<int> misfit_of(Offer::Kind kind, std::string_view format, std::str
   if (kind != Offer::Kind::kVideo || !name.starts_with("h264/90000")) return std::nullopt;
   const std::string its = lower(parameters);
   const auto says = [&its](std::string_view what) { return its.find(what) != std::string::npos; };
-  if (!says("packetization-mode=") && !says("profile-level-id=")) return 2;
-  if (!says("packetization-mode=1")) return std::nullopt;
+  const bool is_mode_one = says("packetization-mode=1");
+  if (says("packetization-mode=") && !is_mode_one) return std::nullopt;
+  if (!says("profile-level-id=")) return 2;  // it is baseline then (RFC 6184, 8.1)
+  if (!is_mode_one) return std::nullopt;
   if (says("profile-level-id=42e0") || says("profile-level-id=42c0")) return 0;
   return says("profile-level-id=42") ? std::optional(1) : std::nullopt;
 }

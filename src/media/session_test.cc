@@ -61,6 +61,7 @@ TEST(Sdp, TakesWhatOtherPlayersOffer) {
   EXPECT_EQ(type_of(parse_offer(changed("profile-level-id=42e01f", "profile-level-id=42E01F"))), 108);
   EXPECT_EQ(type_of(parse_offer(changed("profile-level-id=42e01f", "profile-level-id=42001f"))), 108) << "baseline";
   EXPECT_EQ(type_of(parse_offer(changed("a=fmtp:108", "a=x:108"))), 108) << "GStreamer names no profile";
+  EXPECT_EQ(type_of(parse_offer(changed(";profile-level-id=42e01f", ""))), 108) << "nor need a mode name one";
   const Result<Offer> capitals = parse_offer(changed("opus/48000/2", "OPUS/48000/2"));
   ASSERT_TRUE(capitals);
   EXPECT_EQ(capitals->sections[1].terms.payload_type, 111);
