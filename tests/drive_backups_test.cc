@@ -318,6 +318,7 @@ TEST_F(DriveBackupsTest, TheHubTakesOneADayByItself) {
   EXPECT_EQ(targets["targets"][0]["daily"], true);
   targets["targets"][0]["tried"] = 1'000;
   write(remembered, targets.dump());
+  // The hub may have begun one by now, which it makes when it is back.
   pool().down();
   pool().up();
   const auto snapshots = [&] { return told({"backups"})["targets"][0]["snapshots"].size(); };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -192,7 +193,7 @@ bool is_on_disk_of_drive(const Home& home, const BackupTarget& target) {
 }
 
 Result<BackupDone> make_backup(const Home& home, const std::string& key, BackupTarget& target) {
-  target.tried = wall_now();
+  const WallTime tried_before = std::exchange(target.tried, wall_now());
   const auto attempt = [&]() -> Result<BackupDone> {
     const Result<Restic> restic = Restic::open(home, target.where, key);
     if (!restic) return std::unexpected(restic.error());
@@ -200,6 +201,10 @@ Result<BackupDone> make_backup(const Home& home, const std::string& key, BackupT
     return carry_out(home, *restic, target);
   };
   Result<BackupDone> done = attempt();
+  if (!done && done.error().code == Code::kCanceled) {
+    target.tried = tried_before;  // a hub that is stopped meanwhile makes it when it starts again
+    return done;
+  }
   target.was_away = !done && done.error().code == Code::kUnavailable;
   target.failure = !done ? done.error().message : done->remarks.empty() ? "" : done->remarks.front();
   target.failure.resize(std::min(target.failure.find('\n'), target.failure.size()));
