@@ -34,6 +34,7 @@ async function play(address, token) {
   return "201";
 }
 const stop = async (token) => (await fetch(session, { method: "DELETE", headers: { Authorization: "Bearer " + token } })).status;
+// Of a point where the terminal was before it filled the picture.
 function colour() {
   const video = document.querySelector("video");
   if (video.videoWidth === 0) return "nothing";
@@ -42,7 +43,7 @@ function colour() {
   canvas.height = video.videoHeight;
   const context = canvas.getContext("2d");
   context.drawImage(video, 0, 0);
-  return Array.from(context.getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data.slice(0, 3), (part) => (part > 100 ? "f" : "0")).join("");
+  return Array.from(context.getImageData(100, 100, 1, 1).data.slice(0, 3), (part) => (part > 100 ? "f" : "0")).join("");
 }
 </script>`;
 
