@@ -173,8 +173,10 @@ TEST_F(DriveStandbyTest, WhoeverHandsThePoolOverHandsTheDriveOverFirst) {
   stand_by(pool(), attic);
   ASSERT_TRUE(is_whole_soon(pool())) << logs(pool());
   for (int i = 0; i < 20; ++i) ASSERT_EQ(put(pool(), "/" + std::to_string(i), std::to_string(i)), "\n201");
+  std::ofstream(file(pool(), "past the hub")) << "by a file manager";
   const Ended promoted = attic.cli({"standby", "promote"});
   ASSERT_EQ(promoted.exit_code, 0) << promoted.err;
+  EXPECT_EQ(read_text(file(attic, "past the hub")), "by a file manager");
   for (int i = 0; i < 20; ++i) EXPECT_EQ(dav(attic, {}, "/dav/" + std::to_string(i)), std::to_string(i) + "\n200");
   ASSERT_TRUE(eventually(seconds(60), [&] { return is_whole(attic) && has_whole_drive(attic); })) << logs(attic);
   EXPECT_FALSE(fs::exists(file(pool(), ".hearth/aside"))) << "nothing differs";

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/log.h"
 #include "core/sync/wire.h"
 #include "drive/copy_tree.h"
 #include "drive/files.h"
@@ -21,6 +23,7 @@ namespace {
 constexpr std::string_view kId = "id";
 constexpr Duration kLongestAnswer = seconds(10);
 constexpr Duration kHeard = seconds(20);
+constexpr Duration kNoticed = seconds(1);  // what other programs change, so soon
 constexpr std::size_t kPieceBytes = 64 << 10;
 constexpr std::size_t kReadBytes = 4 << 20;
 constexpr std::size_t kMaxWords = 64 << 10;       // of a look, a state
@@ -145,13 +148,21 @@ std::optional<v1::DriveCopyState> CopySource::state() const {
   return state_ && loop_.now() - heard_ < kHeard ? state_ : std::nullopt;
 }
 
-bool CopySource::is_current() const {
+// Own changes are noticed, too: those that a look is answered with are read away before it begins.
+std::uint64_t CopySource::changes() {
+  if (watch_.changed()) ++noticed_;
+  return drive_.changes() + noticed_;
+}
+
+bool CopySource::is_current() {
   const std::optional<v1::DriveCopyState> now = state();
-  return now && now->whole() && now->changes() == drive_.changes() && !drive_.is_changing();
+  return now && now->whole() && now->changes() == changes() && !drive_.is_changing();
 }
 
 net::Async<Result<void>> CopySource::hand_over(Duration limit) {
   handing_over_ = true;
+  ++noticed_;  // whatever was written that nothing told of is found by another look
+  drive_.changed().notify();
   const Time end = loop_.now() + limit;
   const auto gets_on = [this] { return state() && state()->trouble().empty() && !stopping_; };
   while (!is_current() && gets_on() && loop_.now() < end) co_await told_.wait(end - loop_.now());
@@ -205,12 +216,12 @@ net::Async<void> CopySource::look(net::Exchange& exchange) {
   const Result<std::string> id = co_await drive_id();
   if (!id) co_return co_await refuse(exchange, id.error());
   const Time end = loop_.now() + kLongestAnswer;
-  while (asked.changes() == drive_.changes() && loop_.now() < end && !stopping_) {
-    co_await drive_.changed().wait(end - loop_.now());
+  while (asked.changes() == changes() && loop_.now() < end && !stopping_) {
+    co_await drive_.changed().wait(std::min(kNoticed, end - loop_.now()));
   }
   v1::DriveLooked head;
   head.set_drive(*id);
-  head.set_changes(drive_.changes());
+  head.set_changes(changes());
   head.set_same(asked.changes() == head.changes());
   co_await send_look(exchange, std::move(head));
 }
@@ -222,12 +233,22 @@ net::Async<void> CopySource::send_look(net::Exchange& exchange, v1::DriveLooked 
   append_message(piece, head);
   Result<void> sent = co_await exchange.start(200, answer_headers(), std::nullopt);
   if (sent) sent = co_await exchange.write(piece);
-  CopyLook look(*tree);
+  std::size_t folders = 0;
+  const std::size_t most = FolderWatch::fair_share();
+  std::size_t unwatched = 0;
+  CopyLook look(*tree, [&](const std::string& folder) {
+    if (++folders > most || !watch_.add(drive_.root() / folder)) ++unwatched;
+  });
   for (bool is_over = head.same(); sent && !is_over && !stopping_;) {
     piece = co_await drive_.workers().run([&] { return next_folders(look, is_over); });
     sent = co_await exchange.write(piece);
   }
   if (sent) (void)co_await exchange.finish();
+  if (unwatched == 0 || std::exchange(is_told_, true)) co_return;
+  log_warning(
+      "what other programs write into some folders of the drive reaches its copy within five minutes, not at once: "
+      "there are more folders than may be watched (half of fs.inotify.max_user_watches)",
+      {{"folders", folders}, {"not watched", unwatched}});
 }
 
 net::Async<void> CopySource::lists(net::Exchange& exchange) {

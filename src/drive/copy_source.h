@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 
+#include "base/folder_watch.h"
 #include "drive/copy_words.h"
 #include "drive/drive.h"
 #include "net/async.h"
@@ -31,16 +32,17 @@ class CopySource {
 
   // What the copy said last, if that was within seconds.
   std::optional<v1::DriveCopyState> state() const;
-  // It has everything, now.
-  bool is_current() const;
-  // Nothing may be changed any more; returns once the copy has everything. Errors: kFailedPrecondition: it did not get
-  // it within `limit`, or there is none. Then changes are made again.
+  // It has everything, now, as far as is noticed here.
+  bool is_current();
+  // Nothing may be changed any more; returns once the copy has everything, looked at anew. Errors: kFailedPrecondition:
+  // it did not get it within `limit`, or there is none. Then changes are made again.
   net::Async<Result<void>> hand_over(Duration limit);
   bool is_handing_over() const { return handing_over_; }
 
   void stop();  // whoever waits waits no more
 
  private:
+  std::uint64_t changes();  // another number after every change
   net::Async<void> look(net::Exchange& exchange);
   void hear(v1::DriveCopyState state);
   net::Async<void> hear_state(net::Exchange& exchange);
@@ -57,6 +59,9 @@ class CopySource {
   std::optional<v1::DriveCopyState> state_;
   Time heard_;
   net::Event told_;  // the copy has said how it stands
+  FolderWatch watch_;
+  std::uint64_t noticed_ = 0;  // changes of the folder by whomever, and looks that are due in any case
+  bool is_told_ = false;       // that some folders are not watched
   bool handing_over_ = false;
   std::atomic<bool> stopping_ = false;
 };

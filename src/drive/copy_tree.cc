@@ -101,6 +101,7 @@ std::optional<LookedAt> CopyLook::next() {
   while (!left_.empty()) {
     std::string folder = std::move(left_.back());
     left_.pop_back();
+    before_(folder);
     const Result<std::vector<CopyEntry>> entries = tree_.list(folder);
     if (!entries) {
       if (entries.error().code != Code::kNotFound && !trouble_) trouble_ = entries.error();

@@ -2,13 +2,14 @@
 // (trash, versions, links), told by paths that need not be a Path. Reads alone; for both sides.
 //
 //   Result<CopyTree> tree = CopyTree::open("/home/mia/Hearth");
-//   CopyLook look(*tree);
+//   CopyLook look(*tree, [](const std::string& folder) { ... });
 //   for (std::optional<LookedAt> folder = look.next(); folder; folder = look.next()) ...
 //
 // All functions block, and are called by one thread at a time.
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,7 +52,9 @@ struct LookedAt {
 // away, or replaced, is found where it went to. No moment's picture.
 class CopyLook {
  public:
-  explicit CopyLook(const CopyTree& tree) : tree_(tree) {}
+  // `before` each folder's list is read.
+  explicit CopyLook(const CopyTree& tree, std::function<void(const std::string& folder)> before)
+      : tree_(tree), before_(std::move(before)) {}
 
   std::optional<LookedAt> next();
   // The first folder that could not be read; it was left out.
@@ -59,6 +62,7 @@ class CopyLook {
 
  private:
   const CopyTree& tree_;
+  const std::function<void(const std::string&)> before_;
   std::vector<std::string> left_ = {std::string(Path::kOwnFolder), ""};  // the last one is next
   std::optional<Error> trouble_;
 };

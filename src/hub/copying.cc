@@ -14,7 +14,7 @@ constexpr Duration kRetry = seconds(1);  // and twice as long each time
 constexpr Duration kLongestRetry = minutes(1);
 constexpr Duration kLeastPause = milliseconds(500);
 constexpr Duration kTold = seconds(2);                  // at most so often, while something is behind
-constexpr Duration kLookedAnyway = minutes(5);          // for what other programs change in the drive's folder
+constexpr Duration kLookedAnyway = minutes(5);          // for what the holder did not notice in its folder
 constexpr Duration kComparedAnyway = minutes(24 * 60);  // and in the copy's
 
 WallTime wall_now() {

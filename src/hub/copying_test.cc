@@ -2,8 +2,11 @@
 // comes to the same; and the way back, after the two have changed their roles.
 #include "hub/copying.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <map>
@@ -258,6 +261,43 @@ TEST_F(DriveCopyTest, AFullDiskIsSaidAndKeepsNothingElseFromComing) {
   EXPECT_THAT(den_.source->state()->trouble(), HasSubstr("is full"));
   EXPECT_FALSE(den_.source->state()->whole());
   EXPECT_EQ(text_of(attic_.folder() / "b"), "small");
+}
+
+// What is written past the hub, as by a file manager on its PC.
+TEST_F(DriveCopyTest, WhatOtherProgramsWriteComesWithinSeconds) {
+  den_.hold(attic_);
+  put(den_, "/photos/a.jpg", "a");
+  attic_.stand_by(den_);
+  ASSERT_TRUE(is_current(den_));
+  write(den_.folder() / "photos/b.jpg", "b");
+  EXPECT_FALSE(den_.source->is_current()) << "it is not said to be whole meanwhile";
+  write(den_.folder() / "album/of/c.jpg", "c");
+  ASSERT_TRUE(is_current(den_));
+  EXPECT_EQ(tree_of(attic_.folder()), tree_of(den_.folder()));
+  // In a folder that came later, too; and what goes.
+  write(den_.folder() / "album/of/d.jpg", "d");
+  fs::remove(den_.folder() / "photos/a.jpg");
+  EXPECT_FALSE(den_.source->is_current());
+  ASSERT_TRUE(is_current(den_));
+  EXPECT_EQ(tree_of(attic_.folder()), tree_of(den_.folder()));
+}
+
+// What is written through a mapping is told by no notice as long as it is open: whoever hands over looks.
+TEST_F(DriveCopyTest, WhoeverHandsOverLooksOnceMore) {
+  den_.hold(attic_);
+  write(den_.folder() / "database", std::string(4'096, 'a'));
+  const int file = ::open((den_.folder() / "database").c_str(), O_RDWR | O_CLOEXEC);
+  void* const mapping = ::mmap(nullptr, 4'096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  ::close(file);
+  ASSERT_NE(mapping, MAP_FAILED);
+  attic_.stand_by(den_);
+  ASSERT_TRUE(is_current(den_));
+  *static_cast<char*>(mapping) = 'b';
+  ASSERT_EQ(::msync(mapping, 4'096, MS_SYNC), 0);
+  ASSERT_TRUE(den_.source->is_current());
+  EXPECT_TRUE(loop_.run_until_done(den_.source->hand_over(seconds(30))));
+  EXPECT_EQ(text_of(attic_.folder() / "database").front(), 'b');
+  ::munmap(mapping, 4'096);
 }
 
 TEST_F(DriveCopyTest, WhatSomebodyPutsIntoTheCopyIsSetAside) {
