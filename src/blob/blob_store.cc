@@ -37,7 +37,7 @@ Time steady_now() {
 }
 
 Result<void> sync_directory(const fs::path& directory) {
-  const OpenFile file(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd file(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (file.get() < 0 || ::fsync(file.get()) != 0) return fail_errno(errno, "cannot write " + directory.string());
   return {};
 }
@@ -83,9 +83,9 @@ Result<void> read_whole(int file, const fs::path& path, std::uint64_t size, std:
 }
 
 // An invalid descriptor if the way to the file is not in memory.
-OpenFile open_cached(const fs::path& path) {
+Fd open_cached(const fs::path& path) {
   open_how how{.flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW, .mode = 0, .resolve = RESOLVE_CACHED};
-  return OpenFile(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
+  return Fd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
 }
 
 std::optional<std::string> read_cached(int file, std::size_t size) {
@@ -101,12 +101,12 @@ std::optional<std::string> read_cached(int file, std::size_t size) {
 }  // namespace
 
 struct BlobStore::State {
-  State(fs::path directory_in, const Options& options_in, OpenFile lock_in)
+  State(fs::path directory_in, const Options& options_in, Fd lock_in)
       : directory(std::move(directory_in)), options(options_in), lock(std::move(lock_in)) {}
 
   const fs::path directory;
-  Options options;      // max_bytes under mutex
-  const OpenFile lock;  // of the directory: two processes on one store would remove each other's incoming files
+  Options options;  // max_bytes under mutex
+  const Fd lock;    // of the directory: two processes on one store would remove each other's incoming files
   mutable std::mutex mutex;
   BlobIndex index;                                 // under mutex
   std::uint64_t reserved_bytes = 0;                // under mutex: room promised to writers
@@ -183,7 +183,7 @@ Result<void> BlobStore::State::check_room(std::uint64_t bytes) const {
 
 // A Reader holds a shared lock; so does a process that got the descriptor from one.
 bool BlobStore::State::is_open(const fs::path& path) {
-  const OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   return file.get() >= 0 && ::flock(file.get(), LOCK_EX | LOCK_NB) != 0;
 }
 
@@ -217,7 +217,7 @@ Result<Reader> BlobStore::State::open_blob(const Digest& digest) {
   // Under the mutex, so that nothing is evicted between the open and the lock.
   const std::lock_guard lock_guard(mutex);
   if (!index.touch(digest)) return fail(Code::kNotFound, "no blob " + to_hex(digest) + " is stored here");
-  OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   struct stat status{};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) {
     const int error = errno;
@@ -258,7 +258,7 @@ Result<std::unique_ptr<BlobStore>> BlobStore::open(const fs::path& directory, co
   std::error_code error;
   fs::create_directories(directory.parent_path(), error);  // if it fails, so does the next step
   if (Result<void> made = make_directory(directory); !made) return std::unexpected(made.error());
-  OpenFile lock(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Fd lock(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (lock.get() < 0) return fail_errno(errno, "cannot open " + directory.string());
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail(Code::kFailedPrecondition, directory.string() + " is in use by another process");
@@ -295,7 +295,7 @@ Result<std::string> BlobStore::load(const Digest& digest, const Reader& reader) 
 std::optional<std::string> BlobStore::load_cached(const Digest& digest, std::uint64_t limit) {
   std::unique_lock lock(state_->mutex, std::try_to_lock);
   if (!lock.owns_lock() || !state_->index.touch(digest)) return std::nullopt;
-  const OpenFile file = open_cached(state_->path_of(digest));
+  const Fd file = open_cached(state_->path_of(digest));
   lock.unlock();  // open, it can be read even if it is evicted now
   struct stat status{};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return std::nullopt;
@@ -362,7 +362,7 @@ std::uint64_t BlobStore::bytes() const {
 }
 
 struct Writer::Progress {
-  Progress(std::shared_ptr<BlobStore::State> store_in, OpenFile file_in, fs::path path_in, std::uint64_t reserved_in)
+  Progress(std::shared_ptr<BlobStore::State> store_in, Fd file_in, fs::path path_in, std::uint64_t reserved_in)
       : store(std::move(store_in)), file(std::move(file_in)), path(std::move(path_in)), reserved(reserved_in) {}
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -378,7 +378,7 @@ struct Writer::Progress {
   void release_room();  // under the store's mutex
 
   const std::shared_ptr<BlobStore::State> store;
-  const OpenFile file;
+  const Fd file;
   const fs::path path;
   net::Sha256 hash;
   std::uint64_t reserved;
@@ -440,7 +440,7 @@ Result<Writer> BlobStore::create(std::uint64_t expected_size) {
   }
   if (Result<void> room = state_->reserve(expected_size); !room) return std::unexpected(room.error());
   const fs::path path = state_->directory / "incoming" / std::to_string(state_->next_incoming++);
-  OpenFile file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   const int error = errno;
   const bool opened = file.get() >= 0;
   // From here on the Progress gives the room back.

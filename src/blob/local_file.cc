@@ -22,13 +22,13 @@ std::int64_t modified(const struct stat& status) {
 }
 
 struct Opened {
-  OpenFile file;
+  Fd file;
   struct stat status{};
 };
 
 // Not blocking: a FIFO that took the file's place must not hold up a worker.
 Result<Opened> open_regular(const fs::path& source) {
-  Opened opened{.file = OpenFile(::open(source.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK))};
+  Opened opened{.file = Fd(::open(source.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK))};
   if (opened.file.get() < 0 || ::fstat(opened.file.get(), &opened.status) != 0) {
     return fail_errno(errno, "cannot read " + source.string());
   }
@@ -52,10 +52,6 @@ Result<std::uint64_t> read_pieces(int file, const fs::path& source, Sink sink) {
 
 }  // namespace
 
-OpenFile::~OpenFile() {
-  if (file_ >= 0) ::close(file_);
-}
-
 std::unexpected<Error> fail_changed(const fs::path& source) {
   return fail(Code::kAborted, source.string() + " changed while it was being sent; send it again when it is finished");
 }
@@ -78,7 +74,7 @@ Result<HashedFile> hash_file(const fs::path& source) {
                     .modified_nanos = modified(after)};
 }
 
-Result<OpenFile> open_unchanged(const fs::path& source, const HashedFile& hashed) {
+Result<Fd> open_unchanged(const fs::path& source, const HashedFile& hashed) {
   Result<Opened> opened = open_regular(source);
   if (!opened) return std::unexpected(opened.error());
   const bool same = static_cast<std::uint64_t>(opened->status.st_size) == hashed.size &&
@@ -88,7 +84,7 @@ Result<OpenFile> open_unchanged(const fs::path& source, const HashedFile& hashed
 }
 
 Result<std::string> read_unchanged(const fs::path& source, const HashedFile& hashed) {
-  const Result<OpenFile> file = open_unchanged(source, hashed);
+  const Result<Fd> file = open_unchanged(source, hashed);
   if (!file) return std::unexpected(file.error());
   std::string bytes;
   const Result<std::uint64_t> size =
@@ -101,7 +97,7 @@ Result<std::string> read_unchanged(const fs::path& source, const HashedFile& has
 Result<NewFile> NewFile::create(fs::path destination, bool executable) {
   const fs::path temporary = destination.parent_path() / (".hearth-" + to_hex(net::random_bytes(8)));
   // The umask has its say, as with any file that a program makes.
-  OpenFile file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, executable ? 0777 : 0666));
+  Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, executable ? 0777 : 0666));
   if (file.get() < 0) return fail_errno(errno, "cannot write " + destination.string());
   return NewFile(std::move(file), temporary, std::move(destination));
 }

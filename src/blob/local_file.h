@@ -7,23 +7,10 @@
 #include <string_view>
 #include <utility>
 
+#include "base/fd.h"
 #include "base/result.h"
 
 namespace hearth::blob {
-
-// A descriptor that closes itself.
-class OpenFile {
- public:
-  explicit OpenFile(int file) : file_(file) {}
-  OpenFile(OpenFile&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
-  OpenFile& operator=(OpenFile&&) = delete;
-  ~OpenFile();
-  int get() const { return file_; }
-  int release() { return std::exchange(file_, -1); }
-
- private:
-  int file_;
-};
 
 struct HashedFile {
   std::string sha256;
@@ -38,7 +25,7 @@ std::unexpected<Error> fail_changed(const std::filesystem::path& source);
 Result<HashedFile> hash_file(const std::filesystem::path& source);
 
 // The file, if size and time of change are those that were hashed. Errors: as above.
-Result<OpenFile> open_unchanged(const std::filesystem::path& source, const HashedFile& hashed);
+Result<Fd> open_unchanged(const std::filesystem::path& source, const HashedFile& hashed);
 Result<std::string> read_unchanged(const std::filesystem::path& source, const HashedFile& hashed);
 
 // A file that appears at its destination with commit(), or not at all.
@@ -53,10 +40,10 @@ class NewFile {
   Result<void> commit();
 
  private:
-  NewFile(OpenFile file, std::filesystem::path temporary, std::filesystem::path destination)
+  NewFile(Fd file, std::filesystem::path temporary, std::filesystem::path destination)
       : file_(std::move(file)), temporary_(std::move(temporary)), destination_(std::move(destination)) {}
 
-  OpenFile file_;
+  Fd file_;
   std::filesystem::path temporary_;  // empty once it is gone
   std::filesystem::path destination_;
 };

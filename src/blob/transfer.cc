@@ -199,7 +199,7 @@ net::Async<Result<void>> put_local_file(Link link, const fs::path& source, const
     if (!bytes) co_return std::unexpected(bytes.error());
     sent = co_await put_bytes(link, hashed.sha256, *std::move(bytes));
   } else {
-    const Result<OpenFile> file = co_await link.workers.run([&] { return open_unchanged(source, hashed); });
+    const Result<Fd> file = co_await link.workers.run([&] { return open_unchanged(source, hashed); });
     if (!file) co_return std::unexpected(file.error());
     sent = check_sent(
         co_await link.client.send_file(target(hashed.sha256), headers(link.bearer()), file->get(), hashed.size));

@@ -196,7 +196,7 @@ TEST_F(TransferTest, SendsFourAtOnce) {
 
 TEST_F(TransferTest, SendsAFileUnlessTheHubHasIt) {
   const std::string content(300'000, 'x');
-  const OpenFile file(::open(write("f", content).c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd file(::open(write("f", content).c_str(), O_RDONLY | O_CLOEXEC));
   for (int i = 0; i < 2; ++i) {
     const auto sent = run(transfer.send_file(file.get(), content.size(), net::sha256(content)));
     ASSERT_TRUE(sent.has_value());

@@ -113,7 +113,7 @@ Result<v1::Environment> find_environment(const v1::ListEnvironmentsReply& reply,
 Result<v1::Blob> send_image(Client& client, const std::filesystem::path& image) {
   const Result<blob::HashedFile> hashed = blob::hash_file(image);
   if (!hashed) return std::unexpected(hashed.error());
-  const Result<blob::OpenFile> file = blob::open_unchanged(image, *hashed);
+  const Result<Fd> file = blob::open_unchanged(image, *hashed);
   if (!file) return std::unexpected(file.error());
   blob::Transfer transfer(client.session().client(), client.workers(),
                           [&client] { return client.session().last_token(); });

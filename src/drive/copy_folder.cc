@@ -56,14 +56,14 @@ bool is_unused(const fs::path& root) {
 }
 
 std::string read_id(const fs::path& root) {
-  const OpenFile file(::open((root / Path::kOwnFolder / kIdFile).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  const Fd file(::open((root / Path::kOwnFolder / kIdFile).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   std::array<char, 64> text{};
   const ssize_t count = file.get() < 0 ? -1 : ::read(file.get(), text.data(), text.size());
   return count < 0 ? std::string() : std::string(text.data(), static_cast<std::size_t>(count));
 }
 
 Result<void> sync_folder(const fs::path& folder) {
-  const OpenFile opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (opened.get() >= 0 && ::fsync(opened.get()) == 0) return {};
   return fail_errno(errno, folder.string());
 }
@@ -90,7 +90,7 @@ Result<void> write_id(const fs::path& root, const std::string& drive) {
   const fs::path own = root / Path::kOwnFolder;
   const fs::path file = own / "new" / unique_name();
   {
-    const OpenFile opened(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    const Fd opened(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (opened.get() < 0) return fail_errno(errno, file.string());
     if (::fsetxattr(opened.get(), kMarkName, "x", 1, 0) != 0) {
       std::error_code ignored;
@@ -162,13 +162,13 @@ Result<std::unique_ptr<CopyFolder>> CopyFolder::open(const fs::path& root, Names
   return std::unique_ptr<CopyFolder>(new CopyFolder(root, *std::move(tree), std::move(names)));
 }
 
-Result<OpenFile> CopyFolder::parent_of(const std::string& path) const {
+Result<Fd> CopyFolder::parent_of(const std::string& path) const {
   if (Result<void> checked = check_copy_path(path); !checked) return std::unexpected(checked.error());
   return tree_.open_folder(folder_of(path));
 }
 
 Result<std::string> CopyFolder::hash(const std::string& path) const {
-  const Result<std::pair<OpenFile, CopyEntry>> file = tree_.read(path);
+  const Result<std::pair<Fd, CopyEntry>> file = tree_.read(path);
   return file ? hash_file(file->first.get(), ended_) : std::unexpected(file.error());
 }
 
@@ -200,15 +200,15 @@ Result<void> CopyFolder::dress(int file, const CopyEntry& entry) const {
 
 Result<void> CopyFolder::write_attributes(const std::string& path, const CopyEntry& entry) {
   if (entry.is_folder) {
-    const Result<OpenFile> folder = tree_.open_folder(path);
+    const Result<Fd> folder = tree_.open_folder(path);
     return folder ? dress(folder->get(), entry) : Result<void>(std::unexpected(folder.error()));
   }
-  const Result<std::pair<OpenFile, CopyEntry>> file = tree_.read(path);
+  const Result<std::pair<Fd, CopyEntry>> file = tree_.read(path);
   return file ? dress(file->first.get(), entry) : Result<void>(std::unexpected(file.error()));
 }
 
 Result<void> CopyFolder::adopt(const std::string& path, const CopyEntry& entry) {
-  const Result<std::pair<OpenFile, CopyEntry>> file = tree_.read(path);
+  const Result<std::pair<Fd, CopyEntry>> file = tree_.read(path);
   if (!file) return std::unexpected(file.error());
   const int opened = file->first.get();
   if (Result<void> dressed = dress(opened, entry); !dressed) return dressed;
@@ -227,14 +227,14 @@ Result<void> CopyFolder::sync_all(const std::vector<int>& files) {
 }
 
 Result<void> CopyFolder::give_name(const fs::path& from, const std::string& path) const {
-  const Result<OpenFile> parent = parent_of(path);
+  const Result<Fd> parent = parent_of(path);
   if (!parent) return std::unexpected(parent.error());
   if (::renameat(AT_FDCWD, from.c_str(), parent->get(), name_of(path).c_str()) == 0) return {};
   return fail_errno(errno, "/" + path);
 }
 
 Result<void> CopyFolder::make_folder(const std::string& path, const CopyEntry& entry) {
-  const Result<OpenFile> parent = parent_of(path);
+  const Result<Fd> parent = parent_of(path);
   if (!parent) return std::unexpected(parent.error());
   if (::mkdirat(parent->get(), name_of(path).c_str(), 0700) != 0 && errno != EEXIST) {
     return fail_errno(errno, "/" + path);
@@ -245,8 +245,8 @@ Result<void> CopyFolder::make_folder(const std::string& path, const CopyEntry& e
 
 // A second name first, so that the content is there under one of its names at every moment.
 Result<void> CopyFolder::link(const std::string& from, const std::string& to, const CopyEntry& entry) {
-  const Result<std::pair<OpenFile, CopyEntry>> file = tree_.read(from);
-  const Result<OpenFile> source = tree_.open_folder(folder_of(from));
+  const Result<std::pair<Fd, CopyEntry>> file = tree_.read(from);
+  const Result<Fd> source = tree_.open_folder(folder_of(from));
   if (!file || !source) return fail(Code::kAborted, from + " is not there any more");
   const std::vector<std::string> wanted = copy_keys_of_wanted(entry, names_.source, names_.self);
   if (std::ranges::find(wanted, copy_key_of_kept(file->second, names_.source, names_.self)) == wanted.end()) {
@@ -261,19 +261,19 @@ Result<void> CopyFolder::link(const std::string& from, const std::string& to, co
   if (done) done = give_name(second, to);
   ::unlink(second.c_str());  // of one file, a rename leaves both names
   if (!done) return done;
-  const Result<OpenFile> parent = parent_of(to);
+  const Result<Fd> parent = parent_of(to);
   if (!parent || ::fsync(parent->get()) != 0) return fail_errno(errno, "/" + to);
   return {};
 }
 
 Result<void> CopyFolder::place(const std::vector<Arrived>& files) {
-  std::vector<std::pair<OpenFile, fs::path>> staged;
+  std::vector<std::pair<Fd, fs::path>> staged;
   std::vector<int> opened;
   Result<void> done;
   for (const Arrived& one : files) {
     if (done) done = check_room(one.content.size());
     fs::path temporary = fresh() / unique_name();
-    OpenFile file(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    Fd file(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (done && file.get() < 0) done = fail_errno(errno, temporary.string());
     if (done) done = write_all(file.get(), one.content);
     if (done) done = dress(file.get(), one.entry);
@@ -284,10 +284,10 @@ Result<void> CopyFolder::place(const std::vector<Arrived>& files) {
     if (!done) break;
   }
   if (done) done = sync_all(opened);
-  std::map<std::string, OpenFile> folders;
+  std::map<std::string, Fd> folders;
   for (std::size_t i = 0; i < staged.size(); ++i) {
     Result<void> named = done ? give_name(staged[i].second, files[i].path) : done;
-    Result<OpenFile> parent = parent_of(files[i].path);
+    Result<Fd> parent = parent_of(files[i].path);
     if (named && parent) folders.emplace(folder_of(files[i].path), *std::move(parent));
     if (!named) ::unlink(staged[i].second.c_str());
     if (!named && done) done = named;
@@ -301,8 +301,8 @@ Result<void> CopyFolder::place(const std::vector<Arrived>& files) {
 Result<CopyFolder::Coming> CopyFolder::begin(const CopyEntry& entry) {
   std::string name = fmt::format("{}{}-{}", kComing, names_.source, entry.etag);
   std::erase_if(name, [](char c) { return c == '"' || c == '/'; });
-  Coming coming{.file = OpenFile(), .path = fresh() / name};
-  coming.file = OpenFile(::open(coming.path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
+  Coming coming{.file = Fd(), .path = fresh() / name};
+  coming.file = Fd(::open(coming.path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
   struct stat status{};
   if (coming.file.get() < 0 || ::fstat(coming.file.get(), &status) != 0) return fail_errno(errno, coming.path.string());
   coming.bytes = static_cast<std::uint64_t>(status.st_size);
@@ -332,7 +332,7 @@ Result<void> CopyFolder::finish(Coming& coming, const std::string& path, const C
   if (Result<void> marked = mark(file, entry); !marked) return marked;
   if (::fsync(file) != 0) return fail_errno(errno, "writing the drive's copy");
   if (Result<void> named = give_name(coming.path, path); !named) return named;
-  const Result<OpenFile> parent = parent_of(path);
+  const Result<Fd> parent = parent_of(path);
   if (!parent || ::fsync(parent->get()) != 0) return fail_errno(errno, "/" + path);
   return {};
 }
@@ -346,7 +346,7 @@ void CopyFolder::forget_coming() { clear_fresh(fresh(), true); }
 // --- what goes ------------------------------------------------------------------------------------------------------
 
 Result<std::string> CopyFolder::set_aside(const std::string& path) {
-  const Result<OpenFile> parent = parent_of(path);
+  const Result<Fd> parent = parent_of(path);
   if (!parent) return std::unexpected(parent.error());
   const fs::path own = fs::path(Path::kOwnFolder) / "aside" / stay_;
   const fs::path place = own / path;
@@ -366,7 +366,7 @@ Result<std::string> CopyFolder::set_aside(const std::string& path) {
 }
 
 Result<void> CopyFolder::remove(const std::string& path) {
-  const Result<OpenFile> parent = parent_of(path);
+  const Result<Fd> parent = parent_of(path);
   if (!parent) return std::unexpected(parent.error());
   const std::string name = name_of(path);
   struct stat status{};
@@ -378,7 +378,7 @@ Result<void> CopyFolder::remove(const std::string& path) {
     return moved ? Result<void>() : std::unexpected(moved.error());
   };
   if (!S_ISDIR(status.st_mode)) {
-    const Result<std::pair<OpenFile, CopyEntry>> file = tree_.read(path);
+    const Result<std::pair<Fd, CopyEntry>> file = tree_.read(path);
     if (!file || !is_copy(file->second)) return set_aside_all();
     return ::unlinkat(parent->get(), name.c_str(), 0) == 0 ? Result<void>() : fail_errno(errno, "/" + path);
   }
@@ -399,7 +399,7 @@ std::uint64_t CopyFolder::count_aside() {
   std::error_code error;
   for (auto found = fs::recursive_directory_iterator(aside(), error);
        !error && found != fs::recursive_directory_iterator(); found.increment(error)) {
-    const OpenFile file(::open(found->path().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    const Fd file(::open(found->path().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     struct stat status{};
     const bool is_open = file.get() >= 0 && ::fstat(file.get(), &status) == 0;
     if (is_open && S_ISDIR(status.st_mode)) {

@@ -58,7 +58,7 @@ class CopyFolder {
 
   // A long file comes piece by piece, and is gone on with if it was interrupted.
   struct Coming {
-    OpenFile file;
+    Fd file;
     std::filesystem::path path;
     std::uint64_t bytes = 0;  // it has
   };
@@ -83,7 +83,7 @@ class CopyFolder {
   Result<void> dress(int file, const CopyEntry& entry) const;
   Result<void> mark(int file, const CopyEntry& entry) const;
   bool is_copy(const CopyEntry& entry) const { return entry.is_as_placed() && entry.mark->source == names_.source; }
-  Result<OpenFile> parent_of(const std::string& path) const;
+  Result<Fd> parent_of(const std::string& path) const;
   Result<void> give_name(const std::filesystem::path& from, const std::string& path) const;
   Result<void> sync_all(const std::vector<int>& files);
   std::filesystem::path fresh() const { return root_ / Path::kOwnFolder / "new"; }

@@ -85,16 +85,16 @@ Result<std::string> list_frames(const CopyTree& tree, const std::string& folder)
   return frames;
 }
 
-Result<std::pair<OpenFile, CopyEntry>> open_wanted(const CopyTree& tree, const sync::Wanted& wanted) {
+Result<std::pair<Fd, CopyEntry>> open_wanted(const CopyTree& tree, const sync::Wanted& wanted) {
   if (Result<void> checked = check_copy_path(wanted.path); !checked) return std::unexpected(checked.error());
-  Result<std::pair<OpenFile, CopyEntry>> file = tree.read(wanted.path);
+  Result<std::pair<Fd, CopyEntry>> file = tree.read(wanted.path);
   if (!file || file->second.etag == wanted.etag) return file;
   return fail(Code::kFailedPrecondition, wanted.path + " has changed");
 }
 
 // All of a small file, of the state that has the etag.
 Result<std::string> read_small(const CopyTree& tree, const sync::Wanted& wanted) {
-  const Result<std::pair<OpenFile, CopyEntry>> file = open_wanted(tree, wanted);
+  const Result<std::pair<Fd, CopyEntry>> file = open_wanted(tree, wanted);
   if (!file) return std::unexpected(file.error());
   if (file->second.bytes > sync::kMaxSmallFile) return fail(Code::kOutOfRange, wanted.path + " is too long");
   std::string bytes(file->second.bytes, '\0');
@@ -110,7 +110,7 @@ Result<std::string> read_small(const CopyTree& tree, const sync::Wanted& wanted)
 }
 
 Result<std::string> hash_of(const CopyTree& tree, const sync::Wanted& wanted, const std::atomic<bool>& ended) {
-  const Result<std::pair<OpenFile, CopyEntry>> file = open_wanted(tree, wanted);
+  const Result<std::pair<Fd, CopyEntry>> file = open_wanted(tree, wanted);
   if (!file) return std::unexpected(file.error());
   return hash_file(file->first.get(), ended);
 }
@@ -315,11 +315,10 @@ net::Async<void> CopySource::file(net::Exchange& exchange) {
   std::uint64_t offset = 0;
   const auto [end, error] = std::from_chars(from.data(), from.data() + from.size(), offset);
   const std::string etag(head.headers.get("if-match"));
-  Result<std::pair<OpenFile, CopyEntry>> file =
-      co_await drive_.workers().run([&]() -> Result<std::pair<OpenFile, CopyEntry>> {
-        const Result<CopyTree> tree = CopyTree::open(drive_.root());
-        return tree ? open_wanted(*tree, {.path = path, .etag = etag}) : std::unexpected(tree.error());
-      });
+  Result<std::pair<Fd, CopyEntry>> file = co_await drive_.workers().run([&]() -> Result<std::pair<Fd, CopyEntry>> {
+    const Result<CopyTree> tree = CopyTree::open(drive_.root());
+    return tree ? open_wanted(*tree, {.path = path, .etag = etag}) : std::unexpected(tree.error());
+  });
   if (!file) co_return co_await refuse(exchange, file.error());
   if (error != std::errc() || end != from.data() + from.size() || offset >= file->second.bytes) {
     co_return co_await refuse(exchange, 416, "offset: the file is shorter");

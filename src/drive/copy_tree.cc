@@ -40,7 +40,7 @@ void add_attributes(int file, CopyEntry& entry) {
 
 // One that cannot be opened is told without what only an open file tells.
 void add_attributes_at(int folder, CopyEntry& entry) {
-  const OpenFile file(::openat(folder, entry.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const Fd file(::openat(folder, entry.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (file.get() >= 0) add_attributes(file.get(), entry);
 }
 
@@ -52,19 +52,19 @@ std::unexpected<Error> fail_at(const std::string& path) {
 }  // namespace
 
 Result<CopyTree> CopyTree::open(const std::filesystem::path& root) {
-  OpenFile file(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Fd file(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (file.get() < 0) return fail_errno(errno, "opening the drive's folder " + root.string());
   return CopyTree(std::move(file));
 }
 
-Result<OpenFile> CopyTree::open_folder(const std::string& folder) const {
-  OpenFile file(open_beneath_root(root_.get(), folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+Result<Fd> CopyTree::open_folder(const std::string& folder) const {
+  Fd file(open_beneath_root(root_.get(), folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   if (file.get() < 0) return fail_at(folder);
   return file;
 }
 
 Result<std::vector<CopyEntry>> CopyTree::list(const std::string& folder) const {
-  const Result<OpenFile> file = open_folder(folder);
+  const Result<Fd> file = open_folder(folder);
   if (!file) return std::unexpected(file.error());
   std::vector<CopyEntry> entries;
   const Result<void> read = for_each_of(file->get(), [&](std::string name, Kind) {
@@ -81,13 +81,13 @@ Result<std::vector<CopyEntry>> CopyTree::list(const std::string& folder) const {
   return entries;
 }
 
-Result<std::pair<OpenFile, CopyEntry>> CopyTree::read(const std::string& path) const {
+Result<std::pair<Fd, CopyEntry>> CopyTree::read(const std::string& path) const {
   // What is opened is looked at first: opening a pipe waits, opening a device may act.
   struct stat status{};
-  const OpenFile found(open_beneath_root(root_.get(), path, O_PATH | O_NOFOLLOW));
+  const Fd found(open_beneath_root(root_.get(), path, O_PATH | O_NOFOLLOW));
   if (found.get() < 0 || ::fstat(found.get(), &status) != 0) return fail_at(path);
   if (!S_ISREG(status.st_mode)) return fail(Code::kNotFound, "/" + path + ": no file");
-  OpenFile file(open_beneath_root(root_.get(), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+  Fd file(open_beneath_root(root_.get(), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return fail_at(path);
   if (!S_ISREG(status.st_mode)) return fail(Code::kNotFound, "/" + path + ": no file");
   CopyEntry entry = *copy_entry_of(status, "");

@@ -31,14 +31,14 @@ class CopyTree {
   Result<std::vector<CopyEntry>> list(const std::string& folder) const;
 
   // And what it is now, without its name. Errors: as list().
-  Result<std::pair<OpenFile, CopyEntry>> read(const std::string& file) const;
+  Result<std::pair<Fd, CopyEntry>> read(const std::string& file) const;
 
-  Result<OpenFile> open_folder(const std::string& folder) const;
+  Result<Fd> open_folder(const std::string& folder) const;
   int root_file() const { return root_.get(); }
 
  private:
-  explicit CopyTree(OpenFile root) : root_(std::move(root)) {}
-  OpenFile root_;
+  explicit CopyTree(Fd root) : root_(std::move(root)) {}
+  Fd root_;
 };
 
 std::string copy_digest(const std::vector<CopyEntry>& entries);

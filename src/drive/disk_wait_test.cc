@@ -23,7 +23,7 @@ class DiskWaitTest : public testing::Test {
   }
 
   blob::TemporaryDirectory scratch_;
-  std::vector<OpenFile> files_;
+  std::vector<Fd> files_;
   DiskWait disk_;
 };
 
@@ -41,8 +41,8 @@ TEST_F(DiskWaitTest, WaitsForNoneOneAndSeveralFilesAndFolders) {
 TEST_F(DiskWaitTest, OneThatFailsIsToldAndTheOthersAreWaitedFor) {
   int ends[2];
   ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-  const OpenFile reads(ends[0]);
-  const OpenFile writes(ends[1]);
+  const Fd reads(ends[0]);
+  const Fd writes(ends[1]);
   const int first = open_file("a");
   const int last = open_file("b");
   EXPECT_EQ(disk_.sync(std::vector{first, reads.get(), last}), (std::vector{0, EINVAL, 0}));

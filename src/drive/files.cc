@@ -36,9 +36,9 @@ Result<void> copy_bytes(int from, int to, const std::string& name) {
 }
 
 Result<void> copy_file(int from_folder, const std::string& from, int to_folder, const std::string& to) {
-  const OpenFile source(::openat(from_folder, from.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const Fd source(::openat(from_folder, from.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (source.get() < 0) return fail_errno(errno, "copying " + from);
-  const OpenFile target(::openat(to_folder, to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const Fd target(::openat(to_folder, to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (target.get() < 0) return fail_errno(errno, "copying " + from);
   if (Result<void> copied = copy_bytes(source.get(), target.get(), from); !copied) return copied;
   copy_properties(source.get(), target.get());
@@ -47,10 +47,10 @@ Result<void> copy_file(int from_folder, const std::string& from, int to_folder, 
 }
 
 Result<void> copy_folder(int from_folder, const std::string& from, int to_folder, const std::string& to, bool deep) {
-  const OpenFile source(::openat(from_folder, from.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const Fd source(::openat(from_folder, from.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (source.get() < 0) return fail_errno(errno, "copying " + from);
   if (::mkdirat(to_folder, to.c_str(), 0700) != 0) return fail_errno(errno, "copying " + from);
-  const OpenFile target(::openat(to_folder, to.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd target(::openat(to_folder, to.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (target.get() < 0) return fail_errno(errno, "copying " + from);
   copy_properties(source.get(), target.get());
   Result<void> copied;
@@ -270,7 +270,7 @@ std::uint64_t tree_bytes(int folder, const std::string& name) {
   if (::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return 0;
   if (S_ISREG(status.st_mode)) return static_cast<std::uint64_t>(status.st_size);
   if (!S_ISDIR(status.st_mode)) return 0;
-  const OpenFile inner(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const Fd inner(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   std::uint64_t bytes = 0;
   if (inner.get() >= 0) {
     (void)for_each_name(inner.get(), [&](const std::string& below) { bytes += tree_bytes(inner.get(), below); });

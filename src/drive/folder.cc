@@ -47,15 +47,6 @@ Result<void> check_room(int file, std::uint64_t bytes) {
                           format_bytes(room->free), format_bytes(kKeptFree), format_bytes(bytes)));
 }
 
-OpenFile& OpenFile::operator=(OpenFile&& other) noexcept {
-  std::swap(descriptor_, other.descriptor_);
-  return *this;
-}
-
-OpenFile::~OpenFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-
 Incoming& Incoming::operator=(Incoming&& other) noexcept {
   std::swap(file_, other.file_);
   std::swap(path_, other.path_);
@@ -94,7 +85,7 @@ Result<std::unique_ptr<Folder>> Folder::open(const std::filesystem::path& root) 
   const bool is_new = std::filesystem::create_directories(root, error);
   if (error) return fail_errno(error.value(), "making the drive's folder " + root.string());
   if (is_new) ::chmod(root.c_str(), 0700);
-  OpenFile file(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Fd file(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (file.get() < 0) return fail_errno(errno, "opening the drive's folder " + root.string());
   std::unique_ptr<Folder> folder(new Folder(std::move(file), root));
   struct statfs disk{};
@@ -129,7 +120,7 @@ Result<void> Folder::write_own(std::string_view name, std::string_view text) con
   if (!file) return std::unexpected(file.error());
   if (Result<void> written = file->write(text); !written) return written;
   const std::filesystem::path place = std::filesystem::path(Path::kOwnFolder) / name;
-  const OpenFile parent(::openat(root_file_.get(), place.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd parent(::openat(root_file_.get(), place.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (parent.get() < 0 || ::fsync(file->descriptor()) != 0 ||
       ::renameat(AT_FDCWD, file->path_.c_str(), parent.get(), place.filename().c_str()) != 0) {
     return fail_errno(errno, fmt::format("writing {}", name));
@@ -140,7 +131,7 @@ Result<void> Folder::write_own(std::string_view name, std::string_view text) con
 }
 
 Result<std::string> Folder::read_own(std::string_view name) const {
-  const OpenFile file(::open((root_ / Path::kOwnFolder / name).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  const Fd file(::open((root_ / Path::kOwnFolder / name).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   struct stat status{};
   if (file.get() < 0 && errno == ENOENT) return std::string();
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return fail_errno(errno, fmt::format("reading {}", name));
@@ -151,16 +142,16 @@ Result<std::string> Folder::read_own(std::string_view name) const {
   return text;
 }
 
-Result<OpenFile> Folder::open_beneath(const Path& path, int flags, std::uint64_t also) const {
-  OpenFile file(open_beneath_root(root_file_.get(), path.relative(), flags, also));
+Result<Fd> Folder::open_beneath(const Path& path, int flags, std::uint64_t also) const {
+  Fd file(open_beneath_root(root_file_.get(), path.relative(), flags, also));
   if (file.get() < 0) return fail_path(path);
   return file;
 }
 
-Result<OpenFile> Folder::parent_of(const Path& path) const { return open_beneath(path.parent(), O_PATH | O_DIRECTORY); }
+Result<Fd> Folder::parent_of(const Path& path) const { return open_beneath(path.parent(), O_PATH | O_DIRECTORY); }
 
 Result<Entry> Folder::look(const Path& path) const {
-  const Result<OpenFile> file = open_beneath(path, O_PATH | O_NOFOLLOW);
+  const Result<Fd> file = open_beneath(path, O_PATH | O_NOFOLLOW);
   if (!file) return std::unexpected(file.error());
   struct stat status{};
   if (::fstat(file->get(), &status) != 0) return fail_path(path);
@@ -169,7 +160,7 @@ Result<Entry> Folder::look(const Path& path) const {
   return *std::move(entry);
 }
 
-Result<OpenFile> Folder::open_folder(const Path& folder) const {
+Result<Fd> Folder::open_folder(const Path& folder) const {
   const Result<Entry> itself = look(folder);
   if (!itself) return std::unexpected(itself.error());
   if (itself->kind != Kind::kFolder) return fail(Code::kFailedPrecondition, folder.text() + " is a file");
@@ -177,7 +168,7 @@ Result<OpenFile> Folder::open_folder(const Path& folder) const {
 }
 
 Result<std::vector<Entry>> Folder::list(const Path& folder) const {
-  const Result<OpenFile> file = open_folder(folder);
+  const Result<Fd> file = open_folder(folder);
   if (!file) return std::unexpected(file.error());
   std::vector<Entry> entries;
   const Result<void> read = for_each_of(file->get(), [&](std::string name, Kind) {
@@ -190,26 +181,26 @@ Result<std::vector<Entry>> Folder::list(const Path& folder) const {
   return entries;
 }
 
-Result<std::pair<OpenFile, Entry>> Folder::read_with(const Path& file, std::uint64_t also) const {
+Result<std::pair<Fd, Entry>> Folder::read_with(const Path& file, std::uint64_t also) const {
   // What is opened is looked at first: opening a pipe waits, opening a device may act.
-  const Result<OpenFile> found = open_beneath(file, O_PATH | O_NOFOLLOW, also);
+  const Result<Fd> found = open_beneath(file, O_PATH | O_NOFOLLOW, also);
   if (!found) return std::unexpected(found.error());
   struct stat status{};
   if (::fstat(found->get(), &status) != 0) return fail_path(file);
   if (S_ISDIR(status.st_mode)) return fail(Code::kFailedPrecondition, file.text() + " is a folder");
   if (!S_ISREG(status.st_mode)) return fail(Code::kNotFound, file.text() + ": no file and no folder");
-  Result<OpenFile> opened = open_beneath(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, also);
+  Result<Fd> opened = open_beneath(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, also);
   if (!opened) return std::unexpected(opened.error());
   if (::fstat(opened->get(), &status) != 0) return fail_path(file);
   if (!S_ISREG(status.st_mode)) return fail(Code::kNotFound, file.text() + ": no file");
   return std::pair(std::move(*opened), *entry_of(status, file.name()));
 }
 
-Result<std::pair<OpenFile, Entry>> Folder::read(const Path& file) const { return read_with(file, 0); }
+Result<std::pair<Fd, Entry>> Folder::read(const Path& file) const { return read_with(file, 0); }
 
-std::optional<std::pair<OpenFile, Entry>> Folder::read_at_once(const Path& file) const {
+std::optional<std::pair<Fd, Entry>> Folder::read_at_once(const Path& file) const {
   if (!is_local_ || file.is_root()) return std::nullopt;
-  Result<std::pair<OpenFile, Entry>> read = read_with(file, RESOLVE_CACHED);
+  Result<std::pair<Fd, Entry>> read = read_with(file, RESOLVE_CACHED);
   if (!read) return std::nullopt;
   return *std::move(read);
 }
@@ -218,7 +209,7 @@ Result<Folder::Room> Folder::room() const { return room_of(root_file_.get()); }
 
 Result<Properties> Folder::properties(const Path& path) const {
   if (const Result<Entry> found = look(path); !found) return std::unexpected(found.error());
-  const Result<OpenFile> file = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const Result<Fd> file = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (!file) return std::unexpected(file.error());
   return read_properties(file->get());
 }
@@ -232,7 +223,7 @@ Result<void> Folder::change_properties(const Path& path, const std::vector<Prope
     else
       (*properties)[change.name] = change.xml;
   }
-  const Result<OpenFile> file = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const Result<Fd> file = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (!file) return std::unexpected(file.error());
   return write_properties(file->get(), *properties);
 }
@@ -241,7 +232,7 @@ Result<Incoming> Folder::make_incoming() const {
   const std::filesystem::path own = root_ / Path::kOwnFolder / kNew;
   std::filesystem::path path = own / unique_name();
   for (bool made = false;; made = true) {
-    OpenFile file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (file.get() >= 0) return Incoming(std::move(file), std::move(path));
     if (errno != ENOENT || made) return fail_errno(errno, "making a file for what is received");
     if (const Result<std::filesystem::path> fresh = this->own(kNew); !fresh) return std::unexpected(fresh.error());
@@ -281,7 +272,7 @@ Result<Placed> Folder::place(Incoming file, const Path& path, const Condition& c
 
 Result<Placed> Folder::place_own(const std::filesystem::path& file, const Path& path, const Condition& condition,
                                  std::optional<WallTime> modified) {
-  const OpenFile opened(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  const Fd opened(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (opened.get() < 0) return fail_errno(errno, file.string());
   if (modified && !set_modified(opened.get(), *modified)) return fail_errno(errno, path.text());
   NamedFolders named;
@@ -295,7 +286,7 @@ Result<Placed> Folder::place_named(const std::filesystem::path& from, int descri
   const Path above = path.parent();
   auto parent = named.find(above);
   if (parent == named.end()) {
-    Result<OpenFile> opened = open_beneath(above, O_RDONLY | O_DIRECTORY);
+    Result<Fd> opened = open_beneath(above, O_RDONLY | O_DIRECTORY);
     if (!opened) return std::unexpected(opened.error());
     parent = named.emplace(above, *std::move(opened)).first;
   }
@@ -313,7 +304,7 @@ Result<Placed> Folder::place_named(const std::filesystem::path& from, int descri
     return std::unexpected(fits.error());
   }
   if (before) {
-    const Result<OpenFile> replaced = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const Result<Fd> replaced = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (replaced && copy_properties(replaced->get(), descriptor)) is_on_disk = false;
     if (replaced && keep_version(folder, path.name(), replaced->get(), descriptor)) is_on_disk = false;
   }
@@ -326,7 +317,7 @@ Result<Placed> Folder::place_named(const std::filesystem::path& from, int descri
 
 Result<Entry> Folder::make_folder(const Path& path) {
   if (path.is_root()) return fail(Code::kAlreadyExists, "the root is there");
-  const Result<OpenFile> parent = open_beneath(path.parent(), O_RDONLY | O_DIRECTORY);
+  const Result<Fd> parent = open_beneath(path.parent(), O_RDONLY | O_DIRECTORY);
   if (!parent) return std::unexpected(parent.error());
   if (::mkdirat(parent->get(), path.name().c_str(), 0700) != 0) return fail_errno(errno, path.text());
   if (::fsync(parent->get()) != 0) return fail_errno(errno, path.text());

@@ -26,6 +26,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "core/drive/path.h"
@@ -43,19 +44,6 @@ struct Entry {
   std::uint64_t bytes = 0;  // of a file
   WallTime modified;
   std::string etag;  // "\"5f2-1000-18f3c2a\"", with its quotes: another one after every change
-};
-
-// An open file descriptor.
-class OpenFile {
- public:
-  explicit OpenFile(int descriptor = -1) : descriptor_(descriptor) {}
-  OpenFile(OpenFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  OpenFile& operator=(OpenFile&& other) noexcept;
-  ~OpenFile();
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
 };
 
 // Of the disk, for the hub's own records and whatever else the PC writes.
@@ -77,10 +65,10 @@ class Incoming {
 
  private:
   friend class Folder;
-  Incoming(OpenFile file, std::filesystem::path path) : file_(std::move(file)), path_(std::move(path)) {}
+  Incoming(Fd file, std::filesystem::path path) : file_(std::move(file)), path_(std::move(path)) {}
   Result<void> append(std::string_view bytes);
 
-  OpenFile file_;
+  Fd file_;
   std::filesystem::path path_;  // empty once it is placed
   bool is_on_disk_ = false;
 };
@@ -141,11 +129,11 @@ class Folder {
   // Errors of all below: kNotFound (it or its parent), kPermissionDenied, of the disk. Symbolic links, devices, sockets
   // and pipes that somebody put into the folder are not there, except that nothing can be made in their place.
   Result<Entry> look(const Path& path) const;
-  Result<std::vector<Entry>> list(const Path& folder) const;        // in no order. kFailedPrecondition: a file
-  Result<std::pair<OpenFile, Entry>> read(const Path& file) const;  // kFailedPrecondition: a folder
+  Result<std::vector<Entry>> list(const Path& folder) const;  // in no order. kFailedPrecondition: a file
+  Result<std::pair<Fd, Entry>> read(const Path& file) const;  // kFailedPrecondition: a folder
   // The same, for the loop's thread: nothing if it cannot be had without waiting for the disk, or not at all.
-  std::optional<std::pair<OpenFile, Entry>> read_at_once(const Path& file) const;
-  Result<OpenFile> open_folder(const Path& folder) const;  // for reading names. kFailedPrecondition: a file
+  std::optional<std::pair<Fd, Entry>> read_at_once(const Path& file) const;
+  Result<Fd> open_folder(const Path& folder) const;  // for reading names. kFailedPrecondition: a file
 
   // What WebDAV's clients have said of it (an extended attribute, so that it goes where the file goes, by whomever it
   // is moved). None where the file system keeps none.
@@ -178,7 +166,7 @@ class Folder {
 
   // Several: their bytes are on the disk once sync() has returned, then each is placed, then their names are on the
   // disk once sync_names() has returned. So it takes two waits for all of them.
-  using NamedFolders = std::map<Path, OpenFile>;  // those in which names have been given
+  using NamedFolders = std::map<Path, Fd>;  // those in which names have been given
   std::vector<Result<void>> sync(std::span<Incoming* const> files);
   Result<Placed> place(Incoming file, const Path& path, const Condition& condition, NamedFolders& named);
   std::map<Path, Error> sync_names(const NamedFolders& named);  // of the folders that could not be
@@ -190,7 +178,7 @@ class Folder {
 
   // What place() and place_own() have replaced, the newest first; what was empty is not kept.
   Result<std::vector<Version>> versions(const Path& file) const;
-  Result<std::pair<OpenFile, Entry>> read_version(const Path& file, const std::string& id) const;
+  Result<std::pair<Fd, Entry>> read_version(const Path& file, const std::string& id) const;
   // What is there now becomes a version in its turn.
   Result<Placed> restore_version(const Path& file, const std::string& id);
   // Drops those that core/drive/versions.h does not keep within a quarter of the room that the disk has with them. The
@@ -225,11 +213,11 @@ class Folder {
   Result<std::vector<std::filesystem::path>> discard_older(Duration age);
 
  private:
-  Folder(OpenFile root_file, std::filesystem::path root) : root_file_(std::move(root_file)), root_(std::move(root)) {}
-  Result<OpenFile> open_beneath(const Path& path, int flags, std::uint64_t also = 0) const;
+  Folder(Fd root_file, std::filesystem::path root) : root_file_(std::move(root_file)), root_(std::move(root)) {}
+  Result<Fd> open_beneath(const Path& path, int flags, std::uint64_t also = 0) const;
   // `also`: of openat2's RESOLVE_.
-  Result<std::pair<OpenFile, Entry>> read_with(const Path& file, std::uint64_t also) const;
-  Result<OpenFile> parent_of(const Path& path) const;
+  Result<std::pair<Fd, Entry>> read_with(const Path& file, std::uint64_t also) const;
+  Result<Fd> parent_of(const Path& path) const;
   Result<void> into_trash(const Path& path);
   static Result<void> check_apart(const Path& from, const Path& to);
   // All that is at `from` comes to `to`.
@@ -244,7 +232,7 @@ class Folder {
   bool keep_version(int folder, const std::string& name, int replaced, int by);
   Result<std::filesystem::path> version_file(const Path& file, const std::string& id) const;
 
-  OpenFile root_file_;
+  Fd root_file_;
   std::filesystem::path root_;
   std::atomic<std::uint64_t> kept_bytes_ = 0;
   std::unique_ptr<Allowances> allowances_ = std::make_unique<Allowances>();

@@ -18,7 +18,7 @@ constexpr std::string_view kTrash = "trash";
 constexpr std::string_view kNotInTrash = "nothing in the trash has that number";
 
 Result<void> write_origin(const std::filesystem::path& file, const Path& path) {
-  const OpenFile opened(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const Fd opened(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (opened.get() < 0) return fail_errno(errno, file.string());
   const std::string text = fmt::format("{}\n{}\n", wall_now().unix_millis, path.text());
   if (::write(opened.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
@@ -51,14 +51,14 @@ Result<void> sync_folder(int folder, const Path& path) {
 }  // namespace
 
 Result<void> Folder::into_trash(const Path& path) {
-  const Result<OpenFile> parent = open_beneath(path.parent(), O_RDONLY | O_DIRECTORY);
+  const Result<Fd> parent = open_beneath(path.parent(), O_RDONLY | O_DIRECTORY);
   if (!parent) return std::unexpected(parent.error());
   const Result<std::filesystem::path> trash = own(kTrash);
   if (!trash) return std::unexpected(trash.error());
   const std::filesystem::path place = *trash / unique_name();
   if (::mkdir(place.c_str(), 0700) != 0) return fail_errno(errno, place.string());
   if (Result<void> noted = write_origin(place / "origin", path); !noted) return noted;
-  const OpenFile folder(::open(place.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd folder(::open(place.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (::renameat(parent->get(), path.name().c_str(), folder.get(), "content") != 0) {
     const int error = errno;
     std::error_code ignored;
@@ -66,7 +66,7 @@ Result<void> Folder::into_trash(const Path& path) {
     return fail_errno(error, path.text());
   }
   if (Result<void> synced = sync_folder(folder.get(), path); !synced) return synced;
-  const OpenFile above(::open(trash->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd above(::open(trash->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (Result<void> synced = sync_folder(above.get(), path); !synced) return synced;
   return sync_folder(parent->get(), path);
 }
@@ -87,7 +87,7 @@ Result<void> Folder::check_apart(const Path& from, const Path& to) {
 
 Result<bool> Folder::clear_way(const Path& from, const Path& to, bool replace) {
   if (const Result<Entry> found = look(from); !found) return std::unexpected(found.error());
-  if (const Result<OpenFile> parent = parent_of(to); !parent) {
+  if (const Result<Fd> parent = parent_of(to); !parent) {
     return fail(Code::kFailedPrecondition, "there is no folder " + to.parent().text());
   }
   const Result<Entry> there = look(to);
@@ -99,7 +99,7 @@ Result<bool> Folder::clear_way(const Path& from, const Path& to, bool replace) {
 
 Result<void> Folder::take_room(const Path& from, const Path& to) {
   if (!allowances_->allowance(*this, to)) return {};
-  const Result<OpenFile> above = parent_of(from);
+  const Result<Fd> above = parent_of(from);
   if (!above) return std::unexpected(above.error());
   return allowances_->take(*this, to, tree_bytes(above->get(), from.name()));
 }
@@ -111,9 +111,9 @@ Result<bool> Folder::move(const Path& from, const Path& to, bool replace) {
   }
   const Result<bool> was_there = clear_way(from, to, replace);
   if (!was_there) return was_there;
-  const Result<OpenFile> source = open_beneath(from.parent(), O_RDONLY | O_DIRECTORY);
+  const Result<Fd> source = open_beneath(from.parent(), O_RDONLY | O_DIRECTORY);
   if (!source) return std::unexpected(source.error());
-  const Result<OpenFile> target = open_beneath(to.parent(), O_RDONLY | O_DIRECTORY);
+  const Result<Fd> target = open_beneath(to.parent(), O_RDONLY | O_DIRECTORY);
   if (!target) return std::unexpected(target.error());
   if (::renameat2(source->get(), from.name().c_str(), target->get(), to.name().c_str(), RENAME_NOREPLACE) != 0) {
     return fail_errno(errno, from.text());
@@ -127,13 +127,13 @@ Result<bool> Folder::copy(const Path& from, const Path& to, bool replace, bool d
   if (Result<void> apart = check_apart(from, to); !apart) return std::unexpected(apart.error());
   // The copy is whole before what it replaces goes.
   if (const Result<Entry> found = look(from); !found) return std::unexpected(found.error());
-  const Result<OpenFile> source = parent_of(from);
+  const Result<Fd> source = parent_of(from);
   if (!source) return std::unexpected(source.error());
   if (Result<void> fits = take_room(from, to); !fits) return std::unexpected(fits.error());
   const Result<std::filesystem::path> fresh = own("new");
   if (!fresh) return std::unexpected(fresh.error());
   const std::string name = unique_name();
-  const OpenFile folder(::open(fresh->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd folder(::open(fresh->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const auto give_up = [&](const Error& error) {
     std::error_code ignored;
     std::filesystem::remove_all(*fresh / name, ignored);
@@ -144,7 +144,7 @@ Result<bool> Folder::copy(const Path& from, const Path& to, bool replace, bool d
   }
   const Result<bool> was_there = clear_way(from, to, replace);
   if (!was_there) return give_up(was_there.error());
-  const Result<OpenFile> target = open_beneath(to.parent(), O_RDONLY | O_DIRECTORY);
+  const Result<Fd> target = open_beneath(to.parent(), O_RDONLY | O_DIRECTORY);
   if (!target) return give_up(target.error());
   if (::renameat2(folder.get(), name.c_str(), target->get(), to.name().c_str(), RENAME_NOREPLACE) != 0) {
     return give_up(fail_errno(errno, to.text()).error());
@@ -225,7 +225,7 @@ Result<Path> Folder::restore(const std::string& id) {
   if (Result<void> made = make_parents(*was); !made) return std::unexpected(made.error());
   const Result<Path> path = free_name(*was);
   if (!path) return path;
-  const Result<OpenFile> parent = open_beneath(path->parent(), O_RDONLY | O_DIRECTORY);
+  const Result<Fd> parent = open_beneath(path->parent(), O_RDONLY | O_DIRECTORY);
   if (!parent) return std::unexpected(parent.error());
   const std::filesystem::path content = *trash / id / "content";
   const std::uint64_t bytes = allowances_->allowance(*this, *path) ? tree_bytes(AT_FDCWD, content) : 0;

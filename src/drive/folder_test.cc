@@ -31,7 +31,7 @@ class FolderTest : public ::testing::Test {
     return folder_->place(std::move(*file), at(path), condition);
   }
   std::string text(std::string_view path) {
-    Result<std::pair<OpenFile, Entry>> file = folder_->read(at(path));
+    Result<std::pair<Fd, Entry>> file = folder_->read(at(path));
     if (!file) return "error: " + file.error().message;
     std::string text(file->second.bytes, '\0');
     EXPECT_EQ(::read(file->first.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
@@ -52,7 +52,7 @@ class FolderTest : public ::testing::Test {
     return ids;
   }
   std::string version_text(std::string_view path, const std::string& id) {
-    const Result<std::pair<OpenFile, Entry>> file = folder_->read_version(at(path), id);
+    const Result<std::pair<Fd, Entry>> file = folder_->read_version(at(path), id);
     if (!file) return "error: " + file.error().message;
     std::string text(file->second.bytes, '\0');
     EXPECT_EQ(::read(file->first.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));

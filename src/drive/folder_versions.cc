@@ -47,7 +47,7 @@ bool link_into(const std::filesystem::path& series, int folder, const std::strin
 }
 
 bool sync_at(const std::filesystem::path& folder) {
-  const OpenFile opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   return opened.get() >= 0 && ::fsync(opened.get()) == 0;
 }
 
@@ -71,7 +71,7 @@ bool Folder::keep_version(int folder, const std::string& name, int replaced, int
 }
 
 Result<std::vector<Version>> Folder::versions(const Path& file) const {
-  const Result<std::pair<OpenFile, Entry>> now = read(file);
+  const Result<std::pair<Fd, Entry>> now = read(file);
   if (!now) return std::unexpected(now.error());
   struct stat current{};
   if (::fstat(now->first.get(), &current) != 0) return fail_errno(errno, file.text());
@@ -95,7 +95,7 @@ Result<std::vector<Version>> Folder::versions(const Path& file) const {
 }
 
 Result<std::filesystem::path> Folder::version_file(const Path& file, const std::string& id) const {
-  const Result<std::pair<OpenFile, Entry>> now = read(file);
+  const Result<std::pair<Fd, Entry>> now = read(file);
   if (!now) return std::unexpected(now.error());
   const std::string series = series_of(now->first.get());
   std::filesystem::path place = root_ / Path::kOwnFolder / kVersions / series / id;
@@ -106,10 +106,10 @@ Result<std::filesystem::path> Folder::version_file(const Path& file, const std::
   return place;
 }
 
-Result<std::pair<OpenFile, Entry>> Folder::read_version(const Path& file, const std::string& id) const {
+Result<std::pair<Fd, Entry>> Folder::read_version(const Path& file, const std::string& id) const {
   const Result<std::filesystem::path> place = version_file(file, id);
   if (!place) return std::unexpected(place.error());
-  OpenFile opened(::open(place->c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  Fd opened(::open(place->c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   struct stat status{};
   if (opened.get() < 0 || ::fstat(opened.get(), &status) != 0) return fail_errno(errno, file.text());
   return std::pair(std::move(opened), *entry_of(status, file.name()));
@@ -152,7 +152,7 @@ Result<std::uint64_t> Folder::thin_versions() {
 }
 
 void erase_versions(const std::filesystem::path& file, const std::filesystem::path& own) {
-  const OpenFile opened(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const Fd opened(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   const std::string series = opened.get() < 0 ? std::string() : series_of(opened.get());
   std::error_code ignored;
   if (!series.empty()) std::filesystem::remove_all(own / kVersions / series, ignored);

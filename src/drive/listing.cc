@@ -94,7 +94,7 @@ std::size_t Listings::kept() const {
 
 Result<ListedPage> Listings::page(const Folder& folder, const Path& path, const PageAsked& asked,
                                   const FolderNames& without) {
-  const Result<OpenFile> file = folder.open_folder(path);
+  const Result<Fd> file = folder.open_folder(path);
   if (!file) return std::unexpected(file.error());
   struct stat status{};
   if (::fstat(file->get(), &status) != 0) return fail_errno(errno, path.text());

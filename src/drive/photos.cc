@@ -147,8 +147,8 @@ net::Async<Result<void>> Photos::read_dates(Folder& folder, Merged merged) {
   for (const std::size_t at : merged.unread) {
     Shot& shot = merged.shots[at];
     const Result<Path> path = Path::parse(shot.path);
-    const Result<std::pair<OpenFile, Entry>> file = co_await drive_.workers().run(
-        [&] { return path ? folder.read(*path) : Result<std::pair<OpenFile, Entry>>(std::unexpected(path.error())); });
+    const Result<std::pair<Fd, Entry>> file = co_await drive_.workers().run(
+        [&] { return path ? folder.read(*path) : Result<std::pair<Fd, Entry>>(std::unexpected(path.error())); });
     --unread_;
     if (!file || file->second.etag != shot.etag) continue;  // the next look finds what it is now
     const Result<pictures::Picture> seen = co_await thumbnails_.look(file->first, media_kind(shot.path));

@@ -79,10 +79,10 @@ Result<pictures::Picture> PictureReader::look(int file, pictures::Order order) {
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     return fail(Code::kUnavailable, fail_errno(errno, "a socket").error().message);
   }
-  const OpenFile mine(ends[0]);
+  const Fd mine(ends[0]);
   Result<void> sent;
   {
-    const OpenFile its(ends[1]);
+    const Fd its(ends[1]);
     sent = send(file, its.get(), order);
   }
   Result<std::string> answer = sent ? receive(mine.get()) : std::unexpected(sent.error());

@@ -15,7 +15,7 @@ using testing::HasSubstr;
 
 class PictureReaderTest : public testing::Test {
  protected:
-  OpenFile file_{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+  Fd file_{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
 };
 
 TEST_F(PictureReaderTest, TellsWhatTheHelperSaw) {

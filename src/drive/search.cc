@@ -71,7 +71,7 @@ void Search::look_at(const Walked& one) {
 std::string Search::line_within() {
   const std::optional<Entry> entry = walk_.entry();
   if (!entry || entry->kind != Kind::kFile || entry->bytes < text_.size()) return {};
-  const Result<OpenFile> file = walk_.open();
+  const Result<Fd> file = walk_.open();
   if (!file) return {};
   buffer_.resize(kReadOfFile);
   std::size_t filled = 0;

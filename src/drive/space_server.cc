@@ -86,7 +86,7 @@ Result<void> make_folder(const fs::path& folder) {
 }
 
 Result<void> sync_folder(const fs::path& folder) {
-  const OpenFile opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (opened.get() < 0 || ::fsync(opened.get()) != 0) return fail_errno(errno, "writing " + folder.string());
   return {};
 }
@@ -120,7 +120,7 @@ class Coming {
     }
     if (Result<void> made = make_folder(repository / "new"); !made) return std::unexpected(made.error());
     const fs::path path = repository / "new" / to_hex(net::random_bytes(16));
-    OpenFile file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kFileMode));
+    Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kFileMode));
     if (file.get() < 0) return fail_errno(errno, "writing " + path.string());
     return Coming(std::move(file), path);
   }
@@ -151,9 +151,9 @@ class Coming {
   }
 
  private:
-  Coming(OpenFile file, fs::path path) : file_(std::move(file)), path_(std::move(path)) {}
+  Coming(Fd file, fs::path path) : file_(std::move(file)), path_(std::move(path)) {}
 
-  OpenFile file_;
+  Fd file_;
   fs::path path_;
   net::Sha256 hash_;
 };
@@ -237,9 +237,9 @@ net::Async<void> SpaceServer::list(Request& request) {
 net::Async<void> SpaceServer::read(Request& request) {
   net::Exchange& exchange = request.exchange;
   struct stat status{};
-  const OpenFile file = co_await workers_.run([&] {
-    OpenFile opened(::open(file_of(request.repository, request.path).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-    if (opened.get() >= 0 && ::fstat(opened.get(), &status) != 0) return OpenFile();
+  const Fd file = co_await workers_.run([&] {
+    Fd opened(::open(file_of(request.repository, request.path).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (opened.get() >= 0 && ::fstat(opened.get(), &status) != 0) return Fd();
     return opened;
   });
   if (file.get() < 0) co_return co_await refuse_space(exchange, Error{Code::kNotFound, "it is not there"});

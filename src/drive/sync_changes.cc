@@ -184,7 +184,7 @@ net::Async<void> SyncServer::place(Request& request, std::vector<Arriving> files
   }
 }
 
-net::Async<Result<Incoming>> SyncServer::rebuild(Request& request, const OpenFile& before) {
+net::Async<Result<Incoming>> SyncServer::rebuild(Request& request, const Fd& before) {
   net::Workers& workers = drive_.workers();
   Result<Incoming> file = co_await workers.run([&] { return request.folder.receive(); });
   if (!file) co_return file;
@@ -238,7 +238,7 @@ net::Async<void> SyncServer::delta(Request& request) {
   if (error != std::errc() || end != text.data() + text.size()) {
     co_return co_await refuse(exchange, 400, "modified: milliseconds since 1970");
   }
-  const Result<std::pair<OpenFile, Entry>> before =
+  const Result<std::pair<Fd, Entry>> before =
       co_await drive_.workers().run([&] { return request.folder.read(request.path); });
   if (!before) co_return co_await refuse(exchange, before.error());
   if (!names_etag(match, before->second.etag)) co_return co_await refuse(exchange, 412, "If-Match: it has changed");

@@ -74,7 +74,7 @@ Result<std::string> read_part(int file, std::uint64_t offset, std::size_t count)
 }
 
 Result<std::string> read_small(const Folder& folder, const Path& path, const std::string& etag) {
-  const Result<std::pair<OpenFile, Entry>> file = folder.read(path);
+  const Result<std::pair<Fd, Entry>> file = folder.read(path);
   if (!file) return std::unexpected(file.error());
   if (file->second.etag != etag) return fail(Code::kFailedPrecondition, path.text() + " has changed");
   if (file->second.bytes > sync::kMaxSmallFile) {
@@ -148,7 +148,7 @@ net::Async<void> SyncServer::read(Request& request, bool as_hash) {
 
 // A file on its way to being told by its chunks.
 struct SyncServer::Sending {
-  OpenFile file;
+  Fd file;
   std::uint64_t bytes;
   sync::ChunkSizes sizes = sync::ChunkSizes::for_file(bytes);
   std::uint64_t read = 0;
@@ -180,8 +180,7 @@ struct SyncServer::Sending {
 
 net::Async<void> SyncServer::chunks(Request& request) {
   net::Exchange& exchange = request.exchange;
-  Result<std::pair<OpenFile, Entry>> file =
-      co_await drive_.workers().run([&] { return request.folder.read(request.path); });
+  Result<std::pair<Fd, Entry>> file = co_await drive_.workers().run([&] { return request.folder.read(request.path); });
   if (!file) co_return co_await refuse(exchange, file.error());
   if (!names_etag(exchange.head().headers.get("if-match"), file->second.etag)) {
     co_return co_await refuse(exchange, 412, "If-Match: it has changed");

@@ -52,7 +52,7 @@ class SyncServer {
   net::Async<sync::Outcome> remove(Request& request, const sync::Change& change);
   net::Async<void> place(Request& request, std::vector<Arriving> files, std::vector<sync::Outcome*> outcomes);
   net::Async<void> delta(Request& request);
-  net::Async<Result<Incoming>> rebuild(Request& request, const OpenFile& before);
+  net::Async<Result<Incoming>> rebuild(Request& request, const Fd& before);
 
   Drive& drive_;
 };

@@ -49,7 +49,7 @@ std::string ThumbnailStore::name_of(std::string_view etag, std::uint32_t size) {
 }
 
 std::optional<std::string> ThumbnailStore::find(const std::string& name) const {
-  const OpenFile file(::open((folder_ / name).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  const Fd file(::open((folder_ / name).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   struct stat status{};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return std::nullopt;
   const auto size = static_cast<std::size_t>(std::max<off_t>(status.st_size, 0));
@@ -63,7 +63,7 @@ std::optional<std::string> ThumbnailStore::find(const std::string& name) const {
 Result<void> ThumbnailStore::keep(const std::string& name, std::string_view answer) {
   const std::filesystem::path path = folder_ / name;
   const std::filesystem::path fresh = path.string() + std::string(kUnfinished);
-  const OpenFile file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const Fd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (file.get() < 0) return fail_errno(errno, fresh.string());
   if (Result<void> room = check_room(file.get(), answer.size()); !room) {
     ::unlink(fresh.c_str());

@@ -59,7 +59,7 @@ net::Async<void> Thumbnails::serve(net::Exchange& exchange, Scope scope) {
   if (!size) co_return co_await refuse(exchange, 400, fmt::format("size: {} or {}", kSmall, kLarge));
   const Result<Folder*> folder = co_await drive_.open();
   if (!folder) co_return co_await refuse(exchange, folder.error());
-  Result<std::pair<OpenFile, Entry>> file = co_await drive_.workers().run([&] { return (*folder)->read(*path); });
+  Result<std::pair<Fd, Entry>> file = co_await drive_.workers().run([&] { return (*folder)->read(*path); });
   if (!file && file.error().code == Code::kFailedPrecondition) {
     co_return co_await refuse(exchange, 404, "a folder has no small picture");
   }
@@ -81,7 +81,7 @@ net::Async<void> Thumbnails::serve(net::Exchange& exchange, Scope scope) {
   co_await refuse(exchange, 404, "no small picture: " + small.error().message);
 }
 
-net::Async<Result<std::string>> Thumbnails::get(const Entry& entry, OpenFile file, std::uint32_t size,
+net::Async<Result<std::string>> Thumbnails::get(const Entry& entry, Fd file, std::uint32_t size,
                                                 net::Exchange& exchange) {
   const MediaKind kind = media_kind(entry.name);
   if (kind == MediaKind::kNone) {
@@ -162,7 +162,7 @@ Result<std::string> Thumbnails::make(const Job& job) {
   return small_of(answer);
 }
 
-net::Async<Result<pictures::Picture>> Thumbnails::look(const OpenFile& file, MediaKind kind) {
+net::Async<Result<pictures::Picture>> Thumbnails::look(const Fd& file, MediaKind kind) {
   while (is_working_) co_await net::sleep_for(milliseconds(50));
   last_used_ = loop_.now();
   if (!std::exchange(is_resting_later_, true)) loop_.spawn(rest_later());

@@ -43,7 +43,7 @@ class Thumbnails {
   net::Async<void> serve(net::Exchange& exchange, Scope scope);
 
   // What a picture or film says of itself; waits while small ones are to be made. Errors: as PictureReader::look().
-  net::Async<Result<pictures::Picture>> look(const OpenFile& file, MediaKind kind);
+  net::Async<Result<pictures::Picture>> look(const Fd& file, MediaKind kind);
 
   // Of all that is kept together, from the next one that is made; ThumbnailStore::kUsualLimit is the least.
   void set_limit(std::uint64_t bytes) { limit_ = std::max(bytes, ThumbnailStore::kUsualLimit); }
@@ -52,7 +52,7 @@ class Thumbnails {
   // One that somebody waits for.
   struct Job {
     std::string name;
-    OpenFile file;
+    Fd file;
     pictures::Order order;
     int waiting = 0;  // those who have not gone away
     std::optional<Result<std::string>> made;
@@ -60,7 +60,7 @@ class Thumbnails {
   };
   using Shared = std::shared_ptr<Job>;
 
-  net::Async<Result<std::string>> get(const Entry& entry, OpenFile file, std::uint32_t size, net::Exchange& exchange);
+  net::Async<Result<std::string>> get(const Entry& entry, Fd file, std::uint32_t size, net::Exchange& exchange);
   net::Async<Result<std::string>> wait_for(Shared job, net::Exchange& exchange);
   net::Async<void> work();
   net::Async<void> rest_later();

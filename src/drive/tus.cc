@@ -335,7 +335,7 @@ net::Async<Result<std::uint64_t>> Tus::receive(net::Exchange& exchange, Folder& 
     if (!parsed) co_return std::unexpected(parsed.error());
     checksum = *std::move(parsed);
   }
-  const Result<OpenFile> file = co_await workers.run([&] { return open_upload(folder, upload.id); });
+  const Result<Fd> file = co_await workers.run([&] { return open_upload(folder, upload.id); });
   if (!file) co_return std::unexpected(file.error());
   std::vector<char> buffer(kPieceBytes);
   std::uint64_t bytes = at;

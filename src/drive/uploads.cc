@@ -184,7 +184,7 @@ Result<std::string> create_upload(const Folder& folder, const UploadAbout& about
   std::string id = unique_name();
   const Result<std::filesystem::path> file = file_of(folder, id);
   if (!file) return std::unexpected(file.error());
-  const OpenFile opened(::open(file->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const Fd opened(::open(file->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (opened.get() < 0) return fail_errno(errno, "making an upload");
   if (Result<void> kept = keep_about(folder, id, about); !kept) {
     remove_upload(folder, id);
@@ -193,10 +193,10 @@ Result<std::string> create_upload(const Folder& folder, const UploadAbout& about
   return id;
 }
 
-Result<OpenFile> open_upload(const Folder& folder, const std::string& id) {
+Result<Fd> open_upload(const Folder& folder, const std::string& id) {
   const Result<std::filesystem::path> file = file_of(folder, id);
   if (!file) return std::unexpected(file.error());
-  OpenFile opened(::open(file->c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+  Fd opened(::open(file->c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
   if (opened.get() < 0) return fail_errno(errno, "opening an upload");
   return opened;
 }
@@ -216,7 +216,7 @@ void remove_upload(const Folder& folder, const std::string& id) {
   ::unlink((file->string() + std::string(kAbout)).c_str());
 }
 
-Result<void> append(const OpenFile& file, std::uint64_t at, std::string_view bytes) {
+Result<void> append(const Fd& file, std::uint64_t at, std::string_view bytes) {
   if (Result<void> room = check_room(file.get(), bytes.size()); !room) return room;
   while (!bytes.empty()) {
     const ssize_t count = ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
@@ -229,10 +229,10 @@ Result<void> append(const OpenFile& file, std::uint64_t at, std::string_view byt
 }
 
 Result<void> join_uploads(const Folder& folder, const std::vector<std::string>& parts, const std::string& id) {
-  const Result<OpenFile> whole = open_upload(folder, id);
+  const Result<Fd> whole = open_upload(folder, id);
   if (!whole) return std::unexpected(whole.error());
   for (const std::string& part : parts) {
-    const Result<OpenFile> file = open_upload(folder, part);
+    const Result<Fd> file = open_upload(folder, part);
     if (!file) return std::unexpected(file.error());
     if (Result<void> room = check_room(whole->get(), 1); !room) return room;
     if (Result<void> copied = append_bytes(file->get(), whole->get(), "a part"); !copied) return copied;

@@ -2,7 +2,7 @@
 // is what the disk holds, whoever has died meanwhile. Beside it lies what is known of it.
 //
 //   Result<std::string> id = create_upload(folder, about);
-//   Result<OpenFile> file = open_upload(folder, id);
+//   Result<Fd> file = open_upload(folder, id);
 //   append(*file, 0, bytes);
 //   Result<Placed> placed = place_upload(folder, id, about);   // on the drive's thread of changes
 //
@@ -57,12 +57,12 @@ Result<std::vector<KeptUpload>> load_uploads(const Folder& folder);
 
 Result<void> keep_about(const Folder& folder, const std::string& id, const UploadAbout& about);
 Result<std::string> create_upload(const Folder& folder, const UploadAbout& about);  // its id
-Result<OpenFile> open_upload(const Folder& folder, const std::string& id);          // for reading and writing
+Result<Fd> open_upload(const Folder& folder, const std::string& id);                // for reading and writing
 Result<std::uint64_t> upload_bytes(const Folder& folder, const std::string& id);    // kNotFound: no bytes here
 void remove_upload(const Folder& folder, const std::string& id);
 
 // At the end. Errors: as Incoming::write().
-Result<void> append(const OpenFile& file, std::uint64_t at, std::string_view bytes);
+Result<void> append(const Fd& file, std::uint64_t at, std::string_view bytes);
 
 // The bytes of `parts`, one after the other, become those of `id`.
 Result<void> join_uploads(const Folder& folder, const std::vector<std::string>& parts, const std::string& id);

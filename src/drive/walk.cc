@@ -10,7 +10,7 @@
 namespace hearth::drive {
 
 Result<Walk> Walk::below(const Folder& folder, const Path& path, FolderNames without) {
-  Result<OpenFile> file = folder.open_folder(path);
+  Result<Fd> file = folder.open_folder(path);
   if (!file) return std::unexpected(file.error());
   Walk walk;
   walk.without_ = std::move(without);
@@ -21,14 +21,14 @@ Result<Walk> Walk::below(const Folder& folder, const Path& path, FolderNames wit
 Result<Walk> Walk::below_own(const Folder& folder, std::string_view name) {
   const Result<std::filesystem::path> own = folder.own(name);
   if (!own) return std::unexpected(own.error());
-  OpenFile file(::open(own->c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  Fd file(::open(own->c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (file.get() < 0) return fail_errno(errno, own->string());
   Walk walk;
   walk.enter(std::move(file), *Path::parse("own"));
   return walk;
 }
 
-void Walk::enter(OpenFile file, Path path) {
+void Walk::enter(Fd file, Path path) {
   std::vector<Walked> left;
   const Result<void> read = for_each_of(file.get(), [&](std::string name, Kind kind) {
     if (path.is_root() && (name == Path::kOwnFolder || without_.contains(name))) return;
@@ -41,7 +41,7 @@ void Walk::enter(OpenFile file, Path path) {
 
 const Walked* Walk::next() {
   if (!is_first_ && now_.kind == Kind::kFolder) {
-    Result<OpenFile> file = open();
+    Result<Fd> file = open();
     const std::optional<Path> below = path();
     if (file && below && below->names().size() < Path::kMaxDepth) {
       enter(std::move(*file), *below);
@@ -71,9 +71,9 @@ std::optional<Entry> Walk::entry() const {
   return entry_of(status, now_.name);
 }
 
-Result<OpenFile> Walk::open() const {
+Result<Fd> Walk::open() const {
   const int flags = now_.kind == Kind::kFolder ? O_DIRECTORY : O_NONBLOCK;
-  OpenFile file(::openat(levels_.back().file.get(), now_.name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | flags));
+  Fd file(::openat(levels_.back().file.get(), now_.name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | flags));
   if (file.get() < 0) return fail_errno(errno, now_.name);
   return file;
 }

@@ -34,20 +34,20 @@ class Walk {
   std::optional<Path> path() const;
   std::optional<Entry> entry() const;
   // Errors: of the disk.
-  Result<OpenFile> open() const;
+  Result<Fd> open() const;
 
   // The first folder that could not be read; it was left out, as is what lies deeper than Path::kMaxDepth.
   const std::optional<Error>& trouble() const { return trouble_; }
 
  private:
   struct Level {
-    OpenFile file;
+    Fd file;
     Path path;
     std::vector<Walked> left;  // the last one is next
   };
 
   Walk() = default;
-  void enter(OpenFile file, Path path);
+  void enter(Fd file, Path path);
 
   FolderNames without_;
   std::deque<Level> levels_;

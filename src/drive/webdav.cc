@@ -147,8 +147,8 @@ Result<void> WebDav::check_conditions(Request& request, const Folder& folder) co
   return fail(Code::kFailedPrecondition, "none of the lists in If holds");
 }
 
-net::Async<Result<std::pair<OpenFile, Entry>>> WebDav::read_by_worker(const Folder& folder, const Path& path,
-                                                                      const std::optional<std::string>& version) {
+net::Async<Result<std::pair<Fd, Entry>>> WebDav::read_by_worker(const Folder& folder, const Path& path,
+                                                                const std::optional<std::string>& version) {
   return drive_.workers().run([&] { return version ? folder.read_version(path, *version) : folder.read(path); });
 }
 
@@ -160,9 +160,9 @@ net::Async<void> WebDav::get(Request& request) {
   // Of what a link opens, a guest is shown what is there now.
   const std::optional<std::string> version =
       request.scope.is_whole() ? net::query_value(head.query, "version") : std::nullopt;
-  std::optional<std::pair<OpenFile, Entry>> at_once;
+  std::optional<std::pair<Fd, Entry>> at_once;
   if (!version) at_once = (*folder)->read_at_once(request.path);
-  Result<std::pair<OpenFile, Entry>> file =
+  Result<std::pair<Fd, Entry>> file =
       at_once ? *std::move(at_once) : co_await read_by_worker(**folder, request.path, version);
   if (!file && file.error().code == Code::kFailedPrecondition) {
     co_return co_await refuse(exchange, 405, "a folder: PROPFIND lists it");

@@ -50,8 +50,8 @@ class WebDav {
   static net::Async<void> tell(Request& request, const Error& error);
   static net::Async<void> refuse_without_parent(Request& request);
   net::Async<void> get(Request& request);
-  net::Async<Result<std::pair<OpenFile, Entry>>> read_by_worker(const Folder& folder, const Path& path,
-                                                                const std::optional<std::string>& version);
+  net::Async<Result<std::pair<Fd, Entry>>> read_by_worker(const Folder& folder, const Path& path,
+                                                          const std::optional<std::string>& version);
   static bool asks_for_zip(const net::RequestHead& head);
   net::Async<void> send_zip(Request& request);
   net::Async<void> put(Request& request);

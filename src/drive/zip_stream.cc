@@ -110,14 +110,14 @@ Result<void> ZipStream::enter_next_name() {
     Result<Walk> walk = Walk::below(folder_, path);
     if (!walk) return std::unexpected(walk.error());
     walk_ = std::move(*walk);
-    return begin_entry(path, *entry, OpenFile());
+    return begin_entry(path, *entry, Fd());
   }
-  Result<std::pair<OpenFile, Entry>> file = folder_.read(path);
+  Result<std::pair<Fd, Entry>> file = folder_.read(path);
   if (!file) return std::unexpected(file.error());
   return begin_entry(path, file->second, std::move(file->first));
 }
 
-Result<void> ZipStream::begin_entry(const Path& path, const Entry& entry, Result<OpenFile> file) {
+Result<void> ZipStream::begin_entry(const Path& path, const Entry& entry, Result<Fd> file) {
   if (!file) return std::unexpected(file.error());
   const bool is_file = entry.kind == Kind::kFile;
   const std::size_t above = path_.is_root() ? 1 : path_.text().size() + 1;

@@ -36,7 +36,7 @@ class ZipStream {
   ZipStream(const Folder& folder, Path path);
 
   Result<void> advance();
-  Result<void> begin_entry(const Path& path, const Entry& entry, Result<OpenFile> file);
+  Result<void> begin_entry(const Path& path, const Entry& entry, Result<Fd> file);
   Result<void> send_file();
   Result<void> enter_next_name();
   Result<void> check(int outcome) const;
@@ -48,8 +48,8 @@ class ZipStream {
   std::string buffer_;
   std::vector<Path> names_;  // still to be sent, the last one next
   std::optional<Walk> walk_;
-  std::optional<OpenFile> file_;  // that is being sent
-  std::uint64_t left_ = 0;        // of it
+  std::optional<Fd> file_;  // that is being sent
+  std::uint64_t left_ = 0;  // of it
   std::string file_name_;
   bool is_whole_ = false;
 };

@@ -199,7 +199,7 @@ net::Async<Result<void>> DriveResults::put_file(const Target& target, const v1::
   if (!blob) co_return std::unexpected(blob.error());
   // From before the hub was interrupted, or of another task.
   const bool is_there = co_await workers_.run([&] {
-    const Result<std::pair<drive::OpenFile, drive::Entry>> there = (*folder)->read(*path);
+    const Result<std::pair<Fd, drive::Entry>> there = (*folder)->read(*path);
     return there && is_same(there->first.get(), there->second.bytes, *blob);
   });
   if (is_there) co_return Result<void>();

@@ -19,6 +19,7 @@
 #include <openssl/x509.h>
 
 #include "base/check.h"
+#include "base/fd.h"
 #include "net/openssl.h"
 
 namespace hearth::net {
@@ -28,8 +29,6 @@ constexpr std::size_t kMaxSpkiBytes = 128;
 constexpr std::size_t kMaxKeyFileBytes = 4096;
 // SubjectPublicKeyInfo up to the key: SEQUENCE { SEQUENCE { OID 1.3.101.112 }, BIT STRING of 32 bytes }.
 constexpr std::string_view kEd25519SpkiHead("\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00", 12);
-
-using Fd = FileDescriptor;
 
 Result<std::string> read_key_file(int file) {
   std::string text(kMaxKeyFileBytes, '\0');

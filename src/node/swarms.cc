@@ -334,7 +334,7 @@ net::Async<void> Swarms::give_piece(std::shared_ptr<HubLink> link, v1::Swarm swa
 net::Async<Result<void>> Swarms::decipher(const v1::Swarm& swarm, const Member& member, blob::BlobStore& into) {
   const fs::path file = file_of(swarm.name());
   co_return co_await world_.workers.run([&]() -> Result<void> {
-    const blob::OpenFile opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    const Fd opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (opened.get() < 0) return fail_errno(errno, "reading " + file.string());
     Result<blob::Writer> writer = into.create(member.layout.size());
     if (!writer) return std::unexpected(writer.error());

@@ -108,7 +108,7 @@ Result<void> make_mount_points(const fs::path& root) {
     return fail(Code::kInvalidArgument, "the environment's image holds no directory");
   }
   if (::chmod(root.c_str(), 0755) != 0) return fail_errno(errno, "setting the mode of " + root.string());
-  const sandbox::Fd directory(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const Fd directory(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory) return fail_errno(errno, "opening " + root.string());
   for (const char* name : kMountPoints) {
     if (::mkdirat(directory.get(), name, 0755) == 0) continue;

@@ -24,11 +24,6 @@ Result<void> write_all(const Fd& file, std::string_view content, const std::stri
 
 }  // namespace
 
-void Fd::reset(int fd) {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = fd;
-}
-
 Result<Pipe> make_pipe(int flags) {
   int ends[2];
   if (::pipe2(ends, flags) != 0) return fail_errno(errno, "making a pipe");

@@ -171,7 +171,7 @@ Result<End> parse_end(std::string_view text) {
 
 Result<void> write_whole(const std::filesystem::path& file, std::string_view content) {
   const std::string part = file.string() + ".part";
-  const sandbox::Fd fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  const Fd fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd) return fail_errno(errno, "writing " + part);
   while (!content.empty()) {
     const ssize_t count = ::write(fd.get(), content.data(), content.size());
@@ -186,7 +186,7 @@ Result<void> write_whole(const std::filesystem::path& file, std::string_view con
 }
 
 Result<std::string> read_file(const std::filesystem::path& file, std::size_t limit) {
-  const sandbox::Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return fail_errno(errno, "reading " + file.string());
   std::string text;
   std::string piece(std::min<std::size_t>(limit, 64 << 10), '\0');

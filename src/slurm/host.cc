@@ -164,15 +164,14 @@ Result<std::vector<sandbox::Output>> JobBox::collect(const std::vector<std::stri
 }
 
 Result<int> JobBox::open_output(std::string_view path) {
-  const sandbox::Fd top(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd top(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const int fd = top ? sandbox::open_beneath(top.get(), std::string(path), O_RDONLY | O_CLOEXEC) : -1;
   return fd < 0 ? fail_errno(errno, "opening an output") : Result<int>(fd);
 }
 
 class ClusterHost final : public sandbox::Host {
  public:
-  ClusterHost(Shared shared, const Supply& supply, sandbox::Fd lock)
-      : lock_(std::move(lock)), shared_(std::move(shared)) {
+  ClusterHost(Shared shared, const Supply& supply, Fd lock) : lock_(std::move(lock)), shared_(std::move(shared)) {
     shared_.watch = std::make_unique<Watch>(shared_.cluster, supply);
   }
 
@@ -221,7 +220,7 @@ class ClusterHost final : public sandbox::Host {
   sandbox::Room room() const override { return shared_.watch->room(); }
 
  private:
-  sandbox::Fd lock_;
+  Fd lock_;
   Shared shared_;
 };
 
@@ -246,13 +245,13 @@ std::string job_name_of(const fs::path& state) {
   return name;
 }
 
-Result<sandbox::Fd> lock_directory(const fs::path& state) {
+Result<Fd> lock_directory(const fs::path& state) {
   std::error_code error;
   fs::create_directories(state, error);
   if (error || ::chmod(state.c_str(), 0700) != 0) {
     return fail_errno(error ? error.value() : errno, "making " + state.string());
   }
-  sandbox::Fd lock(::open((state / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  Fd lock(::open((state / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock) return fail_errno(errno, "opening " + (state / "lock").string());
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail(Code::kFailedPrecondition,
@@ -287,7 +286,7 @@ Result<void> empty_directories(const fs::path& state) {
 }  // namespace
 
 Result<std::unique_ptr<sandbox::Host>> open_host(const Options& options) {
-  Result<sandbox::Fd> lock = lock_directory(options.state_directory);
+  Result<Fd> lock = lock_directory(options.state_directory);
   if (!lock) return std::unexpected(lock.error());
   const fs::path state = fs::canonical(options.state_directory);
   Result<Cluster> cluster = Cluster::open(options.terms, job_name_of(state));

@@ -44,8 +44,7 @@ bool is_away(const std::string& said) {
 
 class Spawned {
  public:
-  Spawned(pid_t process, sandbox::Fd out, sandbox::Fd error)
-      : process_(process), out_(std::move(out)), error_(std::move(error)) {}
+  Spawned(pid_t process, Fd out, Fd error) : process_(process), out_(std::move(out)), error_(std::move(error)) {}
   ~Spawned() {
     if (process_ <= 0) return;
     ::kill(process_, SIGKILL);
@@ -75,7 +74,7 @@ class Spawned {
   }
 
  private:
-  static void take(sandbox::Fd& from, std::string& text, std::size_t most) {
+  static void take(Fd& from, std::string& text, std::size_t most) {
     std::array<char, 1 << 16> buffer;
     const ssize_t count = ::read(from.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) return;
@@ -84,8 +83,8 @@ class Spawned {
   }
 
   pid_t process_;
-  sandbox::Fd out_;
-  sandbox::Fd error_;
+  Fd out_;
+  Fd error_;
 };
 
 Result<pid_t> spawn(const std::string& program, const std::vector<std::string>& argv, int in, int out, int error) {
@@ -121,7 +120,7 @@ Result<std::string> ask(const std::vector<std::string>& argv, const std::string&
                                      " here: this must be a machine from which jobs are given to the cluster, with "
                                      "Slurm's programs in PATH (on Debian: apt install slurm-client)");
   }
-  Result<sandbox::Fd> in = sandbox::memory_file(input);
+  Result<Fd> in = sandbox::memory_file(input);
   Result<sandbox::Pipe> out = sandbox::make_pipe(O_CLOEXEC);
   Result<sandbox::Pipe> error = sandbox::make_pipe(O_CLOEXEC);
   if (!in) return std::unexpected(in.error());

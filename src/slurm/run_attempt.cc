@@ -67,7 +67,7 @@ class Slot {
     }
     for (int i = 0; i < kMost; ++i) {
       const fs::path directory = parent / std::to_string(i);
-      sandbox::Fd lock(::open((directory.string() + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+      Fd lock(::open((directory.string() + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
       if (!lock) return fail_errno(errno, "making a file in " + parent.string());
       if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) continue;
       struct stat named{};
@@ -78,7 +78,7 @@ class Slot {
     return fail(Code::kResourceExhausted, "too many attempts run on this machine");
   }
 
-  Slot(fs::path directory, sandbox::Fd lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
+  Slot(fs::path directory, Fd lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
   ~Slot() {
     std::error_code failure;
     fs::remove_all(directory_, failure);
@@ -91,7 +91,7 @@ class Slot {
 
  private:
   fs::path directory_;
-  sandbox::Fd lock_;
+  Fd lock_;
 };
 
 Result<void> copy_bytes(int from, int to) {
@@ -114,11 +114,11 @@ Result<void> lay_out(sandbox::Sandbox& box, const fs::path& inputs) {
   for (fs::recursive_directory_iterator entry(inputs, error), end; !error && entry != end; entry.increment(error)) {
     if (!entry->is_regular_file()) continue;
     const bool executable = (entry->status().permissions() & fs::perms::owner_exec) != fs::perms::none;
-    const sandbox::Fd from(::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC));
+    const Fd from(::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC));
     if (!from) return fail_errno(errno, "reading " + entry->path().string());
     const Result<int> made = box.create_file(entry->path().lexically_relative(inputs).string(), executable);
     if (!made) return std::unexpected(made.error());
-    const sandbox::Fd to(*made);
+    const Fd to(*made);
     if (Result<void> copied = copy_bytes(from.get(), to.get()); !copied) return copied;
   }
   return error ? fail_errno(error.value(), "reading " + inputs.string()) : Result<void>();
@@ -134,9 +134,8 @@ Result<void> take_outputs(sandbox::Sandbox& box, const Order& order, const fs::p
     fs::create_directories(path.parent_path(), error);
     const Result<int> opened = box.open_output(output.path);
     if (!opened) return std::unexpected(opened.error());
-    const sandbox::Fd from(*opened);
-    const sandbox::Fd to(
-        ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, output.executable ? 0700 : 0600));
+    const Fd from(*opened);
+    const Fd to(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, output.executable ? 0700 : 0600));
     if (!to) return fail_errno(errno, "writing " + path.string());
     if (Result<void> copied = copy_bytes(from.get(), to.get()); !copied) return copied;
   }
@@ -168,7 +167,7 @@ class LogWriter {
   }
 
  private:
-  sandbox::Fd fd_;
+  Fd fd_;
   std::uint64_t written_ = 0;
 };
 

@@ -135,7 +135,7 @@ bool Watch::look_at(Job& job, std::optional<End>& end) {
 }
 
 void Watch::read_log(Job& job) {
-  const sandbox::Fd fd(::open(job.files.log().c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd fd(::open(job.files.log().c_str(), O_RDONLY | O_CLOEXEC));
   std::string piece(fd ? kPiece : 0, '\0');
   while (fd) {
     const ssize_t count = ::pread(fd.get(), piece.data(), piece.size(), static_cast<off_t>(job.log_offset));

@@ -81,10 +81,6 @@ void erase_left(const std::filesystem::path& folder, std::int64_t now) {
 
 }  // namespace
 
-Opened::~Opened() {
-  if (file_ >= 0) ::close(file_);
-}
-
 Result<std::string> read_at(int file, std::uint64_t offset, std::size_t most) {
   std::string bytes(most, '\0');
   std::size_t filled = 0;
@@ -110,7 +106,7 @@ Result<void> write_all_to(int file, std::string_view bytes) {
 }
 
 Result<std::unique_ptr<LocalFolder>> LocalFolder::open(const std::filesystem::path& directory) {
-  Opened root(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Fd root(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (root.get() < 0 && errno == ENOENT) {
     return fail(Code::kNotFound,
                 directory.string() + " is not there: make it first (mkdir), or name another directory");
@@ -120,7 +116,7 @@ Result<std::unique_ptr<LocalFolder>> LocalFolder::open(const std::filesystem::pa
   for (const std::filesystem::path& folder : {own, own / kNew, own / kTrash}) {
     if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, "making " + folder.string());
   }
-  Opened lock(::open((own / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  Fd lock(::open((own / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (lock.get() < 0) return fail_errno(errno, (own / "lock").string());
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail(Code::kFailedPrecondition,
@@ -133,20 +129,20 @@ Result<std::unique_ptr<LocalFolder>> LocalFolder::open(const std::filesystem::pa
       new LocalFolder(directory, std::move(root), std::move(lock), fmt::format("{}-{}", now, ::getpid())));
 }
 
-Result<Opened> LocalFolder::open_beneath(const std::string& path, int flags) const {
+Result<Fd> LocalFolder::open_beneath(const std::string& path, int flags) const {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   for (;;) {
     const long opened = ::syscall(SYS_openat2, root_.get(), path.empty() ? "." : path.c_str(), &how, sizeof how);
-    if (opened >= 0) return Opened(static_cast<int>(opened));
+    if (opened >= 0) return Fd(static_cast<int>(opened));
     if (errno != EINTR && errno != EAGAIN) return fail_errno(errno, path);
   }
 }
 
 // The folder that a name is about to be changed in.
-Result<Opened> LocalFolder::folder_of(const std::string& path) {
-  Result<Opened> folder = open_beneath(parent_of(path), O_RDONLY | O_DIRECTORY);
+Result<Fd> LocalFolder::folder_of(const std::string& path) {
+  Result<Fd> folder = open_beneath(parent_of(path), O_RDONLY | O_DIRECTORY);
   if (folder) changed_.insert(parent_of(path));
   return folder;
 }
@@ -157,7 +153,7 @@ Scan LocalFolder::scan(const std::function<Result<void>(const std::string& path)
   return scan;
 }
 
-void LocalFolder::scan_folder(const Opened& folder, const std::string& path,
+void LocalFolder::scan_folder(const Fd& folder, const std::string& path,
                               const std::function<Result<void>(const std::string&)>& check, Scan& scan) const {
   const auto leave = [&](const std::string& what, std::string_view why) {
     scan.left.insert(what);
@@ -191,7 +187,7 @@ void LocalFolder::scan_folder(const Opened& folder, const std::string& path,
                           .bytes = side->kind == Kind::kFile ? static_cast<std::uint64_t>(status.st_size) : 0,
                           .modified_nanos = nanos(status.st_mtim)};
       if (side->kind == Kind::kFolder) {
-        const Opened below(::openat(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        const Fd below(::openat(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
         if (below.get() < 0) {
           leave(place, fail_errno(errno, "left as it is").error().message);
         } else {
@@ -205,7 +201,7 @@ void LocalFolder::scan_folder(const Opened& folder, const std::string& path,
 }
 
 std::optional<Side> LocalFolder::look(const std::string& path) const {
-  const Result<Opened> file = open_beneath(path, O_PATH | O_NOFOLLOW);
+  const Result<Fd> file = open_beneath(path, O_PATH | O_NOFOLLOW);
   struct stat status{};
   if (!file || ::fstat(file->get(), &status) != 0) return std::nullopt;
   return side_of(status);
@@ -216,20 +212,19 @@ std::optional<Side> LocalFolder::look_at(int file) {
   return ::fstat(file, &status) == 0 ? side_of(status) : std::nullopt;
 }
 
-Result<Opened> LocalFolder::open_file(const std::string& path) const {
+Result<Fd> LocalFolder::open_file(const std::string& path) const {
   return open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 }
 
 Result<Aside> LocalFolder::receive(const std::string& name) const {
-  Aside aside{
-      .file = Opened(::open((own(kNew) / name).c_str(), O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666)),
-      .name = name};
+  Aside aside{.file = Fd(::open((own(kNew) / name).c_str(), O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666)),
+              .name = name};
   if (aside.file.get() < 0) return fail_errno(errno, "making a file for what is received");
   return aside;
 }
 
-std::optional<Opened> LocalFolder::open_left(const std::string& name) const {
-  Opened file(::open((own(kNew) / name).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+std::optional<Fd> LocalFolder::open_left(const std::string& name) const {
+  Fd file(::open((own(kNew) / name).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   return file.get() < 0 ? std::nullopt : std::optional(std::move(file));
 }
 
@@ -254,7 +249,7 @@ Result<void> LocalFolder::finish(const std::vector<const Aside*>& files) {
 }
 
 Result<Side> LocalFolder::place(const Aside& file, const std::string& path, const std::optional<Side>& before) {
-  const Result<Opened> folder = folder_of(path);
+  const Result<Fd> folder = folder_of(path);
   if (!folder) return std::unexpected(folder.error());
   const std::string from = own(kNew) / file.name;
   const std::string name = name_of(path);
@@ -287,7 +282,7 @@ Result<Side> LocalFolder::place(const Aside& file, const std::string& path, cons
 }
 
 Result<void> LocalFolder::make_folder(const std::string& path) {
-  const Result<Opened> folder = folder_of(path);
+  const Result<Fd> folder = folder_of(path);
   if (!folder) return std::unexpected(folder.error());
   if (::mkdirat(folder->get(), name_of(path).c_str(), 0777) == 0) return {};
   if (errno == EEXIST && look(path) == Side{.kind = Kind::kFolder, .version = {}}) return {};
@@ -296,7 +291,7 @@ Result<void> LocalFolder::make_folder(const std::string& path) {
 
 Result<Side> LocalFolder::rename(const std::string& path, const std::string& to, const Side& before) {
   if (look(path) != before) return fail_changed(path);
-  const Result<Opened> folder = folder_of(path);
+  const Result<Fd> folder = folder_of(path);
   if (!folder) return std::unexpected(folder.error());
   if (::renameat2(folder->get(), name_of(path).c_str(), folder->get(), name_of(to).c_str(), RENAME_NOREPLACE) != 0) {
     return fail_errno(errno, path);
@@ -307,18 +302,18 @@ Result<Side> LocalFolder::rename(const std::string& path, const std::string& to,
 }
 
 // The same folder within this run's trash.
-Result<Opened> LocalFolder::trash_for(const std::string& path) const {
+Result<Fd> LocalFolder::trash_for(const std::string& path) const {
   const std::filesystem::path folder = own(kTrash) / run_ / parent_of(path);
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  Opened opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Fd opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (opened.get() < 0) return fail_errno(errno, folder.string());
   return opened;
 }
 
 Result<void> LocalFolder::remove(const std::string& path, const Side& before) {
   if (look(path) != before) return fail_changed(path);
-  const Result<Opened> folder = folder_of(path);
+  const Result<Fd> folder = folder_of(path);
   if (!folder) return std::unexpected(folder.error());
   const std::string name = name_of(path);
   if (before.kind == Kind::kFolder) {
@@ -326,7 +321,7 @@ Result<void> LocalFolder::remove(const std::string& path, const Side& before) {
     if (errno == ENOTEMPTY) return fail_changed(path);
     return fail_errno(errno, path);
   }
-  const Result<Opened> trash = trash_for(path);
+  const Result<Fd> trash = trash_for(path);
   if (!trash) return std::unexpected(trash.error());
   // Whatever there is of the name in this run's trash was a folder there, or lay here a moment ago: it stays.
   std::string kept = name;
@@ -348,7 +343,7 @@ Result<void> LocalFolder::sync_folders() {
   }
   for (const std::string& path : changed_) {
     // One that has been removed since has nothing to be brought to the disk.
-    const Result<Opened> folder = open_beneath(path, O_RDONLY | O_DIRECTORY);
+    const Result<Fd> folder = open_beneath(path, O_RDONLY | O_DIRECTORY);
     if (folder && ::fsync(folder->get()) != 0) return fail_errno(errno, path);
   }
   changed_.clear();

@@ -24,26 +24,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/result.h"
 #include "core/sync/reconcile.h"
 
 namespace hearth::sync {
-
-// An open file descriptor.
-class Opened {
- public:
-  explicit Opened(int file = -1) : file_(file) {}
-  Opened(Opened&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
-  Opened& operator=(Opened&& other) noexcept {
-    std::swap(file_, other.file_);
-    return *this;
-  }
-  ~Opened();
-  int get() const { return file_; }
-
- private:
-  int file_;
-};
 
 struct Seen {
   Side side;  // a file's version: size, inode, when it and what is said of it were last changed
@@ -59,7 +44,7 @@ struct Scan {
 
 // A file that has not its name yet.
 struct Aside {
-  Opened file;
+  Fd file;
   std::string name;  // in "new"
 };
 
@@ -78,13 +63,13 @@ class LocalFolder {
   // `check`: whether the drive can have such a path.
   Scan scan(const std::function<Result<void>(const std::string& path)>& check) const;
   std::optional<Side> look(const std::string& path) const;
-  Result<Opened> open_file(const std::string& path) const;
+  Result<Fd> open_file(const std::string& path) const;
   static std::optional<Side> look_at(int file);  // of an open one
 
   // A file of the name in "new", emptied. Those whose names begin with "part-" outlive a run, for 30 days: the next one
   // goes on with what they hold.
   Result<Aside> receive(const std::string& name) const;
-  std::optional<Opened> open_left(const std::string& name) const;
+  std::optional<Fd> open_left(const std::string& name) const;
   void rename_left(const std::string& name, const std::string& to) const;
   void drop(const std::string& name) const;
 
@@ -101,17 +86,17 @@ class LocalFolder {
   Result<void> sync_folders();
 
  private:
-  LocalFolder(std::filesystem::path directory, Opened root, Opened lock, std::string run)
+  LocalFolder(std::filesystem::path directory, Fd root, Fd lock, std::string run)
       : directory_(std::move(directory)), root_(std::move(root)), lock_(std::move(lock)), run_(std::move(run)) {}
-  Result<Opened> open_beneath(const std::string& path, int flags) const;
-  Result<Opened> folder_of(const std::string& path);
-  Result<Opened> trash_for(const std::string& path) const;
-  void scan_folder(const Opened& folder, const std::string& path,
+  Result<Fd> open_beneath(const std::string& path, int flags) const;
+  Result<Fd> folder_of(const std::string& path);
+  Result<Fd> trash_for(const std::string& path) const;
+  void scan_folder(const Fd& folder, const std::string& path,
                    const std::function<Result<void>(const std::string&)>& check, Scan& scan) const;
 
   std::filesystem::path directory_;
-  Opened root_;
-  Opened lock_;
+  Fd root_;
+  Fd lock_;
   std::string run_;                // names this run's folder in the trash
   std::set<std::string> changed_;  // folders whose names are to be brought to the disk
 };

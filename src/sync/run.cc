@@ -247,7 +247,7 @@ Wanted Run::wanted(const Action& action) const {
 }
 
 Result<std::string> Run::hash_here(const std::string& path) const {
-  const Result<Opened> file = local_.open_file(path);
+  const Result<Fd> file = local_.open_file(path);
   if (!file) return std::unexpected(file.error());
   net::Sha256 hash;
   for (std::uint64_t at = 0;;) {
@@ -265,7 +265,7 @@ Result<std::string> Run::hash_here(const std::string& path) const {
 
 Result<Run::Content> Run::read_here(const std::string& path) const {
   const Seen& seen = scan_.seen.at(path);
-  const Result<Opened> file = local_.open_file(path);
+  const Result<Fd> file = local_.open_file(path);
   if (!file) return std::unexpected(file.error());
   Result<std::string> bytes = read_at(file->get(), 0, seen.bytes);
   if (!bytes) return std::unexpected(bytes.error());

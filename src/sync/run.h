@@ -77,8 +77,8 @@ class Run {
   Result<void> send_large(const Action& action);
   Result<void> fetch_large(const Action& action);
   Result<std::string> fetch_whole(const Wanted& file, const Aside& to);
-  Result<std::string> fetch_by_chunks(const Wanted& file, const Aside& to, const std::vector<Opened>& sources);
-  Result<std::string> write_delta(const Opened& from, const ChunkList& before, const Aside& to);
+  Result<std::string> fetch_by_chunks(const Wanted& file, const Aside& to, const std::vector<Fd>& sources);
+  Result<std::string> write_delta(const Fd& from, const ChunkList& before, const Aside& to);
 
   std::optional<Side> here_now(const Action& action) const;
   Wanted wanted(const Action& action) const;

@@ -107,7 +107,7 @@ std::uint64_t bytes_of(int file) {
 }  // namespace
 
 // Writes what makes the file here of the one there. The hash of the whole.
-Result<std::string> Run::write_delta(const Opened& from, const ChunkList& before, const Aside& to) {
+Result<std::string> Run::write_delta(const Fd& from, const ChunkList& before, const Aside& to) {
   std::unordered_map<std::string_view, std::uint64_t> there;
   std::uint64_t at = 0;
   for (const ChunkAt& chunk : before.chunks) {
@@ -134,7 +134,7 @@ Result<void> Run::send_large(const Action& action) {
   const std::string& path = action.path;
   const Seen& seen = scan_.seen.at(path);
   options_.progress(fmt::format("sending {}, {}", path, format_bytes(seen.bytes)));
-  const Result<Opened> file = local_.open_file(path);
+  const Result<Fd> file = local_.open_file(path);
   if (!file) return std::unexpected(file.error());
   if (LocalFolder::look_at(file->get()) != seen.side) {
     return fail(Code::kFailedPrecondition, path + " is just being changed here: the next run sends it");
@@ -185,11 +185,11 @@ Result<std::string> Run::fetch_whole(const Wanted& file, const Aside& to) {
   return whole.finish();
 }
 
-Result<std::string> Run::fetch_by_chunks(const Wanted& file, const Aside& to, const std::vector<Opened>& sources) {
+Result<std::string> Run::fetch_by_chunks(const Wanted& file, const Aside& to, const std::vector<Fd>& sources) {
   const Result<ChunkList> list = remote_.chunks(file);
   if (!list) return std::unexpected(list.error());
   std::unordered_map<std::string, Found> here;
-  for (const Opened& source : sources) {
+  for (const Fd& source : sources) {
     const Result<void> cut = for_each_chunk(source.get(), {.doublings = list->head.doublings},
                                             [&](std::uint64_t at, std::string_view chunk) -> Result<void> {
                                               here.emplace(net::sha256(chunk), Found{source.get(), at});
@@ -232,10 +232,10 @@ Result<void> Run::fetch_large(const Action& action) {
   const std::string earlier = name + "-earlier";
   // What a run that was ended had of it, and what is replaced.
   if (local_.open_left(name)) local_.rename_left(name, earlier);
-  std::vector<Opened> sources;
-  if (std::optional<Opened> left = local_.open_left(earlier)) sources.push_back(*std::move(left));
+  std::vector<Fd> sources;
+  if (std::optional<Fd> left = local_.open_left(earlier)) sources.push_back(*std::move(left));
   if (action.here) {
-    if (Result<Opened> before = local_.open_file(path)) sources.push_back(*std::move(before));
+    if (Result<Fd> before = local_.open_file(path)) sources.push_back(*std::move(before));
   }
   const Result<Aside> fresh = local_.receive(name);
   if (!fresh) return std::unexpected(fresh.error());

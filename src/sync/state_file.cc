@@ -18,7 +18,7 @@ constexpr std::size_t kSpareLines = 1'000;
 
 Result<StateFile> StateFile::open(std::filesystem::path file) {
   StateFile opened(std::move(file));
-  const Opened disk(::open(opened.file_.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+  const Fd disk(::open(opened.file_.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
   if (disk.get() < 0 && errno == ENOENT) return opened;
   struct stat status{};
   if (disk.get() < 0 || ::fstat(disk.get(), &status) != 0) return fail_errno(errno, opened.file_.string());
@@ -56,7 +56,7 @@ void StateFile::forget(const std::string& path) {
 Result<void> StateFile::flush() {
   if (is_new_) return write_anew();
   if (pending_.empty()) return {};
-  const Opened disk(::open(file_.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
+  const Fd disk(::open(file_.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
   if (disk.get() < 0) return fail_errno(errno, file_.string());
   if (Result<void> written = write_all_to(disk.get(), pending_); !written) return written;
   pending_.clear();
@@ -68,7 +68,7 @@ Result<void> StateFile::finish() {
   if (Result<void> flushed = flush(); !flushed) return flushed;
   if (!is_dirty_) return {};
   if (state_.lines > 2 * state_.known.size() + kSpareLines) return write_anew();
-  const Opened disk(::open(file_.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  const Fd disk(::open(file_.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
   if (disk.get() < 0 || ::fdatasync(disk.get()) != 0) return fail_errno(errno, file_.string());
   is_dirty_ = false;
   return {};
@@ -76,10 +76,10 @@ Result<void> StateFile::finish() {
 
 Result<void> StateFile::write_anew() {
   const std::filesystem::path fresh = file_.string() + ".new";
-  const Opened disk(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const Fd disk(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (disk.get() < 0) return fail_errno(errno, fresh.string());
   if (Result<void> written = write_all_to(disk.get(), text_of(state_)); !written) return written;
-  const Opened folder(::open(file_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd folder(::open(file_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (::fsync(disk.get()) != 0 || ::rename(fresh.c_str(), file_.c_str()) != 0 || ::fsync(folder.get()) != 0) {
     return fail_errno(errno, file_.string());
   }

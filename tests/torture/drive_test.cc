@@ -171,7 +171,7 @@ Result<void> finish_upload(Folder& folder, const std::string& id, UploadAbout ab
                            const std::function<void(const std::string&)>& say) {
   constexpr std::size_t kPiece = 30'000;
   const std::string bytes = content(number);
-  const Result<OpenFile> file = open_upload(folder, id);
+  const Result<Fd> file = open_upload(folder, id);
   const Result<std::uint64_t> there = upload_bytes(folder, id);
   if (!file || !there) return std::unexpected(file ? there.error() : file.error());
   for (std::size_t at = *there; at < bytes.size(); at += kPiece) {

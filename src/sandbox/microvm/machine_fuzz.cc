@@ -11,9 +11,9 @@
 
 namespace {
 
+using hearth::Fd;
 using hearth::sandbox::Ending;
 using hearth::sandbox::Exit;
-using hearth::sandbox::Fd;
 using hearth::sandbox::GuestUser;
 using hearth::sandbox::Mount;
 using hearth::sandbox::Stream;

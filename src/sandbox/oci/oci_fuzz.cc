@@ -115,7 +115,8 @@ void check_listener(FuzzedDataProvider& input) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const Place place;
   static WorkingDirectory directory(std::make_unique<Mount>(place.path, Mount::Borrowed{}),
-                                    Fd(::open(place.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), GuestUser{});
+                                    hearth::Fd(::open(place.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+                                    GuestUser{});
   oci::parse_task({reinterpret_cast<const char*>(data), size});
   FuzzedDataProvider input(data, size);
   const Command command = command_of(input);
