@@ -1,4 +1,4 @@
-// Backups on another PC, within the space that its owner has granted.
+// Backups on another PC, within the space that its owner has granted: a friend's, and a node of the same pool.
 #include <algorithm>
 #include <filesystem>
 
@@ -53,7 +53,8 @@ class DriveSpacesTest : public PoolFixture {
   Pool* friend_ = nullptr;
 };
 
-class DriveBackupsToAFriendTest : public DriveSpacesTest {
+// The pool's drive has a big file, and one whose name and content nobody else may read.
+class DriveBackupsElsewhereTest : public DriveSpacesTest {
  protected:
   void SetUp() override {
     if (!fs::exists("/usr/bin/restic")) GTEST_SKIP() << "SKIPPED: restic is not installed (apt install restic)";
@@ -62,6 +63,26 @@ class DriveBackupsToAFriendTest : public DriveSpacesTest {
     write_text(here("files/" + std::string(kMarker)), kMarker);
     write_text(here("files/big"), noise(2 << 20));
     done(pool(), {"put", "-r", here("files"), "/"});
+  }
+
+  static void expect_unreadable(const fs::path& place) {
+    std::size_t files = 0;
+    for (const fs::directory_entry& one : fs::recursive_directory_iterator(place)) {
+      EXPECT_THAT(one.path().string(), Not(HasSubstr(kMarker)));
+      if (!one.is_regular_file()) continue;
+      ++files;
+      EXPECT_FALSE(read_text(one.path()).contains(kMarker)) << one.path();
+      EXPECT_EQ(one.status().permissions() & (fs::perms::group_all | fs::perms::others_all), fs::perms::none);
+    }
+    EXPECT_GT(files, 4U);
+  }
+};
+
+class DriveBackupsToAFriendTest : public DriveBackupsElsewhereTest {
+ protected:
+  void SetUp() override {
+    DriveBackupsElsewhereTest::SetUp();
+    if (IsSkipped()) return;
     where_ = "hearth:127.0.0.1:" + std::to_string(other().endpoint().port);
   }
 
@@ -101,15 +122,7 @@ TEST_F(DriveBackupsToAFriendTest, IsMadeRecoveredAndUnreadableThere) {
   EXPECT_TRUE(read_text(here("old/files/big")) == noise(2 << 20));
   EXPECT_EQ(read_text(here("old/files/" + std::string(kMarker))), kMarker);
 
-  std::size_t files = 0;
-  for (const fs::directory_entry& one : fs::recursive_directory_iterator(other().home() / "hub/spaces")) {
-    EXPECT_THAT(one.path().string(), Not(HasSubstr(kMarker)));
-    if (!one.is_regular_file()) continue;
-    ++files;
-    EXPECT_FALSE(read_text(one.path()).contains(kMarker)) << one.path();
-    EXPECT_EQ(one.status().permissions() & (fs::perms::group_all | fs::perms::others_all), fs::perms::none);
-  }
-  EXPECT_GT(files, 4U);
+  expect_unreadable(other().home() / "hub/spaces");
   EXPECT_THAT(done(other(), {"grant-space"}), AllOf(HasSubstr(name), HasSubstr("100 MiB")));
 
   // The PC burns: a new one, with the key alone, is given what the old one had.
@@ -155,6 +168,83 @@ TEST_F(DriveBackupsToAFriendTest, NothingIsRemovedFromAnAppendOnlySpace) {
   }
   EXPECT_EQ(json::parse(done(pool(), {"backups", "--json"}))["targets"][0]["keeps_all"], true);
   EXPECT_THAT(done(pool(), {"check-backup"}), HasSubstr("nothing is wrong"));
+}
+
+class DriveBackupsToANodeTest : public DriveBackupsElsewhereTest {
+ protected:
+  void SetUp() override {
+    DriveBackupsElsewhereTest::SetUp();
+    if (IsSkipped()) return;
+    cellar_ = &add_pool("cellar");
+    join(pool(), cellar(), "cellar");
+  }
+  Pool& cellar() { return *cellar_; }
+  fs::path kept() { return cellar().home() / "node/space"; }
+  std::string refusal(const Pool& at, std::vector<std::string> words) {
+    words.insert(words.begin(), "drive");
+    const Ended ended = at.cli(words, {.limit = seconds(120)});
+    EXPECT_NE(ended.exit_code, 0);
+    return ended.err;
+  }
+
+ private:
+  Pool* cellar_ = nullptr;
+};
+
+TEST_F(DriveBackupsToANodeTest, IsMadeRecoveredAndUnreadableThere) {
+  EXPECT_THAT(refusal(pool(), {"backup", "--to", "node:attic"}), HasSubstr("there is no node 'attic' in this pool"));
+  EXPECT_THAT(refusal(pool(), {"backup", "--to", "node:"}), HasSubstr("the node's name is needed"));
+  EXPECT_THAT(refusal(pool(), {"backup", "--to", "node:cellar"}),
+              AllOf(HasSubstr("lets this pool store nothing there yet"), HasSubstr("grant-space pool SIZE")));
+  EXPECT_THAT(refusal(cellar(), {"grant-space", "alice", "1G"}), HasSubstr("to its pool alone"));
+  EXPECT_THAT(refusal(cellar(), {"grant-space", "pool", "--none"}), HasSubstr("no space is granted to it"));
+  done(cellar(), {"grant-space", "pool", "100M"});
+  EXPECT_THAT(done(pool(), {"backup", "--to", "node:cellar"}), HasSubstr("1 snapshot there now"));
+  write_text(here("files/big"), noise(1 << 20));
+  done(pool(), {"put", "--replace", here("files/big"), "/files"});
+  EXPECT_THAT(done(pool(), {"backup"}), HasSubstr("2 snapshots there now"));
+  EXPECT_THAT(done(pool(), {"check-backup"}), HasSubstr("nothing is wrong"));
+  expect_unreadable(kept());
+  EXPECT_THAT(done(cellar(), {"grant-space"}), AllOf(HasSubstr("pool"), HasSubstr("100 MiB")));
+
+  const auto look_as = [&](Api device) {
+    return https(pool().endpoint().port, "GET", "/space/config?node=cellar",
+                 {{"Authorization", "Bearer " + device.token()}}, "");
+  };
+  EXPECT_EQ(look_as(Api(pool())).status, 200U);
+  EXPECT_EQ(look_as(Api(pair_device(pool(), "eve", v1::ROLE_MEMBER))).status, 403U) << "it is for owners' devices";
+
+  // The PC burns, and the node goes over to the new one's pool, which is granted what lies there.
+  write_text(here("key"), done(pool(), {"backup-key"}));
+  pool().down();
+  const Ended left = cellar().cli({"leave"});
+  EXPECT_THAT(left.err, AllOf(HasSubstr("stays in"), HasSubstr(kept().string())));
+  Pool& fresh = add_pool("fresh");
+  fresh.up();
+  join(fresh, cellar(), "cellar");
+  EXPECT_THAT(refusal(fresh, {"recover", "--from", "node:cellar", "--into", here("new"), "--key-file", here("key")}),
+              HasSubstr("lets this pool store nothing there yet"));
+  done(cellar(), {"grant-space", "pool", "100M"});
+  done(fresh, {"recover", "--from", "node:cellar", "--into", here("new"), "--key-file", here("key")});
+  EXPECT_TRUE(read_text(here("new/files/big")) == noise(1 << 20));
+  EXPECT_EQ(read_text(here("new/files/" + std::string(kMarker))), kMarker);
+}
+
+TEST_F(DriveBackupsToANodeTest, OneThatIsAwayOrFullIsSaidToBeSo) {
+  done(cellar(), {"grant-space", "pool", "16M"});
+  done(pool(), {"backup", "--to", "node:cellar"});
+  write_text(here("files/huge"), noise(24 << 20));
+  done(pool(), {"put", here("files/huge"), "/"});
+  EXPECT_THAT(refusal(pool(), {"backup"}), HasSubstr("the granted space is full"));
+  cellar().down();
+  EXPECT_THAT(refusal(pool(), {"backup"}), HasSubstr("not connected now"));
+  EXPECT_THAT(done(pool(), {"backups"}), HasSubstr("node:cellar"));
+  ASSERT_EQ(cellar().cli({"up"}).exit_code, 0);
+  done(cellar(), {"grant-space", "pool", "100M"});
+  EXPECT_THAT(done(pool(), {"backup"}), HasSubstr("2 snapshots there now"));
+  EXPECT_THAT(done(pool(), {"check-backup"}), HasSubstr("nothing is wrong"));
+  done(cellar(), {"grant-space", "pool", "--none"});
+  EXPECT_THAT(refusal(pool(), {"backup"}), HasSubstr("lets this pool store nothing there yet"));
 }
 
 // Requests that restic would not send.

@@ -35,9 +35,10 @@ void add_space_command(CommandTree& tree, CLI::App& drive, SpaceOptions& options
   CLI::App& grant = tree.add(
       drive, "grant-space",
       "Let another device, a friend's PC for example, store its backups on this PC, up to a size; this PC sees "
-      "ciphertext alone. Without DEVICE: list what is granted. For the PC that holds the pool.",
+      "ciphertext alone. On a PC that works for a pool, DEVICE is \"pool\": for backups of the pool's drive. Without "
+      "DEVICE: list what is granted.",
       [&tree, &options] { return grant_space(tree.context(), options); });
-  grant.add_option("DEVICE", options.device, "as \"hearth devices\" shows it")->type_name(" ");
+  grant.add_option("DEVICE", options.device, "as \"hearth devices\" shows it; or pool")->type_name(" ");
   grant.add_option("SIZE", options.size, "how much it may store, for example 200G; said again: from now on")
       ->type_name(" ");
   grant.add_flag("--append-only", options.append_only,
@@ -55,8 +56,9 @@ void add_backup_commands(CommandTree& tree, CLI::App& drive, BackupOptions& opti
                "of the last 7 days, 5 weeks and 12 months. For the PC that holds the pool.",
                [&tree, &options] { return back_up_drive(tree.context(), options); });
   CommandTree::text_option(backup, "--to", options.target, "TARGET",
-                           "a directory (of another disk, or of a NAS that is mounted), sftp:USER@HOST:/DIR, "
-                           "rest:https://HOST/DIR/, or the link of \"hearth invite --ring friend\" on another PC whose "
+                           "a directory (of another disk, or of a NAS that is mounted), node:NAME (a PC of this pool "
+                           "whose owner grants space), sftp:USER@HOST:/DIR, rest:https://HOST/DIR/, or the link of "
+                           "\"hearth invite --ring friend\" on another PC whose "
                            "owner grants space; it is remembered (default: all that are)");
   CommandTree::text_option(backup, "--every", options.every, "WHEN",
                            "day: the hub takes one by itself from now on, once a day while it runs; never: no more");

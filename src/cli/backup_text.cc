@@ -150,7 +150,12 @@ std::string format_targets(const std::vector<BackupTarget>& targets) {
 
 bool is_directory_target(std::string_view where) { return where.starts_with('/'); }
 
-bool is_granted_target(std::string_view where) { return where.starts_with("hearth:"); }
+bool is_granted_target(std::string_view where) { return where.starts_with("hearth:") || node_of_target(where); }
+
+std::optional<std::string_view> node_of_target(std::string_view where) {
+  constexpr std::string_view kNode = "node:";
+  return where.starts_with(kNode) ? std::optional(where.substr(kNode.size())) : std::nullopt;
+}
 
 Result<std::string> parse_target(std::string_view option, std::string_view text, std::string_view here) {
   const auto wrong = [&](std::string_view what) {
@@ -159,13 +164,14 @@ Result<std::string> parse_target(std::string_view option, std::string_view text,
   if (text.empty() || text.size() > kMostWhere || !is_plain_utf8(text)) {
     return wrong("a directory is needed, for example /media/usb-disk/hearth");
   }
+  if (node_of_target(text) == "") return wrong("the node's name is needed, as hearth nodes shows it");
   if (text.starts_with("sftp:") || is_granted_target(text) || text.starts_with("rest:http://") ||
       text.starts_with("rest:https://")) {
     return std::string(text);
   }
   for (const std::string_view scheme : {"rest:", "s3:", "b2:", "azure:", "gs:", "swift:", "rclone:"}) {
     if (text.starts_with(scheme)) {
-      return wrong("a directory, sftp:USER@HOST:/DIR, rest:https://HOST/DIR/ or hearth:HOST:PORT is needed");
+      return wrong("a directory, sftp:USER@HOST:/DIR, rest:https://HOST/DIR/, node:NAME or hearth:HOST:PORT is needed");
     }
   }
   std::string path = (std::filesystem::path(here) / text).lexically_normal().string();

@@ -17,8 +17,8 @@ namespace hearth::cli {
 
 // HOME/hub/backups: {"targets": [{"where": "/media/usb/hearth", "repository": "5b0a...", "daily": true, ...}]}
 struct BackupTarget {
-  // An absolute directory, an address that begins with sftp: or rest: as restic takes it, or another PC's hub that has
-  // granted space: hearth:HOST:PORT.
+  // An absolute directory, an address that begins with sftp: or rest: as restic takes it, or another PC that has
+  // granted space: hearth:HOST:PORT by its hub, node:NAME one of this pool's nodes.
   std::string where;
   std::string repository;  // restic's own id of what lies there, so that another one is noticed
   bool daily = false;
@@ -47,6 +47,8 @@ Result<std::string> parse_target(std::string_view option, std::string_view text,
 
 bool is_directory_target(std::string_view where);
 bool is_granted_target(std::string_view where);
+// The node's name; nothing: it is none of this pool's.
+std::optional<std::string_view> node_of_target(std::string_view where);
 
 // For people: without the password of an address.
 std::string shown_target(std::string_view where);

@@ -6,6 +6,7 @@
 //   HOME/hub/backup-lock  held (flock) by whoever makes or checks a backup, and by the restic that it started
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,6 +41,9 @@ Result<std::string> load_backup_key(const Home& home);
 Result<std::string> make_backup_key(const Home& home);
 Result<void> save_backup_key(const Home& home, const std::string& key);
 Result<std::string> read_key_file(const std::string& file);
+
+// Where this PC's node keeps what the pool stores here, and the grant: as space/server.h says.
+std::filesystem::path pool_space(const Home& home);
 
 // Errors: kFailedPrecondition: this PC does not hold the pool.
 Result<void> require_hub(const Home& home);

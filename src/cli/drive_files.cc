@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/fd.h"
 #include "cli/commands.h"
 #include "cli/documents.h"
 #include "cli/output.h"
@@ -25,20 +26,6 @@ namespace {
 
 constexpr std::uint32_t kPage = 2'000;  // entries, as many as the hub gives at a time
 constexpr int kMaxDepth = 100;          // of folders
-
-class OpenedFile {
- public:
-  explicit OpenedFile(int file) : file_(file) {}
-  OpenedFile(const OpenedFile&) = delete;
-  OpenedFile& operator=(const OpenedFile&) = delete;
-  ~OpenedFile() {
-    if (file_ >= 0) ::close(file_);
-  }
-  int get() const { return file_; }
-
- private:
-  int file_;
-};
 
 std::string joined(const std::string& folder, const std::string& name) {
   return folder + (folder.ends_with('/') ? "" : "/") + name;
@@ -110,7 +97,7 @@ Result<net::Headers> Transfers::headers() {
 }
 
 Result<void> Transfers::put(const std::filesystem::path& local, const std::string& remote) {
-  const OpenedFile file(::open(local.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  const Fd file(::open(local.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   struct stat status{};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return fail_errno(errno, local.string());
   if (!S_ISREG(status.st_mode)) {
@@ -198,7 +185,7 @@ Result<void> Transfers::get(const std::string& remote, const Destination& destin
                 fmt::format("{} is there already: --replace puts the new one in its place", plain(place)));
   }
   const std::filesystem::path part = target.parent_path() / (".hearth-" + to_hex(net::random_bytes(8)));
-  const OpenedFile file(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  const Fd file(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (file.get() < 0) return fail_errno(errno, place);
   const Result<net::Response> response = fetch(remote, file.get());
   if (response) set_modified(file.get(), *response);

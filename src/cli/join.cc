@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/backups.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/daemon.h"
@@ -102,7 +103,19 @@ Result<Config> may_join(const Home& home) {
   return config;
 }
 
+// What was granted was granted to the pool that is left. What that stored stays until its owner, or this PC's, needs it
+// no more: it may be all that is left of a drive.
+void take_back_space(const Home& home) {
+  std::error_code absent;
+  if (!std::filesystem::remove(pool_space(home) / "grant", absent)) return;
+  say(
+      fmt::format("note: what the pool stored here as a backup stays in {}, and nobody reaches it; it is erased by: "
+                  "rm -r {}",
+                  pool_space(home).string(), pool_space(home).string()));
+}
+
 Result<int> enter(const Context& context, const PairOptions& options, const Config& config) {
+  take_back_space(context.home);
   const Result<account::Account> account = pair_device(context.home.node(), options.link, options.name, true);
   if (!account) return std::unexpected(account.error());
   if (Result<void> started = start_node(context.home, config); !started) return std::unexpected(started.error());
@@ -173,6 +186,7 @@ Result<int> leave(const Context& context) {
     return std::unexpected(forgotten.error());
   }
   tell_of_workspaces(context.home);
+  take_back_space(context.home);
   say("this PC has left the pool");
   if (context.json) print(object_json({{"left", true}, {"hub_told", told.has_value()}}));
   return 0;

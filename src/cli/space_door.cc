@@ -9,6 +9,7 @@
 #include "cli/backup_text.h"
 #include "cli/values.h"
 #include "net/crypto.h"
+#include "net/percent.h"
 #include "net/tls.h"
 
 namespace hearth::cli {
@@ -41,7 +42,9 @@ std::filesystem::path SpaceDoor::directory_of(const Home& home, const std::strin
 }
 
 Result<std::unique_ptr<SpaceDoor>> SpaceDoor::open(const Home& home, const std::string& where) {
-  Result<std::unique_ptr<Client>> client = Client::open(home, directory_of(home, where));
+  const bool is_node = node_of_target(where).has_value();
+  Result<std::unique_ptr<Client>> client = Client::open(home, is_node ? home.cli() : directory_of(home, where));
+  if (!client && is_node) return std::unexpected(client.error());
   if (!client && client.error().code == Code::kNotFound) {
     return fail(Code::kNotFound,
                 fmt::format("{}: this PC is not paired with that one; its owner makes a link by \"hearth "
@@ -67,7 +70,7 @@ SpaceDoor::~SpaceDoor() {
 
 // Whether the other side is there, and has granted something.
 Result<void> SpaceDoor::greet() {
-  const net::RequestHead head{.method = "HEAD", .path = "/config"};
+  const net::RequestHead head{.method = "GET", .path = "/config"};
   const Result<net::Response> response = client_->loop().run_until_done(pass_on(head, "", false));
   if (!response) {
     const bool is_away =
@@ -76,6 +79,12 @@ Result<void> SpaceDoor::greet() {
                 fmt::format("{}: it cannot be reached now ({})", plain(where_), response.error().message));
   }
   if (response->status == 200 || response->status == 404) return {};
+  if (response->status == 403 && node_of_target(where_)) {
+    return fail(Code::kPermissionDenied,
+                fmt::format("{0}: its owner lets this pool store nothing there yet; on that PC: hearth drive "
+                            "grant-space pool SIZE; and then: hearth drive backup --to {0}",
+                            plain(where_)));
+  }
   if (response->status == 403) {
     return fail(Code::kPermissionDenied,
                 fmt::format("{0}: no space is granted to this PC there; its owner grants some by: hearth drive "
@@ -83,7 +92,8 @@ Result<void> SpaceDoor::greet() {
                             "it; and then: hearth drive backup --to {0}",
                             plain(where_), plain(host_name())));
   }
-  return fail(Code::kUnavailable, fmt::format("{}: it answered with {}", plain(where_), response->status));
+  const Code code = response->status == 400 ? Code::kNotFound : Code::kUnavailable;
+  return fail(code, fmt::format("{}: {}", plain(where_), sentence_of(*response)));
 }
 
 Result<void> SpaceDoor::listen() {
@@ -130,8 +140,10 @@ net::Async<Result<net::Response>> SpaceDoor::pass_on(const net::RequestHead& hea
   for (const char* name : {"range", "accept", "content-type"}) {
     if (head.headers.has(name)) headers.add(name, std::string(head.headers.get(name)));
   }
-  co_return co_await client_->session().client().request(head.method, "/space" + head.path, std::move(headers),
-                                                         std::move(body), kMaxBodyBytes);
+  const std::optional<std::string_view> node = node_of_target(where_);
+  const std::string target = "/space" + head.path + (node ? "?node=" + net::percent_encoded(*node) : "");
+  co_return co_await client_->session().client().request(head.method, target, std::move(headers), std::move(body),
+                                                         kMaxBodyBytes);
 }
 
 net::Async<void> SpaceDoor::serve(net::Exchange& exchange) {

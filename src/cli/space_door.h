@@ -1,12 +1,12 @@
-// A way for restic to space that another PC's owner has granted (drive/space_server.h there): restic knows neither a
+// A way for restic to space that another PC's owner has granted (space/server.h there): restic knows neither a
 // device's key nor a hub's identity, so it speaks to this process, on a port of the loopback, by a certificate and a
 // password made for this run, and what it asks goes on by this device's own session.
 //
 //   auto door = SpaceDoor::open(home, "hearth:192.168.1.7:7443");
 //   restic --repository-file (of door->repository()) --cacert (of door->certificate()) ...
 //
-// The account with that PC's hub lies in a directory of its own, see directory_of(). The door serves on a thread of its
-// own for as long as it lives.
+// The account with another pool's hub lies in a directory of its own, see directory_of(); a node of this pool is
+// reached by its own hub ("node:cellar"). The door serves on a thread of its own for as long as it lives.
 #pragma once
 
 #include <filesystem>

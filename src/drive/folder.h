@@ -30,6 +30,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "core/drive/path.h"
+#include "core/drive/space.h"
 #include "drive/allowances.h"
 #include "drive/disk_wait.h"
 #include "drive/xml.h"
@@ -45,9 +46,6 @@ struct Entry {
   WallTime modified;
   std::string etag;  // "\"5f2-1000-18f3c2a\"", with its quotes: another one after every change
 };
-
-// Of the disk, for the hub's own records and whatever else the PC writes.
-inline constexpr std::uint64_t kKeptFree = 256ULL << 20;
 
 // A file that is being received: without a name among the drive's own, gone with this object unless it is placed.
 class Incoming {

@@ -9,7 +9,6 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "drive/copy_source.h"
-#include "drive/space_server.h"
 #include "hub/addresses.h"
 #include "hub/apps.h"
 #include "hub/audiences.h"
@@ -19,6 +18,7 @@
 #include "hub/job_data.h"
 #include "hub/metrics.h"
 #include "hub/node_session.h"
+#include "hub/node_space.h"
 #include "hub/parts.h"
 #include "hub/shared_hub.h"
 #include "hub/sweeper.h"
@@ -26,6 +26,7 @@
 #include "hub/tunnels.h"
 #include "hub/web_doors.h"
 #include "hub/whep_door.h"
+#include "space/server.h"
 
 namespace hearth::hub {
 namespace {
@@ -59,7 +60,7 @@ std::string_view route_of(std::string_view path) {
   if (GuestDoor::is_for(path)) return "link";
   if (WhepDoor::is_for(path)) return "whep";
   if (drive::SyncServer::is_for(path)) return "sync";
-  if (drive::SpaceServer::is_for(path)) return "space";
+  if (space::Server::is_for(path)) return "space";
   return path.starts_with("/blob/") ? "blob" : "page";
 }
 
@@ -108,7 +109,7 @@ class HubImpl : public Hub {
   std::unique_ptr<drive::WebDav> webdav_;
   std::unique_ptr<drive::Tus> tus_;
   std::unique_ptr<drive::SyncServer> sync_;
-  std::unique_ptr<drive::SpaceServer> spaces_;
+  std::unique_ptr<space::Server> spaces_;
   std::unique_ptr<drive::CopySource> copy_source_;
   std::unique_ptr<drive::Survey> survey_;
   std::unique_ptr<DriveResults> results_;
@@ -245,7 +246,7 @@ Result<void> HubImpl::make_engine() {
   webdav_ = std::make_unique<drive::WebDav>(*drive_);
   tus_ = std::make_unique<drive::Tus>(*drive_);
   sync_ = std::make_unique<drive::SyncServer>(*drive_);
-  spaces_ = std::make_unique<drive::SpaceServer>(options_.directory / "spaces", workers_);
+  spaces_ = std::make_unique<space::Server>(options_.directory / "spaces", workers_);
   copy_source_ = std::make_unique<drive::CopySource>(loop_, *drive_);
   drive_->guard([this] { return may_change_drive(); });
   survey_ = std::make_unique<drive::Survey>(loop_, *drive_);
@@ -403,7 +404,9 @@ net::Async<void> HubImpl::serve(net::Exchange& exchange) {
     co_await tunnels_->serve_node(exchange, *parts_, *caller);
   } else if (route == "space") {
     const Entered entered(sessions_, caller->device, exchange.connection());
-    co_await spaces_->serve(exchange, caller->device);
+    const std::optional<std::string> named = net::query_value(head.query, "node");
+    if (named) co_return co_await serve_node_space(exchange, *parts_, *tunnels_, *named, *caller);
+    co_await spaces_->serve(exchange, fmt::format("{}", caller->device.value));
   } else {
     co_await serve_blob(exchange, *parts_, *caller);
   }

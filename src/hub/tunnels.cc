@@ -124,7 +124,7 @@ Result<Tunnels::Way> Tunnels::find_running(Parts& parts, const LiveJob& job, con
     return fail(Code::kFailedPrecondition,
                 fmt::format("task {} of job {} does not run now", task.index, task.job.value));
   }
-  return Way{.attempt = *attempt, .node = link, .owner = job.row.request.owner, .port = wish.port};
+  return Way{.attempt = *attempt, .node_id = *node, .node = link, .owner = job.row.request.owner, .port = wish.port};
 }
 
 Result<void> Tunnels::check_room(const Way& way, DeviceId device) {
@@ -158,7 +158,7 @@ bool Tunnels::is_to_be_noted(const Way& way, const net::Caller& caller) {
 std::shared_ptr<Tunnel> Tunnels::make(Parts& parts, const Way& way, DeviceId device) {
   auto tunnel = std::make_shared<Tunnel>();
   tunnel->attempt = way.attempt;
-  tunnel->node = *parts.engine.pool().node_of(way.attempt.task);
+  tunnel->node = way.node_id;
   tunnel->device = device;
   if (!way.right) return tunnel;
   const auto cut = [weak = std::weak_ptr(tunnel)](pool::AppRight now) {
@@ -201,6 +201,7 @@ Result<std::shared_ptr<Tunnel>> Tunnels::order(Parts& parts, const Way& way, Dev
   v1::OpenTunnel order;
   *order.mutable_attempt() = to_proto(way.attempt);
   order.set_port(way.port);
+  order.set_space(way.is_space);
   order.set_tunnel(id);
   way.node->open_tunnel(order);
   return tunnel;
@@ -209,7 +210,7 @@ Result<std::shared_ptr<Tunnel>> Tunnels::order(Parts& parts, const Way& way, Dev
 net::Async<Result<void>> Tunnels::answer(std::shared_ptr<Tunnel> tunnel) {
   if (!tunnel->of_node && !tunnel->failure) co_await tunnel->answered.wait(kNodesAnswer);
   if (tunnel->failure) co_return std::unexpected(*tunnel->failure);
-  if (!tunnel->of_node) co_return fail(Code::kUnavailable, "the task's node does not answer");
+  if (!tunnel->of_node) co_return fail(Code::kUnavailable, "the node does not answer");
   co_return Result<void>();
 }
 
@@ -226,6 +227,14 @@ net::Async<Result<std::unique_ptr<HubEnd>>> Tunnels::open_way(Parts& parts, Way 
   auto end = std::make_unique<HubEnd>(*tunnel);
   if (Result<void> answered = co_await answer(*tunnel); !answered) co_return std::unexpected(answered.error());
   co_return end;
+}
+
+net::Async<Result<std::unique_ptr<HubEnd>>> Tunnels::open_space(Parts& parts, NodeId node, DeviceId device) {
+  NodeLink* const link = parts.engine.link(node);
+  if (link == nullptr) co_return fail(Code::kUnavailable, "that node is not connected now");
+  const Way way{
+      .attempt = {}, .node_id = node, .node = link, .owner = device, .is_its = true, .port = 0, .is_space = true};
+  co_return co_await open_way(parts, way, device);
 }
 
 net::Async<Result<std::unique_ptr<HubEnd>>> Tunnels::watch(Parts& parts, pool::WatchLinkId link) {

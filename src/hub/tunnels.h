@@ -7,6 +7,8 @@
 // whatever port was asked for, where the node's side heeds nothing of what he is not to do. So the right is the hub's
 // word.
 //
+// One way more leads to a node and to no task: to what its owner lets the pool store there (node_space.h).
+//
 // Where the device is a browser that speaks with a web program, the hub itself speaks through a tunnel, at its own end
 // (web_door.h).
 #pragma once
@@ -93,6 +95,9 @@ class Tunnels : public Observer {
   // only watch. Whose link it is the caller has judged; its seat is taken before anything is waited for.
   net::Async<Result<std::unique_ptr<HubEnd>>> watch(Parts& parts, pool::WatchLinkId link);
 
+  // The same to what the node's owner lets the pool store there. Whether the device may is the caller's to judge.
+  net::Async<Result<std::unique_ptr<HubEnd>>> open_space(Parts& parts, NodeId node, DeviceId device);
+
   // Ends all.
   void stop();
 
@@ -114,12 +119,14 @@ class Tunnels : public Observer {
   // What a wish comes to.
   struct Way {
     AttemptId attempt;
+    NodeId node_id;
     NodeLink* node = nullptr;
     DeviceId owner;
     bool is_its = false;                       // the job is the device's own, or the device runs the pool
     std::uint16_t port = 0;                    // at the node
     std::optional<pool::AppRight> right = {};  // of whoever sees an app by it
     std::uint32_t link = 0;                    // by which a player comes
+    bool is_space = false;                     // to no attempt
   };
 
   static Result<Wish> read_wish(std::string_view query);

@@ -1,7 +1,6 @@
 #include "hub/web_door.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
@@ -105,12 +104,6 @@ std::string_view without_port(std::string_view host) {
   const std::size_t colon = host.rfind(':');
   const bool is_port = colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos;
   return is_port ? host.substr(0, colon) : host;
-}
-
-std::uint64_t parse_length(std::string_view text) {
-  std::uint64_t length = 0;
-  std::from_chars(text.data(), text.data() + text.size(), length);
-  return length;
 }
 
 // Browsers of the last years say of every request whose page asks, and of WebSockets at least its origin.
@@ -294,17 +287,8 @@ net::Async<void> WebDoor::answer(net::Exchange& exchange, WebTalk& talk) {
     co_return co_await refuse(exchange, 502, "The program does not answer",
                               fmt::format("Its answer has the status {}.", head->status));
   }
-  std::optional<std::uint64_t> length;
-  if (head->body.kind == net::BodyFraming::Kind::kLength) length = head->body.length;
-  if (is_head) length = parse_length(head->headers.get("Content-Length"));
-  if (!co_await exchange.start(head->status, std::move(headers), length)) co_return;
-  for (;;) {
-    const Result<std::string_view> piece = co_await talk.read_body();
-    if (!piece) co_return;  // cut short, which only the connection's end can tell the browser
-    if (piece->empty()) break;
-    if (!co_await exchange.write(*piece)) co_return;
-  }
-  co_await exchange.finish();
+  if (!co_await exchange.start(head->status, std::move(headers), announced_length(*head, is_head))) co_return;
+  co_await talk.give_body(exchange);
 }
 
 net::Async<void> WebDoor::splice(net::Exchange& exchange, WebTalk& talk, net::Headers headers) {

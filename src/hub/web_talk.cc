@@ -1,5 +1,6 @@
 #include "hub/web_talk.h"
 
+#include <charconv>
 #include <utility>
 
 #include "net/tunnel.h"
@@ -70,9 +71,30 @@ net::Async<Result<std::string_view>> WebTalk::read_body() {
   co_return std::string_view();
 }
 
+net::Async<void> WebTalk::give_body(net::Exchange& exchange) {
+  for (;;) {
+    const Result<std::string_view> piece = co_await read_body();
+    if (!piece) co_return;
+    if (piece->empty()) break;
+    if (!co_await exchange.write(*piece)) co_return;
+  }
+  co_await exchange.finish();
+}
+
 net::Async<Result<std::string>> WebTalk::read_raw() {
   if (!bytes_.empty()) co_return std::exchange(bytes_, std::string());
   co_return co_await more();
+}
+
+std::optional<std::uint64_t> announced_length(const net::ParsedResponse& head, bool answers_head) {
+  if (!answers_head) {
+    const bool is_known = head.body.kind == net::BodyFraming::Kind::kLength;
+    return is_known ? std::optional(head.body.length) : std::nullopt;
+  }
+  const std::string_view text = head.headers.get("Content-Length");
+  std::uint64_t length = 0;
+  std::from_chars(text.data(), text.data() + text.size(), length);
+  return length;
 }
 
 }  // namespace hearth::hub

@@ -1,10 +1,12 @@
-// One request to a web program, and its answer, as HTTP/1.1 through a tunnel into its task. The program may say
-// anything: its head is parsed strictly and its body is decoded, so that what goes on to the browser is this side's own
-// framing.
+// One request to a web program, or to what a node stores, and its answer, as HTTP/1.1 through a tunnel there. The
+// program may say anything: its head is parsed strictly and its body is decoded, so that what goes on to the browser is
+// this side's own framing.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +32,10 @@ class WebTalk {
   // The next piece of that answer's body, good until the next call; empty: its end. Errors as above.
   net::Async<Result<std::string_view>> read_body();
 
+  // All that is left of it, as the answer that was started, and its end. Cut short, which only the connection's end can
+  // tell, where either side is gone.
+  net::Async<void> give_body(net::Exchange& exchange);
+
   // What follows a head that changed the protocol. Empty: the program has said all.
   net::Async<Result<std::string>> read_raw();
 
@@ -44,5 +50,8 @@ class WebTalk {
   std::size_t used_ = 0;
   net::BodyDecoder body_;
 };
+
+// As an answer to HEAD tells it, which has no body; nothing: it is not known.
+std::optional<std::uint64_t> announced_length(const net::ParsedResponse& head, bool answers_head);
 
 }  // namespace hearth::hub

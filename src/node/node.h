@@ -8,8 +8,8 @@
 // In RunOptions::directory: identity.pem, account.json (account/account.h), policy.json (the owner's limits, see
 // policy.h), status.json (what the node says of itself, see status.h), stopped (see owner_watch.h), witness (see
 // witness.h), cache/ (images of environments, by their hash), environments/ (see environments.h), workspaces/ (see
-// workspaces.h), apps.json (see apps.h), attempts/ and wipes.jsonl (see wipe_log.h), swarms/ (see swarms.h), sandbox/,
-// microvm/ (a kernel package unpacked, hearth microvm fetch).
+// workspaces.h), space/ (see space/server.h), apps.json (see apps.h), attempts/ and wipes.jsonl (see wipe_log.h),
+// swarms/ (see swarms.h), sandbox/, microvm/ (a kernel package unpacked, hearth microvm fetch).
 #pragma once
 
 #include <cstdint>

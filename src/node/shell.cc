@@ -105,7 +105,8 @@ Shell::Shell(World world, std::function<void(int exit_code)> on_end)
                      },
                  .log_grew = [this](AttemptId attempt) { world_.loop.post([this, attempt] { log_grew(attempt); }); }}),
       tunnels_(world_.loop, executor_, owners_screen_, connection_,
-               {.program = world_.media_program, .bwrap = world_.bwrap}),
+               {.program = world_.media_program, .bwrap = world_.bwrap},
+               space::Server(world_.directory, world_.workers)),
       holdings_(world_.images, world_.inputs, world_.environments, world_.swarms),
       owner_(world_.loop, world_.workers, world_.directory, owner_events()),
       can_show_(world_.host.is_elsewhere()

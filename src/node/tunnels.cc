@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "net/tunnel_exchange.h"
 #include "node/command.h"
 #include "sandbox/confined.h"
 #include "screen/frames.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr Duration kConnectLimit = seconds(5);
 constexpr int kMaxMedia = 16;
+constexpr const char* kSpace = "space";  // below HOME/node
 
 }  // namespace
 
@@ -30,6 +32,7 @@ net::Async<void> Tunnels::serve(v1::OpenTunnel order) {
 }
 
 net::Async<Result<void>> Tunnels::serve_connected(v1::OpenTunnel order) {
+  if (order.space()) co_return co_await serve_space(std::move(order));
   if (order.port() == 0 || order.port() > UINT16_MAX) co_return fail(Code::kInvalidArgument, "there is no such port");
   if (order.port() == screen::kMediaPort || order.port() == screen::kWatchMediaPort) {
     const Result<std::shared_ptr<Attempt>> attempt = running(from_proto(order.attempt()));
@@ -84,6 +87,14 @@ net::Async<Result<void>> Tunnels::serve_media(v1::OpenTunnel order) {
   co_await net::carry(loop_, net::adopt(loop_, helper->socket), std::move(*device));
   --media_running_;
   sandbox::end_confined(helper->process);
+  co_return Result<void>();
+}
+
+net::Async<Result<void>> Tunnels::serve_space(v1::OpenTunnel order) {
+  Result<std::shared_ptr<net::WebSocket>> hub = co_await meet_device(order);
+  if (!hub) co_return std::unexpected(hub.error());
+  co_await net::serve_tunnel(loop_, std::move(*hub),
+                             [this](net::Exchange& exchange) { return space_.serve(exchange, kSpace); });
   co_return Result<void>();
 }
 

@@ -1,7 +1,8 @@
 // The node's end of tunnels (hub/tunnels.h): connects to a port of a running program's own loopback and carries what it
 // and the hub's client say. At ports 7441 and 7443 of an app it is hearth-media that answers, one for each viewer
 // (proto/hearth/v1/screen.proto). Where an attempt shows its PC's owner's screen, all of them lead to what the owner
-// himself has started. The loop's thread only.
+// himself has started. One kind more leads to no program: to what the owner lets the pool store here, HOME/node/space
+// (space/server.h). The loop's thread only.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include "node/connection.h"
 #include "node/executor.h"
 #include "node/owners_screen.h"
+#include "space/server.h"
 
 namespace hearth::node {
 
@@ -25,12 +27,13 @@ class Tunnels {
     std::string bwrap;
   };
   Tunnels(net::Loop& loop, const Executor& executor, const OwnersScreen& owners_screen, Connection& connection,
-          Media media)
+          Media media, space::Server space)
       : loop_(loop),
         executor_(executor),
         owners_screen_(owners_screen),
         connection_(connection),
-        media_(std::move(media)) {}
+        media_(std::move(media)),
+        space_(std::move(space)) {}
 
   void open(const v1::OpenTunnel& order);
 
@@ -38,6 +41,7 @@ class Tunnels {
   net::Async<void> serve(v1::OpenTunnel order);
   net::Async<Result<void>> serve_connected(v1::OpenTunnel order);
   net::Async<Result<void>> serve_media(v1::OpenTunnel order);
+  net::Async<Result<void>> serve_space(v1::OpenTunnel order);
   net::Async<Result<std::shared_ptr<net::WebSocket>>> meet_device(const v1::OpenTunnel& order);
   Result<std::shared_ptr<Attempt>> running(AttemptId attempt) const;
   Result<net::Connected> connect_to_owner(JobId job, std::uint16_t port) const;
@@ -49,6 +53,7 @@ class Tunnels {
   const OwnersScreen& owners_screen_;
   Connection& connection_;
   Media media_;
+  space::Server space_;
   int media_running_ = 0;
 };
 

@@ -1,4 +1,4 @@
-#include "drive/space_server.h"
+#include "space/server.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -13,15 +13,17 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/fd.h"
 #include "base/sizes.h"
-#include "drive/folder.h"
-#include "drive/replies.h"
 #include "net/crypto.h"
 
-namespace hearth::drive {
+namespace hearth::space {
 namespace {
 
 namespace fs = std::filesystem;
+using drive::SpaceGrant;
+using drive::SpacePath;
+using drive::SpaceUse;
 
 constexpr std::size_t kPieceBytes = 256 * kKiB;
 constexpr std::size_t kMostGrant = 100;  // bytes of its text
@@ -50,7 +52,7 @@ unsigned status_of_space(Code code) {
 }
 
 net::Async<void> refuse_space(net::Exchange& exchange, const Error& error) {
-  return refuse(exchange, status_of_space(error.code), error.message);
+  co_await exchange.reply(net::text_response(status_of_space(error.code), error.message));
 }
 
 // Errors: kPermissionDenied, there is none.
@@ -58,12 +60,12 @@ Result<SpaceGrant> read_grant(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) {
     return fail(Code::kPermissionDenied,
-                "no space is granted to this device here; this PC's owner grants some by: hearth drive grant-space");
+                "no space is granted here; this PC's owner grants some by: hearth drive grant-space");
   }
   std::string text(kMostGrant, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
-  return parse_space_grant(text);
+  return drive::parse_space_grant(text);
 }
 
 fs::path file_of(const fs::path& repository, const SpacePath& path) { return repository / path.folder / path.name; }
@@ -93,7 +95,7 @@ Result<void> sync_folder(const fs::path& folder) {
 
 Result<void> make_repository(const fs::path& repository) {
   if (Result<void> made = make_folder(repository); !made) return made;
-  for (const std::string_view folder : kSpaceFolders) {
+  for (const std::string_view folder : drive::kSpaceFolders) {
     if (Result<void> made = make_folder(repository / folder); !made) return made;
   }
   return sync_folder(repository);
@@ -115,7 +117,7 @@ class Coming {
   static Result<Coming> begin(const fs::path& repository, std::uint64_t bytes) {
     struct statvfs disk{};
     if (::statvfs(repository.c_str(), &disk) != 0) return fail(Code::kNotFound, "nothing was begun in this space yet");
-    if (std::uint64_t{disk.f_bavail} * disk.f_frsize < bytes + kKeptFree) {
+    if (std::uint64_t{disk.f_bavail} * disk.f_frsize < bytes + drive::kKeptFree) {
       return fail(Code::kResourceExhausted, "the disk of the granted space is full");
     }
     if (Result<void> made = make_folder(repository / "new"); !made) return std::unexpected(made.error());
@@ -166,7 +168,7 @@ Result<std::string> list_folder(const fs::path& folder) {
     const std::string name = entry->path().filename().string();
     const std::uintmax_t size = entry->file_size(none);
     // What else somebody put there is not the repository's, and may have a name that is no JSON.
-    if (none || !parse_space_path("/space/data/" + name)) continue;
+    if (none || !drive::parse_space_path("/space/data/" + name)) continue;
     list += fmt::format("{}{{\"name\":\"{}\",\"size\":{}}}", list.empty() ? "" : ",", name, size);
   }
   if (error == std::errc::no_such_file_or_directory)
@@ -177,17 +179,17 @@ Result<std::string> list_folder(const fs::path& folder) {
 
 }  // namespace
 
-net::Async<void> SpaceServer::serve(net::Exchange& exchange, DeviceId device) {
+net::Async<void> Server::serve(net::Exchange& exchange, std::string name) {
   const net::RequestHead& head = exchange.head();
-  Result<SpacePath> path = parse_space_path(head.path);
+  Result<SpacePath> path = drive::parse_space_path(head.path);
   if (!path) co_return co_await refuse_space(exchange, path.error());
-  const fs::path place = directory_ / fmt::format("{}", device.value);
+  const fs::path place = directory_ / name;
   const Result<SpaceGrant> grant = co_await workers_.run([&] { return read_grant(place / "grant"); });
   if (!grant) co_return co_await refuse_space(exchange, grant.error());
-  if (Result<void> checked = check_space_request(*grant, head.method, *path); !checked) {
+  if (Result<void> checked = drive::check_space_request(*grant, head.method, *path); !checked) {
     co_return co_await refuse_space(exchange, checked.error());
   }
-  Result<std::shared_ptr<SpaceUse>> use = co_await use_of(device, place / "repository");
+  Result<std::shared_ptr<SpaceUse>> use = co_await use_of(name, place / "repository");
   if (!use) co_return co_await refuse_space(exchange, use.error());
   Request request{.exchange = exchange,
                   .path = *std::move(path),
@@ -200,14 +202,14 @@ net::Async<void> SpaceServer::serve(net::Exchange& exchange, DeviceId device) {
 }
 
 // Counted once, and again where the owner has put another repository there.
-net::Async<Result<std::shared_ptr<SpaceUse>>> SpaceServer::use_of(DeviceId device, const fs::path& repository) {
+net::Async<Result<std::shared_ptr<SpaceUse>>> Server::use_of(const std::string& name, const fs::path& repository) {
   const auto number = [&]() -> std::uint64_t {
     struct stat status{};
     return ::stat(repository.c_str(), &status) == 0 ? status.st_ino : 0;
   };
   const std::uint64_t there = co_await workers_.run(number);
   const auto known = [&] {
-    const auto found = uses_.find(device);
+    const auto found = uses_.find(name);
     return found != uses_.end() && found->second.repository == there ? found->second.use : nullptr;
   };
   if (const std::shared_ptr<SpaceUse> use = known()) co_return use;
@@ -215,17 +217,17 @@ net::Async<Result<std::shared_ptr<SpaceUse>>> SpaceServer::use_of(DeviceId devic
   // Another request may have counted meanwhile, and something may have come since.
   if (const std::shared_ptr<SpaceUse> use = known()) co_return use;
   const auto use = std::make_shared<SpaceUse>(bytes);
-  uses_[device] = {.repository = there, .use = use};
+  uses_[name] = {.repository = there, .use = use};
   co_return use;
 }
 
-net::Async<void> SpaceServer::make(Request& request) {
+net::Async<void> Server::make(Request& request) {
   const Result<void> made = co_await workers_.run([&] { return make_repository(request.repository); });
   if (!made) co_return co_await refuse_space(request.exchange, made.error());
   co_await request.exchange.reply({.status = 200, .headers = {}, .body = {}});
 }
 
-net::Async<void> SpaceServer::list(Request& request) {
+net::Async<void> Server::list(Request& request) {
   const Result<std::string> listed =
       co_await workers_.run([&] { return list_folder(request.repository / request.path.folder); });
   if (!listed) co_return co_await refuse_space(request.exchange, listed.error());
@@ -234,7 +236,7 @@ net::Async<void> SpaceServer::list(Request& request) {
   co_await request.exchange.reply(std::move(response));
 }
 
-net::Async<void> SpaceServer::read(Request& request) {
+net::Async<void> Server::read(Request& request) {
   net::Exchange& exchange = request.exchange;
   struct stat status{};
   const Fd file = co_await workers_.run([&] {
@@ -261,13 +263,14 @@ net::Async<void> SpaceServer::read(Request& request) {
   (void)co_await exchange.finish();
 }
 
-net::Async<void> SpaceServer::receive(Request& request) {
+net::Async<void> Server::receive(Request& request) {
   net::Exchange& exchange = request.exchange;
   const std::optional<std::uint64_t> length = exchange.head().content_length;
   if (!length) co_return (void) co_await exchange.reply(net::text_response(411, "a Content-Length is needed"));
-  if (*length > kMaxSpaceFile) {
+  if (*length > drive::kMaxSpaceFile) {
     co_return co_await refuse_space(
-        exchange, Error{Code::kOutOfRange, fmt::format("a file of a space has {} bytes at most", kMaxSpaceFile)});
+        exchange,
+        Error{Code::kOutOfRange, fmt::format("a file of a space has {} bytes at most", drive::kMaxSpaceFile)});
   }
   if (Result<void> reserved = request.use->reserve(*length, request.grant); !reserved) {
     // Read to its end first: else whoever sends it finds a closed connection, and not why.
@@ -281,7 +284,7 @@ net::Async<void> SpaceServer::receive(Request& request) {
   co_await exchange.reply({.status = 200, .headers = {}, .body = {}});
 }
 
-net::Async<Result<bool>> SpaceServer::store(Request& request, std::uint64_t length) {
+net::Async<Result<bool>> Server::store(Request& request, std::uint64_t length) {
   Result<Coming> coming = co_await workers_.run([&] { return Coming::begin(request.repository, length); });
   if (!coming) co_return std::unexpected(coming.error());
   std::vector<char> buffer(kPieceBytes);
@@ -301,7 +304,7 @@ net::Async<Result<bool>> SpaceServer::store(Request& request, std::uint64_t leng
       [&] { return coming->place(request.path, file_of(request.repository, request.path)); });
 }
 
-net::Async<void> SpaceServer::remove(Request& request) {
+net::Async<void> Server::remove(Request& request) {
   const Result<std::uint64_t> removed = co_await workers_.run([&]() -> Result<std::uint64_t> {
     const fs::path file = file_of(request.repository, request.path);
     struct stat status{};
@@ -313,4 +316,4 @@ net::Async<void> SpaceServer::remove(Request& request) {
   co_await request.exchange.reply({.status = 200, .headers = {}, .body = {}});
 }
 
-}  // namespace hearth::drive
+}  // namespace hearth::space

@@ -14,6 +14,9 @@
 
 namespace hearth::drive {
 
+// Of the disk, for the hub's own records and whatever else the PC writes.
+inline constexpr std::uint64_t kKeptFree = 256ULL << 20;
+
 // As its owner's file says it: "214748364800", or "214748364800 append-only".
 struct SpaceGrant {
   std::uint64_t bytes = 0;
