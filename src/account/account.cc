@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/fd.h"
 #include "base/sizes.h"
 
 namespace hearth::account {
@@ -25,22 +26,8 @@ constexpr std::size_t kMaxNameBytes = 256;
 
 fs::path file_in(const fs::path& directory) { return directory / "account.json"; }
 
-class File {
- public:
-  explicit File(int file) : file_(file) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (file_ >= 0) ::close(file_);
-  }
-  int get() const { return file_; }
-
- private:
-  int file_;
-};
-
 Result<std::string> read_file(const fs::path& path) {
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) {
     if (errno != ENOENT) return fail_errno(errno, "cannot read " + path.string());
     return fail(Code::kNotFound,
@@ -86,7 +73,7 @@ std::optional<std::vector<HubAddress>> other_hubs_of(const Json& object) {
 }
 
 Result<void> write_whole(const fs::path& path, std::string_view text) {
-  const File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file.get() < 0) return fail_errno(errno, "cannot make " + path.string());
   const ssize_t count = ::write(file.get(), text.data(), text.size());
   if (count < 0) return fail_errno(errno, "cannot write " + path.string());
@@ -149,7 +136,7 @@ Result<void> save_account(const fs::path& directory, const Account& account) {
   if (!renamed) ::unlink(aside.c_str());
   if (!written) return written;
   if (!renamed) return fail_errno(error, "cannot write " + path.string());
-  const File folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0 || ::fsync(folder.get()) != 0) return fail_errno(errno, "cannot write " + directory.string());
   return {};
 }

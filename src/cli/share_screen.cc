@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/fd.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/documents.h"
@@ -69,21 +70,6 @@ Result<void> check_desktop() {
   return {};
 }
 
-class File {
- public:
-  explicit File(int file) : file_(file) {}
-  File(File&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
-  File& operator=(File&&) = delete;
-  ~File() { close(); }
-  int get() const { return file_; }
-  void close() {
-    if (file_ >= 0) ::close(std::exchange(file_, -1));
-  }
-
- private:
-  int file_;
-};
-
 // Without its end; empty: none has come.
 std::string read_line(int file) {
   std::string line;
@@ -92,7 +78,7 @@ std::string read_line(int file) {
 }
 
 // To be given the word. Errors: why the node does not take it.
-Result<File> connect_to_node(const Home& home) {
+Result<Fd> connect_to_node(const Home& home) {
   std::error_code failure;
   if (std::filesystem::exists(home.node_stopped(), failure)) {
     return fail(Code::kFailedPrecondition, "everything is stopped on this PC; first: hearth resume");
@@ -103,7 +89,7 @@ Result<File> connect_to_node(const Home& home) {
     return fail(Code::kFailedPrecondition, path + ": this path is too long for a socket");
   }
   path.copy(address.sun_path, path.size());
-  File node(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Fd node(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ::setsockopt(node.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   if (::connect(node.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     if (errno == EACCES || errno == EPERM) {
@@ -130,10 +116,10 @@ std::filesystem::path folder_for_files() {
 class Helper {
  public:
   // Once the sign is shown. Errors: why it cannot be.
-  static Result<Helper> start(const File& node, const std::string& stop_key) {
+  static Result<Helper> start(const Fd& node, const std::string& stop_key) {
     std::array<int, 2> pipe{};
     if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return fail_errno(errno, "a pipe");
-    const File out(pipe[0]);
+    const Fd out(pipe[0]);
     const std::string program = screen_program();
     const std::string folder = folder_for_files();
     posix_spawn_file_actions_t actions;
@@ -230,7 +216,7 @@ Result<int> share_screen(const Context& context, const ScreenOptions& options) {
   if (!client) return std::unexpected(client.error());
   Result<v1::SubmitRequest> request = request_for(context, **client, options);
   if (!request) return std::unexpected(request.error());
-  Result<File> node = connect_to_node(context.home);
+  Result<Fd> node = connect_to_node(context.home);
   if (!node) return std::unexpected(node.error());
   Result<Helper> helper = Helper::start(*node, options.stop_key);
   if (!helper) return std::unexpected(helper.error());
@@ -239,7 +225,7 @@ Result<int> share_screen(const Context& context, const ScreenOptions& options) {
   if (!job) return std::unexpected((*client)->explain(job.error()));
   const std::string word = fmt::format("job {}\n", *job);
   static_cast<void>(::send(node->get(), word.data(), word.size(), MSG_NOSIGNAL));
-  node->close();
+  node->reset();
   announce(context, **client, *job, options.stop_key);
   const int code = helper->wait();
   process_to_end = 0;

@@ -19,6 +19,7 @@
 
 #include <fmt/format.h>
 
+#include "base/fd.h"
 #include "cli/home.h"
 #include "cli/output.h"
 #include "cli/values.h"
@@ -56,25 +57,6 @@ class NotedInterrupts {
 
  private:
   std::array<struct sigaction, 2> before_{};
-};
-
-// A descriptor for the tools alone.
-class File {
- public:
-  explicit File(int file = -1) : file_(file) {}
-  File(File&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
-  File& operator=(File&& other) noexcept {
-    std::swap(file_, other.file_);
-    return *this;
-  }
-  ~File() {
-    if (file_ >= 0) ::close(file_);
-  }
-  int get() const { return file_; }
-  int release() { return std::exchange(file_, -1); }
-
- private:
-  int file_;
 };
 
 std::string find_program(const std::string& name) {
@@ -231,18 +213,18 @@ void remove_tree(const fs::path& directory) {
 constexpr std::string_view kWorkName = "work-";
 
 // Of a directory for work: none, if somebody has it, or it cannot be had. Inherited by tools.
-File lock_of(const fs::path& directory) {
-  File lock(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  return lock.get() >= 0 && ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0 ? std::move(lock) : File();
+Fd lock_of(const fs::path& directory) {
+  Fd lock(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  return lock.get() >= 0 && ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0 ? std::move(lock) : Fd();
 }
 
 // Those that nobody has any more, by their locks.
-std::vector<std::pair<fs::path, File>> leftovers_in(const fs::path& parent) {
-  std::vector<std::pair<fs::path, File>> found;
+std::vector<std::pair<fs::path, Fd>> leftovers_in(const fs::path& parent) {
+  std::vector<std::pair<fs::path, Fd>> found;
   std::error_code error;
   for (fs::directory_iterator entry(parent, error), end; !error && entry != end; entry.increment(error)) {
     if (!entry->path().filename().string().starts_with(kWorkName)) continue;
-    if (File lock = lock_of(entry->path()); lock.get() >= 0) found.emplace_back(entry->path(), std::move(lock));
+    if (Fd lock = lock_of(entry->path()); lock.get() >= 0) found.emplace_back(entry->path(), std::move(lock));
   }
   return found;
 }
@@ -254,13 +236,13 @@ bool has_program(const std::string& name) { return !find_program(name).empty(); 
 Result<Workshop> Workshop::open(const fs::path& parent) {
   if (Result<void> made = make_directory(parent); !made) return std::unexpected(made.error());
   // Nobody is between making a directory and having its lock.
-  File alone(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Fd alone(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (alone.get() < 0 || ::flock(alone.get(), LOCK_EX) != 0) return fail_errno(errno, "locking " + parent.string());
-  const std::vector<std::pair<fs::path, File>> leftovers = leftovers_in(parent);
+  const std::vector<std::pair<fs::path, Fd>> leftovers = leftovers_in(parent);
   std::string directory = (parent / kWorkName).string() + "XXXXXX";
   if (::mkdtemp(directory.data()) == nullptr) return fail_errno(errno, "making a directory in " + parent.string());
   Workshop workshop(directory, lock_of(directory).release());
-  alone = File();
+  alone = Fd();
   for (const auto& [left, lock] : leftovers) remove_tree(left);
   return workshop;
 }
@@ -272,8 +254,8 @@ Workshop::~Workshop() {
 
 Result<void> Workshop::run(const std::string& what, const std::vector<Tool>& pipeline) const {
   const fs::path said = directory_ / "said";
-  const File errors(::open(said.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
-  File input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const Fd errors(::open(said.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
+  Fd input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (errors.get() < 0 || input.get() < 0) return fail_errno(errno, "writing " + said.string());
   const NotedInterrupts noted;
   std::vector<Running> tools;
@@ -282,15 +264,15 @@ Result<void> Workshop::run(const std::string& what, const std::vector<Tool>& pip
     std::array<int, 2> ends = {-1, -1};
     const bool last = i + 1 == pipeline.size();
     if (!last && ::pipe2(ends.data(), O_CLOEXEC) != 0) started = fail_errno(errno, "making a pipe");
-    File next(ends[0]);
-    const File output(ends[1]);
+    Fd next(ends[0]);
+    const Fd output(ends[1]);
     if (!started) break;
     const Result<Running> tool = spawn(pipeline[i], input.get(), last ? errors.get() : output.get(), errors.get());
     if (tool) tools.push_back(*tool);
     if (!tool) started = std::unexpected(tool.error());
     input = std::move(next);
   }
-  input = File();
+  input = Fd();
   if (!started) end_all(tools);
   wait_for_all(tools, what, [&] {
     const std::vector<std::string> line = last_lines(said, 1);
@@ -306,9 +288,9 @@ Result<Ran> Workshop::ask(const std::string& what, const Tool& tool,
   std::vector<Running> tools;
   const NotedInterrupts noted;
   {
-    const File errors(::open(said.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
-    const File output(::open(printed.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
-    const File input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    const Fd errors(::open(said.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
+    const Fd output(::open(printed.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
+    const Fd input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     if (errors.get() < 0 || output.get() < 0 || input.get() < 0) return fail_errno(errno, "writing " + said.string());
     const Result<Running> running = spawn(tool, input.get(), output.get(), errors.get());
     if (!running) return std::unexpected(running.error());
@@ -338,8 +320,8 @@ Result<Ran> Workshop::ask(const std::string& what, const Tool& tool,
 
 std::vector<std::string> Workshop::lines_of(const Tool& tool) const {
   const fs::path file = directory_ / "printed";
-  const File output(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  const File nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const Fd output(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  const Fd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
   Result<Running> running = spawn(tool, nothing.get(), output.get(), nothing.get());
   if (!running) return {};
   while (::waitpid(running->process, &running->status, 0) < 0 && errno == EINTR) {
