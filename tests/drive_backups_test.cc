@@ -267,6 +267,37 @@ TEST_F(DriveBackupsTest, TheKeyAloneOpensItOnANewPc) {
   EXPECT_EQ(fresh.cli({"drive", "backup-key"}).out, key);
 }
 
+TEST_F(DriveBackupsTest, InPlaceWhatDiffersIsBroughtBackAndNothingIsLost) {
+  done({"backup", "--to", target()});
+  write(here("files/big"), "encrypted by a virus");
+  write(here("later"), "later");
+  done({"put", "--replace", here("files/big"), "/files"});
+  done({"put", here("later"), "/files"});
+  done({"rm", "/files/sub"});
+  const json back = told({"recover", "/files", "--from", target(), "--in-place"});
+  EXPECT_EQ(back["files"], 2);
+  EXPECT_EQ(back["same"], 1);
+  EXPECT_EQ(back["left_out"], 0);
+  const fs::path files = pool().home() / "drive/files";
+  EXPECT_TRUE(read_text(files / "big") == noise(3 << 20));
+  EXPECT_EQ(read_text(files / ("sub/" + std::string(kMarker) + ".txt")), "ü");
+  EXPECT_EQ(read_text(files / "later"), "later");
+  EXPECT_THAT(done({"versions", "/files/big"}), HasSubstr("20 bytes")) << "what was replaced is a version";
+  // All of it: the drive's own is not among it, and nothing is left to do.
+  const json again = told({"recover", "--from", target(), "--in-place"});
+  EXPECT_EQ(again["files"], 0);
+  EXPECT_EQ(again["same"], 3);
+  EXPECT_EQ(drive({"recover", "--from", target(), "--in-place", "--into", here("x")}).exit_code, 2);
+  // What cannot be put is told of, and keeps nothing else from coming back.
+  done({"rm", "/files"});
+  write(here("files.txt"), "a file in the folder's place");
+  fs::rename(here("files.txt"), files);
+  const Ended partly = drive({"recover", "--from", target(), "--in-place"});
+  EXPECT_EQ(partly.exit_code, 1);
+  EXPECT_THAT(partly.err, HasSubstr("1 left out, see above"));
+  EXPECT_EQ(read_text(files), "a file in the folder's place");
+}
+
 TEST_F(DriveBackupsTest, ADiskThatIsAwayIsSaidAndNothingIsMadeInItsPlace) {
   done({"backup", "--to", target()});
   fs::rename(here("disk"), here("away"));

@@ -7,8 +7,8 @@ namespace {
 void add_recover_command(CommandTree& tree, CLI::App& drive, BackupOptions& options) {
   CLI::App& recover = tree.add(
       drive, "recover",
-      "Bring files of a backup into a directory of this PC, as they were at some time. The drive itself is left "
-      "as it is. On a new PC all of it is recovered into the folder that becomes its drive, before the first "
+      "Bring files of a backup into a directory of this PC, as they were at some time, or back into the drive. On a "
+      "new PC all of it is recovered into the folder that becomes its drive, before the first "
       "\"hearth up\".",
       [&tree, &options] { return recover_drive(tree.context(), options); });
   recover.add_option("PATH", options.path, "of the drive as it was, for example /photos/2026 (default: all of it)")
@@ -17,12 +17,18 @@ void add_recover_command(CommandTree& tree, CLI::App& drive, BackupOptions& opti
       ->required()
       ->type_name("TARGET");
   CommandTree::text_option(recover, "--into", options.into, "DIR", "a new or empty directory, which they come into");
+  recover
+      .add_flag("--in-place", options.in_place,
+                "into the drive itself: what they replace becomes an earlier version, and what else is there stays")
+      ->excludes("--into");
   CommandTree::text_option(recover, "--at", options.at, "WHEN",
                            "as of this moment in UTC, for example 2026-01-31 (that day's end) or \"2026-01-31 18:30\" "
                            "(default: the newest)");
   CommandTree::text_option(recover, "--snapshot", options.snapshot, "ID", "as \"hearth drive backups\" shows it")
       ->excludes("--at");
-  recover.add_flag("--list", options.list, "only list what the snapshot has at PATH")->excludes("--into");
+  recover.add_flag("--list", options.list, "only list what the snapshot has at PATH")
+      ->excludes("--into")
+      ->excludes("--in-place");
   CommandTree::text_option(
       recover, "--key-file", options.key_file, "FILE",
       "with the key as it was written down (default: this PC's own; it is asked for where there is "

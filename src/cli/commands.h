@@ -214,6 +214,7 @@ struct BackupOptions {
   std::string at;
   std::string snapshot;
   std::string into;
+  bool in_place = false;
   std::string key_file;
   bool keep_all = false;
   bool list = false;

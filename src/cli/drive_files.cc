@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/fd.h"
+#include "blob/local_file.h"
 #include "cli/commands.h"
 #include "cli/documents.h"
 #include "cli/output.h"
@@ -24,8 +25,9 @@
 namespace hearth::cli {
 namespace {
 
-constexpr std::uint32_t kPage = 2'000;  // entries, as many as the hub gives at a time
-constexpr int kMaxDepth = 100;          // of folders
+constexpr std::uint32_t kPage = 2'000;         // entries, as many as the hub gives at a time
+constexpr int kMaxDepth = 100;                 // of folders
+constexpr const char* kOwnFolder = ".hearth";  // of the drive itself: trash, versions
 
 std::string joined(const std::string& folder, const std::string& name) {
   return folder + (folder.ends_with('/') ? "" : "/") + name;
@@ -53,6 +55,14 @@ std::unexpected<Error> fail_status(const net::Response& response, const std::str
   return std::unexpected(std::move(error));
 }
 
+bool is_same(const std::filesystem::path& one, const std::filesystem::path& other) {
+  std::error_code error;
+  if (std::filesystem::file_size(one, error) != std::filesystem::file_size(other, error) || error) return false;
+  const Result<blob::HashedFile> hash = blob::hash_file(one);
+  const Result<blob::HashedFile> other_hash = blob::hash_file(other);
+  return hash && other_hash && hash->sha256 == other_hash->sha256;
+}
+
 // A sequence of transfers, told of in one line and counted.
 class Transfers {
  public:
@@ -62,8 +72,10 @@ class Transfers {
 
   std::int64_t files() const { return files_; }
   std::int64_t bytes() const { return bytes_; }
+  void clear_progress() { progress_.clear(); }
 
   Result<void> put(const std::filesystem::path& local, const std::string& remote);
+  Result<void> make_folder(const std::string& remote);  // or it is there
   Result<void> put_folder(const std::filesystem::path& local, const std::string& remote);
   // `place`: relative to the destination.
   Result<void> get(const std::string& remote, const Destination& destination, const std::string& place);
@@ -72,7 +84,6 @@ class Transfers {
 
  private:
   Result<net::Headers> headers();
-  Result<void> make_folder(const std::string& remote);
   Result<net::Response> fetch(const std::string& remote, int file);
 
   // As a request's target.
@@ -261,6 +272,45 @@ Result<int> put_into_drive(const Context& context, const DriveOptions& options) 
     }
   }
   return finish(context, transfers);
+}
+
+Result<BroughtBack> bring_back_into_drive(Client& client, const std::filesystem::path& from,
+                                          const std::filesystem::path& drive) {
+  namespace fs = std::filesystem;
+  Transfers transfers(client, true);
+  BroughtBack done;
+  std::error_code error;
+  for (fs::recursive_directory_iterator below(from, error), end; !error && below != end; below.increment(error)) {
+    const fs::path place = below->path().lexically_relative(from);
+    const bool is_folder = below->symlink_status(error).type() == fs::file_type::directory;
+    if (place == kOwnFolder) {
+      below.disable_recursion_pending();
+      continue;
+    }
+    if (!is_folder && is_same(below->path(), drive / place)) {
+      ++done.same;
+      continue;
+    }
+    const std::string remote = "/" + place.string();
+    const bool has_file_there = is_folder && fs::is_regular_file(fs::symlink_status(drive / place, error));
+    const Result<void> put = has_file_there ? fail(Code::kAlreadyExists, plain(remote) + ": a file is in its place")
+                             : is_folder    ? transfers.make_folder(remote)
+                                            : transfers.put(below->path(), remote);
+    error.clear();
+    if (put) continue;
+    const Code code = put.error().code;
+    if (code == Code::kUnavailable || code == Code::kUnauthenticated || code == Code::kResourceExhausted) {
+      return std::unexpected(put.error());
+    }
+    transfers.clear_progress();
+    say("error: " + put.error().message);
+    ++done.left_out;
+    if (is_folder) below.disable_recursion_pending();
+  }
+  if (error) return fail_errno(error.value(), from.string());
+  done.files = transfers.files();
+  done.bytes = transfers.bytes();
+  return done;
 }
 
 Result<int> get_from_drive(const Context& context, const DriveOptions& options) {

@@ -9,6 +9,7 @@
 #include "cli/backups.h"
 #include "cli/commands.h"
 #include "cli/documents.h"
+#include "cli/drive_files.h"
 #include "cli/output.h"
 #include "cli/secrets.h"
 #include "cli/values.h"
@@ -38,7 +39,9 @@ std::string path_in_drive(const std::string& typed) {
 
 Result<fs::path> empty_directory(const std::string& typed) {
   if (typed.empty()) {
-    return fail(Code::kInvalidArgument, "--into: a new or empty directory is needed, for example --into ~/recovered");
+    return fail(Code::kInvalidArgument,
+                "--into: a new or empty directory is needed, for example --into ~/recovered; or --in-place, into the "
+                "drive itself");
   }
   std::error_code error;
   fs::path into = fs::absolute(typed, error).lexically_normal();
@@ -75,6 +78,35 @@ int list_entries(const Context& context, const Snapshot& snapshot, const std::ve
   return 0;
 }
 
+// By way of a directory of this command's own: what the drive has is compared with it, and changed by the hub alone.
+Result<int> recover_in_place(const Context& context, const Restic& restic, const Snapshot& snapshot,
+                             const std::string& path) {
+  if (Result<void> held = require_drive(context.home); !held) return std::unexpected(held.error());
+  const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
+  if (!client) return std::unexpected(client.error());
+  const Result<Workshop> workshop = Workshop::open(context.home.cli());
+  if (!workshop) return std::unexpected(workshop.error());
+  if (Result<void> restored = restic.restore(snapshot, path, workshop->directory()); !restored) {
+    return std::unexpected(restored.error());
+  }
+  const Result<BroughtBack> done = bring_back_into_drive(**client, workshop->directory(), context.home.drive());
+  if (!done) return fail(done, "not all of it was brought back; it may be asked for again");
+  if (context.json) {
+    print(object_json({{"snapshot", snapshot.id},
+                       {"time", rfc3339(snapshot.time)},
+                       {"path", path},
+                       {"files", done->files},
+                       {"bytes", done->bytes},
+                       {"same", done->same},
+                       {"left_out", done->left_out}}));
+  }
+  say(fmt::format("{}, as of {} (snapshot {}): {} {} brought back, {}; {} there as they were{}", plain(path),
+                  format_moment(snapshot.time), snapshot.id.substr(0, kShownIdDigits), done->files,
+                  done->files == 1 ? "file" : "files", format_bytes(static_cast<std::uint64_t>(done->bytes)),
+                  done->same, done->left_out == 0 ? "" : fmt::format("; {} left out, see above", done->left_out)));
+  return done->left_out == 0 ? 0 : 1;
+}
+
 }  // namespace
 
 Result<int> recover_drive(const Context& context, const BackupOptions& options) {
@@ -104,6 +136,7 @@ Result<int> recover_drive(const Context& context, const BackupOptions& options) 
                                              plain(path), format_moment(snapshot->time)));
   }
   if (options.list) return list_entries(context, *snapshot, *entries);
+  if (options.in_place) return recover_in_place(context, *restic, *snapshot, path);
   const Result<fs::path> into = empty_directory(options.into);
   if (!into) return std::unexpected(into.error());
   if (Result<void> restored = restic->restore(*snapshot, path, *into); !restored) {
