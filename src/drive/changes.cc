@@ -20,13 +20,19 @@ net::Async<Result<Path>> move_one(Drive& drive, const Holder& holder, const Path
     if (!stays) co_return std::unexpected(stays.error());
     co_return from;
   }
+  std::optional<Copied> copied;
   for (int left = kTries;; --left) {
     const Result<Path> free = co_await drive.workers().run([&] { return (*folder)->free_name(to); });
     if (!free) co_return free;
+    if (copy && !copied) {
+      Result<Copied> aside = co_await drive.copy_aside(from, *free, false, true);
+      if (!aside) co_return std::unexpected(aside.error());
+      copied.emplace(*std::move(aside));
+    }
     std::vector<Touched> touched{{.path = *free, .reach = Reach::kName}};
     if (!copy) touched.push_back({.path = from, .reach = Reach::kTree});
     const Result<bool> moved = co_await drive.change(holder, std::move(touched), [&](Folder& where) {
-      return copy ? where.copy(from, *free, false, true) : where.move(from, *free, false);
+      return copied ? where.place_copy(*copied, from, *free, false) : where.move(from, *free, false);
     });
     if (moved) co_return free;
     if (left == 1 || moved.error().code != Code::kAlreadyExists) co_return std::unexpected(moved.error());

@@ -66,6 +66,12 @@ Result<void> Drive::open_here() {
   return {};
 }
 
+net::Async<Result<Copied>> Drive::copy_aside(const Path& from, const Path& to, bool replace, bool deep) {
+  const Result<Folder*> folder = co_await open();
+  if (!folder) co_return std::unexpected(folder.error());
+  co_return co_await copies_.run([&] { return (*folder)->copy_aside(from, to, replace, deep); });
+}
+
 net::Async<Result<Folder*>> Drive::open() {
   if (!folder_) {
     const Result<void> opened = co_await names_.run([this] { return open_here(); });

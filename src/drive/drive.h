@@ -90,6 +90,9 @@ class Drive {
   // all their bytes and for all their names, however many they are. Answered once both are there.
   net::Async<Result<Placed>> place(Arrival arrival);
 
+  // What Folder::copy_aside() makes, while others change what they like.
+  net::Async<Result<Copied>> copy_aside(const Path& from, const Path& to, bool replace, bool deep);
+
   // A copy of the table of locks as it is now. Any thread.
   LockTable locks() const;
 
@@ -157,7 +160,8 @@ class Drive {
   Result<PrivateFolders> private_;
   LockTable locks_;
   std::uint64_t kept_changes_ = 0;  // of locks_, those that the disk has
-  net::Workers names_{1};           // it ends before what it works on
+  net::Workers copies_{2};          // these end before what they work on
+  net::Workers names_{1};
   net::Rounds<Placing> placing_{names_, [this](std::span<Placing* const> placings) { place_all(placings); }};
 };
 

@@ -71,6 +71,21 @@ class Incoming {
   bool is_on_disk_ = false;
 };
 
+// A file or folder once more, which has no name among the drive's own yet; gone with this object unless it is placed.
+class Copied {
+ public:
+  Copied(Copied&& other) noexcept : place_(std::exchange(other.place_, {})), bytes_(other.bytes_) {}
+  Copied& operator=(Copied&&) = delete;
+  ~Copied();
+
+ private:
+  friend class Folder;
+  explicit Copied(std::filesystem::path place) : place_(std::move(place)) {}
+
+  std::filesystem::path place_;  // empty once it is placed
+  std::uint64_t bytes_ = 0;
+};
+
 // What must be so for a change to be made; else kFailedPrecondition.
 struct Condition {
   std::string if_match;       // as the header: "*" or a list of etags; empty: anything
@@ -194,8 +209,11 @@ class Folder {
   // Whole, or not at all. With `replace`, what is at `to` goes into the trash; without, kAlreadyExists.
   // kInvalidArgument: the root, or into itself. True: `to` was there.
   Result<bool> move(const Path& from, const Path& to, bool replace);
-  // A folder without what is in it if not `deep`.
-  Result<bool> copy(const Path& from, const Path& to, bool replace, bool deep);
+  // The same of what copy_aside() has made, which takes as long as there is much of it: by any thread, so that nothing
+  // else need wait. A folder without what is in it if not `deep`.
+  Result<Copied> copy_aside(const Path& from, const Path& to, bool replace, bool deep) const;
+  // `copied` is as it was where that fails.
+  Result<bool> place_copy(Copied& copied, const Path& from, const Path& to, bool replace);
 
   Result<void> remove(const Path& path);  // into the trash. kInvalidArgument: the root
 
@@ -220,6 +238,8 @@ class Folder {
   static Result<void> check_apart(const Path& from, const Path& to);
   // All that is at `from` comes to `to`.
   Result<void> take_room(const Path& from, const Path& to);
+  // True: something is at `to`.
+  Result<bool> check_way(const Path& from, const Path& to, bool replace) const;
   Result<bool> clear_way(const Path& from, const Path& to, bool replace);
   Result<Incoming> make_incoming() const;
   Result<Placed> place_named(const std::filesystem::path& from, int descriptor, const Path& path,

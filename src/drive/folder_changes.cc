@@ -85,7 +85,7 @@ Result<void> Folder::check_apart(const Path& from, const Path& to) {
   return {};
 }
 
-Result<bool> Folder::clear_way(const Path& from, const Path& to, bool replace) {
+Result<bool> Folder::check_way(const Path& from, const Path& to, bool replace) const {
   if (const Result<Entry> found = look(from); !found) return std::unexpected(found.error());
   if (const Result<Fd> parent = parent_of(to); !parent) {
     return fail(Code::kFailedPrecondition, "there is no folder " + to.parent().text());
@@ -93,6 +93,12 @@ Result<bool> Folder::clear_way(const Path& from, const Path& to, bool replace) {
   const Result<Entry> there = look(to);
   if (!there) return false;
   if (!replace) return fail(Code::kAlreadyExists, to.text() + " is there already");
+  return true;
+}
+
+Result<bool> Folder::clear_way(const Path& from, const Path& to, bool replace) {
+  const Result<bool> is_there = check_way(from, to, replace);
+  if (!is_there || !*is_there) return is_there;
   if (Result<void> removed = into_trash(to); !removed) return std::unexpected(removed.error());
   return true;
 }
@@ -123,32 +129,42 @@ Result<bool> Folder::move(const Path& from, const Path& to, bool replace) {
   return was_there;
 }
 
-Result<bool> Folder::copy(const Path& from, const Path& to, bool replace, bool deep) {
+Copied::~Copied() {
+  std::error_code ignored;
+  if (!place_.empty()) std::filesystem::remove_all(place_, ignored);
+}
+
+Result<Copied> Folder::copy_aside(const Path& from, const Path& to, bool replace, bool deep) const {
   if (Result<void> apart = check_apart(from, to); !apart) return std::unexpected(apart.error());
-  // The copy is whole before what it replaces goes.
-  if (const Result<Entry> found = look(from); !found) return std::unexpected(found.error());
+  if (const Result<bool> way = check_way(from, to, replace); !way) return std::unexpected(way.error());
   const Result<Fd> source = parent_of(from);
   if (!source) return std::unexpected(source.error());
-  if (Result<void> fits = take_room(from, to); !fits) return std::unexpected(fits.error());
+  const std::uint64_t bytes = deep ? tree_bytes(source->get(), from.name()) : 0;
+  if (Result<void> fits = allowances_->check(*this, to, bytes); !fits) return std::unexpected(fits.error());
   const Result<std::filesystem::path> fresh = own("new");
   if (!fresh) return std::unexpected(fresh.error());
-  const std::string name = unique_name();
   const Fd folder(::open(fresh->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const auto give_up = [&](const Error& error) {
-    std::error_code ignored;
-    std::filesystem::remove_all(*fresh / name, ignored);
-    return std::unexpected(error);
-  };
-  if (Result<void> copied = copy_tree(source->get(), from.name(), folder.get(), name, deep); !copied) {
-    return give_up(copied.error());
+  const std::string name = unique_name();
+  Copied copied(*fresh / name);
+  if (Result<void> done = copy_tree(source->get(), from.name(), folder.get(), name, deep); !done) {
+    return std::unexpected(done.error());
   }
+  copied.bytes_ = tree_bytes(folder.get(), name);
+  return copied;
+}
+
+Result<bool> Folder::place_copy(Copied& copied, const Path& from, const Path& to, bool replace) {
+  if (Result<void> apart = check_apart(from, to); !apart) return std::unexpected(apart.error());
+  if (Result<void> fits = allowances_->check(*this, to, copied.bytes_); !fits) return std::unexpected(fits.error());
   const Result<bool> was_there = clear_way(from, to, replace);
-  if (!was_there) return give_up(was_there.error());
+  if (!was_there) return was_there;
   const Result<Fd> target = open_beneath(to.parent(), O_RDONLY | O_DIRECTORY);
-  if (!target) return give_up(target.error());
-  if (::renameat2(folder.get(), name.c_str(), target->get(), to.name().c_str(), RENAME_NOREPLACE) != 0) {
-    return give_up(fail_errno(errno, to.text()).error());
+  if (!target) return std::unexpected(target.error());
+  if (::renameat2(AT_FDCWD, copied.place_.c_str(), target->get(), to.name().c_str(), RENAME_NOREPLACE) != 0) {
+    return fail_errno(errno, to.text());
   }
+  copied.place_.clear();
+  (void)allowances_->take(*this, to, copied.bytes_);  // it was found to fit
   if (Result<void> synced = sync_folder(target->get(), to); !synced) return std::unexpected(synced.error());
   return was_there;
 }

@@ -20,6 +20,11 @@ using ::testing::ElementsAre;
 
 class FolderTest : public ::testing::Test {
  protected:
+  Result<bool> copy(const Path& from, const Path& to, bool replace, bool deep) {
+    Result<Copied> copied = folder_->copy_aside(from, to, replace, deep);
+    if (!copied) return std::unexpected(copied.error());
+    return folder_->place_copy(*copied, from, to, replace);
+  }
   FolderTest() : folder_(std::move(*Folder::open(scratch_.path() / "drive"))) {}
 
   static Path at(std::string_view text) { return *Path::parse(text); }
@@ -165,8 +170,8 @@ TEST_F(FolderTest, MovesFilesAndFoldersAndKeepsWhatTheyReplace) {
 TEST_F(FolderTest, TheRootIsNeitherMovedNorCopied) {
   ASSERT_TRUE(folder_->make_folder(at("/a")));
   for (const bool replace : {false, true}) {
-    EXPECT_EQ(folder_->copy(Path(), at("/b"), replace, true).error().code, Code::kInvalidArgument);
-    EXPECT_EQ(folder_->copy(at("/a"), Path(), replace, true).error().code, Code::kInvalidArgument);
+    EXPECT_EQ(copy(Path(), at("/b"), replace, true).error().code, Code::kInvalidArgument);
+    EXPECT_EQ(copy(at("/a"), Path(), replace, true).error().code, Code::kInvalidArgument);
     EXPECT_EQ(folder_->move(Path(), at("/b"), replace).error().code, Code::kInvalidArgument);
     EXPECT_EQ(folder_->move(at("/a"), Path(), replace).error().code, Code::kInvalidArgument);
   }
@@ -178,13 +183,13 @@ TEST_F(FolderTest, CopiesWhole) {
   ASSERT_TRUE(folder_->make_folder(at("/from/inner")));
   ASSERT_TRUE(put("/from/inner/a", std::string(100'000, 'a')));
   std::filesystem::create_symlink("/etc/passwd", folder_->root() / "from/link");
-  EXPECT_FALSE(*folder_->copy(at("/from"), at("/to"), false, true));
+  EXPECT_FALSE(*copy(at("/from"), at("/to"), false, true));
   EXPECT_EQ(text("/to/inner/a"), std::string(100'000, 'a'));
   EXPECT_THAT(names("/to"), ElementsAre("inner"));
   EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(folder_->root() / "to/link")));
-  EXPECT_FALSE(*folder_->copy(at("/from"), at("/flat"), false, false));
+  EXPECT_FALSE(*copy(at("/from"), at("/flat"), false, false));
   EXPECT_TRUE(names("/flat").empty());
-  EXPECT_EQ(folder_->copy(at("/from"), at("/to"), false, true).error().code, Code::kAlreadyExists);
+  EXPECT_EQ(copy(at("/from"), at("/to"), false, true).error().code, Code::kAlreadyExists);
   EXPECT_EQ(waiting(), 0U);
 }
 
@@ -264,7 +269,7 @@ TEST_F(FolderTest, VersionsGoWhereTheFileGoes) {
   EXPECT_EQ(version_ids("/f/b").size(), 1U);
   std::filesystem::rename(folder_->root() / "f/b", folder_->root() / "c");
   EXPECT_EQ(version_ids("/c").size(), 1U) << "moved by another program";
-  ASSERT_TRUE(folder_->copy(at("/c"), at("/d"), false, true));
+  ASSERT_TRUE(copy(at("/c"), at("/d"), false, true));
   EXPECT_TRUE(version_ids("/d").empty()) << "a copy begins anew";
   ASSERT_TRUE(folder_->remove(at("/c")));
   ASSERT_TRUE(folder_->restore(folder_->trash()->front().id));
@@ -337,7 +342,7 @@ TEST_F(FolderTest, PropertiesGoWithTheFile) {
   ASSERT_TRUE(folder_->change_properties(at("/f"), {{.name = colour, .xml = "<colour xmlns=\"urn:n\">r</colour>"}}));
   ASSERT_TRUE(put("/f/a", "two"));
   EXPECT_EQ(colour_of("/f/a"), "<colour xmlns=\"urn:n\">b</colour>");
-  ASSERT_TRUE(folder_->copy(at("/f"), at("/g"), false, true));
+  ASSERT_TRUE(copy(at("/f"), at("/g"), false, true));
   EXPECT_EQ(colour_of("/g"), "<colour xmlns=\"urn:n\">r</colour>");
   EXPECT_EQ(colour_of("/g/a"), "<colour xmlns=\"urn:n\">b</colour>");
   ASSERT_TRUE(folder_->change_properties(at("/f/a"), {{.name = colour, .is_removed = true, .xml = ""}}));

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "blob/temporary_directory.h"
+#include "drive/changes.h"
 #include "drive/drive.h"
 #include "drive/files.h"
 
@@ -101,6 +102,35 @@ TEST_F(PlacingTest, ALockKeepsOutOnlyWhoComesToWhatIsLocked) {
   EXPECT_EQ(placed[0].error().code, Code::kAborted);
   EXPECT_TRUE(placed[1]);
   EXPECT_FALSE(std::filesystem::exists(scratch_.path() / "drive/locked"));
+}
+
+// A family's folder of films takes minutes to be copied.
+TEST_F(PlacingTest, NobodyWaitsForALargeCopy) {
+  const std::filesystem::path films = scratch_.path() / "drive/films";
+  std::filesystem::create_directories(films);
+  for (int i = 0; i < 3'000; ++i) std::ofstream(films / fmt::format("{}", i)) << i;
+  std::vector<std::string> ended;
+  const auto end = [&](const char* what) {
+    ended.emplace_back(what);
+    if (ended.size() == 2) loop_.stop();
+  };
+  const auto copy = [&]() -> net::Async<void> {
+    const Result<std::vector<Path>> copied =
+        co_await move_paths(drive_, {}, {.paths = {path("/films")}, .folder = Path(), .name = "", .copy = true});
+    EXPECT_TRUE(copied) << copied.error().message;
+    end("the copy");
+  };
+  const auto change = [&]() -> net::Async<void> {
+    while (!std::filesystem::exists(scratch_.path() / "drive/.hearth/new")) co_await net::sleep_for(milliseconds(1));
+    EXPECT_TRUE(co_await put(path("/a"), "a"));
+    end("the change");
+  };
+  loop_.spawn(copy());
+  loop_.spawn(change());
+  loop_.run();
+  EXPECT_EQ(ended, (std::vector<std::string>{"the change", "the copy"}));
+  EXPECT_EQ(text_of("films (2)/2999"), "2999");
+  EXPECT_TRUE(std::filesystem::is_empty(scratch_.path() / "drive/.hearth/new"));
 }
 
 }  // namespace

@@ -313,6 +313,18 @@ net::Async<void> WebDav::make_folder(Request& request) {
   co_await tell(request, made.error());
 }
 
+// Large ones take their time, in which nobody else's change waits; so what they need is looked at before it, too.
+net::Async<Result<bool>> WebDav::copy(Request& request, const Path& to, bool replace, bool deep) {
+  const Result<Folder*> folder = co_await drive_.open();
+  if (!folder) co_return std::unexpected(folder.error());
+  const Result<void> may = co_await drive_.workers().run([&] { return check_conditions(request, **folder); });
+  if (!may) co_return std::unexpected(may.error());
+  Result<Copied> copied = co_await drive_.copy_aside(request.path, to, replace, deep);
+  if (!copied) co_return std::unexpected(copied.error());
+  co_return co_await change(request, {{.path = to, .reach = Reach::kTree}},
+                            [&](Folder& where) { return where.place_copy(*copied, request.path, to, replace); });
+}
+
 net::Async<void> WebDav::copy_or_move(Request& request) {
   net::Exchange& exchange = request.exchange;
   const net::RequestHead& head = exchange.head();
@@ -335,11 +347,11 @@ net::Async<void> WebDav::copy_or_move(Request& request) {
   if (!depth.empty() && depth != "infinity" && !(copies && depth == "0")) {
     co_return co_await refuse(exchange, 400, "Depth: infinity, or 0 for a copy");
   }
-  std::vector<Touched> touched{{.path = *to, .reach = Reach::kTree}};
-  if (!copies) touched.push_back({.path = request.path, .reach = Reach::kTree});
-  const Result<bool> was_there = co_await change(request, std::move(touched), [&](Folder& folder) {
-    return copies ? folder.copy(request.path, *to, replace, depth != "0") : folder.move(request.path, *to, replace);
-  });
+  std::vector<Touched> touched{{.path = *to, .reach = Reach::kTree}, {.path = request.path, .reach = Reach::kTree}};
+  const Result<bool> was_there = copies ? co_await copy(request, *to, replace, depth != "0")
+                                        : co_await change(request, std::move(touched), [&](Folder& folder) {
+                                            return folder.move(request.path, *to, replace);
+                                          });
   if (was_there) co_return co_await reply_empty(exchange, *was_there ? 204 : 201);
   if (was_there.error().code == Code::kInvalidArgument)
     co_return co_await refuse(exchange, 403, scope.told(was_there.error()).message);

@@ -65,6 +65,7 @@ class WebDav {
   net::Async<void> remove(Request& request);
   net::Async<void> make_folder(Request& request);
   net::Async<void> copy_or_move(Request& request);
+  net::Async<Result<bool>> copy(Request& request, const Path& to, bool replace, bool deep);
   net::Async<void> find_properties(Request& request);
   net::Async<void> patch_properties(Request& request);
   net::Async<void> lock(Request& request);

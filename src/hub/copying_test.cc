@@ -400,7 +400,8 @@ TEST_F(DriveCopyTest, ComesToTheSameAfterWhateverHappens) {
         break;
       case 6:
         change(den_, [&](Folder& folder) {
-          return folder.copy(*Path::parse(path), *Path::parse(other), true, true).has_value();
+          Result<drive::Copied> copied = folder.copy_aside(*Path::parse(path), *Path::parse(other), true, true);
+          return copied && folder.place_copy(*copied, *Path::parse(path), *Path::parse(other), true).has_value();
         });
         break;
       case 7:

@@ -212,11 +212,15 @@ Result<void> make(Folder& folder, const Step& step, const std::function<void(con
     }
     case Deed::kRemove:
       return folder.remove(from);
-    case Deed::kMove:
+    case Deed::kMove: {
+      const Result<bool> moved = folder.move(from, to, step.replace);
+      return moved ? Result<void>() : std::unexpected(moved.error());
+    }
     case Deed::kCopy: {
-      const Result<bool> done =
-          step.deed == Deed::kMove ? folder.move(from, to, step.replace) : folder.copy(from, to, step.replace, true);
-      return done ? Result<void>() : std::unexpected(done.error());
+      Result<Copied> copied = folder.copy_aside(from, to, step.replace, true);
+      if (!copied) return std::unexpected(copied.error());
+      const Result<bool> placed = folder.place_copy(*copied, from, to, step.replace);
+      return placed ? Result<void>() : std::unexpected(placed.error());
     }
   }
   return {};
