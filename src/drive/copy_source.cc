@@ -148,9 +148,10 @@ std::optional<v1::DriveCopyState> CopySource::state() const {
   return state_ && loop_.now() - heard_ < kHeard ? state_ : std::nullopt;
 }
 
-// Own changes are noticed, too: those that a look is answered with are read away before it begins.
+// Own changes are noticed, too: those that a look is answered with are read away before it begins, and none begins in
+// the middle of one.
 std::uint64_t CopySource::changes() {
-  if (watch_.changed()) ++noticed_;
+  if (!drive_.is_changing() && watch_.changed()) ++noticed_;
   return drive_.changes() + noticed_;
 }
 

@@ -75,10 +75,17 @@ void CopyRound::remember_kept(const std::string& folder, const std::set<std::str
   }
 }
 
-// Counts what is behind, and learns what is here.
+bool CopyRound::has_kept(const CopyEntry& entry) const {
+  return std::ranges::any_of(drive::copy_keys_of_wanted(entry, names_.source, names_.self),
+                             [this](const std::string& key) { return kept_.contains(key); });
+}
+
+// Counts what is behind, and learns what is here. What is new in the trash or among the versions was a file of the
+// drive a moment ago: where the look caught it on its way, its folder is as it was, and looked through all the same.
 net::Async<Result<void>> CopyRound::survey() {
   std::set<std::string> looked;
   for (const auto& [folder, digest] : looked_) looked.insert(folder);
+  std::vector<CopyEntry> put_away;
   for (std::size_t first = 0; first < changed_.size(); first += kFoldersAtOnce) {
     const auto begin = changed_.begin() + static_cast<std::ptrdiff_t>(first);
     const std::vector<std::string> some(
@@ -93,10 +100,16 @@ net::Async<Result<void>> CopyRound::survey() {
           if (action.step != CopyStep::kFetch) continue;
           ++files_behind_;
           bytes_behind_ += action.entry.bytes;
+          if (list.folder.starts_with(drive::Path::kOwnFolder)) put_away.push_back(action.entry);
         }
       }
     });
     co_await on_progress_(*this);
+  }
+  if (std::ranges::any_of(put_away, [this](const CopyEntry& entry) { return !has_kept(entry); })) {
+    co_await files_.run([&] {
+      for (const std::string& folder : looked) remember_kept(folder, looked);
+    });
   }
   co_return Result<void>();
 }

@@ -66,6 +66,7 @@ class CopyRound {
   net::Async<Result<void>> fetch_long(const Fetch& one);
   net::Async<Result<void>> set_aside(const std::string& path, const drive::CopyEntry& entry);
   void remember_kept(const std::string& folder, const std::set<std::string>& looked);
+  bool has_kept(const drive::CopyEntry& entry) const;  // something that may be it
   bool link_kept(const std::string& path, const drive::CopyEntry& entry);
   net::Async<void> came(const drive::CopyEntry& entry);
   bool is_missed_again(const std::string& path);

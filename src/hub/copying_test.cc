@@ -183,6 +183,7 @@ TEST_F(DriveCopyTest, WhatIsMovedOrReplacedDoesNotTravelAgain) {
   ASSERT_TRUE(change(den_, [](Folder& folder) {
     return folder.move(*Path::parse("/album"), *Path::parse("/2026"), false).has_value();
   }));
+  ASSERT_TRUE(is_current(den_));
   ASSERT_TRUE(put(den_, "/notes.txt", "two"));
   ASSERT_TRUE(is_current(den_));
   EXPECT_EQ(tree_of(attic_.folder()), tree_of(den_.folder()));
@@ -196,6 +197,20 @@ TEST_F(DriveCopyTest, WhatIsMovedOrReplacedDoesNotTravelAgain) {
   EXPECT_FALSE(fs::exists(attic_.folder() / "2026"));
   const fs::path trashed = fs::directory_iterator(attic_.folder() / ".hearth/trash")->path();
   EXPECT_EQ(inode(trashed / "content/a.jpg"), picture);
+}
+
+// A look in the middle of a replacement, or a removal, finds the file where it goes to and where it was.
+TEST_F(DriveCopyTest, WhatIsOnItsWayIntoTheTrashDoesNotTravelAgain) {
+  den_.hold(attic_);
+  write(den_.folder() / "album/notes.txt", "one");
+  attic_.stand_by(den_);
+  ASSERT_TRUE(is_current(den_));
+  const fs::path place = fs::path(".hearth/trash") / std::string(32, 'a');
+  fs::create_directories(den_.folder() / place);
+  fs::create_hard_link(den_.folder() / "album/notes.txt", den_.folder() / place / "content");
+  ASSERT_TRUE(is_current(den_));
+  EXPECT_EQ(text_of(attic_.folder() / place / "content"), "one");
+  EXPECT_EQ(inode(attic_.folder() / place / "content"), inode(attic_.folder() / "album/notes.txt"));
 }
 
 TEST_F(DriveCopyTest, ALongFileGoesOnWhereItWasInterrupted) {
