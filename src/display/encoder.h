@@ -1,4 +1,5 @@
-// Pictures to H.264: constrained baseline, no picture later than the one before, a key picture only when asked for.
+// Pictures to H.264 (constrained baseline, by x264) or VP8 (by libvpx): no picture later than the one before, a key
+// picture only when asked for.
 #pragma once
 
 #include <cstdint>
@@ -6,47 +7,40 @@
 #include <string>
 
 #include "base/result.h"
+#include "display/planes.h"
+#include "hearth/v1/screen.pb.h"
 
 namespace hearth::display {
 
-struct Size {
-  std::uint32_t width = 0;  // even
-  std::uint32_t height = 0;
-  bool operator==(const Size&) const = default;
-};
-
 class Encoder {
  public:
-  // Errors: kInternal (x264 does not open).
-  static Result<std::unique_ptr<Encoder>> open(Size size, std::uint32_t kbits);
-  ~Encoder();
+  // Errors: kInternal (x264 or libvpx does not open).
+  static Result<std::unique_ptr<Encoder>> open(v1::Codec codec, Size size, std::uint32_t kbits);
+  virtual ~Encoder() = default;
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
 
-  Size size() const;
-
   // What a second of moving pictures may take.
-  void set_rate(std::uint32_t kbits);
+  virtual void set_rate(std::uint32_t kbits) = 0;
 
   struct Wish {
     bool key = false;
     int fineness = 0;  // 0: as the rate allows; 1 to 3: sharper, since nothing moves and this costs once
   };
   struct Unit {
-    std::string data;  // Annex B
+    std::string data;  // H.264: Annex B; VP8: a frame
     bool key = false;
   };
-  // `bgrx`: rows of `stride` bytes, 4 for each pixel. Errors: kInternal.
-  Result<Unit> encode(const std::uint8_t* bgrx, std::size_t stride, Wish wish);
-  // Of the last picture, in microseconds.
-  std::uint32_t colour_micros() const;
+  // Of the size that it was opened for. Errors: kInternal.
+  virtual Result<Unit> encode(Planes& planes, Wish wish) = 0;
 
   static constexpr int kFinest = 3;
 
- private:
-  struct State;
-  explicit Encoder(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+ protected:
+  Encoder() = default;
 };
+
+Result<std::unique_ptr<Encoder>> open_h264(Size size, std::uint32_t kbits);
+Result<std::unique_ptr<Encoder>> open_vp8(Size size, std::uint32_t kbits);
 
 }  // namespace hearth::display

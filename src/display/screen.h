@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "display/encoder.h"
+#include "display/planes.h"
 #include "hearth/v1/screen.pb.h"
 
 namespace hearth::display {

@@ -14,12 +14,11 @@
 #include <sys/socket.h>
 
 #include "base/pass_files.h"
-#include "display/encoder.h"
 #include "display/exchange.h"
 #include "display/screen.h"
 #include "display/sign.h"
 #include "display/sound.h"
-#include "display/viewer.h"
+#include "display/track.h"
 
 namespace hearth::display {
 namespace {
@@ -27,18 +26,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr Size kFirstSize = {1280, 720};
-constexpr Clock::duration kBetweenPictures = std::chrono::microseconds(16'000);
-// For a moment after an input its answer does not wait for the next of sixty.
-constexpr Clock::duration kBetweenAnswers = std::chrono::microseconds(8'000);
-constexpr milliseconds kAnswersFor(60);
-// What is worth sending, whatever the link takes: 11 Mbit/s of 1280 x 720.
-constexpr double kMostBitsPerPixel = 0.2;
-// Less is not worth a picture: fewer of them go where the link takes little.
-constexpr double kLeastBitsPerPixel = 0.03;
-constexpr std::chrono::milliseconds kLongestBetween(100);
-constexpr milliseconds kBetweenKeys(300);  // for one viewer that does not keep up
-constexpr std::array kStillFor = {milliseconds(120), milliseconds(300), milliseconds(700)};
-constexpr std::size_t kRoomForFields = 4 << 10;
+constexpr milliseconds kAnswersFor(60);  // after an input its answer waits less
 constexpr int kSendBuffer = 256 << 10;
 constexpr std::size_t kMaxBeforeSound = 64 << 10;  // bytes that wait: what is said then would be heard late
 
@@ -79,12 +67,9 @@ class Stream {
   bool somebody_listens() const;
   void tell_sound();
 
-  Clock::duration between_pictures() const;
+  Track::Moment moment(Clock::time_point now) const;
   Clock::duration until_next(Clock::time_point now) const;
-  bool wants_key(const Viewer& viewer, Clock::time_point now) const;
   Result<void> show(Clock::time_point now);
-  Result<void> prepare_encoder();
-  void send_to_all(const v1::Picture& picture, Clock::time_point now);
 
   Listeners listeners_;
   const Sharing* sharing_ = nullptr;  // of a desktop, whose introducer is `listeners_.control`
@@ -92,14 +77,11 @@ class Stream {
   std::unique_ptr<Screen> screen_;
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<Sound> sound_;  // nullptr: this PC has no PulseAudio
-  std::unique_ptr<Encoder> encoder_;
-  std::vector<std::unique_ptr<Viewer>> viewers_;
+  Viewers viewers_;
+  std::array<Track, 2> tracks_ = {Track(v1::CODEC_H264), Track(v1::CODEC_VP8)};
+  Planes planes_;
   Size size_ = kFirstSize;
-  std::uint32_t kbits_ = 0;
-  Clock::time_point last_picture_{};
-  Clock::time_point last_change_{};
   Clock::time_point last_input_{};  // of keys or buttons
-  int fineness_ = Encoder::kFinest;
 };
 
 // nullptr: there is room for one more.
@@ -158,7 +140,6 @@ void Stream::resize(Size size) {
   if (size == size_ || sharing_ != nullptr) return;
   size_ = size;
   screen_->watch(size);
-  encoder_.reset();
 }
 
 // Whatever any viewer holds is held; the pointer is where it was moved last.
@@ -177,6 +158,7 @@ void Stream::hear(Viewer& viewer, const v1::FromViewer& message) {
   if (message.has_view()) {
     viewer.watches = true;
     viewer.needs_key = true;
+    viewer.codec = message.codec();
     if (message.sound() && sound_ && !somebody_listens()) sound_->forget();
     viewer.listens = message.sound();
     if (viewer.controls()) resize({message.view().width(), message.view().height()});
@@ -263,107 +245,38 @@ Result<bool> Stream::follow_desktop() {
   const Result<bool> changed = screen_->follow_desktop();
   if (!changed || !*changed) return changed;
   size_ = screen_->size();
-  encoder_.reset();
   return true;
 }
 
-bool Stream::wants_key(const Viewer& viewer, Clock::time_point now) const {
-  return viewer.watches && viewer.needs_key && viewer.has_room(now) && now - viewer.last_key >= kBetweenKeys;
-}
-
-Clock::duration Stream::between_pictures() const {
-  if (kbits_ == 0) return kBetweenPictures;
-  const double seconds = size_.width * size_.height * kLeastBitsPerPixel / (kbits_ * 1'000.0);
-  const auto wanted = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-  return std::clamp<Clock::duration>(wanted, kBetweenPictures, kLongestBetween);
+Track::Moment Stream::moment(Clock::time_point now) const {
+  return {.now = now, .changed = screen_->changed(), .answers = now - last_input_ < kAnswersFor};
 }
 
 // Until there is a picture to be made for somebody who has room for it; a long time, if something else must happen
 // first.
 Clock::duration Stream::until_next(Clock::time_point now) const {
-  constexpr std::chrono::hours kLong(1);
-  const bool answers = now - last_input_ < kAnswersFor;
-  const Clock::time_point soonest = last_picture_ + (answers ? kBetweenAnswers : between_pictures());
-  Clock::time_point due = Clock::time_point::max();
-  bool keeps_up = false;
-  for (const auto& viewer : viewers_) {
-    if (!viewer->watches || !viewer->has_room(now)) continue;
-    if (viewer->needs_key) due = std::min(due, std::max(soonest, viewer->last_key + kBetweenKeys));
-    keeps_up = keeps_up || !viewer->needs_key;
-  }
-  if (keeps_up && screen_->changed()) {
-    due = std::min(due, soonest);
-  } else if (keeps_up && fineness_ < Encoder::kFinest) {
-    due = std::min(due, last_change_ + kStillFor[static_cast<std::size_t>(fineness_)]);
-  }
-  if (due == Clock::time_point::max()) return kLong;
-  return std::max(due - now, Clock::duration(0));
-}
-
-Result<void> Stream::prepare_encoder() {
-  std::uint32_t kbits = 0;
-  for (const auto& viewer : viewers_) kbits = std::max(kbits, viewer->kbits());
-  kbits = std::min(kbits, static_cast<std::uint32_t>(size_.width * size_.height * 60 * kMostBitsPerPixel / 1'000));
-  if (!encoder_) {
-    Result<std::unique_ptr<Encoder>> encoder = Encoder::open(size_, kbits);
-    if (!encoder) return std::unexpected(encoder.error());
-    encoder_ = std::move(*encoder);
-    for (const auto& viewer : viewers_) viewer->needs_key = true;
-  } else if (kbits != kbits_) {
-    encoder_->set_rate(kbits);
-  }
-  kbits_ = kbits;
-  return {};
-}
-
-void Stream::send_to_all(const v1::Picture& picture, Clock::time_point now) {
-  for (const auto& viewer : viewers_) {
-    if (!viewer->watches) continue;
-    const bool can = viewer->has_room(now) && (picture.key() || !viewer->needs_key);
-    if (can) {
-      viewer->send_picture(picture, now);
-    } else {
-      viewer->needs_key = true;
-    }
-  }
+  Clock::duration wait = std::chrono::hours(1);
+  for (const Track& track : tracks_) wait = std::min(wait, track.due(viewers_, moment(now)) - now);
+  return std::max(wait, Clock::duration(0));
 }
 
 Result<void> Stream::show(Clock::time_point now) {
   if (const Result<bool> followed = follow_desktop(); !followed) return std::unexpected(followed.error());
-  if (Result<void> ready = prepare_encoder(); !ready) return ready;
-  Encoder::Wish wish;
-  for (const auto& viewer : viewers_) wish.key = wish.key || wants_key(*viewer, now);
-  // A key picture is coarse at first, so that it is there soon.
-  const bool anew = screen_->changed() || wish.key;
-  if (anew) last_change_ = now;
-  fineness_ = anew ? 0 : std::min(fineness_ + 1, Encoder::kFinest);
-  wish.fineness = fineness_;
+  const Track::Moment before = moment(now);
   const Result<Screen::Pixels> pixels = screen_->capture();
   if (!pixels) {
     const Result<bool> followed = follow_desktop();
     return followed && *followed ? Result<void>() : std::unexpected(pixels.error());
   }
-  const Clock::time_point captured = Clock::now();
-  Result<Encoder::Unit> unit = encoder_->encode(pixels->bgrx, pixels->stride, wish);
-  if (!unit) return std::unexpected(unit.error());
-  last_picture_ = now;
-  if (unit->data.size() > screen::kMaxToViewer - kRoomForFields) {  // the next one refers to what nobody got
-    encoder_.reset();
-    fineness_ = Encoder::kFinest;
-    return {};
+  planes_.take(pixels->bgrx, pixels->stride, size_);
+  const Clock::duration capture = Clock::now() - now;
+  for (Track& track : tracks_) {
+    if (track.due(viewers_, before) > now) {
+      track.pass_over(before);
+    } else if (Result<void> shown = track.show(planes_, viewers_, before, capture); !shown) {
+      return shown;
+    }
   }
-  const auto micros = [](Clock::duration time) {
-    return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
-  };
-  const std::uint32_t colours = encoder_->colour_micros();
-  v1::Picture picture;
-  picture.set_key(unit->key);
-  picture.set_width(size_.width);
-  picture.set_height(size_.height);
-  picture.set_data(std::move(unit->data));
-  picture.set_capture_micros(micros(captured - now) + colours);
-  picture.set_encode_micros(micros(Clock::now() - captured) - colours);
-  send_to_all(picture, now);
   return {};
 }
 
@@ -401,6 +314,7 @@ Result<void> Stream::turn() {
   tell_cursor();
   if (Result<void> taken = take_viewers(files[0].revents != 0, files[1].revents != 0); !taken) return taken;
   if (Result<void> shown = look_at_sign(); !shown) return shown;
+  for (Track& track : tracks_) track.rest_without(viewers_);
   const Clock::time_point now = Clock::now();
   if (until_next(now) == Clock::duration(0)) {
     if (Result<void> shown = show(now); !shown) return shown;

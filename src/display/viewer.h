@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "display/encoder.h"
 #include "hearth/v1/screen.pb.h"
 #include "screen/frames.h"
 
@@ -45,7 +44,8 @@ class Viewer {
   std::uint32_t kbits() const { return kbits_; }
   void set_rate(std::uint32_t kbits);
 
-  bool watches = false;   // it has said its size
+  bool watches = false;  // it has said its size
+  v1::Codec codec = v1::CODEC_H264;
   bool listens = false;   // it wants the sound
   bool needs_key = true;  // it has missed a picture
   v1::Input input;        // its last

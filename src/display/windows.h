@@ -6,7 +6,7 @@
 
 #include <X11/Xlib.h>
 
-#include "display/encoder.h"
+#include "display/planes.h"
 
 namespace hearth::display {
 

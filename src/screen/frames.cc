@@ -71,6 +71,7 @@ Result<v1::FromViewer> parse_from_viewer(const std::string& bytes) {
   if (message.file().name().size() > kMaxNameBytes) {
     return fail(Code::kInvalidArgument, "a file's name is at most 1,024 bytes");
   }
+  if (!v1::Codec_IsValid(message.codec())) return fail(Code::kInvalidArgument, "codecs are H.264 (0) and VP8 (1)");
   if (message.has_view()) {
     message.mutable_view()->set_width(side(message.view().width()));
     message.mutable_view()->set_height(side(message.view().height()));
@@ -86,6 +87,7 @@ Result<v1::FromViewer> parse_from_viewer(const std::string& bytes) {
 v1::FromViewer part_of_watcher(const v1::FromViewer& said) {
   v1::FromViewer part;
   if (said.has_view()) *part.mutable_view() = said.view();
+  part.set_codec(said.codec());
   part.set_sound(said.sound());
   part.set_shown(said.shown());
   part.set_key_picture(said.key_picture());

@@ -77,7 +77,16 @@ TEST(ScreenFrames, OfAWatcherOnlyThatHeWatchesIsHeeded) {
   watching.set_key_picture(true);
   watching.set_kbits(900);
   watching.set_sound(true);
+  watching.set_codec(v1::CODEC_VP8);
   EXPECT_EQ(part_of_watcher(watching).SerializeAsString(), watching.SerializeAsString());
+}
+
+TEST(ScreenFrames, NameACodecThatThereIs) {
+  v1::FromViewer message;
+  message.set_codec(v1::CODEC_VP8);
+  EXPECT_EQ(parse_from_viewer(message.SerializeAsString())->codec(), v1::CODEC_VP8);
+  message.set_codec(static_cast<v1::Codec>(2));
+  EXPECT_EQ(parse_from_viewer(message.SerializeAsString()).error().code, Code::kInvalidArgument);
 }
 
 TEST(ScreenFrames, RefuseTooManyKeysAndWhatIsNoText) {
