@@ -224,6 +224,7 @@ TEST_F(WhepTest, SaysWhatItDoesNotTake) {
   refused(offer + "a=x:\xff\r\n", 400, "UTF-8");
   std::string changed = offer;
   changed.replace(changed.find("profile-level-id=42e01f"), 23, "profile-level-id=640c1f");
+  changed.replace(changed.find("VP8/90000"), 9, "VP9/90000");
   refused(changed, 406, "H.264");
   changed = offer;
   changed.replace(changed.find("a=recvonly"), 10, "a=sendonly");

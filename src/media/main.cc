@@ -222,6 +222,7 @@ bool Media::begin(const v1::FromViewer& first) {
     return false;
   }
   session_ = std::move(*session);
+  hello_.set_codec(session_->codec());
   v1::ToViewer message;
   message.set_answer(session_->answer());
   page_.say(message);
@@ -241,6 +242,7 @@ bool Media::hear_page(const std::string& frame) {
     hello_.set_sound(message->sound());
     message->clear_view();
     message->clear_sound();
+    message->clear_codec();
     if (connected_) screen_.say(hello_);
   }
   message->clear_shown();  // what is sent is counted here

@@ -1,6 +1,7 @@
 #include "media/rtp.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "media/bits.h"
 
@@ -15,6 +16,12 @@ constexpr std::uint16_t kOneByteExtensions = 0xbede;  // RFC 8285
 constexpr std::uint8_t kFragment = 28;                // FU-A
 constexpr std::uint8_t kFirst = 0x80;
 constexpr std::uint8_t kLast = 0x40;
+// VP8's descriptor (RFC 7741, 4.2): two bytes that say what is there, and the picture's number in two.
+constexpr std::size_t kDescriptor = 4;
+constexpr std::uint8_t kMoreIsSaid = 0x80;
+constexpr std::uint8_t kBeginsPartition = 0x10;
+constexpr std::uint8_t kNumberIsThere = 0x80;
+constexpr unsigned kLongNumber = 0x8000;
 
 }  // namespace
 
@@ -49,7 +56,7 @@ void RtpStream::count(std::size_t payload) {
   payload_bytes_ += static_cast<std::uint32_t>(payload);
 }
 
-std::vector<std::string> RtpStream::pictures(std::string_view unit, std::uint32_t timestamp) {
+std::vector<std::string> RtpStream::units(std::string_view unit, std::uint32_t timestamp) {
   std::vector<std::string> packets;
   for (std::string_view nal : nal_units(unit)) {
     count(nal.size());
@@ -72,6 +79,30 @@ std::vector<std::string> RtpStream::pictures(std::string_view unit, std::uint32_
     }
   }
   packets_ += static_cast<std::uint32_t>(packets.size() - nal_units(unit).size());
+  return packets;
+}
+
+// All of it as if it were its first partition, as browsers send it themselves: where the others begin, which a decoder
+// could begin with when packets before are missing, is of no use to one that waits for what is missing.
+std::vector<std::string> RtpStream::frame(std::string_view frame, std::uint32_t timestamp) {
+  std::vector<std::string> packets;
+  std::uint8_t begins = kBeginsPartition;
+  while (!frame.empty()) {
+    const std::string_view piece = frame.substr(0, kMaxPayload - kDescriptor);
+    frame.remove_prefix(piece.size());
+    std::string& packet = packets.emplace_back(begin(timestamp));
+    put(packet, kMoreIsSaid | std::exchange(begins, std::uint8_t{0}), 1);
+    put(packet, kNumberIsThere, 1);
+    put(packet, kLongNumber | next_picture_, 2);
+    packet += piece;
+    count(piece.size() + kDescriptor);
+  }
+  if (!packets.empty()) ++next_picture_;
+  return packets;
+}
+
+std::vector<std::string> RtpStream::pictures(std::string_view unit, std::uint32_t timestamp) {
+  std::vector<std::string> packets = terms_.codec == v1::CODEC_VP8 ? frame(unit, timestamp) : units(unit, timestamp);
   if (!packets.empty()) packets.back()[1] = static_cast<char>(packets.back()[1] | kMarker);
   return packets;
 }

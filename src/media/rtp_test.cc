@@ -48,6 +48,64 @@ TEST(Rtp, CutsPicturesSoThatTheyComeTogetherAgain) {
   }
 }
 
+constexpr RtpTerms kVp8 = {.source = 77, .payload_type = 96, .codec = v1::CODEC_VP8, .transport_number = 3};
+constexpr std::size_t kVp8Header = 12 + 4 + 4;
+
+// What a packet says before its piece of a frame (RFC 7741, 4.2).
+struct Descriptor {
+  bool begins = false;
+  std::uint64_t number = 0;
+  std::string piece;
+};
+
+Descriptor descriptor_of(const std::string& packet) {
+  const std::uint64_t first = number_at(packet, kVp8Header, 1);
+  EXPECT_EQ(first & ~0x10U, 0x80U) << "more is said, and it is of the first partition";
+  EXPECT_EQ(number_at(packet, kVp8Header + 1, 1), 0x80U) << "the picture's number";
+  const std::uint64_t number = number_at(packet, kVp8Header + 2, 2);
+  EXPECT_EQ(number & 0x8000U, 0x8000U) << "of 15 bits";
+  return {(first & 0x10U) != 0, number & 0x7fffU, packet.substr(kVp8Header + 4)};
+}
+
+TEST(Rtp, CutsFramesOfVp8SoThatTheyComeTogetherAgain) {
+  RtpStream stream(kVp8, 100);
+  std::uint64_t number = 100;
+  for (const std::size_t size : {1UL, 1'095UL, 1'096UL, 1'097UL, 2'192UL, 2'193UL, 50'000UL}) {
+    std::string frame(size, 'x');
+    for (std::size_t at = 0; at < size; ++at) frame[at] = static_cast<char>(at * 31);
+    const std::vector<std::string> packets = stream.pictures(frame, 9'000);
+    EXPECT_EQ(packets.size(), (size + 1'095) / 1'096);
+    std::string together;
+    for (const std::string& packet : packets) {
+      const Descriptor descriptor = descriptor_of(packet);
+      EXPECT_LE(packet.size(), kVp8Header + RtpStream::kMaxPayload);
+      EXPECT_EQ(descriptor.begins, &packet == &packets.front());
+      EXPECT_EQ((packet[1] & 0x80) != 0, &packet == &packets.back()) << "the last one is marked";
+      EXPECT_EQ(packet[1] & 0x7f, 96);
+      EXPECT_EQ(descriptor.number, number);
+      EXPECT_EQ(number_at(packet, 4, 4), 9'000U);
+      together += descriptor.piece;
+    }
+    EXPECT_EQ(together, frame);
+    ++number;
+  }
+}
+
+TEST(Rtp, PicturesOfVp8AreCountedIn15Bits) {
+  RtpStream stream(kVp8, 0x7ffe);
+  for (const std::uint64_t number : {0x7ffeU, 0x7fffU, 0U, 1U}) {
+    EXPECT_EQ(descriptor_of(stream.pictures("frame", 1).at(0)).number, number);
+  }
+  EXPECT_TRUE(stream.pictures("", 1).empty());
+  EXPECT_EQ(descriptor_of(stream.pictures("frame", 1).at(0)).number, 2U) << "what is empty is no picture";
+  RtpStream later(kVp8, 0xfffe);
+  for (const std::uint64_t number : {0x7ffeU, 0x7fffU, 0U}) {
+    EXPECT_EQ(descriptor_of(later.pictures("frame", 1).at(0)).number, number);
+  }
+  EXPECT_EQ(later.packets(), 3U);
+  EXPECT_EQ(later.payload_bytes(), 3U * (4 + 5));
+}
+
 TEST(Rtp, CountsPacketsOn) {
   RtpStream stream(kTerms, 65'535);
   const std::vector<std::string> packets = stream.pictures(nal(0x65, 3'000), 1);

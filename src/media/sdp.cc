@@ -49,11 +49,15 @@ std::string lower(std::string_view text) {
   return copy;
 }
 
+bool is_vp8(std::string_view format) { return lower(format).starts_with("vp8/90000"); }
+
 // How well a format fits, the least the best; nothing: it is not made here. Whoever reads the baseline profile reads
-// the constrained one, which is made. GStreamer names no profile at all, and reads what comes.
+// the constrained one, which is made. GStreamer names no profile at all, and reads what comes. VP8 is for those who
+// have no H.264: it costs the PC more, and one encoder serves all who watch by the same.
 std::optional<int> misfit_of(Offer::Kind kind, std::string_view format, std::string_view parameters) {
   const std::string name = lower(format);
   if (kind == Offer::Kind::kSound) return name.starts_with("opus/48000") ? std::optional(0) : std::nullopt;
+  if (kind == Offer::Kind::kVideo && is_vp8(format)) return 3;
   if (kind != Offer::Kind::kVideo || !name.starts_with("h264/90000")) return std::nullopt;
   const std::string its = lower(parameters);
   const auto says = [&its](std::string_view what) { return its.find(what) != std::string::npos; };
@@ -77,6 +81,7 @@ void Reading::take_format() {
     if (!misfit || number == 0 || (least && *misfit >= *least)) continue;
     least = misfit;
     section.terms.payload_type = static_cast<std::uint8_t>(number);
+    section.terms.codec = is_vp8(format) ? v1::CODEC_VP8 : v1::CODEC_H264;
     section.parameters = its;
     section.taken = true;
   }
@@ -145,8 +150,8 @@ Result<void> check(const Offer& offer) {
   if (offer.waits) return lacks("setup: this end waits for the handshake, so the offer says actpass or active");
   if (!std::ranges::any_of(offer.sections, is_video)) {
     return fail(Code::kFailedPrecondition,
-                "the offer has no video to be received as H.264 (constrained baseline, packetization-mode 1), which is "
-                "all that is made here");
+                "the offer has no video to be received as H.264 (constrained baseline, packetization-mode 1) or VP8, "
+                "which is all that is made here");
   }
   for (const Offer::Section& section : offer.sections) {
     if (!is_token(section.mid, 1, 64)) return lacks("mid");
@@ -168,9 +173,11 @@ std::string candidate_lines(const std::vector<Address>& candidates) {
 std::string stream_lines(const Offer::Section& section, std::uint32_t source) {
   const int type = section.terms.payload_type;
   const bool video = section.kind == Offer::Kind::kVideo;
-  std::string lines =
-      fmt::format("a=rtcp-mux\r\na=sendonly\r\na=rtpmap:{} {}\r\n", type, video ? "H264/90000" : "opus/48000/2");
-  if (!section.parameters.empty()) lines += fmt::format("a=fmtp:{} {}\r\n", type, section.parameters);
+  const bool vp8 = section.terms.codec == v1::CODEC_VP8;
+  const std::string_view format = !video ? "opus/48000/2" : vp8 ? "VP8/90000" : "H264/90000";
+  std::string lines = fmt::format("a=rtcp-mux\r\na=sendonly\r\na=rtpmap:{} {}\r\n", type, format);
+  // Of VP8 they say what their end can take, which this one, that takes nothing, has none of.
+  if (!section.parameters.empty() && !vp8) lines += fmt::format("a=fmtp:{} {}\r\n", type, section.parameters);
   if (video) lines += fmt::format("a=rtcp-rsize\r\na=rtcp-fb:{0} nack\r\na=rtcp-fb:{0} nack pli\r\n", type);
   if (section.terms.transport_number > 0) {
     lines += fmt::format("a=rtcp-fb:{} transport-cc\r\na=extmap:{} {}\r\n", type, section.terms.transport_number,

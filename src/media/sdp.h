@@ -1,5 +1,5 @@
-// The browser's offer and this end's answer (RFC 8866, RFC 8829), as far as they are used: H.264 and Opus to the
-// browser, one data channel, all over one path.
+// The browser's offer and this end's answer (RFC 8866, RFC 8829), as far as they are used: pictures (H.264, or VP8
+// where that is not offered) and Opus to the browser, one data channel, all over one path.
 #pragma once
 
 #include <cstdint>

@@ -56,6 +56,7 @@ Result<std::unique_ptr<Session>> Session::open(std::string_view offer, const std
     session->counts_ |= terms.transport_number > 0;
     if (section.kind == Offer::Kind::kVideo) {
       answer.video_source = terms.source;
+      session->codec_ = terms.codec;
       session->video_.emplace(terms, random_sequence());
     } else if (section.kind == Offer::Kind::kSound) {
       answer.sound_source = terms.source;

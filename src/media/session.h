@@ -37,6 +37,7 @@ class Session {
                                                With with = With::kPage);
 
   const std::string& answer() const { return answer_; }
+  v1::Codec codec() const { return codec_; }  // of the pictures, as agreed on
 
   void take(const Address& from, std::string_view datagram, Time now);
   // To be called at next() at the latest. Errors, after which it is over: kUnauthenticated, kAborted, kUnavailable
@@ -71,6 +72,7 @@ class Session {
   Events events_;
   With with_;
   std::string answer_;
+  v1::Codec codec_ = v1::CODEC_H264;
   std::unique_ptr<Ice> ice_;
   std::unique_ptr<Dtls> dtls_;
   std::unique_ptr<Srtp> srtp_;

@@ -23,6 +23,7 @@ TEST(Sdp, TakesFromAnOfferWhatItMakes) {
   ASSERT_TRUE(offer) << offer.error().message;
   ASSERT_EQ(offer->sections.size(), 3U);
   EXPECT_EQ(offer->sections[0].terms.payload_type, 108) << "constrained baseline, packetization-mode 1";
+  EXPECT_EQ(offer->sections[0].terms.codec, v1::CODEC_H264) << "though VP8 stands before it";
   EXPECT_EQ(offer->sections[0].terms.transport_number, 3);
   EXPECT_EQ(offer->sections[0].terms.playout_delay, 5);
   EXPECT_EQ(offer->sections[1].terms.payload_type, 111);
@@ -45,8 +46,7 @@ TEST(Sdp, TakesFromAnOfferWhatItMakes) {
 const std::string kGood = browser_offer(std::string(95, 'A'));
 
 // Everywhere.
-std::string changed(std::string_view what, std::string_view with) {
-  std::string text = kGood;
+std::string changed(std::string_view what, std::string_view with, std::string text = kGood) {
   for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) {
     text.replace(at, what.size(), with);
   }
@@ -72,6 +72,27 @@ TEST(Sdp, TakesWhatOtherPlayersOffer) {
   EXPECT_THAT(answer_of(*plain, {}), Not(HasSubstr("transport-cc")));
 }
 
+// As Debian's Firefox without a plugin.
+TEST(Sdp, TakesVp8WhereThereIsNoH264) {
+  const std::string firefox = changed("a=rtpmap:103 H264/90000", "a=fmtp:96 max-fs=12288;max-fr=60",
+                                      changed("rtpmap:108 H264", "rtpmap:108 VP9"));
+  for (const std::string& text : {firefox, changed("VP8", "vp8", firefox),
+                                  changed("packetization-mode=1;profile-level-id=42e01f", "packetization-mode=0")}) {
+    const Result<Offer> offer = parse_offer(text);
+    ASSERT_TRUE(offer) << offer.error().message;
+    EXPECT_EQ(offer->sections[0].terms.payload_type, 96);
+    EXPECT_EQ(offer->sections[0].terms.codec, v1::CODEC_VP8);
+    EXPECT_EQ(offer->sections[0].terms.playout_delay, 5);
+    const std::string answer = answer_of(*offer, {});
+    for (const char* line : {"m=video 9 UDP/TLS/RTP/SAVPF 96\r\n", "a=rtpmap:96 VP8/90000\r\n", "a=rtcp-fb:96 nack\r\n",
+                             "a=rtcp-fb:96 nack pli\r\n", "a=rtcp-fb:96 transport-cc\r\n"}) {
+      EXPECT_THAT(answer, HasSubstr(line));
+    }
+    EXPECT_THAT(answer, Not(HasSubstr("H264")));
+    EXPECT_THAT(answer, Not(HasSubstr("fmtp:96"))) << "what this end would take, which takes nothing";
+  }
+}
+
 TEST(Sdp, TakesOneSectionOfEachKindThatWouldReceive) {
   EXPECT_EQ(parse_offer(changed("a=recvonly", "a=sendonly")).error().code, Code::kFailedPrecondition);
   EXPECT_EQ(parse_offer(changed("a=recvonly", "a=inactive")).error().code, Code::kFailedPrecondition);
@@ -95,7 +116,10 @@ TEST(Sdp, RefusesWhatItCannotServe) {
   const auto without = [&](std::string_view what, std::string_view with) { return parse_offer(changed(what, with)); };
   EXPECT_THAT(without("a=setup:actpass", "a=setup:passive").error().message, HasSubstr("setup"));
   EXPECT_EQ(parse_offer("hello").error().code, Code::kInvalidArgument);
-  EXPECT_THAT(without("profile-level-id=42e01f", "profile-level-id=640c1f").error().message, HasSubstr("H.264"));
+  const Error neither = parse_offer(changed("VP8", "AV1", changed("=42e01f", "=640c1f"))).error();
+  EXPECT_EQ(neither.code, Code::kFailedPrecondition);
+  EXPECT_THAT(neither.message, HasSubstr("H.264"));
+  EXPECT_THAT(neither.message, HasSubstr("VP8"));
   EXPECT_THAT(without("fingerprint:sha-256", "fingerprint:sha-1").error().message, HasSubstr("fingerprint"));
   EXPECT_THAT(without("ice-pwd:", "ice-pwd:x\r\na=x:").error().message, HasSubstr("ICE"));
   EXPECT_FALSE(parse_offer(""));
@@ -155,12 +179,12 @@ class SessionTest : public testing::Test {
   }
 
   // RTP packets of the pictures that go out within a while.
-  std::vector<Datagram> pictures_within(Duration span) {
+  std::vector<Datagram> pictures_within(Duration span, int type = 108) {
     std::vector<Datagram> found;
     for (const Time end = now_ + span; now_ < end; now_ = now_ + milliseconds(1)) {
       EXPECT_TRUE(session_->tick(now_, {}));
       for (Datagram& one : std::exchange(sent_, {})) {
-        if ((one.bytes[1] & 0x7f) == 108) found.push_back(std::move(one));
+        if ((one.bytes[1] & 0x7f) == type) found.push_back(std::move(one));
       }
     }
     return found;
@@ -200,6 +224,15 @@ TEST_F(SessionTest, PicturesGoToWhoeverProvedWhoItIs) {
   ASSERT_EQ(packets.size(), 5U);
   EXPECT_EQ(packets[0].to, kPhone);
   EXPECT_EQ(packets[0].bytes.find("xxxx"), std::string::npos) << "it is encrypted";
+}
+
+TEST_F(SessionTest, SendsVp8WhereThatWasAgreedOn) {
+  EXPECT_EQ(session_->codec(), v1::CODEC_H264);
+  begin_with(changed("H264/90000", "VP9/90000", browser_offer(browser_.fingerprint())), Session::With::kPage);
+  EXPECT_EQ(session_->codec(), v1::CODEC_VP8);
+  connect();
+  session_->send_picture(std::string(3'000, '\0'), now_);
+  EXPECT_EQ(pictures_within(milliseconds(15), 96).size(), 3U);
 }
 
 TEST_F(SessionTest, APlayerGetsPicturesAndNoChannel) {

@@ -23,8 +23,10 @@ void check_offer(std::string_view bytes) {
 }
 
 void check_packets(std::string_view bytes) {
-  RtpStream stream({.source = 1, .payload_type = 96, .transport_number = 1}, 1);
-  for (const std::string& packet : stream.pictures(bytes, 1)) CHECK(packet.size() < 1'200);
+  for (const v1::Codec codec : {v1::CODEC_H264, v1::CODEC_VP8}) {
+    RtpStream stream({.source = 1, .payload_type = 96, .codec = codec, .transport_number = 1}, 1);
+    for (const std::string& packet : stream.pictures(bytes, 1)) CHECK(packet.size() < 1'200);
+  }
 }
 
 }  // namespace
