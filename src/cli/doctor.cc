@@ -57,9 +57,8 @@ Finding check_screen() {
   std::error_code failure;
   if (!std::filesystem::exists(screen_program(), failure)) {
     return {"screen", false, false, "hearth-screen was not built: no program with windows runs on this PC",
-            "apt install libopus-dev libvpx-dev libx264-dev libyuv-dev libx11-dev libxext-dev libxdamage-dev libxfixes-dev "
-            "libxtst-dev, and "
-            "build again"};
+            "apt install libopus-dev libvpx-dev libx264-dev libyuv-dev libx11-dev libxext-dev libxdamage-dev "
+            "libxfixes-dev libxtst-dev, and build again"};
   }
   if (!has_program("Xvfb")) {
     return {"screen", false, false, "there is no Xvfb: no program with windows runs on this PC",

@@ -19,9 +19,10 @@ const kTurns = "while :; do printf '\\033[44m\\033[2J'; sleep 2; printf '\\033[4
 // What a player has of Hearth: an address and a token.
 const kPlayer = `<!doctype html><title>A player</title><video muted autoplay playsinline></video><script>
 let connection, session;
-async function play(address, token) {
+async function play(address, token, codec) {
   connection = new RTCPeerConnection();
-  connection.addTransceiver("video", { direction: "recvonly" });
+  const pictures = connection.addTransceiver("video", { direction: "recvonly" });
+  if (codec) pictures.setCodecPreferences(RTCRtpReceiver.getCapabilities("video").codecs.filter(({ mimeType }) => mimeType === codec));
   connection.addTransceiver("audio", { direction: "recvonly" });
   const stream = new MediaStream();
   connection.ontrack = ({ track }) => stream.addTrack(track);
@@ -65,7 +66,8 @@ interface Link {
   token: string;
 }
 
-const play = (page: Page, { addresses, token }: { addresses: string[]; token: string }) => page.evaluate(`play(${JSON.stringify(addresses[0])}, ${JSON.stringify(token)})`) as Promise<string>;
+const play = (page: Page, { addresses, token }: { addresses: string[]; token: string }, codec = "") =>
+  page.evaluate(`play(${JSON.stringify(addresses[0])}, ${JSON.stringify(token)}, ${JSON.stringify(codec)})`) as Promise<string>;
 const shows = (page: Page, wanted: string) => until(60_000, async () => (await page.evaluate("colour()")) === wanted || undefined);
 
 test("a player of another origin watches an app, and no more once its link is taken back", { timeout: 300_000, skip: lacks_media }, async () => {
@@ -88,6 +90,23 @@ test("a player of another origin watches an app, and no more once its link is ta
   assert.match(await play(page, link), /^401 /);
   pool.cli_now("cancel", job);
   await page.context().close();
+});
+
+test("players that have no H.264 watch in VP8, beside those that have", { timeout: 300_000, skip: lacks_media }, async () => {
+  const job = pool.cli_now("run", "--detach", "--window", "--name", "Both", "--", "xterm", "-b", "0", "-e", "sh", "-c", kTurns).trim();
+  await until(60_000, async () => (await pool.cli("job", job)).out.includes("running") || undefined);
+  const link = pool.json<Link>("app", "watch-link", job);
+  const [first, second] = [await player(), await player()];
+  await until(60_000, async () => (await play(first, link, "video/VP8")) === "201" || undefined);
+  assert.equal(await play(second, link), "201");
+  for (const colour of ["00f", "f00", "00f"]) await Promise.all([shows(first, colour), shows(second, colour)]);
+  const codec = (page: Page) => page.evaluate(`connection.getStats().then((all) => [...all.values()].find(({ type, mimeType }) => type === "codec" && mimeType.startsWith("video/")).mimeType)`);
+  assert.equal(await codec(first), "video/VP8");
+  assert.equal(await codec(second), "video/H264");
+  assert.equal(await second.evaluate(`stop(${JSON.stringify(link.token)})`), 200);
+  assert.match(await until(60_000, async () => [await play(second, link, "video/AV1")].find((said) => !said.startsWith("429 "))), /^406 .*VP8/s);
+  pool.cli_now("cancel", job);
+  for (const page of [first, second]) await page.context().close();
 });
 
 test("a watch link is made, seen in use and taken back on the page", { timeout: 300_000, skip: lacks_media }, async () => {

@@ -3,7 +3,7 @@
 // link lost. Where the hub is far the second is tried beside the first and taken once its picture is there. Either comes
 // back by itself after a broken link, and rests while nobody looks.
 import { Code } from "@connectrpc/connect";
-import type { Clipboard, Cursor, FileProgress, Picture, ToViewer } from "../gen/hearth/v1/screen_pb";
+import { Codec, type Clipboard, type Cursor, type FileProgress, type Picture, type ToViewer } from "../gen/hearth/v1/screen_pb";
 import { pieces_of } from "../lib/clipboard";
 import type { OutPiece } from "../lib/file_sender";
 import type { Held } from "../lib/hands";
@@ -33,6 +33,7 @@ export interface Numbers {
   encode: number;
   way: number; // from its PC's encoder's end to being shown, on the way there and back of an input
   answer: number; // from the last input to the picture that follows it
+  codec: Codec;
 }
 
 interface Size {
@@ -339,7 +340,8 @@ export class ScreenLink {
     const fresh = spent >= 500 || this.numbers === undefined;
     const { kbits, lost } = this.numbers ?? { kbits: 0, lost: 0 };
     const rates = fresh ? { pictures: (this.#counted.pictures * 1000) / spent, kbits: this.by === "hub" ? (this.#counted.bytes * 8) / spent : kbits } : { pictures: this.numbers!.pictures, kbits };
-    this.numbers = { ...rates, lost: this.by === "hub" ? 0 : lost, capture, encode, way, answer };
+    const codec = picture?.codec ?? this.numbers?.codec ?? Codec.H264;
+    this.numbers = { ...rates, lost: this.by === "hub" ? 0 : lost, capture, encode, way, answer, codec };
     if (!fresh) return;
     this.#counted = { ...this.#counted, pictures: 0, bytes: this.by === "hub" ? 0 : this.#counted.bytes, since: now };
     if (this.by === "direct") void this.#count_packets(spent);
