@@ -176,6 +176,26 @@ TEST_P(EncoderTest, ShowsWhatHasChangedHoweverLittleTheLinkTakes) {
   EXPECT_LT(static_cast<unsigned char>(last[pixels * 5 / 4 + middle]), 150) << "red";
 }
 
+// Else a text that scrolls takes so many bits that a link of a few Mbit/s shows a few of its pictures.
+TEST_P(EncoderTest, FindsWhatHasScrolled) {
+  open(kLarge, 2'000);
+  std::mt19937 random(1);
+  std::vector<std::uint8_t> page(4UZ * kLarge.width * (kLarge.height + 300), 255);
+  // Short strokes on white.
+  for (int i = 0; i < 60'000; ++i) {
+    const std::size_t at = 4 * (random() % (page.size() / 4 - 8));
+    std::memset(page.data() + at, 0, 4 * (2 + random() % 6));
+  }
+  const auto scrolled = [&](std::size_t rows) {
+    const auto from = page.begin() + static_cast<std::ptrdiff_t>(4 * kLarge.width * rows);
+    return std::vector<std::uint8_t>(from, from + static_cast<std::ptrdiff_t>(4UZ * kLarge.width * kLarge.height));
+  };
+  for (std::size_t i = 0; i < 30; ++i) encode(scrolled(5 * i), {});
+  const std::size_t so_far = stream_.size();
+  for (std::size_t i = 30; i < 60; ++i) encode(scrolled(5 * i), {});
+  EXPECT_LT(stream_.size() - so_far, 165'000U) << "in half a second, whose part of the rate is 125,000";
+}
+
 // x264 keeps to its rate even then, so after much movement its pictures stay coarser.
 class Vp8EncoderTest : public EncoderTest {};
 
