@@ -6,9 +6,9 @@ import { test } from "node:test";
 import type { Browser } from "playwright-core";
 import { kFirefox, launch, launch_firefox } from "../../web/test/browser";
 import { pair } from "../harness/device";
-import { add_colours, becomes, lacks_screen, raise_pool, screenshots } from "../harness/stage";
+import { add_colours, becomes, lacks_media, raise_pool, screenshots } from "../harness/stage";
 
-const lacks = lacks_screen || (!existsSync(kFirefox) && "firefox-esr is missing");
+const lacks = lacks_media || (!existsSync(kFirefox) && "firefox-esr is missing");
 let browser: Browser;
 const pool = raise_pool((it) => (browser = it), lacks ? launch : launch_firefox);
 
