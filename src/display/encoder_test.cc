@@ -187,7 +187,7 @@ TEST_P(EncoderTest, FindsWhatHasScrolled) {
     std::memset(page.data() + at, 0, 4 * (2 + random() % 6));
   }
   const auto scrolled = [&](std::size_t rows) {
-    const auto from = page.begin() + static_cast<std::ptrdiff_t>(4 * kLarge.width * rows);
+    const auto from = page.begin() + static_cast<std::ptrdiff_t>(4UZ * kLarge.width * rows);
     return std::vector<std::uint8_t>(from, from + static_cast<std::ptrdiff_t>(4UZ * kLarge.width * kLarge.height));
   };
   for (std::size_t i = 0; i < 30; ++i) encode(scrolled(5 * i), {});

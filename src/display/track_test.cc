@@ -17,7 +17,7 @@ constexpr Size kSize = {320, 240};
 // A screen whose viewers are the other ends of sockets.
 class TrackTest : public testing::Test {
  protected:
-  ~TrackTest() override {
+  void TearDown() override {
     for (const int page : pages_) ::close(page);
   }
 
