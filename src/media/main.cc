@@ -108,7 +108,7 @@ class Udp {
     sockaddr_storage any{};
     any.ss_family = static_cast<sa_family_t>(family_);
     socklen_t length = family_ == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
-    if (::bind(file_, reinterpret_cast<sockaddr*>(&any), length) != 0) return false;
+    if (file_ < 0 || ::bind(file_, reinterpret_cast<sockaddr*>(&any), length) != 0) return false;
     length = sizeof any;
     ::getsockname(file_, reinterpret_cast<sockaddr*>(&any), &length);
     port_ = from_sockaddr(any)->port;
