@@ -30,6 +30,7 @@ class Encoder {
   struct Unit {
     std::string data;  // H.264: Annex B; VP8: a frame
     bool key = false;
+    bool held_back = false;  // the rate did not allow the fineness that was wished for; asked for again, more comes
   };
   // Of the size that it was opened for. Errors: kInternal.
   virtual Result<Unit> encode(Planes& planes, Wish wish) = 0;

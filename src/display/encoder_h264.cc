@@ -72,16 +72,20 @@ class H264Encoder : public Encoder {
     }
     picture_.i_type = wish.key ? X264_TYPE_IDR : X264_TYPE_AUTO;
     const int finer = std::clamp(wish.fineness, 0, kFinest);
-    picture_.i_qpplus1 = finer == 0 ? X264_QP_AUTO : kStillQuantizers[static_cast<std::size_t>(finer - 1)] + 1;
+    const int quantizer = finer == 0 ? -1 : kStillQuantizers[static_cast<std::size_t>(finer - 1)];
+    picture_.i_qpplus1 = finer == 0 ? X264_QP_AUTO : quantizer + 1;
     ++picture_.i_pts;
     x264_nal_t* units = nullptr;
     int count = 0;
     x264_picture_t out;
     const int bytes = x264_encoder_encode(encoder_, &units, &count, &picture_, &out);
     if (bytes <= 0 || count == 0) return fail(Code::kInternal, "the encoder x264 gives no picture");
+    // Row by row x264 takes a coarser quantizer than was asked for, so as to keep to its rate; this is the mean.
+    const bool held_back = finer > 0 && out.prop.f_crf_avg > static_cast<double>(quantizer + 1);
     // The payloads of one picture lie behind each other.
     return Unit{{reinterpret_cast<const char*>(units[0].p_payload), static_cast<std::size_t>(bytes)},
-                out.b_keyframe != 0};
+                out.b_keyframe != 0,
+                held_back};
   }
 
  private:

@@ -19,6 +19,10 @@ constexpr milliseconds kLongestBetween(100);
 constexpr milliseconds kBetweenKeys(300);  // for one viewer that does not keep up
 constexpr std::array kStillFor = {milliseconds(120), milliseconds(300), milliseconds(700)};
 constexpr std::size_t kRoomForFields = 4 << 10;
+// x264 keeps to its rate even when it is asked for the finest picture, and what comes of it is finer each time.
+constexpr int kMostPolishes = 240;
+constexpr std::size_t kEmpty = 400;  // bytes
+constexpr int kEmptyInARow = 3;
 
 std::uint32_t micros(Clock::duration time) {
   return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
@@ -50,6 +54,8 @@ Clock::time_point Track::due(const Viewers& viewers, const Moment& moment) const
     due = std::min(due, soonest);
   } else if (keeps_up && fineness_ < Encoder::kFinest) {
     due = std::min(due, last_change_ + kStillFor[static_cast<std::size_t>(fineness_)]);
+  } else if (keeps_up && polishes_left_ > 0) {
+    due = std::min(due, soonest);
   }
   return due;
 }
@@ -94,15 +100,18 @@ Result<void> Track::show(Planes& planes, const Viewers& viewers, const Moment& m
   // A key picture is coarse at first, so that it is there soon.
   const bool anew = moment.changed || std::exchange(behind_, false) || wish.key;
   if (anew) last_change_ = moment.now;
+  const bool was_finest = fineness_ == Encoder::kFinest;
   fineness_ = anew ? 0 : std::min(fineness_ + 1, Encoder::kFinest);
   wish.fineness = fineness_;
   const Clock::time_point begun = Clock::now();
   Result<Encoder::Unit> unit = encoder_->encode(planes, wish);
   if (!unit) return std::unexpected(unit.error());
   last_picture_ = moment.now;
+  plan_polishes(*unit, was_finest);
   if (unit->data.size() > screen::kMaxToViewer - kRoomForFields) {  // the next one refers to what nobody got
     encoder_.reset();
     fineness_ = Encoder::kFinest;
+    polishes_left_ = 0;
     return {};
   }
   v1::Picture picture;
@@ -117,11 +126,18 @@ Result<void> Track::show(Planes& planes, const Viewers& viewers, const Moment& m
   return {};
 }
 
+void Track::plan_polishes(const Encoder::Unit& unit, bool was_finest) {
+  empty_polishes_ = was_finest && unit.data.size() <= kEmpty ? empty_polishes_ + 1 : 0;
+  const bool comes_finer = fineness_ == Encoder::kFinest && unit.held_back && empty_polishes_ < kEmptyInARow;
+  polishes_left_ = !comes_finer ? 0 : was_finest ? std::max(polishes_left_ - 1, 0) : kMostPolishes;
+}
+
 void Track::rest_without(const Viewers& viewers) {
   if (std::ranges::any_of(viewers, [this](const auto& viewer) { return shows(*viewer); })) return;
   encoder_.reset();
   kbits_ = 0;
   behind_ = false;
+  polishes_left_ = 0;
 }
 
 }  // namespace hearth::display

@@ -38,6 +38,7 @@ class Track {
   bool shows(const Viewer& viewer) const { return viewer.watches && viewer.codec == codec_; }
   bool wants_key(const Viewer& viewer, Clock::time_point now) const;
   Clock::duration between_pictures() const;
+  void plan_polishes(const Encoder::Unit& unit, bool was_finest);
   Result<void> prepare(Size size, const Viewers& viewers);
   void send(const v1::Picture& picture, const Viewers& viewers, Clock::time_point now);
 
@@ -47,6 +48,8 @@ class Track {
   std::uint32_t kbits_ = 0;
   bool behind_ = false;
   int fineness_ = Encoder::kFinest;
+  int polishes_left_ = 0;   // how often the finest picture may be made again, since the rate held it back
+  int empty_polishes_ = 0;  // in a row: x264 has nothing more to add, whatever it thinks of the rate
   Clock::time_point last_picture_{};
   Clock::time_point last_change_{};
 };

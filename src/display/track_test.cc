@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <random>
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -40,6 +42,10 @@ class TrackTest : public testing::Test {
     std::array<bool, 2> made{};
     const Track::Moment moment{.now = now_, .changed = changed};
     std::vector<std::uint8_t> pixels(4UZ * size_.width * size_.height, static_cast<std::uint8_t>(++shade_ * 8));
+    if (noise_) {
+      std::mt19937 generator(*noise_);
+      for (std::uint8_t& pixel : pixels) pixel = static_cast<std::uint8_t>(generator());
+    }
     planes_.take(pixels.data(), 4UZ * size_.width, size_);
     const bool any = std::ranges::any_of(tracks_, [&](Track& track) { return track.due(viewers_, moment) <= now_; });
     for (std::size_t i = 0; any && i < tracks_.size(); ++i) {
@@ -73,6 +79,7 @@ class TrackTest : public testing::Test {
   Planes planes_;
   Size size_ = kSize;
   int shade_ = 0;
+  std::optional<unsigned> noise_;  // what is on the screen, in the place of a shade
   Clock::time_point now_ = Clock::time_point(std::chrono::hours(1));
 
  private:
@@ -167,6 +174,28 @@ TEST_F(TrackTest, BecomesFinerInThreeStepsOnceNothingMoves) {
     }
   }
   EXPECT_EQ(finer, 3);
+}
+
+// H.264's are held back by the rate.
+TEST_F(TrackTest, GoesOnUntilItIsAsFineAsItCanBe) {
+  Viewer& viewer = admit(v1::CODEC_H264);
+  viewer.set_rate(2'000);
+  for (noise_ = 0; *noise_ < 30; ++*noise_) {
+    look(true);
+    seen_by(0);
+  }
+  int made = 0;
+  for (int i = 0; i < 63; ++i) {
+    made += look(false).first ? 1 : 0;
+    seen_by(0);
+  }
+  EXPECT_GT(made, 10) << "in a second";
+  int none = 0;
+  for (int i = 0; i < 300; ++i) {
+    none = look(false).first ? 0 : none + 1;
+    seen_by(0);
+  }
+  EXPECT_GT(none, 50) << "and then nothing";
 }
 
 TEST_F(TrackTest, AnotherSizeBeginsAnew) {
