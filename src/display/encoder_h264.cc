@@ -11,6 +11,10 @@ namespace {
 
 constexpr int kCoarsest = 42;
 constexpr int kFramesPerSecond = 60;
+// H.264, tables E-3 to E-5.
+constexpr int kOfBt709 = 1;
+constexpr int kOfSrgb = 13;
+constexpr int kOfBt601 = 6;
 constexpr float kQuality = 23;  // x264's CRF, while the rate allows it
 // The same quantizer however little moves: else x264 spends on what stands still, beside a cursor that blinks, all that
 // the rate allows. Finer pictures come once nothing moves.
@@ -42,6 +46,11 @@ x264_param_t parameters_for(Size size, std::uint32_t kbits) {
   parameters.i_threads = 2;
   parameters.b_sliced_threads = 1;
   parameters.i_log_level = X264_LOG_ERROR;
+  // sRGB by the matrix of libyuv's ARGBToI420. Where the stream does not say so, decoders take one of 720 rows or more
+  // for BT.709's.
+  parameters.vui.i_colorprim = kOfBt709;
+  parameters.vui.i_transfer = kOfSrgb;
+  parameters.vui.i_colmatrix = kOfBt601;
   parameters.rc.i_rc_method = X264_RC_CRF;
   parameters.rc.f_rf_constant = kQuality;
   parameters.rc.f_qcompress = kSameForAll;

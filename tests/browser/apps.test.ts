@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { phone } from "../../web/test/browser";
+import { desktop, phone } from "../../web/test/browser";
 import { pair } from "../harness/device";
 import { until } from "../harness/pool";
 import { add_colours, becomes, kColours, lacks_media, lacks_screen, raise_pool, screenshots } from "../harness/stage";
@@ -34,6 +34,28 @@ test("an app is started by a tap, seen, used and ended", { timeout: 300_000, ski
   await page.getByRole("link", { name: "Done" }).click();
   await page.getByRole("heading", { level: 1 }).waitFor();
   pool.cli_now("app", "remove", "Colours");
+  await context.close();
+});
+
+test("an app's colours are its own at a desktop's size, by both ways", { timeout: 300_000, skip: lacks_media }, async () => {
+  pool.cli_now("app", "add", "Red", "--", "xterm", "-b", "0", "-bg", "#ff0000", "-e", "sleep", "1000");
+  const context = await desktop(browser);
+  const page = await pair(pool, context, "desk");
+  for (const way of ["hub", "direct"]) {
+    await page.evaluate((wanted) => localStorage.setItem("hearth.screen.way", wanted), way);
+    await page.getByRole("button", { name: "Red" }).click();
+    const picture = page.getByLabel("Red, its picture");
+    await becomes(picture, "f00", 600, 600);
+    await until(60_000, async () => {
+      const { rows, parts } = await picture.evaluate((canvas: HTMLCanvasElement) => ({ rows: canvas.height, parts: [...canvas.getContext("2d")!.getImageData(600, 600, 1, 1).data] }));
+      return (rows >= 720 && parts[0]! > 245 && parts[1]! < 10 && parts[2]! < 10) || undefined;
+    });
+    await page.getByRole("button", { name: "End the app" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "End the app" }).click();
+    await page.getByRole("link", { name: "Done" }).click();
+    await page.getByRole("heading", { level: 1 }).waitFor();
+  }
+  pool.cli_now("app", "remove", "Red");
   await context.close();
 });
 
