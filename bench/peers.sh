@@ -38,7 +38,8 @@ cpu_of() {  # user and system seconds of the processes
 
 peer_install() {
   apt-get install -y --no-install-recommends parallel python3-distributed python3-celery python3-redis redis-server \
-    gearman-job-server libgearman-dev munge slurm-wlm nginx-light wrk curl openssl openssh-client openssh-server
+    gearman-job-server libgearman-dev munge slurm-wlm nginx-light wrk curl openssl openssh-client openssh-server \
+    tigervnc-standalone-server novnc websockify x11vnc xpra mesa-utils
 }
 
 # --- processes ---

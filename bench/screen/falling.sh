@@ -23,4 +23,4 @@ printf '#!/bin/sh\nexec nsenter --net=/run/netns/%s /usr/bin/chromium "$@"\n' "$
 chmod +x "$work/chromium"
 
 BENCH_ADDRESS=10.98.0.1 CHROMIUM=$work/chromium BENCH_FALL=$(rate change 3) BENCH_RISE=$(rate change 20) \
-  node "$here/tests/harness/run_suite.mjs" "$here/bench/screen" web
+  node "$here/tests/harness/run_suite.mjs" "$here/bench/screen" "$here/web" measure
