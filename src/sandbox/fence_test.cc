@@ -57,6 +57,16 @@ TEST_P(Fence, HasNoNetwork) {
   EXPECT_EQ(ran.out, "refused\nrefused\nrefused\nrefused\nrefused\n\n") << ran.err;
 }
 
+// As libzmq asks, and with it Jupyter's kernels: any other error than this ends them.
+TEST_P(Fence, SaysThatItCannotTellItsDevices) {
+  Ran ran = host().run({"/usr/bin/python3", "-c",
+                        "import ctypes, errno\n"
+                        "libc = ctypes.CDLL(None, use_errno=True)\n"
+                        "found = ctypes.c_void_p()\n"
+                        "print(libc.getifaddrs(ctypes.byref(found)), ctypes.get_errno() == errno.EOPNOTSUPP)\n"});
+  EXPECT_EQ(ran.out, "-1 True\n") << ran.err;
+}
+
 TEST_P(Fence, GivesNoPrivileges) {
   Ran ran = host().shell(
       "unshare -U true && echo userns; unshare -m true && echo mountns; unshare -n true && echo netns; "

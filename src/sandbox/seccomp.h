@@ -1,5 +1,6 @@
 // The system calls that a guest may make: an allow-list. What is not on it is refused with EPERM; calls newer than the
 // list, and io_uring and clone3, are said not to exist (ENOSYS), so that libraries fall back to what they used before.
+// Netlink is said not to be supported (EOPNOTSUPP).
 #pragma once
 
 #include <cstdint>
