@@ -58,7 +58,9 @@ constexpr int kServerPatienceMillis = 20'000;
 constexpr int kMaxRestarts = 20;
 constexpr auto kPause = 100ms;
 constexpr auto kGoodSpell = 60s;  // after which a death counts as the first
-constexpr int kNice = 5;          // of the program: its picture comes first
+constexpr int kLooksForEnd = 20;
+constexpr auto kBetweenLooks = 10ms;
+constexpr int kNice = 5;  // of the program: its picture comes first
 constexpr auto kSoundPatience = 2s;
 const std::string kSession = "/tmp/session";
 const std::string kPulseSocket = kSession + "/pulse-server";  // "pulse" is a directory of its own
@@ -212,14 +214,26 @@ struct Helper {
   }
 };
 
+// A program hears of its display's end before the kernel tells of it here.
+bool ends_soon(pid_t process) {
+  for (int look = 0; look < kLooksForEnd; ++look) {
+    if (::waitpid(process, nullptr, WNOHANG) == process) return true;
+    std::this_thread::sleep_for(kBetweenLooks);
+  }
+  return false;
+}
+
 int watch_over(pid_t server, pid_t program, std::vector<Helper> helpers) {
   for (;;) {
     int status = 0;
     const pid_t ended = ::waitpid(-1, &status, 0);
     if (ended < 0 && errno == EINTR) continue;
     if (ended < 0) return give_up("its processes are gone");
+    const bool has_failed = ended == program && code_of(status) != 0;
+    if (ended == server || (has_failed && ends_soon(server))) {
+      return give_up("the display (Xvfb) has died, and the program with it");
+    }
     if (ended == program) return code_of(status);
-    if (ended == server) return give_up("the display (Xvfb) has died, and the program with it");
     const auto helper = std::ranges::find(helpers, ended, &Helper::process);
     if (helper == helpers.end()) continue;  // a process that the program left behind
     if (!helper->begin_again(status) && helper->vital) return give_up(helper->what + " dies again and again");
