@@ -41,6 +41,16 @@ TEST_F(JobCommandsTest, ALogWithoutAWordEndsWithWhatFailed) {
   EXPECT_THAT(followed.err, HasSubstr("no-such-program"));
 }
 
+TEST_F(JobCommandsTest, ALogOfWhatStillRunsSaysHowItIsSeen) {
+  const Ended started = pool().cli({"run", "--detach", "--", "sleep", "600"});
+  ASSERT_EQ(started.exit_code, 0) << started.err;
+  const std::string job = started.out.substr(0, started.out.find('\n'));
+  const Ended log = pool().cli({"logs", job});
+  EXPECT_EQ(log.out, "");
+  EXPECT_THAT(log.err, HasSubstr("hearth logs " + job + " --follow"));
+  EXPECT_EQ(pool().cli({"cancel", job}).exit_code, 0);
+}
+
 TEST_F(JobCommandsTest, ADetachedJobIsFollowedLater) {
   const Ended started = pool().cli({"run", "--detach", "--name", "later", "--output", "*.txt", "--", "sh", "-c",
                                     "echo said; echo complained >&2; echo result > r.txt"});

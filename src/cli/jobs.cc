@@ -13,6 +13,7 @@
 #include "cli/follow.h"
 #include "cli/output.h"
 #include "cli/run_spec.h"
+#include "cli/sending.h"
 #include "cli/values.h"
 
 namespace hearth::cli {
@@ -131,7 +132,7 @@ Result<std::optional<std::uint32_t>> one_task(const JobOptions& options) {
   return std::optional<std::uint32_t>(static_cast<std::uint32_t>(*task));
 }
 
-Result<v1::Job> fetch_job(Client& client, std::uint64_t id) {
+Result<v1::Job> look_at_job(Client& client, std::uint64_t id) {
   v1::GetJobRequest request;
   request.set_job_id(id);
   Result<v1::GetJobReply> reply = client.call<v1::GetJobReply>("hearth.v1.JobService/Get", request);
@@ -241,7 +242,7 @@ Result<int> show_logs(const Context& context, const JobOptions& options) {
   if (!task) return std::unexpected(task.error());
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
-  const Result<v1::Job> known = fetch_job(**client, *job);
+  const Result<v1::Job> known = look_at_job(**client, *job);
   if (!known) return std::unexpected(known.error());
   if (const Result<void> checked = check_task(*task, *known); !checked) return std::unexpected(checked.error());
   FollowOptions follow = {.job = *job, .tasks = {}, .follow = options.follow, .prefix = LogPrinter::Prefix::kNone};
@@ -252,8 +253,14 @@ Result<int> show_logs(const Context& context, const JobOptions& options) {
   if (!followed && followed.error().code != Code::kCanceled)
     return std::unexpected((*client)->explain(followed.error()));
   // A task that could not start has said nothing.
-  if (const Result<v1::Job> ended = fetch_job(**client, *job); followed && ended) {
+  if (const Result<v1::Job> ended = look_at_job(**client, *job); followed && ended) {
     if (const std::string text = failure_text(*ended); !text.empty()) say(text);
+    if (!options.follow && !has_ended(*ended)) {
+      say(
+          fmt::format("job {0} has not ended: what its tasks print while they run is on their nodes, and shown by: "
+                      "hearth logs {0} --follow",
+                      *job));
+    }
   }
   return 0;
 }
@@ -310,7 +317,7 @@ Result<int> get_results(const Context& context, const JobOptions& options) {
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
   if (task->has_value()) {
-    const Result<v1::Job> known = fetch_job(**client, *job);
+    const Result<v1::Job> known = look_at_job(**client, *job);
     if (!known) return std::unexpected(known.error());
     if (const Result<void> checked = check_task(*task, *known); !checked) return std::unexpected(checked.error());
   }
