@@ -152,6 +152,7 @@ net::Async<Result<std::string>> Circle::hand_over(bool without_drive) {
   }
   const Result<void> released = co_await store_worker_.run([this] { return store_.release(); });
   if (!released) co_return std::unexpected(released.error());
+  has_handed_over_ = true;
   loop_.spawn(end_soon(successor));
   co_return successor;
 }

@@ -50,6 +50,7 @@ class Circle {
   // PC's name. Errors: kFailedPrecondition (none is in step), and the store's.
   // Without the drive: what its copy lacks stays behind. Errors: kFailedPrecondition (it lacks something), too.
   net::Async<Result<std::string>> hand_over(bool without_drive);
+  bool has_handed_over() const { return has_handed_over_; }
   void meet_soon() { woken_.notify(); }
 
  private:
@@ -74,6 +75,7 @@ class Circle {
   std::vector<account::HubAddress> addresses_;
   DeviceId witness_;
   std::string duty_;  // what the witness was told last
+  bool has_handed_over_ = false;
   bool stopping_ = false;
   bool running_ = false;
   net::Event woken_;

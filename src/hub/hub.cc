@@ -465,7 +465,7 @@ Result<void> HubImpl::may_change_drive() const {
 // Whoever hands the pool over by ending leaves nothing of the drive behind.
 net::Async<void> HubImpl::settle_drive() {
   bool settled = true;
-  if (circle_->has_living_partner()) {
+  if (circle_->has_living_partner() && !circle_->has_handed_over()) {
     const Result<void> done = co_await copy_source_->hand_over(kSettleAtEnd);
     settled = done.has_value();
     if (!done) log_warning("the pool stays this PC's: " + done.error().message);
