@@ -105,6 +105,7 @@ net::Async<Result<CopyCaller::Look>> CopyCaller::look(v1::DriveCopyState state, 
         if (!looked.ParseFromString(frame) || has_end) return fail(Code::kInvalidArgument, "no DriveLooked");
         if (!std::exchange(has_head, true)) {
           look.head = std::move(looked);
+          look.begun = loop_.now();
           return {};
         }
         has_end = looked.end();

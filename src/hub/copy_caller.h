@@ -32,6 +32,7 @@ class CopyCaller {
     v1::DriveLooked head;
     std::vector<drive::LookedAt> folders;
     std::string trouble;  // why some may be missing; empty: none are
+    Time begun;           // by the holder, after it had waited for a change
   };
   // Waits for a change, if `changes` are known. Errors of all: kUnavailable, of the holder's drive.
   net::Async<Result<Look>> look(v1::DriveCopyState state, std::uint64_t changes);

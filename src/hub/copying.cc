@@ -51,7 +51,7 @@ net::Async<void> DriveCopy::run() {
       co_await woken_.wait(kRetry);
       continue;
     }
-    const Time begun = loop_.now();
+    busy_since_ = loop_.now();
     const Result<void> done = co_await round();
     if (stopping_) break;
     if (!done) co_await fail_with(done.error());
@@ -59,7 +59,7 @@ net::Async<void> DriveCopy::run() {
     // A look costs the holder's disk something: at most half of the time is spent with it.
     const bool gets_on = done || done.error().code == Code::kAborted;
     retry = gets_on ? kRetry : std::min(kLongestRetry, retry * 2);
-    const Duration pause = gets_on ? std::max(kLeastPause, loop_.now() - begun) : retry;
+    const Duration pause = gets_on ? std::max(kLeastPause, loop_.now() - busy_since_) : retry;
     if (co_await woken_.wait(pause)) retry = kRetry;
   }
   if (--running_ == 0) stopped_.notify();
@@ -72,6 +72,7 @@ net::Async<Result<void>> DriveCopy::round() {
   looked_at_ = wall_now();
   const Result<CopyCaller::Look> look = co_await caller_.look(state_, known_);
   if (!look) co_return std::unexpected(look.error());
+  busy_since_ = look->begun;
   if (look->head.same()) {
     if (state_.whole()) state_.set_whole_unix_millis(looked_at_.unix_millis);
     co_await write_state();

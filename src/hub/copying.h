@@ -58,8 +58,9 @@ class DriveCopy {
   v1::DriveCopyState state_;
   std::uint64_t known_ = 0;  // changes of the drive; 0: all is to be looked at
   WallTime looked_at_;
-  Time compared_;  // when all was compared with what is here
-  Time looked_;    // when all was looked at
+  Time compared_;    // when all was compared with what is here
+  Time looked_;      // when all was looked at
+  Time busy_since_;  // with what the last look began
   Time told_;
   std::string written_;
   bool is_met_ = false;

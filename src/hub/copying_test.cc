@@ -297,6 +297,17 @@ TEST_F(DriveCopyTest, WhatOtherProgramsWriteComesWithinSeconds) {
   EXPECT_EQ(tree_of(attic_.folder()), tree_of(den_.folder()));
 }
 
+// A look is answered after ten seconds if nothing changes, and the time that it waited is not paused for.
+TEST_F(DriveCopyTest, WhatChangesAfterALongRestComesAtOnce) {
+  den_.hold(attic_);
+  put(den_, "/a", "a");
+  attic_.stand_by(den_);
+  ASSERT_TRUE(is_current(den_));
+  loop_.run_until_done([]() -> net::Async<void> { co_await net::sleep_for(milliseconds(11'000)); }());
+  put(den_, "/b", "b");
+  EXPECT_TRUE(eventually([&] { return den_.source->is_current(); }, seconds(8)));
+}
+
 // What is written through a mapping is told by no notice as long as it is open: whoever hands over looks.
 TEST_F(DriveCopyTest, WhoeverHandsOverLooksOnceMore) {
   den_.hold(attic_);
