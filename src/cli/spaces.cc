@@ -74,6 +74,7 @@ std::vector<Space> spaces_of(const Home& home, const v1::ListDevicesReply& devic
     granted.insert(std::stoull(name));
   }
   std::vector<Space> spaces;
+  spaces.reserve(granted.size());
   for (const std::uint64_t device : granted) {
     spaces.push_back(read_space(place_of(home, device), name_of(devices, device)));
   }

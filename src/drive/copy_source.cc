@@ -201,7 +201,7 @@ net::Async<Result<std::string>> CopySource::drive_id() {
   Result<std::string> id = co_await drive_.change({}, {}, [](Folder& folder) -> Result<std::string> {
     Result<std::string> kept = folder.read_own(kId);
     if (!kept || is_unique_name(*kept)) return kept;
-    const std::string made = unique_name();
+    std::string made = unique_name();
     if (Result<void> written = folder.write_own(kId, made); !written) return std::unexpected(written.error());
     return made;
   });
