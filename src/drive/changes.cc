@@ -35,7 +35,9 @@ net::Async<Result<Path>> move_one(Drive& drive, const Holder& holder, const Path
       return copied ? where.place_copy(*copied, from, *free, false) : where.move(from, *free, false);
     });
     if (moved) co_return free;
-    if (left == 1 || moved.error().code != Code::kAlreadyExists) co_return std::unexpected(moved.error());
+    if (left > 1 && moved.error().code == Code::kAlreadyExists) continue;
+    if (copied) co_await drive.drop(*std::move(copied));
+    co_return std::unexpected(moved.error());
   }
 }
 

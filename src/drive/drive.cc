@@ -72,6 +72,10 @@ net::Async<Result<Copied>> Drive::copy_aside(const Path& from, const Path& to, b
   co_return co_await copies_.run([&] { return (*folder)->copy_aside(from, to, replace, deep); });
 }
 
+net::Async<void> Drive::drop(Copied copied) {
+  co_await copies_.run([&copied] { const Copied gone(std::move(copied)); });
+}
+
 net::Async<Result<Folder*>> Drive::open() {
   if (!folder_) {
     const Result<void> opened = co_await names_.run([this] { return open_here(); });

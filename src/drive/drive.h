@@ -92,6 +92,8 @@ class Drive {
 
   // What Folder::copy_aside() makes, while others change what they like.
   net::Async<Result<Copied>> copy_aside(const Path& from, const Path& to, bool replace, bool deep);
+  // One that could not be placed: there may be much of it, so its end is not for the loop's thread.
+  net::Async<void> drop(Copied copied);
 
   // A copy of the table of locks as it is now. Any thread.
   LockTable locks() const;

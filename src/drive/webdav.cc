@@ -321,8 +321,11 @@ net::Async<Result<bool>> WebDav::copy(Request& request, const Path& to, bool rep
   if (!may) co_return std::unexpected(may.error());
   Result<Copied> copied = co_await drive_.copy_aside(request.path, to, replace, deep);
   if (!copied) co_return std::unexpected(copied.error());
-  co_return co_await change(request, {{.path = to, .reach = Reach::kTree}},
-                            [&](Folder& where) { return where.place_copy(*copied, request.path, to, replace); });
+  const Result<bool> was_there = co_await change(request, {{.path = to, .reach = Reach::kTree}}, [&](Folder& where) {
+    return where.place_copy(*copied, request.path, to, replace);
+  });
+  if (!was_there) co_await drive_.drop(*std::move(copied));
+  co_return was_there;
 }
 
 net::Async<void> WebDav::copy_or_move(Request& request) {
