@@ -48,6 +48,17 @@ class FailuresTest(harness.PoolTest):
                 self.assertRegex(str(pool.submit(work.square, 1).exception()), said)
         self.assertRaisesRegex(ValueError, "memory='lots'", hearth.Pool, self.token, memory="lots")
 
+    def test_what_went_to_a_hub_that_is_no_more_is_put_again(self) -> None:
+        with hearth.Pool(self.token) as pool:
+            put = pool._session.put_missing
+
+            def put_elsewhere(contents: dict) -> int:
+                pool._session.put_missing = put
+                return len(contents)
+
+            pool._session.put_missing = put_elsewhere
+            self.assertEqual(pool.submit(work.square, 11).result(), 121)
+
     def test_a_running_call_can_be_cancelled(self) -> None:
         with hearth.Pool(self.token) as pool:
             future = pool.submit(work.sleep, 300)

@@ -19,7 +19,6 @@ import itertools
 import logging
 import pickle
 import queue
-import secrets
 import struct
 import threading
 from collections.abc import Callable
@@ -243,7 +242,6 @@ class Desk:
         contents = {digests[name]: (lambda content=files[name]: contextlib.nullcontext(content)) for name in files}
         contents |= {file.entry.sha256: (lambda source=file.source: source.open("rb")) for file in self._inputs}
         contents[tree_digest] = lambda: contextlib.nullcontext(tree)
-        self._session.put_missing(contents)
         spec = {
             **self._spec,
             "name": self._spec.get("name") or array.chunks[0].name.encode()[:_NAME_BYTES].decode(errors="ignore"),
@@ -252,8 +250,7 @@ class Desk:
             "inputs": blob(tree_digest, len(tree)),
             "outputs": [f"{_FOLDER}/out/**"],
         }
-        request = {"spec": spec, "requestId": base64.b64encode(secrets.token_bytes(16)).decode()}
-        job = int(self._session.call("JobService/Submit", request)["jobId"])
+        job = self._session.submit(spec, contents)
         with self._state:
             array.job = job
             if array.open == 0:  # all cancelled meanwhile

@@ -11,6 +11,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import secrets
 import ssl
 import struct
 import threading
@@ -24,10 +25,12 @@ from hearth.errors import HearthError
 
 _PATIENCE_SECONDS = 120.0  # a hub that is started again takes a few
 _LONGEST_PAUSE_SECONDS = 3.0
+_MOST_TAKE_OVERS = 3  # that one submission lives through
 _END_OF_STREAM = 2
 _MAX_MESSAGE_BYTES = 64 << 20
 
 Message = dict[str, Any]
+Contents = dict[bytes, Callable[[], contextlib.AbstractContextManager[Body]]]  # by SHA-256; opened if they are wanted
 T = TypeVar("T")
 
 
@@ -71,10 +74,11 @@ class Session:
                 self._doubt(session)
             raise
 
-    def put_missing(self, contents: dict[bytes, Callable[[], contextlib.AbstractContextManager[Body]]]) -> None:
-        """Stores what the hub lacks of these, by SHA-256; each is opened only then."""
+    def put_missing(self, contents: Contents) -> int:
+        """Stores what the hub lacks of these. How many it lacked."""
         wanted = {"sha256": [base64.b64encode(digest).decode() for digest in contents]}
-        for spelled in self.call("BlobService/Missing", wanted).get("sha256", []):
+        missing = self.call("BlobService/Missing", wanted).get("sha256", [])
+        for spelled in missing:
             digest = base64.b64decode(spelled)
 
             def once(connections: Connections, session: str, digest: bytes = digest) -> None:
@@ -87,6 +91,20 @@ class Session:
                         raise _blob_error(status, answer)
 
             self._insist(once)
+        return len(missing)
+
+    def submit(self, spec: Message, contents: Contents) -> int:
+        """A job that refers to `contents`, as of put_missing(). Where another hub takes over between the two, it lacks
+        them, and is given them."""
+        request = {"spec": spec, "requestId": base64.b64encode(secrets.token_bytes(16)).decode()}
+        self.put_missing(contents)
+        for _ in range(_MOST_TAKE_OVERS):
+            try:
+                return int(self.call("JobService/Submit", request)["jobId"])
+            except HearthError as error:
+                if error.code != "failed_precondition" or self.put_missing(contents) == 0:
+                    raise
+        return int(self.call("JobService/Submit", request)["jobId"])
 
     def get(self, sha256: str) -> bytes:
         """The bytes of a blob (base64, as messages spell it), verified."""

@@ -14,11 +14,9 @@ anew, and what was computed is lost with it. dask.distributed must be installed 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import hashlib
 import os
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -142,12 +140,7 @@ class HearthCluster(Cluster):
         contents: dict[bytes, Any] = {file.entry.sha256: (lambda at=file.source: at.open("rb")) for file in self._files}
         contents[digest] = lambda: contextlib.nullcontext(launcher)
         contents[tree_digest] = lambda: contextlib.nullcontext(tree)
-        self._session.put_missing(contents)
-        request = {
-            "spec": {**self._spec, "inputs": blob(tree_digest, len(tree))},
-            "requestId": base64.b64encode(secrets.token_bytes(16)).decode(),
-        }
-        self._job = int(self._session.call("JobService/Submit", request)["jobId"])
+        self._job = self._session.submit({**self._spec, "inputs": blob(tree_digest, len(tree))}, contents)
 
     def _require_alive(self, end: float) -> None:
         job = self._session.call("JobService/Get", {"jobId": str(self._job)})["job"]
