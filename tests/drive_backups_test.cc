@@ -324,6 +324,7 @@ TEST_F(DriveBackupsTest, OldSnapshotsAreThinnedOutUnlessAllAreToBeKept) {
 
 TEST_F(DriveBackupsTest, ADiskThatIsFullOrReadOnlyIsSaidToBeSo) {
   // In a namespace of mounts of their own, commands see a small disk; nobody else does.
+  // Where restic waits for itself for ever, it is ended after three minutes.
   const std::string program = hearth_program() + " drive backup --to " + here("small/hearth").string();
   const std::string script = "mount -t tmpfs -o size=10m none " + here("small").string() + " || exit 77; " + program +
                              " || exit 78; head -c 20000000 /dev/urandom > " +
@@ -332,7 +333,7 @@ TEST_F(DriveBackupsTest, ADiskThatIsFullOrReadOnlyIsSaidToBeSo) {
                              " && exit 79; " + hearth_program() + " drive check-backup";
   fs::create_directories(here("small"));
   const Ended ended = run_program({"unshare", "-m", "--map-root-user", "sh", "-c", script},
-                                  {.env = {{"HEARTH_HOME", pool().home()}}, .limit = seconds(200)});
+                                  {.env = {{"HEARTH_HOME", pool().home()}}, .limit = seconds(280)});
   if (ended.exit_code == 77 || ended.err.contains("unshare")) {
     GTEST_SKIP() << "SKIPPED: no file system can be mounted here: " << ended.err;
   }

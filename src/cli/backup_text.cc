@@ -70,6 +70,10 @@ bool has(std::string_view text, std::initializer_list<std::string_view> words) {
   return std::ranges::any_of(words, [text](std::string_view word) { return text.contains(word); });
 }
 
+constexpr std::initializer_list<std::string_view> kFull = {"no space left on device", "disk quota exceeded",
+                                                           "507 Insufficient", "(507)"};
+constexpr std::initializer_list<std::string_view> kReadOnly = {"read-only file system"};
+
 // Each line that is a JSON object.
 std::vector<json> objects(std::string_view printed) {
   std::vector<json> found;
@@ -346,6 +350,12 @@ std::string exact_pattern(std::string_view path) {
   return pattern;
 }
 
+bool is_hopeless(std::string_view said) {
+  return std::ranges::any_of(lines(said), [](std::string_view line) {
+    return line.contains("returned error, retrying after") && (has(line, kFull) || has(line, kReadOnly));
+  });
+}
+
 Error explain_restic(std::string_view said, std::string_view where) {
   const std::string target = plain(shown_target(where));
   const auto is = [said](std::initializer_list<std::string_view> words) { return has(said, words); };
@@ -358,12 +368,12 @@ Error explain_restic(std::string_view said, std::string_view where) {
     return {Code::kAborted,
             fmt::format("{}: another backup or check is going on there; try again when it has ended", target)};
   }
-  if (is({"no space left on device", "disk quota exceeded", "507 Insufficient", "(507)"})) {
+  if (has(said, kFull)) {
     return {Code::kResourceExhausted,
             fmt::format("{}: there is no room left; what is there stays as it is. Make room, or take another target",
                         target)};
   }
-  if (is({"read-only file system"})) {
+  if (has(said, kReadOnly)) {
     return {
         Code::kFailedPrecondition,
         fmt::format("{}: it is mounted read-only; mount it for writing (a disk that was pulled out may need a check "

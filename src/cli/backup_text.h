@@ -110,6 +110,10 @@ std::string exact_pattern(std::string_view path);
 // (another key), kAborted (somebody else is at it), kResourceExhausted (full), kDataLoss (it is damaged).
 Error explain_restic(std::string_view said, std::string_view where);
 
+// Whether a run of restic that still tries has said already why it will fail: the target is full, or read-only. restic
+// goes on trying for 15 minutes.
+bool is_hopeless(std::string_view said);
+
 // The sentences of a `restic check` that found something.
 std::vector<std::string> parse_damage(std::string_view said);
 

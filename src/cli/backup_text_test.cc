@@ -184,6 +184,15 @@ TEST(ResticSays, WhatWentWrong) {
   EXPECT_EQ(other.message, "/a: restic failed\n  something?[1m new\n  main.main");
 }
 
+TEST(ResticSays, ThatItTriesInVain) {
+  EXPECT_TRUE(
+      is_hopeless("Save(<lock/134a337e79>) returned error, retrying after 552.330144ms: open /a/locks/1-tmp-2: "
+                  "read-only file system\n"));
+  EXPECT_TRUE(is_hopeless("x\nSave(<data/4a>) returned error, retrying after 1s: write /a/x: disk quota exceeded\n"));
+  EXPECT_FALSE(is_hopeless("Save(<data/4a>) returned error, retrying after 1s: dial tcp: connection refused\n"));
+  EXPECT_FALSE(is_hopeless("open /b/x: read-only file system\n")) << "one of the files, which is left out";
+}
+
 TEST(ResticSays, WhatIsBroken) {
   EXPECT_THAT(parse_damage("create exclusive lock for repository\nPack ID does not match, want a, got b\n"
                            "Fatal: repository contains errors\n"),

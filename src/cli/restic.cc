@@ -1,5 +1,7 @@
 #include "cli/restic.h"
 
+#include <chrono>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +11,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kPartlyRead = 3;  // restic's exit code: a snapshot was made, of what could be read
+// restic 0.14 waits for itself for ever where the target is full at the wrong moment (its packerUploader::QueuePacker,
+// called by Flush once the uploads have failed). Its longest pause between two tries is 90 s.
+constexpr std::chrono::minutes kMostIdle{3};
+constexpr std::uintmax_t kLittleRoom = 128 << 20;  // what it writes at once, and takes away again if it fails
 constexpr const char* kTag = "hearth-drive";
 constexpr const char* kRepository = "repository";  // files of the workshop
 constexpr const char* kCertificate = "certificate.pem";
@@ -50,9 +56,21 @@ Tool Restic::tool(std::vector<std::string> words) const {
   argv.insert(argv.end(), words.begin(), words.end());
   Tool tool{.argv = std::move(argv),
             .package = "restic",
-            .variables = {"RESTIC_*", "RESTIC_PASSWORD=" + key_, "RESTIC_PROGRESS_FPS=1", "LC_ALL=C"}};
-  if (door_) tool.is_hopeless = [this] { return door_->refusal().has_value(); };
+            .variables = {"RESTIC_*", "RESTIC_PASSWORD=" + key_, "RESTIC_PROGRESS_FPS=1", "LC_ALL=C"},
+            .most_idle = kMostIdle};
+  tool.is_hopeless = [this](std::string_view said) { return is_hopeless(said) || (door_ && door_->refusal()); };
   return tool;
+}
+
+// It may have met a full disk without a word, see kMostIdle.
+Error Restic::explain_idle(Error idle) const {
+  std::error_code error;
+  const fs::space_info space = fs::space(where_, error);
+  if (is_directory_target(where_) && !error && space.available < kLittleRoom) {
+    return explain_restic("no space left on device", where_);
+  }
+  idle.message = shown_target(where_) + ": " + idle.message;
+  return idle;
 }
 
 Result<Ran> Restic::ask(const std::string& what, const Tool& tool,
@@ -61,6 +79,7 @@ Result<Ran> Restic::ask(const std::string& what, const Tool& tool,
   Result<Ran> ran = workshop_.ask(what, tool, progress);
   const std::optional<Error> refusal = door_ ? door_->refusal() : std::nullopt;
   if (refusal && (!ran || ran->exit_code != 0)) return std::unexpected(*refusal);
+  if (!ran && ran.error().code == Code::kDeadlineExceeded) return std::unexpected(explain_idle(ran.error()));
   if (ran && ran->exit_code != 0 && ran->exit_code != kPartlyRead) {
     return std::unexpected(explain_restic(ran->said, where_));
   }

@@ -7,8 +7,8 @@
 // Space that another PC has granted is reached through a door of this process (space_door.h).
 //
 // The key reaches restic by its environment, which its own user alone can read; of the user's variables those that
-// restic heeds are kept from it. Errors are explain_restic()'s, kCanceled (Ctrl-C) and kFailedPrecondition (there is no
-// restic).
+// restic heeds are kept from it. Errors are explain_restic()'s, kCanceled (Ctrl-C), kFailedPrecondition (there is no
+// restic) and kDeadlineExceeded (restic did nothing for minutes, and was ended).
 #pragma once
 
 #include <filesystem>
@@ -60,6 +60,7 @@ class Restic {
 
   Result<void> prepare(const Home& home);
   Tool tool(std::vector<std::string> words) const;
+  Error explain_idle(Error idle) const;
   Result<Ran> ask(const std::string& what, const Tool& tool,
                   const std::function<std::string(const std::string& line)>& progress = {}) const;
 

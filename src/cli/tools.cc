@@ -34,6 +34,8 @@ constexpr std::size_t kLastLines = 12;
 constexpr std::streamoff kTailBytes = 16 << 10;
 constexpr std::size_t kMaxLineBytes = 300;
 constexpr std::uintmax_t kMostPrinted = 256 << 20;
+constexpr std::uintmax_t kNearlyNothing = 4 << 10;  // a runtime's own wake-ups
+constexpr int kSignalled = 128;
 constexpr std::array kSystemPath = {"/usr/sbin", "/usr/bin", "/sbin", "/bin"};
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -91,6 +93,12 @@ std::vector<std::string> last_lines(const fs::path& file, std::size_t most) {
   std::vector<std::string> lines = raw_last_lines(file, most);
   for (std::string& line : lines) line = plain(line.substr(0, kMaxLineBytes));
   return lines;
+}
+
+std::string all_said(const fs::path& file) {
+  std::string text;
+  for (const std::string& line : last_lines(file, kTailBytes)) text += line + "\n";
+  return text;
 }
 
 struct Running {
@@ -163,15 +171,52 @@ bool look_after(std::vector<Running>& tools) {
   return std::ranges::all_of(tools, &Running::ended);
 }
 
-// Until all have ended. A failure of one ends those that would wait for it. `last` gives what is said last.
+// Bytes that a process and those of its children that have ended have read and written, of whatever kind: proc(5),
+// "rchar" and "wchar". 0: it has ended itself.
+std::uintmax_t moved_bytes(pid_t process) {
+  std::ifstream in(fmt::format("/proc/{}/io", process));
+  std::string name;
+  std::uintmax_t read = 0;
+  std::uintmax_t written = 0;
+  return in >> name >> read >> name >> written ? read + written : 0;
+}
+
+// Whether a process reads and writes anything but what it prints into these files.
+class Activity {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  Activity(pid_t process, std::vector<fs::path> printed) : process_(process), printed_(std::move(printed)) {}
+
+  // Since when it has not.
+  Clock::duration idle() {
+    std::uintmax_t moved = moved_bytes(process_);
+    std::error_code error;
+    for (const fs::path& file : printed_) moved -= std::min(moved, fs::file_size(file, error));
+    if (moved < seen_ || moved - seen_ >= kNearlyNothing) {
+      seen_ = moved;
+      active_ = Clock::now();
+    }
+    return Clock::now() - active_;
+  }
+
+ private:
+  pid_t process_;
+  std::vector<fs::path> printed_;
+  std::uintmax_t seen_ = 0;
+  Clock::time_point active_ = Clock::now();
+};
+
+// Until all have ended. A failure of one ends those that would wait for it, as does `is_over`. `last` gives what is
+// said last.
 void wait_for_all(std::vector<Running>& tools, const std::string& what, const std::function<std::string()>& last,
-                  const std::function<bool()>& is_hopeless = {}) {
+                  const std::function<bool()>& is_over = {}) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   bool told = false;
   for (ProgressLine progress; !look_after(tools); std::this_thread::sleep_for(kLook)) {
     const bool failed = std::ranges::any_of(tools, [](const Running& tool) { return tool.ended && tool.status != 0; });
-    const bool to_end = failed || interrupted != 0 || (is_hopeless && is_hopeless());
+    const bool to_end = failed || interrupted != 0 || (is_over && is_over());
     if (to_end && !told) end_all(tools);
     told = told || to_end;
     const std::string line = last();
@@ -300,21 +345,29 @@ Result<Ran> Workshop::ask(const std::string& what, const Tool& tool,
     const std::vector<std::string> line = progress ? raw_last_lines(printed, 1) : std::vector<std::string>();
     return line.empty() ? "" : progress(line.front());
   };
-  wait_for_all(tools, what, last, tool.is_hopeless);
+  Activity activity(tools.front().process, {said, printed});
+  bool is_hopeless = false;
+  bool is_idle = false;
+  wait_for_all(tools, what, last, [&] {
+    is_hopeless = is_hopeless || (tool.is_hopeless && tool.is_hopeless(all_said(said)));
+    is_idle = is_idle || (tool.most_idle.count() > 0 && activity.idle() > tool.most_idle);
+    return is_hopeless || is_idle;
+  });
   if (interrupted != 0) return fail(Code::kCanceled, "interrupted");
   const int status = tools.front().status;
-  if (status != 0 && tool.is_hopeless && tool.is_hopeless()) return fail(Code::kAborted, "it can only fail");
-  if (!WIFEXITED(status)) {
+  if (is_idle && status != 0) {
+    return fail(Code::kDeadlineExceeded, fmt::format("{} did nothing any more, and was ended", tool.argv.front()));
+  }
+  if (!WIFEXITED(status) && !is_hopeless) {
     return fail(Code::kInternal, fmt::format("{} was ended by signal {}", tool.argv.front(), WTERMSIG(status)));
   }
   std::error_code error;
   if (fs::file_size(printed, error) > kMostPrinted) {
     return fail(Code::kResourceExhausted, tool.argv.front() + " printed more than can be read");
   }
-  Ran ran{.exit_code = WEXITSTATUS(status)};
+  Ran ran{.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : kSignalled + WTERMSIG(status), .said = all_said(said)};
   std::ifstream in(printed, std::ios::binary);
   ran.printed.assign(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
-  for (const std::string& line : last_lines(said, kTailBytes)) ran.said += line + "\n";
   return ran;
 }
 

@@ -11,9 +11,11 @@
 //   if (ran && ran->exit_code == 3) ...
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,13 +29,17 @@ struct Tool {
   // "NAME=VALUE" sets, "NAME" takes away, "NAME*" takes away all that begin so.
   std::vector<std::string> variables = {};
   std::filesystem::path directory = {};  // where it runs; empty: where this process does
-  // Of ask() alone, looked at while it runs: whether it can only fail, however long it tries. It is ended then.
-  std::function<bool()> is_hopeless = {};
+  // The rest is of ask() alone. Looked at while it runs, with what it has said so far, as in Ran: whether it can only
+  // fail, however long it tries. It is ended then.
+  std::function<bool(std::string_view said)> is_hopeless = {};
+  // It is ended too where it has read and written nothing for so long but what it prints (nearly nothing: less than
+  // 4 KiB). Zero: it never is.
+  std::chrono::milliseconds most_idle{0};
 };
 
-// What a tool did that ended by itself.
+// What a tool did that ended by itself, or was hopeless.
 struct Ran {
-  int exit_code = 0;
+  int exit_code = 0;    // 128 and the signal's number where it was ended since it was hopeless, as in a shell
   std::string printed;  // its standard output
   std::string said;     // the last 16 KiB of its standard error, control characters replaced
 };
@@ -60,7 +66,8 @@ class Workshop {
 
   // Runs one tool, whatever its exit code. `progress` makes, of the last line that it has printed, what is shown while
   // it runs; without it the time alone is shown. Errors: kFailedPrecondition (it is missing), kInternal (a signal ended
-  // it), kResourceExhausted (it printed over 256 MiB), kCanceled (Ctrl-C; it was ended), kAborted (it was hopeless).
+  // it), kResourceExhausted (it printed over 256 MiB), kCanceled (Ctrl-C; it was ended), kDeadlineExceeded (it did
+  // nothing, and was ended).
   Result<Ran> ask(const std::string& what, const Tool& tool,
                   const std::function<std::string(const std::string& line)>& progress = {}) const;
 
