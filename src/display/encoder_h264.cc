@@ -15,6 +15,7 @@ constexpr int kFramesPerSecond = 60;
 constexpr int kOfBt709 = 1;
 constexpr int kOfSrgb = 13;
 constexpr int kOfBt601 = 6;
+constexpr int kDeblocking = -2;
 constexpr float kQuality = 23;  // x264's CRF, while the rate allows it
 // The same quantizer however little moves: else x264 spends on what stands still, beside a cursor that blinks, all that
 // the rate allows. Finer pictures come once nothing moves.
@@ -43,6 +44,12 @@ x264_param_t parameters_for(Size size, std::uint32_t kbits) {
   parameters.i_scenecut_threshold = 0;
   parameters.b_repeat_headers = 1;
   parameters.b_annexb = 1;
+  // What ultrafast leaves out and is worth its price: with it a game's pictures take less of the processor, since less
+  // is left to code, and a quarter fewer bits. Filtered by little, as text that moves wants it.
+  parameters.b_deblocking_filter = 1;
+  parameters.i_deblocking_filter_alphac0 = kDeblocking;
+  parameters.i_deblocking_filter_beta = kDeblocking;
+  parameters.analyse.i_me_method = X264_ME_HEX;
   parameters.i_threads = 2;
   parameters.b_sliced_threads = 1;
   parameters.i_log_level = X264_LOG_ERROR;
