@@ -57,7 +57,7 @@ TEST_F(DesktopTest, IsShownAsItIsAndItsWindowsAreLeftAlone) {
   EXPECT_EQ(screen_->size(), (Size{800, 600}));
   screen_->watch({400, 300});
   EXPECT_EQ(screen_->size(), (Size{800, 600}));
-  EXPECT_FALSE(screen_->follow_desktop().value());
+  EXPECT_FALSE(screen_->follow_size().value());
   const TestProgram program;
   ::XMapWindow(program.display(), program.window());
   ::XSync(program.display(), False);

@@ -144,7 +144,7 @@ Result<void> Screen::State::open() {
 
 void Screen::State::manage(Size wanted) {
   windows = std::make_unique<Windows>(display, wanted);
-  size = wanted;
+  size = windows->size();
   ::XFlush(display);
 }
 
@@ -201,9 +201,8 @@ Result<std::unique_ptr<Screen>> Screen::attach() {
 
 Size Screen::size() const { return state_->size; }
 
-Result<bool> Screen::follow_desktop() {
-  if (state_->windows) return false;
-  const Size now = size_of(state_->display);
+Result<bool> Screen::follow_size() {
+  const Size now = state_->windows ? state_->windows->size() : size_of(state_->display);
   if (now == state_->size) return false;
   if (Result<void> taken = state_->take_size(now); !taken) return std::unexpected(taken.error());
   return true;
@@ -217,6 +216,7 @@ void Screen::look(Clock::time_point now) {
     ::XNextEvent(state_->display, &event);
     state_->take(event);
   }
+  if (state_->windows && state_->windows->size() != state_->size) state_->changed = true;
   state_->keyboard->go_on(now);
 }
 
@@ -242,12 +242,9 @@ std::optional<v1::Cursor> Screen::take_cursor() {
   return cursor();
 }
 
-void Screen::watch(Size size) {
-  if (size == state_->size || !state_->windows) return;
-  state_->size = size;
-  state_->picture.reset();
-  state_->windows->watch(size);
-  state_->changed = true;
+void Screen::watch(Size wished) {
+  if (!state_->windows) return;
+  state_->windows->watch(wished);
   ::XFlush(state_->display);
 }
 

@@ -37,12 +37,13 @@ class Screen {
   std::optional<v1::Cursor> take_cursor();  // if it has changed
   v1::Cursor cursor() const;
 
-  // Which part is watched, from the top left corner; windows are made to fill it. Nothing, of a desktop.
-  void watch(Size size);
+  // Which part is watched, from the top left corner; windows are made to fill it, and it is larger than is wished where
+  // one cannot be so small. Nothing, of a desktop.
+  void watch(Size wished);
   Size size() const;
-  // Whether a desktop has another size than before: its owner may turn a screen or take one away. Errors:
-  // kFailedPrecondition (it has too many pixels now).
-  Result<bool> follow_desktop();
+  // Whether what is watched has another size than before: a window has come or gone, or the owner of a desktop has
+  // turned a screen or taken one away. Errors: kFailedPrecondition (a desktop has too many pixels now).
+  Result<bool> follow_size();
 
   struct Pixels {
     const std::uint8_t* bgrx = nullptr;

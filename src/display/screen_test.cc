@@ -4,11 +4,14 @@
 
 #include "display/screen.h"
 
+#include <array>
+
 #include <poll.h>
 
 #include <X11/Xutil.h>
 
 #include "display/test_display.h"
+#include "display/windows.h"
 
 namespace hearth::display {
 namespace {
@@ -115,6 +118,55 @@ TEST_F(DisplayTest, PushesThePointerAndKeepsItWithinWhatIsWatched) {
   EXPECT_TRUE(comes([&] { return listener_->x == 399 && listener_->y == 299; }));
   screen_->push_pointer(-500, -500);
   EXPECT_TRUE(comes([&] { return listener_->x == 0 && listener_->y == 0; }));
+}
+
+TEST(Windows, HaveRoomInTheProportionsOfWhoeverWatches) {
+  EXPECT_EQ(with_room_for({400, 300}, {}), (Size{400, 300}));
+  EXPECT_EQ(with_room_for({400, 300}, {400, 300}), (Size{400, 300}));
+  EXPECT_EQ(with_room_for({600, 1000}, {640, 480}), (Size{640, 1068}));
+  EXPECT_EQ(with_room_for({1000, 600}, {640, 801}), (Size{1336, 802}));
+  EXPECT_EQ(with_room_for({160, 2048}, {1000, 10}), (Size{1000, 2048})) << "not more than the display has";
+  EXPECT_EQ(with_room_for({400, 300}, {100'000, 100'000}), (Size{2048, 2048}));
+}
+
+TEST_F(DisplayTest, ShowsWindowsWholeThatAreLargerThanWhatIsWatched) {
+  const auto size_is = [&](Size size) {
+    return comes([&] { return screen_->follow_size().has_value() && screen_->size() == size; });
+  };
+  const Connection program = std::move(*connect());
+  Display* display = program.get();
+  const auto open = [&](unsigned width, unsigned height, long flags) {
+    const Window window = ::XCreateSimpleWindow(display, DefaultRootWindow(display), 0, 0, width, height, 0, 0, 0);
+    XSizeHints hints{};
+    hints.flags = flags;
+    hints.min_width = hints.max_width = static_cast<int>(width);
+    hints.min_height = hints.max_height = static_cast<int>(height);
+    ::XSetWMNormalHints(display, window, &hints);
+    ::XMapWindow(display, window);
+    ::XSync(display, False);
+    return window;
+  };
+  const auto place_of = [&](Window window) {
+    XWindowAttributes now{};
+    ::XGetWindowAttributes(display, window, &now);
+    return std::array{now.x, now.y, now.width, now.height};
+  };
+  const Window game = open(480, 200, PMinSize | PMaxSize);
+  EXPECT_TRUE(size_is({480, 360}));
+  EXPECT_TRUE(screen_->capture());
+  EXPECT_EQ(place_of(game), (std::array{0, 80, 480, 200}));
+  ::XResizeWindow(display, game, 500, 300);
+  ::XSync(display, False);
+  EXPECT_TRUE(size_is({500, 376}));
+  const Window editor = open(300, 450, PMinSize);
+  EXPECT_TRUE(size_is({600, 450}));
+  EXPECT_EQ(place_of(editor), (std::array{0, 0, 600, 450}));
+  ::XDestroyWindow(display, editor);
+  ::XUnmapWindow(display, game);
+  ::XSync(display, False);
+  EXPECT_TRUE(size_is({400, 300}));
+  screen_->watch({300, 400});
+  EXPECT_TRUE(size_is({300, 400}));
 }
 
 TEST_F(DisplayTest, TypesMoreLettersThanThereAreKeysToLend) {

@@ -34,7 +34,11 @@ class Stream {
  public:
   Stream(Listeners listeners, std::unique_ptr<Screen> screen, std::unique_ptr<Exchange> exchange,
          std::unique_ptr<Sound> sound)
-      : listeners_(listeners), screen_(std::move(screen)), exchange_(std::move(exchange)), sound_(std::move(sound)) {}
+      : listeners_(listeners),
+        screen_(std::move(screen)),
+        exchange_(std::move(exchange)),
+        sound_(std::move(sound)),
+        size_(screen_->size()) {}
 
   // The same of a desktop.
   Stream(const Sharing& sharing, std::unique_ptr<Screen> screen, std::unique_ptr<Exchange> exchange,
@@ -55,10 +59,9 @@ class Stream {
   Result<void> introduce();
   void admit(int socket, Viewer::May may);
   Result<void> look_at_sign();
-  Result<bool> follow_desktop();
+  Result<bool> follow_size();
   const char* why_full(Viewer::May may) const;
   void hear(Viewer& viewer, const v1::FromViewer& message);
-  void resize(Size size);
   void move_pointer(const Viewer& viewer, const v1::Input& input);
   void give_input();
   Result<void> write_to(Viewer& viewer);
@@ -80,7 +83,7 @@ class Stream {
   Viewers viewers_;
   std::array<Track, 2> tracks_ = {Track(v1::CODEC_H264), Track(v1::CODEC_VP8)};
   Planes planes_;
-  Size size_ = kFirstSize;
+  Size size_;
   Clock::time_point last_input_{};  // of keys or buttons
 };
 
@@ -136,12 +139,6 @@ void Stream::admit(int socket, Viewer::May may) {
   static_cast<void>(viewer->write());
 }
 
-void Stream::resize(Size size) {
-  if (size == size_ || sharing_ != nullptr) return;
-  size_ = size;
-  screen_->watch(size);
-}
-
 // Whatever any viewer holds is held; the pointer is where it was moved last.
 void Stream::give_input() {
   std::uint32_t buttons = 0;
@@ -161,7 +158,7 @@ void Stream::hear(Viewer& viewer, const v1::FromViewer& message) {
     viewer.codec = message.codec();
     if (message.sound() && sound_ && !somebody_listens()) sound_->forget();
     viewer.listens = message.sound();
-    if (viewer.controls()) resize({message.view().width(), message.view().height()});
+    if (viewer.controls()) screen_->watch({message.view().width(), message.view().height()});
   }
   if (message.kbits() > 0) viewer.set_rate(message.kbits());
   if (message.shown() > 0) viewer.on_shown(message.shown(), Clock::now());
@@ -241,8 +238,8 @@ Result<void> Stream::look_at_sign() {
 }
 
 // Whether it has another size.
-Result<bool> Stream::follow_desktop() {
-  const Result<bool> changed = screen_->follow_desktop();
+Result<bool> Stream::follow_size() {
+  const Result<bool> changed = screen_->follow_size();
   if (!changed || !*changed) return changed;
   size_ = screen_->size();
   return true;
@@ -261,11 +258,11 @@ Clock::duration Stream::until_next(Clock::time_point now) const {
 }
 
 Result<void> Stream::show(Clock::time_point now) {
-  if (const Result<bool> followed = follow_desktop(); !followed) return std::unexpected(followed.error());
+  if (const Result<bool> followed = follow_size(); !followed) return std::unexpected(followed.error());
   const Track::Moment before = moment(now);
   const Result<Screen::Pixels> pixels = screen_->capture();
   if (!pixels) {
-    const Result<bool> followed = follow_desktop();
+    const Result<bool> followed = follow_size();
     return followed && *followed ? Result<void>() : std::unexpected(pixels.error());
   }
   planes_.take(pixels->bgrx, pixels->stride, size_);

@@ -1,3 +1,6 @@
+// Before X11, whose macros have names of its own.
+#include "screen/frames.h"
+
 #include "display/windows.h"
 
 #include <algorithm>
@@ -27,9 +30,23 @@ bool says_it_is_small(Display* display, Window window) {
   return small;
 }
 
+std::uint32_t even_side(std::uint64_t side) {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(side + side % 2, screen::kMostSide));
+}
+
 }  // namespace
 
-Windows::Windows(Display* display, Size size) : display_(display), size_(size) {
+Size with_room_for(Size wished, Size needed) {
+  const std::uint64_t width = wished.width;
+  const std::uint64_t height = wished.height;
+  const std::uint64_t wide = std::max<std::uint64_t>(width, needed.width);
+  const std::uint64_t high = std::max<std::uint64_t>(height, needed.height);
+  // Grown by the larger of both ratios.
+  if (wide * height >= high * width) return {even_side(wide), even_side((height * wide + width - 1) / width)};
+  return {even_side((width * high + height - 1) / height), even_side(high)};
+}
+
+Windows::Windows(Display* display, Size wished) : display_(display), wished_(wished), size_(wished) {
   ::XSelectInput(display_, DefaultRootWindow(display_), SubstructureRedirectMask | SubstructureNotifyMask);
   Window root = 0;
   Window parent = 0;
@@ -69,9 +86,37 @@ void Windows::place(const Managed& one) {
   ::XMoveWindow(display_, one.window, std::max(0, (width - now.width) / 2), std::max(0, (height - now.height) / 2));
 }
 
+// Of one that fills: as small as it says that it can be.
+Size Windows::least_size(const Managed& one) const {
+  XWindowAttributes now{};
+  if (!one.fills && ::XGetWindowAttributes(display_, one.window, &now) != 0) {
+    return {static_cast<std::uint32_t>(now.width), static_cast<std::uint32_t>(now.height)};
+  }
+  XSizeHints hints{};
+  long given = 0;
+  const bool hinted = one.fills && ::XGetWMNormalHints(display_, one.window, &hints, &given) != 0;
+  if (!hinted || (hints.flags & PMinSize) == 0) return {};
+  return {static_cast<std::uint32_t>(std::max(0, hints.min_width)),
+          static_cast<std::uint32_t>(std::max(0, hints.min_height))};
+}
+
+// Makes room for the windows there are, or takes back what none needs.
+void Windows::fit() {
+  Size needed;
+  for (const Managed& one : managed_) {
+    const Size least = least_size(one);
+    needed = {std::max(needed.width, least.width), std::max(needed.height, least.height)};
+  }
+  const Size size = with_room_for(wished_, needed);
+  if (size == size_) return;
+  size_ = size;
+  for (const Managed& one : managed_) place(one);
+}
+
 void Windows::manage(Window window) {
   forget(window);
   managed_.push_back({window, fills_the_screen(window)});
+  fit();
   place(managed_.back());
   ::XMapRaised(display_, window);
   focus(window);
@@ -82,6 +127,7 @@ void Windows::focus(Window window) { ::XSetInputFocus(display_, window, RevertTo
 void Windows::forget(Window window) {
   const bool had = std::erase_if(managed_, [&](const Managed& one) { return one.window == window; }) > 0;
   if (had && !managed_.empty()) focus(managed_.back().window);
+  if (had) fit();
 }
 
 void Windows::configure(const XConfigureRequestEvent& wish) {
@@ -98,6 +144,7 @@ void Windows::configure(const XConfigureRequestEvent& wish) {
                          .sibling = wish.above,
                          .stack_mode = wish.detail};
   ::XConfigureWindow(display_, wish.window, static_cast<unsigned>(wish.value_mask), &changes);
+  if (found != managed_.end()) fit();
 }
 
 void Windows::take(const XEvent& event) {
@@ -119,9 +166,9 @@ void Windows::take(const XEvent& event) {
   }
 }
 
-void Windows::watch(Size size) {
-  size_ = size;
-  for (const Managed& one : managed_) place(one);
+void Windows::watch(Size wished) {
+  wished_ = wished;
+  fit();
 }
 
 void Windows::touch(int x, int y) {
