@@ -156,17 +156,11 @@ Async<Result<void>> TlsClient::send(ClientPool& pool, Workers& workers, TlsStrea
 
 Async<Result<void>> TlsClient::send_pieces(ClientPool& pool, Workers& workers, TlsStream& stream, FileBody file) {
   FilePieces pieces(pool.loop(), workers, file.file, 0, file.size);
-  while (true) {
-    Result<std::string_view> piece = co_await pieces.next();
-    if (!piece) co_return std::unexpected(piece.error());
-    if (piece->empty()) co_return Result<void>();
+  co_return co_await pieces.write_by([&](std::string_view piece) -> Async<Result<void>> {
     // An answer before the request has ended is a refusal: no use in sending the rest.
-    Result<void> written = stream.has_input() ? fail(Code::kAborted, "the server answered before the file was sent")
-                                              : co_await stream.write(*piece, pool.options().stall_limit);
-    if (written) continue;
-    co_await pieces.settle();
-    co_return written;
-  }
+    if (stream.has_input()) co_return fail(Code::kAborted, "the server answered before the file was sent");
+    co_return co_await stream.write(piece, pool.options().stall_limit);
+  });
 }
 
 Async<Result<ParsedResponse>> TlsClient::read_answer(ClientPool& pool, HttpInput& input, const std::string& method) {

@@ -22,6 +22,20 @@ class FilePieces {
   // Waits for a read that is under way.
   Async<void> settle();
 
+  // All of it, each piece by `write`, which gives an Async<Result<void>>; what fails ends it.
+  template <class Write>
+  Async<Result<void>> write_by(Write write) {
+    while (true) {
+      const Result<std::string_view> piece = co_await next();
+      if (!piece) co_return std::unexpected(piece.error());
+      if (piece->empty()) co_return Result<void>();
+      Result<void> written = co_await write(*piece);
+      if (written) continue;
+      co_await settle();
+      co_return written;
+    }
+  }
+
  private:
   struct Ahead;  // shared with the coroutine that reads
   std::size_t read_cached(std::size_t limit);

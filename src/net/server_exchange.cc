@@ -167,15 +167,7 @@ Async<Result<void>> ServerExchange::finish() {
 
 Async<Result<void>> ServerExchange::write_file(int file, std::uint64_t offset, std::uint64_t count, Workers& workers) {
   FilePieces pieces(connection_.server().loop, workers, file, offset, has_answer_body() ? count : 0);
-  while (true) {
-    Result<std::string_view> piece = co_await pieces.next();
-    if (!piece) co_return std::unexpected(piece.error());
-    if (piece->empty()) co_return Result<void>();
-    Result<void> written = co_await write(*piece);
-    if (written) continue;
-    co_await pieces.settle();
-    co_return written;
-  }
+  co_return co_await pieces.write_by([this](std::string_view piece) { return write(piece); });
 }
 
 Async<Result<std::unique_ptr<WebSocket>>> ServerExchange::accept_websocket(std::string_view protocol,

@@ -165,15 +165,7 @@ Async<Result<void>> TunnelExchange::finish() {
 
 Async<Result<void>> TunnelExchange::write_file(int file, std::uint64_t offset, std::uint64_t count, Workers& workers) {
   FilePieces pieces(loop_, workers, file, offset, has_answer_body() ? count : 0);
-  while (true) {
-    const Result<std::string_view> piece = co_await pieces.next();
-    if (!piece) co_return std::unexpected(piece.error());
-    if (piece->empty()) co_return Result<void>();
-    Result<void> written = co_await write(*piece);
-    if (written) continue;
-    co_await pieces.settle();
-    co_return written;
-  }
+  co_return co_await pieces.write_by([this](std::string_view piece) { return write(piece); });
 }
 
 // Whoever asked closes the tunnel once it has the whole answer: closing it here could overtake its last piece.
