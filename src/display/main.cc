@@ -26,7 +26,6 @@
 #include <thread>
 #include <vector>
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -83,21 +82,6 @@ pid_t start(const std::vector<std::string>& words, Prepare prepare) {
   ::execvp(argv[0], argv.data());
   std::fprintf(stderr, "hearth-screen: %s cannot be started: %s\n", argv[0], std::strerror(errno));
   ::_exit(errno == ENOENT ? 127 : 126);
-}
-
-int listen_on_loopback(std::uint16_t port) {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int yes = 1;
-  ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  const bool listens = ::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-                       ::listen(listener, static_cast<int>(kMaxViewers)) == 0;
-  if (listens) return listener;
-  ::close(listener);
-  return -1;
 }
 
 // Says its number once it takes connections. `number`: the read end of the pipe where it does.
@@ -241,7 +225,8 @@ int watch_over(pid_t server, pid_t program, std::vector<Helper> helpers) {
 }
 
 int run(const std::vector<std::string>& program) {
-  const Listeners listeners = {listen_on_loopback(screen::kPort), listen_on_loopback(screen::kWatchPort)};
+  const Listeners listeners = {screen::listen_on_loopback(screen::kPort),
+                               screen::listen_on_loopback(screen::kWatchPort)};
   if (listeners.control < 0 || listeners.watch < 0) return give_up("its ports are taken");
   std::vector<Helper> helpers;
   const bool sounds = prepare_session();

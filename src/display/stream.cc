@@ -89,7 +89,7 @@ class Stream {
 
 // nullptr: there is room for one more.
 const char* Stream::why_full(Viewer::May may) const {
-  if (viewers_.size() >= kMaxViewers) return "8 viewers watch this app already; close one of them";
+  if (viewers_.size() >= screen::kMaxViewers) return "8 viewers watch this app already; close one of them";
   const auto watchers = std::ranges::count_if(viewers_, [](const auto& viewer) { return !viewer->controls(); });
   const bool full = may == Viewer::May::kWatch && static_cast<std::size_t>(watchers) >= screen::kMaxWatchers;
   return full ? "6 others watch this app already, as many as it takes" : nullptr;

@@ -11,8 +11,6 @@
 
 namespace hearth::display {
 
-inline constexpr std::size_t kMaxViewers = 8;
-
 // Listening sockets.
 struct Listeners {
   int control = -1;

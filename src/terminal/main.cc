@@ -11,11 +11,9 @@
 #include <string>
 #include <vector>
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "screen/frames.h"
+#include "screen/ports.h"
 #include "terminal/server.h"
 
 namespace hearth::terminal {
@@ -28,25 +26,9 @@ int give_up(const std::string& why) {
   return kFailed;
 }
 
-int listen_on_loopback(std::uint16_t port) {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (listener < 0) return -1;
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int yes = 1;
-  ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  const bool listens = ::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-                       ::listen(listener, static_cast<int>(kMaxViewers)) == 0;
-  if (listens) return listener;
-  ::close(listener);
-  return -1;
-}
-
 int run(const std::vector<std::string>& words) {
-  const int listener = listen_on_loopback(screen::kPort);
-  const int watch_listener = listen_on_loopback(screen::kWatchPort);
+  const int listener = screen::listen_on_loopback(screen::kPort);
+  const int watch_listener = screen::listen_on_loopback(screen::kWatchPort);
   if (listener < 0 || watch_listener < 0) return give_up("its ports are taken");
   const Result<Program> program = start_in_terminal(words, Size());
   if (!program) return give_up(program.error().message);

@@ -14,7 +14,6 @@ namespace hearth::terminal {
 inline constexpr std::size_t kMaxMessage = 64 << 10;
 inline constexpr std::size_t kMaxInputBytes = 16 << 10;
 inline constexpr std::size_t kMaxOutputBytes = 32 << 10;
-inline constexpr std::size_t kMaxViewers = 8;
 inline constexpr std::size_t kMaxWatchers = 6;  // of them who may only watch: so nobody keeps out whose program it is
 inline constexpr std::uint32_t kMostRows = 500;
 inline constexpr std::uint32_t kLeastColumns = 2;

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "screen/ports.h"
+
 namespace hearth::terminal {
 
 bool Session::add(int viewer, May may) {
   const auto watchers = std::ranges::count_if(viewers_, [](const auto& one) { return one.second.may == May::kWatch; });
   const bool full = may == May::kWatch && static_cast<std::size_t>(watchers) >= kMaxWatchers;
-  if (full || viewers_.size() >= kMaxViewers) return false;
+  if (full || viewers_.size() >= screen::kMaxViewers) return false;
   viewers_[viewer].may = may;
   return true;
 }
