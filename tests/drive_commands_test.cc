@@ -75,6 +75,22 @@ TEST_F(DriveCommandsTest, FilesGoThereAndComeBack) {
   EXPECT_EQ(std::distance(fs::directory_iterator(back), fs::directory_iterator()), 2) << "parts are left";
 }
 
+TEST_F(DriveCommandsTest, WhatTheDriveHasNoNameForIsLeftOutAndTheRestGoes) {
+  write(here("album/a\nb.txt"), "x");
+  fs::create_directories(here("album/c\nd"));
+  write(here("album/c\nd/inside"), "x");
+  const Ended ended = drive({"put", "-r", here("album"), "/"});
+  EXPECT_EQ(ended.exit_code, 1);
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("a?b.txt: left out: "), HasSubstr("c?d: left out: "),
+                               HasSubstr("2 left out, see above")));
+  EXPECT_EQ(text(there("album/b 1.txt")), "b");
+  EXPECT_EQ(text(there("album/sub/ü?.txt")), "c");
+  EXPECT_THAT(drive({"mv", "/album", "/album2"}).err, "");
+  write(here("z.txt"), "z");
+  done({"put", here("z.txt"), "/"});
+  EXPECT_THAT(drive({"mv", "/z.txt", "/z.txt"}).err, HasSubstr("both what is moved and where to"));
+}
+
 TEST_F(DriveCommandsTest, NothingIsReplacedUnasked) {
   done({"put", here("a.txt"), "/"});
   write(here("a.txt"), "new");

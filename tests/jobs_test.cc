@@ -165,6 +165,34 @@ TEST_F(JobsTest, CtrlCCancels) {
   EXPECT_EQ(api.wait(1).state(), v1::JOB_STATE_CANCELLED);
 }
 
+TEST_F(JobsTest, TimeoutCancelsThoughItSaysSoTwice) {
+  const Ended ended = run_program({"timeout", "1", hearth_program(), "run", "--cores", "1000", "--", "true"},
+                                  {.env = {{"HEARTH_HOME", pool().home()}}});
+  EXPECT_EQ(ended.exit_code, 124) << ended.err;
+  EXPECT_THAT(ended.err, Not(HasSubstr("left job")));
+  EXPECT_EQ(Api(pool()).wait(1).state(), v1::JOB_STATE_CANCELLED);
+}
+
+TEST_F(JobsTest, WhatCannotBeMeantIsSaid) {
+  const auto says = [&](const std::vector<std::string>& words, int code, const std::string& text) {
+    const Ended ended = pool().cli(words);
+    EXPECT_EQ(ended.exit_code, code) << text;
+    EXPECT_THAT(ended.err, AllOf(HasSubstr(text), Not(HasSubstr("protobuf"))));
+  };
+  says({"run", "--", "cat", "caf\xe9.txt"}, 2, "argument 4 is not UTF-8: caf");
+  says({"run"}, 2, "it stands behind two dashes");
+  says({"submit", "."}, 2, ".: it is a folder; a plan is a file");
+  says({"app", "add", "", "--", "top"}, 2, "NAME: 1 to 128 bytes");
+  says({"book", "acme", "--until", "2031-02-30 10:00"}, 2, "its month has no such day");
+  const Ended piped = run_program({"sh", "-c", "(echo x; sleep 1) | " + hearth_program() + " run -- true"},
+                                  {.env = {{"HEARTH_HOME", pool().home()}}});
+  EXPECT_THAT(piped.err, HasSubstr("standard input stays here"));
+  const Ended full =
+      run_program({"sh", "-c", hearth_program() + " nodes > /dev/full"}, {.env = {{"HEARTH_HOME", pool().home()}}});
+  EXPECT_EQ(full.exit_code, 1);
+  EXPECT_THAT(full.err, HasSubstr("No space left"));
+}
+
 TEST_F(JobsTest, OutputIsLive) {
   Process run = pool().start_cli({"run", "--", "sh", "-c", "echo first; sleep 20; echo last"});
   EXPECT_TRUE(eventually(seconds(15), [&] { return run.out() == "first\n"; }))

@@ -48,8 +48,8 @@ bool has_name(const Json& app, const std::string& name) {
 }
 
 Result<void> check_app(const AppOptions& options) {
-  if (options.name.size() > kMaxName || !is_plain_utf8(options.name)) {
-    return fail(Code::kInvalidArgument, "NAME: at most 128 bytes of text");
+  if (options.name.empty() || options.name.size() > kMaxName || !is_plain_utf8(options.name)) {
+    return fail(Code::kInvalidArgument, "NAME: 1 to 128 bytes of text");
   }
   if (options.terminal && !options.web.empty()) {
     return fail(Code::kInvalidArgument, "--terminal and --web: a program has one of them");

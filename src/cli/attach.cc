@@ -75,7 +75,7 @@ Result<int> attach(const Context& context, const JobOptions& options) {
   if (!job) return std::unexpected(job.error());
   if (!is_terminal(STDIN_FILENO) || !is_terminal(STDOUT_FILENO)) {
     return fail(Code::kFailedPrecondition,
-                fmt::format("this is no terminal; what the program writes is told by: hearth logs -f {}", *job));
+                fmt::format("this is no terminal; what the program writes is told by: hearth logs --follow {}", *job));
   }
   Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());

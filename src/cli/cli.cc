@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "cli/command_tree.h"
 #include "cli/help.h"
 #include "cli/output.h"
@@ -50,6 +51,9 @@ class CommandLine : public CommandTree {
   }
 
   int run(int argc, char** argv) {
+    for (int i = 1; i < argc; ++i) {
+      if (!is_utf8(argv[i])) return usage(fmt::format("argument {} is not UTF-8: {}", i, plain(argv[i])));
+    }
     try {
       parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
@@ -469,7 +473,7 @@ class CommandLine : public CommandTree {
   }
 
   static int finish(const Result<int>& done) {
-    if (done) return *done;
+    if (done) return *done == 0 && !is_whole() ? kFailed : *done;
     say("error: " + done.error().message);
     return done.error().code == Code::kInvalidArgument ? kUsage : kFailed;
   }

@@ -23,6 +23,12 @@ Result<std::unique_ptr<Client>> Client::open(const Home& home, const std::filesy
   Result<account::Account> account = account::load_account(directory);
   if (!account && account.error().code == Code::kNotFound) {
     if (has_own_hub(home)) return fail(Code::kNotFound, "this PC's hub is not up; start it with: hearth up");
+    if (const Result<account::Account> node = account::load_account(home.node()); node) {
+      return fail(Code::kNotFound,
+                  fmt::format("this PC works for the pool at {}; to use that pool from here too, pair it by the link "
+                              "that \"hearth invite\" shows there: hearth pair LINK",
+                              node->endpoint.text()));
+    }
     return fail(Code::kNotFound,
                 "this PC belongs to no pool yet; make it a family server with: hearth up; or pair it with one by the "
                 "link that \"hearth invite\" shows there: hearth pair LINK");

@@ -121,7 +121,10 @@ Finding check_backups(const Home& home) {
 }
 
 Finding check_port(const Home& home, const Config& config) {
-  if (Lock::holder(home)) return {"port", true, true, fmt::format("{}, in use by hearth", config.port), ""};
+  if (Lock::holder(home)) {
+    const std::string port = config.port == 0 ? "one that was free" : fmt::format("{}", config.port);
+    return {"port", true, true, port + ", in use by hearth", ""};
+  }
   const Result<void> is_free = check_port_is_free(config.address, config.port);
   if (is_free)
     return {"port", true, true, config.port == 0 ? "any free one will do" : fmt::format("{} is free", config.port), ""};
@@ -136,9 +139,9 @@ Finding check_up(const Home& home) {
 }
 
 // Whether the hub answers, and with its page.
-std::vector<Finding> check_hub(const Home& home) {
+std::vector<Finding> check_hub(const Home& home, bool joined) {
   const Result<std::unique_ptr<Client>> client = Client::open(home, home.cli());
-  if (!client) return {{"hub", false, false, client.error().message, "hearth up"}};
+  if (!client) return {{"hub", false, false, client.error().message, joined ? "hearth pair LINK" : "hearth up"}};
   const std::string where = (*client)->session().account().endpoint.text();
   const Result<net::Response> page =
       (*client)->loop().run_until_done((*client)->session().client().request("GET", "/", net::Headers(), "", kMiB));
@@ -172,7 +175,8 @@ Result<int> doctor(const Context& context) {
   findings.push_back(check_up(context.home));
   if (!has_joined(context.home, *config)) findings.push_back(check_backups(context.home));
   if (!has_joined(context.home, *config)) findings.push_back(check_port(context.home, *config));
-  for (Finding& finding : check_hub(context.home)) findings.push_back(std::move(finding));
+  for (Finding& finding : check_hub(context.home, has_joined(context.home, *config)))
+    findings.push_back(std::move(finding));
   print(context.json ? findings_json(findings) : findings_text(findings));
   const bool failed = std::ranges::any_of(findings, [](const Finding& one) { return one.required && !one.ok; });
   return failed ? 1 : 0;

@@ -43,6 +43,9 @@ Result<void> aim(const Context& context, const std::string& target, v1::MoveDriv
   const Result<v1::ListDriveReply> there = call_drive<v1::ListDriveReply>(context, "List", look);
   request.set_folder(target);
   if (there) return {};
+  if (there.error().code == Code::kFailedPrecondition && request.paths_size() == 1 && request.paths(0) == target) {
+    return fail(Code::kInvalidArgument, fmt::format("{} is both what is moved and where to", plain(target)));
+  }
   if (there.error().code == Code::kFailedPrecondition) {
     return fail(Code::kAlreadyExists,
                 fmt::format("{} is there already: put it into the trash first, with: hearth drive rm", plain(target)));
@@ -94,6 +97,7 @@ Result<int> list_drive(const Context& context, const DriveOptions& options) {
 }
 
 Result<int> make_drive_folder(const Context& context, const DriveOptions& options) {
+  if (options.path.empty()) return fail(Code::kInvalidArgument, "FOLDER: a path of the drive is needed, as /photos");
   v1::MakeDriveFolderRequest request;
   request.set_path(options.path);
   const Result<v1::MakeDriveFolderReply> reply = call_drive<v1::MakeDriveFolderReply>(context, "MakeFolder", request);

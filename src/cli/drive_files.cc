@@ -72,6 +72,7 @@ class Transfers {
 
   std::int64_t files() const { return files_; }
   std::int64_t bytes() const { return bytes_; }
+  std::int64_t left_out() const { return left_out_; }  // of folders, told of each
   void clear_progress() { progress_.clear(); }
 
   Result<void> put(const std::filesystem::path& local, const std::string& remote);
@@ -97,6 +98,7 @@ class Transfers {
   ProgressLine progress_;
   std::int64_t files_ = 0;
   std::int64_t bytes_ = 0;
+  std::int64_t left_out_ = 0;
 };
 
 Result<net::Headers> Transfers::headers() {
@@ -154,7 +156,13 @@ Result<void> Transfers::put_folder(const std::filesystem::path& local, const std
       progress_.clear();
       say(fmt::format("{}: left out, it is neither a file nor a folder", plain(below->path().string())));
     }
-    if (!done) return done;
+    if (!done && done.error().code != Code::kInvalidArgument) return done;
+    if (done) continue;
+    // Its name is none that the drive has.
+    progress_.clear();
+    say(fmt::format("{}: left out: {}", plain(below->path().string()), done.error().message));
+    ++left_out_;
+    if (type == std::filesystem::file_type::directory) below.disable_recursion_pending();
   }
   if (error) return fail_errno(error.value(), local.string());
   return {};
@@ -271,7 +279,9 @@ Result<int> put_into_drive(const Context& context, const DriveOptions& options) 
       return std::unexpected(done.error());
     }
   }
-  return finish(context, transfers);
+  const int code = finish(context, transfers);
+  if (transfers.left_out() == 0) return code;
+  return fail(Code::kFailedPrecondition, fmt::format("{} left out, see above", transfers.left_out()));
 }
 
 Result<BroughtBack> bring_back_into_drive(Client& client, const std::filesystem::path& from,

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -13,6 +15,8 @@
 
 namespace hearth::cli {
 namespace {
+
+bool whole = true;  // standard output, so far
 
 constexpr std::chrono::milliseconds kRedraw{100};
 
@@ -44,11 +48,25 @@ Result<void> write_all(int file, std::string_view bytes) {
   return {};
 }
 
-void print(std::string_view text) { static_cast<void>(write_all(STDOUT_FILENO, text)); }
+void print(std::string_view text) {
+  const Result<void> written = write_all(STDOUT_FILENO, text);
+  if (written || written.error().code == Code::kUnavailable || !whole) return;
+  whole = false;
+  say("error: " + written.error().message);
+}
+
+bool is_whole() { return whole; }
 
 void say(std::string_view line) { static_cast<void>(write_all(STDERR_FILENO, std::string(line) + "\n")); }
 
 bool is_terminal(int file) { return ::isatty(file) == 1; }
+
+bool is_piped_to(int file) {
+  struct stat status{};
+  if (::fstat(file, &status) != 0 || !S_ISFIFO(status.st_mode)) return false;
+  pollfd input{.fd = file, .events = POLLIN, .revents = 0};
+  return ::poll(&input, 1, 0) == 1 && (input.revents & POLLIN) != 0;
+}
 
 std::string csv_line(const std::vector<std::string>& cells) {
   std::string line;

@@ -14,14 +14,19 @@ namespace hearth::cli {
 // Writes everything, blocking. Errors: kUnavailable when nobody reads any more (EPIPE).
 Result<void> write_all(int file, std::string_view bytes);
 
-// A result, for standard output. What cannot be written there is lost on purpose: a reader that went away wants no
-// more.
+// A result, for standard output. What a reader that went away is not given is lost on purpose; of what cannot be
+// written otherwise (a full disk) standard error tells once.
 void print(std::string_view text);
+// Whether all of it could be written.
+bool is_whole();
 
 // A remark, for standard error; a line break is added.
 void say(std::string_view line);
 
 bool is_terminal(int file);
+
+// Whether a pipe brings bytes there already.
+bool is_piped_to(int file);
 
 // Columns of left-aligned text (right-aligned where asked), two spaces apart, headed in capitals. Control characters in
 // cells are replaced.

@@ -25,6 +25,7 @@ constexpr int kInterrupted = 130;
 constexpr int kBrokenPipe = 141;
 constexpr Duration kPollProgress = milliseconds(500);
 constexpr Duration kQuietFor = seconds(2);
+constexpr Duration kUntilTold = seconds(10);  // that a job waits, where nothing is drawn
 
 class Run {
  public:
@@ -41,6 +42,9 @@ class Run {
     // A hub that is away now is said at once; one that goes away later is waited for.
     const Result<std::string> token = co_await client_.session().token();
     if (!token) co_return std::unexpected(token.error());
+    if (!plan_.spec.terminal() && is_piped_to(STDIN_FILENO)) {
+      say("note: standard input stays here; a job gets files by --input, and lines by: hearth map --stream");
+    }
     Result<void> sent = co_await send_inputs();
     if (!sent) co_return std::unexpected(fail(sent, "sending the inputs").error());
     Result<void> submitted = co_await submit();
@@ -69,8 +73,10 @@ class Run {
     co_return co_await follow();
   }
 
-  // The first Ctrl-C cancels the job, if there may be one; the second leaves at once.
-  void interrupt() {
+  // The first Ctrl-C cancels the job, if there may be one; the second leaves at once. timeout(1) sends SIGTERM to its
+  // child and then to the whole group, so a second one says nothing new.
+  void interrupt(int signal) {
+    if (interrupted_ && signal == SIGTERM) return;
     quiet_->progress.clear();
     if (attachment_) attachment_->restore_terminal();
     if (interrupted_ || !submitting_) {
@@ -98,6 +104,7 @@ class Run {
     const Result<std::uint64_t> job = co_await submit_job(client_, std::move(request));
     if (!job) co_return std::unexpected(job.error());
     job_ = *job;
+    submitted_ = client_.loop().now();
     co_return Result<void>();
   }
 
@@ -168,7 +175,9 @@ class Run {
   // Draws how far the job is, where that disturbs nothing.
   net::Async<void> look() {
     const bool quiet = client_.loop().now() - quiet_->last_output > kQuietFor && !quiet_->within_line;
-    if (!is_terminal(STDERR_FILENO) || interrupted_ || (plan_.spec.tasks() == 1 && !quiet)) co_return;
+    const bool draws = is_terminal(STDERR_FILENO);
+    const bool tells = !draws && !told_ && client_.loop().now() - submitted_ > kUntilTold;
+    if (interrupted_ || (draws ? plan_.spec.tasks() == 1 && !quiet : !tells)) co_return;
     v1::GetJobRequest request;
     request.set_job_id(job_);
     const Result<v1::GetJobReply> reply =
@@ -177,17 +186,25 @@ class Run {
       quiet_->progress.show("the hub is away; waiting for it ...");
       co_return;
     }
-    quiet_->progress.show(progress_text(reply->job()));
+    if (draws) {
+      quiet_->progress.show(progress_text(reply->job()));
+      co_return;
+    }
+    told_ = true;
+    if (waits(reply->job())) say(progress_text(reply->job()));
   }
+
+  static std::uint32_t ended_of(const v1::Job& job) { return job.succeeded() + job.failed() + job.cancelled(); }
+  static bool waits(const v1::Job& job) { return job.running() == 0 && ended_of(job) < job.spec().tasks(); }
 
   static std::string progress_text(const v1::Job& job) {
     const std::uint32_t total = job.spec().tasks();
-    const std::uint32_t ended = job.succeeded() + job.failed() + job.cancelled();
+    const std::uint32_t ended = ended_of(job);
     std::string text = total > 1 ? fmt::format("{}  {} of {} tasks", progress_bar(ended, total, 30), ended, total)
                                  : fmt::format("job {}", job.id());
     if (job.running() > 0) text += fmt::format(", {} running", job.running());
     if (job.failed() > 0) text += fmt::format(", {} failed", job.failed());
-    if (job.running() == 0 && ended < total) text += fmt::format(", waiting (why: hearth why {})", job.id());
+    if (waits(job)) text += fmt::format(", waiting (why: hearth why {})", job.id());
     if (job.seconds_left() >= 0) text += fmt::format(", {} left", format_duration(seconds(job.seconds_left())));
     return text;
   }
@@ -253,6 +270,8 @@ class Run {
   std::optional<v1::AddWebhookRequest> webhook_;
   std::shared_ptr<Attachment> attachment_;  // while this terminal is the program's
   std::uint64_t job_ = 0;
+  Time submitted_;
+  bool told_ = false;  // where nothing is drawn: that it waits
   bool submitting_ = false;
   bool interrupted_ = false;
   bool cancelling_ = false;
@@ -287,7 +306,7 @@ Result<int> run_plan(const Context& context, const RunOptions& options, RunPlan 
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
   Run run(context, options, std::move(plan), *webhook, **client);
-  (*client)->loop().on_signal({SIGINT, SIGTERM}, [&run](int) { run.interrupt(); });
+  (*client)->loop().on_signal({SIGINT, SIGTERM}, [&run](int signal) { run.interrupt(signal); });
   const Result<int> code = (*client)->loop().run_until_done(run.run());
   if (!code) return std::unexpected((*client)->explain(code.error()));
   return code;

@@ -279,7 +279,7 @@ Result<void> set_workspace(const RunOptions& options, v1::JobSpec& spec) {
 }
 
 Result<void> set_program(const RunOptions& options, v1::JobSpec& spec) {
-  if (options.program.empty()) return wrong("no program is given: hearth run [OPTIONS] -- PROGRAM ARGS...");
+  if (options.program.empty()) return wrong("no program is given: it stands behind two dashes, -- PROGRAM ARGS...");
   std::size_t bytes = 0;
   for (const std::string& argument : options.program) {
     bytes += argument.size();
@@ -478,7 +478,8 @@ std::string failure_text(const v1::Outcome& outcome) {
     case v1::FAILURE_REASON_EXIT_CODE:
       return fmt::format("exit code {}", outcome.exit_code());
     case v1::FAILURE_REASON_SIGNAL:
-      return with_message(fmt::format("ended by signal {}", outcome.exit_code() - 128));
+      return outcome.message().empty() ? fmt::format("ended by signal {}", outcome.exit_code() - 128)
+                                       : plain(outcome.message());
     case v1::FAILURE_REASON_OUT_OF_MEMORY:
       return with_message("it needed more memory than its limit (--memory)");
     case v1::FAILURE_REASON_TIME_LIMIT:
@@ -509,7 +510,7 @@ std::string failure_text(const v1::Outcome& outcome) {
     case v1::FAILURE_REASON_SKIPPED:
       return "skipped: no job that it runs after failed, or one of them was skipped";
     case v1::FAILURE_REASON_CANCELLED:
-      return with_message("cancelled");
+      return outcome.message().empty() ? "cancelled" : plain(outcome.message());
     default:
       return with_message("failed");
   }

@@ -33,6 +33,10 @@ struct Prepared {
 };
 
 Result<std::string> read_file(const std::string& name) {
+  std::error_code failure;
+  if (std::filesystem::is_directory(name, failure)) {
+    return fail(Code::kInvalidArgument, fmt::format("{}: it is a folder; a plan is a file", plain(name)));
+  }
   std::ifstream file(name);
   const bool is_input = name == "-";
   std::istream& stream = is_input ? std::cin : file;

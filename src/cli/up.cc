@@ -194,6 +194,9 @@ Result<int> up(const Context& context, const UpOptions& options) {
   if (Result<void> usable = check_planned_store(context, *config, options); !usable) {
     return std::unexpected(usable.error());
   }
+  if (!options.standby_of.empty() && !options.name.empty()) {
+    return fail(Code::kInvalidArgument, "--name: a pool has the name that its first PC gave it; leave it out here");
+  }
   if (!options.standby_of.empty()) {
     if (Result<void> begun = stand_by_for(context, *config, options.standby_of); !begun) {
       return std::unexpected(begun.error());

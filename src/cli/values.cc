@@ -114,7 +114,11 @@ Result<WallTime> parse_moment(std::string_view option, const std::string& text, 
     parts.tm_isdst = -1;
     const char* end = ::strptime(text.c_str(), form, &parts);
     if (end == nullptr || *end != '\0') continue;
+    const std::tm given = parts;
     const WallTime moment{static_cast<std::int64_t>(std::mktime(&parts)) * 1000};
+    if (given.tm_mday != parts.tm_mday) {
+      return fail(Code::kInvalidArgument, fmt::format("{} {}: its month has no such day", option, plain(text)));
+    }
     if (moment > now) return moment;
     return fail(Code::kInvalidArgument, fmt::format("{} {}: that is over", option, plain(text)));
   }

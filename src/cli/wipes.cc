@@ -131,7 +131,13 @@ int report(const Context& context, const Tally& tally) {
     say("NOT WIPED  " + plain(tally.complaints[i]));
   if (tally.complaints.size() > kMostComplaints)
     say(fmt::format("... and {} more", tally.complaints.size() - kMostComplaints));
-  std::string text = fmt::format("{} attempt(s) verified: nothing of them remains\n", tally.verified);
+  if (tally.verified == 0 && tally.complaints.empty()) {
+    say("nothing was verified: there is no record of a wipe; a task has one once it has run on a node");
+    return 1;
+  }
+  std::string text = tally.verified == 0
+                         ? std::string()
+                         : fmt::format("{} attempt(s) verified: nothing of them remains\n", tally.verified);
   for (const auto& [kind, count] : tally.storage) text += fmt::format("  {:>7} kept in {}\n", count, plain(kind));
   for (const auto& [key, count] : tally.by_key)
     text += fmt::format("  {:>7} signed by the node with key {}\n", count, key);

@@ -163,7 +163,7 @@ void add_schedule_commands(CommandTree& tree, ScheduleOptions& options) {
                            [&tree, &options] { return add_schedule(tree.context(), options); });
   CommandTree::argument(
       add, "CRON", options.cron,
-      "minute, hour, day, month and weekday, as cron has them; or @hourly, @daily, @weekly, @monthly");
+      "minute, hour, day, month and weekday, as cron has them; or @hourly, @daily, @weekly, @monthly, @yearly");
   CommandTree::text_option(add, "--name", options.name, "NAME",
                            "what it and its jobs are called (default: the program's name)");
   CommandTree::text_option(add, "--overlap", options.overlap, "HOW",

@@ -117,7 +117,7 @@ std::string all_closed(const pool::Why& why) {
   const std::string nodes = plural(why.nodes, "node") + " could take it, but ";
   const std::string_view they_are = why.nodes == 1 ? "it is" : "all are";
   constexpr std::string_view kUncordon = "cordoned or drained by the pool's owner (hearth node uncordon)";
-  constexpr std::string_view kClosed = "closed to guests now (owner's hours, or leaving); see: hearth nodes";
+  constexpr std::string_view kClosed = "closed to guests now, and why is told by: hearth nodes";
   if (why.cordoned == why.nodes) return fmt::format("{}{} {}", nodes, they_are, kUncordon);
   if (why.cordoned == 0) return fmt::format("{}{} {}", nodes, they_are, kClosed);
   return fmt::format("{}{} of them {} {}, and the others are {}", nodes, why.cordoned, why.cordoned == 1 ? "is" : "are",

@@ -7,6 +7,8 @@ namespace {
 
 Code code_of(unsigned status) {
   switch (status) {
+    case 400:
+      return Code::kInvalidArgument;
     case 401:
       return Code::kUnauthenticated;
     case 403:

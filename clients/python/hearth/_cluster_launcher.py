@@ -26,6 +26,7 @@ START_SECONDS = 120  # until every member is there: they fetch their inputs at d
 PATIENCE_SECONDS = 25  # for the pool to find out that a member is lost, which is no failure of the program's
 MEMBER_LOST = 75  # EX_TEMPFAIL
 NO_ANSWER = 255  # as ssh's
+NOT_FOUND = 127  # as a shell's
 DIRECT_PACKETS = 1200  # nebula looks for a direct way after 1,000 packets by the relay
 MOST_WARMED = 32
 MOST_MESSAGE = 1 << 20
@@ -400,7 +401,11 @@ def main(words):
   lead, serve = ENGINES[words[0]]
   slots, program = int(words[1]), program_command(words[2:])
   threading.Thread(target=find_direct_ways, args=(gang,), daemon=True).start()
-  return (lead if gang.rank == 0 else serve)(gang, slots, program)
+  try:
+    return (lead if gang.rank == 0 else serve)(gang, slots, program)
+  except FileNotFoundError as error:
+    say(f"{error.filename} is not installed here: name an environment that has it (--env), or install it on the nodes")
+    return NOT_FOUND
 
 
 if __name__ == "__main__":
