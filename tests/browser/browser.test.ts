@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test as test_of_node } from "node:test";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { desktop, phone } from "../../web/test/browser";
-import { pair, type Devices } from "../harness/device";
+import { assert_fits, pair, type Devices } from "../harness/device";
 import { Pool } from "../harness/pool";
 import { raise_pool, screenshots } from "../harness/stage";
 
@@ -56,6 +56,52 @@ test("a phone pairs, runs a program and sees its pictures", async () => {
   await page.goto(`${pool.origin}/#/jobs/1`);
   await picture.waitFor();
   await page.screenshot({ path: join(screenshots, "job-dark.png"), fullPage: true });
+  await context.close();
+});
+
+// The longest of its words has room, and lies beside the arrow.
+async function assert_readable(select: Locator): Promise<void> {
+  const lacks = await select.evaluate((it: HTMLSelectElement) => {
+    const { font, paddingLeft, paddingRight } = getComputedStyle(it);
+    const pen = document.createElement("canvas").getContext("2d")!;
+    pen.font = font;
+    const words = Math.max(...Array.from(it.options, (option) => pen.measureText(option.text).width));
+    const room = it.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+    return parseFloat(paddingRight) < 28 || room < words ? `room for ${room} of ${words}, ${paddingRight} at the right` : "";
+  });
+  assert.equal(lacks, "");
+}
+
+test("no page is wider than the narrowest phone", async () => {
+  pool.cli_now("token", "new", "build server");
+  pool.cli_now("run", "--count", "3", "--name", "small talk", "--", "echo", "hello");
+  const [job] = pool.json<{ jobs: { id: number }[] }>("jobs", "--limit", "1").jobs;
+  const context = await phone(browser);
+  const page = await pair(pool, context, "narrow phone", "owner");
+  await page.setViewportSize({ width: 320, height: 640 });
+  const order = page.getByRole("combobox", { name: "Order" });
+  const task = page.getByRole("combobox", { name: "Output of which task" });
+  const views: [string, Locator][] = [
+    ["#/", page.getByRole("heading", { level: 1 })],
+    ["#/jobs", page.getByText("small talk")],
+    [`#/jobs/${job!.id}`, task],
+    ["#/jobs/999", page.getByText("There is no such job here, or no longer.")],
+    ["#/devices", page.getByText("Token, Member")],
+    ["#/run", page.getByRole("radio", { name: "Terminal" })],
+    ["#/files", page.getByText(/ used, .* free/)],
+    ["#/trash", page.getByRole("heading", { name: "Trash" })],
+    ["#/links", page.getByRole("heading", { name: "Who reaches the files" })],
+    ["#/people", page.getByText("build server")],
+    ["#/photos", page.getByRole("heading", { name: "Photos" })],
+    ["#/pool", page.getByRole("list", { name: "PCs" })],
+  ];
+  for (const [address, there] of views) {
+    await page.goto(`${pool.origin}/${address}`);
+    await there.first().waitFor();
+    await assert_fits(page, address);
+    for (const select of [order, task]) if (await select.isVisible()) await assert_readable(select);
+    await page.screenshot({ path: join(screenshots, `narrow-${address.replaceAll(/[^a-z]/g, "") || "home"}.png`), fullPage: true });
+  }
   await context.close();
 });
 

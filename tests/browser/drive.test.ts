@@ -12,7 +12,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { DriveUsageReplySchema } from "../../web/src/gen/hearth/v1/drive_pb";
 import { launch, phone } from "../../web/test/browser";
-import { pair } from "../harness/device";
+import { assert_fits, pair } from "../harness/device";
 import { Pool, until } from "../harness/pool";
 
 const test = (name: string, body: () => Promise<void>) => test_of_node(name, { timeout: 200_000 }, body);
@@ -77,12 +77,7 @@ function on_pc(...names: string[]): string {
 }
 
 async function shoot(name: string): Promise<void> {
-  const wide = await page.evaluate(() => {
-    const { scrollWidth, clientWidth } = document.documentElement;
-    const past = Array.from(document.querySelectorAll("*")).filter((one) => one.getBoundingClientRect().right > clientWidth);
-    return scrollWidth > clientWidth ? `${clientWidth}: ${past.map((one) => one.outerHTML.slice(0, 200)).join("\n")}` : "";
-  });
-  assert.equal(wide, "", `${name} scrolls sideways`);
+  await assert_fits(page, name);
   await page.screenshot({ path: join(screenshots, `files-${name}.png`), animations: "disabled" });
 }
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test as test_of_node } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { launch, phone } from "../../web/test/browser";
-import { open, pair } from "../harness/device";
+import { assert_fits, open, pair } from "../harness/device";
 import { Pool, until } from "../harness/pool";
 
 const test = (name: string, body: () => Promise<void>) => test_of_node(name, { timeout: 200_000 }, body);
@@ -23,7 +23,7 @@ function on_pc(...names: string[]): string {
 }
 
 async function shoot(page: Page, name: string): Promise<void> {
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth), false, `${name} scrolls sideways`);
+  await assert_fits(page, name);
   await page.screenshot({ path: join(screenshots, `links-${name}.png`), animations: "disabled" });
 }
 

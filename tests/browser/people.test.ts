@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test as test_of_node } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { launch, phone } from "../../web/test/browser";
-import { pair } from "../harness/device";
+import { assert_fits, pair } from "../harness/device";
 import { Pool } from "../harness/pool";
 
 const test = (name: string, body: () => Promise<void>) => test_of_node(name, { timeout: 200_000 }, body);
@@ -17,7 +17,7 @@ let context: BrowserContext;
 let page: Page;
 
 async function shoot(name: string): Promise<void> {
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth), false, `${name} scrolls sideways`);
+  await assert_fits(page, name);
   await page.screenshot({ path: join(screenshots, `people-${name}.png`), animations: "disabled" });
 }
 

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { after, before, test as test_of_node } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { desktop, launch, phone } from "../../web/test/browser";
-import { pair } from "../harness/device";
+import { assert_fits, pair } from "../harness/device";
 import { Pool, until } from "../harness/pool";
 
 const lacks = !existsSync(join(dirname(process.env.HEARTH_PROGRAM!), "hearth-pictures")) && "hearth-pictures was not built (libvips-dev)";
@@ -70,7 +70,7 @@ async function landscape(hue: number): Promise<Buffer> {
 }
 
 async function shoot(name: string): Promise<void> {
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth), false, `${name} scrolls sideways`);
+  await assert_fits(page, name);
   await page.screenshot({ path: join(screenshots, `photos-${name}.png`), animations: "disabled" });
 }
 

@@ -35,3 +35,13 @@ export async function pair(pool: Pool, context: BrowserContext, name: string, ro
   await page.getByRole("navigation", { name: "Main" }).waitFor();
   return page;
 }
+
+// Nothing of the page is wider than its screen.
+export async function assert_fits(page: Page, name: string): Promise<void> {
+  const wide = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement; // not innerWidth: a phone zooms out until all is seen
+    const past = Array.from(document.querySelectorAll("*")).filter((one) => one.getBoundingClientRect().right > clientWidth);
+    return scrollWidth > clientWidth ? `${scrollWidth} > ${clientWidth}: ${past.map((one) => one.outerHTML.slice(0, 200)).join("\n")}` : "";
+  });
+  assert.equal(wide, "", `${name} scrolls sideways`);
+}
