@@ -473,7 +473,7 @@ class CommandLine : public CommandTree {
   }
 
   static int finish(const Result<int>& done) {
-    if (done) return *done == 0 && !is_whole() ? kFailed : *done;
+    if (done) return *done == 0 && !is_output_whole() ? kFailed : *done;
     say("error: " + done.error().message);
     return done.error().code == Code::kInvalidArgument ? kUsage : kFailed;
   }

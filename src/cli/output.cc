@@ -55,7 +55,7 @@ void print(std::string_view text) {
   say("error: " + written.error().message);
 }
 
-bool is_whole() { return whole; }
+bool is_output_whole() { return whole; }
 
 void say(std::string_view line) { static_cast<void>(write_all(STDERR_FILENO, std::string(line) + "\n")); }
 

@@ -18,7 +18,7 @@ Result<void> write_all(int file, std::string_view bytes);
 // written otherwise (a full disk) standard error tells once.
 void print(std::string_view text);
 // Whether all of it could be written.
-bool is_whole();
+bool is_output_whole();
 
 // A remark, for standard error; a line break is added.
 void say(std::string_view line);

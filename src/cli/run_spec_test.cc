@@ -76,7 +76,7 @@ TEST_F(RunSpec, AProgramAmongTheInputsIsSentOnce) {
 TEST_F(RunSpec, ASourceNeedsNoPermissionToRun) { EXPECT_TRUE(plan_run(program({"./main.py"}))); }
 
 TEST_F(RunSpec, ProgramsThatCannotRunAreExplained) {
-  expect_wrong(program({}), "hearth run [OPTIONS] -- PROGRAM");
+  expect_wrong(program({}), "it stands behind two dashes, -- PROGRAM ARGS...");
   expect_wrong(program({"tool"}), "./tool");
   expect_wrong(program({"main.py"}), "./main.py");
   expect_wrong(program({"./data"}), "directory");
