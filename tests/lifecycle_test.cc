@@ -174,6 +174,10 @@ TEST_F(LifecycleTest, ASecondPcJoinsAndLeaves) {
   Pool& second = add_pool("second");
   join(pool(), second, "second");
   EXPECT_EQ(nodes().nodes_size(), 2);
+  const Ended status = second.cli({"status"});
+  EXPECT_EQ(status.exit_code, 0);
+  EXPECT_THAT(status.err,
+              HasSubstr("this PC works for the pool at 127.0.0.1:" + std::to_string(pool().endpoint().port)));
   close_own_node(pool());
   Api api(pool());
   const auto running = api.submit(shell("sleep 5; echo finished"));

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/documents.h"
 #include "cli/output.h"
+#include "cli/service.h"
 #include "cli/values.h"
 #include "hearth/v1/nodes.pb.h"
 
@@ -136,7 +137,13 @@ Result<int> status(const Context& context) {
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) {
     if (!context.json) print(here);
-    return std::unexpected(client.error());
+    // Of a PC that works for another's pool there is no more to be told here.
+    const Result<Config> config = load_config(context.home);
+    if (context.json || here.empty() || !config || !has_joined(context.home, *config)) {
+      return std::unexpected(client.error());
+    }
+    say(client.error().message);
+    return 0;
   }
   const Result<v1::StatusReply> reply =
       (*client)->call<v1::StatusReply>("hearth.v1.NodeService/Status", v1::StatusRequest());
