@@ -3,6 +3,7 @@
 // result, and what runs elsewhere goes on. `make soak` loses PCs 20 times.
 #include <array>
 #include <filesystem>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -10,6 +11,7 @@
 #include <signal.h>
 
 #include "harness/failover.h"
+#include "harness/held_port.h"
 #include "harness/hubs.h"
 #include "harness/pairing.h"
 #include "harness/patroni.h"
@@ -28,8 +30,8 @@ constexpr int kThird = 2;
 class FailoverTest : public FailoverFixture {
  protected:
   PrivateServer::Place place(int number) {
-    return {
-        .network = network().space(number), .address = network().address(number), .port = network().free_port(number)};
+    ports_.push_back(network().hold_port(number));
+    return {.network = network().space(number), .address = network().address(number), .port = ports_.back().number()};
   }
 
   // Two hubs on a database, and the third PC's node.
@@ -38,6 +40,9 @@ class FailoverTest : public FailoverFixture {
     up(1, {"--store", url});
     join(pc(0), pc(kThird), "cellar");
   }
+
+ private:
+  std::vector<HeldPort> ports_;
 };
 
 // What keeps the records is on a third PC, or within the hubs.

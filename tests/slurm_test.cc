@@ -26,7 +26,7 @@ class SlurmTest : public PoolFixture {
   void SetUp() override {
     if (const std::string lack = SlurmCluster::lack(); !lack.empty()) GTEST_SKIP() << "SKIPPED: " << lack;
     cluster_ = std::make_unique<SlurmCluster>(scratch(), kMachines, kCores);
-    if (HasFailure()) return;
+    ASSERT_FALSE(HasFailure()) << "the cluster did not start";
     PoolFixture::SetUp();
     close_own_node(pool());
     login_ = &add_pool("login");

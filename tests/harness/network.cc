@@ -3,6 +3,7 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <queue>
 #include <random>
 #include <thread>
@@ -239,21 +240,13 @@ std::string Network::address(int pc) const { return real() ? lan_address(pc) : f
 
 int Network::space(int pc) const { return real() ? fabric_->space(pc) : -1; }
 
-std::uint16_t Network::free_port(int pc) const {
-  std::uint16_t port = 0;
+HeldPort Network::hold_port(int pc) const {
+  std::optional<HeldPort> port;
   std::thread([this, pc, &port] {
     if (real()) CHECK(::setns(space(pc), CLONE_NEWNET) == 0);
-    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK(socket >= 0);
-    sockaddr_in name{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}};
-    CHECK(::inet_pton(AF_INET, address(pc).c_str(), &name.sin_addr) == 1);
-    socklen_t size = sizeof name;
-    CHECK(::bind(socket, reinterpret_cast<sockaddr*>(&name), size) == 0);
-    CHECK(::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) == 0);
-    ::close(socket);
-    port = ntohs(name.sin_port);
+    port.emplace(address(pc));
   }).join();
-  return port;
+  return std::move(*port);
 }
 
 void Network::enter(int pc) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "harness/held_port.h"
 #include "harness/process.h"
 
 namespace hearth::e2e {
@@ -34,7 +35,7 @@ class Network {
   bool real() const { return fabric_ != nullptr; }
   std::string address(int pc) const;
   int space(int pc) const;  // for RunOptions::network
-  std::uint16_t free_port(int pc) const;
+  HeldPort hold_port(int pc) const;
 
   // The calling thread, the threads that it starts and what these run are on this PC, until the object's end.
   void enter(int pc);

@@ -53,8 +53,8 @@ PatroniCluster::PatroniCluster(const Network& network) {
     host.address = network.address(pc);
     host.space = network.space(pc);
     host.directory = directory_ / fmt::format("pc{}", i + 1);
-    for (std::uint16_t* port : {&host.etcd_port, &host.etcd_peer_port, &host.server_port, &host.rest_port}) {
-      *port = network.free_port(pc);
+    for (std::optional<HeldPort>* port : {&host.etcd_port, &host.etcd_peer_port, &host.server_port, &host.rest_port}) {
+      port->emplace(network.hold_port(pc));
     }
     fs::create_directory(host.directory);
     fs::permissions(host.directory, fs::perms(0777));
@@ -65,7 +65,7 @@ PatroniCluster::PatroniCluster(const Network& network) {
   const Host& first = hosts_[leader() == 1 ? 1 : 0];
   for (const std::string& sql : {fmt::format("CREATE ROLE hearth LOGIN PASSWORD '{}'", kHub),
                                  std::string("CREATE DATABASE hearth OWNER hearth")}) {
-    EXPECT_TRUE(ask(first.address, std::to_string(first.server_port), sql)) << logs();
+    EXPECT_TRUE(ask(first.address, std::to_string(first.server_port->number()), sql)) << logs();
   }
 }
 
@@ -76,24 +76,24 @@ PatroniCluster::~PatroniCluster() {
 }
 
 std::string PatroniCluster::url() const {
-  return fmt::format("postgresql://hearth:{}@{}:{},{}:{}/hearth", kHub, hosts_[0].address, hosts_[0].server_port,
-                     hosts_[1].address, hosts_[1].server_port);
+  return fmt::format("postgresql://hearth:{}@{}:{},{}:{}/hearth", kHub, hosts_[0].address,
+                     hosts_[0].server_port->number(), hosts_[1].address, hosts_[1].server_port->number());
 }
 
 std::string PatroniCluster::each_of_etcd(const std::string& form) const {
   std::string text;
   for (const Host& host : hosts_) {
-    text += (text.empty() ? "" : ",") + fmt::format(fmt::runtime(form),
-                                                    fmt::arg("name", host.directory.filename().string()),
-                                                    fmt::arg("address", host.address), fmt::arg("port", host.etcd_port),
-                                                    fmt::arg("peer", host.etcd_peer_port));
+    text += (text.empty() ? "" : ",") +
+            fmt::format(fmt::runtime(form), fmt::arg("name", host.directory.filename().string()),
+                        fmt::arg("address", host.address), fmt::arg("port", host.etcd_port->number()),
+                        fmt::arg("peer", host.etcd_peer_port->number()));
   }
   return text;
 }
 
 void PatroniCluster::start_etcd(Host& host) {
-  const std::string client = fmt::format("http://{}:{}", host.address, host.etcd_port);
-  const std::string peer = fmt::format("http://{}:{}", host.address, host.etcd_peer_port);
+  const std::string client = fmt::format("http://{}:{}", host.address, host.etcd_port->number());
+  const std::string peer = fmt::format("http://{}:{}", host.address, host.etcd_peer_port->number());
   host.etcd.emplace(Process::start(
       as_ordinary_user({"etcd", "--name", host.directory.filename(), "--data-dir", host.directory / "etcd",
                         "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
@@ -104,9 +104,9 @@ void PatroniCluster::start_etcd(Host& host) {
 
 void PatroniCluster::start_patroni(Host& host) {
   const std::string name = host.directory.filename();
-  const Ended made =
-      run_program({recipe(), name, fmt::format("{}:{}", host.address, host.server_port), host.directory / "data",
-                   each_of_etcd("{address}:{port}"), std::to_string(host.rest_port)});
+  const Ended made = run_program({recipe(), name, fmt::format("{}:{}", host.address, host.server_port->number()),
+                                  host.directory / "data", each_of_etcd("{address}:{port}"),
+                                  std::to_string(host.rest_port->number())});
   ASSERT_EQ(made.exit_code, 0) << made.err;
   write_text(host.directory / "patroni.yml", made.out);
   host.patroni.emplace(Process::start(as_ordinary_user({"patroni", host.directory / "patroni.yml"}),
@@ -173,7 +173,7 @@ std::optional<std::string> PatroniCluster::ask(const std::string& hosts, const s
 int PatroniCluster::leader() const {
   for (int host = 0; host < kServers; ++host) {
     const Host& one = hosts_[static_cast<std::size_t>(host)];
-    if (ask(one.address, std::to_string(one.server_port), "SELECT 1")) return host;
+    if (ask(one.address, std::to_string(one.server_port->number()), "SELECT 1")) return host;
   }
   return -1;
 }
@@ -184,8 +184,8 @@ bool PatroniCluster::is_whole() const {
   const int first = leader();
   if (first < 0) return false;
   const Host& asked = hosts_[static_cast<std::size_t>(first)];
-  const Ended ended = run_program(
-      {"curl", "--silent", "--max-time", "2", fmt::format("http://{}:{}/cluster", asked.address, asked.rest_port)});
+  const Ended ended = run_program({"curl", "--silent", "--max-time", "2",
+                                   fmt::format("http://{}:{}/cluster", asked.address, asked.rest_port->number())});
   return ended.out.contains("\"role\": \"sync_standby\"");
 }
 

@@ -3,13 +3,13 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "harness/held_port.h"
 #include "harness/network.h"
 #include "harness/process.h"
 
@@ -40,10 +40,10 @@ class PatroniCluster {
     std::string address;
     int space = -1;
     std::filesystem::path directory;
-    std::uint16_t etcd_port = 0;
-    std::uint16_t etcd_peer_port = 0;
-    std::uint16_t server_port = 0;
-    std::uint16_t rest_port = 0;
+    std::optional<HeldPort> etcd_port;
+    std::optional<HeldPort> etcd_peer_port;
+    std::optional<HeldPort> server_port;
+    std::optional<HeldPort> rest_port;
     std::optional<Process> etcd;
     std::optional<Process> patroni;
   };

@@ -4,11 +4,9 @@
 #include <csignal>
 #include <sstream>
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <pwd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -18,17 +16,6 @@ namespace hearth::e2e {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::uint16_t free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  CHECK(socket >= 0);
-  sockaddr_in name{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
-  socklen_t size = sizeof name;
-  CHECK(::bind(socket, reinterpret_cast<sockaddr*>(&name), size) == 0);
-  CHECK(::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) == 0);
-  ::close(socket);
-  return ntohs(name.sin_port);
-}
 
 std::string host_name() {
   char name[256] = {};
@@ -85,21 +72,21 @@ std::string SlurmCluster::lack() {
 }
 
 SlurmCluster::SlurmCluster(const Scratch& scratch, int machines, int cores_of_each)
-    : directory_(scratch.path() / "slurm"), port_(free_port()) {
+    : directory_(scratch.path() / "slurm") {
   const std::string pattern = directory_;
   fs::create_directory(directory_);
   const std::string user = ::getpwuid(::geteuid())->pw_name;
   std::string text = kSettings;
   text += fmt::format("SlurmctldHost={}(127.0.0.1)\nSlurmctldPort={}\nSlurmUser={}\nSlurmdUser={}\n", host_name(),
-                      port_, user, user);
+                      port_.number(), user, user);
   text += fmt::format(
       "StateSaveLocation={0}/state\nSlurmdSpoolDir={0}/%n\nSlurmctldPidFile={0}/controller.pid\n"
       "SlurmdPidFile={0}/%n.pid\nSlurmctldLogFile={0}/controller.log\nSlurmdLogFile={0}/%n.log\n",
       pattern);
   for (int i = 0; i < machines; ++i) {
-    machines_.push_back({.name = fmt::format("m{}", i + 1), .port = free_port(), .daemon = {}});
+    machines_.push_back({.name = fmt::format("m{}", i + 1), .port = HeldPort(), .daemon = {}});
     text += fmt::format("NodeName={} NodeHostname={} NodeAddr=127.0.0.1 Port={} CPUs={} RealMemory=4000\n",
-                        machines_.back().name, host_name(), machines_.back().port, cores_of_each);
+                        machines_.back().name, host_name(), machines_.back().port.number(), cores_of_each);
     fs::create_directory(directory_ / machines_.back().name);
   }
   text += "PartitionName=work Nodes=ALL Default=YES MaxTime=INFINITE State=UP\n";

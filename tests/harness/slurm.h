@@ -2,12 +2,12 @@
 // It trusts whoever reaches its ports, keeps everything in the test's directory and limits nothing by control groups.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "harness/held_port.h"
 #include "harness/pool.h"
 #include "harness/process.h"
 
@@ -40,12 +40,12 @@ class SlurmCluster {
 
   struct Machine {
     std::string name;
-    std::uint16_t port = 0;
+    HeldPort port;
     std::optional<Process> daemon;
   };
 
   std::filesystem::path directory_;
-  std::uint16_t port_ = 0;
+  HeldPort port_;
   std::optional<Process> controller_;
   std::vector<Machine> machines_;
 };
