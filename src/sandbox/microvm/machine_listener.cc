@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kMaxConsoleBytes = 8192;
 constexpr std::uint32_t kMaxFiles = 100'000;
 constexpr std::string_view kOurLine = "hearth: ";  // how process 1 begins what it says on the console
+// How QEMU says that KVM gave up. It stops the machine then, and waits for somebody to look at it.
+constexpr std::string_view kKvmGaveUp[] = {"KVM internal error", "KVM: entry failed"};
 
 std::unexpected<Error> nonsense(std::string_view what) {
   return fail(Code::kInvalidArgument, "the machine sent " + std::string(what));
@@ -26,12 +28,26 @@ void MachineListener::hear(Stream pipe, std::string_view piece, const Print& pri
   if (pipe == Stream::kStderr) {
     console_ += piece;
     if (console_.size() > kMaxConsoleBytes) console_.erase(0, console_.size() - kMaxConsoleBytes);
+    if (!broken_) look_for_kvm();
     return;
   }
   if (broken_) return;
   print_ = &print;
   if (Result<void> done = reader_.feed(piece); !done) broken_ = done.error();
   print_ = nullptr;
+}
+
+void MachineListener::look_for_kvm() {
+  for (const std::string_view words : kKvmGaveUp) {
+    const std::size_t at = console_.find(words);
+    const std::size_t end = at == std::string::npos ? at : console_.find('\n', at);
+    if (end == std::string::npos) continue;  // not said, or not to the line's end
+    broken_ = Error{Code::kFailedPrecondition,
+                    "KVM of this PC could not go on with the virtual machine (" +
+                        quotable(std::string_view(console_).substr(at, end - at)) +
+                        "); where this PC is itself a virtual machine, its host must pass virtualization on to it "
+                        "('nested'), or else update its firmware and kernel"};
+  }
 }
 
 Result<void> MachineListener::begin_file(const wire::Header& header, std::string_view name) {

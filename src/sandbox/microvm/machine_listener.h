@@ -28,6 +28,7 @@ class MachineListener final : public Listener, private wire::Reader::Sink {
   Result<void> on_content(std::string_view piece) override;
   Result<void> on_record_end() override;
   Result<void> begin_file(const wire::Header& header, std::string_view name);
+  void look_for_kvm();
   std::string last_words() const;
 
   WorkingDirectory& directory_;

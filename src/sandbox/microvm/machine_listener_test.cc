@@ -66,6 +66,11 @@ TEST(MachineListener, SaysWhyNothingStarted) {
             "the program 'program' was not found in the environment");
   EXPECT_EQ(hear(place.path(), "", "noise\nhearth: the machine has no image\r\nmore\n").exit.message,
             "the virtual machine could not start: the machine has no image");
+  const std::string gave_up =
+      "[    2.3] Policy zone: DMA32\nKVM internal error. Suberror: 1\nemulation failure\nRAX=0\n";
+  EXPECT_TRUE(hear(place.path(), "", gave_up).exit.message.contains("(KVM internal error. Suberror: 1); "));
+  EXPECT_TRUE(
+      hear(place.path(), "", "KVM: entry failed, hardware error 0x7\n").exit.message.contains("could not go on"));
 }
 
 TEST(Initramfs, ReadsWhatAModuleNeeds) {
