@@ -29,6 +29,9 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text);
 
 bool is_utf8(std::string_view text);
 
+// Its first bytes, at most so many, without half a character at the end.
+std::string_view utf8_prefix(std::string_view text, std::size_t most_bytes);
+
 // Whether the text is well-formed UTF-8 without control characters (C0, DEL, C1).
 bool is_plain_utf8(std::string_view text);
 

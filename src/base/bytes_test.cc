@@ -45,6 +45,14 @@ TEST(Bytes, PlainUtf8RefusesControlCharactersAndIllFormedSequences) {
   }
 }
 
+TEST(Bytes, PrefixesOfUtf8EndWithAWholeCharacter) {
+  EXPECT_EQ(utf8_prefix("Händy", 9), "Händy");
+  EXPECT_EQ(utf8_prefix("Händy", 3), "Hä");
+  EXPECT_EQ(utf8_prefix("Händy", 2), "H");
+  EXPECT_EQ(utf8_prefix("📱", 3), "");
+  EXPECT_EQ(utf8_prefix("", 0), "");
+}
+
 TEST(Bytes, Utf8MayHoldControlCharacters) {
   EXPECT_TRUE(is_utf8("a\n\tb \xc2\x85 📱"));
   for (const char* wrong : {"\xc0\xaf", "\xed\xa0\x80", "\xe2\x82"}) EXPECT_FALSE(is_utf8(wrong)) << to_hex(wrong);

@@ -35,9 +35,9 @@ struct Time {
   constexpr Duration operator-(Time earlier) const { return {micros - earlier.micros}; }
 };
 
-// A point on the calendar, for people: it may jump, so no decision rests on it but when a token runs out or a schedule
-// comes due. Milliseconds
-// since 1970-01-01 UTC; 0: unknown.
+// A point on the calendar, milliseconds since 1970-01-01 UTC; 0: unknown. It may jump, so no decision rests on it but
+// those that people made by the calendar: when a token, link or lock runs out, when a schedule, booking or the end of a
+// grace time comes, how old a thing is that is thrown away.
 struct WallTime {
   std::int64_t unix_millis = 0;
 

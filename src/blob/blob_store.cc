@@ -18,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/entries.h"
 #include "base/log.h"
 #include "blob/blob_index.h"
 #include "blob/local_file.h"
@@ -232,11 +233,12 @@ void BlobStore::State::set_aside(const Digest& digest) {
   const fs::path path = path_of(digest);
   const fs::path damaged = directory / "damaged";
   std::error_code error;
-  const auto kept = std::distance(fs::directory_iterator(damaged, error), fs::directory_iterator());
+  std::size_t kept = 0;
+  for ([[maybe_unused]] const auto& one : Entries(damaged, error)) ++kept;
   const std::lock_guard lock_guard(mutex);
   if (!index.erase(digest)) return;  // another thread was first
   log_error("a stored blob is damaged and was set aside; check this disk", {{"blob", to_hex(digest)}});
-  if (!error && static_cast<std::size_t>(kept) < kMaxDamagedKept) {
+  if (!error && kept < kMaxDamagedKept) {
     if (::rename(path.c_str(), (damaged / to_hex(digest)).c_str()) == 0) return;
   }
   ::unlink(path.c_str());

@@ -18,9 +18,8 @@ constexpr std::size_t kMaxPartBytes = 255;
 std::string quoted(std::string_view path) {
   constexpr std::size_t kShown = 100;
   if (!is_plain_utf8(path)) return "(a name that is no text)";
-  std::size_t length = std::min(path.size(), kShown);
-  while (length < path.size() && length > 0 && (static_cast<unsigned char>(path[length]) & 0xC0) == 0x80) --length;
-  return "\"" + std::string(path.substr(0, length)) + (length < path.size() ? "...\"" : "\"");
+  const std::string_view shown = utf8_prefix(path, kShown);
+  return "\"" + std::string(shown) + (shown.size() < path.size() ? "...\"" : "\"");
 }
 
 std::unexpected<Error> refuse(std::string_view path, std::string_view why) {

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/entries.h"
+
 namespace hearth::display {
 namespace {
 
@@ -65,7 +67,7 @@ const char* ask_renderer(const char* name) {
 
 std::string glx_vendor_in(const std::filesystem::path& libraries) {
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(libraries, error)) {
+  for (const auto& entry : Entries(libraries, error)) {
     const std::string name = entry.path().filename();
     if (name.size() <= kPrefix.size() + kEnding.size() || !name.starts_with(kPrefix) || !name.ends_with(kEnding))
       continue;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/entries.h"
 #include "screen/file_name.h"
 
 namespace hearth::display {
@@ -127,7 +128,7 @@ Result<std::string> Inbox::finish() {
 
 void Inbox::remove_leftovers(const std::string& folder) {
   std::error_code failure;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
+  for (const auto& entry : Entries(folder, failure)) {
     if (!entry.path().filename().string().starts_with(kPartial)) continue;
     ::unlink(entry.path().c_str());
   }

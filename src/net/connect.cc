@@ -265,8 +265,8 @@ Result<Caller> Dispatcher::State::authorize(const Method& method, Exchange& exch
     Result<Caller> known = authorizer(exchange.head(), exchange.peer_address());
     if (!known) return known;
     if (known->level < method.level) {
-      return fail(Code::kPermissionDenied,
-                  method.descriptor->name() + " is for " + std::string(needed(method.level)) + ", and this is none");
+      return fail(Code::kPermissionDenied, "this is for " + std::string(needed(method.level)) +
+                                               ", and this device is none (" + method.descriptor->name() + ")");
     }
     if (method.fresh_proof && !known->freshly_proved) {
       return fail(Code::kUnauthenticated, "prove the device's key again");
@@ -290,6 +290,9 @@ Async<Result<std::string>> Dispatcher::State::run_unary(const Method& method, Co
 
   Result<std::string> body = co_await exchange.read_whole_body(limit(method));
   if (!body) co_return std::unexpected(body.error());
+  // The body may have come slowly, and the caller been shut out meanwhile.
+  if (caller = authorize(method, exchange); !caller) co_return std::unexpected(caller.error());
+  caller->reply_headers = &reply_headers;
   const std::unique_ptr<pb::Message> request(method.prototype->New());
   if (Result<void> parsed = decode_message(codec, *body, *request); !parsed) co_return std::unexpected(parsed.error());
   body->clear();
@@ -330,6 +333,8 @@ Async<Result<void>> Dispatcher::State::run_streaming(const Method& method, Codec
 
   Result<std::string> body = co_await read_enveloped(exchange, limit(method));
   if (!body) co_return std::unexpected(body.error());
+  // As in run_unary().
+  if (caller = authorize(method, exchange); !caller) co_return std::unexpected(caller.error());
   const std::unique_ptr<pb::Message> request(method.prototype->New());
   if (Result<void> parsed = decode_message(codec, *body, *request); !parsed) co_return parsed;
 

@@ -18,11 +18,12 @@ using testing::HasSubstr;
 
 constexpr std::size_t kLimit = 256 * kKiB;
 
-// A dispatcher with one method of each kind. The bearer token names the caller: "node", "member", "fresh", "owner".
+// A dispatcher with one method of each kind. The bearer token names the caller: "node", "member", "fresh", "owner",
+// "leaving" (which is shut out once its head has come).
 class ConnectTest : public testing::Test {
  protected:
   ConnectTest()
-      : dispatcher([](const RequestHead& head, const std::string&) { return authorize(head); },
+      : dispatcher([this](const RequestHead& head, const std::string&) { return authorize(head); },
                    [this](const Caller& caller, Cuttable&, bool begins) {
                      registered.push_back((begins ? "begin " : "end ") + caller.device_name);
                    },
@@ -47,12 +48,13 @@ class ConnectTest : public testing::Test {
         [this](const v1::LogsRequest& request, Caller&, ReplyStream& stream) { return logs(request, stream); });
   }
 
-  static Result<Caller> authorize(const RequestHead& head) {
+  Result<Caller> authorize(const RequestHead& head) {
     const std::string_view bearer = head.headers.get("authorization");
     Caller caller;
     caller.device_name = "phone";
     if (bearer == "Bearer node") caller.level = AccessLevel::kNode;
     if (bearer == "Bearer member" || bearer == "Bearer fresh") caller.level = AccessLevel::kMember;
+    if (bearer == "Bearer leaving" && leaving++ == 0) caller.level = AccessLevel::kMember;
     if (bearer == "Bearer owner") caller.level = AccessLevel::kOwner;
     caller.freshly_proved = bearer == "Bearer fresh";
     if (caller.level == AccessLevel::kOpen) return fail(Code::kUnauthenticated, "no session");
@@ -140,6 +142,7 @@ class ConnectTest : public testing::Test {
 
   Loop loop;
   std::vector<std::string> registered;
+  int leaving = 0;  // how often that one was looked at
   Caller last_caller;
   std::optional<Error> send_error;
   std::optional<Duration> handler_takes;
@@ -149,6 +152,20 @@ class ConnectTest : public testing::Test {
 
 const std::string kGet = "/hearth.v1.JobService/Get";
 const std::string kLogs = "/hearth.v1.JobService/Logs";
+
+TEST_F(ConnectTest, WhoIsShutOutBeforeTheBodyHasComeIsRefused) {
+  EXPECT_EQ(json("/hearth.v1.JobService/Get", R"({"jobId": "1"})", {{"authorization", "Bearer leaving"}}).answer.status,
+            401U);
+  EXPECT_EQ(last_caller.device_name, "");
+  leaving = 0;
+  v1::LogsRequest request;
+  request.add_tasks(1);
+  const FakeExchange stream =
+      handled(post("/hearth.v1.JobService/Logs", "application/connect+proto", envelope(request.SerializeAsString()),
+                   {{"authorization", "Bearer leaving"}}));
+  EXPECT_TRUE(stream.answer.body.contains("no session")) << stream.answer.body;
+  EXPECT_TRUE(registered.empty());
+}
 
 TEST_F(ConnectTest, AnswersJsonWithCanonicalJson) {
   const FakeExchange exchange =

@@ -33,12 +33,10 @@ class AvahiAnnouncement final : public Announcement {
   std::unique_ptr<sdbus::IProxy> group_;
 };
 
-// DNS-SD names have at most 63 bytes; cut between characters.
+// DNS-SD names have at most 63 bytes.
 std::string service_name(std::string_view name, int number) {
   const std::string suffix = number == 1 ? "" : " (" + std::to_string(number) + ")";
-  std::size_t length = std::min(name.size(), kMaxNameBytes - suffix.size());
-  while (length > 0 && length < name.size() && (static_cast<unsigned char>(name[length]) & 0xC0) == 0x80) --length;
-  return std::string(name.substr(0, length)) + suffix;
+  return std::string(utf8_prefix(name, kMaxNameBytes - suffix.size())) + suffix;
 }
 
 std::chrono::microseconds left(Clock::time_point deadline) {

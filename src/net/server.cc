@@ -75,7 +75,7 @@ Async<void> accept_connections(std::shared_ptr<ServerState> server) {
     asio::error_code error;
     Tcp::socket socket = co_await server->acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
     if (server->closed) co_return;
-    if (error == asio::error::no_descriptors || error == asio::error::no_memory) {
+    if (error && error != asio::error::connection_aborted) {
       log_warning("no more connections can be accepted: " + error.message());
       co_await sleep_for(milliseconds(200));
     }

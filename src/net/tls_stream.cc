@@ -203,13 +203,6 @@ Async<Result<std::size_t>> TlsStream::read_append(std::string& buffer, Time due)
   return read_with([this, &buffer](std::size_t& count) { return try_append(buffer, count); }, due);
 }
 
-Result<std::size_t> TlsStream::read_available(std::string& buffer) {
-  if (cut_ || failed_) return failure();
-  std::size_t count = 0;
-  if (try_append(buffer, count) == Outcome::kFailed) return failure();
-  return count;
-}
-
 Async<Result<void>> TlsStream::write(std::string_view bytes, Duration stall) {
   Time due = steady_now() + stall;
   while (!bytes.empty()) {

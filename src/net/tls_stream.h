@@ -43,9 +43,6 @@ class TlsStream {
   // Appends what has come, at least one byte; 0: the peer has said goodbye. Holds no buffer while it waits.
   Async<Result<std::size_t>> read_append(std::string& buffer, Time due);
 
-  // Appends what has come already. Does not wait: 0 also if there is nothing.
-  Result<std::size_t> read_available(std::string& buffer);
-
   // All of it. `stall`: how long it may make no progress.
   Async<Result<void>> write(std::string_view bytes, Duration stall);
 

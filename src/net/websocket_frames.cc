@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "net/crypto.h"
 
@@ -179,10 +180,7 @@ std::string close_payload(std::uint16_t code, std::string_view reason) {
   std::string out;
   out.push_back(static_cast<char>(code >> 8));
   out.push_back(static_cast<char>(code & 0xFF));
-  std::size_t size = std::min(reason.size(), kMaxReasonBytes);
-  // Not within a character: the reason must be UTF-8.
-  while (size < reason.size() && size > 0 && (static_cast<unsigned char>(reason[size]) & 0xC0) == 0x80) --size;
-  out.append(reason.substr(0, size));
+  out.append(utf8_prefix(reason, kMaxReasonBytes));
   return out;
 }
 

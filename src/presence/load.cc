@@ -8,6 +8,8 @@
 
 #include <unistd.h>
 
+#include "base/entries.h"
+
 namespace hearth::presence {
 namespace {
 
@@ -40,7 +42,7 @@ std::optional<Process> read_process(const std::filesystem::path& directory) {
 std::uint64_t ticks_of_ours(const std::filesystem::path& root) {
   std::map<long, Process> all;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(root / "proc", error)) {
+  for (const auto& entry : Entries(root / "proc", error)) {
     const std::string name = entry.path().filename().string();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     if (const auto process = read_process(entry.path())) all[std::strtol(name.c_str(), nullptr, 10)] = *process;

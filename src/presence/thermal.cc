@@ -4,6 +4,8 @@
 #include <fstream>
 #include <optional>
 
+#include "base/entries.h"
+
 namespace hearth::presence {
 
 Result<std::int32_t> hottest_celsius(const std::filesystem::path& root) {
@@ -11,7 +13,7 @@ Result<std::int32_t> hottest_celsius(const std::filesystem::path& root) {
   constexpr std::int64_t kHottest = 200'000;
   std::optional<std::int64_t> hottest;
   std::error_code error;
-  for (const auto& zone : std::filesystem::directory_iterator(root / "sys/class/thermal", error)) {
+  for (const auto& zone : Entries(root / "sys/class/thermal", error)) {
     if (!zone.path().filename().string().starts_with("thermal_zone")) continue;
     std::int64_t millidegrees = 0;
     std::ifstream in(zone.path() / "temp");

@@ -14,6 +14,8 @@
 #include <unistd.h>
 #include <wayland-client.h>
 
+#include "base/entries.h"
+
 namespace hearth::presence {
 namespace {
 
@@ -208,7 +210,7 @@ Result<Duration> Compositor::idle() {
 Result<Duration> Compositors::idle(const std::filesystem::path& directory) {
   std::set<std::string> sockets;
   std::error_code failure;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, failure)) {
+  for (const auto& entry : Entries(directory, failure)) {
     if (entry.path().filename().string().starts_with("wayland-") && entry.is_socket(failure)) {
       sockets.insert(entry.path().string());
     }

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/entries.h"
 #include "base/log.h"
 
 namespace hearth::sandbox {
@@ -24,7 +25,7 @@ constexpr std::uint32_t kProcessesOfBubblewrap = 2;  // while it makes ready: it
 std::uint64_t threads_of_user(uid_t uid) {
   std::uint64_t count = 0;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+  for (const auto& entry : Entries("/proc", error)) {
     struct stat info{};
     if (::stat(entry.path().c_str(), &info) != 0 || info.st_uid != uid) continue;
     std::string status = read_text(entry.path() / "status", 8192);

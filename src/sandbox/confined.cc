@@ -59,6 +59,8 @@ Result<Confined> start_confined(const ConfinedProgram& program) {
   ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
   // Also where it has that number already: a file that is put onto itself loses its mark to be closed.
   if (program.file >= 0) ::posix_spawn_file_actions_adddup2(&actions, program.file, kGivenFile);
+  // asio's sockets have no mark to be closed.
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, program.file >= 0 ? kGivenFile + 1 : kGivenFile);
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);

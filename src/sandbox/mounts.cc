@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/entries.h"
 #include "base/log.h"
 #include "sandbox/fd.h"
 #include "sandbox/full_network.h"
@@ -73,7 +74,7 @@ Result<void> copy_entry(const std::filesystem::path& from, const std::filesystem
   } else if (S_ISDIR(info.st_mode)) {
     std::filesystem::create_directory(to, error);
     std::filesystem::permissions(to, std::filesystem::perms(0755), error);
-    for (const auto& entry : std::filesystem::directory_iterator(from, error)) {
+    for (const auto& entry : Entries(from, error)) {
       Result<void> done = copy_entry(entry.path(), to / entry.path().filename());
       if (!done) return done;
     }
@@ -113,7 +114,7 @@ Result<void> fill_etc(const std::string& etc) {
     if (made) made = copy_entry(std::string("/etc/") + name, etc + "/" + name);
   }
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/etc", error)) {
+  for (const auto& entry : Entries("/etc", error)) {
     std::string name = entry.path().filename();
     if (made && name.starts_with("python3.")) made = copy_entry(entry.path(), std::filesystem::path(etc) / name);
   }

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/entries.h"
 #include "sandbox/fd.h"
 
 namespace hearth::sandbox {
@@ -38,7 +39,7 @@ Process parse_stat(const std::string& text) {
 std::map<pid_t, Process> all_processes() {
   std::map<pid_t, Process> found;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+  for (const auto& entry : Entries("/proc", error)) {
     const std::string name = entry.path().filename();
     pid_t pid = 0;
     if (std::from_chars(name.data(), name.data() + name.size(), pid).ptr != name.data() + name.size()) continue;

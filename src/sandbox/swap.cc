@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "base/entries.h"
 #include "sandbox/fd.h"
 
 namespace hearth::sandbox {
@@ -24,7 +25,7 @@ bool is_safe(const fs::path& device, int depth) {
   if (name.starts_with("zram") || name.starts_with("ram")) return true;
   if (read_text(device / "dm/uuid", kMaxTableBytes).starts_with("CRYPT-")) return true;
   bool any = false;
-  for (const auto& below : fs::directory_iterator(device / "slaves", error)) {
+  for (const auto& below : Entries(device / "slaves", error)) {
     if (!is_safe(below.path(), depth + 1)) return false;
     any = true;
   }

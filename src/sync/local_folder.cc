@@ -13,6 +13,8 @@
 
 #include <fmt/format.h>
 
+#include "base/entries.h"
+
 namespace hearth::sync {
 namespace {
 
@@ -56,7 +58,7 @@ std::unexpected<Error> fail_changed(const std::string& path) {
 
 void erase_old_trash(const std::filesystem::path& trash, std::int64_t now) {
   std::error_code error;
-  for (const auto& run : std::filesystem::directory_iterator(trash, error)) {
+  for (const auto& run : Entries(trash, error)) {
     const std::string name = run.path().filename();
     std::int64_t second = 0;
     const auto [end, bad] = std::from_chars(name.data(), name.data() + name.size(), second);
@@ -69,7 +71,7 @@ void erase_old_trash(const std::filesystem::path& trash, std::int64_t now) {
 // What runs that were killed were receiving, but for large files, which are gone on with.
 void erase_left(const std::filesystem::path& folder, std::int64_t now) {
   std::error_code error;
-  for (const auto& file : std::filesystem::directory_iterator(folder, error)) {
+  for (const auto& file : Entries(folder, error)) {
     struct stat status{};
     const bool is_known = ::lstat(file.path().c_str(), &status) == 0;
     const bool is_part = file.path().filename().string().starts_with("part-");

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/embed.h"
+#include "base/entries.h"
 #include "sandbox/fd.h"
 
 // The program that init/init.cc became.
@@ -107,7 +108,7 @@ std::vector<std::string> dependencies_in(std::string_view module) {
 
 Result<Kernel> find_kernel(const std::filesystem::path& directory) {
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory / "boot", error)) {
+  for (const auto& entry : Entries(directory / "boot", error)) {
     std::string name = entry.path().filename();
     constexpr std::string_view kPrefix = "vmlinuz-";
     if (!name.starts_with(kPrefix)) continue;

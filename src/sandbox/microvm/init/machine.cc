@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/entries.h"
 #include "sandbox/fd.h"
 
 namespace hearth::sandbox::init {
@@ -50,7 +51,7 @@ void load_module(const std::string& name) {
 Result<std::string> find_by(const std::string& directory, const char* key, const std::string& value) {
   for (int waited = 0; waited < kPatienceMillis; waited += 10) {
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    for (const auto& entry : Entries(directory, error)) {
       std::string text = read_text(entry.path() / key, 64);
       while (text.ends_with('\n')) text.pop_back();
       std::string node = "/dev/" + entry.path().filename().string();
@@ -155,7 +156,7 @@ Result<void> make_dev(const std::string& dev, const std::string& scratch) {
 // The image's top directories, and its links; what the machine has of its own is left out.
 Result<void> show_image() {
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/image", error)) {
+  for (const auto& entry : Entries("/image", error)) {
     std::filesystem::path to = std::filesystem::path(kRoot) / entry.path().filename();
     std::error_code ignored;
     if (std::filesystem::exists(std::filesystem::symlink_status(to, ignored))) continue;
