@@ -21,6 +21,7 @@
 #include "cli/documents.h"
 #include "cli/home.h"
 #include "cli/tools.h"
+#include "egress/address.h"
 #include "egress/post.h"
 #include "hearth/v1/drive.pb.h"
 #include "hub/hub.h"
@@ -114,6 +115,7 @@ class HubDaemon {
                                                            .body = std::move(message.body),
                                                            .may_be_private = message.may_be_private});
                                     },
+                                .refusal_of_host = egress::refusal_of_host,
                                 .on_failure =
                                     [this](const Error& error) {
                                       failure_ = std::unexpected(error);

@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/entries.h"
 #include "drive/files.h"
 
 namespace hearth::drive {
@@ -45,11 +46,11 @@ std::string moment() {
 // Whether nothing lies there but what a drive makes for itself.
 bool is_unused(const fs::path& root) {
   std::error_code error;
-  for (const auto& found : fs::directory_iterator(root, error)) {
+  for (const auto& found : Entries(root, error)) {
     const std::string name = found.path().filename();
     if (name != Path::kOwnFolder && name != "lost+found") return false;
   }
-  for (const auto& found : fs::directory_iterator(root / Path::kOwnFolder, error)) {
+  for (const auto& found : Entries(root / Path::kOwnFolder, error)) {
     if (found.path().filename() != "new") return false;
   }
   return true;
@@ -119,7 +120,7 @@ std::unexpected<Error> has_others(const fs::path& root) {
 // Of an ended process; files that came half are gone on with.
 void clear_fresh(const fs::path& fresh, bool coming_too) {
   std::error_code error;
-  for (const auto& left : fs::directory_iterator(fresh, error)) {
+  for (const auto& left : Entries(fresh, error)) {
     std::error_code ignored;
     if (coming_too || !left.path().filename().string().starts_with(kComing)) fs::remove_all(left.path(), ignored);
   }

@@ -126,17 +126,24 @@ Result<void> Drive::check(const Holder& holder, const std::vector<Touched>& touc
 }
 
 void Drive::forget(const std::vector<Touched>& touched) {
-  const std::lock_guard guard(mutex_);
-  for (const auto& [path, reach] : touched) {
-    if (reach == Touched::Reach::kTree) locks_.forget(path);
-  }
+  const auto forget_all = [&](LockTable& locks) {
+    for (const auto& [path, reach] : touched) {
+      if (reach == Touched::Reach::kTree) locks.forget(path);
+    }
+  };
+  with_locks(forget_all);
   keep_locks();
 }
 
 void Drive::keep_locks() {
-  if (locks_.changes() == kept_changes_) return;
-  kept_changes_ = locks_.changes();
-  const Result<void> kept = folder_->write_own(kLocks, encode_locks(locks_.all()));
+  std::string text;
+  {
+    const std::lock_guard guard(mutex_);
+    if (locks_.changes() == kept_changes_) return;
+    kept_changes_ = locks_.changes();
+    text = encode_locks(locks_.all());
+  }
+  const Result<void> kept = folder_->write_own(kLocks, text);
   if (!kept) log_warning("the drive's locks are not kept for a restart: " + kept.error().message);
 }
 

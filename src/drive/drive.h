@@ -105,8 +105,7 @@ class Drive {
     if (!folder) co_return std::unexpected(folder.error());
     if (Result<void> may = begin_change(); !may) co_return std::unexpected(may.error());
     auto done = co_await names_.run([&] {
-      const std::lock_guard guard(mutex_);
-      auto done = change(locks_);
+      auto done = with_locks(change);
       keep_locks();
       return done;
     });
@@ -144,6 +143,12 @@ class Drive {
   net::Async<void> thin_versions();
   Result<void> check(const Holder& holder, const std::vector<Touched>& touched) const;
   void forget(const std::vector<Touched>& touched);
+  template <class Change>
+  auto with_locks(Change& change) {
+    const std::lock_guard guard(mutex_);
+    return change(locks_);
+  }
+  // Writes them, where they have changed. Not under the mutex, for which the loop waits; one thread alone writes.
   void keep_locks();
   bool has_locks() const;
 

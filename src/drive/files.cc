@@ -102,12 +102,33 @@ Result<bool> erase_some(const std::filesystem::path& path, const std::filesystem
   return is_gone;
 }
 
+Result<std::uint64_t> copy_some(int from, std::uint64_t at, int to, std::uint64_t most) {
+  auto offset = static_cast<off_t>(at);
+  const ssize_t copied = ::copy_file_range(from, &offset, to, nullptr, most, 0);
+  if (copied >= 0) return static_cast<std::uint64_t>(copied);
+  if (errno == EINTR) return copy_some(from, at, to, most);
+  // The kernel copies within a file system alone, and not within each.
+  if (errno != EXDEV && errno != EOPNOTSUPP && errno != EINVAL && errno != ENOSYS) return fail_errno(errno, "copying");
+  std::array<char, 64 * 1024> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the read
+  ssize_t count = 0;
+  do {
+    count = ::pread(from, bytes.data(), std::min<std::uint64_t>(bytes.size(), most), static_cast<off_t>(at));
+  } while (count < 0 && errno == EINTR);
+  if (count < 0) return fail_errno(errno, "copying");
+  for (ssize_t done = 0; done < count;) {
+    const ssize_t written = ::write(to, bytes.data() + done, static_cast<std::size_t>(count - done));
+    if (written < 0 && errno != EINTR) return fail_errno(errno, "copying");
+    done += std::max<ssize_t>(written, 0);
+  }
+  return static_cast<std::uint64_t>(count);
+}
+
 Result<void> append_bytes(int from, int to, const std::string& name) {
-  for (;;) {
-    const ssize_t count = ::copy_file_range(from, nullptr, to, nullptr, kCopiedAtOnce, 0);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_errno(errno, "copying " + name);
-    if (count == 0) return {};
+  for (std::uint64_t at = 0;;) {
+    const Result<std::uint64_t> copied = copy_some(from, at, to, kCopiedAtOnce);
+    if (!copied) return fail(copied, name);
+    if (*copied == 0) return {};
+    at += *copied;
   }
 }
 

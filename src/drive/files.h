@@ -30,7 +30,10 @@ WallTime wall_now();
 // Whether the disk of an open file or folder takes so many bytes more besides kKeptFree. Errors: kResourceExhausted.
 Result<void> check_room(int file, std::uint64_t bytes);
 
-// All that is left of `from` after its offset, at the offset of `to`. `name` is for errors.
+// Some of the bytes of `from` from `at` on, `most` of them at most, to the offset of `to`; gives how many, 0 at the
+// end. By the kernel where it can: not from another file system.
+Result<std::uint64_t> copy_some(int from, std::uint64_t at, int to, std::uint64_t most);
+// All bytes of `from`, to the offset of `to`. `name` is for errors.
 Result<void> append_bytes(int from, int to, const std::string& name);
 
 // A name that nothing has: 32 hexadecimal digits.

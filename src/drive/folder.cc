@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/entries.h"
 #include "core/drive/waits.h"
 #include "drive/files.h"
 
@@ -94,7 +95,7 @@ Result<std::unique_ptr<Folder>> Folder::open(const std::filesystem::path& root) 
   }
   const Result<std::filesystem::path> fresh = folder->own(kNew);
   if (!fresh) return std::unexpected(fresh.error());
-  for (const auto& left : std::filesystem::directory_iterator(*fresh, error)) {
+  for (const auto& left : Entries(*fresh, error)) {
     // A file was being received; the versions that it may name are those of what it was about to replace. Folders have
     // been discarded, and their versions go with them.
     std::error_code ignored;

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "base/entries.h"
+
 #include "drive/files.h"
 
 namespace hearth::drive {
@@ -174,7 +176,7 @@ Result<std::vector<Trashed>> Folder::trash() const {
   if (!trash) return std::unexpected(trash.error());
   std::vector<Trashed> all;
   std::error_code error;
-  for (const auto& found : std::filesystem::directory_iterator(*trash, error)) {
+  for (const auto& found : Entries(*trash, error)) {
     const std::optional<Origin> origin = read_origin(found.path() / "origin");
     struct stat status{};
     if (!origin || ::lstat((found.path() / "content").c_str(), &status) != 0) continue;
@@ -197,7 +199,7 @@ Result<std::vector<std::string>> Folder::trash_ids() const {
   if (!trash) return std::unexpected(trash.error());
   std::vector<std::string> ids;
   std::error_code error;
-  for (const auto& found : std::filesystem::directory_iterator(*trash, error)) {
+  for (const auto& found : Entries(*trash, error)) {
     if (std::string id = found.path().filename(); is_unique_name(id)) ids.push_back(std::move(id));
   }
   if (error) return fail_errno(error.value(), "reading the trash");

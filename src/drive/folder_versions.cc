@@ -10,6 +10,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/entries.h"
 #include "core/drive/versions.h"
 #include "drive/files.h"
 
@@ -79,7 +80,7 @@ Result<std::vector<Version>> Folder::versions(const Path& file) const {
   std::vector<Version> all;
   if (series.empty()) return all;
   std::error_code error;
-  for (const auto& one : std::filesystem::directory_iterator(root_ / Path::kOwnFolder / kVersions / series, error)) {
+  for (const auto& one : Entries(root_ / Path::kOwnFolder / kVersions / series, error)) {
     const std::string id = one.path().filename();
     const std::optional<WallTime> replaced = replaced_at(id);
     struct stat status{};
@@ -130,8 +131,8 @@ Result<std::uint64_t> Folder::thin_versions() {
   std::vector<KeptVersion> all;
   std::uint64_t bytes = 0;
   std::error_code error;
-  for (const auto& series : std::filesystem::directory_iterator(*versions, error)) {
-    for (const auto& one : std::filesystem::directory_iterator(series.path(), error)) {
+  for (const auto& series : Entries(*versions, error)) {
+    for (const auto& one : Entries(series.path(), error)) {
       struct stat status{};
       const std::optional<WallTime> replaced = replaced_at(one.path().filename().string());
       // With a second name it is the file itself, which is about to be replaced.

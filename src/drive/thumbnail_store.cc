@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/entries.h"
 #include "drive/files.h"
 #include "pictures/answer.h"
 
@@ -27,7 +28,7 @@ Result<void> ThumbnailStore::open(const Folder& folder) {
   if (!own) return std::unexpected(own.error());
   std::error_code error;
   std::uint64_t bytes = 0;
-  for (const auto& one : std::filesystem::directory_iterator(*own, error)) {
+  for (const auto& one : Entries(*own, error)) {
     if (one.path().extension() == kUnfinished) {
       std::filesystem::remove(one.path(), error);
       continue;
@@ -89,7 +90,7 @@ void ThumbnailStore::make_room() {
   std::vector<Kept> all;
   std::error_code error;
   std::uint64_t bytes = 0;
-  for (const auto& one : std::filesystem::directory_iterator(folder_, error)) {
+  for (const auto& one : Entries(folder_, error)) {
     const std::uint64_t size = one.file_size(error);
     if (error) continue;  // gone meanwhile
     all.push_back({.used = one.last_write_time(error), .path = one.path(), .bytes = size});

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/entries.h"
 #include "base/log.h"
 #include "drive/files.h"
 #include "net/http.h"
@@ -144,7 +145,7 @@ Result<std::vector<KeptUpload>> load_uploads(const Folder& folder) {
   if (!own) return std::unexpected(own.error());
   std::vector<KeptUpload> kept;
   std::error_code error;
-  for (const auto& found : std::filesystem::directory_iterator(*own, error)) {
+  for (const auto& found : Entries(*own, error)) {
     const std::string name = found.path().filename();
     const std::string id = name.substr(0, 32);
     if (is_unique_name(name)) remove_orphan(found.path());

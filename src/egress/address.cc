@@ -134,6 +134,13 @@ std::string_view refusal_of(const asio::ip::address& address, const std::vector<
   return near ? "an address of this PC's own network" : "";
 }
 
+std::string_view refusal_of_host(std::string_view host) {
+  if (host == "localhost" || host.ends_with(".localhost")) return "this PC's own name for itself";
+  asio::error_code no_address;
+  const asio::ip::address address = asio::ip::make_address(host, no_address);
+  return no_address ? std::string_view() : refusal_of(address, {});
+}
+
 std::vector<std::string> refused_ranges(const std::vector<AddressRange>& own) {
   std::vector<std::string> texts;
   for (const SpecialV4& special : kSpecialV4) {

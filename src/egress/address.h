@@ -23,6 +23,9 @@ struct AddressRange {
 // those of the registries of RFC 6890 that are not globally reachable; of IPv6 only 2000::/3 passes at all.
 std::string_view refusal_of(const asio::ip::address& address, const std::vector<AddressRange>& own);
 
+// The same of a host as a URL names it, as far as that can be told without asking who has the name.
+std::string_view refusal_of_host(std::string_view host);
+
 // The same as text for a packet filter, "10.0.0.0/8", "2002::/16": the special ranges of IPv4, those of 2000::/3, and
 // of `own` what is in neither.
 std::vector<std::string> refused_ranges(const std::vector<AddressRange>& own);

@@ -39,6 +39,12 @@ TEST(Address, OfNoPublicNetworkIsRefused) {
 TEST(Address, OfTheOwnersNetworkIsRefusedThoughPublic) {
   const std::vector<AddressRange> own = {
       {address("8.8.8.1"), 23}, {address("2a00:1::5"), 64}, {address("9.9.9.9"), 32}};
+  for (const char* host : {"10.0.0.1", "127.0.0.1", "::1", "localhost", "a.localhost"}) {
+    EXPECT_NE(refusal_of_host(host), "") << host;
+  }
+  for (const char* host : {"8.8.8.8", "2606:4700::1", "localhost.example", "10.0.0.example"}) {
+    EXPECT_EQ(refusal_of_host(host), "") << host;
+  }
   EXPECT_NE(refusal_of(address("8.8.8.1"), own), "");
   EXPECT_NE(refusal_of(address("8.8.9.255"), own), "");
   EXPECT_EQ(refusal_of(address("8.8.10.0"), own), "");

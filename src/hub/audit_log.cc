@@ -1,6 +1,7 @@
 #include "hub/audit_log.h"
 
 #include "account/audit_chain.h"
+#include "base/bytes.h"
 #include "hearth/v1/audit.pb.h"
 #include "hub/convert.h"
 
@@ -9,13 +10,6 @@ namespace {
 
 constexpr std::size_t kMaxObjectBytes = 256;
 constexpr std::size_t kMaxDetailBytes = 512;
-
-// At most so much, and not half a character at the end: protobuf's strings are UTF-8.
-std::string bounded(std::string_view text, std::size_t most) {
-  std::size_t end = std::min(text.size(), most);
-  while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return std::string(text.substr(0, end));
-}
 
 }  // namespace
 
@@ -32,8 +26,8 @@ void AuditLog::note(const net::Caller& who, std::string_view action, std::string
   statement.set_device(who.device_name);
   statement.set_address(who.address);
   statement.set_action(std::string(action));
-  statement.set_object(bounded(object, kMaxObjectBytes));
-  statement.set_details(bounded(details, kMaxDetailBytes));
+  statement.set_object(std::string(utf8_prefix(object, kMaxObjectBytes)));
+  statement.set_details(std::string(utf8_prefix(details, kMaxDetailBytes)));
   store::AuditRow row{.number = number_, .at = now, .hash = {}, .statement = statement.SerializeAsString()};
   row.hash = hash_ = account::audit_hash(hash_, row.statement);
   engine_.keep(std::move(row));

@@ -65,6 +65,12 @@ v1::InviteReply invite(Parts& parts, Standing standing) {
   return reply;
 }
 
+// Whether somebody owns the pool once the device has this role.
+Result<void> check_owner_left(const store::DeviceRow& device, v1::Role role, const Devices& devices) {
+  if (device.role != v1::ROLE_OWNER || role == v1::ROLE_OWNER || devices.owners() > 1) return {};
+  return fail(Code::kFailedPrecondition, "this is the owner's last device: make another an owner's first");
+}
+
 net::Async<Result<v1::AllowReply>> allow(Parts& parts, const v1::AllowRequest& request, const net::Caller& caller) {
   WaitingDevice* waiting = parts.invitations.find_waiting(request.pairing_id(), parts.loop.now());
   if (waiting == nullptr || waiting->state != v1::PairStatusReply::STATE_WAITING) {
@@ -79,12 +85,20 @@ net::Async<Result<v1::AllowReply>> allow(Parts& parts, const v1::AllowRequest& r
     co_return v1::AllowReply();
   }
   const store::DeviceRow* known = parts.devices.find_by_key(waiting->key);
+  if (known != nullptr) {
+    if (Result<void> one = check_owner_left(*known, waiting->standing.role, parts.devices); !one) {
+      co_return std::unexpected(one.error());
+    }
+  }
   store::DeviceRow row = known != nullptr ? *known
                                           : parts.devices.make(waiting->name, waiting->standing.role, waiting->key_kind,
                                                                waiting->key, wall_now());
+  const std::pair stood(row.role, row.ring);
   row.role = static_cast<std::uint8_t>(waiting->standing.role);
   row.ring = waiting->standing.ring;
   parts.devices.put(row);
+  // As with a new role or ring: what is open was judged when it began.
+  if (known != nullptr && stood != std::pair(row.role, row.ring)) parts.sessions.cut(row.id);
   parts.audit.note(caller, "device.allow", row.name,
                    fmt::format("{} from={}", in_words(waiting->standing), waiting->address));
   Result<void> saved = co_await parts.engine.save_device(row);
@@ -117,6 +131,7 @@ net::Async<Result<v1::NewTokenReply>> new_token(Parts& parts, const v1::NewToken
   store::DeviceRow row =
       parts.devices.make(request.name(), v1::ROLE_MEMBER, v1::KEY_KIND_SECRET, net::sha256(token.secret), now);
   row.ring = *ring;
+  row.last_seen = {};  // until it is used
   row.expires = {now.unix_millis + days * 24 * 60 * 60 * 1000};
   parts.devices.put(row);
   parts.audit.note(caller, "token.new", row.name, fmt::format("ring={} days={}", name_of(row.ring), days));
@@ -194,10 +209,7 @@ Result<void> check_role(const store::DeviceRow& device, v1::Role role, const Dev
   if (role == v1::ROLE_OWNER && device.key_kind == v1::KEY_KIND_SECRET) {
     return fail(Code::kFailedPrecondition, device.name + " is a token, and no token owns a pool");
   }
-  if (device.role == v1::ROLE_OWNER && role != v1::ROLE_OWNER && devices.owners() == 1) {
-    return fail(Code::kFailedPrecondition, "this is the owner's last device: make another an owner's first");
-  }
-  return {};
+  return check_owner_left(device, role, devices);
 }
 
 net::Async<Result<v1::SetRoleReply>> set_role(Parts& parts, const v1::SetRoleRequest& request,

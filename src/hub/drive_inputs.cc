@@ -180,6 +180,20 @@ Result<void> check(const drive::Scope& scope, const v1::JobSpec& spec) {
   return path ? Result<void>() : fail(path, "drive_outputs");
 }
 
+// Whether there can be a folder of this path: nothing on the way is a file. Blocks.
+Result<void> check_is_folder(const drive::Folder& folder, const drive::Scope& scope, const std::string& wanted) {
+  Result<drive::Path> path = scope.inside(wanted);
+  for (; path && !path->is_root(); path = path->parent()) {
+    const Result<drive::Entry> there = folder.look(*path);
+    if (there && there->kind == drive::Kind::kFolder) return {};
+    if (there) {
+      return fail(Code::kInvalidArgument,
+                  fmt::format("drive_outputs: {} is a file, and results go into a folder", path->text()));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 net::Async<Result<void>> take_drive_inputs(Parts& parts, v1::JobSpec& spec, DeviceId device) {
@@ -187,9 +201,14 @@ net::Async<Result<void>> take_drive_inputs(Parts& parts, v1::JobSpec& spec, Devi
   const Result<drive::Scope> scope = drive_scope(parts, device);
   if (!scope) co_return fail(scope, "drive_inputs, drive_outputs");
   if (Result<void> checked = check(*scope, spec); !checked) co_return checked;
-  if (spec.drive_inputs().empty()) co_return Result<void>();
   const Result<drive::Folder*> folder = co_await parts.drive.open();
   if (!folder) co_return std::unexpected(folder.error());
+  if (!spec.drive_outputs().empty()) {
+    const Result<void> may_be =
+        co_await parts.drive.workers().run([&] { return check_is_folder(**folder, *scope, spec.drive_outputs()); });
+    if (!may_be) co_return may_be;
+  }
+  if (spec.drive_inputs().empty()) co_return Result<void>();
   LaidOut laid_out;
   for (const std::string& pattern : spec.drive_inputs()) {
     const Result<void> matched =

@@ -7,11 +7,14 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <fstream>
 
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/entries.h"
 #include "base/log.h"
+#include "drive/files.h"
 #include "hearth/v1/jobs.pb.h"
 #include "hub/drive_scope.h"
 
@@ -19,17 +22,18 @@ namespace hearth::hub {
 namespace {
 
 constexpr std::string_view kMarks = "results";
-constexpr Duration kAgainAfter = minutes(5);
+constexpr Duration kAgainAfter = minutes(1);
+constexpr std::size_t kMaxTroubleBytes = 512;
 constexpr std::uint32_t kTasksAtOnce = 500;
 constexpr std::uint64_t kMaxTreeBytes = 32 << 20;
 constexpr std::size_t kCopiedAtOnce = 64 << 20;
 constexpr std::size_t kComparedAtOnce = 64 << 10;
 
 // Blocks.
-Result<void> make_mark(const drive::Folder& folder, JobId job) {
+Result<void> make_mark(const drive::Folder& folder, JobId job, const std::string& trouble = "") {
   const Result<std::filesystem::path> marks = folder.own(kMarks);
   if (!marks) return std::unexpected(marks.error());
-  return folder.write_own(fmt::format("{}/{}", kMarks, job.value), "");
+  return folder.write_own(fmt::format("{}/{}", kMarks, job.value), trouble);
 }
 
 void remove_mark(const drive::Folder& folder, JobId job) {
@@ -52,13 +56,6 @@ bool is_same(int file, std::uint64_t bytes, const blob::Reader& blob) {
   return true;
 }
 
-// True: all of it is there.
-Result<bool> copy_some(const blob::Reader& blob, const drive::Incoming& file, off_t& at) {
-  const ssize_t count = ::copy_file_range(blob.file(), &at, file.descriptor(), nullptr, kCopiedAtOnce, 0);
-  if (count < 0 && errno != EINTR) return fail_errno(errno, "writing a result");
-  return count == 0;
-}
-
 }  // namespace
 
 void DriveResults::start() {
@@ -74,6 +71,27 @@ net::Async<void> DriveResults::stop() {
 
 void DriveResults::job_ended(JobId job) {
   if (waiting_.contains(job)) wake();
+}
+
+void DriveResults::job_removed(JobId job, DeviceId) {
+  if (!waiting_.contains(job) && !troubles_.contains(job)) return;
+  waiting_.insert(job);  // its mark goes
+  wake();
+}
+
+void DriveResults::describe(v1::Job& job) const {
+  job.set_drive_outputs_due(waiting_.contains({job.id()}));
+  if (const auto found = troubles_.find({job.id()}); found != troubles_.end()) {
+    job.set_drive_outputs_trouble(found->second);
+  }
+}
+
+void DriveResults::note_trouble(JobId job, const std::string& trouble) {
+  if (trouble.empty()) {
+    troubles_.erase(job);
+  } else {
+    troubles_[job] = is_utf8(trouble) ? utf8_prefix(trouble, kMaxTroubleBytes) : "a name is no text";
+  }
 }
 
 void DriveResults::wake() {
@@ -98,13 +116,10 @@ net::Async<void> DriveResults::run() {
     bool is_over = true;
     for (const JobId job : std::set<JobId>(waiting_)) {
       if (stopping_ || engine_.live_job(job) != nullptr) continue;
-      const Result<void> delivered = co_await deliver(job);
-      if (delivered) {
-        waiting_.erase(job);
-        continue;
+      if (const Result<void> delivered = co_await deliver(job); !delivered) {
+        is_over = false;
+        log_warning("results of a job are not in the drive yet: " + delivered.error().message, {{"job", job.value}});
       }
-      is_over = false;
-      log_warning("results of a job are not in the drive yet: " + delivered.error().message, {{"job", job.value}});
     }
     if (is_due_ || stopping_) continue;
     if (is_over) {
@@ -121,18 +136,26 @@ net::Async<void> DriveResults::run() {
 net::Async<void> DriveResults::find_marks() {
   std::error_code error;
   if (!std::filesystem::exists(drive_.root() / drive::Path::kOwnFolder / kMarks, error)) co_return;
-  const std::vector<JobId> found = co_await workers_.run([&] {
-    std::vector<JobId> jobs;
-    for (const auto& mark :
-         std::filesystem::directory_iterator(drive_.root() / drive::Path::kOwnFolder / kMarks, error)) {
+  using Marks = std::map<JobId, std::string>;
+  const Marks found = co_await workers_.run([&] {
+    Marks jobs;
+    for (const auto& mark : Entries(drive_.root() / drive::Path::kOwnFolder / kMarks, error)) {
       const std::string name = mark.path().filename();
       JobId job;
       const auto [end, wrong] = std::from_chars(name.data(), name.data() + name.size(), job.value);
-      if (wrong == std::errc() && end == name.data() + name.size()) jobs.push_back(job);
+      if (wrong != std::errc() || end != name.data() + name.size()) continue;
+      std::ifstream in(mark.path(), std::ios::binary);
+      std::string trouble(kMaxTroubleBytes, '\0');
+      in.read(trouble.data(), static_cast<std::streamsize>(trouble.size()));
+      trouble.resize(static_cast<std::size_t>(in.gcount()));
+      jobs[job] = trouble;
     }
     return jobs;
   });
-  waiting_.insert(found.begin(), found.end());
+  for (const auto& [job, trouble] : found) {
+    if (trouble.empty()) waiting_.insert(job);
+    note_trouble(job, trouble);
+  }
 }
 
 net::Async<Result<void>> DriveResults::deliver(JobId job) {
@@ -146,14 +169,16 @@ net::Async<Result<void>> DriveResults::deliver(JobId job) {
   const Result<drive::Path> path = drive::Path::parse(spec.drive_outputs());
   const DeviceId owner = *row ? (*row)->request.owner : DeviceId();
   const Result<drive::Scope> scope = drive_scope(devices_, accounts_, drive_, owner);
-  const Target target{.folder = path.value_or(drive::Path()),
-                      .holder = {.device = owner, .name = devices_.name(owner), .tokens = {}},
-                      .scope = scope.value_or(drive::Scope())};
+  Target target{.job = job,
+                .folder = path.value_or(drive::Path()),
+                .holder = {.device = owner, .name = devices_.name(owner), .tokens = {}},
+                .scope = scope.value_or(drive::Scope())};
   // The results of one that may no longer reach the drive stay with the job; one that was removed has none.
   const bool is_due = *row && path && scope && scope->reaches(*path);
-  if (*row && !is_due)
-    log_warning("results of a job do not come into the drive: its device may not reach that any more",
-                {{"job", job.value}});
+  if (*row && !is_due) {
+    target.trouble = "its device may not reach that folder any more";
+    log_warning("results of a job do not come into the drive: " + target.trouble, {{"job", job.value}});
+  }
   for (std::uint32_t first = 0; is_due && first < (*row)->request.tasks; first += kTasksAtOnce) {
     const Result<std::vector<store::TaskRow>> tasks =
         co_await engine_.ask([&](store::Store& store) { return store.load_tasks(job, first, kTasksAtOnce, false); });
@@ -161,18 +186,33 @@ net::Async<Result<void>> DriveResults::deliver(JobId job) {
     for (const store::TaskRow& task : *tasks) {
       v1::Outcome outcome;
       if (!outcome.ParseFromString(task.outcome) || !outcome.has_outputs()) continue;
-      if (Result<void> put = co_await put_outputs(target, outcome.outputs()); !put) co_return put;
+      const Result<void> put = co_await put_outputs(target, outcome.outputs());
+      if (put) continue;
+      note_trouble(job, put.error().message);
+      changed_(job, owner);
+      co_return put;
     }
   }
-  co_await workers_.run([&] { remove_mark(**folder, job); });
+  const bool is_whole = target.trouble.empty() || !*row;
+  const Result<void> noted = co_await workers_.run([&]() -> Result<void> {
+    if (!is_whole) return make_mark(**folder, job, target.trouble);
+    remove_mark(**folder, job);
+    return {};
+  });
+  if (!noted) co_return noted;
+  waiting_.erase(job);
+  note_trouble(job, is_whole ? "" : target.trouble);
+  changed_(job, owner);
   co_return Result<void>();
 }
 
-net::Async<Result<void>> DriveResults::put_outputs(const Target& target, v1::Blob tree) {
+net::Async<Result<void>> DriveResults::put_outputs(Target& target, v1::Blob tree) {
   const Result<std::string> bytes = co_await workers_.run([&] { return blobs_.load(tree.sha256(), kMaxTreeBytes); });
   v1::Tree files;
   if (!bytes || !files.ParseFromString(*bytes)) {
-    log_warning("results that are not here do not come into the drive", {{"tree", to_hex(tree.sha256())}});
+    target.trouble = "the results of a task are not here any more";
+    log_warning("results that are not here do not come into the drive",
+                {{"job", target.job.value}, {"tree", to_hex(tree.sha256())}});
     co_return Result<void>();
   }
   for (const v1::TreeFile& file : files.files()) {
@@ -181,7 +221,9 @@ net::Async<Result<void>> DriveResults::put_outputs(const Target& target, v1::Blo
         !put && (put.error().code == Code::kNotFound || put.error().code == Code::kInvalidArgument ||
                  put.error().code == Code::kPermissionDenied);
     if (is_hopeless) {
-      log_warning("a result does not come into the drive: " + put.error().message, {{"file", file.path()}});
+      if (target.trouble.empty()) target.trouble = fmt::format("{}: {}", file.path(), put.error().message);
+      log_warning("a result does not come into the drive: " + put.error().message,
+                  {{"job", target.job.value}, {"file", file.path()}});
     } else if (!put) {
       co_return put;
     }
@@ -205,11 +247,11 @@ net::Async<Result<void>> DriveResults::put_file(const Target& target, const v1::
   if (is_there) co_return Result<void>();
   Result<drive::Incoming> incoming = co_await workers_.run([&] { return (*folder)->receive(blob->size()); });
   if (!incoming) co_return std::unexpected(incoming.error());
-  off_t at = 0;
-  for (bool ended = false; !ended;) {
-    const Result<bool> copied = co_await workers_.run([&] { return copy_some(*blob, *incoming, at); });
-    if (!copied) co_return std::unexpected(copied.error());
-    ended = *copied;
+  for (std::uint64_t at = 0, copied = 1; copied > 0; at += copied) {
+    const Result<std::uint64_t> some = co_await workers_.run(
+        [&] { return drive::copy_some(blob->file(), at, incoming->descriptor(), kCopiedAtOnce); });
+    if (!some) co_return fail(some, "writing a result");
+    copied = *some;
   }
   const Result<void> finished = co_await workers_.run([&] { return incoming->finish(); });
   if (!finished) co_return finished;

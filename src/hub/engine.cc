@@ -10,9 +10,6 @@
 namespace hearth::hub {
 namespace {
 
-// The largest tree of dependencies that one assignment carries.
-constexpr std::size_t kMaxDependencyTrees = 10'000;
-
 // Tasks that never ran end all at once, for one reason.
 Failure why_of_rest(const std::vector<store::RangeEnd>& ends) {
   return ends.empty() ? Failure::kNone : ends.front().why;
@@ -122,7 +119,11 @@ Result<v1::Outcome> Engine::stored_first_failure(const store::LiveJob& job) {
   if (first == nullptr) return outcome;
   Result<std::vector<store::TaskRow>> rows = store_.load_tasks(first->task.job, first->task.index, 1, false);
   if (!rows) return std::unexpected(rows.error());
-  CHECK(rows->size() == 1 && outcome.ParseFromString(rows->front().outcome));
+  CHECK(rows->size() == 1);
+  // It holds what a node said, so no word of it may keep the hub from starting.
+  if (!outcome.ParseFromString(rows->front().outcome)) {
+    log_error("an outcome cannot be read", {{"job", first->task.job.value}, {"task", first->task.index}});
+  }
   return outcome;
 }
 
@@ -496,15 +497,6 @@ net::Async<void> Engine::speak(Pending& pending) {
   let_go(pending);
 }
 
-void Engine::announce_assignments(const Pending& pending) {
-  for (const pool::Effect& effect : pending.sends) {
-    const auto* send = std::get_if<pool::AssignSend>(&effect);
-    const LiveJob* job = send != nullptr ? live_job(send->attempt.task.job) : nullptr;
-    if (job == nullptr || job->data.empty()) continue;
-    for (Observer* observer : observers_) observer->about_to_assign(send->node, *job);
-  }
-}
-
 // What is on disk, has ended or is removed, and was told need not be remembered.
 void Engine::let_go(const Pending& pending) {
   for (const pool::RemoveRecord& removal : pending.removed_jobs) removing_.erase(removal.job);
@@ -517,43 +509,6 @@ void Engine::let_go(const Pending& pending) {
     pool_.forget(job);
     forget(request.after);
   }
-}
-
-net::Async<void> Engine::send_assign(const pool::AssignSend& send) {
-  const auto found = live_.find(send.attempt.task.job);
-  if (found == live_.end()) co_return;  // ended meanwhile; a stop follows
-  if (!found->second.dependency_outputs) {
-    const v1::JobSpec& spec = found->second.spec;
-    const std::vector<std::uint64_t> after(spec.after().begin(), spec.after().end());
-    std::vector<v1::Blob> trees = co_await ask([&](store::Store& store) {
-      std::vector<v1::Blob> outputs;
-      for (const std::uint64_t id : after) {
-        for (std::uint32_t first = 0; outputs.size() < kMaxDependencyTrees; first += 1000) {
-          Result<std::vector<store::TaskRow>> rows = store.load_tasks({id}, first, 1000, false);
-          if (!rows || rows->empty()) break;
-          for (const store::TaskRow& row : *rows) {
-            v1::Outcome outcome;
-            if (outcome.ParseFromString(row.outcome) && outcome.has_outputs()) outputs.push_back(outcome.outputs());
-          }
-        }
-      }
-      return outputs;
-    });
-    const auto still = live_.find(send.attempt.task.job);
-    if (still == live_.end()) co_return;
-    still->second.dependency_outputs = std::move(trees);
-  }
-  const auto job = live_.find(send.attempt.task.job);
-  NodeLink* to = link(send.node);
-  if (to == nullptr) co_return;
-  Result<v1::GangNetwork> network = fail(Code::kUnimplemented, "there is none");
-  if (job->second.spec.net_gang() && make_gang_network_) {
-    network = make_gang_network_(send.attempt, job->second);
-    // The node says that there is none, which ends the attempt.
-    if (!network) log_error("a gang gets no network", {{"error", network.error().message}});
-  }
-  to->assign(send.attempt, job->second, network ? &*network : nullptr);
-  for (Observer* observer : observers_) observer->attempt_assigned(send.attempt, send.node);
 }
 
 void Engine::restart_gang(JobId job) {

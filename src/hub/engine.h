@@ -282,7 +282,7 @@ class Engine {
   Result<void> restore_bookings();
   void follow_calendar();
   void size_workspace(DeviceId owner, v1::JobSpec& spec) const;
-  void note_workspace(NodeId node, AttemptId attempt, const v1::Outcome& outcome);
+  void note_workspace(AttemptId attempt, const v1::Outcome& outcome);
   Result<v1::Outcome> stored_first_failure(const store::LiveJob& job);
   net::Async<Result<JobId>> wait_for(const Request& request, JobId job);
   Result<JobId> take_job(Submission submission, const std::vector<JobId>& after);
@@ -313,6 +313,8 @@ class Engine {
   void let_go(const Pending& pending);
   std::vector<pool::DataId> names_of(const std::vector<v1::Blob>& data) const;
   void announce_assignments(const Pending& pending);
+  net::Async<Result<std::vector<v1::Blob>>> load_dependency_outputs(const v1::JobSpec& spec);
+  net::Async<void> give_up(const pool::AssignSend& send, const Error& error);
   net::Async<void> send_assign(const pool::AssignSend& send);
   net::Async<void> tick_for_ever();
 

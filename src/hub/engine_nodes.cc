@@ -48,18 +48,22 @@ void Engine::started(NodeId node, AttemptId attempt) {
   pool_.on_started(node, attempt, now());
   if (const auto found = rows_.find(attempt.task); found != rows_.end()) {
     store::TaskRow& row = found->second;
-    if (row.epoch == attempt.epoch) row.started = wall_now();
-    if (row.copy_epoch == attempt.epoch && row.copy_node == node) row.copy_started = wall_now();
+    if (row.epoch == attempt.epoch && row.node == node && row.started == WallTime{}) row.started = wall_now();
+    if (row.copy_epoch == attempt.epoch && row.copy_node == node && row.copy_started == WallTime{}) {
+      row.copy_started = wall_now();
+    }
   }
   drain();
 }
 
 void Engine::finished(NodeId node, AttemptId attempt, v1::Outcome outcome, std::uint64_t result_bytes) {
-  note_workspace(node, attempt, outcome);
+  const bool counts = pool_.is_leased_to(node, attempt);
+  if (counts) note_workspace(attempt, outcome);
   pool_.on_finished(node, attempt, static_cast<Failure>(outcome.reason()), now());
+  pending_.changed_nodes.push_back(node);
+  if (!counts) return drain();
   const Report report{.attempt = attempt, .outcome = std::move(outcome), .result_bytes = result_bytes};
   if (pool_.is_held(attempt)) held_[attempt] = report;
-  pending_.changed_nodes.push_back(node);
   drain(report);
 }
 

@@ -50,10 +50,9 @@ void Engine::apply(const pool::WorkspaceRecord& record) {
 }
 
 // Before the pool hears of the end, which lets the next task have it.
-void Engine::note_workspace(NodeId node, AttemptId attempt, const v1::Outcome& outcome) {
+void Engine::note_workspace(AttemptId attempt, const v1::Outcome& outcome) {
   const LiveJob* job = live_job(attempt.task.job);
   if (job == nullptr || !job->spec.has_workspace()) return;
-  if (!pool_.is_current(attempt) || pool_.node_of(attempt.task) != node) return;
   const auto row = workspaces_.find({job->row.request.owner, job->spec.workspace().name()});
   if (row == workspaces_.end()) return;
   row->second.used_bytes = outcome.workspace_bytes();

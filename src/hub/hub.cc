@@ -250,7 +250,9 @@ Result<void> HubImpl::make_engine() {
   copy_source_ = std::make_unique<drive::CopySource>(loop_, *drive_);
   drive_->guard([this] { return may_change_drive(); });
   survey_ = std::make_unique<drive::Survey>(loop_, *drive_);
-  results_ = std::make_unique<DriveResults>(loop_, workers_, *engine_, *blobs_, *drive_, *devices_, *accounts_);
+  results_ = std::make_unique<DriveResults>(loop_, workers_, *engine_, *blobs_, *drive_, *devices_, *accounts_,
+                                            [this](JobId job, DeviceId owner) { watchers_->job_changed(job, owner); });
+  views_->describe_results_by([this](v1::Job& job) { results_->describe(job); });
   engine_->observe(*results_);
   thumbnails_ = std::make_unique<drive::Thumbnails>(loop_, *drive_, options_.pictures);
   photos_ = std::make_unique<drive::Photos>(loop_, *drive_, *thumbnails_);

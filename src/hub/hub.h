@@ -77,6 +77,9 @@ struct Options {
   // POSTs it, within half a minute, and gives the answer's status; judges the address that it connects to, and follows
   // nobody elsewhere. None: this hub sends nothing.
   std::function<net::Async<Result<unsigned>>(WebhookMessage)> post;
+  // Why no message of a webhook that may not send into private networks would get to this host of a URL, "a private
+  // address"; empty: one may.
+  std::function<std::string_view(std::string_view host)> refusal_of_host = [](std::string_view) { return ""; };
   // Called once, on the loop, if the disk failed: nothing that the hub says can be relied on any more, so it says
   // nothing. stop() it and end the process; a new one takes up what is on the disk.
   std::function<void(const Error&)> on_failure;

@@ -69,7 +69,7 @@ Result<DeviceId> witness_of(const Parts& parts, const std::string& name) {
     if (names.size() < 500) names += (names.empty() ? "" : ", ") + row->name;
   }
   return fail(Code::kNotFound,
-              fmt::format("'{}' is no node of a third PC; {}", name.substr(0, kMaxName),
+              fmt::format("'{}' is no node of a third PC; {}", utf8_prefix(name, kMaxName),
                           names.empty() ? "there is none: hearth join LINK, on that PC" : "there are: " + names));
 }
 

@@ -1,8 +1,5 @@
 // The hub as its clients see it, in this process.
-#include <google/protobuf/util/delimited_message_util.h>
-
 #include <algorithm>
-#include <sstream>
 
 #include <gtest/gtest.h>
 
@@ -295,32 +292,9 @@ TEST_F(HubTest, LogsComeLiveThenFromTheBlobEachRecordOnce) {
   const auto attempts = read_assignments(*socket, 1);
   ASSERT_EQ(attempts.size(), 1U);
 
-  const auto delimited = [](const std::string& text) {
-    v1::LogRecord record;
-    record.set_stream(v1::LOG_STREAM_STDOUT);
-    record.set_data(text);
-    std::ostringstream stream;
-    google::protobuf::util::SerializeDelimitedToOstream(record, &stream);
-    return stream.str();
-  };
   std::string seen;
   bool ended = false;
-  v1::LogsRequest request;
-  request.set_job_id(submitted->job_id());
-  request.set_follow(true);
-  loop_.spawn([](HubTest& self, v1::LogsRequest wanted, std::string& text, bool& over) -> Async<void> {
-    Result<std::string> token = co_await self.owner_->token();
-    EXPECT_TRUE(token);
-    Result<void> done =
-        co_await net::call_stream<v1::LogsReply>(self.owner_->client(), "hearth.v1.JobService/Logs", *token, wanted,
-                                                 [&](const v1::LogsReply& reply) -> Async<Result<void>> {
-                                                   for (const v1::LogRecord& record : reply.records())
-                                                     text += record.data();
-                                                   co_return Result<void>();
-                                                 });
-    EXPECT_TRUE(done) << done.error().message;
-    over = true;
-  }(*this, request, seen, ended));
+  follow(submitted->job_id(), seen, ended);
 
   bool watched = false;
   while (!watched && !HasFailure()) watched = read_frame(*socket).watch_logs_size() > 0;
@@ -409,6 +383,33 @@ TEST_F(HubTest, TheOwnersLastDeviceStays) {
   v1::RevokeRequest revoke;
   revoke.set_device_id(hub_->local_device(owner_key_.public_key_spki()).value);
   EXPECT_EQ(call<v1::RevokeReply>("hearth.v1.DeviceService/Revoke", revoke).error().code, Code::kFailedPrecondition);
+}
+
+TEST_F(HubTest, TheOwnersLastDeviceStaysAnOwnersThoughItPairsAnew) {
+  v1::InviteRequest wanted;
+  wanted.set_role(v1::ROLE_MEMBER);
+  wanted.set_ring(v1::RING_HOME);
+  const auto invitation = call<v1::InviteReply>("hearth.v1.DeviceService/Invite", wanted);
+  ASSERT_TRUE(invitation) << invitation.error().message;
+  bool over = false;
+  loop_.spawn([](HubTest& self, account::PairingLink link, bool& done) -> Async<void> {
+    auto paired = co_await account::pair(self.loop_, self.workers_, link, self.owner_key_, "again", false,
+                                         [](const std::string&) {});
+    EXPECT_FALSE(paired);
+    done = true;
+  }(*this, *account::parse_link(invitation->links(0)), over));
+  v1::ListDevicesReply list;
+  while (list.pending_size() == 0 && !HasFailure()) {
+    loop_.run_until_done(net::sleep_for(milliseconds(10)));
+    list = *call<v1::ListDevicesReply>("hearth.v1.DeviceService/List", v1::ListDevicesRequest());
+  }
+  v1::AllowRequest allow;
+  allow.set_pairing_id(list.pending(0).pairing_id());
+  allow.set_allow(true);
+  EXPECT_EQ(call<v1::AllowReply>("hearth.v1.DeviceService/Allow", allow).error().code, Code::kFailedPrecondition);
+  allow.set_allow(false);
+  EXPECT_TRUE(call<v1::AllowReply>("hearth.v1.DeviceService/Allow", allow));
+  while (!over && !HasFailure()) loop_.run_until_done(net::sleep_for(milliseconds(10)));
 }
 
 }  // namespace

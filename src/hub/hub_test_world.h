@@ -2,8 +2,12 @@
 // that pair.
 #pragma once
 
+#include <google/protobuf/util/delimited_message_util.h>
+
+#include <functional>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -44,6 +48,7 @@ class HubTest : public testing::Test {
     Options options{.directory = directory_, .address = "127.0.0.1", .port = 0, .pool_name = "test"};
     options.sweeps = sweeps_;
     options.post = post_;
+    options.refusal_of_host = [](std::string_view host) { return host == "127.0.0.1" ? "a private address" : ""; };
     options.local_devices = {{"laptop", false, owner_key_.public_key_spki()},
                              {"pc", true, node_key_.public_key_spki()}};
     Result<std::unique_ptr<Hub>> started = Hub::start(loop_, options);
@@ -220,6 +225,38 @@ class HubTest : public testing::Test {
     for (int acknowledged = 0; acknowledged < frame.finished_size() && !HasFailure();) {
       acknowledged += read_frame(socket).acknowledged_size();
     }
+  }
+
+  void write(net::WebSocket& socket, const v1::NodeFrame& frame) {
+    EXPECT_TRUE(loop_.run_until_done(socket.write(frame.SerializeAsString())));
+  }
+
+  // A record of a log as it travels.
+  static std::string delimited(const std::string& text) {
+    v1::LogRecord record;
+    record.set_stream(v1::LOG_STREAM_STDOUT);
+    record.set_data(text);
+    std::ostringstream stream;
+    google::protobuf::util::SerializeDelimitedToOstream(record, &stream);
+    return stream.str();
+  }
+  // Takes what the job's tasks print into `seen`, which lives as long as this, until `ended`.
+  void follow(std::uint64_t id, std::string& seen, bool& ended) {
+    v1::LogsRequest request;
+    request.set_job_id(id);
+    request.set_follow(true);
+    loop_.spawn([](HubTest& self, v1::LogsRequest wanted, std::string& text, bool& over) -> net::Async<void> {
+      Result<std::string> token = co_await self.owner_->token();
+      EXPECT_TRUE(token);
+      const auto take = [&](const v1::LogsReply& reply) -> net::Async<Result<void>> {
+        for (const v1::LogRecord& record : reply.records()) text += record.data();
+        co_return Result<void>();
+      };
+      Result<void> done = co_await net::call_stream<v1::LogsReply>(self.owner_->client(), "hearth.v1.JobService/Logs",
+                                                                   *token, wanted, take);
+      EXPECT_TRUE(done) << done.error().message;
+      over = true;
+    }(*this, request, seen, ended));
   }
 
   Result<v1::PutEnvironmentReply> put_environment(const std::string& name, const v1::Blob& image) {

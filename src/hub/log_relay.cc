@@ -13,6 +13,9 @@ constexpr std::uint64_t kMaxLogBytes = 24 * kMiB;
 constexpr std::size_t kReplyBytes = 256 * kKiB;
 constexpr std::uint32_t kPage = 1000;
 
+// In a viewer's queue.
+std::size_t bytes_of(const v1::LogPiece& piece) { return sizeof piece + piece.data().size(); }
+
 }  // namespace
 
 LogRelay::LogRelay(Engine& engine, blob::BlobStore& blobs, net::Workers& workers)
@@ -37,12 +40,14 @@ void LogRelay::remove_source(NodeId node, LogSource& source) {
   if (found != sources_.end() && found->second == &source) sources_.erase(found);
 }
 
-void LogRelay::on_piece(const v1::LogPiece& piece) {
+void LogRelay::on_piece(NodeId node, const v1::LogPiece& piece) {
   const AttemptId attempt = from_proto(piece.attempt());
+  const auto watched = watched_.find(attempt);
+  if (watched == watched_.end() || watched->second != node) return;
   for (Viewer* viewer : viewers_) {
-    if (!viewer->wants(attempt.task) || viewer->piece_bytes + piece.data().size() > kMaxQueuedBytes) continue;
+    if (!viewer->wants(attempt.task) || viewer->piece_bytes + bytes_of(piece) > kMaxQueuedBytes) continue;
     viewer->pieces.push_back(piece);
-    viewer->piece_bytes += piece.data().size();
+    viewer->piece_bytes += bytes_of(piece);
     viewer->woken.notify();
   }
 }
@@ -155,7 +160,7 @@ net::Async<Result<void>> LogRelay::follow(Viewer& viewer, net::ReplyStream& stre
     if (!viewer.pieces.empty()) {
       const v1::LogPiece piece = std::move(viewer.pieces.front());
       viewer.pieces.pop_front();
-      viewer.piece_bytes -= piece.data().size();
+      viewer.piece_bytes -= bytes_of(piece);
       if (Result<void> sent = co_await send_piece(viewer, piece, stream); !sent) co_return sent;
     } else if (!viewer.rests.empty()) {
       const Rest rest = std::move(viewer.rests.front());
@@ -192,6 +197,7 @@ net::Async<Result<void>> LogRelay::send_rest(Viewer& viewer, const Rest& rest, n
   if (cursor.offset >= rest.log.size()) co_return Result<void>();
   Result<std::string> log = co_await workers_.run([&] { return blobs_.load(rest.log.sha256(), kMaxLogBytes); });
   if (!log) co_return fail(log, "reading a task's log");
+  if (cursor.offset >= log->size()) co_return Result<void>();  // shorter than the node said
   co_return co_await send_records(rest.attempt, cursor, std::string_view(*log).substr(cursor.offset), stream);
 }
 

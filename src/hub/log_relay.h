@@ -29,7 +29,7 @@ class LogRelay : public Observer {
 
   void add_source(NodeId node, LogSource& source);  // again after a reconnect
   void remove_source(NodeId node, LogSource& source);
-  void on_piece(const v1::LogPiece& piece);
+  void on_piece(NodeId node, const v1::LogPiece& piece);  // of an attempt that is watched there; else it is dropped
 
   void job_changed(JobId, DeviceId) override {}
   void node_changed(NodeId) override {}

@@ -1,5 +1,6 @@
 #include "hub/node_session.h"
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "hub/job_data.h"
 
@@ -11,6 +12,11 @@ constexpr Duration kSilence = seconds(12);
 constexpr Duration kHelloLimit = seconds(10);
 constexpr int kMaxHeld = 10'000;
 constexpr int kMaxData = pool::kMaxDataPerNode;
+constexpr int kMaxAdmits = 16;
+constexpr std::size_t kMaxMessageBytes = 1024;
+constexpr std::size_t kMaxWordsBytes = 256;  // of what it says of its PC, which every page is shown again and again
+
+void bound(std::string* words) { *words = utf8_prefix(*words, kMaxWordsBytes); }
 
 }  // namespace
 
@@ -63,6 +69,7 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame, const std::vector
   if (frame.has_hello()) {
     if (frame.hello().held_size() > kMaxHeld) return fail(Code::kInvalidArgument, "more than 10,000 attempts held");
     if (frame.hello().workspaces_size() > kMaxHeld) return fail(Code::kInvalidArgument, "more than 10,000 workspaces");
+    if (frame.hello().admits_size() > kMaxAdmits) return fail(Code::kInvalidArgument, "more than 16 rings");
     if (frame.hello().data_size() > kMaxData) return fail(Code::kInvalidArgument, "more than 256 large blobs");
     on_hello(frame.hello());
   }
@@ -72,10 +79,12 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame, const std::vector
     engine_.note_change(node_);
   }
   if (frame.has_offer()) {
+    if (frame.offer().admits_size() > kMaxAdmits) return fail(Code::kInvalidArgument, "more than 16 rings");
     v1::Hello& hello = views_.facts(node_).hello;
     *hello.mutable_offered() = frame.offer().offered();
     hello.set_closed(frame.offer().closed());
     hello.set_closed_reason(frame.offer().closed_reason());
+    bound(hello.mutable_closed_reason());
     *hello.mutable_admits() = frame.offer().admits();
     hello.set_frozen(frame.offer().frozen());
     hello.set_stopped(frame.offer().stopped());
@@ -87,11 +96,11 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame, const std::vector
     engine_.attributes(node_, attributes_of(frame.offer().attributes(), name_));
   }
   for (const v1::Started& started : frame.started()) engine_.started(node_, from_proto(started.attempt()));
-  for (const v1::LogPiece& piece : frame.logs()) logs_.on_piece(piece);
+  for (const v1::LogPiece& piece : frame.logs()) logs_.on_piece(node_, piece);
   auto bytes = result_bytes.begin();
   for (const v1::Finished& finished : frame.finished()) {
     v1::Outcome outcome = finished.outcome();
-    if (outcome.message().size() > 1024) outcome.mutable_message()->resize(1024);
+    outcome.set_message(std::string(utf8_prefix(outcome.message(), kMaxMessageBytes)));
     if (!v1::FailureReason_IsValid(outcome.reason()))
       return fail(Code::kInvalidArgument, "an outcome with an unknown reason");
     engine_.finished(node_, from_proto(finished.attempt()), std::move(outcome), *bytes++);
@@ -111,7 +120,12 @@ Result<void> NodeSession::on_frame(const v1::NodeFrame& frame, const std::vector
 }
 
 void NodeSession::on_hello(const v1::Hello& hello) {
-  views_.facts(node_).hello = hello;
+  v1::Hello& kept = views_.facts(node_).hello;
+  kept = hello;
+  for (std::string* words : {kept.mutable_cpu_model(), kept.mutable_isolation(), kept.mutable_system(),
+                             kept.mutable_version(), kept.mutable_closed_reason()}) {
+    bound(words);
+  }
   apps_.forget(node_);
   swarms_.set_port(node_, address_, hello.swarm_port());
   pool::NodeHello greeting{.offered = from_proto(hello.offered()),

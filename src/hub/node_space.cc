@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "hub/web_talk.h"
 #include "net/tunnel.h"
 
@@ -16,8 +17,8 @@ Result<NodeId> node_of(const Parts& parts, const std::string& name) {
   for (const store::DeviceRow* row : parts.devices.active()) {
     if (row->role == v1::ROLE_NODE && row->name == name) return NodeId{row->id.value};
   }
-  return fail(Code::kNotFound,
-              fmt::format("there is no node '{}' in this pool; all of them: hearth nodes", name.substr(0, kMaxName)));
+  return fail(Code::kNotFound, fmt::format("there is no node '{}' in this pool; all of them: hearth nodes",
+                                           utf8_prefix(name, kMaxName)));
 }
 
 net::Async<Result<void>> send_request(net::Exchange& exchange, WebTalk& talk) {

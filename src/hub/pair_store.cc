@@ -128,7 +128,7 @@ store::Meeting PairStore::meeting() const {
   const auto heard = partner_->heard();
   meeting.hubs = {{.row = self_, .holds = holding_, .alive = true, .records_behind = false},
                   {.row = partner_->row(),
-                   .holds = heard && heard->holds(),
+                   .holds = heard && heard->holds() && heard->place().epoch() >= place().epoch,
                    .alive = heard.has_value(),
                    .records_behind = holding_ && !follows_}};
   std::ranges::sort(meeting.hubs, {}, [](const store::KnownHub& hub) { return hub.row.name; });

@@ -98,11 +98,15 @@ net::Async<Result<v1::PairStatusReply>> pair_status(Parts& parts, const v1::Pair
   }
 }
 
+bool is_secret_of(const store::DeviceRow& token, const std::string& secret) {
+  return token.key_kind == v1::KEY_KIND_SECRET && equal_constant_time(net::sha256(secret), token.key);
+}
+
 // Whether the request proves that the device makes it; a challenge is used up by that.
 bool is_proof(Parts& parts, const store::DeviceRow* device, const v1::ProveRequest& request, Time now) {
   const bool known_challenge = parts.sessions.take_challenge(request.challenge(), now);
   if (device == nullptr || has_run_out(*device, wall_now())) return false;
-  if (device->key_kind == v1::KEY_KIND_SECRET) return net::sha256(request.secret()) == device->key;
+  if (device->key_kind == v1::KEY_KIND_SECRET) return is_secret_of(*device, request.secret());
   const std::string proved = "hearth-session/1" + parts.identity.public_key() + request.challenge();
   return known_challenge && net::verify_signature(key_kind(static_cast<v1::KeyKind>(device->key_kind)), device->key,
                                                   proved, request.signature());
@@ -249,8 +253,7 @@ Result<net::Caller> authorize_machine(Parts& parts, const net::RequestHead& head
   const Result<account::Token> token = account::parse_token(line);
   if (!token) return fail(Code::kUnauthenticated, token.error().message);
   const store::DeviceRow* device = parts.devices.find_active(token->device);
-  const bool is_known = device != nullptr && device->key_kind == v1::KEY_KIND_SECRET &&
-                        equal_constant_time(net::sha256(token->secret), device->key);
+  const bool is_known = device != nullptr && is_secret_of(*device, token->secret);
   if (!is_known || has_run_out(*device, wall_now())) return fail(Code::kUnauthenticated, kUnknownToken);
   parts.devices.seen(device->id, wall_now());
   return caller_of(*device, address);

@@ -1,16 +1,26 @@
 #include "hub/rate_limiter.h"
 
 #include <algorithm>
+#include <array>
+
+#include <arpa/inet.h>
 
 namespace hearth::hub {
 
+std::string RateLimiter::key_of(const std::string& address) {
+  std::array<char, sizeof(in6_addr)> bytes{};
+  if (::inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) return address;
+  return {bytes.data(), 8};
+}
+
 bool RateLimiter::take(const std::string& address, Time now) {
   const double full = per_minute_;
-  if (buckets_.size() >= kMaxAddresses && !buckets_.contains(address)) {
-    std::erase_if(buckets_, [&](const auto& entry) { return now - entry.second.updated >= minutes(1); });
-    if (buckets_.size() >= kMaxAddresses) return false;
+  const std::string key = key_of(address);
+  if (buckets_.size() >= kMaxAddresses && !buckets_.contains(key)) {
+    // Nobody is refused because of others: what was used longest ago is forgotten.
+    buckets_.erase(std::ranges::min_element(buckets_, {}, [](const auto& entry) { return entry.second.updated; }));
   }
-  auto [entry, fresh] = buckets_.try_emplace(address, Bucket{full, now});
+  auto [entry, fresh] = buckets_.try_emplace(key, Bucket{full, now});
   Bucket& bucket = entry->second;
   bucket.tokens = std::min(full, bucket.tokens + (now - bucket.updated).seconds() * full / 60);
   bucket.updated = now;
@@ -20,7 +30,7 @@ bool RateLimiter::take(const std::string& address, Time now) {
 }
 
 void RateLimiter::refund(const std::string& address) {
-  const auto found = buckets_.find(address);
+  const auto found = buckets_.find(key_of(address));
   if (found != buckets_.end()) found->second.tokens = std::min<double>(per_minute_, found->second.tokens + 1);
 }
 

@@ -1,4 +1,5 @@
-// How often one address may do a thing: a token bucket per address, in a table of bounded size.
+// How often one address may do a thing: a token bucket per address, in a table of bounded size. Addresses of IPv6 that
+// share their first 64 bits are one: whoever has one of them has all.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,8 @@ class RateLimiter {
   void refund(const std::string& address);
 
  private:
+  static std::string key_of(const std::string& address);
+
   struct Bucket {
     double tokens = 0;
     Time updated;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "core/schedule/cron.h"
 #include "hearth/v1/schedules.pb.h"
@@ -114,7 +115,7 @@ net::Async<void> Scheduler::fire(store::ScheduleRow row) {
     if (job) row.last_job = *job;
     // A hub that cannot take it now is asked again: the request's id stays the same until its moment is past.
     if (!job && job.error().code == Code::kUnavailable) co_return;
-    if (!job) row.last_trouble = job.error().message.substr(0, kMostTrouble);
+    if (!job) row.last_trouble = utf8_prefix(job.error().message, kMostTrouble);
     if (!job)
       log_warning(fmt::format("a scheduled job was not taken name=\"{}\" error=\"{}\"", row.name, row.last_trouble));
   }

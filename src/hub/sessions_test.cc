@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "hub/rate_limiter.h"
-
 namespace hearth::hub {
 namespace {
 
@@ -52,24 +50,6 @@ TEST(Sessions, ADevicesOldestSessionGoesFirst) {
   for (std::size_t i = 0; i <= Sessions::kMaxPerDevice; ++i) sessions.open(kPhone, std::to_string(i), kStart);
   EXPECT_FALSE(sessions.find("0", kStart));
   EXPECT_TRUE(sessions.find("1", kStart));
-}
-
-TEST(RateLimiter, GivesABurstThenARate) {
-  RateLimiter limiter(5);
-  for (int i = 0; i < 5; ++i) EXPECT_TRUE(limiter.take("a", kStart));
-  EXPECT_FALSE(limiter.take("a", kStart));
-  EXPECT_TRUE(limiter.take("b", kStart));
-  EXPECT_TRUE(limiter.take("a", kStart + seconds(13)));
-  EXPECT_FALSE(limiter.take("a", kStart + seconds(14)));
-  limiter.refund("a");
-  EXPECT_TRUE(limiter.take("a", kStart + seconds(14)));
-}
-
-TEST(RateLimiter, RefusesNewAddressesWhenItsTableIsFull) {
-  RateLimiter limiter(5);
-  for (int i = 0; i < 4096; ++i) EXPECT_TRUE(limiter.take(std::to_string(i), kStart));
-  EXPECT_FALSE(limiter.take("one more", kStart));
-  EXPECT_TRUE(limiter.take("one more", kStart + minutes(2)));
 }
 
 }  // namespace

@@ -292,6 +292,7 @@ net::Async<void> Tunnels::serve_node(net::Exchange& exchange, Parts& parts, cons
   const Entered entered(parts.sessions, caller.device, exchange.connection());
   auto accepted = co_await exchange.accept_websocket(net::kTunnelProtocol, net::kMaxTunnelMessage);
   if (!accepted) co_return;
+  if (tunnel->of_node) co_return (*accepted)->close(kNormal, "");  // it came by another connection meanwhile
   tunnel->of_node = std::move(*accepted);
   tunnel->answered.notify();
   while (!tunnel->over) co_await tunnel->ended.wait();
@@ -301,7 +302,7 @@ net::Async<void> Tunnels::serve_node(net::Exchange& exchange, Parts& parts, cons
 void Tunnels::failed(NodeId node, const v1::TunnelFailed& failed) {
   const std::shared_ptr<Tunnel> tunnel = find(failed.tunnel());
   if (!tunnel || tunnel->node != node) return;
-  tunnel->end({Code::kUnavailable, failed.message().substr(0, kMaxMessage)});
+  tunnel->end({Code::kUnavailable, std::string(utf8_prefix(failed.message(), kMaxMessage))});
 }
 
 void Tunnels::attempt_ended(AttemptId attempt, const v1::Outcome&) {

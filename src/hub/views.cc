@@ -76,6 +76,7 @@ v1::Job Views::live_job(const LiveJob& live) const {
     job.set_cancelled(view->cancelled);
     job.set_seconds_left(view->seconds_left);
   }
+  describe_results_(job);
   return job;
 }
 
@@ -90,6 +91,7 @@ v1::Job Views::ended_job(const store::JobRow& row, const std::array<std::uint32_
   job.set_failed(count(pool::TaskState::kFailed));
   job.set_cancelled(count(pool::TaskState::kCancelled));
   if (failure.reason() != v1::FAILURE_REASON_UNSPECIFIED) *job.mutable_first_failure() = failure;
+  describe_results_(job);
   return job;
 }
 
@@ -326,7 +328,7 @@ v1::Device Views::device(const store::DeviceRow& row, DeviceId asking) const {
   device.set_name(row.name);
   device.set_role(static_cast<v1::Role>(row.role));
   *device.mutable_paired() = moment(row.paired);
-  *device.mutable_last_seen() = moment(row.last_seen);
+  if (row.last_seen.unix_millis != 0) *device.mutable_last_seen() = moment(row.last_seen);
   device.set_online(sessions_.has_connections(row.id) || engine_.connected(row.id));
   device.set_is_this(row.id == asking);
   device.set_ring(static_cast<v1::Ring>(row.ring));

@@ -81,6 +81,14 @@ Result<store::WebhookRow> row_of(const Parts& parts, const v1::AddWebhookRequest
     return fail(Code::kPermissionDenied, "only an owner's device may have the hub send into a private network");
   }
   row.may_be_private = request.may_be_private();
+  const std::string_view refusal =
+      row.may_be_private ? std::string_view() : parts.options.refusal_of_host(url->endpoint.host);
+  if (!refusal.empty()) {
+    return fail(Code::kPermissionDenied,
+                fmt::format("{} is {}, to which the hub sends nothing unless an owner's device allows it with: hearth "
+                            "webhook add --private",
+                            url->endpoint.host, refusal));
+  }
   row.secret = request.secret().empty() ? net::random_bytes(kNewSecret) : request.secret();
   if (row.secret.size() < kLeastSecret || row.secret.size() > kMostSecret) {
     return fail(Code::kInvalidArgument, fmt::format("secret: {} to {} bytes are needed", kLeastSecret, kMostSecret));

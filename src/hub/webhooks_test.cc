@@ -232,6 +232,7 @@ TEST_F(HubWebhookTest, AFriendsIsToldOfItsOwnJobsAndEndsWithIt) {
   ASSERT_FALSE(removed);
   EXPECT_EQ(removed.error().code, Code::kNotFound);
   v1::AddWebhookRequest inward = request_of("http://127.0.0.1/");
+  EXPECT_THAT(add(inward).error().message, HasSubstr("127.0.0.1 is a private address"));
   inward.set_may_be_private(true);
   const auto denied = call_as<v1::AddWebhookReply>(*ann, "hearth.v1.WebhookService/Add", inward);
   ASSERT_FALSE(denied);

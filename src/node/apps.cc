@@ -5,16 +5,22 @@
 #include <fstream>
 #include <set>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/entries.h"
 #include "base/log.h"
 #include "sandbox/program.h"
 
 namespace hearth::node {
 namespace {
 
-constexpr int kMaxApps = 200;
+using Json = nlohmann::json;
+
+constexpr std::size_t kMaxApps = 200;
+constexpr std::size_t kMaxRefused = 20;
+constexpr std::size_t kMaxQuotedBytes = 200;
 constexpr std::size_t kMaxListBytes = 768 << 10;
 constexpr std::size_t kMaxFileBytes = 256 << 10;
 constexpr std::size_t kMaxIconBytes = 16 << 10;
@@ -89,6 +95,46 @@ bool is_picture(std::string_view bytes) {
   return bytes.starts_with("\x89PNG") || bytes.substr(0, 512).contains("<svg");
 }
 
+Result<v1::App> app_of(const Json& one) {
+  const auto refuse = [](std::string_view rule) { return fail(Code::kInvalidArgument, std::string(rule)); };
+  if (!one.is_object() || !one.contains("name") || !one["name"].is_string() ||
+      !is_good_name(one["name"].get_ref<const std::string&>())) {
+    return refuse(kNameRule);
+  }
+  if (!one.contains("argv") || !one["argv"].is_array() || one["argv"].empty() || one["argv"].size() > kMaxWords) {
+    return refuse(kArgvRule);
+  }
+  const bool says_terminal = one.contains("terminal");
+  if (says_terminal && !one["terminal"].is_boolean()) return refuse(kTerminalRule);
+  v1::App app;
+  app.set_name(one["name"].get<std::string>());
+  app.set_added(true);
+  app.set_terminal(says_terminal && one["terminal"].get<bool>());
+  if (one.contains("web")) {
+    const std::uint64_t port = one["web"].is_number_unsigned() ? one["web"].get<std::uint64_t>() : 0;
+    if (port == 0 || port > UINT16_MAX || app.terminal()) return refuse(kWebRule);
+    app.set_web_port(static_cast<std::uint32_t>(port));
+  }
+  if (one.contains("gpus")) {
+    if (!one["gpus"].is_number_unsigned() || one["gpus"].get<std::uint64_t>() > kMaxGpus) return refuse(kGpusRule);
+    app.set_gpus(one["gpus"].get<std::uint32_t>());
+  }
+  std::size_t bytes = 0;
+  for (const Json& word : one["argv"]) {
+    if (!word.is_string()) return refuse(kArgvRule);
+    bytes += word.get_ref<const std::string&>().size();
+    app.add_argv(word.get<std::string>());
+  }
+  if (bytes > kMaxWordBytes || app.argv(0).empty()) return refuse(kArgvRule);
+  return app;
+}
+
+// Enough of it to be found in the file.
+std::string shortened(std::string text) {
+  if (text.size() > kMaxQuotedBytes) text.replace(kMaxQuotedBytes, std::string::npos, "...");
+  return text;
+}
+
 }  // namespace
 
 std::string screen_lack(const std::filesystem::path& program) {
@@ -139,50 +185,26 @@ std::optional<DesktopEntry> parse_desktop_entry(std::string_view text) {
   return entry;
 }
 
-Result<std::vector<v1::App>> parse_added_apps(std::string_view json) {
-  using Json = nlohmann::json;
+AddedApps parse_added_apps(std::string_view json) {
   const Json object = Json::parse(json, nullptr, false);
-  const auto refuse = [](std::string_view what) {
-    return fail(Code::kInvalidArgument, "apps.json: " + std::string(what));
-  };
   if (!object.is_object() || !object.contains("apps") || !object["apps"].is_array()) {
-    return refuse("it is to be an object with a list \"apps\"");
+    return {.apps = {}, .refused = {"apps.json is to be an object with a list \"apps\""}};
   }
-  if (object["apps"].size() > kMaxApps) return refuse("at most 200 apps");
-  std::vector<v1::App> apps;
+  AddedApps added;
   for (const Json& one : object["apps"]) {
-    if (!one.is_object() || !one.contains("name") || !one["name"].is_string() ||
-        !is_good_name(one["name"].get_ref<const std::string&>())) {
-      return refuse(kNameRule);
+    if (added.apps.size() == kMaxApps) {
+      added.refused.push_back(
+          fmt::format("apps.json: of {} apps the first {} are shown", object["apps"].size(), kMaxApps));
+      break;
     }
-    if (!one.contains("argv") || !one["argv"].is_array() || one["argv"].empty() || one["argv"].size() > kMaxWords) {
-      return refuse(kArgvRule);
+    if (Result<v1::App> app = app_of(one)) {
+      added.apps.push_back(std::move(*app));
+    } else if (added.refused.size() < kMaxRefused) {
+      added.refused.push_back(fmt::format("apps.json: an app is left out: {}: {}", app.error().message,
+                                          shortened(one.dump(-1, ' ', true, Json::error_handler_t::replace))));
     }
-    const bool says_terminal = one.contains("terminal");
-    if (says_terminal && !one["terminal"].is_boolean()) return refuse(kTerminalRule);
-    v1::App app;
-    app.set_name(one["name"].get<std::string>());
-    app.set_added(true);
-    app.set_terminal(says_terminal && one["terminal"].get<bool>());
-    if (one.contains("web")) {
-      const std::uint64_t port = one["web"].is_number_unsigned() ? one["web"].get<std::uint64_t>() : 0;
-      if (port == 0 || port > UINT16_MAX || app.terminal()) return refuse(kWebRule);
-      app.set_web_port(static_cast<std::uint32_t>(port));
-    }
-    if (one.contains("gpus")) {
-      if (!one["gpus"].is_number_unsigned() || one["gpus"].get<std::uint64_t>() > kMaxGpus) return refuse(kGpusRule);
-      app.set_gpus(one["gpus"].get<std::uint32_t>());
-    }
-    std::size_t bytes = 0;
-    for (const Json& word : one["argv"]) {
-      if (!word.is_string()) return refuse(kArgvRule);
-      bytes += word.get_ref<const std::string&>().size();
-      app.add_argv(word.get<std::string>());
-    }
-    if (bytes > kMaxWordBytes || app.argv(0).empty()) return refuse(kArgvRule);
-    apps.push_back(std::move(app));
   }
-  return apps;
+  return added;
 }
 
 // An icon by its name is looked for in the theme that every other one falls back to.
@@ -209,13 +231,13 @@ std::string Apps::find_icon(const std::string& icon) const {
 void Apps::add_entries(const std::filesystem::path& directory) {
   std::error_code failure;
   std::set<std::filesystem::path> files;
-  for (const auto& file : std::filesystem::directory_iterator(directory, failure)) {
+  for (const auto& file : Entries(directory, failure)) {
     if (file.path().extension() == ".desktop" && files.size() < kMaxEntries) files.insert(file.path());
   }
   for (const std::filesystem::path& file : files) {
     const std::optional<DesktopEntry> entry = parse_desktop_entry(read_file(file, kMaxFileBytes));
     if (!entry || !(entry->terminal ? kinds_.terminals : kinds_.windows) || !is_seen_by_tasks(entry->argv[0]) ||
-        list_.apps_size() >= kMaxApps)
+        std::cmp_greater_equal(list_.apps_size(), kMaxApps))
       continue;
     v1::App app;
     app.set_name(entry->name);
@@ -251,10 +273,10 @@ bool Apps::look() {
   seen_ = std::move(now);
   list_.Clear();
   const std::string text = read_file(node_ / "apps.json", kMaxFileBytes);
-  Result<std::vector<v1::App>> added = text.empty() ? std::vector<v1::App>() : parse_added_apps(text);
-  if (!added) log_warning(added.error().message);
-  if (added) std::erase_if(*added, [this](const v1::App& app) { return !shows(app); });
-  if (added) list_.mutable_apps()->Assign(added->begin(), added->end());
+  AddedApps added = text.empty() ? AddedApps() : parse_added_apps(text);
+  for (const std::string& complaint : added.refused) log_warning(complaint);
+  std::erase_if(added.apps, [this](const v1::App& app) { return !shows(app); });
+  list_.mutable_apps()->Assign(added.apps.begin(), added.apps.end());
   for (const std::filesystem::path& data : data_) add_entries(data / "applications");
   return true;
 }

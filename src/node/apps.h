@@ -39,8 +39,12 @@ struct DesktopEntry {
 // Nothing, where the text is none, or is not to be shown.
 std::optional<DesktopEntry> parse_desktop_entry(std::string_view text);
 
-// Of apps.json; at most 200. Errors: kInvalidArgument (what is wrong, what is allowed).
-Result<std::vector<v1::App>> parse_added_apps(std::string_view json);
+// What apps.json holds.
+struct AddedApps {
+  std::vector<v1::App> apps;         // at most 200
+  std::vector<std::string> refused;  // of what is left out, at most 21: what is wrong, what is allowed
+};
+AddedApps parse_added_apps(std::string_view json);
 
 class Apps {
  public:

@@ -41,20 +41,21 @@ TEST(Apps, LeavesOutWhatIsNotToBeShown) {
 }
 
 TEST(Apps, ReadsWhatTheOwnerAdded) {
-  const auto apps = parse_added_apps(R"({"apps": [{"name": "Clock", "argv": ["xclock", "-update", "1"], "gpus": 2},
+  const std::vector<v1::App> apps =
+      parse_added_apps(R"({"apps": [{"name": "Clock", "argv": ["xclock", "-update", "1"], "gpus": 2},
                                                 {"name": "Notes", "argv": ["jupyter-lab"], "web": 8888},
-                                                {"name": "Top", "argv": ["htop"], "terminal": true}]})");
-  ASSERT_TRUE(apps);
-  ASSERT_EQ(apps->size(), 3U);
-  EXPECT_EQ(apps->front().web_port(), 0U);
-  EXPECT_EQ(apps->front().gpus(), 2U);
-  EXPECT_EQ(apps->back().gpus(), 0U);
-  EXPECT_EQ((*apps)[1].web_port(), 8888U);
-  EXPECT_FALSE(apps->front().terminal());
-  EXPECT_TRUE(apps->back().terminal());
-  EXPECT_EQ(apps->front().name(), "Clock");
-  EXPECT_THAT(apps->front().argv(), ElementsAre("xclock", "-update", "1"));
-  EXPECT_TRUE(apps->front().added());
+                                                {"name": "Top", "argv": ["htop"], "terminal": true}]})")
+          .apps;
+  ASSERT_EQ(apps.size(), 3U);
+  EXPECT_EQ(apps.front().web_port(), 0U);
+  EXPECT_EQ(apps.front().gpus(), 2U);
+  EXPECT_EQ(apps.back().gpus(), 0U);
+  EXPECT_EQ(apps[1].web_port(), 8888U);
+  EXPECT_FALSE(apps.front().terminal());
+  EXPECT_TRUE(apps.back().terminal());
+  EXPECT_EQ(apps.front().name(), "Clock");
+  EXPECT_THAT(apps.front().argv(), ElementsAre("xclock", "-update", "1"));
+  EXPECT_TRUE(apps.front().added());
   for (const char* bad :
        {"", "[]", R"({"apps": 1})", R"({"apps": [{"name": "", "argv": ["a"]}]})", R"({"apps": [{"name": "a"}]})",
         R"({"apps": [{"name": "a", "argv": []}]})", R"({"apps": [{"name": "a", "argv": ["a"], "terminal": 1}]})",
@@ -67,10 +68,23 @@ TEST(Apps, ReadsWhatTheOwnerAdded) {
         R"({"apps": [{"name": "a", "argv": ["a"], "gpus": "1"}]})",
         R"({"apps": [{"name": "a", "argv": ["a"], "gpus": -1}]})", R"({"apps": [{"name": "a", "argv": [1]}]})",
         R"({"apps": [{"name": "a", "argv": [""]}]})"}) {
-    const auto refused = parse_added_apps(bad);
-    ASSERT_FALSE(refused) << bad;
-    EXPECT_THAT(refused.error().message, HasSubstr("apps.json"));
+    const AddedApps added = parse_added_apps(bad);
+    EXPECT_TRUE(added.apps.empty()) << bad;
+    EXPECT_THAT(added.refused, ElementsAre(HasSubstr("apps.json"))) << bad;
   }
+}
+
+TEST(Apps, OneThatIsWrongHidesNoOther) {
+  const AddedApps added =
+      parse_added_apps(R"({"apps": [{"name": "", "argv": ["a"]}, 7, {"name": "B", "argv": ["b"]}]})");
+  ASSERT_EQ(added.apps.size(), 1U);
+  EXPECT_EQ(added.apps.front().name(), "B");
+  EXPECT_THAT(added.refused, ElementsAre(HasSubstr(R"({"argv":["a"],"name":""})"), HasSubstr("7")));
+  std::string many = R"({"apps": [{"name": "a", "argv": ["a"]})";
+  for (int i = 0; i < 200; ++i) many += R"(, {"name": "a", "argv": ["a"]})";
+  const AddedApps first = parse_added_apps(many + "]}");
+  EXPECT_EQ(first.apps.size(), 200U);
+  EXPECT_THAT(first.refused, ElementsAre(HasSubstr("201")));
 }
 
 class AppsOfAPc : public testing::Test {

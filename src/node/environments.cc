@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/entries.h"
 #include "base/log.h"
 
 namespace hearth::node {
@@ -42,7 +43,7 @@ Result<void> Environments::open() {
     return fail_errno(error ? error.value() : errno, "making " + world_.directory.string());
   }
   std::vector<std::pair<fs::file_time_type, fs::path>> found;
-  for (const auto& entry : fs::directory_iterator(world_.directory, error)) {
+  for (const auto& entry : Entries(world_.directory, error)) {
     found.emplace_back(entry.last_write_time(error), entry.path());
   }
   std::ranges::sort(found);

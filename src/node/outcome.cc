@@ -9,14 +9,6 @@ namespace {
 
 constexpr std::size_t kMaxMessageBytes = 1024;
 
-std::string bounded(std::string_view message) {
-  if (message.size() <= kMaxMessageBytes) return std::string(message);
-  std::size_t end = kMaxMessageBytes;
-  // Not in the middle of a character.
-  while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0) == 0x80) --end;
-  return std::string(message.substr(0, end));
-}
-
 std::string span_text(Duration span) {
   std::int64_t whole = span.micros / 1'000'000;
   if (whole >= 3600 && whole % 3600 == 0) return std::to_string(whole / 3600) + " h";
@@ -34,7 +26,7 @@ std::string signal_text(int number) {
 
 void set_failure(v1::Outcome& outcome, v1::FailureReason reason, std::string_view message) {
   outcome.set_reason(reason);
-  outcome.set_message(bounded(message));
+  outcome.set_message(std::string(utf8_prefix(message, kMaxMessageBytes)));
 }
 
 v1::Outcome failed_outcome(v1::FailureReason reason, std::string_view message) {

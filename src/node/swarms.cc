@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/entries.h"
 #include "base/log.h"
 #include "blob/local_file.h"
 #include "net/cipher.h"
@@ -88,7 +89,7 @@ Result<void> Swarms::open() {
     return fail_errno(error ? error.value() : errno, "making " + world_.directory.string());
   }
   std::vector<std::pair<fs::file_time_type, std::string>> found;
-  for (const auto& entry : fs::directory_iterator(world_.directory, error)) {
+  for (const auto& entry : Entries(world_.directory, error)) {
     v1::SwarmLayout layout;
     const std::string file = entry.path().filename();
     const std::optional<std::string> name = from_hex(file);
@@ -105,7 +106,7 @@ Result<void> Swarms::open() {
   }
   std::ranges::sort(found);
   for (const auto& [used, name] : found) members_.at(name)->last_use = ++uses_;
-  for (const auto& entry : fs::directory_iterator(world_.directory, error)) {
+  for (const auto& entry : Entries(world_.directory, error)) {
     const std::optional<std::string> name = from_hex(entry.path().stem().string());
     if (!name || !members_.contains(*name)) fs::remove_all(entry.path(), error);
   }

@@ -64,6 +64,11 @@ void Witness::start() {
 }
 
 void Witness::take(const v1::WitnessDuty& duty) {
+  // One alone writes the file: what this one would write has not the word that the other does.
+  if (noting_) {
+    next_duty_ = duty;
+    return;
+  }
   if (duty.SerializeAsString() == kept_.duty().SerializeAsString()) return;
   v1::WitnessFile next;
   *next.mutable_duty() = duty;
@@ -159,6 +164,7 @@ net::Async<bool> Witness::note(const v1::WitnessAsk& ask) {
     register_ = succession::Witness(before, loop_.now());
   }
   noting_ = false;
+  if (const std::optional<v1::WitnessDuty> duty = std::exchange(next_duty_, std::nullopt)) take(*duty);
   noted_.notify();
   co_return written.has_value();
 }

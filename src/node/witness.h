@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,7 @@ class Witness {
   std::map<std::string, std::shared_ptr<Watch>> watches_;
   bool noting_ = false;
   net::Event noted_;
+  std::optional<v1::WitnessDuty> next_duty_;  // that came while what was witnessed is being written
 };
 
 }  // namespace hearth::node

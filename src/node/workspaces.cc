@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/bytes.h"
+#include "base/entries.h"
 #include "base/log.h"
 #include "net/crypto.h"
 #include "sandbox/directory_tree.h"
@@ -58,7 +59,7 @@ Result<void> Workspaces::open() {
   if (error || ::chmod(directory_.c_str(), S_IRWXU) != 0) {
     return fail_errno(error ? error.value() : errno, "making " + directory_.string());
   }
-  for (const auto& entry : fs::directory_iterator(directory_, error)) {
+  for (const auto& entry : Entries(directory_, error)) {
     if (Result<void> taken = take_up(entry.path()); !taken) return taken;
   }
   return {};

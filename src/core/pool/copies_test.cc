@@ -55,7 +55,7 @@ TEST_F(Copies, OneThatTakesFarLongerGetsOneElsewhere) {
   EXPECT_EQ(world_.view(job_).copies, 1u);
   EXPECT_EQ(world_.pool.why(job_, world_.now)->copies, 1u);
   EXPECT_EQ(world_.leased(other_node_), 1u);
-  EXPECT_TRUE(world_.pool.is_current(copy) && world_.pool.is_copy(copy) && world_.pool.is_current(last_));
+  EXPECT_TRUE(world_.pool.is_copy(copy) && world_.is_current(last_));
   world_.pass(seconds(600), kBoth);
   EXPECT_EQ(world_.of<CopyRecord>().size(), 1u) << "and never another";
 }
@@ -104,7 +104,7 @@ TEST_F(Copies, WhereOneOfTheTwoFailsTheOtherGoesOnAlone) {
   EXPECT_EQ(world_.view(job_).copies, 0u);
   EXPECT_EQ(*world_.pool.node_of(last_.task), other_node_);
   EXPECT_FALSE(world_.pool.is_copy(copy)) << "it is the task's one attempt now";
-  EXPECT_FALSE(world_.pool.is_current(last_));
+  EXPECT_FALSE(world_.is_current(last_));
   finish_copy(copy, Failure::kExitCode);
   EXPECT_EQ(world_.view(job_).failed, 1u) << "none goes on, and no retry is left";
   EXPECT_EQ(world_.view(job_).state, JobState::kFailed);

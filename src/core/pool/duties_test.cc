@@ -55,7 +55,7 @@ TEST(Duties, WhatRunsWhenTheGraceEndsGoesElsewhereAndCountsAsNoAttempt) {
   world.join(kSecond, 1);
   world.take<StopSend>();
   world.pass(seconds(29), {kFirst, kSecond});
-  EXPECT_TRUE(world.pool.is_current(first));
+  EXPECT_TRUE(world.is_current(first));
   world.pass(seconds(2), {kFirst, kSecond});
   ASSERT_EQ(world.of<StopSend>().size(), 1u);
   EXPECT_EQ(world.of<StopSend>().front().attempt, first);
@@ -77,11 +77,11 @@ TEST(Duties, ANodeThatServesAgainBeforeItsGraceEndsKeepsWhatRuns) {
   world.pass(seconds(10), {kFirst});
   world.pool.on_duty(kFirst, Duty::kServing, {}, world.now);
   world.pass(minutes(5), {kFirst});
-  EXPECT_TRUE(world.pool.is_current(first));
+  EXPECT_TRUE(world.is_current(first));
   world.pool.on_duty(kFirst, Duty::kDraining, world.now + seconds(30), world.now);
   world.pool.on_duty(kFirst, Duty::kCordoned, {}, world.now);
   world.pass(minutes(5), {kFirst});
-  EXPECT_TRUE(world.pool.is_current(first)) << "the last word holds";
+  EXPECT_TRUE(world.is_current(first)) << "the last word holds";
 }
 
 TEST(Duties, ADrainThatEndedWhileTheHubWasDownIsMadeUpFor) {
@@ -92,7 +92,7 @@ TEST(Duties, ADrainThatEndedWhileTheHubWasDownIsMadeUpFor) {
   world.settle();
   world.pool.tick(world.now);
   world.settle();
-  EXPECT_FALSE(world.pool.is_current({{JobId{1}, 0}, 1}));
+  EXPECT_FALSE(world.is_current({{JobId{1}, 0}, 1}));
   EXPECT_EQ(world.view({1}).pending, 1u);
 }
 

@@ -51,6 +51,22 @@ TEST(Gangs, GatherOnFewNodes) {
   EXPECT_EQ(world.leased(kSecond), 8u);
 }
 
+TEST(Gangs, HeedNoOthersWordOnAResultThatIsHeld) {
+  World world;
+  world.join(kFirst, 1);
+  world.join(kSecond, 1);
+  const JobId job = world.submit(gang(2));
+  const NodeId other = *world.pool.node_of({job, 0}) == kFirst ? kSecond : kFirst;
+  world.finish(attempt(job, 0));
+  world.all.clear();
+  EXPECT_FALSE(world.pool.is_leased_to(other, attempt(job, 0)));
+  world.pool.on_finished(other, attempt(job, 0), Failure::kExitCode, world.now);
+  world.settle();
+  ASSERT_THAT(world.of<AcknowledgeSend>(), SizeIs(1)) << "it is answered, or it would ask for ever";
+  EXPECT_EQ(world.of<AcknowledgeSend>()[0].node, other);
+  EXPECT_TRUE(world.pool.is_held(attempt(job, 0)));
+}
+
 TEST(Gangs, EndTogether) {
   World world;
   world.join(kFirst, 2);

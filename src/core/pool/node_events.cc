@@ -225,7 +225,7 @@ void Pool::on_finished(NodeId id, AttemptId attempt, Failure failure, Time now) 
   state_->heard_from(id);
   Lease* lease = state_->options.fence_epochs ? state_->leases.find(attempt, id) : state_->leases.find(attempt.task);
   if (lease != nullptr) state_->accept(*lease, attempt, failure);
-  if (is_held(attempt)) return;  // the node keeps it until its gang is settled
+  if (is_held(attempt) && is_leased_to(id, attempt)) return;  // the node keeps it until its gang is settled
   state_->effects.emplace_back(AcknowledgeSend{id, attempt});
 }
 

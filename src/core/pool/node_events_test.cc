@@ -41,9 +41,9 @@ TEST(NodeEvents, ABrokenSessionCostsNothingWithinTheLease) {
   world.pool.on_node_gone(kFirst, world.now);
   EXPECT_FALSE(world.pool.node(kFirst)->connected);
   world.pass(seconds(11));
-  EXPECT_TRUE(world.pool.is_current(attempt));
+  EXPECT_TRUE(world.is_current(attempt));
   world.join(kFirst, 1, {attempt});
-  EXPECT_TRUE(world.pool.is_current(attempt));
+  EXPECT_TRUE(world.is_current(attempt));
   EXPECT_TRUE(world.of<StopSend>().empty());
   world.finish(attempt);
   EXPECT_EQ(world.view(job).succeeded, 1u);
@@ -58,8 +58,8 @@ TEST(NodeEvents, WhatANodeDoesNotHoldAnyMoreIsRequeuedAtOnce) {
   ASSERT_EQ(world.of<RequeueRecord>().size(), 1u);
   EXPECT_EQ(world.of<RequeueRecord>()[0].why, Failure::kNodeLost);
   EXPECT_EQ(world.of<RequeueRecord>()[0].failures, 0u);
-  EXPECT_TRUE(world.pool.is_current({{job, 0}, 2}));
-  EXPECT_TRUE(world.pool.is_current({{job, 1}, 1}));
+  EXPECT_TRUE(world.is_current({{job, 0}, 2}));
+  EXPECT_TRUE(world.is_current({{job, 1}, 1}));
 }
 
 TEST(NodeEvents, HeldAttemptsThatAreNotCurrentAreStopped) {
@@ -114,7 +114,7 @@ TEST(NodeEvents, ASmallerOfferTakesBackWhatCannotStartAnyMore) {
   world.pool.on_offer(kFirst, {{cores(2), {}}}, world.now);
   world.settle();
   EXPECT_EQ(world.leased(kFirst), 2u);
-  EXPECT_TRUE(world.pool.is_current({{job, 3}, 1}));
+  EXPECT_TRUE(world.is_current({{job, 3}, 1}));
   EXPECT_EQ(world.pool.node(kFirst)->used, cores(2));
   world.pool.on_offer(kFirst, {{cores(4), {}}}, world.now);
   world.settle();
@@ -129,10 +129,10 @@ TEST(NodeEvents, ANodeThatComesBackClosedHasALeaseToSayWhatItRuns) {
   const AttemptId waits{{job, 1}, 1};
   world.join(kFirst, 2, {runs, waits}, true);
   world.pool.on_started(kFirst, runs, world.now);
-  EXPECT_TRUE(world.pool.is_current(waits));
+  EXPECT_TRUE(world.is_current(waits));
   world.pass(seconds(13), {kFirst});
-  EXPECT_TRUE(world.pool.is_current(runs));
-  EXPECT_FALSE(world.pool.is_current(waits));
+  EXPECT_TRUE(world.is_current(runs));
+  EXPECT_FALSE(world.is_current(waits));
 }
 
 TEST(NodeEvents, WordsOfStrangersChangeNothing) {

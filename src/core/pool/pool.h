@@ -382,8 +382,8 @@ class Pool {
   // Tasks are placed here, once per batch.
   std::vector<Effect> take_effects();
 
-  // Whether the attempt is the newest of its task and leased: its outcome would be accepted.
-  bool is_current(AttemptId attempt) const;
+  // Whether that node has it, be it the first or the copy: whether the node's word on it counts.
+  bool is_leased_to(NodeId node, AttemptId attempt) const;
   // Whether its success was reported and waits for the rest of its gang: its EndRecord, or its restart, is yet to come.
   bool is_held(AttemptId attempt) const;
   // Whether it is the second of the task's two attempts.
@@ -395,7 +395,6 @@ class Pool {
   std::optional<BookingView> booking(BookingId id) const;
   std::vector<AccountView> accounts() const;         // that use something, have used it lately, wait, or are spoken of
   std::optional<NodeId> node_of(TaskId task) const;  // of its current lease, the first if there are two
-  std::optional<NodeId> copy_node_of(TaskId task) const;                    // of the second
   std::vector<AttemptId> leased_tasks(JobId id) const;                      // current attempts, by index, no copies
   std::vector<AttemptId> started_on(NodeId node, std::size_t limit) const;  // attempts that run there
   std::vector<JobId> jobs_at(NodeId node) const;                            // that have attempts leased to it

@@ -89,6 +89,11 @@ class World {
   }
   JobView view(JobId job) const { return pool.job(job, now).value_or(JobView{}); }
   Cause cause(JobId job) const { return pool.why(job, now)->cause; }
+  // Whether it is the newest of its task, and leased.
+  bool is_current(AttemptId attempt) const {
+    const std::vector<AttemptId> leased = pool.leased_tasks(attempt.task.job);
+    return std::ranges::find(leased, attempt) != leased.end();
+  }
   std::uint32_t leased(NodeId node) const { return pool.node(node)->leased; }
   AttemptId first_of(JobId job) const { return pool.leased_tasks(job).at(0); }
 

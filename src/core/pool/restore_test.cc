@@ -26,7 +26,7 @@ TEST(Restore, GoesOnWhereTheStoreEnds) {
   EXPECT_EQ(view.running, 2u);
   EXPECT_EQ(view.pending, 6u);
   EXPECT_EQ(world.pool.pending_tasks(), 6u);
-  EXPECT_TRUE(world.pool.is_current({{job, 3}, 4}));
+  EXPECT_TRUE(world.is_current({{job, 3}, 4}));
   world.join(kFirst, 2, {{{job, 3}, 4}, {{job, 4}, 1}});
   EXPECT_TRUE(world.of<LeaseRecord>().empty());
   EXPECT_EQ(world.pool.node(kFirst)->used, cores(2));
@@ -43,9 +43,9 @@ TEST(Restore, LeasesRunForOneMoreLease) {
   const JobId job{1};
   world.pool.restore_job({job, kAnn, 1, cores(1), 0, {}}, JobState::kRunning, {leased(0, 1, kFirst)}, world.now);
   world.pass(seconds(11));
-  EXPECT_TRUE(world.pool.is_current({{job, 0}, 1}));
+  EXPECT_TRUE(world.is_current({{job, 0}, 1}));
   world.pass(seconds(2));
-  EXPECT_FALSE(world.pool.is_current({{job, 0}, 1}));
+  EXPECT_FALSE(world.is_current({{job, 0}, 1}));
   EXPECT_EQ(world.of<RequeueRecord>().size(), 1u);
 }
 

@@ -15,8 +15,8 @@ TEST(TaskEnds, AnEndIsAcceptedOnceAndFromTheNewestAttemptOnly) {
   world.pass(seconds(13));
   world.join(kSecond, 1);
   const AttemptId second{{job, 0}, 2};
-  EXPECT_TRUE(world.pool.is_current(second));
-  EXPECT_FALSE(world.pool.is_current(first));
+  EXPECT_TRUE(world.is_current(second));
+  EXPECT_FALSE(world.is_current(first));
   world.all.clear();
   world.pool.on_finished(kFirst, first, Failure::kNone, world.now);
   world.pool.on_finished(kFirst, second, Failure::kNone, world.now);  // not leased to that node

@@ -92,15 +92,12 @@ Survey survey(const NodeTable& nodes, const std::map<BookingId, Booking>& bookin
 
 }  // namespace
 
-bool Pool::is_current(AttemptId attempt) const {
-  const Lease* lease = state_->leases.find(attempt.task);
-  return lease != nullptr && (lease->attempt.epoch == attempt.epoch || is_copy(attempt));
-}
-
 bool Pool::is_copy(AttemptId attempt) const {
   const Lease* lease = state_->leases.find(attempt.task);
   return lease != nullptr && lease->twin != nullptr && lease->twin->attempt.epoch == attempt.epoch;
 }
+
+bool Pool::is_leased_to(NodeId node, AttemptId attempt) const { return state_->leases.find(attempt, node) != nullptr; }
 
 bool Pool::is_held(AttemptId attempt) const {
   const Lease* lease = state_->leases.find(attempt.task);
@@ -228,12 +225,6 @@ std::optional<NodeId> Pool::node_of(TaskId task) const {
   const Lease* lease = state_->leases.find(task);
   if (lease == nullptr) return std::nullopt;
   return lease->node->id;
-}
-
-std::optional<NodeId> Pool::copy_node_of(TaskId task) const {
-  const Lease* lease = state_->leases.find(task);
-  if (lease == nullptr || lease->twin == nullptr) return std::nullopt;
-  return lease->twin->node->id;
 }
 
 std::vector<AttemptId> Pool::leased_tasks(JobId id) const { return state_->leases.attempts_of_job(id); }
