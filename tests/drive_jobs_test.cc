@@ -47,7 +47,7 @@ class DriveJobsTest : public PoolFixture {
 TEST_F(DriveJobsTest, FilesOfTheDriveAreReadAndResultsLieBesideThem) {
   const Ended ended = run({"--input", "drive:/photos/*.raw", "--output", "drive:/photos/jpg/"}, kConvert);
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
-  EXPECT_THAT(ended.err, HasSubstr("its results go into /photos/jpg/ of the drive"));
+  EXPECT_THAT(ended.err, HasSubstr("its results are in /photos/jpg/ of the drive"));
   ASSERT_TRUE(eventually(seconds(20), [&] { return fs::exists(there("photos/jpg/b.jpg")); }));
   EXPECT_EQ(text(there("photos/jpg/a.jpg")), "PHOTOS/A.RAW");
   EXPECT_FALSE(fs::exists(there("photos/jpg/d.jpg"))) << "of a folder that was not named";
@@ -85,6 +85,23 @@ TEST_F(DriveJobsTest, ResultsArriveThoughTheHubDies) {
   ASSERT_TRUE(eventually(seconds(60), [&] { return fs::exists(there("out/result")); }));
   EXPECT_TRUE(eventually(seconds(20), [&] { return fs::is_empty(there(".hearth/results")); }));
   EXPECT_EQ(std::distance(fs::directory_iterator(there("out")), fs::directory_iterator()), 1);
+}
+
+TEST_F(DriveJobsTest, ResultsThatCannotComeStayWithTheJobAndThatIsSaid) {
+  EXPECT_THAT(run({"--output", "drive:/photos/c.txt"}, "echo a >b").err, HasSubstr("/photos/c.txt is a file"));
+  EXPECT_THAT(run({"--output", "drive:/photos/c.txt/d"}, "echo a >b").err, HasSubstr("/photos/c.txt is a file"));
+  const Ended ended = run({"--output", "drive:/photos"}, "mkdir c.txt; echo a >c.txt/x; echo b >y");
+  EXPECT_EQ(ended.exit_code, 1);
+  EXPECT_THAT(ended.err, HasSubstr("its results are not all in /photos of the drive: c.txt/x: "));
+  EXPECT_THAT(ended.err, HasSubstr("hearth get 1"));
+  EXPECT_EQ(text(there("photos/y")), "b\n") << "the others came";
+  const auto told = [&] { return pool().cli({"job", "1"}).out; };
+  EXPECT_THAT(told(), HasSubstr("c.txt/x"));
+  const pid_t hub = pool().hub_process();
+  ASSERT_EQ(::kill(hub, SIGKILL), 0);
+  EXPECT_TRUE(eventually(seconds(60), [&] { return told().contains("c.txt/x"); })) << "also after a restart";
+  ASSERT_EQ(pool().cli({"rm", "1"}).exit_code, 0);
+  EXPECT_TRUE(eventually(seconds(20), [&] { return fs::is_empty(there(".hearth/results")); }));
 }
 
 TEST_F(DriveJobsTest, ANameIsMeantAsItIsWhereABackslashSaysSo) {
@@ -137,9 +154,8 @@ TEST_F(DriveJobsTest, ADeviceThatHasLeftRingHomePutsNothingThere) {
   request.mutable_spec()->add_outputs("*");
   request.mutable_spec()->set_drive_outputs("/late");
   ASSERT_TRUE(other.call<v1::SubmitReply>("hearth.v1.JobService/Submit", request));
-  EXPECT_FALSE(fs::is_empty(there(".hearth/results")));
   ASSERT_EQ(pool().cli({"devices", "ring", "other", "friend"}).exit_code, 0);
-  EXPECT_TRUE(eventually(seconds(30), [&] { return fs::is_empty(there(".hearth/results")); }));
+  EXPECT_TRUE(eventually(seconds(30), [&] { return pool().cli({"job", "1"}).out.contains("may not reach that"); }));
   EXPECT_FALSE(fs::exists(there("late")));
 }
 

@@ -271,11 +271,10 @@ TEST_F(PrivateFoldersTest, JobsReachWhatTheirDeviceDoes) {
   EXPECT_NE(into.exit_code, 0) << into.err;
   EXPECT_FALSE(std::filesystem::exists(file("mia/b")));
   // Nor by a result's own name.
-  EXPECT_EQ(pool()
-                .cli({"run", "--output", "mia/c", "--output", "d", "--output", "drive:/", "--", "sh", "-c",
-                      "mkdir mia; echo a > mia/c; echo d > d"})
-                .exit_code,
-            0);
+  const Ended beside = pool().cli({"run", "--output", "mia/c", "--output", "d", "--output", "drive:/", "--", "sh", "-c",
+                                   "mkdir mia; echo a > mia/c; echo d > d"});
+  EXPECT_EQ(beside.exit_code, 1);
+  EXPECT_THAT(beside.err, HasSubstr("mia/c"));
   EXPECT_TRUE(eventually(seconds(60), [&] { return std::filesystem::exists(file("d")); }));
   EXPECT_FALSE(std::filesystem::exists(file("mia/c")));
   const Ended all = pool().cli({"run", "--input", "drive:/*/*.txt", "--", "sh", "-c", "ls"});

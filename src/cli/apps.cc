@@ -10,6 +10,7 @@
 #include "cli/documents.h"
 #include "cli/output.h"
 #include "cli/sending.h"
+#include "cli/tools.h"
 #include "cli/values.h"
 #include "hearth/v1/apps.pb.h"
 #include "hearth/v1/nodes.pb.h"
@@ -65,6 +66,11 @@ Result<void> check_app(const AppOptions& options) {
   return {};
 }
 
+bool is_there(const std::string& program) {
+  return has_program(program) &&
+         (!program.starts_with('/') || program.starts_with("/usr/") || program.starts_with("/bin/"));
+}
+
 Result<v1::ListAppsReply> fetch_apps(Client& client) {
   return client.call<v1::ListAppsReply>("hearth.v1.AppService/List", v1::ListAppsRequest());
 }
@@ -85,6 +91,11 @@ Result<Found> find_app(Client& client, const AppOptions& options) {
     if (app != node.apps().end() && is_meant) found.push_back({node.node_id(), node.node(), *app});
   }
   if (found.size() == 1) return std::move(found.front());
+  if (found.empty() && !options.node.empty() &&
+      std::ranges::find(reply->nodes(), options.node, &v1::ListAppsReply::OfNode::node) == reply->nodes().end()) {
+    return fail(Code::kNotFound, fmt::format("--on {}: no connected PC of this name has apps; all PCs: hearth nodes",
+                                             plain(options.node)));
+  }
   if (found.empty()) {
     return fail(Code::kNotFound, fmt::format("no connected PC has an app {}; those that there are: hearth app list",
                                              plain(options.name)));
@@ -159,11 +170,17 @@ Result<int> add_app(const Context& context, const AppOptions& options) {
   Result<Json> apps = load_apps(context.home);
   if (!apps) return std::unexpected(apps.error());
   Json& list = (*apps)["apps"];
-  std::erase_if(list.get_ref<Json::array_t&>(), [&](const Json& one) { return has_name(one, options.name); });
+  const std::size_t was_there =
+      std::erase_if(list.get_ref<Json::array_t&>(), [&](const Json& one) { return has_name(one, options.name); });
   if (list.size() >= kMaxApps) return fail(Code::kResourceExhausted, "this PC has 200 apps; remove one");
   list.push_back(std::move(app));
   if (Result<void> saved = save_apps(context.home, *apps); !saved) return std::unexpected(saved.error());
-  say(fmt::format("{} is among the apps of this PC", plain(options.name)));
+  say(fmt::format("{} is among the apps of this PC{}", plain(options.name),
+                  was_there > 0 ? ", in the place of the one that was called so" : ""));
+  if (!is_there(options.program.front())) {
+    say(fmt::format("but {} is no program that can run here now: apps see what lies in /usr alone",
+                    plain(options.program.front())));
+  }
   return 0;
 }
 

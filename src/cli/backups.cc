@@ -167,10 +167,7 @@ Result<std::string> make_backup_key(const Home& home) {
 Result<void> require_hub(const Home& home) {
   const Result<Config> config = load_config(home);
   if (!config) return std::unexpected(config.error());
-  const Result<std::string> endpoint = read_small_file(home.endpoint());
-  const Result<HubEndpoint> hub =
-      endpoint ? parse_endpoint_file(*endpoint) : Result<HubEndpoint>(std::unexpected(endpoint.error()));
-  if (has_joined(home, *config) || !config->hub || (hub && hub->stands_by)) {
+  if (has_joined(home, *config) || !config->hub || endpoint_of(home).stands_by) {
     return fail(Code::kFailedPrecondition,
                 "the drive does not lie on this PC; this is done on the one that holds the pool");
   }

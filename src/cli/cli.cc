@@ -18,7 +18,7 @@ namespace hearth::cli {
 namespace {
 
 constexpr const char* kVersion = HEARTH_VERSION;
-constexpr const char* kRunUsage = "hearth run [OPTIONS] -- PROGRAM ARGS...";
+constexpr std::array<std::string_view, 4> kTakeProgram = {"run", "cluster", "schedule add", "app add"};
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
@@ -485,13 +485,17 @@ class CommandLine : public CommandTree {
     return path_of(*parent) + " " + command.get_name();
   }
 
+  static bool takes_program(const CLI::App& command) {
+    return std::ranges::find(kTakeProgram, path_of(command)) != kTakeProgram.end();
+  }
+
   // Not command.help(), which tells about the subcommand that was parsed: here, `help`.
   static std::string help_of(const CLI::App& command) {
     const std::string full_name = command.get_parent() == nullptr ? "hearth" : "hearth " + path_of(command);
     std::string text = command.get_formatter()->make_help(&command, full_name, CLI::AppFormatMode::Normal);
-    if (command.get_name() != "run") return text;
-    const std::size_t usage = text.find("hearth run [OPTIONS]");
-    return text.replace(usage, text.find('\n', usage) - usage, kRunUsage);
+    const std::size_t usage = text.find(full_name + " [OPTIONS]");
+    if (!takes_program(command) || usage == std::string::npos) return text;
+    return text.replace(usage, text.find('\n', usage) - usage, describe(command).usage);
   }
 
   Result<int> show_help() {
@@ -550,7 +554,7 @@ class CommandLine : public CommandTree {
       help.options.push_back(
           {option->get_name(false, true), flag ? "" : option->get_type_name(), option->get_description()});
     }
-    help.usage = command.get_name() == "run" ? kRunUsage : help.usage + " [OPTIONS]" + arguments;
+    help.usage += " [OPTIONS]" + arguments + (takes_program(command) ? " -- PROGRAM ARGS..." : "");
     return help;
   }
 

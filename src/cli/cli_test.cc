@@ -132,6 +132,15 @@ TEST_F(CommandLineTest, HelpOfACommandNamesItsOptions) {
   }
   EXPECT_EQ(run({"run", "--help"}).out, outcome.out);
   EXPECT_NE(run({"help", "devices", "allow"}).out.find("CODE_OR_NAME"), std::string::npos);
+  const std::vector<std::pair<std::vector<std::string>, std::string>> usages = {
+      {{"help", "run"}, "run [OPTIONS]"},
+      {{"help", "cluster"}, "cluster [OPTIONS] ENGINE"},
+      {{"help", "schedule", "add"}, "schedule add [OPTIONS] CRON"},
+      {{"help", "app", "add"}, "app add [OPTIONS] NAME"}};
+  for (const auto& [words, usage] : usages) {
+    const Outcome told = run(words);
+    EXPECT_NE(told.out.find("Usage: hearth " + usage + " -- PROGRAM ARGS...\n"), std::string::npos) << told.out;
+  }
 }
 
 std::set<std::string> words_with_dashes(const std::string& text) {

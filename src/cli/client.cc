@@ -53,6 +53,10 @@ Error Client::explain(Error error) const {
   const net::Endpoint& endpoint = session_.account().endpoint;
   if (error.code == Code::kUnavailable && is_loopback(endpoint.host) && !Lock::holder(home_)) {
     error.message = "this PC's hub is not up; start it with: hearth up";
+  } else if (error.code == Code::kUnavailable && Lock::holder(home_) && endpoint_of(home_).stands_by) {
+    error.message =
+        "this PC's hub stands by, and the one that holds the pool does not answer. If its PC is lost or off, let this "
+        "one take over with: hearth standby promote";
   } else if (error.code == Code::kUnavailable || error.code == Code::kDeadlineExceeded) {
     error.message = fmt::format(
         "the hub of pool \"{}\" at {} does not answer ({}); check that its PC is on and up (\"hearth status\" there) "

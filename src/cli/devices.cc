@@ -102,13 +102,17 @@ std::string state_of(const v1::Device& device, WallTime now) {
   return left <= 0 ? "has run out" : state + ", runs out in " + format_duration(milliseconds(left));
 }
 
+std::string seen_text(const v1::Device& device, WallTime now) {
+  if (device.online()) return "now";
+  return device.has_last_seen() ? format_age({device.last_seen().unix_millis()}, now) : "never";
+}
+
 void print_devices(const v1::ListDevicesReply& reply) {
   const WallTime now = wall_now();
   Table devices({{"NAME"}, {"ROLE"}, {"RING"}, {"STATE"}, {"LAST SEEN"}, {"PAIRED"}});
   for (const v1::Device& device : reply.devices()) {
     devices.add({device.name(), role_name(device.role(), device.ring()) + (device.is_token() ? " (token)" : ""),
-                 std::string(ring_name(device.ring())), state_of(device, now),
-                 device.online() ? "now" : format_age({device.last_seen().unix_millis()}, now),
+                 std::string(ring_name(device.ring())), state_of(device, now), seen_text(device, now),
                  format_age({device.paired().unix_millis()}, now)});
   }
   print(devices.text());
@@ -313,7 +317,7 @@ Result<account::Account> pair_device(const std::filesystem::path& directory, con
   const std::string shown_name = name.empty() ? host_name() : name;
   Result<account::Account> account =
       loop.run_until_done(account::pair(loop, workers, *link, *key, shown_name, as_node, show));
-  if (!account) return fail(account, "pairing with " + link->endpoint.text());
+  if (!account) return account;
   if (Result<void> saved = account::save_account(directory, *account); !saved) return std::unexpected(saved.error());
   return account;
 }

@@ -330,6 +330,12 @@ Result<NodeStatus> parse_node_status(std::string_view text) {
   return status;
 }
 
+HubEndpoint endpoint_of(const Home& home) {
+  const Result<std::string> text = read_small_file(home.endpoint());
+  if (!text) return {};
+  return parse_endpoint_file(*text).value_or(HubEndpoint());
+}
+
 std::string message_json(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.add_whitespace = true;

@@ -119,6 +119,9 @@ struct NodeStatus {
 };
 Result<NodeStatus> parse_node_status(std::string_view text);
 
+// As this home's hub last wrote it; zeros: it did not.
+HubEndpoint endpoint_of(const Home& home);
+
 // A message in protobuf's canonical JSON with the schema's field names, defaults included: stable for scripts.
 std::string message_json(const google::protobuf::Message& message);
 

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/documents.h"
 #include "cli/drive_files.h"
+#include "cli/map_script.h"
 #include "cli/output.h"
 #include "cli/values.h"
 #include "hearth/v1/drive.pb.h"
@@ -349,7 +350,7 @@ Result<int> show_drive_mounts(const Context& context) {
       "printf '%s\\n' 'trust_server_cert /etc/davfs2/certs/hearth.pem' 'buf_size 64' > /etc/davfs2/hearth.conf\n"
       "mkdir -p /mnt/hearth\n"
       "printf 'me\\n%s\\n' \"$TOKEN\" | mount -t davfs -o conf=/etc/davfs2/hearth.conf {0} /mnt/hearth\n",
-      url, certificate);
+      url, shell_quoted(certificate));
   print(text);
   return 0;
 }

@@ -36,17 +36,19 @@ void add_sync_command(CommandTree& tree, CLI::App& drive, DriveOptions& options)
   sync.add_flag("--watch", options.watch, "go on until it is ended, and see to changes as they happen");
   sync.add_flag("--dry-run", options.dry_run, "only print what would be done")->excludes("--watch");
   sync.add_flag("--emptied", options.emptied,
-                "though one side has nothing any more of what both had: remove it from the other, too");
+                "though one side has nothing any more of ten or more that both had: remove them from the other, too");
 }
 
 void add_change_commands(CommandTree& tree, CLI::App& drive, DriveOptions& options) {
   CLI::App& mkdir = tree.add(drive, "mkdir", "Make a folder.",
                              [&tree, &options] { return make_drive_folder(tree.context(), options); });
   CommandTree::argument(mkdir, "PATH", options.path, "its path; the folder above it must be there");
-  CLI::App& mv = tree.add(drive, "mv",
-                          "Move files and folders into another folder, or give one another name. Nothing is ever "
-                          "replaced: where a name is taken, the new one is \"a (2).jpg\".",
-                          [&tree, &options] { return move_in_drive(tree.context(), options, DriveMove::kMove); });
+  CLI::App& mv =
+      tree.add(drive, "mv",
+               "Move files and folders into another folder, or give one another name. Nothing is ever "
+               "replaced: where a name is taken in that folder, the new one is \"a (2).jpg\"; where a new path "
+               "is said and taken, nothing is done.",
+               [&tree, &options] { return move_in_drive(tree.context(), options, DriveMove::kMove); });
   paths_argument(mv, options, "what is moved, and last the folder, or, of one, its new path");
   CLI::App& cp = tree.add(drive, "cp", "Copy files and folders within the drive; see: hearth help drive mv.",
                           [&tree, &options] { return move_in_drive(tree.context(), options, DriveMove::kCopy); });

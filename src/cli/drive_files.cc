@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <utility>
 
@@ -140,29 +142,34 @@ Result<void> Transfers::make_folder(const std::string& remote) {
   return std::unexpected(made.error());
 }
 
+// What keeps one of a folder's from being sent with it, while the others are; empty: nothing known here. A link is not
+// followed: it may lead anywhere.
+std::string why_not_sent(const std::filesystem::path& local, bool is_folder) {
+  struct stat status{};
+  if (::lstat(local.c_str(), &status) == 0 && !is_folder && !S_ISREG(status.st_mode)) {
+    return S_ISLNK(status.st_mode) ? "it is a symbolic link" : "it is neither a file nor a folder";
+  }
+  return ::access(local.c_str(), is_folder ? R_OK | X_OK : R_OK) == 0 ? "" : std::strerror(errno);
+}
+
 Result<void> Transfers::put_folder(const std::filesystem::path& local, const std::string& remote) {
   if (Result<void> made = make_folder(remote); !made) return made;
   std::error_code error;
   for (std::filesystem::recursive_directory_iterator below(local, error), end; !error && below != end;
        below.increment(error)) {
     const std::string place = joined(remote, below->path().lexically_relative(local).string());
-    const std::filesystem::file_type type = below->symlink_status(error).type();
-    Result<void> done;
-    if (type == std::filesystem::file_type::directory) {
-      done = make_folder(place);
-    } else if (type == std::filesystem::file_type::regular) {
-      done = put(below->path(), place);
-    } else {
-      progress_.clear();
-      say(fmt::format("{}: left out, it is neither a file nor a folder", plain(below->path().string())));
+    const bool is_folder = below->symlink_status(error).type() == std::filesystem::file_type::directory;
+    std::string lack = why_not_sent(below->path(), is_folder);
+    if (lack.empty()) {
+      const Result<void> done = is_folder ? make_folder(place) : put(below->path(), place);
+      if (!done && done.error().code != Code::kInvalidArgument) return done;
+      if (done) continue;
+      lack = done.error().message;  // its name is none that the drive has
     }
-    if (!done && done.error().code != Code::kInvalidArgument) return done;
-    if (done) continue;
-    // Its name is none that the drive has.
     progress_.clear();
-    say(fmt::format("{}: left out: {}", plain(below->path().string()), done.error().message));
+    say(fmt::format("{}: left out: {}", plain(below->path().string()), lack));
     ++left_out_;
-    if (type == std::filesystem::file_type::directory) below.disable_recursion_pending();
+    if (is_folder) below.disable_recursion_pending();
   }
   if (error) return fail_errno(error.value(), local.string());
   return {};
@@ -218,11 +225,18 @@ Result<void> Transfers::get(const std::string& remote, const Destination& destin
   return fail_errno(error, place);
 }
 
+Result<void> made_in(const Destination& destination, const std::string& directory) {
+  const Result<Destination::Place> within = destination.place(directory + "/file");
+  return within ? Result<void>() : std::unexpected(within.error());
+}
+
 Result<void> Transfers::get_folder(const std::string& remote, const Destination& destination, const std::string& place,
                                    int depth) {
   if (depth == kMaxDepth) return fail(Code::kFailedPrecondition, plain(remote) + ": too many folders in each other");
   const Result<v1::ListDriveReply> list = list_drive_folder(client_, remote);
   if (!list) return std::unexpected(list.error());
+  // A folder without files, too: the directory of a place is made.
+  if (const auto made = place.empty() ? Result<void>() : made_in(destination, place); !made) return made;
   for (const v1::DriveEntry& one : list->entries()) {
     const std::string from = joined(remote, one.name());
     const std::string to = place.empty() ? one.name() : place + "/" + one.name();
@@ -261,6 +275,9 @@ Result<int> put_into_drive(const Context& context, const DriveOptions& options) 
     return fail(Code::kInvalidArgument,
                 "PATHS: a file at least is needed, and then the folder of the drive, for "
                 "example: hearth drive put a.jpg /photos");
+  }
+  for (std::size_t i = 0; i + 1 < options.paths.size(); ++i) {
+    if (::access(options.paths[i].c_str(), F_OK) != 0) return fail_errno(errno, plain(options.paths[i]));
   }
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
@@ -324,6 +341,9 @@ Result<BroughtBack> bring_back_into_drive(Client& client, const std::filesystem:
 }
 
 Result<int> get_from_drive(const Context& context, const DriveOptions& options) {
+  if (std::ranges::find(options.paths, "") != options.paths.end()) {
+    return fail(Code::kInvalidArgument, "PATHS: one is empty; the whole drive is /");
+  }
   const bool is_version = !options.id.empty();
   if (is_version && (options.paths.size() > 1 || options.id.find_first_not_of("0123456789") != std::string::npos)) {
     return fail(Code::kInvalidArgument,

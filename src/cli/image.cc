@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "base/entries.h"
 #include "cli/home.h"
 #include "cli/values.h"
 
@@ -45,7 +46,7 @@ Result<std::string> text_of(const fs::path& file) { return read_small_file(file)
 Result<std::vector<std::string>> package_sources(const std::string& codename) {
   std::vector<fs::path> files = {"/etc/apt/sources.list"};
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator("/etc/apt/sources.list.d", error)) files.push_back(entry.path());
+  for (const auto& entry : Entries("/etc/apt/sources.list.d", error)) files.push_back(entry.path());
   std::ranges::sort(files);
   std::vector<std::string> sources;
   for (const fs::path& file : files) {

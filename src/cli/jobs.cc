@@ -76,6 +76,7 @@ void print_job(const v1::Job& job) {
   const std::string failure = failure_text(job.first_failure());
   const bool is_skipped = job.first_failure().reason() == v1::FAILURE_REASON_SKIPPED;
   if (!failure.empty()) text += fmt::format("  {}    {}\n", is_skipped ? "why    " : "failure", failure);
+  if (const std::string trouble = drive_trouble_text(job); !trouble.empty()) text += "  drive      " + trouble + "\n";
   print(text);
 }
 

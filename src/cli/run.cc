@@ -23,6 +23,7 @@ namespace {
 
 constexpr int kInterrupted = 130;
 constexpr int kBrokenPipe = 141;
+constexpr Duration kDrivePatience = seconds(30);  // for results that go into the drive
 constexpr Duration kPollProgress = milliseconds(500);
 constexpr Duration kQuietFor = seconds(2);
 constexpr Duration kUntilTold = seconds(10);  // that a job waits, where nothing is drawn
@@ -223,10 +224,18 @@ class Run {
   }
 
   net::Async<Result<int>> conclude() {
-    const Result<v1::Job> job = co_await fetch_job(client_, job_);
+    Result<v1::Job> job = co_await fetch_job(client_, job_);
+    const bool is_for_drive = !plan_.spec.drive_outputs().empty() && job && job->succeeded() > 0;
+    const Time patience = client_.loop().now() + kDrivePatience;
+    while (is_for_drive && job && job->drive_outputs_due() && job->drive_outputs_trouble().empty() &&
+           client_.loop().now() < patience) {
+      co_await net::sleep_for(milliseconds(100));
+      job = co_await fetch_job(client_, job_);
+    }
     if (!job) co_return std::unexpected(job.error());
     FetchedResults results;
     int code = exit_code_of(*job);
+    if (code == 0 && !job->drive_outputs_trouble().empty()) code = 1;
     if (!plan_.spec.outputs().empty() && plan_.spec.drive_outputs().empty()) {
       Result<FetchedResults> fetched =
           co_await fetch_results(client_, {.job = job_, .task = {}, .directory = std::filesystem::current_path()});
@@ -242,6 +251,16 @@ class Run {
     co_return code;
   }
 
+  // Where its results are that go into the drive.
+  static std::string drive_text(const v1::Job& job) {
+    const std::string folder = plain(job.spec().drive_outputs());
+    const std::string trouble = drive_trouble_text(job);
+    if (!trouble.empty()) return "error: " + trouble;
+    return job.drive_outputs_due()
+               ? fmt::format("its results go into {} of the drive, and are not all there yet", folder)
+               : fmt::format("its results are in {} of the drive", folder);
+  }
+
   void report(const v1::Job& job, const FetchedResults& results, int code) const {
     for (const std::string& warning : results.warnings) say("warning: " + warning);
     if (job.state() == v1::JOB_STATE_CANCELLED) say(fmt::format("job {} was cancelled", job_));
@@ -250,15 +269,14 @@ class Run {
     if (!results.files.empty()) {
       say(fmt::format("{} {} written here", results.files.size(), results.files.size() == 1 ? "result" : "results"));
     }
-    if (!plan_.spec.drive_outputs().empty() && job.succeeded() > 0) {
-      say(fmt::format("its results go into {} of the drive", plain(plan_.spec.drive_outputs())));
-    }
+    if (!plan_.spec.drive_outputs().empty() && job.succeeded() > 0) say(drive_text(job));
     if (context_.json) {
       print(object_json({{"job_id", fmt::format("{}", job_)},
                          {"state", v1::JobState_Name(job.state())},
                          {"exit_code", std::int64_t{code}},
                          {"failure", failure},
-                         {"results", results.files}}));
+                         {"results", results.files},
+                         {"drive_trouble", job.drive_outputs_trouble()}}));
     }
   }
 

@@ -459,6 +459,13 @@ int exit_code_of(const v1::Job& job) {
   return code == 0 ? 1 : code;
 }
 
+std::string drive_trouble_text(const v1::Job& job) {
+  if (job.drive_outputs_trouble().empty()) return "";
+  return fmt::format("its results are not all in {} of the drive: {}; {}they are with the job: hearth get {}",
+                     plain(job.spec().drive_outputs()), plain(job.drive_outputs_trouble()),
+                     job.drive_outputs_due() ? "the hub goes on trying, and " : "", job.id());
+}
+
 std::string failure_text(const v1::Job& job) {
   const std::string first = failure_text(job.first_failure());
   if (first.empty()) return "";

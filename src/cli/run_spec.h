@@ -46,4 +46,7 @@ std::string failure_text(const v1::Outcome& outcome);
 // What there is to say of a job's tasks that failed, or of why it never ran, in a sentence; empty: none did for good.
 std::string failure_text(const v1::Job& job);
 
+// Why results of the job are not in the drive, and where they are; empty: nothing is known against it.
+std::string drive_trouble_text(const v1::Job& job);
+
 }  // namespace hearth::cli

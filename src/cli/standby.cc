@@ -1,5 +1,6 @@
 // `hearth up --standby-of` and `hearth standby`: a second PC's hub that keeps a copy of the pool, and who lets it take
 // over.
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -48,8 +49,13 @@ std::vector<std::string> describe_copy(const v1::DriveCopyState& copy, const std
   return lines;
 }
 
-std::string describe_hub(const v1::Hub& hub) {
-  const std::string name = plain(hub.name());
+// PCs that have one name are told apart by where they are.
+std::string name_among(const v1::Hub& hub, const v1::StatusReply& reply) {
+  const bool alone = std::ranges::count(reply.hubs(), hub.name(), &v1::Hub::name) < 2;
+  return plain(alone ? hub.name() : fmt::format("{} ({})", hub.name(), hub.endpoints()));
+}
+
+std::string describe_hub(const v1::Hub& hub, const std::string& name) {
   if (hub.holds()) return name + " holds the pool";
   if (!hub.alive()) return name + " is away";
   if (hub.in_step()) return name + " stands by with every record and file";
@@ -57,17 +63,17 @@ std::string describe_hub(const v1::Hub& hub) {
   return fmt::format("{} stands by, {} files behind", name, format_count(hub.files_behind()));
 }
 
-bool stands_by(const Home& home) {
-  const Result<std::string> text = read_small_file(home.endpoint());
-  const Result<HubEndpoint> endpoint = text ? parse_endpoint_file(*text) : std::unexpected(text.error());
-  return endpoint && endpoint->stands_by;
+// As it was last written here, whoever answers now; empty: nothing was.
+v1::DriveCopyState kept_copy(const Home& home) {
+  const Result<std::string> text = read_small_file(home.hub() / "drive-copy");
+  v1::DriveCopyState copy;
+  if (!text || !copy.ParseFromString(*text)) copy.Clear();
+  return copy;
 }
 
-// As it was last written here, whoever answers now.
 void say_what_the_drive_lacks(const Context& context) {
-  const Result<std::string> text = read_small_file(context.home.hub() / "drive-copy");
-  v1::DriveCopyState copy;
-  if (!text || !copy.ParseFromString(*text)) return say("no copy of the drive was kept here: its files are not here");
+  const v1::DriveCopyState copy = kept_copy(context.home);
+  if (copy.ByteSizeLong() == 0) return say("no copy of the drive was kept here: its files are not here");
   const std::string whole = describe_moment(copy.whole_unix_millis());
   if (copy.whole()) return say("the drive is served from the copy here, which was whole " + whole);
   say(fmt::format(
@@ -78,7 +84,7 @@ void say_what_the_drive_lacks(const Context& context) {
 
 Result<int> await_hold(const Context& context) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(kTakeOverLimit.micros);
-  while (stands_by(context.home)) {
+  while (endpoint_of(context.home).stands_by) {
     if (std::chrono::steady_clock::now() > end) {
       return fail(Code::kDeadlineExceeded,
                   fmt::format("this PC's hub has not taken over yet; see {}", context.home.log().string()));
@@ -97,11 +103,11 @@ std::string hubs_text(const v1::StatusReply& reply) {
   std::string text;
   bool in_step = false;
   for (const v1::Hub& hub : reply.hubs()) {
-    text += fmt::format("  {}{}\n", text.empty() ? "hubs      " : "          ", describe_hub(hub));
+    const std::string name = name_among(hub, reply);
+    text += fmt::format("  {}{}\n", text.empty() ? "hubs      " : "          ", describe_hub(hub, name));
     in_step = in_step || (hub.in_step() && hub.alive());
     if (!hub.has_drive_copy() || !hub.alive()) continue;
-    for (const std::string& line : describe_copy(hub.drive_copy(), plain(hub.name())))
-      text += "            " + line + "\n";
+    for (const std::string& line : describe_copy(hub.drive_copy(), name)) text += "            " + line + "\n";
   }
   if (reply.hubs_size() > 0 && !in_step) {
     text +=
@@ -155,7 +161,14 @@ Result<int> show_standby(const Context& context) {
   if (!client) return std::unexpected(client.error());
   const Result<v1::StatusReply> status =
       (*client)->call<v1::StatusReply>("hearth.v1.NodeService/Status", v1::StatusRequest());
-  if (!status) return std::unexpected(status.error());
+  if (!status) {
+    // What is kept here is known all the same.
+    const v1::DriveCopyState copy = kept_copy(context.home);
+    if (endpoint_of(context.home).stands_by && copy.ByteSizeLong() > 0) {
+      for (const std::string& line : describe_copy(copy, "the holder")) say(line);
+    }
+    return std::unexpected(status.error());
+  }
   if (context.json) {
     print(message_json(*status));
     return 0;
@@ -206,7 +219,8 @@ Result<int> set_witness(const Context& context, const StandbyOptions& options) {
 
 Result<int> promote(const Context& context, const StandbyOptions& options) {
   if (!Lock::holder(context.home)) return fail(Code::kFailedPrecondition, "this PC's hub is not up: hearth up");
-  if (!stands_by(context.home)) return fail(Code::kFailedPrecondition, "this PC's hub holds the pool already");
+  if (!endpoint_of(context.home).stands_by)
+    return fail(Code::kFailedPrecondition, "this PC's hub holds the pool already");
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   v1::HandOverRequest request;
   request.set_without_drive(options.force);

@@ -98,7 +98,7 @@ Result<void> move_while_down(const Context& context, const Config& after) {
 
 Result<void> require_store(const Context& context, const std::string& url) {
   for (const Finding& finding : context.programs->check_store(url)) {
-    if (finding.required && !finding.ok) return fail(Code::kFailedPrecondition, "--store: " + finding.detail);
+    if (finding.required && !finding.ok) return fail(Code::kFailedPrecondition, "the database: " + finding.detail);
   }
   return {};
 }

@@ -55,12 +55,6 @@ Result<Config> planned_config(const Home& home, const UpOptions& options) {
   return config;
 }
 
-HubEndpoint endpoint_of(const Home& home) {
-  const Result<std::string> text = read_small_file(home.endpoint());
-  if (!text) return {};
-  return parse_endpoint_file(*text).value_or(HubEndpoint());
-}
-
 std::uint16_t listening_port(const Home& home) { return endpoint_of(home).port; }
 
 // A pool that lies in this PC's own file does not follow by itself.
@@ -116,7 +110,9 @@ void say_it_came_up(const Context& context, const Config& config, const UpOption
     remark(options, "this PC is up as a node of another PC's pool");
   } else if (endpoint_of(context.home).stands_by) {
     remark(options,
-           fmt::format("this PC's hub stands by on port {}: another one holds the pool", listening_port(context.home)));
+           fmt::format("this PC's hub stands by on port {}: another one holds the pool; if that one is lost, this one "
+                       "takes over by: hearth standby promote",
+                       listening_port(context.home)));
   } else {
     remark(options, fmt::format("pool \"{}\" is up on port {}", config.name, listening_port(context.home)));
   }

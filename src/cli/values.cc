@@ -124,6 +124,9 @@ Result<WallTime> parse_moment(std::string_view option, const std::string& text, 
   }
   const Result<std::int64_t> span = parse_time_limit(option, text);
   if (span) return WallTime{now.unix_millis + *span * 1000};
+  if (!text.empty() && text.find_first_not_of("0123456789smhd") == std::string::npos) {
+    return std::unexpected(span.error());
+  }
   return fail(Code::kInvalidArgument,
               fmt::format("{} {}: a span from now like 90m, 2h or 3d, or a moment like \"2030-12-31 18:00\"", option,
                           plain(text)));

@@ -29,9 +29,8 @@ Result<std::string> read_secret(const std::string& name) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
   const auto secret = text.starts_with(kSecretPrefix) ? from_base64(text.substr(kSecretPrefix.size())) : std::nullopt;
   if (secret) return *secret;
-  return fail(
-      Code::kInvalidArgument,
-      fmt::format("--secret-file {}: one line, whsec_ and the base64 of 24 to 64 bytes, is needed", plain(name)));
+  return fail(Code::kInvalidArgument,
+              fmt::format("{}: one line, whsec_ and the base64 of 24 to 64 bytes, is needed", plain(name)));
 }
 
 Result<std::uint64_t> parse_number(const std::string& text) {

@@ -26,12 +26,13 @@ struct Tally {
   std::uint64_t verified = 0;
   std::map<std::string, std::uint64_t> by_key;
   std::map<std::string, std::uint64_t> storage;
-  std::vector<std::string> complaints;
+  std::vector<std::string> remains;   // of whom something does
+  std::vector<std::string> unproved;  // of whom no record says that nothing does
 
   void add(const std::string& what, const v1::WipeRecord& record) {
     const Result<v1::WipeStatement> statement = account::verify_wipe(record);
-    if (!statement) return complain(what, statement.error().message);
-    for (const std::string& remains : statement->remains()) complain(what, "remains: " + remains);
+    if (!statement) return doubt(what, statement.error().message);
+    for (const std::string& left : statement->remains()) remains.push_back(what + ": remains: " + left);
     if (!statement->remains().empty()) return;
     ++verified;
     ++by_key[account::key_name(record.node_key())];
@@ -39,7 +40,7 @@ struct Tally {
     if (statement->workspace().empty() || statement->job_id() == 0) return;
     ++storage["a workspace, which stays on the disk until it is removed"];
   }
-  void complain(const std::string& what, const std::string& why) { complaints.push_back(what + ": " + why); }
+  void doubt(const std::string& what, const std::string& why) { unproved.push_back(what + ": " + why); }
 };
 
 std::string name_of(const v1::WipeStatement& statement) {
@@ -51,7 +52,7 @@ void check_task(std::uint64_t job, const v1::Task& task, Tally& tally, std::stri
   const std::string what = fmt::format("job {}, task {}", job, task.index());
   if (!task.outcome().has_wiped()) {
     // Tasks that never came to run have nothing to wipe.
-    if (task.attempts() > 0 && task.ended().unix_millis() != 0) tally.complain(what, "its node signed nothing");
+    if (task.attempts() > 0 && task.ended().unix_millis() != 0) tally.doubt(what, "its node signed nothing");
     return;
   }
   const v1::WipeRecord& record = task.outcome().wiped();
@@ -59,7 +60,7 @@ void check_task(std::uint64_t job, const v1::Task& task, Tally& tally, std::stri
   v1::WipeStatement statement;
   statement.ParseFromString(record.statement());
   if (statement.job_id() != job || statement.task() != task.index()) {
-    return tally.complain(what, "the record is about " + name_of(statement));
+    return tally.doubt(what, "the record is about " + name_of(statement));
   }
   tally.add(what, record);
 }
@@ -91,7 +92,7 @@ Result<void> check_file(const std::filesystem::path& file, Tally& tally) {
     if (record) {
       tally.add(what, *record);
     } else {
-      tally.complain(what, record.error().message);
+      tally.doubt(what, record.error().message);
     }
   }
   return {};
@@ -118,20 +119,26 @@ Result<void> save(const std::string& file, const std::string& lines) {
   return {};
 }
 
+void list(const char* heading, const std::vector<std::string>& complaints) {
+  for (std::size_t i = 0; i < std::min(kMostComplaints, complaints.size()); ++i) say(heading + plain(complaints[i]));
+  if (complaints.size() > kMostComplaints) say(fmt::format("... and {} more", complaints.size() - kMostComplaints));
+}
+
 int report(const Context& context, const Tally& tally) {
-  const bool is_clean = tally.complaints.empty() && tally.verified > 0;
+  const bool is_undoubted = tally.remains.empty() && tally.unproved.empty();
+  const bool is_clean = is_undoubted && tally.verified > 0;
   if (context.json) {
     std::vector<std::string> keys;
     for (const auto& [key, count] : tally.by_key) keys.push_back(key);
-    print(object_json(
-        {{"verified", static_cast<std::int64_t>(tally.verified)}, {"keys", keys}, {"not_wiped", tally.complaints}}));
+    print(object_json({{"verified", static_cast<std::int64_t>(tally.verified)},
+                       {"keys", keys},
+                       {"not_wiped", tally.remains},
+                       {"not_verified", tally.unproved}}));
     return is_clean ? 0 : 1;
   }
-  for (std::size_t i = 0; i < std::min(kMostComplaints, tally.complaints.size()); ++i)
-    say("NOT WIPED  " + plain(tally.complaints[i]));
-  if (tally.complaints.size() > kMostComplaints)
-    say(fmt::format("... and {} more", tally.complaints.size() - kMostComplaints));
-  if (tally.verified == 0 && tally.complaints.empty()) {
+  list("NOT WIPED     ", tally.remains);
+  list("NOT VERIFIED  ", tally.unproved);
+  if (tally.verified == 0 && is_undoubted) {
     say("nothing was verified: there is no record of a wipe; a task has one once it has run on a node");
     return 1;
   }

@@ -30,10 +30,18 @@ class Wire {
   cuts = 0;
   #server: Server;
   #sockets = new Set<Socket>();
+  #away = false;
+
+  // As if the PC was switched off, until it is back.
+  set away(away: boolean) {
+    this.#away = away;
+    if (away) for (const socket of this.#sockets) socket.destroy();
+  }
 
   constructor(port: number) {
     this.#server = createServer((near) => {
       const far = connect(port, "127.0.0.1");
+      if (this.#away) near.destroy();
       for (const [from, to] of [[near, far], [far, near]] as const) {
         this.#sockets.add(from);
         from.on("error", () => to.destroy());
@@ -207,6 +215,12 @@ test("a file is renamed, thrown away, brought back, and erased at last", async (
   await row("notes (2).txt").tap();
   await page.getByText("2 chosen").waitFor();
   await shoot("chosen");
+  // As the phone's gesture for going back.
+  await page.keyboard.press("Escape");
+  await page.getByText("2 chosen").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Select", exact: true }).tap();
+  await row("shopping list.txt").tap();
+  await row("notes (2).txt").tap();
   await page.getByRole("region", { name: "What is chosen" }).getByRole("button", { name: "Delete" }).tap();
   await page.getByText("2 things are in the trash.").waitFor();
   await page.getByRole("link", { name: "Files", exact: true }).first().tap();
@@ -262,6 +276,20 @@ test("several files leave as one archive", async () => {
   await download.saveAs(archive);
   const names = execFileSync("python3", ["-c", "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); print(z.testzip()); print(*sorted(z.namelist()), sep='\\n')", archive], { encoding: "utf8" });
   assert.match(names, /^None\n.*film\.bin\n.*frame9\.png\n$/);
+});
+
+test("a folder that is opened while the PC is away is there once it is back", async () => {
+  const errors: Error[] = [];
+  page.on("pageerror", (error) => errors.push(error));
+  await page.getByRole("link", { name: "Files", exact: true }).first().tap();
+  await row("holiday & more #1").waitFor();
+  wire.away = true;
+  await row("holiday & more #1").tap();
+  await page.getByText("Not connected.").waitFor();
+  await shoot("away");
+  wire.away = false;
+  await row("film.bin").waitFor();
+  assert.deepEqual(errors, []);
 });
 
 test("the views are readable by day and by night, though much is kept", async () => {

@@ -46,7 +46,7 @@ TEST_F(WipeTest, RecordsAreCheckedWithoutThePoolAndAnyChangeIsNoticed) {
   std::ofstream(file) << record.dump() << "\n";
   const Ended changed = pool().cli({"verify-wipe", "--file", file});
   EXPECT_EQ(changed.exit_code, 1);
-  EXPECT_THAT(changed.err, HasSubstr("NOT WIPED"));
+  EXPECT_THAT(changed.err, HasSubstr("NOT VERIFIED"));
 }
 
 TEST_F(WipeTest, WhatACrashLeftIsWipedAndSignedForBeforeWorkIsTaken) {
