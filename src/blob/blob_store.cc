@@ -147,10 +147,10 @@ Result<void> BlobStore::State::count_blobs() {
     const fs::path folder = directory / to_hex(std::string(1, static_cast<char>(first)));
     std::error_code error;
     if (!fs::exists(folder, error)) continue;  // folders are made with their first blob
-    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    for (const auto& entry : Entries(folder, error)) {
       struct stat status{};
-      const std::string name = entry->path().filename();
-      if (!is_hex_digest(name) || ::lstat(entry->path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+      const std::string name = entry.path().filename();
+      if (!is_hex_digest(name) || ::lstat(entry.path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
       const Duration age = seconds(std::max<std::int64_t>(0, calendar - status.st_mtim.tv_sec));
       found.push_back({*from_hex(name), static_cast<std::uint64_t>(status.st_size),
                        std::max(status.st_atim.tv_sec, status.st_mtim.tv_sec), steady_now() - age});

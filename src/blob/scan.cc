@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "base/entries.h"
 #include "blob/transfer.h"
 
 namespace hearth::blob {
@@ -84,14 +85,14 @@ Result<void> Scanner::add_folder(const fs::path& folder, const std::string& tree
     return fail(Code::kInvalidArgument, "input " + folder.string() + " is inside itself through a symbolic link");
   }
   std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename();
+  for (const auto& entry : Entries(folder, error)) {
+    const std::string name = entry.path().filename();
     const std::string path = tree_path.empty() ? name : tree_path + "/" + name;
-    const fs::path real = fs::canonical(entry->path(), error);
-    if (error) return fail_errno(error.value(), "input " + entry->path().string());
+    const fs::path real = fs::canonical(entry.path(), error);
+    if (error) return fail_errno(error.value(), "input " + entry.path().string());
     if (!is_inside(real, root_)) {
-      return fail(Code::kInvalidArgument, "input " + entry->path().string() + " is a symbolic link to " +
-                                              real.string() + ", outside " + root_.string());
+      return fail(Code::kInvalidArgument, "input " + entry.path().string() + " is a symbolic link to " + real.string() +
+                                              ", outside " + root_.string());
     }
     if (Result<void> added = add_entry(real, path); !added) return added;
   }

@@ -23,8 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxAskedAtOnce = 100'000;  // BlobService.Missing's limit
-constexpr std::uint64_t kMaxTreeBytes = 32 * kMiB;
+constexpr std::size_t kMaxAskedAtOnce = 100'000;      // BlobService.Missing's limit
 constexpr std::uint64_t kInMemoryBytes = 256 * kKiB;  // smaller files are read whole and sent in one piece
 constexpr std::size_t kBlockBytes = kMiB;             // written to the disk at once
 constexpr std::size_t kHashedOnLoopBytes = 16 * kKiB;

@@ -78,4 +78,6 @@ class Transfer {
 // The rules of hearth.v1.Tree. Errors: kInvalidArgument (which file, what is wrong).
 Result<void> check_tree(const v1::Tree& tree);
 
+inline constexpr std::size_t kMaxTreeBytes = 32 << 20;  // of a tree's message
+
 }  // namespace hearth::blob

@@ -10,7 +10,6 @@ namespace hearth::blob {
 namespace {
 
 constexpr int kMaxFiles = 100'000;
-constexpr std::size_t kMaxTreeBytes = 32 * kMiB;
 constexpr std::size_t kMaxPathBytes = 4096;
 constexpr std::size_t kMaxPartBytes = 255;
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/documents.h"
+#include "net/loopback.h"
 
 namespace hearth::cli {
 namespace {
@@ -14,8 +15,6 @@ bool has_own_hub(const Home& home) {
   const Result<Config> config = load_config(home);
   return config && config->hub && std::filesystem::exists(home.config(), failure);
 }
-
-bool is_loopback(const std::string& host) { return host == "127.0.0.1" || host == "::1" || host == "localhost"; }
 
 }  // namespace
 
@@ -51,7 +50,8 @@ Client::Client(Home home, account::Account account, net::IdentityKey key)
 
 Error Client::explain(Error error) const {
   const net::Endpoint& endpoint = session_.account().endpoint;
-  if (error.code == Code::kUnavailable && is_loopback(endpoint.host) && !Lock::holder(home_)) {
+  if (error.code == Code::kUnavailable && (endpoint.host == "localhost" || net::is_loopback(endpoint.host)) &&
+      !Lock::holder(home_)) {
     error.message = "this PC's hub is not up; start it with: hearth up";
   } else if (error.code == Code::kUnavailable && Lock::holder(home_) && endpoint_of(home_).stands_by) {
     error.message =

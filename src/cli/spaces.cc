@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/entries.h"
 #include "base/sizes.h"
 #include "cli/backups.h"
 #include "cli/client.h"
@@ -67,9 +68,8 @@ std::string name_of(const v1::ListDevicesReply& devices, std::uint64_t id) {
 std::vector<Space> spaces_of(const Home& home, const v1::ListDevicesReply& devices) {
   std::set<std::uint64_t> granted;
   std::error_code error;
-  for (fs::directory_iterator entry(home.hub() / "spaces", error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
+  for (const auto& entry : Entries(home.hub() / "spaces", error)) {
+    const std::string name = entry.path().filename().string();
     if (name.empty() || name.find_first_not_of("0123456789") != std::string::npos || name.size() > 19) continue;
     granted.insert(std::stoull(name));
   }

@@ -19,6 +19,7 @@
 
 #include <fmt/format.h>
 
+#include "base/entries.h"
 #include "base/fd.h"
 #include "cli/home.h"
 #include "cli/output.h"
@@ -267,9 +268,9 @@ Fd lock_of(const fs::path& directory) {
 std::vector<std::pair<fs::path, Fd>> leftovers_in(const fs::path& parent) {
   std::vector<std::pair<fs::path, Fd>> found;
   std::error_code error;
-  for (fs::directory_iterator entry(parent, error), end; !error && entry != end; entry.increment(error)) {
-    if (!entry->path().filename().string().starts_with(kWorkName)) continue;
-    if (Fd lock = lock_of(entry->path()); lock.get() >= 0) found.emplace_back(entry->path(), std::move(lock));
+  for (const auto& entry : Entries(parent, error)) {
+    if (!entry.path().filename().string().starts_with(kWorkName)) continue;
+    if (Fd lock = lock_of(entry.path()); lock.get() >= 0) found.emplace_back(entry.path(), std::move(lock));
   }
   return found;
 }

@@ -58,8 +58,8 @@ net::Async<Result<Usage>> Survey::usage() {
     is_counting_ = true;
     loop_.spawn(count());
   }
-  if (!counted_ && !co_await count_ended_.wait(kUsageWait)) co_return so_far_;
-  co_return *counted_;
+  if (!is_counting_ || co_await count_ended_.wait(kUsageWait)) co_return *counted_;
+  co_return counted_ ? *counted_ : Result<Usage>(so_far_);
 }
 
 net::Async<void> Survey::count() {

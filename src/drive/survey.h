@@ -35,8 +35,8 @@ class Survey {
   // `without`: as Walk's.
   net::Async<Result<SearchDone>> search(Path below, Sought sought, FolderNames without = {});
 
-  // As it was counted at most kUsageKept ago; where that is past, a new count begins, for the next who ask. The first
-  // who ask wait for it, at most kUsageWait, and then get what is counted so far.
+  // As it was counted at most kUsageKept ago; where that is past, a new count begins, and whoever asks waits for it, at
+  // most kUsageWait, and then gets what was counted before, or else what is so far.
   net::Async<Result<Usage>> usage();
 
  private:

@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::size_t kPieceBytes = 1 << 20;
 constexpr std::size_t kPiecesAtOnce = 16;  // before other work gets its turn
-constexpr std::uint64_t kMaxTreeBytes = 32 << 20;
 
 // Files of the drive by where they are laid out.
 using LaidOut = std::map<std::string, drive::Path>;
@@ -144,7 +143,7 @@ net::Async<Result<v1::TreeFile>> take_file(Parts& parts, const drive::Folder& fo
 Result<v1::Blob> keep_tree(blob::BlobStore& blobs, const v1::JobSpec& spec, std::vector<v1::TreeFile> files) {
   v1::Tree tree;
   if (spec.has_inputs()) {
-    const Result<std::string> bytes = blobs.load(spec.inputs().sha256(), kMaxTreeBytes);
+    const Result<std::string> bytes = blobs.load(spec.inputs().sha256(), blob::kMaxTreeBytes);
     if (!bytes || !tree.ParseFromString(*bytes)) {
       return fail(Code::kFailedPrecondition, "inputs: the tree was not uploaded (PUT /blob/SHA256 first)");
     }

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/entries.h"
 #include "base/log.h"
+#include "blob/transfer.h"
 #include "drive/files.h"
 #include "hearth/v1/jobs.pb.h"
 #include "hub/drive_scope.h"
@@ -25,7 +26,6 @@ constexpr std::string_view kMarks = "results";
 constexpr Duration kAgainAfter = minutes(1);
 constexpr std::size_t kMaxTroubleBytes = 512;
 constexpr std::uint32_t kTasksAtOnce = 500;
-constexpr std::uint64_t kMaxTreeBytes = 32 << 20;
 constexpr std::size_t kCopiedAtOnce = 64 << 20;
 constexpr std::size_t kComparedAtOnce = 64 << 10;
 
@@ -207,7 +207,8 @@ net::Async<Result<void>> DriveResults::deliver(JobId job) {
 }
 
 net::Async<Result<void>> DriveResults::put_outputs(Target& target, v1::Blob tree) {
-  const Result<std::string> bytes = co_await workers_.run([&] { return blobs_.load(tree.sha256(), kMaxTreeBytes); });
+  const Result<std::string> bytes =
+      co_await workers_.run([&] { return blobs_.load(tree.sha256(), blob::kMaxTreeBytes); });
   v1::Tree files;
   if (!bytes || !files.ParseFromString(*bytes)) {
     target.trouble = "the results of a task are not here any more";

@@ -28,6 +28,7 @@ class FaultyStore : public store::Store {
   explicit FaultyStore(std::unique_ptr<store::Store> real) : real_(std::move(real)) {}
 
   std::atomic<Code> failure = Code{};  // of every commit; none: they are real
+  std::atomic<int> lost_reads = 0;     // so many questions for tasks fail
   std::atomic<int> usage_apart = 0;    // batches with a task's success or with usage, but not with both
   std::atomic<int> audit_apart = 0;    // with a device or with a line of the audit log, but not with both
 
@@ -72,6 +73,7 @@ class FaultyStore : public store::Store {
   }
   Result<std::vector<store::TaskRow>> load_tasks(JobId job, std::uint32_t first, std::uint32_t limit,
                                                  bool only_failed) override {
+    if (lost_reads > 0 && lost_reads-- > 0) return fail(Code::kUnavailable, "the test's disk");
     return real_->load_tasks(job, first, limit, only_failed);
   }
   Result<std::vector<store::RangeEnd>> load_range_ends(JobId job) override { return real_->load_range_ends(job); }
@@ -83,12 +85,16 @@ class FaultyStore : public store::Store {
 
 class Link : public NodeLink {
  public:
-  void assign(AttemptId attempt, const LiveJob&, const v1::GangNetwork*) override { assigned.push_back(attempt); }
+  void assign(AttemptId attempt, const LiveJob& job, const v1::GangNetwork*) override {
+    assigned.push_back(attempt);
+    inputs = job.dependency_outputs->size();
+  }
   void stop(AttemptId) override {}
   void acknowledge(AttemptId) override {}
   void stop_everything(bool) override {}
   void wipe_workspace(const WorkspaceId& id) override { wiping.push_back(id); }
   std::vector<AttemptId> assigned;
+  std::size_t inputs = 0;  // trees of jobs before it, of the last one assigned
   std::vector<WorkspaceId> wiping;
 };
 
@@ -335,6 +341,26 @@ TEST_F(EngineTest, AJobThatAnotherNeedsStaysUntilThatOneHasEnded) {
   EXPECT_FALSE(store_->load_job(first)->has_value());
   EXPECT_EQ(submit("after a removed one", kAnn, after).error().code, Code::kNotFound);
   EXPECT_GT(submit("another")->value, second.value) << "a number was given again";
+}
+
+TEST_F(EngineTest, ATaskNeverGetsFewerInputsThanTheJobsBeforeItLeft) {
+  Link link;
+  engine_->node_joined(kNode, link, kRoomyNode);
+  const JobId first = *submit("first");
+  for (int i = 0; i < 500 && link.assigned.empty(); ++i) loop_.run_until_done(net::sleep_for(milliseconds(10)));
+  ASSERT_EQ(link.assigned.size(), 1U);
+  v1::Outcome outcome;
+  outcome.mutable_outputs()->set_sha256(std::string(32, 'o'));
+  engine_->finished(kNode, link.assigned.front(), outcome);
+  link.assigned.clear();
+  store_->lost_reads = 1;
+  v1::JobSpec after = spec();
+  after.add_after(first.value);
+  ASSERT_TRUE(submit("second", kAnn, after));
+  for (int i = 0; i < 500 && link.assigned.empty(); ++i) loop_.run_until_done(net::sleep_for(milliseconds(10)));
+  ASSERT_EQ(link.assigned.size(), 1U);
+  EXPECT_EQ(link.inputs, 1U);
+  EXPECT_EQ(link.assigned.front().epoch, 2U) << "the first attempt was none";
 }
 
 // A submission that read the job's record before it was removed, and is decided on afterwards.

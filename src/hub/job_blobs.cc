@@ -2,11 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "blob/transfer.h"
+
 namespace hearth::hub {
 namespace {
 
 constexpr std::uint32_t kTasksAtOnce = 1'000;
-constexpr std::uint64_t kMaxTreeBytes = 32 << 20;
 constexpr std::uint64_t kLoopBytes = 64 << 10;  // up to this size a tree in the page cache is read on the loop
 
 }  // namespace
@@ -56,7 +57,7 @@ net::Async<std::uint64_t> JobBlobs::bytes_of(const v1::Blob& tree) const {
   const std::string& digest = tree.sha256();
   std::optional<std::string> bytes = digest.size() == 32 ? blobs_.load_cached(digest, kLoopBytes) : std::nullopt;
   if (!bytes) {
-    Result<std::string> read = co_await workers_.run([&] { return blobs_.load(digest, kMaxTreeBytes); });
+    Result<std::string> read = co_await workers_.run([&] { return blobs_.load(digest, blob::kMaxTreeBytes); });
     if (read) bytes = std::move(*read);
   }
   v1::Tree files;
@@ -69,7 +70,7 @@ net::Async<std::uint64_t> JobBlobs::bytes_of(const v1::Blob& tree) const {
 net::Async<Result<void>> JobBlobs::walk_tree(const v1::Blob& tree, BlobWalk& walk) const {
   walk.take(tree.sha256());
   if (!walk.trees.insert(tree.sha256()).second) co_return Result<void>();
-  Result<std::string> bytes = co_await workers_.run([&] { return blobs_.load(tree.sha256(), kMaxTreeBytes); });
+  Result<std::string> bytes = co_await workers_.run([&] { return blobs_.load(tree.sha256(), blob::kMaxTreeBytes); });
   if (!bytes) {
     const Code code = bytes.error().code;
     const bool out_of_reach = code == Code::kNotFound || code == Code::kDataLoss || code == Code::kResourceExhausted;

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 
+#include "blob/transfer.h"
+
 namespace hearth::hub {
-namespace {
-
-constexpr std::uint64_t kMaxTreeBytes = 32 << 20;
-
-}  // namespace
+namespace {}  // namespace
 
 pool::DataId id_of(std::string_view name) {
   pool::DataId id;
@@ -51,7 +49,7 @@ net::Async<void> restore_job_data(net::Workers& workers, Engine& engine, blob::B
     std::vector<v1::Blob> large;
     if (job->spec.has_inputs()) {
       const std::string tree = job->spec.inputs().sha256();
-      const Result<std::string> bytes = co_await workers.run([&] { return blobs.load(tree, kMaxTreeBytes); });
+      const Result<std::string> bytes = co_await workers.run([&] { return blobs.load(tree, blob::kMaxTreeBytes); });
       v1::Tree files;
       if (bytes && files.ParseFromString(*bytes)) add_large(files, large);
     }

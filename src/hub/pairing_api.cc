@@ -7,6 +7,7 @@
 #include "hearth/v1/pairing.pb.h"
 #include "hub/basic_password.h"
 #include "hub/parts.h"
+#include "net/loopback.h"
 
 namespace hearth::hub {
 namespace {
@@ -24,10 +25,6 @@ struct Limits {
 
 std::unexpected<Error> too_often(std::string_view what) {
   return fail(Code::kResourceExhausted, fmt::format("too many {} from this address; wait a minute", what));
-}
-
-bool is_loopback(const std::string& address) {
-  return address.starts_with("127.") || address == "::1" || address.starts_with("::ffff:127.");
 }
 
 net::KeyKind key_kind(v1::KeyKind kind) {
@@ -179,7 +176,7 @@ void add_pairing_methods(net::Dispatcher& dispatcher, Parts& parts) {
   dispatcher.unary<v1::NonceRequest, v1::NonceReply>(
       "hearth.v1.PairingService.Nonce",
       [&parts, limits](const v1::NonceRequest&, net::Caller& caller) -> net::Async<Result<v1::NonceReply>> {
-        if (!is_loopback(caller.address) && !limits->nonces.take(caller.address, parts.loop.now()))
+        if (!net::is_loopback(caller.address) && !limits->nonces.take(caller.address, parts.loop.now()))
           co_return too_often("pairings");
         v1::NonceReply reply;
         reply.set_server_nonce(net::random_bytes(16));
@@ -203,7 +200,7 @@ void add_pairing_methods(net::Dispatcher& dispatcher, Parts& parts) {
   dispatcher.unary<v1::ChallengeRequest, v1::ChallengeReply>(
       "hearth.v1.PairingService.Challenge",
       [&parts, limits](const v1::ChallengeRequest&, net::Caller& caller) -> net::Async<Result<v1::ChallengeReply>> {
-        if (!is_loopback(caller.address) && !limits->challenges.take(caller.address, parts.loop.now()))
+        if (!net::is_loopback(caller.address) && !limits->challenges.take(caller.address, parts.loop.now()))
           co_return too_often("proofs");
         v1::ChallengeReply reply;
         reply.set_challenge(net::random_bytes(32));
@@ -215,7 +212,7 @@ void add_pairing_methods(net::Dispatcher& dispatcher, Parts& parts) {
       "hearth.v1.PairingService.Prove",
       [&parts, limits](const v1::ProveRequest& request, net::Caller& caller) -> net::Async<Result<v1::ProveReply>> {
         // A proof by a key has paid for its challenge already.
-        const bool counts = !request.secret().empty() && !is_loopback(caller.address);
+        const bool counts = !request.secret().empty() && !net::is_loopback(caller.address);
         if (counts && !limits->challenges.take(caller.address, parts.loop.now())) co_return too_often("proofs");
         co_return prove(parts, request, caller);
       });

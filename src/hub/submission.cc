@@ -14,8 +14,6 @@
 namespace hearth::hub {
 namespace {
 
-constexpr std::uint64_t kMaxTreeBytes = 32 << 20;
-
 constexpr const char* kNoInputs = "inputs: the tree was not uploaded (PUT /blob/SHA256 first)";
 
 std::unexpected<Error> no_content(const v1::TreeFile& file) {
@@ -25,7 +23,7 @@ std::unexpected<Error> no_content(const v1::TreeFile& file) {
 // Blocks.
 Result<v1::Tree> load_inputs(blob::BlobStore& blobs, const v1::Blob& inputs) {
   blobs.has(inputs.sha256());  // so that it stays until the job refers to it
-  Result<std::string> bytes = blobs.load(inputs.sha256(), kMaxTreeBytes);
+  Result<std::string> bytes = blobs.load(inputs.sha256(), blob::kMaxTreeBytes);
   if (!bytes) {
     return fail(bytes.error().code == Code::kNotFound ? Code::kFailedPrecondition : bytes.error().code, kNoInputs);
   }

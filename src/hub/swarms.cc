@@ -9,6 +9,7 @@
 #include "hub/job_data.h"
 #include "net/cipher.h"
 #include "net/client.h"
+#include "net/loopback.h"
 
 namespace hearth::hub {
 namespace {
@@ -25,8 +26,6 @@ std::uint64_t piece_bytes_for(std::uint64_t size) {
   while (bytes < kLargestPiece && size / bytes > kFewPieces) bytes *= 2;
   return bytes;
 }
-
-bool is_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }
 
 }  // namespace
 
@@ -78,9 +77,9 @@ std::vector<std::string> Swarms::endpoints_of(NodeId node, NodeId seen_by) const
   const auto found = places_.find(node);
   if (found == places_.end()) return {};
   const auto viewer = places_.find(seen_by);
-  const bool is_here = viewer == places_.end() || is_loopback(viewer->second.address);
+  const bool is_here = viewer == places_.end() || net::is_loopback(viewer->second.address);
   std::vector<std::string> hosts = {found->second.address};
-  if (is_loopback(found->second.address) && !is_here) hosts = hosts_;
+  if (net::is_loopback(found->second.address) && !is_here) hosts = hosts_;
   std::vector<std::string> endpoints;
   for (const std::string& host : hosts) {
     endpoints.push_back(net::Endpoint{.host = host, .port = static_cast<std::uint16_t>(found->second.port)}.text());

@@ -11,6 +11,7 @@
 #include <asio/use_awaitable.hpp>
 
 #include "base/log.h"
+#include "net/loopback.h"
 #include "net/server_connection.h"
 
 namespace hearth::net {
@@ -62,12 +63,6 @@ std::string address_of(const Tcp::socket& socket) {
     address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
   }
   return error ? std::string() : address.to_string();
-}
-
-bool is_loopback(const std::string& address) {
-  asio::error_code error;
-  asio::ip::address parsed = asio::ip::make_address(address, error);
-  return !error && parsed.is_loopback();
 }
 
 Async<void> accept_connections(std::shared_ptr<ServerState> server) {

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/entries.h"
 #include "base/log.h"
 
 namespace hearth::node {
@@ -123,11 +124,10 @@ Result<void> WipeLog::append(const std::string& line) {
 void WipeLog::end_crashed() {
   std::error_code error;
   std::map<AttemptId, std::pair<sandbox::Level, std::string>> left;
-  for (fs::directory_iterator entry(directory_ / "attempts", error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::optional<AttemptId> attempt = attempt_named(entry->path().filename().string());
+  for (const auto& entry : Entries(directory_ / "attempts", error)) {
+    const std::optional<AttemptId> attempt = attempt_named(entry.path().filename().string());
     if (!attempt) continue;
-    std::ifstream file(entry->path());
+    std::ifstream file(entry.path());
     std::string level;
     std::string workspace;
     std::getline(file, level);

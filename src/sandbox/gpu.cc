@@ -9,6 +9,7 @@
 
 #include <unistd.h>
 
+#include "base/entries.h"
 #include "base/log.h"
 #include "sandbox/cdi.h"
 #include "sandbox/fd.h"
@@ -79,8 +80,8 @@ class Tree {
   std::vector<std::string> names(const std::string& folder) const {
     std::vector<std::string> found;
     std::error_code error;
-    for (fs::directory_iterator entry(at(folder), error), end; !error && entry != end; entry.increment(error)) {
-      found.push_back(entry->path().filename());
+    for (const auto& entry : Entries(at(folder), error)) {
+      found.push_back(entry.path().filename());
     }
     std::ranges::sort(found);
     return found;

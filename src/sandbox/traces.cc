@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "base/entries.h"
 #include "sandbox/fd.h"
 
 namespace hearth::sandbox {
@@ -24,9 +25,8 @@ std::vector<std::string> find_traces(const Shared& shared, const std::string& na
   for (const char* folder : kFolders) {
     std::error_code error;
     const std::string directory = shared.place + folder;
-    for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
-         entry.increment(error)) {
-      if (bears(entry->path().filename(), name)) found.push_back(entry->path());
+    for (const auto& entry : Entries(directory, error)) {
+      if (bears(entry.path().filename(), name)) found.push_back(entry.path());
     }
   }
   std::istringstream mounts(read_text("/proc/self/mountinfo", 16 << 20));

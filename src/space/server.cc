@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/entries.h"
 #include "base/fd.h"
 #include "base/sizes.h"
 #include "net/crypto.h"
@@ -163,10 +164,10 @@ class Coming {
 Result<std::string> list_folder(const fs::path& folder) {
   std::error_code error;
   std::string list;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+  for (const auto& entry : Entries(folder, error)) {
     std::error_code none;
-    const std::string name = entry->path().filename().string();
-    const std::uintmax_t size = entry->file_size(none);
+    const std::string name = entry.path().filename().string();
+    const std::uintmax_t size = entry.file_size(none);
     // What else somebody put there is not the repository's, and may have a name that is no JSON.
     if (none || !drive::parse_space_path("/space/data/" + name)) continue;
     list += fmt::format("{}{{\"name\":\"{}\",\"size\":{}}}", list.empty() ? "" : ",", name, size);
