@@ -19,6 +19,7 @@ namespace hearth::cli {
 namespace {
 
 constexpr Duration kStartLimit = seconds(20);
+constexpr Duration kNodeLimit = seconds(5);  // it needs a fraction of a second
 constexpr Duration kStopLimit = seconds(10);
 constexpr Duration kInviteLimit = seconds(120);
 
@@ -135,6 +136,10 @@ Result<int> welcome(const Context& context, const Config& config, const UpOption
   const Result<std::unique_ptr<Client>> client = await_hub(context.home, kStartLimit);
   if (!client) return std::unexpected(client.error());
   say_it_came_up(context, config, options);
+  if (!endpoint_of(context.home).stands_by && !await_node(context.home, kNodeLimit)) {
+    remark(options, fmt::format("but its own node is not there yet, so nothing runs on this PC; why is told in {}",
+                                context.home.log().string()));
+  }
   // A link lets somebody in: it is for a terminal, not for a service's journal.
   const bool is_service = options.foreground && !is_terminal(STDOUT_FILENO);
   if (options.no_invite || context.json || is_service) return 0;
