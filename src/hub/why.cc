@@ -40,7 +40,8 @@ std::string denial(const pool::Why& why, Ring ring, const v1::WorkspaceUse& work
   };
   if (why.lacking.holds(ring, Right::kRun)) {
     return none("takes tasks",
-                allow(ring == Ring::kStranger ? "--isolation microvm (it needs KVM)" : "--isolation fence"));
+                allow(ring == Ring::kStranger ? "--isolation microvm (it needs KVM)" : "--isolation fence") +
+                    "; where they do and it fails there, why is told by: hearth nodes");
   }
   if (why.lacking.holds(ring, Right::kHostFiles)) {
     return none("shows its own programs to tasks",
