@@ -116,8 +116,11 @@ net::Async<void> DriveResults::run() {
     bool is_over = true;
     for (const JobId job : std::set<JobId>(waiting_)) {
       if (stopping_ || engine_.live_job(job) != nullptr) continue;
+      const auto known = troubles_.find(job);
+      const std::string before = known == troubles_.end() ? std::string() : known->second;
       if (const Result<void> delivered = co_await deliver(job); !delivered) {
         is_over = false;
+        if (delivered.error().message == before) continue;  // said already
         log_warning("results of a job are not in the drive yet: " + delivered.error().message, {{"job", job.value}});
       }
     }
