@@ -281,6 +281,23 @@ TEST_F(PrivateFoldersTest, JobsReachWhatTheirDeviceDoes) {
   EXPECT_THAT(all.out + all.err, Not(HasSubstr("diary")));
 }
 
+TEST_F(PrivateFoldersTest, ResultsOfJobsWaitForRoomAndThatIsSaid) {
+  own({"mia", "--for", "mia", "--limit", "100KiB"});
+  const auto submit = [&](const std::string& script, const std::string& id) {
+    return call("mia", "JobService/Submit",
+                R"({"spec": {"argv": ["sh", "-c", ")" + script + R"("], "outputs": ["*"], "driveOutputs": "/mia"}, )" +
+                    R"("requestId": ")" + id + "AAAAAAAAAAAAAAAAAAAAA==\"}");
+  };
+  EXPECT_THAT(submit("head -c 120000 /dev/zero > large", "A"), HasSubstr(" 200"));
+  const auto told = [&] { return call("mia", "JobService/Get", R"({"jobId": "1"})"); };
+  EXPECT_TRUE(eventually(seconds(60), [&] { return told().contains("/mia may hold 100"); })) << told();
+  EXPECT_THAT(told(), HasSubstr("\"driveOutputsDue\":true"));
+  own({"mia", "--for", "mia", "--limit", "1MiB"});
+  EXPECT_THAT(submit("echo > small", "B"), HasSubstr(" 200")) << "with which the first one is tried again";
+  EXPECT_TRUE(eventually(seconds(60), [&] { return std::filesystem::exists(file("mia/large")); }));
+  EXPECT_TRUE(eventually(seconds(60), [&] { return !told().contains("driveOutputsTrouble"); })) << told();
+}
+
 TEST_F(PrivateFoldersTest, WhatCannotBeIsSaidPlainly) {
   EXPECT_THAT(pool().cli({"drive", "private", "x", "--for", "nobody"}).err, HasSubstr("hearth account set nobody"));
   EXPECT_THAT(pool().cli({"drive", "private", "a/b", "--for", "mia"}).err, HasSubstr("slash"));
