@@ -35,7 +35,7 @@ export const kUsualLife = 7 * kDay;
 
 // 0: any number.
 export const kUses: readonly (readonly [number, string])[] = [
-  [0, "Any number"],
+  [0, "No limit"],
   [1, "Once"],
   [5, "5 times"],
   [20, "20 times"],
