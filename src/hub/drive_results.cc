@@ -33,7 +33,7 @@ constexpr std::size_t kComparedAtOnce = 64 << 10;
 Result<void> make_mark(const drive::Folder& folder, JobId job, const std::string& trouble = "") {
   const Result<std::filesystem::path> marks = folder.own(kMarks);
   if (!marks) return std::unexpected(marks.error());
-  return folder.write_own(fmt::format("{}/{}", kMarks, job.value), trouble);
+  return folder.write_own(fmt::format("{}/{}", kMarks, job.value), std::string(utf8_prefix(trouble, kMaxTroubleBytes)));
 }
 
 void remove_mark(const drive::Folder& folder, JobId job) {
