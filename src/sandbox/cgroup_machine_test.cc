@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 // What the machine runs: what a control group is needed for, and what must be gone afterwards. It has no gocryptfs.
 constexpr const char* kTests =
     "Cgroups*:Levels/SandboxConformance.*/fence:Levels/Leftovers.NoneAfterTheProcessWasKilled/fence:ArmedProgram.*:"
-    "-*PutsFilesOnTheDisk*";
+    "-*OnTheDisk*";
 
 // As the machine's first process: loads the modules and goes to the root that lies on the disk.
 constexpr const char* kFirst = R"(#!/busybox sh

@@ -183,6 +183,23 @@ TEST_P(SandboxConformance, PutsFilesOnTheDiskWhereThatIsAskedFor) {
   EXPECT_EQ(host()->traces("disk"), std::vector<std::string>());
 }
 
+// A file system's program that takes its caller's place with all its threads refuses others meanwhile.
+TEST_P(SandboxConformance, LetsManyProcessesMakeFilesOnTheDiskAtOnce) {
+  Result<std::filesystem::path> vault = host()->encrypted_directory();
+  if (!vault) GTEST_SKIP() << "SKIPPED: " << vault.error().message;
+  Limits limits = small_limits();
+  limits.disk_bytes = 64 * kMiB;
+  Result<std::unique_ptr<Sandbox>> box = host()->prepare("many", limits, ground().setup);
+  ASSERT_TRUE(box) << box.error().message;
+  Ran ran = Running(**box, {.argv = {"/bin/sh", "-c",
+                                     "work() { for i in $(seq 25); do mkdir $1.$i && echo x > $1.$i/f && "
+                                     "cat $1.$i/f >/dev/null && chmod 600 $1.$i/f && echo y >> $1.$i/f || echo lost; "
+                                     "done; }; for n in 1 2 3 4 5 6 7 8; do work $n & done; wait; "
+                                     "cat */f | wc -l; find . -user $(id -u) -name f | wc -l"}})
+                .wait();
+  EXPECT_EQ(ran.out, "400\n200\n") << ran.err << ran.exit.message;
+}
+
 TEST_P(SandboxConformance, RunsAnArmedProgramWhenItIsReleased) {
   if (GetParam() == Level::kMicroVm) GTEST_SKIP() << "SKIPPED: a machine has its files from when it was armed";
   std::unique_ptr<Sandbox> box = host().prepare();

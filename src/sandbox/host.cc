@@ -200,7 +200,7 @@ Result<std::unique_ptr<Host>> Host::open(const Options& options) {
   std::error_code error;
   std::filesystem::remove_all(cipher, error);  // whose key is gone
   shared.vault = std::make_unique<VaultOnDemand>(
-      Vault::Places{.cipher = cipher, .where = shared.place + "/vault", .memory = shared.place});
+      Vault::Places{.cipher = cipher, .where = shared.place + "/vault", .memory = shared.place, .user = shared.user});
   return std::make_unique<HostOfBoxes>(std::move(shared), plug, std::move(*lock));
 }
 

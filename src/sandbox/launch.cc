@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -32,6 +36,7 @@ struct Orders {
   GuestUser user;
   int network = -1;
   bool may_mount = false;
+  bool stays_user = false;
   gid_t group = 0;
   pid_t parent = 0;
   int error = 0;  // set by the child if it could not exec
@@ -70,6 +75,23 @@ HEARTH_CHILD_CODE bool become_guest(const GuestUser& user, const gid_t& group) {
          ::syscall(SYS_setresuid, user.uid, user.uid, user.uid) == 0;
 }
 
+// For programs of this architecture; others have other numbers for their calls.
+HEARTH_CHILD_CODE bool stay_user() {
+  constexpr std::uint16_t kLoad = BPF_LD | BPF_W | BPF_ABS;
+  constexpr std::uint16_t kSkipIfEqual = BPF_JMP | BPF_JEQ | BPF_K;
+  constexpr std::uint16_t kReturn = BPF_RET | BPF_K;
+  sock_filter program[] = {
+      {.code = kLoad, .jt = 0, .jf = 0, .k = offsetof(seccomp_data, nr)},
+      {.code = kSkipIfEqual, .jt = 3, .jf = 0, .k = SYS_setreuid},
+      {.code = kSkipIfEqual, .jt = 2, .jf = 0, .k = SYS_setregid},
+      {.code = kSkipIfEqual, .jt = 1, .jf = 0, .k = SYS_setgroups},
+      {.code = kReturn, .jt = 0, .jf = 0, .k = SECCOMP_RET_ALLOW},
+      {.code = kReturn, .jt = 0, .jf = 0, .k = SECCOMP_RET_ERRNO},  // of no error
+  };
+  sock_fprog filter{.len = sizeof program / sizeof program[0], .filter = program};
+  return ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0;
+}
+
 // An ordinary user's node has its rights in a user namespace of its own, and would lose them by exec.
 HEARTH_CHILD_CODE bool keep(unsigned capability) {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
@@ -103,6 +125,7 @@ HEARTH_CHILD_CODE int child_main(void* argument) {
   // The signal is asked for after the change of user, which forgets it.
   done = done && administer(orders.network) && (!orders.may_mount || keep(CAP_SYS_ADMIN)) &&
          become_guest(orders.user, orders.group) && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+  done = done && (!orders.stays_user || stay_user());
   if (done && ::getppid() == orders.parent && place_files(orders)) {
     char* const no_variables[] = {nullptr};
     ::execve(orders.program, orders.argv, no_variables);
@@ -204,6 +227,7 @@ Result<Started> launch(Launch& plan) {
                 .user = plan.user,
                 .network = plan.network,
                 .may_mount = plan.may_mount,
+                .stays_user = plan.stays_user,
                 .group = plan.group,
                 .parent = ::getpid(),
                 .error = 0};

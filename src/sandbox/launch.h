@@ -25,9 +25,10 @@ struct Launch {
   Fd birthplace;                   // the directory of a group of version 2; may be none
   ResourceLimits limits;
   GuestUser user;
-  int network = -1;        // a network namespace to enter first, with the right to administer it; -1: stay
-  bool may_mount = false;  // in the namespaces of this process; and it is no guest, so the kernel ends others first
-  gid_t group = 0;         // kept or taken besides the user's own; 0: none
+  int network = -1;         // a network namespace to enter first, with the right to administer it; -1: stay
+  bool may_mount = false;   // in the namespaces of this process; and it is no guest, so the kernel ends others first
+  bool stays_user = false;  // its setreuid(), setregid() and setgroups() succeed, and change nothing; root's only
+  gid_t group = 0;          // kept or taken besides the user's own; 0: none
 };
 
 struct Started {

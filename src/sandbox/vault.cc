@@ -19,7 +19,6 @@
 
 #include "base/bytes.h"
 #include "sandbox/launch.h"
-#include "sandbox/mounts.h"
 #include "sandbox/program.h"
 
 namespace hearth::sandbox {
@@ -50,6 +49,7 @@ struct Gocryptfs {
   std::string program;
   const Fd& key;
   fs::path config;
+  bool stays_user = false;
 
   // `said`: where its words go.
   Result<Started> start(const std::vector<std::string>& options, const Fd& said) const {
@@ -65,6 +65,7 @@ struct Gocryptfs {
       if (!file) return fail_errno(errno, "starting gocryptfs");
     }
     plan.may_mount = true;
+    plan.stays_user = stays_user;
     return launch(plan);
   }
 };
@@ -117,7 +118,7 @@ Result<std::unique_ptr<Vault>> Vault::open(const Places& places) {
   if (!key) return std::unexpected(key.error());
   Result<Pipe> said = make_pipe(O_CLOEXEC | O_NONBLOCK);
   if (!said) return std::unexpected(said.error());
-  const Gocryptfs gocryptfs{.program = program, .key = *key, .config = places.memory / "gocryptfs.conf"};
+  Gocryptfs gocryptfs{.program = program, .key = *key, .config = places.memory / "gocryptfs.conf"};
   std::string words;
 
   // The least work of the key's stretching: the key is random.
@@ -127,7 +128,14 @@ Result<std::unique_ptr<Vault>> Vault::open(const Places& places) {
   hear(said->read_end, words);
   if (!is_made) return refusal(words);
   std::vector<std::string> options = {"-fg", places.cipher.string(), places.where.string()};
-  if (::geteuid() == 0) options.insert(options.begin(), "-allow_other");  // else guests are this user
+  if (const GuestUser& user = places.user; user.drop) {
+    // Run by root it becomes the user who makes a file for as long as that takes; but gocryptfs 2.3 (Debian 12's) does
+    // so with all its threads (https://github.com/rfjakob/gocryptfs/issues/893), and what others do meanwhile is
+    // refused. So it stays root, and says of all files that they are the guests'.
+    gocryptfs.stays_user = true;
+    options.insert(options.begin(),
+                   {"-allow_other", "-force_owner", std::to_string(user.uid) + ":" + std::to_string(user.gid)});
+  }
   Result<Started> keeper = gocryptfs.start(options, said->write_end);
   if (!keeper) return std::unexpected(keeper.error());
   auto vault = std::make_unique<Vault>(places, std::move(keeper->pidfd), std::move(said->read_end));

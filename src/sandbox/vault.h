@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "sandbox/fd.h"
+#include "sandbox/mounts.h"
 
 namespace hearth::sandbox {
 
@@ -22,6 +23,7 @@ class Vault {
     std::filesystem::path cipher;  // on the disk; emptied, made anew
     std::filesystem::path where;   // where it is seen: a directory that does not exist yet
     std::filesystem::path memory;  // a directory in memory, for moments
+    GuestUser user;                // whose all that lies there is, where guests are another user than this process's
   };
 
   // Errors: kFailedPrecondition (what is missing, and the remedy), of the disk. Blocks for about 0.3 s.
