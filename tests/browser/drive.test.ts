@@ -185,10 +185,17 @@ test("pictures and texts are looked at, one after the other", async () => {
   await shoot("picture");
   await page.getByRole("button", { name: "Next picture" }).tap();
   await page.getByRole("img", { name: "frame10.png" }).waitFor(); // by its number
-  await page.getByRole("button", { name: "Close", exact: true }).tap();
+  await page.goBack();
+  await page.getByRole("dialog", { name: "Picture" }).waitFor({ state: "hidden" });
   await row("notes.txt").tap();
   await page.getByRole("region", { name: "Content of notes.txt" }).getByText("and matches").waitFor();
   await page.getByRole("button", { name: "Close", exact: true }).tap();
+
+  // What was closed in another way is passed over.
+  await page.goBack();
+  await row("holiday & more #1").waitFor();
+  await row("holiday & more #1").tap();
+  await row("notes.txt").waitFor();
   await page.getByLabel(/^Search in/).fill("MATCHES");
   await page.getByLabel("Inside text too").check();
   await page.getByRole("list", { name: "Found" }).getByText("and matches").first().waitFor();
@@ -215,9 +222,10 @@ test("a file is renamed, thrown away, brought back, and erased at last", async (
   await row("notes (2).txt").tap();
   await page.getByText("2 chosen").waitFor();
   await shoot("chosen");
-  // As the phone's gesture for going back.
-  await page.keyboard.press("Escape");
+  const place = page.url();
+  await page.goBack();
   await page.getByText("2 chosen").waitFor({ state: "detached" });
+  assert.equal(page.url(), place, "going back ended the choice alone");
   await page.getByRole("button", { name: "Select", exact: true }).tap();
   await row("shopping list.txt").tap();
   await row("notes (2).txt").tap();
