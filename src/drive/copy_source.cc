@@ -97,14 +97,8 @@ Result<std::string> read_small(const CopyTree& tree, const sync::Wanted& wanted)
   const Result<std::pair<Fd, CopyEntry>> file = open_wanted(tree, wanted);
   if (!file) return std::unexpected(file.error());
   if (file->second.bytes > sync::kMaxSmallFile) return fail(Code::kOutOfRange, wanted.path + " is too long");
-  std::string bytes(file->second.bytes, '\0');
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    const ssize_t got =
-        ::pread(file->first.get(), bytes.data() + filled, bytes.size() - filled, static_cast<off_t>(filled));
-    if (got <= 0) return fail(Code::kAborted, wanted.path + " cannot be read");
-    filled += static_cast<std::size_t>(got);
-  }
+  Result<std::string> bytes = read_part(file->first.get(), 0, file->second.bytes);
+  if (!bytes) return fail(Code::kAborted, wanted.path + " cannot be read");
   if (!has_etag(file->first.get(), wanted.etag)) return fail(Code::kFailedPrecondition, wanted.path + " has changed");
   return bytes;
 }

@@ -207,6 +207,32 @@ bool has_etag(int file, std::string_view etag) {
   return entry && entry->etag == etag;
 }
 
+Result<std::string> read_part(int file, std::uint64_t offset, std::size_t count) {
+  std::string bytes(count, '\0');
+  for (std::size_t filled = 0; filled < count;) {
+    const ssize_t got = ::pread(file, bytes.data() + filled, count - filled, static_cast<off_t>(offset + filled));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno(errno, "reading a file of the drive");
+    if (got == 0) return fail(Code::kAborted, "it has just become shorter");
+    filled += static_cast<std::size_t>(got);
+  }
+  return bytes;
+}
+
+bool hold_the_same(int one, int other) {
+  std::array<struct stat, 2> status{};
+  if (::fstat(one, status.data()) != 0 || ::fstat(other, &status[1]) != 0) return false;
+  if (status[0].st_size != status[1].st_size) return false;
+  const auto bytes = static_cast<std::uint64_t>(status[0].st_size);
+  for (std::uint64_t at = 0; at < bytes; at += kHashedAtOnce) {
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kHashedAtOnce, bytes - at));
+    const Result<std::string> piece = read_part(one, at, size);
+    const Result<std::string> there = read_part(other, at, size);
+    if (!piece || !there || *piece != *there) return false;
+  }
+  return true;
+}
+
 Result<std::string> hash_file(int file, const std::atomic<bool>& ended) {
   net::Sha256 hash;
   std::string buffer(kHashedAtOnce, '\0');

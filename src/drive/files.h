@@ -46,6 +46,12 @@ Result<void> check(const Condition& condition, const Entry* before);
 // Whether an open file's etag is this one.
 bool has_etag(int file, std::string_view etag);
 
+// So many bytes of an open file from there on. Errors: kAborted (there are fewer), of the disk.
+Result<std::string> read_part(int file, std::uint64_t offset, std::size_t count);
+
+// Whether two open files hold the same. False, too, where one cannot be read.
+bool hold_the_same(int one, int other);
+
 // SHA-256 of all that an open file holds. Errors: kCanceled (somebody has set `ended`), of the disk.
 Result<std::string> hash_file(int file, const std::atomic<bool>& ended);
 

@@ -200,8 +200,8 @@ class Folder {
   // Bytes that have become versions since.
   std::uint64_t kept_bytes() const { return kept_bytes_; }
 
-  // `path`, or the first of "a (2).jpg", "a (3).jpg"... that is free.
-  Result<Path> free_name(const Path& path) const;
+  // `path`, or the first of "a (2).jpg", "a (3).jpg"... that is free, or whose file `fits`.
+  Result<Path> free_name(const Path& path, const std::function<bool(const Path&)>& fits = {}) const;
 
   Result<Entry> make_folder(const Path& path);  // kAlreadyExists; kNotFound: no parent
   Result<void> make_parents(const Path& path);  // those of the folders above it that are not there

@@ -206,12 +206,12 @@ Result<std::vector<std::string>> Folder::trash_ids() const {
   return ids;
 }
 
-Result<Path> Folder::free_name(const Path& path) const {
+Result<Path> Folder::free_name(const Path& path, const std::function<bool(const Path&)>& fits) const {
   const std::string& name = path.name();
   const std::size_t dot = name.rfind('.');
   const std::size_t stem = dot == std::string::npos || dot == 0 ? name.size() : dot;
   Result<Path> free = path;
-  for (int number = 2; free && look(*free); ++number) {
+  for (int number = 2; free && look(*free) && !(fits && fits(*free)); ++number) {
     free = path.parent().child(fmt::format("{} ({}){}", name.substr(0, stem), number, name.substr(stem)));
   }
   return free;

@@ -61,16 +61,13 @@ Result<void> check_removable(const Folder& folder, const Path& path, const sync:
 
 // The part of a file that is copied, into the file that is being made.
 Result<void> copy_part(int from, std::uint64_t offset, std::uint64_t count, Incoming& to, net::Sha256& hash) {
-  std::string buffer(count, '\0');
-  for (std::size_t filled = 0; filled < count;) {
-    const ssize_t got = ::pread(from, buffer.data() + filled, count - filled, static_cast<off_t>(offset + filled));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_errno(errno, "reading the file before");
-    if (got == 0) return fail(Code::kInvalidArgument, "a part that the file before has not");
-    filled += static_cast<std::size_t>(got);
+  const Result<std::string> part = read_part(from, offset, count);
+  if (!part && part.error().code == Code::kAborted) {
+    return fail(Code::kInvalidArgument, "a part that the file before has not");
   }
-  hash.update(buffer);
-  return to.write(buffer);
+  if (!part) return std::unexpected(part.error());
+  hash.update(*part);
+  return to.write(*part);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/sync/chunks.h"
+#include "drive/files.h"
 #include "drive/replies.h"
 #include "drive/walk.h"
 #include "net/crypto.h"
@@ -57,20 +58,6 @@ std::string next_piece(Walk& walk, const Path& root, bool& is_over) {
 
 Result<Path> path_below(const Scope& scope, const Path& root, std::string_view relative) {
   return scope.inside(root.is_root() ? std::string(relative) : fmt::format("{}/{}", root.text(), relative));
-}
-
-// So many bytes from there on. Errors: kAborted (they are not there any more), of the disk.
-Result<std::string> read_part(int file, std::uint64_t offset, std::size_t count) {
-  std::string bytes(count, '\0');
-  std::size_t filled = 0;
-  while (filled < count) {
-    const ssize_t got = ::pread(file, bytes.data() + filled, count - filled, static_cast<off_t>(offset + filled));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_errno(errno, "reading a file of the drive");
-    if (got == 0) return fail(Code::kAborted, "it has just become shorter");
-    filled += static_cast<std::size_t>(got);
-  }
-  return bytes;
 }
 
 Result<std::string> read_small(const Folder& folder, const Path& path, const std::string& etag) {

@@ -388,17 +388,21 @@ net::Async<Result<void>> Tus::end_if_whole(Upload& upload, const Sender& caller,
   if (!caller.scope.reaches(*path)) {
     co_return fail(Code::kPermissionDenied, path->text() + " has become other people's own since");
   }
-  const Result<Placed> placed =
-      co_await drive_.change(caller.holder, {{.path = *path, .reach = Touched::Reach::kName}},
-                             [&](Folder& folder) { return place_upload(folder, upload.id, upload.about); });
-  if (!placed) co_return std::unexpected(placed.error());
+  const Result<Folder*> folder = co_await drive_.open();
+  if (!folder) co_return std::unexpected(folder.error());
+  // Not within a change, for which others wait: a film takes its time.
+  if (!co_await drive_.workers().run([&] { return rests_on_same(**folder, upload.id, upload.about); })) {
+    const Result<Placed> placed =
+        co_await drive_.change(caller.holder, {{.path = *path, .reach = Touched::Reach::kName}},
+                               [&](Folder& there) { return place_upload(there, upload.id, upload.about); });
+    if (!placed) co_return std::unexpected(placed.error());
+  }
   upload.is_placed = true;
   placed_.push_back(upload.id);
   if (placed_.size() > kMaxRemembered) {
     std::string oldest = std::move(placed_.front());
     placed_.pop_front();
-    const Result<Folder*> folder = co_await drive_.open();
-    if (folder) co_await forget(**folder, std::move(oldest));
+    co_await forget(**folder, std::move(oldest));
   }
   co_return Result<void>();
 }

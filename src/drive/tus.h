@@ -2,8 +2,9 @@
 // said later), checksum, expiration, termination, concatenation.
 //
 // Upload-Metadata: `path` ("/photos/a.jpg"; its folders are made), and, if wanted, `modified` (milliseconds since 1970)
-// and `ifexists`: rename (to "a (2).jpg"; this if nothing is said), replace, fail. The answer that ends an upload says
-// in Hearth-Path, percent-encoded, where the file lies; so does HEAD afterwards, should that answer have been lost.
+// and `ifexists`: rename (to "a (2).jpg", unless the same lies there already; this if nothing is said), replace, fail.
+// The answer that ends an upload says in Hearth-Path, percent-encoded, where the file lies; so does HEAD afterwards,
+// should that answer have been lost.
 #pragma once
 
 #include <deque>

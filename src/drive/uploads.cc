@@ -241,6 +241,21 @@ Result<void> join_uploads(const Folder& folder, const std::vector<std::string>& 
   return {};
 }
 
+bool rests_on_same(const Folder& folder, const std::string& id, UploadAbout& about) {
+  const Result<Path> path = Path::parse(about.path);
+  if (!path || about.if_exists != UploadAbout::IfExists::kRename || !folder.look(*path)) return false;
+  const Result<Fd> sent = open_upload(folder, id);
+  bool is_same = false;
+  const Result<Path> place = folder.free_name(*path, [&](const Path& taken) {
+    const auto there = folder.read(taken);
+    return is_same = sent && there && hold_the_same(sent->get(), there->first.get());
+  });
+  if (!place || !is_same) return false;
+  about.placed = place->text();
+  const Result<std::filesystem::path> file = file_of(folder, id);
+  return keep_about(folder, id, about) && file && ::unlink(file->c_str()) == 0;
+}
+
 Result<Placed> place_upload(Folder& folder, const std::string& id, UploadAbout& about) {
   Result<Path> path = Path::parse(about.path);
   if (!path) return std::unexpected(path.error());

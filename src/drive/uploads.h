@@ -67,6 +67,10 @@ Result<void> append(const Fd& file, std::uint64_t at, std::string_view bytes);
 // The bytes of `parts`, one after the other, become those of `id`.
 Result<void> join_uploads(const Folder& folder, const std::vector<std::string>& parts, const std::string& id);
 
+// Where one that may be renamed lies already: a file that holds the same, under its name or one that was given for it,
+// as where a phone sends its pictures again. That becomes its place, and its bytes go.
+bool rests_on_same(const Folder& folder, const std::string& id, UploadAbout& about);
+
 // Gives a whole upload its place; parent folders are made. Errors: of Folder::place_own().
 Result<Placed> place_upload(Folder& folder, const std::string& id, UploadAbout& about);
 

@@ -80,6 +80,29 @@ TEST_F(UploadsTest, IsPlacedWithItsFoldersBesideWhatIsThere) {
   EXPECT_EQ(text("new/a.txt"), "new");
 }
 
+TEST_F(UploadsTest, WhatIsSentAgainIsKeptOnce) {
+  const auto send = [&](std::string_view bytes, UploadAbout::IfExists if_exists = UploadAbout::IfExists::kRename) {
+    UploadAbout about{.owner = {7}, .bytes = bytes.size(), .path = "/photos/a.jpg", .if_exists = if_exists};
+    const std::string id = begin(about, bytes);
+    if (!rests_on_same(*folder_, id, about)) {
+      EXPECT_TRUE(place_upload(*folder_, id, about));
+    } else {
+      EXPECT_FALSE(upload_bytes(*folder_, id));
+    }
+    return about.placed;
+  };
+  const std::string large(600'000, 'x');
+  EXPECT_EQ(send(large), "/photos/a.jpg");
+  EXPECT_EQ(send(large.substr(1) + "y"), "/photos/a (2).jpg");
+  EXPECT_EQ(send(large), "/photos/a.jpg");
+  EXPECT_EQ(send(large.substr(1) + "y"), "/photos/a (2).jpg");
+  EXPECT_EQ(send("short"), "/photos/a (3).jpg");
+  EXPECT_EQ(send(""), "/photos/a (4).jpg");
+  EXPECT_EQ(send(""), "/photos/a (4).jpg");
+  EXPECT_EQ(send(large, UploadAbout::IfExists::kReplace), "/photos/a.jpg");
+  EXPECT_EQ(folder_->list(*Path::parse("/photos"))->size(), 4U);
+}
+
 TEST_F(UploadsTest, AfterARestartEachIsWhatTheDiskHolds) {
   UploadAbout half{.owner = {7}, .bytes = 10, .path = "/half"};
   const std::string half_id = begin(half, "hell");

@@ -168,7 +168,11 @@ test("files come over a link that breaks, whole and once, and the tray tells", a
   assert.equal(readFileSync(on_pc("holiday & more #1", "notes.txt"), "utf8"), "buy milk\nand matches\n");
   assert.equal(statSync(on_pc("holiday & more #1", "film.bin")).mtimeMs, 1_500_000_000_000);
   await row("film.bin").waitFor();
+  // What is sent again is kept once; another file of that name lies beside it.
   await upload("Files to upload", small);
+  await page.getByText("4 files uploaded").first().waitFor();
+  assert.ok(!existsSync(on_pc("holiday & more #1", "notes (2).txt")));
+  await upload("Files to upload", local("notes.txt", "buy bread\n"));
   await page.getByText("There was one of that name: it is called notes (2).txt").waitFor();
   await page.getByRole("button", { name: "Done with uploads" }).tap();
   await row("notes (2).txt").waitFor();
