@@ -124,6 +124,30 @@ TEST_F(JobsTest, LaterJobsSeeTheResultsOfEarlierOnes) {
   EXPECT_THAT(after.err, HasSubstr("did not succeed"));
 }
 
+TEST_F(JobsTest, WhatAProgramThatFailedLeftComesToo) {
+  const Ended failed = run_shell("echo partial > report.txt; exit 3", {"--output", "report.txt", "--output", "more"});
+  EXPECT_EQ(failed.exit_code, 3);
+  EXPECT_EQ(read_text(pool().directory() / "report.txt"), "partial\n");
+  const Ended refused = run_shell("echo good > good.txt; ln -s good.txt link.txt", {"--output", "*.txt"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("'link.txt' is a symbolic link"));
+  EXPECT_EQ(read_text(pool().directory() / "good.txt"), "good\n");
+}
+
+TEST_F(JobsTest, WhatNoNodeCanTakeIsSaidAtOnce) {
+  const Ended started = pool().cli({"run", "--detach", "--cores", "1000", "--", "true"});
+  EXPECT_EQ(started.exit_code, 0);
+  EXPECT_THAT(started.err, HasSubstr("waits: a task needs 1000 cores"));
+  EXPECT_THAT(pool().cli({"run", "--detach", "--", "true"}).err, testing::Not(HasSubstr("waits")));
+}
+
+TEST_F(JobsTest, OutputThatCannotBeWrittenIsSaid) {
+  const Ended full = run_program({"sh", "-c", hearth_program() + " run -- echo hi > /dev/full"},
+                                 {.env = {{"HEARTH_HOME", pool().home()}}});
+  EXPECT_EQ(full.exit_code, 1);
+  EXPECT_THAT(full.err, HasSubstr("writing the output: No space left on device"));
+}
+
 TEST_F(JobsTest, FailedTasksAreTriedAgain) {
   Api api(pool());
   v1::JobSpec spec = shell("exit 9");

@@ -236,12 +236,16 @@ TEST_F(PlacementTest, AccountsHaveWhatTheyMay) {
   EXPECT_EQ(listed["accounts"][0]["name"], "school");
   EXPECT_EQ(listed["accounts"][0]["waits"], true);
 
-  ASSERT_EQ(hearth({"account", "set", "school", "--cores", "0"}).exit_code, 0);
+  ASSERT_EQ(hearth({"account", "set", "school", "--cores", "0", "--memory", "1M"}).exit_code, 0);
+  EXPECT_THAT(why(*job), AllOf(HasSubstr("a task needs 1 core"), HasSubstr("account school may use 1 MiB of memory"),
+                               HasSubstr("hearth account set school")));
+  ASSERT_EQ(hearth({"account", "set", "school", "--memory", "0"}).exit_code, 0);
   if (cores() >= 2) {
     EXPECT_TRUE(eventually(seconds(30), [&] { return phone.job(*job).running() == 2; })) << why(*job);
   }
   EXPECT_THAT(hearth({"account", "assign", "phone", "schol"}).err, HasSubstr("there are: school"));
   EXPECT_THAT(hearth({"account", "set", "school", "--weight", "0"}).err, HasSubstr("--weight"));
+  EXPECT_THAT(hearth({"account", "set", "none"}).err, HasSubstr("of no account"));
   ASSERT_EQ(hearth({"account", "rm", "school"}).exit_code, 0);
   EXPECT_NE(hearth({"account", "rm", "school"}).exit_code, 0);
   EXPECT_EQ(phone.job(*job).account(), "");

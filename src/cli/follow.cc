@@ -59,7 +59,10 @@ net::Async<Result<void>> write_texts(Client& client, const FollowOptions& option
     const int file = to_stdout ? options.stdout_file : 2;
     Result<void> written =
         co_await client.workers().run([file, &text]() -> Result<void> { return write_all(file, text.text); });
-    if (!written && to_stdout) co_return fail(Code::kCanceled, written.error().message);
+    if (written || !to_stdout) continue;
+    // Whoever does not read any more wants no more; a disk that is full is another matter.
+    const bool is_unread = written.error().code == Code::kUnavailable;
+    co_return fail(is_unread ? Code::kCanceled : Code::kInternal, written.error().message);
   }
   quiet.last_output = client.loop().now();
   co_return Result<void>();
@@ -119,6 +122,7 @@ class Fetcher {
 
   net::Async<Result<void>> fetch_tree(const v1::Task& task, v1::Tree& into) {
     if (task.outcome().outputs().sha256().empty()) co_return Result<void>();
+    if (options_.of_good_tasks && task.state() != v1::TASK_STATE_SUCCEEDED) co_return Result<void>();
     Retries retries(client_.loop());
     while (true) {
       Result<v1::Tree> tree = co_await transfer_.fetch_tree(task.outcome().outputs());

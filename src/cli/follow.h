@@ -83,7 +83,8 @@ struct FetchOptions {
   std::uint64_t job = 0;
   std::optional<std::uint32_t> task;
   std::filesystem::path directory;
-  std::string below = {};  // a folder of theirs, "results/": without its name in front
+  std::string below = {};      // a folder of theirs, "results/": without its name in front
+  bool of_good_tasks = false;  // of those alone that succeeded
 };
 net::Async<Result<FetchedResults>> fetch_results(Client& client, FetchOptions options);
 

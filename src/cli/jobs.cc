@@ -52,6 +52,12 @@ std::string took(const v1::Moment& started, const v1::Moment& ended) {
   return format_duration(milliseconds(std::max<std::int64_t>(0, end - started.unix_millis())));
 }
 
+// By its node's clock where that is known: the hub has seen no start of what ran while it was away.
+std::string took(const v1::Task& task) {
+  const std::uint64_t micros = task.outcome().wall_micros();
+  return micros > 0 ? format_duration(Duration{static_cast<std::int64_t>(micros)}) : took(task.started(), task.ended());
+}
+
 std::string left_of(const v1::Job& job) {
   if (job.ended().unix_millis() != 0 || job.seconds_left() < 0) return "-";
   return format_duration(seconds(job.seconds_left()));
@@ -100,7 +106,7 @@ void print_tasks(const v1::Job& job, const std::vector<v1::Task>& tasks) {
         state_of(task),
         task.node().empty() ? "-" : task.node(),
         fmt::format("{}", task.attempts()),
-        took(task.started(), task.ended()),
+        took(task),
         outcome.peak_memory_bytes() == 0 ? "-" : format_bytes(outcome.peak_memory_bytes())};
     if (counts) {
       const bool has_ended = task.has_outcome();
@@ -328,7 +334,8 @@ Result<int> get_results(const Context& context, const JobOptions& options) {
       (*client)->loop().run_until_done(fetch_results(**client, {.job = *job, .task = *task, .directory = directory}));
   if (!fetched) return std::unexpected((*client)->explain(fetched.error()));
   for (const std::string& warning : fetched->warnings) say("warning: " + warning);
-  if (fetched->files.empty()) say(fmt::format("job {} has no results (yet); only what --output names is kept", *job));
+  if (fetched->files.empty())
+    say(fmt::format("job {} has no results (yet): what --output names, once a task has ended", *job));
   if (context.json) {
     print(object_json({{"directory", directory.string()}, {"results", fetched->files}}));
     return 0;

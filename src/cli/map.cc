@@ -203,7 +203,8 @@ class Map {
       }
     }
     Result<FetchedResults> fetched = co_await fetch_results(
-        client_, {.job = job_, .task = {}, .directory = directory, .below = std::string(kMapResults)});
+        client_,
+        {.job = job_, .task = {}, .directory = directory, .below = std::string(kMapResults), .of_good_tasks = true});
     if (!fetched) co_return fail(fetched, fmt::format("fetching the results; try again with: hearth get {}", job_));
     results_ = std::move(*fetched);
     say(fmt::format("{} {} written to {}", results_.files.size(), results_.files.size() == 1 ? "result" : "results",

@@ -513,7 +513,7 @@ std::string failure_text(const v1::Outcome& outcome) {
     case v1::FAILURE_REASON_OUTPUT:
       return with_message("its results were refused");
     case v1::FAILURE_REASON_DEPENDENCY:
-      return with_message("a job that it runs after did not succeed");
+      return "a job that it runs after did not succeed";
     case v1::FAILURE_REASON_SKIPPED:
       return "skipped: no job that it runs after failed, or one of them was skipped";
     case v1::FAILURE_REASON_CANCELLED:

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "cli/follow.h"
+#include "cli/values.h"
 
 namespace hearth::cli {
 
@@ -33,11 +34,41 @@ net::Async<Result<v1::Blob>> send_inputs(Client& client, std::vector<blob::Local
   co_return tree;
 }
 
+namespace {
+
+// What keeps it from running though all nodes were idle; nothing if it runs, or waits for what ends.
+net::Async<std::string> obstacle_of(Client& client, std::uint64_t job) {
+  v1::WhyRequest request;
+  request.set_job_id(job);
+  const Result<v1::WhyReply> reply = co_await client.session().call<v1::WhyReply>("hearth.v1.JobService/Why", request);
+  if (!reply) co_return "";
+  switch (reply->cause()) {
+    case v1::WhyReply::CAUSE_NO_NODE:
+    case v1::WhyReply::CAUSE_TOO_LARGE:
+    case v1::WhyReply::CAUSE_NODES_CLOSED:
+    case v1::WhyReply::CAUSE_NOT_ADMITTED:
+    case v1::WhyReply::CAUSE_NOT_MET:
+    case v1::WhyReply::CAUSE_WORKSPACE_AWAY:
+    case v1::WhyReply::CAUSE_QUOTA:
+    case v1::WhyReply::CAUSE_BOOKED:
+      co_return plain(reply->sentence());
+    case v1::WhyReply::CAUSE_GANG:
+      co_return reply->job_ids().empty() ? plain(reply->sentence()) : "";
+    default:
+      co_return "";
+  }
+}
+
+}  // namespace
+
 net::Async<Result<std::uint64_t>> submit_job(Client& client, v1::SubmitRequest request) {
   request.set_request_id(net::random_bytes(16));
   const Result<v1::SubmitReply> reply =
       co_await call_patiently<v1::SubmitReply>(client.session(), "hearth.v1.JobService/Submit", request);
   if (!reply) co_return std::unexpected(reply.error());
+  if (const std::string obstacle = co_await obstacle_of(client, reply->job_id()); !obstacle.empty()) {
+    say(fmt::format("job {} waits: {}", reply->job_id(), obstacle));
+  }
   co_return reply->job_id();
 }
 

@@ -57,8 +57,10 @@ void add_job_options(CLI::App& command, RunOptions& options) {
   add_task_options(command, options);
   CommandTree::list_option(
       command, "--output", options.outputs, "GLOB",
-      "files to bring back, for example \"out/*.png\"; may be repeated. With drive:/photos/jpg they go into "
-      "that folder of the family's drive instead of here");
+      "files to bring back, for example \"out/*.png\"; may be repeated. They replace those that are here, and come "
+      "though the program fails. With drive:/photos/jpg they go into that folder of the family's drive instead of "
+      "here, "
+      "once it succeeds");
   CommandTree::text_option(
       command, "--workspace", options.workspace, "NAME[:SIZE]",
       "a directory of yours that stays on one node from job to job, at $HEARTH_WORKSPACE; it holds 1G unless "
@@ -118,7 +120,17 @@ void add_submit_command(CommandTree& tree, SubmitOptions& options) {
   CLI::App& submit =
       tree.add(tree.root(), "submit",
                "Submit the jobs of a plan, a YAML file: what each runs and needs of the others. Paths in "
-               "it are relative to the file.",
+               "it are relative to the file.\n\n"
+               "jobs:\n"
+               "  train:\n"
+               "    run: [./train, --rate, \"{rate}\"]\n"
+               "    matrix: {rate: [0.1, 0.01]}\n"
+               "    inputs: train\n"
+               "    outputs: \"model-*\"\n"
+               "  report:\n"
+               "    needs: train\n"
+               "    run: cat model-*\n\n"
+               "All keys: docs/PLANS.md of Hearth's sources, and those of hearth run by their names (memory: 2G).",
                [&tree, &options] { return submit_plan(tree.context(), options); });
   CommandTree::argument(submit, "PLAN", options.file, "the plan's file; -: standard input");
   submit.add_flag("--dry-run", options.dry_run, "only show the jobs that there would be");

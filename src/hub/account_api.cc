@@ -98,6 +98,9 @@ Result<void> check_set(const v1::SetAccountRequest& request, const Accounts& kno
   if (!is_short_name(request.name())) {
     return fail(Code::kInvalidArgument, "name: 1 to 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first");
   }
+  if (request.name() == "none") {
+    return fail(Code::kInvalidArgument, "name: 'none' is what says that a device is of no account");
+  }
   if (request.weight() > kMaxWeight) {
     return fail(Code::kInvalidArgument, fmt::format("weight: {}: 1 to {}", request.weight(), kMaxWeight));
   }

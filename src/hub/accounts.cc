@@ -44,6 +44,7 @@ void Accounts::put(const store::AccountRow& row) {
 std::unexpected<Error> no_account(const Accounts& accounts, const std::string& name) {
   std::string names;
   for (const auto& [known, row] : accounts.all()) {
+    if (row.is_firm) continue;
     names += (names.empty() ? "" : ", ") + known;
     if (names.size() > 500) break;
   }

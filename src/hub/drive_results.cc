@@ -56,6 +56,11 @@ bool is_same(int file, std::uint64_t bytes, const blob::Reader& blob) {
   return true;
 }
 
+// What a program that failed has left may be half a picture: it stays with its job.
+bool is_result(v1::FailureReason reason) {
+  return reason == v1::FAILURE_REASON_UNSPECIFIED || reason == v1::FAILURE_REASON_OUTPUT;
+}
+
 }  // namespace
 
 void DriveResults::start() {
@@ -189,6 +194,7 @@ net::Async<Result<void>> DriveResults::deliver(JobId job) {
     for (const store::TaskRow& task : *tasks) {
       v1::Outcome outcome;
       if (!outcome.ParseFromString(task.outcome) || !outcome.has_outputs()) continue;
+      if (!is_result(outcome.reason())) continue;
       const Result<void> put = co_await put_outputs(target, outcome.outputs());
       if (put) continue;
       note_trouble(job, put.error().message);

@@ -72,6 +72,16 @@ std::string in_words(const Resources& resources) {
   return text;
 }
 
+// What has a limit alone.
+std::string quota_in_words(const Resources& most) {
+  std::string text;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (most.cores > 0) add(plural(most.cores, "core"));
+  if (most.memory_bytes > 0) add(format_bytes(most.memory_bytes) + " of memory");
+  if (most.gpus > 0) add(plural(most.gpus, "GPU"));
+  return text;
+}
+
 std::string workspace_in_use(const Parts& parts, const pool::Why& why, const LiveJob& live) {
   const pool::JobRequest& request = live.row.request;
   const JobId ahead = why.jobs.front();
@@ -86,8 +96,18 @@ std::string workspace_in_use(const Parts& parts, const pool::Why& why, const Liv
 std::string full(const Parts& parts, const pool::Why& why, const LiveJob& live) {
   const store::AccountRow* row = parts.accounts.find(why.full);
   const std::string name = row != nullptr ? row->name : parts.devices.name(live.row.request.owner);
-  return fmt::format("{} {} uses as much as it may: hearth account",
-                     row != nullptr && row->is_firm ? "the firm" : "account", name);
+  const std::string_view what = row != nullptr && row->is_firm ? "the firm" : "account";
+  const Resources& needs = live.row.request.per_task;
+  const auto beyond = [&](std::uint64_t asked, std::uint64_t most) {
+    return row != nullptr && most > 0 && asked > most;
+  };
+  if (row != nullptr && (beyond(needs.cores, row->most.cores) || beyond(needs.memory_bytes, row->most.memory_bytes) ||
+                         beyond(needs.gpus, row->most.gpus))) {
+    return fmt::format(
+        "a task needs {}, and {} {} may use {} at once; ask for less, or an owner allows more: hearth account set {}",
+        in_words(needs), what, name, quota_in_words(row->most), name);
+  }
+  return fmt::format("{} {} uses as much as it may: hearth account", what, name);
 }
 
 std::string booked(const Parts& parts, const pool::Why& why, const LiveJob& live) {
@@ -145,8 +165,8 @@ std::string sentence(const Parts& parts, const pool::Why& why, const LiveJob& li
     case pool::Cause::kNoNode:
       return "no node is connected; on the PC that should work for this pool: hearth up, or hearth join LINK";
     case pool::Cause::kTooLarge:
-      return fmt::format("a task needs {}; the largest connected node offers {}{}", in_words(needs),
-                         in_words(why.largest_offer),
+      return fmt::format("a task needs {}; the largest connected node{} offers {}{}", in_words(needs),
+                         why.nodes > 0 ? " that meets its condition" : "", in_words(why.largest_offer),
                          needs.disk_bytes > why.largest_offer.disk_bytes
                              ? "; a PC lends half of what its owner allows of its disk: hearth limit --disk SIZE there"
                              : "");

@@ -35,6 +35,13 @@ void note_workspace(v1::Outcome& outcome, const Workspaces::Content& left) {
   set_failure(outcome, v1::FAILURE_REASON_WORKSPACE, left.excess);
 }
 
+// Of a program that came to an end, be it a bad one. What others end leaves at once.
+bool leaves_outputs(v1::FailureReason reason) {
+  return reason == v1::FAILURE_REASON_UNSPECIFIED || reason == v1::FAILURE_REASON_EXIT_CODE ||
+         reason == v1::FAILURE_REASON_SIGNAL || reason == v1::FAILURE_REASON_OUT_OF_MEMORY ||
+         reason == v1::FAILURE_REASON_TIME_LIMIT;
+}
+
 // Of a cluster the first task brings what there is; the others may.
 bool may_lack_outputs(const Attempt& attempt) { return attempt.job->spec.net_gang() && attempt.id.task.index > 0; }
 
@@ -509,10 +516,10 @@ void Executor::on_exit(const AttemptPtr& attempt) {
 
 net::Async<void> Executor::collect_now(AttemptPtr attempt) {
   Use use(*this, attempt);
-  bool succeeded = attempt->outcome->reason() == v1::FAILURE_REASON_UNSPECIFIED;
-  if (succeeded && attempt->job->spec.outputs_size() > 0) {
+  const bool succeeded = attempt->outcome->reason() == v1::FAILURE_REASON_UNSPECIFIED;
+  if (leaves_outputs(attempt->outcome->reason()) && attempt->job->spec.outputs_size() > 0) {
     Result<void> handed = co_await hand_over_outputs(attempt);
-    if (!handed) set_failure(*attempt->outcome, v1::FAILURE_REASON_OUTPUT, handed.error().message);
+    if (!handed && succeeded) set_failure(*attempt->outcome, v1::FAILURE_REASON_OUTPUT, handed.error().message);
   }
   if (attempt->wiped) co_return;
   // What an owner ends leaves the PC at once, whether or not the hub is there to take a log.
@@ -525,9 +532,14 @@ net::Async<void> Executor::collect_now(AttemptPtr attempt) {
 
 net::Async<Result<void>> Executor::hand_over_outputs(AttemptPtr attempt) {
   std::vector<std::string> patterns = make_patterns(attempt->job->spec, attempt->id.task);
-  auto outputs = co_await world_.workers.run(
-      [&] { return attempt->box->collect(patterns, {.may_lack = may_lack_outputs(*attempt)}); });
-  if (!outputs) co_return std::unexpected(outputs.error());
+  Result<void> whole;
+  auto outputs = co_await world_.workers.run([&] {
+    auto all = attempt->box->collect(patterns, {.may_lack = may_lack_outputs(*attempt)});
+    if (all) return all;
+    whole = std::unexpected(all.error());
+    return attempt->box->collect(patterns, {.takes_what_fits = true});
+  });
+  if (!outputs || outputs->empty()) co_return whole;
   // Every process of the sandbox is gone, and what was collected is regular files reached through no link: their paths
   // are what they were.
   std::vector<blob::LocalFile> files;
@@ -541,7 +553,7 @@ net::Async<Result<void>> Executor::hand_over_outputs(AttemptPtr attempt) {
     co_return Result<void>();
   });
   if (!sent) co_return fail(sent, "handing the outputs over");
-  co_return sent;
+  co_return whole;
 }
 
 net::Async<void> Executor::hand_over_log(AttemptPtr attempt) {

@@ -242,6 +242,11 @@ TEST(Outputs, ThatAreNoFilesAreRefused) {
   EXPECT_EQ(error_of(box->collect({"absent*.png"}, {})), "output pattern 'absent*.png' matches no file");
   EXPECT_TRUE(box->collect({"absent*.png", "absent"}, {.may_lack = true}));
   EXPECT_NE(error_of(box->collect({"d"}, {})).find("it is a folder"), std::string::npos);
+  const auto fitting = box->collect({"link.txt", "**", "absent", "../x", "dirlink/file"}, {.takes_what_fits = true});
+  ASSERT_TRUE(fitting);
+  ASSERT_EQ(fitting->size(), 2U);
+  EXPECT_EQ((*fitting)[0].path, "d/file");
+  EXPECT_EQ((*fitting)[1].path, "good.txt");
   for (const char* path : {"link.txt", "fifo.out", "dirlink/file", "d", "../x", "/etc/passwd", "sock.out", "absent"}) {
     EXPECT_FALSE(box->open_output(path)) << path;
   }

@@ -57,6 +57,9 @@ class Collection {
   Result<void> visit_directory(const std::string& path);
   Result<void> visit(const std::string& path, const struct stat& info);
   Result<void> take(const std::string& path, const struct stat& info);
+  // What is refused ends the collection, or is passed over.
+  Result<void> passed(Result<void> taken) const { return limits_.takes_what_fits ? Result<void>() : std::move(taken); }
+  bool may_lack() const { return limits_.may_lack || limits_.takes_what_fits; }
   bool is_unchanged_input(const std::string& path, const struct stat& info) const;
   Result<Listing> list(const std::string& path) const;
   static std::unexpected<Error> not_matched(const Pattern& pattern);
@@ -95,14 +98,15 @@ Result<void> Collection::take(const std::string& path, const struct stat& info) 
 
 Result<void> Collection::take_literal(Pattern& pattern) {
   if (!is_safe_relative_path(pattern.text)) {
-    return fail(Code::kInvalidArgument,
-                "the output pattern " + shown(pattern.text) + " is no path in the working directory");
+    return passed(fail(Code::kInvalidArgument,
+                       "the output pattern " + shown(pattern.text) + " is no path in the working directory"));
   }
   Fd file(open_beneath(directory_, pattern.text, O_PATH | O_NOFOLLOW));
   struct stat info{};
   if (!file || ::fstat(file.get(), &info) != 0) {
     if (errno == ELOOP) {
-      return fail(Code::kInvalidArgument, "the output " + shown(pattern.text) + " is reached through a symbolic link");
+      return passed(
+          fail(Code::kInvalidArgument, "the output " + shown(pattern.text) + " is reached through a symbolic link"));
     }
     return {};
   }
@@ -111,7 +115,7 @@ Result<void> Collection::take_literal(Pattern& pattern) {
     return {};
   }
   pattern.matched = true;
-  return take(pattern.text, info);
+  return passed(take(pattern.text, info));
 }
 
 bool Collection::is_unchanged_input(const std::string& path, const struct stat& info) const {
@@ -135,7 +139,7 @@ Result<void> Collection::visit(const std::string& path, const struct stat& info)
     pattern.matched = true;
     wanted = true;
   }
-  return wanted ? take(path, info) : Result<void>();
+  return wanted ? passed(take(path, info)) : Result<void>();
 }
 
 Result<Collection::Listing> Collection::list(const std::string& path) const {
@@ -149,7 +153,7 @@ Result<Collection::Listing> Collection::list(const std::string& path) const {
 
 Result<void> Collection::visit_directory(const std::string& path) {
   Result<Listing> listing = list(path);
-  if (!listing) return std::unexpected(listing.error());
+  if (!listing) return passed(std::unexpected(listing.error()));
   while (const dirent* entry = ::readdir(listing->get())) {
     std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
@@ -186,14 +190,14 @@ Result<std::vector<Output>> Collection::run() {
   for (Pattern& pattern : literal_) {
     Result<void> taken = take_literal(pattern);
     if (!taken) return std::unexpected(taken.error());
-    if (!pattern.matched && !limits_.may_lack) return not_matched(pattern);
+    if (!pattern.matched && !may_lack()) return not_matched(pattern);
   }
   if (!wild_.empty()) {
     Result<void> walked = walk();
     if (!walked) return std::unexpected(walked.error());
   }
   for (const Pattern& pattern : wild_) {
-    if (!pattern.matched && !limits_.may_lack && !asks_for_anything(pattern.text)) return not_matched(pattern);
+    if (!pattern.matched && !may_lack() && !asks_for_anything(pattern.text)) return not_matched(pattern);
   }
   std::vector<Output> outputs;
   outputs.reserve(found_.size());

@@ -158,7 +158,8 @@ struct Output {
 struct CollectLimits {
   std::uint32_t max_files = 10'000;
   std::uint64_t max_bytes = 16ULL << 30;
-  bool may_lack = false;  // a pattern may match nothing
+  bool may_lack = false;         // a pattern may match nothing
+  bool takes_what_fits = false;  // and what is refused, or too much, is passed over
 };
 
 // Whether `path` is relative, '/'-separated, without empty, "." or ".." parts, control characters or ill-formed UTF-8,

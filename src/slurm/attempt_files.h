@@ -47,7 +47,7 @@ Result<Order> parse_order(std::string_view json);  // kDataLoss
 struct End {
   sandbox::Exit exit;
   std::vector<sandbox::Output> outputs;
-  std::string refusal;  // why there are no outputs; empty: all that was asked for is there
+  std::string refusal;  // why the outputs are not all that was asked for; empty: they are
   std::uint8_t refusal_code = 0;
 };
 std::string format_end(const End& end);

@@ -155,10 +155,10 @@ Result<void> JobBox::start(const Command& command, std::function<void(Stream, st
 
 // The patterns went with the order.
 Result<std::vector<sandbox::Output>> JobBox::collect(const std::vector<std::string>& /*patterns*/,
-                                                     const sandbox::CollectLimits& /*limits*/) {
+                                                     const sandbox::CollectLimits& limits) {
   const std::optional<End> end = submitted_ ? shared_.watch->end_of(job_) : std::nullopt;
   if (!end) return fail(Code::kFailedPrecondition, "the task has not ended");
-  if (!end->refusal.empty()) return fail(static_cast<Code>(end->refusal_code), end->refusal);
+  if (!end->refusal.empty() && !limits.takes_what_fits) return fail(static_cast<Code>(end->refusal_code), end->refusal);
   directory_ = job_->files.outputs();
   return end->outputs;
 }

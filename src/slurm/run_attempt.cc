@@ -126,8 +126,13 @@ Result<void> lay_out(sandbox::Sandbox& box, const fs::path& inputs) {
 
 Result<void> take_outputs(sandbox::Sandbox& box, const Order& order, const fs::path& into, End& end) {
   if (order.command.outputs.empty()) return {};
+  Result<void> whole;
   auto found = box.collect(order.command.outputs, {.may_lack = order.command.outputs_may_lack});
-  if (!found) return std::unexpected(found.error());
+  if (!found) {
+    whole = std::unexpected(found.error());
+    found = box.collect(order.command.outputs, {.takes_what_fits = true});
+    if (!found) return whole;
+  }
   for (const sandbox::Output& output : *found) {
     const fs::path path = into / output.path;
     std::error_code error;
@@ -140,7 +145,7 @@ Result<void> take_outputs(sandbox::Sandbox& box, const Order& order, const fs::p
     if (Result<void> copied = copy_bytes(from.get(), to.get()); !copied) return copied;
   }
   end.outputs = std::move(*found);
-  return {};
+  return whole;
 }
 
 // Appends to the log, as far as anybody will read it. One thread.
@@ -220,7 +225,7 @@ Result<End> run_in(sandbox::Host& host, Order& order, const AttemptFiles& files)
   if (!started) return std::unexpected(started.error());
   End end{.exit = follow(**box, order, files.stop(), ended), .outputs = {}, .refusal = {}};
   log.close();
-  if (end.exit.started && end.exit.exit_code == 0) {
+  if (end.exit.started) {
     if (Result<void> taken = take_outputs(**box, order, files.outputs(), end); !taken) {
       end.refusal = taken.error().message;
       end.refusal_code = static_cast<std::uint8_t>(taken.error().code);

@@ -27,6 +27,17 @@ TEST(Conditions, TasksGoWhereTheyAreMet) {
   EXPECT_THAT(why.unmet, ElementsAre(Pair("os == 'debian'", 1u), Pair("label.room == 'cellar'", 1u)));
 }
 
+TEST(Conditions, ANodeThatMeetsThemAndIsTooSmallIsTheReason) {
+  World world;
+  world.join_as(kFirst, cores(1), {{"os", "debian"}});
+  world.join_as(kSecond, cores(8), {{"os", "arch"}});
+  const JobId job = world.submit({.tasks = 1, .per_task = cores(2), .where = "os == 'debian'"});
+  const Why why = *world.pool.why(job, world.now);
+  EXPECT_EQ(why.cause, Cause::kTooLarge);
+  EXPECT_EQ(why.nodes, 1u);
+  EXPECT_EQ(why.largest_offer.cores, 1u);
+}
+
 TEST(Conditions, ChangesOfANodeCount) {
   World world;
   world.join_as(kFirst, cores(4), {});

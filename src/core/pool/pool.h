@@ -277,7 +277,8 @@ struct Why {
   Cause cause = Cause::kEnded;
   std::vector<JobId> jobs;  // at most 10
   Resources largest_offer;  // with kTooLarge: the largest node's
-  // With kBusy and kNodesClosed: how many could take it; with kNotAdmitted: how many are large enough.
+  // With kBusy and kNodesClosed: how many could take it; with kNotAdmitted: how many are large enough; with kTooLarge:
+  // how many meet its condition, of which `largest_offer` is, while one that is large enough does not; 0: none is.
   std::uint32_t nodes = 0;
   std::uint32_t cordoned = 0;  // with kNodesClosed: of those, how many are not closed but cordoned or drained
   Duration wait;               // with kBackoff

@@ -52,6 +52,8 @@ struct Survey {
   BookingId booking;            // of those, that which ends first
   Admission granted;            // by any that is suitable
   Resources largest;
+  std::uint32_t too_small = 0;       // though they meet the conditions
+  Resources largest_that_meets;      // of those
   std::vector<std::uint32_t> unmet;  // how many of the large enough ones do not meet each part of the condition
 };
 
@@ -64,12 +66,19 @@ Survey survey(const NodeTable& nodes, const std::map<BookingId, Booking>& bookin
     if (!node.connected || node.silent || !is_asked_for) continue;
     ++found.connected;
     if (is_larger(node.offered, found.largest)) found.largest = node.offered;
-    if (!needs.resources.fits_in(node.offered)) continue;
+    const bool meets = needs.conditions.are_met_by(node.meets);
+    if (!needs.resources.fits_in(node.offered)) {
+      if (!meets) continue;
+      if (found.too_small++ == 0 || is_larger(node.offered, found.largest_that_meets)) {
+        found.largest_that_meets = node.offered;
+      }
+      continue;
+    }
     ++found.large_enough;
     for (std::size_t part = 0; part < found.unmet.size(); ++part) {
       if (!condition->part_holds(part, node.attributes)) ++found.unmet[part];
     }
-    if (!needs.conditions.are_met_by(node.meets)) continue;
+    if (!meets) continue;
     ++found.suitable;
     found.granted = found.granted | node.admits;
     Terms offer = node.with(node.offered);
@@ -156,6 +165,10 @@ bool Pool::State::lacks_nodes(const Job& job, Why& why) const {
   } else if (found.large_enough == 0) {
     why.cause = Cause::kTooLarge;
     why.largest_offer = found.largest;
+  } else if (found.suitable == 0 && found.too_small > 0) {
+    why.cause = Cause::kTooLarge;
+    why.largest_offer = found.largest_that_meets;
+    why.nodes = found.too_small;
   } else if (found.suitable == 0) {
     why.cause = Cause::kNotMet;
     why.nodes = found.large_enough;
