@@ -367,6 +367,7 @@ Result<int> limit(const Context& context, const LimitOptions& options) {
   if (*after != *before || options.none) {
     const Result<void> written = write_file_atomically(context.home.policy(), format_policy(*after));
     if (!written) return std::unexpected(written.error());
+    if (Lock::holder(context.home)) say("This PC's node heeds it in a moment.");
   }
   print(context.json ? format_policy(*after) : describe(*after, config->hub));
   return 0;

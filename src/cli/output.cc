@@ -20,10 +20,10 @@ bool whole = true;  // standard output, so far
 
 constexpr std::chrono::milliseconds kRedraw{100};
 
-std::size_t terminal_width() {
+// 0: it is no terminal.
+std::size_t width_of(int file) {
   winsize size = {};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
-  return size.ws_col;
+  return ::ioctl(file, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 std::string cut(std::string_view text, std::size_t width) {
@@ -33,6 +33,21 @@ std::string cut(std::string_view text, std::size_t width) {
     if (begins && columns++ == width) break;
   }
   return std::string(text.substr(0, end));
+}
+
+// Lines of at most so many columns, broken at blanks where there are some.
+std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
+  std::vector<std::string> lines;
+  for (;;) {
+    std::string line = cut(text, width);
+    const bool is_last = line.size() == text.size();
+    const std::size_t blank = is_last ? std::string::npos : text.substr(0, line.size() + 1).rfind(' ');
+    if (blank != std::string::npos && blank > 0) line.resize(blank);
+    lines.push_back(line);
+    if (is_last) return lines;
+    text.remove_prefix(line.size());
+    while (text.starts_with(' ')) text.remove_prefix(1);
+  }
 }
 
 }  // namespace
@@ -93,28 +108,57 @@ void Table::add(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
-std::string Table::text() const {
+// Columns of text give way, the widest first, but none to less than its head, nor to what no word fits in.
+std::vector<std::size_t> Table::widths(std::size_t most) const {
+  constexpr std::size_t kLeast = 10;
   std::vector<std::size_t> widths;
+  std::size_t all = 2 * (columns_.size() - 1);
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     std::size_t width = display_width(columns_[i].head);
     for (const auto& row : rows_) width = std::max(width, display_width(row[i]));
     widths.push_back(width);
+    all += width;
   }
-  std::string out;
-  const auto add_line = [&](const auto& cell_at) {
-    std::string line;
+  for (; most > 0 && all > most; --all) {
+    std::size_t widest = columns_.size();
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      const std::string& cell = cell_at(i);
-      const std::string padding(widths[i] - display_width(cell), ' ');
-      line += (i == 0 ? "" : "  ") + (columns_[i].right ? padding + cell : cell + padding);
+      const std::size_t least = std::max(kLeast, display_width(columns_[i].head));
+      if (columns_[i].right || widths[i] <= least) continue;
+      if (widest == columns_.size() || widths[i] > widths[widest]) widest = i;
     }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
+    if (widest == columns_.size()) break;
+    --widths[widest];
+  }
+  return widths;
+}
+
+std::string Table::text(std::size_t most) const {
+  const std::vector<std::size_t> widths = this->widths(most);
+  std::string out;
+  const auto add_row = [&](const auto& cell_at) {
+    std::vector<std::vector<std::string>> cells;
+    std::size_t height = 1;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      cells.push_back(wrapped(cell_at(i), widths[i]));
+      height = std::max(height, cells.back().size());
+    }
+    for (std::size_t at = 0; at < height; ++at) {
+      std::string line;
+      for (std::size_t i = 0; i < columns_.size(); ++i) {
+        const std::string cell = at < cells[i].size() ? cells[i][at] : "";
+        const std::string padding(widths[i] - display_width(cell), ' ');
+        line += (i == 0 ? "" : "  ") + (columns_[i].right ? padding + cell : cell + padding);
+      }
+      line.erase(line.find_last_not_of(' ') + 1);
+      out += line + "\n";
+    }
   };
-  add_line([this](std::size_t i) -> const std::string& { return columns_[i].head; });
-  for (const auto& row : rows_) add_line([&row](std::size_t i) -> const std::string& { return row[i]; });
+  add_row([this](std::size_t i) -> const std::string& { return columns_[i].head; });
+  for (const auto& row : rows_) add_row([&row](std::size_t i) -> const std::string& { return row[i]; });
   return out;
 }
+
+std::size_t output_width() { return width_of(STDOUT_FILENO); }
 
 std::string progress_bar(std::uint64_t done, std::uint64_t total, std::size_t width) {
   const double share = total == 0 ? 1.0 : std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
@@ -129,7 +173,9 @@ ProgressLine::~ProgressLine() { clear(); }
 void ProgressLine::show(const std::string& text) {
   const auto now = std::chrono::steady_clock::now();
   if (!enabled_ || now - born_ < kPatience || (visible_ && now - drawn_ < kRedraw)) return;
-  static_cast<void>(write_all(STDERR_FILENO, "\r\x1b[K" + cut(text, terminal_width() - 1)));
+  const std::size_t known = width_of(STDERR_FILENO);
+  const std::size_t width = known > 0 ? known : 80;
+  static_cast<void>(write_all(STDERR_FILENO, "\r\x1b[K" + cut(text, width - 1)));
   visible_ = true;
   drawn_ = now;
 }

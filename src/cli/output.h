@@ -28,6 +28,8 @@ bool is_terminal(int file);
 // Whether a pipe brings bytes there already.
 bool is_piped_to(int file);
 
+std::size_t output_width();  // of the terminal that standard output is; 0: it is none
+
 // Columns of left-aligned text (right-aligned where asked), two spaces apart, headed in capitals. Control characters in
 // cells are replaced.
 class Table {
@@ -39,9 +41,13 @@ class Table {
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
   void add(std::vector<std::string> cells);  // one for each column
   bool empty() const { return rows_.empty(); }
-  std::string text() const;
+  // At most so many columns of a terminal wide, where words can be broken for that; 0: as wide as it is.
+  std::string text(std::size_t most = output_width()) const;
 
  private:
+  // Of each column.
+  std::vector<std::size_t> widths(std::size_t most) const;
+
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };

@@ -16,6 +16,24 @@ TEST(Table, AlignsColumns) {
             "123  a      -\n");
 }
 
+TEST(Table, WordsAreBrokenWhereItIsTooWide) {
+  Table table({{"NODE"}, {"STATUS"}, {"CORES", true}});
+  table.add({"kitchen", "closed by its owner until four o'clock", "16"});
+  table.add({"a-name-without-blanks", "idle", "2"});
+  EXPECT_EQ(table.text(0),
+            "NODE                   STATUS                                  CORES\n"
+            "kitchen                closed by its owner until four o'clock     16\n"
+            "a-name-without-blanks  idle                                        2\n");
+  EXPECT_EQ(table.text(40),
+            "NODE             STATUS            CORES\n"
+            "kitchen          closed by its        16\n"
+            "                 owner until four\n"
+            "                 o'clock\n"
+            "a-name-without-  idle                  2\n"
+            "blanks\n");
+  EXPECT_EQ(table.text(1), table.text(29)) << "as narrow as its words let it be";
+}
+
 TEST(Table, ControlCharactersAreReplaced) {
   Table table({{"NAME"}});
   table.add({"a\x1b[31m\n"});

@@ -52,7 +52,14 @@ void check_task(std::uint64_t job, const v1::Task& task, Tally& tally, std::stri
   const std::string what = fmt::format("job {}, task {}", job, task.index());
   if (!task.outcome().has_wiped()) {
     // Tasks that never came to run have nothing to wipe.
-    if (task.attempts() > 0 && task.ended().unix_millis() != 0) tally.doubt(what, "its node signed nothing");
+    if (task.attempts() == 0) return;
+    if (task.ended().unix_millis() == 0) {
+      tally.doubt(what, "it has not ended; what it leaves is wiped then");
+    } else if (task.state() == v1::TASK_STATE_CANCELLED) {
+      tally.doubt(what, "it was cancelled before its node said how it ended; on that PC: hearth verify-wipe");
+    } else {
+      tally.doubt(what, "its node signed nothing");
+    }
     return;
   }
   const v1::WipeRecord& record = task.outcome().wiped();

@@ -265,8 +265,8 @@ Result<Caller> Dispatcher::State::authorize(const Method& method, Exchange& exch
     Result<Caller> known = authorizer(exchange.head(), exchange.peer_address());
     if (!known) return known;
     if (known->level < method.level) {
-      return fail(Code::kPermissionDenied, "this is for " + std::string(needed(method.level)) +
-                                               ", and this device is none (" + method.descriptor->name() + ")");
+      return fail(Code::kPermissionDenied,
+                  "this is for " + std::string(needed(method.level)) + ", and this device is none");
     }
     if (method.fresh_proof && !known->freshly_proved) {
       return fail(Code::kUnauthenticated, "prove the device's key again");

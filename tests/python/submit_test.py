@@ -69,6 +69,23 @@ class SubmitTest(harness.PoolTest):
         with self.assertRaisesRegex(ValueError, "scavenger, batch, normal, urgent"):
             hearth.Pool(self.token, priority="high")
 
+    def test_what_a_pool_cannot_mean_is_said_at_once(self):
+        wrong = (
+            {"cores": 0},
+            {"cores": 1.5},
+            {"cores": "a"},
+            {"gpus": -1},
+            {"retries": -1},
+            {"memory": 0},
+            {"memory": "1X"},
+            {"disk": -1},
+            {"time_limit": 0},
+            {"time_limit": "x"},
+        )
+        for options in wrong:
+            with self.subTest(options), self.assertRaisesRegex(ValueError, next(iter(options))):
+                hearth.Pool(self.token, **options)
+
     def test_lambdas_and_closures_travel_by_cloudpickle(self) -> None:
         try:
             import cloudpickle  # noqa: F401

@@ -80,6 +80,13 @@ class Pool(concurrent.futures.Executor):
             raise ValueError(f"priority={priority!r}: one of {', '.join(_CLASSES)}")
         if max_workers is not None and max_workers < 1:
             raise ValueError(f"max_workers={max_workers}: at least 1, or None")
+        for what, count, least in (("cores", cores, 1), ("gpus", gpus, 0), ("retries", retries, 0)):
+            if not isinstance(count, int) or count < least:
+                raise ValueError(f"{what}={count!r}: a whole number from {least} on")
+        if time_limit is not None and not (isinstance(time_limit, (int, float)) and time_limit > 0):
+            raise ValueError(f"time_limit={time_limit!r}: seconds, more than 0, or None")
+        if bytes_of("memory", memory) <= 0 or bytes_of("disk", disk) < 0:
+            raise ValueError(f"memory={memory!r}, disk={disk!r}: memory is more than 0, and disk not less")
         self._files = _trees.scan(inputs)
         self._given = frozenset(file.entry.path.partition("/")[0].removesuffix(".py") for file in self._files)
         self._outputs = [_checked_pattern(pattern) for pattern in outputs]
