@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "node/words.h"
 
 namespace hearth::node {
 namespace {
@@ -26,7 +27,7 @@ std::string signal_text(int number) {
 
 void set_failure(v1::Outcome& outcome, v1::FailureReason reason, std::string_view message) {
   outcome.set_reason(reason);
-  outcome.set_message(std::string(utf8_prefix(message, kMaxMessageBytes)));
+  outcome.set_message(plain_words(message, kMaxMessageBytes));
 }
 
 v1::Outcome failed_outcome(v1::FailureReason reason, std::string_view message) {

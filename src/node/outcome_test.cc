@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/sizes.h"
+#include "hearth/v1/session.pb.h"
 
 namespace hearth::node {
 namespace {
@@ -71,6 +72,17 @@ TEST(Outcome, KeepsMessagesShortAndWhole) {
   EXPECT_EQ(outcome.message(), long_text);
   EXPECT_TRUE(is_plain_utf8(outcome.message()));
   EXPECT_EQ(outcome.exit_code(), -1);
+}
+
+// A guest's file names are bytes, and what a program says is cut anywhere: the hub reads no frame with a string in it
+// that is no UTF-8.
+TEST(Outcome, SaysWhatGuestsNamedInTextThatTheHubTakes) {
+  v1::NodeFrame frame;
+  *frame.add_finished()->mutable_outcome() =
+      failed_outcome(v1::FAILURE_REASON_WORKSPACE, "opening \xff\xfe\x1b[2J, \xc3\xa9 and \xe2\x82");
+  EXPECT_EQ(frame.finished(0).outcome().message(), "opening ?? [2J, \xc3\xa9 and ??");
+  v1::NodeFrame read;
+  EXPECT_TRUE(read.ParseFromString(frame.SerializeAsString()));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "node/node.h"
 #include "node/outcome.h"
 #include "node/policy.h"
+#include "node/words.h"
 
 namespace hearth::node {
 namespace {
@@ -18,7 +19,8 @@ namespace {
 constexpr Duration kLookAround = seconds(1);
 constexpr std::size_t kMaxPolicyBytes = 256 << 10;
 constexpr std::size_t kAttemptBytes = 32;
-constexpr std::size_t kShownTasks = 100;  // in status.json
+constexpr std::size_t kMaxReasonBytes = 256;  // why it is closed; the hub keeps no more
+constexpr std::size_t kShownTasks = 100;      // in status.json
 
 // The file's text; empty if there is none.
 std::string read_small_file(const std::filesystem::path& file) {
@@ -357,7 +359,7 @@ v1::Hello Shell::make_hello() {
   hello.set_version(HEARTH_VERSION);
   *hello.mutable_admits() = to_proto(agent_.admits());
   hello.set_closed(agent_.closed());
-  hello.set_closed_reason(agent_.closed_reason());
+  hello.set_closed_reason(plain_words(agent_.closed_reason(), kMaxReasonBytes));
   hello.set_frozen(agent_.frozen());
   hello.set_stopped(agent_.stopped());
   *hello.mutable_attributes() = attributes();
@@ -462,7 +464,7 @@ void Shell::carry_out(const SendOffer& order) {
   v1::Offer& offer = *connection_.frame(256).mutable_offer();
   *offer.mutable_offered() = to_proto(order.offered);
   offer.set_closed(order.closed);
-  offer.set_closed_reason(order.closed_reason);
+  offer.set_closed_reason(plain_words(order.closed_reason, kMaxReasonBytes));
   *offer.mutable_admits() = to_proto(order.admits);
   offer.set_frozen(order.frozen);
   offer.set_stopped(order.stopped);

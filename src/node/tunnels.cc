@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "net/tunnel_exchange.h"
 #include "node/command.h"
+#include "node/words.h"
 #include "sandbox/confined.h"
 #include "screen/frames.h"
 
@@ -15,7 +16,8 @@ namespace {
 
 constexpr Duration kConnectLimit = seconds(5);
 constexpr int kMaxMedia = 16;
-constexpr const char* kSpace = "space";  // below HOME/node
+constexpr std::size_t kMaxMessage = 300;  // of why there is no way to a port
+constexpr const char* kSpace = "space";   // below HOME/node
 
 }  // namespace
 
@@ -26,7 +28,7 @@ net::Async<void> Tunnels::serve(v1::OpenTunnel order) {
   if (served || !connection_.is_open()) co_return;
   v1::TunnelFailed failed;
   failed.set_tunnel(order.tunnel());
-  failed.set_message(served.error().message);
+  failed.set_message(plain_words(served.error().message, kMaxMessage));
   const std::size_t bytes = failed.ByteSizeLong() + 8;
   *connection_.frame(bytes).add_tunnels_failed() = std::move(failed);
 }
