@@ -18,6 +18,7 @@ constexpr Duration kLate = milliseconds(200);
 constexpr Duration kBetweenFalls = seconds(1);
 constexpr Duration kMemory = seconds(10);
 constexpr std::size_t kMaxSent = 16'384;
+constexpr std::size_t kMaxCame = 4'096;  // more than kMost makes of them in kWindow
 constexpr double kLossyReport = 0.10;
 constexpr double kCleanReport = 0.02;
 
@@ -61,7 +62,11 @@ void Rate::heard(const std::vector<Arrival>& arrivals, Time now) {
     sent_.erase(found);
   }
   if (came == 0) return;
-  while (!came_.empty() && came_.back().at - came_.front().at > kWindow) came_.pop_front();
+  // The other's clock may stand still, and it goes back when its 24 bits have come to their end.
+  const auto is_far = [this](const Bytes& one) {
+    return came_.back().at - one.at > kWindow || one.at - came_.back().at > kWindow;
+  };
+  while (is_far(came_.front()) || came_.size() > kMaxCame) came_.pop_front();
   while (!shortest_.empty() && shortest_.back().way >= least) shortest_.pop_back();
   shortest_.push_back({now, least});
   while (now - shortest_.front().at > kMemory) shortest_.pop_front();

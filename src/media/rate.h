@@ -35,7 +35,8 @@ class Rate {
   bool newest_came() const { return next_ > 0 && newest_came_ == next_; }
   double loss() const { return loss_; }  // 0 to 1, of late
   Duration queueing() const { return queueing_; }
-  bool is_full() const;  // a queue has built up on the way
+  std::size_t remembered() const { return came_.size(); }  // packets that came: 4,096 at most
+  bool is_full() const;                                    // a queue has built up on the way
 
  private:
   struct Sent {

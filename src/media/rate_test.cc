@@ -66,6 +66,24 @@ TEST_F(RateTest, ALittleLossIsNoReasonToSlowDown) {
   EXPECT_GT(rate_.kbits(), 10'000U);
 }
 
+// What is remembered of the last half second goes by the other end's clock: one that stands still, as nobody's does, or
+// whose 24 bits have come to their end, as every one's do after twelve days.
+TEST_F(RateTest, RemembersLittleWhateverTheOtherClockSays) {
+  const auto come = [this](int packets, auto clock) {
+    for (int i = 0; i < packets; ++i, ++number_) {
+      now_ = now_ + milliseconds(1);
+      rate_.sent(number_, kBytes, false, now_);
+      rate_.heard({{number_, Time{clock(i)}}}, now_);
+    }
+  };
+  come(6'000, [](int i) { return seconds(1'000'000).micros + 1'000 * i; });
+  EXPECT_LE(rate_.remembered(), 501U) << "of the last half second";
+  come(1'000, [](int i) { return 1'000 * i; });
+  EXPECT_LE(rate_.remembered(), 501U) << "of after the clock's end alone";
+  come(6'000, [](int) { return 0; });
+  EXPECT_LE(rate_.remembered(), 4'096U);
+}
+
 TEST_F(RateTest, FollowsReportsWhereNoPacketIsToldOf) {
   const auto go_on = [this](double link_kbits, int seconds_long) {
     for (int i = 0; i < seconds_long; ++i) {
