@@ -30,19 +30,21 @@ void bring_into_range(v1::Input& input) {
 }  // namespace
 
 Result<void> FrameReader::push(std::string_view bytes) {
+  bytes_.erase(0, taken_);
+  taken_ = 0;
   if (!failed_) bytes_.append(bytes);
   failed_ = failed_ || (bytes_.size() >= kLengthBytes && length_of(bytes_) > max_bytes_);
   return failed_ ? fail(Code::kInvalidArgument, "a message is too long") : Result<void>();
 }
 
 std::optional<std::string> FrameReader::next() {
-  if (failed_ || bytes_.size() < kLengthBytes) return std::nullopt;
-  const std::size_t length = length_of(bytes_);
+  const std::string_view left = std::string_view(bytes_).substr(taken_);
+  if (failed_ || left.size() < kLengthBytes) return std::nullopt;
+  const std::size_t length = length_of(left);
   failed_ = length > max_bytes_;
-  if (failed_ || bytes_.size() - kLengthBytes < length) return std::nullopt;
-  std::string frame = bytes_.substr(kLengthBytes, length);
-  bytes_.erase(0, kLengthBytes + length);
-  return frame;
+  if (failed_ || left.size() - kLengthBytes < length) return std::nullopt;
+  taken_ += kLengthBytes + length;
+  return std::string(left.substr(kLengthBytes, length));
 }
 
 std::string frame_of(const google::protobuf::MessageLite& message) {

@@ -40,6 +40,7 @@ class FrameReader {
  private:
   std::size_t max_bytes_;
   std::string bytes_;
+  std::size_t taken_ = 0;  // of them
   bool failed_ = false;
 };
 

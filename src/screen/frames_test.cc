@@ -1,5 +1,7 @@
 #include "screen/frames.h"
 
+#include <chrono>
+
 #include <gtest/gtest.h>
 
 namespace hearth::screen {
@@ -22,6 +24,20 @@ TEST(ScreenFrames, ComeOutWholeHoweverTheStreamIsCut) {
     EXPECT_EQ(parse_from_viewer(frames[0])->text(), "grüß dich");
     EXPECT_EQ(parse_from_viewer(frames[1])->shown(), 7U);
   }
+}
+
+TEST(ScreenFrames, ManyShortMessagesCostNoMoreThanTheirBytes) {
+  constexpr std::size_t kMessages = 500'000;
+  const auto begun = std::chrono::steady_clock::now();
+  FrameReader reader(kMaxFromViewer);
+  ASSERT_TRUE(reader.push(std::string(kMessages * 4, '\0') + std::string("\0\0", 2)));
+  std::size_t taken = 0;
+  while (reader.next()) ++taken;
+  EXPECT_EQ(taken, kMessages);
+  ASSERT_TRUE(reader.push(std::string("\0\2ab", 4)));
+  EXPECT_EQ(reader.next(), "ab");
+  EXPECT_FALSE(reader.next());
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5)) << "each moves all that follow it";
 }
 
 TEST(ScreenFrames, TooLongAMessageEndsTheStream) {
