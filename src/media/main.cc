@@ -297,8 +297,11 @@ void Media::acknowledge() {
 }
 
 bool Media::turn() {
+  // What gives the pictures is the guest's to replace, by what does not wait until they are sent.
+  const bool hears_screen = !session_ || session_->has_room();
+  const auto screen_events = static_cast<short>(hears_screen ? screen_.events() : screen_.events() & ~POLLIN);
   std::array<pollfd, 3> files{{{.fd = page_.file(), .events = page_.events(), .revents = 0},
-                               {.fd = screen_.file(), .events = screen_.events(), .revents = 0},
+                               {.fd = screen_.file(), .events = screen_events, .revents = 0},
                                {.fd = udp_.file(), .events = POLLIN, .revents = 0}}};
   const Time before = now();
   const std::int64_t micros =
@@ -310,12 +313,16 @@ bool Media::turn() {
   for (const std::string& frame : frames) {
     if (!hear_page(frame)) return false;
   }
-  if (files[2].revents != 0 && session_) {
-    udp_.receive([this](const Address& from, std::string_view bytes) { session_->take(from, bytes, now()); });
+  // Also before there is an offer: what is left there would wake it again and again.
+  if (files[2].revents != 0) {
+    udp_.receive([this](const Address& from, std::string_view bytes) {
+      if (session_) session_->take(from, bytes, now());
+    });
   }
   when_connected();
   frames.clear();
-  if (files[1].revents != 0 && !screen_.read(frames)) return false;
+  if (!hears_screen && (files[1].revents & (POLLERR | POLLHUP)) != 0) return false;
+  if (hears_screen && files[1].revents != 0 && !screen_.read(frames)) return false;
   for (const std::string& frame : frames) {
     if (session_ && !hear_screen(frame)) return false;
   }

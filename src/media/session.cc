@@ -8,6 +8,7 @@
 #include "media/sdp.h"
 #include "media/stun.h"
 #include "net/crypto.h"
+#include "screen/frames.h"
 
 namespace hearth::media {
 namespace {
@@ -15,6 +16,8 @@ namespace {
 constexpr Duration kMaxSilence = seconds(30);
 constexpr Duration kBetweenReports = seconds(1);
 constexpr Duration kStill = milliseconds(2'500);
+constexpr Duration kBetweenSounds = milliseconds(5);  // at least, though a packet lasts for ten: clocks differ
+constexpr Duration kSoundBurst = milliseconds(200);
 constexpr Duration kBusyTick = milliseconds(10);
 constexpr Duration kIdleTick = milliseconds(50);
 constexpr std::size_t kFragmentBytes = 4;
@@ -200,7 +203,10 @@ std::uint32_t Session::send_picture(std::string_view unit, Time now) {
 }
 
 void Session::send_sound(std::string_view opus, std::uint64_t samples, Time now) {
-  if (!srtp_ || !sound_) return;
+  if (!srtp_ || !sound_ || opus.size() > screen::kMaxSoundBytes) return;
+  sound_free_ = std::max(sound_free_, now - kSoundBurst);
+  if (sound_free_ > now) return;
+  sound_free_ = sound_free_ + kBetweenSounds;
   sound_time_ = static_cast<std::uint32_t>(samples);
   send_packet(sound_->sound(opus, sound_time_), false, now);  // a voice does not queue behind pictures
 }

@@ -50,15 +50,19 @@ class Session {
   double loss() const { return rate_.loss(); }
   // Of what was handed over, not sent yet.
   std::size_t waiting_bytes() const { return pacer_.waiting_bytes(); }
+  // False: no picture is to be handed over before more of those are sent.
+  bool has_room() const { return waiting_bytes() <= kMaxWaiting; }
 
   // The picture's time in the stream, which the browser tells with it. Before connected() it is dropped.
   std::uint32_t send_picture(std::string_view unit, Time now);
-  // `samples`: since the stream's begin.
+  // `samples`: since the stream's begin. What is no packet of Opus is dropped, and what comes faster than it is heard.
   void send_sound(std::string_view opus, std::uint64_t samples, Time now);
   // False: the channel is not open, or full.
   bool send_message(std::string_view message);
 
  private:
+  static constexpr std::size_t kMaxWaiting = 8 << 20;
+
   Session(Events events, With with) : events_(std::move(events)), with_(with) {}
   void take_control(std::string_view datagram, const Address& from, Time now);
   void take_dtls(std::string_view datagram, const Address& from, Time now);
@@ -90,6 +94,7 @@ class Session {
   Time reported_{};
   std::optional<Time> dtls_due_;
   std::uint32_t sound_time_ = 0;
+  Time sound_free_{};  // when the next packet of sound may go
 };
 
 }  // namespace hearth::media

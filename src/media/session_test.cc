@@ -340,6 +340,34 @@ TEST_F(SessionTest, AReceiversReportsDoWhereItTellsOfNoPacket) {
   EXPECT_LT(session_->kbits(), before);
 }
 
+// What gives the pictures is the guest's to replace.
+TEST_F(SessionTest, TakesNoMoreThanItCanKeep) {
+  connect();
+  const std::string large = std::string("\0\0\0\1\x65", 5) + std::string(1 << 20, 'x');
+  int taken = 0;
+  for (; session_->has_room() && taken < 100; ++taken) session_->send_picture(large, now_);
+  EXPECT_LT(taken, 20);
+  EXPECT_GT(taken, 4);
+  static_cast<void>(pictures_within(seconds(1)));
+  EXPECT_TRUE(session_->has_room()) << "some of it is on its way";
+}
+
+TEST_F(SessionTest, SendsNoMoreSoundThanThereIsInTheTime) {
+  connect();
+  for (int i = 0; i < 10'000; ++i) session_->send_sound("opus", 480, now_);
+  EXPECT_LT(sent_.size(), 50U);
+  sent_.clear();
+  for (int i = 0; i < 100; ++i) {
+    now_ = now_ + milliseconds(10);
+    session_->send_sound("opus", 480, now_);
+  }
+  EXPECT_EQ(sent_.size(), 100U);
+  sent_.clear();
+  now_ = now_ + seconds(1);
+  session_->send_sound(std::string(2'000, 'x'), 480, now_);
+  EXPECT_TRUE(sent_.empty()) << "that is no packet of Opus";
+}
+
 TEST_F(SessionTest, ForgedControlIsPassedOver) {
   connect();
   session_->take(kPhone, std::string("\x81\xce\0\2\0\0\0\1\0\0\0\5", 12) + std::string(14, 'x'), now_);
