@@ -13,6 +13,7 @@ constexpr std::uint8_t kVersion = 0x80;
 constexpr std::uint8_t kExtended = 0x10;
 constexpr char kMarker = static_cast<char>(0x80);
 constexpr std::uint16_t kOneByteExtensions = 0xbede;  // RFC 8285
+constexpr std::size_t kMaxUnits = 64;                 // of one picture; x264 makes five
 constexpr std::uint8_t kFragment = 28;                // FU-A
 constexpr std::uint8_t kFirst = 0x80;
 constexpr std::uint8_t kLast = 0x40;
@@ -58,7 +59,9 @@ void RtpStream::count(std::size_t payload) {
 
 std::vector<std::string> RtpStream::units(std::string_view unit, std::uint32_t timestamp) {
   std::vector<std::string> packets;
-  for (std::string_view nal : nal_units(unit)) {
+  const std::vector<std::string_view> all = nal_units(unit);
+  if (all.size() > kMaxUnits) return packets;
+  for (std::string_view nal : all) {
     count(nal.size());
     if (nal.size() <= kMaxPayload) {
       packets.push_back(begin(timestamp).append(nal));
@@ -78,7 +81,7 @@ std::vector<std::string> RtpStream::units(std::string_view unit, std::uint32_t t
       edge = 0;
     }
   }
-  packets_ += static_cast<std::uint32_t>(packets.size() - nal_units(unit).size());
+  packets_ += static_cast<std::uint32_t>(packets.size() - all.size());
   return packets;
 }
 

@@ -31,7 +31,7 @@ class RtpStream {
   RtpStream(RtpTerms terms, std::uint16_t first) : terms_(terms), next_(first), next_picture_(first) {}
 
   // One picture: of H.264 an access unit of any number of NAL units, each after its start code (Annex B), of VP8 a
-  // frame. What is empty makes no packets.
+  // frame. What is empty, or has more than 64 units, makes no packets.
   std::vector<std::string> pictures(std::string_view unit, std::uint32_t timestamp);
   std::string sound(std::string_view opus, std::uint32_t timestamp);
 

@@ -30,6 +30,15 @@ std::vector<std::string> put_together(const std::vector<std::string>& packets) {
   return units;
 }
 
+// Each would be a packet of its own: of 4 MiB, a million of them.
+TEST(Rtp, DropsWhatIsMadeOfMorePiecesThanAnyPictureIs) {
+  std::string unit;
+  for (int i = 0; i < 100'000; ++i) unit += nal(0x41, 1);
+  EXPECT_TRUE(RtpStream(kTerms, 1).pictures(unit, 9'000).empty());
+  unit.resize(50 * 5);
+  EXPECT_EQ(RtpStream(kTerms, 1).pictures(unit, 9'000).size(), 50U);
+}
+
 TEST(Rtp, CutsPicturesSoThatTheyComeTogetherAgain) {
   RtpStream stream(kTerms, 65'530);
   for (const std::size_t size : {2UL, 1'099UL, 1'100UL, 1'101UL, 1'102UL, 2'197UL, 2'198UL, 50'000UL}) {
