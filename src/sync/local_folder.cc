@@ -236,9 +236,10 @@ void LocalFolder::rename_left(const std::string& name, const std::string& to) co
 
 void LocalFolder::drop(const std::string& name) const { ::unlink((own(kNew) / name).c_str()); }
 
-void LocalFolder::set_modified(const Aside& file, std::int64_t modified_nanos) {
+void LocalFolder::set_modified(const Aside& file, std::int64_t modified_millis) {
+  const std::int64_t millis = (modified_millis % 1'000 + 1'000) % 1'000;  // of a time before 1970, too
   const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
-                             {.tv_sec = modified_nanos / 1'000'000'000, .tv_nsec = modified_nanos % 1'000'000'000}};
+                             {.tv_sec = (modified_millis - millis) / 1'000, .tv_nsec = millis * 1'000'000}};
   ::futimens(file.file.get(), times);
 }
 

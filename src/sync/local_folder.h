@@ -73,7 +73,7 @@ class LocalFolder {
   void rename_left(const std::string& name, const std::string& to) const;
   void drop(const std::string& name) const;
 
-  static void set_modified(const Aside& file, std::int64_t modified_nanos);
+  static void set_modified(const Aside& file, std::int64_t modified_millis);
   // What they hold, and their times, are on the disk when it returns.
   static Result<void> finish(const std::vector<const Aside*>& files);
 

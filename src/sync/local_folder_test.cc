@@ -39,7 +39,7 @@ class LocalFolderTest : public testing::Test {
   Aside aside(const std::string& text) {
     Aside file = *folder_->receive("file");
     EXPECT_TRUE(write_all_to(file.file.get(), text));
-    LocalFolder::set_modified(file, 1'000'000'000'000'000'000);
+    LocalFolder::set_modified(file, 1'000'000'000'000);
     EXPECT_TRUE(LocalFolder::finish({&file}));
     return file;
   }
@@ -79,6 +79,16 @@ TEST_F(LocalFolderTest, PlacesNothingOverWhatWasNotLookedAt) {
   fs::create_directory_symlink("/tmp", root_ / "out");
   EXPECT_FALSE(folder_->place(aside("new"), "out/x", std::nullopt));
   EXPECT_FALSE(folder_->place(aside("new"), "../x", std::nullopt));
+}
+
+TEST_F(LocalFolderTest, GivesAFileTheTimeThatItHasThereOfAnyYear) {
+  for (const std::int64_t millis : {-1'500L, -1L, 0L, 1'500'000'000'123L, 10'000'000'000'000L}) {
+    const Aside file = aside("old");
+    LocalFolder::set_modified(file, millis);
+    struct stat status{};
+    ASSERT_EQ(::fstat(file.file.get(), &status), 0);
+    EXPECT_EQ(status.st_mtim.tv_sec * 1'000 + status.st_mtim.tv_nsec / 1'000'000, millis);
+  }
 }
 
 TEST_F(LocalFolderTest, RemovesWhatItWasAndKeepsIt) {

@@ -116,7 +116,7 @@ Result<void> Run::place_fetched(const std::vector<Action>& actions, std::vector<
     Result<Aside> file = local_.receive(fmt::format("file-{}", i));
     if (!file) return std::unexpected(file.error());
     if (Result<void> written = write_all_to(file->file.get(), given[i].content); !written) return written;
-    LocalFolder::set_modified(*file, there_.at(actions[i].path).modified_millis * 1'000'000);
+    LocalFolder::set_modified(*file, there_.at(actions[i].path).modified_millis);
     files.emplace_back(i, *std::move(file));
   }
   std::vector<const Aside*> all;

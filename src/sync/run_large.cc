@@ -241,7 +241,7 @@ Result<void> Run::fetch_large(const Action& action) {
   if (!fresh) return std::unexpected(fresh.error());
   const Result<std::string> hash = sources.empty() ? fetch_whole(file, *fresh) : fetch_by_chunks(file, *fresh, sources);
   if (!hash) return std::unexpected(hash.error());
-  LocalFolder::set_modified(*fresh, there_.at(path).modified_millis * 1'000'000);
+  LocalFolder::set_modified(*fresh, there_.at(path).modified_millis);
   if (Result<void> finished = LocalFolder::finish({&*fresh}); !finished) return finished;
   const Result<Side> placed = local_.place(*fresh, path, here_now(action));
   if (!placed) return std::unexpected(placed.error());
