@@ -1,8 +1,10 @@
 #include "sync/local_folder.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 
@@ -151,6 +153,27 @@ TEST_F(LocalFolderTest, TheStateGoesOnBehindWhatACrashHasCut) {
   EXPECT_EQ(StateFile::open(file)->state().known, state.state().known);
   std::ofstream(file) << "nonsense";
   EXPECT_EQ(StateFile::open(file).error().code, Code::kDataLoss);
+}
+
+// As on a full disk: half a line is written, and there is room again later.
+TEST_F(LocalFolderTest, TheStateGoesOnBehindWhatDidNotFit) {
+  const fs::path file = folder_->own("state");
+  StateFile state = *StateFile::open(file);
+  state.bind({.hub = std::string(32, 'h'), .folder = "/"});
+  state.note("a", {.base = {.here = {.version = "1"}, .there = {.version = "1"}}});
+  ASSERT_TRUE(state.flush());
+  const auto before = ::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit small{.rlim_cur = fs::file_size(file) + 3, .rlim_max = limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  state.note("b", {.base = {.here = {.version = "2"}, .there = {.version = "2"}}});
+  EXPECT_FALSE(state.flush());
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  ::signal(SIGXFSZ, before);
+  state.note("c", {.base = {.here = {.version = "3"}, .there = {.version = "3"}}});
+  EXPECT_TRUE(state.flush());
+  EXPECT_EQ(StateFile::open(file)->state().known, state.state().known);
 }
 
 }  // namespace

@@ -58,7 +58,10 @@ Result<void> StateFile::flush() {
   if (pending_.empty()) return {};
   const Fd disk(::open(file_.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC));
   if (disk.get() < 0) return fail_errno(errno, file_.string());
-  if (Result<void> written = write_all_to(disk.get(), pending_); !written) return written;
+  if (Result<void> written = write_all_to(disk.get(), pending_); !written) {
+    is_new_ = true;  // what comes behind half a line counts for nothing
+    return written;
+  }
   pending_.clear();
   is_dirty_ = true;
   return {};
