@@ -1,4 +1,5 @@
 // `hearth drive sync`, against a real pool: directories that stand for laptops.
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -113,6 +114,21 @@ TEST_F(DriveSyncTest, WhatIsNewChangedOrRemovedComesToBeSoOnTheOtherSide) {
   const json nothing = synced("a");
   EXPECT_EQ(nothing["sent"], 0) << "it was only touched";
   EXPECT_EQ(nothing["bytes_sent"], 0);
+}
+
+// A clock that was wrong, or a camera's: it is no reason to read the file again with every run.
+TEST_F(DriveSyncTest, AFileOfTheFutureIsLookedAtOnce) {
+  write(laptop("a") / "later.txt", "1");
+  const std::array<timespec, 2> year_2040 = {timespec{.tv_sec = 2'208'988'800, .tv_nsec = 0},
+                                             timespec{.tv_sec = 2'208'988'800, .tv_nsec = 0}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, (laptop("a") / "later.txt").c_str(), year_2040.data(), 0), 0);
+  const fs::path state = laptop("a") / ".hearth-sync/state";
+  EXPECT_EQ(synced("a")["sent"], 1);
+  const std::string once = text(state);
+  EXPECT_EQ(synced("a")["sent"], 0);
+  EXPECT_EQ(text(state), once) << "nothing is to be noted of it";
+  write(laptop("a") / "later.txt", "2");
+  EXPECT_EQ(synced("a")["sent"], 1);
 }
 
 TEST_F(DriveSyncTest, WhatBothChangeIsKeptTwice) {

@@ -47,7 +47,8 @@ std::string described(const Action& action) {
 std::string settled(const Seen& seen) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  const bool is_fresh = seen.modified_nanos > now.tv_sec * 1'000'000'000 + now.tv_nsec - kStepNanos;
+  const std::int64_t age = now.tv_sec * 1'000'000'000 + now.tv_nsec - seen.modified_nanos;
+  const bool is_fresh = age < kStepNanos && age > -kStepNanos;  // a time of the future was given to it
   return seen.side.version + (is_fresh ? "?" : "");
 }
 
