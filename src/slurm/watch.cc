@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -29,6 +31,18 @@ constexpr std::size_t kMaxSaid = 4096;
 constexpr std::size_t kPiece = 1 << 20;
 
 std::chrono::microseconds span_of(Duration span) { return std::chrono::microseconds(span.micros); }
+
+// The end of what Slurm and the shell printed.
+std::string last_words(const std::filesystem::path& file) {
+  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status{};
+  if (!fd || ::fstat(fd.get(), &status) != 0) return "";
+  const off_t all = status.st_size;
+  std::string said(std::min<std::size_t>(static_cast<std::size_t>(all), kMaxSaid), '\0');
+  const ssize_t count = ::pread(fd.get(), said.data(), said.size(), all - static_cast<off_t>(said.size()));
+  said.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
+  return said;
+}
 
 }  // namespace
 
@@ -56,8 +70,6 @@ void Watch::kill(const std::shared_ptr<Job>& job) {
     const std::lock_guard lock(mutex_);
     if (job->end || std::exchange(job->kill_wanted, true)) return;
   }
-  // The quick way; Slurm's is the sure one.
-  static_cast<void>(write_whole(job->files.stop(), ""));
   changed_.notify_all();
 }
 
@@ -104,8 +116,11 @@ void Watch::look_at_files() {
       const std::lock_guard calling(calling_);
       lock.lock();
       const bool is_here = std::ranges::find(jobs_, job) != jobs_.end() && !job->end;
+      const bool is_to_stop = is_here && job->kill_wanted && !std::exchange(job->stop_written, true);
       std::optional<End> end = is_here ? overdue_end(*job) : std::nullopt;
       lock.unlock();
+      // The quick way; Slurm's is the sure one.
+      if (is_to_stop) static_cast<void>(write_whole(job->files.stop(), ""));
       if (!is_here || !look_at(*job, end)) continue;
       lock.lock();
       job->end = end;
@@ -191,9 +206,9 @@ void Watch::tell_kills() {
   }
   if (const Result<void> done = cluster_.cancel(ids); !done) {
     log_warning("jobs could not be cancelled in the cluster: " + done.error().message);
+    std::this_thread::sleep_for(kKillPause);
     const std::lock_guard lock(mutex_);
     for (const std::shared_ptr<Job>& job : told) job->kill_told = false;
-    std::this_thread::sleep_for(kKillPause);
   }
 }
 
@@ -201,13 +216,12 @@ void Watch::tell_kills() {
 void Watch::ask_for_jobs(bool with_supply) {
   Result<Supply> supply = with_supply ? cluster_.supply() : Result<Supply>(Supply{});
   const Result<std::map<std::uint64_t, JobLine>> lines = supply ? cluster_.jobs() : std::unexpected(supply.error());
+  if (lines) take(*lines);
   const std::lock_guard lock(mutex_);
   const std::string lack = lines ? "" : "its cluster does not answer: " + lines.error().message;
   if (lack != lack_ && !lack.empty()) log_warning(lack);
   if (with_supply || !lines) lack_ = lack;
-  if (!lines) return;
-  take(*lines);
-  if (!with_supply) return;
+  if (!lines || !with_supply) return;
   supply_ = std::move(*supply);
   own_ = {};
   for (const auto& [id, line] : *lines) {
@@ -218,20 +232,28 @@ void Watch::ask_for_jobs(bool with_supply) {
   }
 }
 
-// Under the lock.
 void Watch::take(const std::map<std::uint64_t, JobLine>& lines) {
   const Clock::time_point now = Clock::now();
-  for (const std::shared_ptr<Job>& job : jobs_) {
-    if (job->verdict || job->end) continue;
-    const auto found = lines.find(job->id);
-    if (found == lines.end() && now - job->submitted < kListingLag) continue;
-    const std::optional<JobLine> line = found == lines.end() ? std::nullopt : std::optional(found->second);
-    if (line && line->state == "PENDING" && now - job->submitted >= span_of(kLongestWait)) {
-      job->gave_up = gave_up_waiting(*line);
-      job->kill_wanted = true;
+  std::vector<std::pair<std::shared_ptr<Job>, std::optional<JobLine>>> over;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const std::shared_ptr<Job>& job : jobs_) {
+      if (job->verdict || job->end) continue;
+      const auto found = lines.find(job->id);
+      if (found == lines.end() && now - job->submitted < kListingLag) continue;
+      const std::optional<JobLine> line = found == lines.end() ? std::nullopt : std::optional(found->second);
+      if (line && line->state == "PENDING" && now - job->submitted >= span_of(kLongestWait)) {
+        job->gave_up = gave_up_waiting(*line);
+        job->kill_wanted = true;
+      }
+      if (!line || has_ended(line->state)) over.emplace_back(job, line);
     }
-    job->verdict = judge(line, job->id, job->kill_wanted, read_file(job->files.slurm_out(), kMaxSaid).value_or(""));
-    if (job->verdict && job->gave_up) job->verdict = job->gave_up;
+  }
+  for (const auto& [job, line] : over) {
+    // Without the lock: the file system may take its time, and the node's loop asks what room there is.
+    std::string said = last_words(job->files.slurm_out());
+    const std::lock_guard lock(mutex_);
+    job->verdict = job->gave_up ? job->gave_up : judge(line, job->id, job->kill_wanted, std::move(said));
     job->verdict_at = now;
   }
 }

@@ -32,6 +32,7 @@ struct Job {
   std::chrono::steady_clock::time_point submitted;
   bool kill_wanted = false;
   bool kill_told = false;                // Slurm was
+  bool stop_written = false;             // for the attempt itself to see
   std::optional<sandbox::Exit> gave_up;  // on its ever starting, so it is being cancelled
   std::optional<sandbox::Exit> verdict;  // by Slurm's word; stands where no end comes from the attempt itself
   std::chrono::steady_clock::time_point verdict_at;
