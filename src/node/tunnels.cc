@@ -19,6 +19,18 @@ constexpr int kMaxMedia = 16;
 constexpr std::size_t kMaxMessage = 300;  // of why there is no way to a port
 constexpr const char* kSpace = "space";   // below HOME/node
 
+// One of so many that are taken.
+class Place {
+ public:
+  explicit Place(int& taken) : taken_(taken) { ++taken_; }
+  ~Place() { --taken_; }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  int& taken_;
+};
+
 }  // namespace
 
 void Tunnels::open(const v1::OpenTunnel& order) { loop_.spawn(serve(order)); }
@@ -71,6 +83,7 @@ net::Async<Result<void>> Tunnels::serve_media(v1::OpenTunnel order) {
   if (media_running_ >= kMaxMedia) {
     co_return fail(Code::kResourceExhausted, fmt::format("{} viewers watch this PC by WebRTC already", kMaxMedia));
   }
+  const Place place(media_running_);  // from here on, since others come while the device is met
   Result<std::shared_ptr<net::WebSocket>> device = co_await meet_device(order);
   if (!device) co_return std::unexpected(device.error());
   const bool watches = order.port() == screen::kWatchMediaPort;
@@ -85,9 +98,7 @@ net::Async<Result<void>> Tunnels::serve_media(v1::OpenTunnel order) {
                                .file = *screen});
   ::close(*screen);
   if (!helper) co_return std::unexpected(helper.error());
-  ++media_running_;
   co_await net::carry(loop_, net::adopt(loop_, helper->socket), std::move(*device));
-  --media_running_;
   sandbox::end_confined(helper->process);
   co_return Result<void>();
 }
