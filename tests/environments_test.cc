@@ -1,4 +1,5 @@
 // `hearth env` and `hearth run --env`: a root file system of one's own, by name.
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -8,6 +9,7 @@
 
 #include "harness/api.h"
 #include "harness/pool.h"
+#include "harness/proc.h"
 
 namespace hearth::e2e {
 namespace {
@@ -94,6 +96,27 @@ TEST_F(EnvironmentsTest, ManyTasksShareOneThatIsUnpackedOnce) {
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
   const fs::path place = pool().home() / "node" / "environments";
   EXPECT_EQ(std::distance(fs::directory_iterator(place), fs::directory_iterator()), 1);
+}
+
+TEST_F(EnvironmentsTest, ANodeThatIsToldToEndWhileUnpackingDoes) {
+  make_tree("tree", "tiny");
+  std::ofstream(pool().directory() / "tree" / "large") << std::string(512 << 20, 'x');
+  build("large", "tree");
+  const Ended waiting = pool().cli({"run", "--detach", "--env", "large", "--", "cat", "/etc/marker"});
+  ASSERT_EQ(waiting.exit_code, 0) << waiting.err;
+  const pid_t node = pool().node_process();
+  pid_t unpacking = 0;
+  for (int look = 0; look < 20'000 && unpacking == 0; ++look) {
+    for (const pid_t process : descendants_of(node)) {
+      if (command_line(process).starts_with("unsquashfs")) unpacking = process;
+    }
+  }
+  ASSERT_NE(unpacking, 0);
+  ::kill(unpacking, SIGSTOP);  // as slow as can be
+  ::kill(node, SIGTERM);
+  EXPECT_TRUE(eventually(seconds(30), [&] { return ::kill(node, 0) != 0; }));
+  EXPECT_TRUE(eventually(seconds(30), [&] { return ::kill(unpacking, 0) != 0; }));
+  ::kill(unpacking, SIGKILL);
 }
 
 TEST_F(EnvironmentsTest, ANodeKilledWhileUnpackingBelievesNothingOfIt) {

@@ -8,6 +8,7 @@
 // The loop's thread only.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -57,6 +58,9 @@ class Environments {
   // Frees what is still over it, soon, and was in use before. To be called now and then.
   void trim();
 
+  // The node ends: nothing is unpacked any more, and what is being unpacked is given up.
+  void end() { ending_ = true; }
+
   std::uint64_t bytes() const { return bytes_; }
   std::vector<v1::Blob> images() const;  // of those that are unpacked, with the size that they take
 
@@ -82,6 +86,7 @@ class Environments {
   std::set<std::string> arriving_;
   bool changing_ = false;  // somebody unpacks or removes: one at a time
   net::Event changed_;     // arriving_ or changing_
+  std::atomic<bool> ending_ = false;
 };
 
 }  // namespace hearth::node

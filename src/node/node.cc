@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <memory>
 
 #include <sys/resource.h>
 
@@ -67,11 +68,26 @@ Result<std::unique_ptr<sandbox::Host>> open_sandbox(const RunOptions& options) {
                                           .insecure_tcg_for_tests = options.insecure_tcg_for_tests}});
 }
 
-sigset_t ending_signals() {
+// `how`: SIG_BLOCK or SIG_UNBLOCK.
+void mask_ending_signals(int how) {
   sigset_t signals;
   ::sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT}) ::sigaddset(&signals, signal);
-  return signals;
+  ::pthread_sigmask(how, &signals, nullptr);
+}
+
+Result<std::unique_ptr<blob::BlobStore>> open_images(const RunOptions& options) {
+  return blob::BlobStore::open(
+      options.directory / "cache",
+      {.max_bytes = options.disk_bytes, .keep_free_bytes = kKeepFreeBytes, .evict = true, .durable = false});
+}
+
+// After the loop has run: what workers are still at refers to all that goes next, and so does what waits for it.
+void unwind(net::Loop& loop, std::unique_ptr<net::Workers>& workers, std::unique_ptr<net::Workers>& brakes) {
+  workers.reset();
+  brakes.reset();
+  loop.stop();
+  loop.run();
 }
 
 int run_shell(const RunOptions& options, sandbox::Host& host, const net::IdentityKey& key) {
@@ -81,16 +97,14 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
       open_inputs(host, machine.memory_bytes, options.disk_bytes, vault_bytes);
   if (!inputs) return give_up(inputs.error());
   if (host.is_elsewhere()) vault_bytes = 0;
-  Result<std::unique_ptr<blob::BlobStore>> images = blob::BlobStore::open(
-      options.directory / "cache",
-      {.max_bytes = options.disk_bytes, .keep_free_bytes = kKeepFreeBytes, .evict = true, .durable = false});
+  Result<std::unique_ptr<blob::BlobStore>> images = open_images(options);
   if (!images) return give_up(images.error());
   int code = kExitStopped;
   net::Loop loop;
-  net::Workers workers(kWorkers);
-  net::Workers brakes(kBrakes);
+  auto workers = std::make_unique<net::Workers>(kWorkers);
+  auto brakes = std::make_unique<net::Workers>(kBrakes);
   Environments environments({.loop = loop,
-                             .workers = workers,
+                             .workers = *workers,
                              .host = host,
                              .cache = **images,
                              .directory = options.directory / "environments"});
@@ -98,18 +112,22 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
   Result<std::unique_ptr<WipeLog>> wipes = WipeLog::open(options.directory, key, host);
   if (!wipes) return give_up(wipes.error());
   (*wipes)->end_crashed();
-  Workspaces workspaces(loop, workers, **wipes, options.directory / "workspaces");
+  Workspaces workspaces(loop, *workers, **wipes, options.directory / "workspaces");
   if (Result<void> opened = workspaces.open(); !opened) return give_up(opened.error());
   Swarms swarms({.loop = loop,
-                 .workers = workers,
+                 .workers = *workers,
                  .program = options.swarm_program,
                  .bwrap = options.bwrap,
                  .directory = options.directory / "swarms"});
   if (Result<void> opened = swarms.open(); !opened) return give_up(opened.error());
+  const auto end = [&loop, &environments] {
+    environments.end();
+    loop.stop();
+  };
   {
     Shell shell({.loop = loop,
-                 .workers = workers,
-                 .brakes = brakes,
+                 .workers = *workers,
+                 .brakes = *brakes,
                  .host = host,
                  .images = **images,
                  .inputs = **inputs,
@@ -127,16 +145,16 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
                  .bwrap = options.bwrap,
                  .terminal_program = options.terminal_program,
                  .machine = machine},
-                [&loop, &code](int exit_code) {
+                [&end, &code](int exit_code) {
                   code = exit_code;
-                  loop.stop();
+                  end();
                 });
-    loop.on_signal({SIGTERM, SIGINT}, [&loop](int) { loop.stop(); });
-    const sigset_t signals = ending_signals();
-    ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    loop.on_signal({SIGTERM, SIGINT}, [&end](int) { end(); });
+    mask_ending_signals(SIG_UNBLOCK);
     shell.start();
     loop.run();
     host.stop_trying();
+    unwind(loop, workers, brakes);
   }
   // Nothing runs here any more. Workspaces are the pool's that this PC no longer belongs to.
   if (code == kExitRevoked) workspaces.wipe_all_now();
@@ -148,8 +166,7 @@ int run_shell(const RunOptions& options, sandbox::Host& host, const net::Identit
 int run(const RunOptions& options) {
   leave_no_core_dump();
   // Until they are heeded: what was made meanwhile would stay behind.
-  const sigset_t signals = ending_signals();
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  mask_ending_signals(SIG_BLOCK);
   // First, while there is one thread.
   Result<std::unique_ptr<sandbox::Host>> host = options.open_host ? options.open_host() : open_sandbox(options);
   if (!host) return give_up(host.error());

@@ -50,7 +50,7 @@ Result<void> judge(const sandbox::Exit& exit, const std::string& said) {
 }
 
 Result<void> run_unsquashfs(sandbox::Host& host, const fs::path& image, const fs::path& directory,
-                            const sandbox::TreeSize& most) {
+                            const sandbox::TreeSize& most, const std::atomic<bool>& ending) {
   static std::atomic<unsigned> serial = 0;
   Result<std::unique_ptr<sandbox::Sandbox>> box = host.prepare(
       "unpack-" + std::to_string(++serial), {.cores = 2, .memory_bytes = 1ULL << 30, .scratch_bytes = 1 << 20},
@@ -69,6 +69,11 @@ Result<void> run_unsquashfs(sandbox::Host& host, const fs::path& image, const fs
       [run](const sandbox::Exit& how) { run->exit.set_value(how); });
   if (!started) return started;
   while (exit.wait_for(kLook) != std::future_status::ready) {
+    if (ending) {
+      (*box)->kill();
+      exit.wait();
+      return fail(Code::kCanceled, "the node ends");
+    }
     const Result<sandbox::TreeSize> now = sandbox::measure_tree(directory);
     const bool is_too_large = now ? now->bytes > most.bytes || now->files > most.files
                                   : now.error().code == Code::kResourceExhausted;  // too deep to look at
@@ -125,8 +130,8 @@ Result<void> make_mount_points(const fs::path& root) {
 }  // namespace
 
 Result<sandbox::TreeSize> unpack_image(sandbox::Host& host, const fs::path& image, const fs::path& directory,
-                                       const sandbox::TreeSize& most) {
-  if (Result<void> unpacked = run_unsquashfs(host, image, directory, most); !unpacked) {
+                                       const sandbox::TreeSize& most, const std::atomic<bool>& ending) {
+  if (Result<void> unpacked = run_unsquashfs(host, image, directory, most, ending); !unpacked) {
     return std::unexpected(unpacked.error());
   }
   const fs::path root = directory / "root";
