@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/sizes.h"
 #include "net/crypto.h"
+#include "node/words.h"
 
 namespace hearth::node {
 namespace {
@@ -74,7 +75,7 @@ AttributeList make_attributes(const sandbox::Machine& machine, std::string_view 
                               const OwnersWords& words) {
   AttributeList list;
   const auto add_text = [&](std::string_view name, const std::string& text) {
-    if (!text.empty()) add(list, name, text.substr(0, kMaxLabelText));
+    if (!text.empty()) add(list, name, plain_words(text, kMaxLabelText));
   };
   const auto add_number = [&](std::string_view name, double number) {
     if (number > 0) add(list, name, number);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/bytes.h"
+
 namespace hearth::node {
 namespace {
 
@@ -35,6 +37,17 @@ TEST(NodeAttributes, TellWhatTheMachineIsAndWhatItsOwnerSays) {
   EXPECT_EQ(find(list, "label.tier")->number(), 3);
   EXPECT_EQ(find(list, "cpu"), nullptr) << "unknown";
   EXPECT_EQ(find(list, "kernel"), nullptr);
+}
+
+// The hub takes nothing of a hello with a text in it that is no UTF-8: the node would be out of its pool for good.
+TEST(NodeAttributes, AreTextWhateverTheSystemSays) {
+  std::string name = "x";
+  for (int i = 0; i < 200; ++i) name += "ü";
+  const AttributeList list = make_attributes({.os = name, .os_version = "caf\xe9"}, "", {}, {});
+  ASSERT_NE(find(list, "os"), nullptr);
+  EXPECT_TRUE(is_plain_utf8(find(list, "os")->text()));
+  EXPECT_EQ(find(list, "os")->text().size(), 255U);
+  EXPECT_EQ(find(list, "os.version")->text(), "caf?");
 }
 
 TEST(NodeAttributes, SayNothingThatIsNotKnown) {

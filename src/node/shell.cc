@@ -19,8 +19,8 @@ namespace {
 constexpr Duration kLookAround = seconds(1);
 constexpr std::size_t kMaxPolicyBytes = 256 << 10;
 constexpr std::size_t kAttemptBytes = 32;
-constexpr std::size_t kMaxReasonBytes = 256;  // why it is closed; the hub keeps no more
-constexpr std::size_t kShownTasks = 100;      // in status.json
+constexpr std::size_t kMaxSaidBytes = 256;  // of why it is closed and the like; the hub keeps no more
+constexpr std::size_t kShownTasks = 100;    // in status.json
 
 // The file's text; empty if there is none.
 std::string read_small_file(const std::filesystem::path& file) {
@@ -353,13 +353,13 @@ v1::Hello Shell::make_hello() {
   v1::Hello hello;
   *hello.mutable_total() = to_proto(machine_);
   *hello.mutable_offered() = to_proto(agent_.offered());
-  hello.set_cpu_model(world_.machine.cpu_model);
-  hello.set_system(world_.machine.system);
-  hello.set_isolation(world_.host.description());
+  hello.set_cpu_model(plain_words(world_.machine.cpu_model, kMaxSaidBytes));
+  hello.set_system(plain_words(world_.machine.system, kMaxSaidBytes));
+  hello.set_isolation(plain_words(world_.host.description(), kMaxSaidBytes));
   hello.set_version(HEARTH_VERSION);
   *hello.mutable_admits() = to_proto(agent_.admits());
   hello.set_closed(agent_.closed());
-  hello.set_closed_reason(plain_words(agent_.closed_reason(), kMaxReasonBytes));
+  hello.set_closed_reason(plain_words(agent_.closed_reason(), kMaxSaidBytes));
   hello.set_frozen(agent_.frozen());
   hello.set_stopped(agent_.stopped());
   *hello.mutable_attributes() = attributes();
@@ -464,7 +464,7 @@ void Shell::carry_out(const SendOffer& order) {
   v1::Offer& offer = *connection_.frame(256).mutable_offer();
   *offer.mutable_offered() = to_proto(order.offered);
   offer.set_closed(order.closed);
-  offer.set_closed_reason(plain_words(order.closed_reason, kMaxReasonBytes));
+  offer.set_closed_reason(plain_words(order.closed_reason, kMaxSaidBytes));
   *offer.mutable_admits() = to_proto(order.admits);
   offer.set_frozen(order.frozen);
   offer.set_stopped(order.stopped);
