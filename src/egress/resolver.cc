@@ -1,7 +1,11 @@
 #include "egress/resolver.h"
 
 #include <algorithm>
+#include <atomic>
+#include <map>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include <netdb.h>
 #include <asio/co_spawn.hpp>
@@ -29,7 +33,7 @@ void add_address(const sockaddr* found, Addresses& addresses) {
   if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
 }
 
-Result<Addresses> look_up(const std::string& host) {
+Result<Addresses> system_look_up(const std::string& host) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
@@ -47,20 +51,52 @@ Result<Addresses> look_up(const std::string& host) {
 struct Lookup {
   std::optional<Result<Addresses>> found;
   net::Event done;
+  std::atomic<int> waiting = 0;
+};
+
+// One who waits.
+class Waiting {
+ public:
+  explicit Waiting(Lookup& lookup) : lookup_(lookup) { ++lookup_.waiting; }
+  ~Waiting() { --lookup_.waiting; }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  Lookup& lookup_;
 };
 
 }  // namespace
 
+struct Resolver::State {
+  LookUp look_up;
+  std::map<std::string, std::shared_ptr<Lookup>> running;  // by host
+};
+
+Resolver::Resolver() : Resolver(&system_look_up) {}
+Resolver::Resolver(LookUp look_up) : state_(std::make_shared<State>(std::move(look_up))) {}
+Resolver::~Resolver() = default;
+
 net::Async<Result<Addresses>> Resolver::resolve(std::string host, Time due) {
-  auto lookup = std::make_shared<Lookup>();
-  auto run = [](net::Workers& workers, std::string name, std::shared_ptr<Lookup> into) -> net::Async<void> {
-    into->found = co_await workers.run([&name] { return look_up(name); });
+  std::shared_ptr<Lookup>& running = state_->running[host];
+  const bool is_new = running == nullptr;
+  if (is_new) running = std::make_shared<Lookup>();
+  const std::shared_ptr<Lookup> lookup = running;
+  const Waiting waiting(*lookup);
+  auto run = [](net::Workers& workers, std::string name, std::shared_ptr<Lookup> into,
+                std::shared_ptr<State> state) -> net::Async<void> {
+    while (into->waiting > 0 && !into->found) {
+      into->found = co_await workers.run([&]() -> std::optional<Result<Addresses>> {
+        return into->waiting > 0 ? std::optional(state->look_up(name)) : std::nullopt;
+      });
+    }
+    state->running.erase(name);
     into->done.notify();
   };
-  asio::co_spawn(co_await asio::this_coro::executor, run(workers_, host, lookup), asio::detached);
-  if (!lookup->found) co_await lookup->done.wait(due - net::steady_now());
+  if (is_new) asio::co_spawn(co_await asio::this_coro::executor, run(workers_, host, lookup, state_), asio::detached);
+  while (!lookup->found && co_await lookup->done.wait(due - net::steady_now())) continue;
   if (!lookup->found) co_return fail(Code::kDeadlineExceeded, "looking up " + host + " took too long");
-  co_return std::move(*lookup->found);
+  co_return *lookup->found;
 }
 
 }  // namespace hearth::egress
