@@ -10,30 +10,6 @@
 #include "cli/values.h"
 
 namespace hearth::cli {
-
-MemoryFile::MemoryFile(const std::string& name) : file_(::memfd_create(name.c_str(), MFD_CLOEXEC)) {}
-
-MemoryFile::~MemoryFile() {
-  if (file_ >= 0) ::close(file_);
-}
-
-Result<void> MemoryFile::write(std::string_view text) const { return write_all(file_, text); }
-
-std::filesystem::path MemoryFile::path() const { return fmt::format("/proc/self/fd/{}", file_); }
-
-net::Async<Result<v1::Blob>> send_inputs(Client& client, std::vector<blob::LocalFile> files, ProgressLine& progress) {
-  blob::Transfer transfer(client.session().client(), client.workers(), [&] { return client.session().last_token(); });
-  Pulse pulse(client.loop(), seconds(10), [&client] { return keep_fresh(client); });
-  Result<v1::Blob> tree = co_await transfer.send_tree(std::move(files), [&](const blob::Progress& sent) {
-    progress.show(fmt::format("sending inputs {}  {} of {}, {} of {} files",
-                              progress_bar(sent.bytes_done, sent.bytes_total, 30), format_bytes(sent.bytes_done),
-                              format_bytes(sent.bytes_total), sent.files_done, sent.files_total));
-  });
-  co_await pulse.stop();
-  progress.clear();
-  co_return tree;
-}
-
 namespace {
 
 // What keeps it from running though all nodes were idle; nothing if it runs, or waits for what ends.
@@ -60,6 +36,29 @@ net::Async<std::string> obstacle_of(Client& client, std::uint64_t job) {
 }
 
 }  // namespace
+
+MemoryFile::MemoryFile(const std::string& name) : file_(::memfd_create(name.c_str(), MFD_CLOEXEC)) {}
+
+MemoryFile::~MemoryFile() {
+  if (file_ >= 0) ::close(file_);
+}
+
+Result<void> MemoryFile::write(std::string_view text) const { return write_all(file_, text); }
+
+std::filesystem::path MemoryFile::path() const { return fmt::format("/proc/self/fd/{}", file_); }
+
+net::Async<Result<v1::Blob>> send_inputs(Client& client, std::vector<blob::LocalFile> files, ProgressLine& progress) {
+  blob::Transfer transfer(client.session().client(), client.workers(), [&] { return client.session().last_token(); });
+  Pulse pulse(client.loop(), seconds(10), [&client] { return keep_fresh(client); });
+  Result<v1::Blob> tree = co_await transfer.send_tree(std::move(files), [&](const blob::Progress& sent) {
+    progress.show(fmt::format("sending inputs {}  {} of {}, {} of {} files",
+                              progress_bar(sent.bytes_done, sent.bytes_total, 30), format_bytes(sent.bytes_done),
+                              format_bytes(sent.bytes_total), sent.files_done, sent.files_total));
+  });
+  co_await pulse.stop();
+  progress.clear();
+  co_return tree;
+}
 
 net::Async<Result<std::uint64_t>> submit_job(Client& client, v1::SubmitRequest request) {
   request.set_request_id(net::random_bytes(16));

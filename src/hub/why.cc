@@ -98,9 +98,7 @@ std::string full(const Parts& parts, const pool::Why& why, const LiveJob& live) 
   const std::string name = row != nullptr ? row->name : parts.devices.name(live.row.request.owner);
   const std::string_view what = row != nullptr && row->is_firm ? "the firm" : "account";
   const Resources& needs = live.row.request.per_task;
-  const auto beyond = [&](std::uint64_t asked, std::uint64_t most) {
-    return row != nullptr && most > 0 && asked > most;
-  };
+  const auto beyond = [](std::uint64_t asked, std::uint64_t most) { return most > 0 && asked > most; };
   if (row != nullptr && (beyond(needs.cores, row->most.cores) || beyond(needs.memory_bytes, row->most.memory_bytes) ||
                          beyond(needs.gpus, row->most.gpus))) {
     return fmt::format(
