@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/entries.h"
 #include "base/sizes.h"
+#include "base/walk.h"
 #include "cli/backups.h"
 #include "cli/client.h"
 #include "cli/commands.h"
@@ -37,21 +38,10 @@ struct Space {
 
 fs::path place_of(const Home& home, std::uint64_t device) { return home.hub() / "spaces" / fmt::format("{}", device); }
 
-std::uint64_t held_in(const fs::path& place) {
-  std::error_code error;
-  std::uint64_t bytes = 0;
-  for (fs::recursive_directory_iterator entry(place / "repository", error), end; !error && entry != end;
-       entry.increment(error)) {
-    std::error_code none;
-    if (entry->is_regular_file(none)) bytes += entry->file_size(none);
-  }
-  return bytes;
-}
-
 Space read_space(const fs::path& place, std::string who) {
   std::string grant = read_small_file(place / "grant").value_or("");
   while (grant.ends_with('\n')) grant.pop_back();
-  return {.who = std::move(who), .grant = std::move(grant), .held = held_in(place)};
+  return {.who = std::move(who), .grant = std::move(grant), .held = bytes_below(place / "repository")};
 }
 
 Result<v1::ListDevicesReply> fetch_devices(const Context& context) {

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/walk.h"
 #include "sandbox/sandbox.h"
 
 namespace hearth::sandbox {
@@ -92,22 +93,13 @@ class Running {
   int exits_ = 0;
 };
 
-// Below `directory`, into `found`. Each folder is listed by itself: one walk over all ends where a folder is removed
-// under it, as other tests' groups are.
-inline void find_hearth_groups(const std::filesystem::path& directory, std::set<std::string>& found) {
-  std::error_code error;
-  for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
-    std::error_code gone;
-    if (!at->is_directory(gone) || at->is_symlink(gone)) continue;
-    if (at->path().filename().string().starts_with("hearth-")) found.insert(at->path());
-    find_hearth_groups(at->path(), found);
-  }
-}
-
-// The control groups of all Hearths of this machine.
+// The control groups of all Hearths of this machine; other tests' come and go meanwhile.
 inline std::set<std::string> hearth_groups() {
   std::set<std::string> found;
-  find_hearth_groups("/sys/fs/cgroup", found);
+  walk_below("/sys/fs/cgroup", [&](const std::filesystem::directory_entry& entry) {
+    if (entry.path().filename().string().starts_with("hearth-")) found.insert(entry.path());
+    return true;
+  });
   return found;
 }
 

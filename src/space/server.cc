@@ -16,6 +16,7 @@
 #include "base/entries.h"
 #include "base/fd.h"
 #include "base/sizes.h"
+#include "base/walk.h"
 #include "net/crypto.h"
 
 namespace hearth::space {
@@ -75,12 +76,7 @@ fs::path file_of(const fs::path& repository, const SpacePath& path) { return rep
 std::uint64_t count(const fs::path& repository) {
   std::error_code error;
   fs::remove_all(repository / "new", error);
-  std::uint64_t bytes = 0;
-  for (fs::recursive_directory_iterator entry(repository, error), end; !error && entry != end; entry.increment(error)) {
-    std::error_code none;
-    if (entry->is_regular_file(none)) bytes += entry->file_size(none);
-  }
-  return bytes;
+  return bytes_below(repository);
 }
 
 Result<void> make_folder(const fs::path& folder) {

@@ -2,6 +2,7 @@
 
 #include <system_error>
 
+#include "base/walk.h"
 #include "sync/local_folder.h"
 
 namespace hearth::sync {
@@ -14,15 +15,13 @@ constexpr int kMostRounds = 20;  // somebody who writes all the time is not wait
 
 void Watch::renew() {
   watch_.add(directory_);
-  std::error_code error;
-  for (std::filesystem::recursive_directory_iterator below(directory_, error), end; !error && below != end;
-       below.increment(error)) {
-    if (below->symlink_status(error).type() != std::filesystem::file_type::directory) continue;
-    if (below->path().filename() == LocalFolder::kOwn)
-      below.disable_recursion_pending();
-    else
-      watch_.add(below->path());
-  }
+  walk_below(directory_, [this](const std::filesystem::directory_entry& entry) {
+    std::error_code gone;
+    const bool is_folder = entry.symlink_status(gone).type() == std::filesystem::file_type::directory;
+    if (!is_folder || entry.path().filename() == LocalFolder::kOwn) return false;
+    watch_.add(entry.path());
+    return true;
+  });
 }
 
 void Watch::wait(Duration limit) {

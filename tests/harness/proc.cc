@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/walk.h"
 
 namespace hearth::e2e {
 namespace {
@@ -117,12 +118,10 @@ std::vector<std::string> mounts_naming(const std::string& path) {
 std::vector<std::string> cgroups_of_node(const fs::path& sandbox_directory) {
   std::vector<std::string> found;
   const std::string name = "hearth-" + cgroup_tag(fs::weakly_canonical(sandbox_directory));
-  std::error_code error;
-  for (auto entry = fs::recursive_directory_iterator("/sys/fs/cgroup", error);
-       entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    if (error) break;
-    if (entry->path().filename() == name) found.push_back(entry->path());
-  }
+  walk_below("/sys/fs/cgroup", [&](const fs::directory_entry& entry) {
+    if (entry.path().filename() == name) found.push_back(entry.path());
+    return true;
+  });
   return found;
 }
 

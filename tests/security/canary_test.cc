@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/sizes.h"
+#include "base/walk.h"
 #include "harness/pairing.h"
 #include "harness/pool.h"
 #include "sandbox/microvm/testing.h"
@@ -54,17 +55,13 @@ bool file_holds(const fs::path& path, const std::string& text) {
 // Files below the directory whose names or contents hold the text.
 std::vector<std::string> find_in_tree(const fs::path& directory, const std::string& text, const fs::path& left_out) {
   std::vector<std::string> hits;
-  std::error_code error;
-  using Walk = fs::recursive_directory_iterator;
-  for (Walk at(directory, fs::directory_options::skip_permission_denied, error), end; !error && at != end;
-       at.increment(error)) {
-    std::error_code ignored;
-    if (at->path() == left_out) at.disable_recursion_pending();
-    if (at->path().filename().string().find(text) != std::string::npos) hits.push_back(at->path());
-    if (at->is_regular_file(ignored) && !at->is_symlink(ignored) && file_holds(at->path(), text)) {
-      hits.push_back(at->path());
-    }
-  }
+  walk_below(directory, [&](const fs::directory_entry& entry) {
+    std::error_code gone;
+    const bool is_file = entry.symlink_status(gone).type() == fs::file_type::regular;
+    if (entry.path().filename().string().contains(text)) hits.push_back(entry.path());
+    if (is_file && file_holds(entry.path(), text)) hits.push_back(entry.path());
+    return entry.path() != left_out;
+  });
   return hits;
 }
 
