@@ -35,10 +35,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/embed.h"
+#include "display/gamepad.h"
+#include "display/gamepad_wire.h"
 #include "display/gl.h"
 #include "display/sound.h"
 #include "display/stream.h"
 #include "screen/frames.h"
+
+HEARTH_EMBED(hearth_gamepad, HEARTH_GAMEPAD_DEVICE);
 
 // Its check for leaks traces the process, which a sandbox forbids.
 extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }  // NOLINT
@@ -62,6 +67,7 @@ constexpr auto kBetweenLooks = 10ms;
 constexpr int kNice = 5;  // of the program: its picture comes first
 constexpr auto kSoundPatience = 2s;
 const std::string kSession = "/tmp/session";
+const std::string kGamepadDevice = kSession + "/gamepad.so";
 const std::string kPulseSocket = kSession + "/pulse-server";  // "pulse" is a directory of its own
 
 int give_up(const std::string& why) {
@@ -163,13 +169,31 @@ void wait_for_sound() {
   }
 }
 
-pid_t start_stream(Listeners listeners) {
-  return start(
-      {"/proc/self/exe", std::string(kServe), std::to_string(listeners.control), std::to_string(listeners.watch)},
-      [listeners] {
-        ::fcntl(listeners.control, F_SETFD, 0);
-        ::fcntl(listeners.watch, F_SETFD, 0);
-      });
+// Where programs find a gamepad. Without one, if it cannot be made.
+Fd prepare_gamepad() {
+  Result<Fd> listener = listen_for_programs(kGamepadPath);
+  const Fd device(::open(kGamepadDevice.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0500));
+  const std::string_view bytes = HEARTH_EMBEDDED(hearth_gamepad);
+  if (!listener || !device || ::write(device.get(), bytes.data(), bytes.size()) != std::ssize(bytes)) return {};
+  return std::move(*listener);
+}
+
+// Of the program alone, and of what it starts.
+void show_gamepad() {
+  const char* others = ::getenv("LD_PRELOAD");
+  ::setenv("LD_PRELOAD", others == nullptr ? kGamepadDevice.c_str() : (others + (":" + kGamepadDevice)).c_str(), 1);
+  ::setenv("SDL_JOYSTICK_DEVICE", kGamepadPath, 0);
+  ::setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 0);  // a sanitized program would refuse what comes before it
+}
+
+pid_t start_stream(const Listeners& listeners) {
+  return start({"/proc/self/exe", std::string(kServe), std::to_string(listeners.control),
+                std::to_string(listeners.watch), std::to_string(listeners.gamepad)},
+               [listeners] {
+                 for (const int file : {listeners.control, listeners.watch, listeners.gamepad}) {
+                   ::fcntl(file, F_SETFD, 0);
+                 }
+               });
 }
 
 int code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
@@ -225,11 +249,13 @@ int watch_over(pid_t server, pid_t program, std::vector<Helper> helpers) {
 }
 
 int run(const std::vector<std::string>& program) {
-  const Listeners listeners = {screen::listen_on_loopback(screen::kPort),
-                               screen::listen_on_loopback(screen::kWatchPort)};
+  Listeners listeners = {.control = screen::listen_on_loopback(screen::kPort),
+                         .watch = screen::listen_on_loopback(screen::kWatchPort)};
   if (listeners.control < 0 || listeners.watch < 0) return give_up("its ports are taken");
   std::vector<Helper> helpers;
   const bool sounds = prepare_session();
+  const Fd gamepad = prepare_gamepad();
+  listeners.gamepad = gamepad.get();
   if (sounds) {
     helpers.push_back({.what = "what makes sounds (pulseaudio)", .vital = false, .start_it = start_sound});
     helpers.back().begin();
@@ -246,7 +272,10 @@ int run(const std::vector<std::string>& program) {
   helpers.push_back(
       {.what = "what makes pictures", .vital = true, .start_it = [listeners] { return start_stream(listeners); }});
   helpers.back().begin();
-  const pid_t child = start(program, [] { ::setpriority(PRIO_PROCESS, 0, kNice); });
+  const pid_t child = start(program, [has_gamepad = bool(gamepad)] {
+    ::setpriority(PRIO_PROCESS, 0, kNice);
+    if (has_gamepad) show_gamepad();
+  });
   return watch_over(server, child, std::move(helpers));
 }
 
@@ -287,8 +316,9 @@ int share(const std::string& stop_key) {
 // What is left of its processes ends with this one: PR_SET_PDEATHSIG.
 int main(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
-  if (words.size() == 3 && words[0] == hearth::display::kServe) {
-    const hearth::display::Listeners listeners = {std::atoi(words[1].c_str()), std::atoi(words[2].c_str())};
+  if (words.size() == 4 && words[0] == hearth::display::kServe) {
+    const hearth::display::Listeners listeners = {std::atoi(words[1].c_str()), std::atoi(words[2].c_str()),
+                                                  std::atoi(words[3].c_str())};
     const hearth::Error error = hearth::display::stream(listeners, hearth::display::kSession);
     std::_Exit(hearth::display::give_up(error.message));
   }

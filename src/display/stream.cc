@@ -15,6 +15,7 @@
 
 #include "base/pass_files.h"
 #include "display/exchange.h"
+#include "display/gamepad.h"
 #include "display/screen.h"
 #include "display/sign.h"
 #include "display/sound.h"
@@ -38,6 +39,7 @@ class Stream {
         screen_(std::move(screen)),
         exchange_(std::move(exchange)),
         sound_(std::move(sound)),
+        gamepad_(listeners.gamepad),
         size_(screen_->size()) {}
 
   // The same of a desktop.
@@ -67,6 +69,7 @@ class Stream {
   Result<void> write_to(Viewer& viewer);
   void drop(std::size_t index);
   void tell_cursor();
+  void tell_gamepad();
   bool somebody_listens() const;
   void tell_sound();
 
@@ -80,11 +83,12 @@ class Stream {
   std::unique_ptr<Screen> screen_;
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<Sound> sound_;  // nullptr: this PC has no PulseAudio
+  Gamepad gamepad_{-1};           // a desktop's programs see none
   Viewers viewers_;
   std::array<Track, 2> tracks_ = {Track(v1::CODEC_H264), Track(v1::CODEC_VP8)};
   Planes planes_;
   Size size_;
-  Clock::time_point last_input_{};  // of keys or buttons
+  Clock::time_point last_input_{};  // of keys, buttons or the gamepad
 };
 
 // nullptr: there is room for one more.
@@ -129,6 +133,7 @@ void Stream::admit(int socket, Viewer::May may) {
   const char* full = why_full(may);
   if (full == nullptr) {
     *first.mutable_cursor() = screen_->cursor();
+    if (viewer->controls()) *first.mutable_gamepad() = gamepad_.told(Clock::now());
     viewer->send(first);
     if (viewer->controls()) exchange_->welcome(socket);
     viewers_.push_back(std::move(viewer));
@@ -143,12 +148,15 @@ void Stream::admit(int socket, Viewer::May may) {
 void Stream::give_input() {
   std::uint32_t buttons = 0;
   std::vector<std::uint32_t> keys;
+  v1::Pad pad;
   for (const auto& viewer : viewers_) {
     buttons |= viewer->input.buttons();
+    pad = merged(pad, viewer->input.pad());
     keys.insert(keys.end(), viewer->input.keys().begin(), viewer->input.keys().end());
   }
   screen_->hold_buttons(buttons);
   screen_->hold_keys(keys, Clock::now());
+  gamepad_.hold(pad);
 }
 
 void Stream::hear(Viewer& viewer, const v1::FromViewer& message) {
@@ -168,7 +176,8 @@ void Stream::hear(Viewer& viewer, const v1::FromViewer& message) {
   if (message.has_input() && is_new) {
     const v1::Input& input = message.input();
     const auto same_keys = std::ranges::equal(input.keys(), viewer.input.keys());
-    if (!same_keys || input.buttons() != viewer.input.buttons()) last_input_ = Clock::now();
+    const bool same_pad = events_between(viewer.input.pad(), input.pad()).empty();
+    if (!same_keys || !same_pad || input.buttons() != viewer.input.buttons()) last_input_ = Clock::now();
     move_pointer(viewer, input);
     viewer.input = input;
     give_input();
@@ -212,6 +221,16 @@ void Stream::tell_cursor() {
   *message.mutable_cursor() = std::move(*cursor);
   for (const auto& viewer : viewers_) {
     if (!viewer->has_more_to_write()) viewer->send(message);
+  }
+}
+
+void Stream::tell_gamepad() {
+  std::optional<v1::Gamepad> told = gamepad_.take_told(Clock::now());
+  if (!told) return;
+  v1::ToViewer message;
+  *message.mutable_gamepad() = std::move(*told);
+  for (const auto& viewer : viewers_) {
+    if (viewer->controls()) viewer->send(message);
   }
 }
 
@@ -287,6 +306,7 @@ Result<void> Stream::turn() {
     files.push_back({.fd = viewer->socket(), .events = events, .revents = 0});
   }
   for (const int file : exchange_->files()) files.push_back({.fd = file, .events = POLLIN, .revents = 0});
+  for (const pollfd& file : gamepad_.files()) files.push_back(file);
   files.push_back({.fd = sign_ ? sign_->file() : -1, .events = POLLIN, .revents = 0});
   const bool listens = sound_ && somebody_listens();
   if (listens) files.push_back({.fd = sound_->file(), .events = POLLIN, .revents = 0});
@@ -308,7 +328,9 @@ Result<void> Stream::turn() {
   }
   screen_->look(Clock::now());
   exchange_->look(Clock::now());
+  gamepad_.look(Clock::now());
   tell_cursor();
+  tell_gamepad();
   if (Result<void> taken = take_viewers(files[0].revents != 0, files[1].revents != 0); !taken) return taken;
   if (Result<void> shown = look_at_sign(); !shown) return shown;
   for (Track& track : tracks_) track.rest_without(viewers_);

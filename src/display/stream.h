@@ -14,7 +14,8 @@ namespace hearth::display {
 // Listening sockets.
 struct Listeners {
   int control = -1;
-  int watch = -1;  // for those who may only watch
+  int watch = -1;    // for those who may only watch
+  int gamepad = -1;  // for programs that read one
 };
 
 // `session`: where the pipes of the sound are, if there is any. Returns only with what

@@ -16,6 +16,16 @@ std::size_t length_of(std::string_view bytes) {
 
 std::uint32_t side(std::uint32_t wanted) { return std::clamp(wanted, kLeastSide, kMostSide) & ~1U; }
 
+void bring_into_range(v1::Pad& pad) {
+  pad.set_buttons(pad.buttons() & kPadButtons);
+  pad.set_left_x(std::clamp(pad.left_x(), -kStickMost, kStickMost));
+  pad.set_left_y(std::clamp(pad.left_y(), -kStickMost, kStickMost));
+  pad.set_right_x(std::clamp(pad.right_x(), -kStickMost, kStickMost));
+  pad.set_right_y(std::clamp(pad.right_y(), -kStickMost, kStickMost));
+  pad.set_left_trigger(std::min(pad.left_trigger(), kTriggerMost));
+  pad.set_right_trigger(std::min(pad.right_trigger(), kTriggerMost));
+}
+
 void bring_into_range(v1::Input& input) {
   const bool stays = input.x() < 0 && input.y() < 0;
   input.set_x(stays ? -1 : std::clamp(input.x(), 0, kFarAway));
@@ -25,6 +35,7 @@ void bring_into_range(v1::Input& input) {
   input.set_buttons(input.buttons() & 7U);
   input.set_wheel_x(std::clamp(input.wheel_x(), -kMaxNotches, kMaxNotches));
   input.set_wheel_y(std::clamp(input.wheel_y(), -kMaxNotches, kMaxNotches));
+  if (input.has_pad()) bring_into_range(*input.mutable_pad());
 }
 
 }  // namespace

@@ -55,6 +55,9 @@ TEST(ScreenFrames, BringWhatAViewerSaysIntoRange) {
   message.mutable_input()->set_buttons(0xff);
   message.mutable_input()->set_wheel_y(1'000'000);
   message.mutable_input()->set_dx(-1'000'000);
+  message.mutable_input()->mutable_pad()->set_buttons(~0U);
+  message.mutable_input()->mutable_pad()->set_right_y(-1'000'000);
+  message.mutable_input()->mutable_pad()->set_left_trigger(256);
   message.mutable_file()->set_y(-7);
   const Result<v1::FromViewer> parsed = parse_from_viewer(message.SerializeAsString());
   ASSERT_TRUE(parsed);
@@ -64,6 +67,9 @@ TEST(ScreenFrames, BringWhatAViewerSaysIntoRange) {
   EXPECT_EQ(parsed->input().buttons(), 7U);
   EXPECT_EQ(parsed->input().wheel_y(), kMaxNotches);
   EXPECT_EQ(parsed->input().dx(), -kMaxStep);
+  EXPECT_EQ(parsed->input().pad().buttons(), kPadButtons);
+  EXPECT_EQ(parsed->input().pad().right_y(), -kStickMost);
+  EXPECT_EQ(parsed->input().pad().left_trigger(), kTriggerMost);
   EXPECT_EQ(parsed->file().y(), 0);
 }
 

@@ -1,5 +1,6 @@
 // An app used from a phone's and a PC's page with more than taps and keys: clipboard, files, trackpad, game controls.
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test as test_of_node } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
@@ -9,6 +10,7 @@ import { until } from "../harness/pool";
 import { becomes, lacks_screen, raise_pool, screenshots } from "../harness/stage";
 
 const options = { timeout: 300_000, skip: lacks_screen };
+const lacks_pygame = !existsSync("/usr/lib/python3/dist-packages/pygame") && "python3-pygame is missing";
 let browser: Browser;
 const pool = raise_pool((it) => (browser = it));
 
@@ -18,11 +20,12 @@ function add_app(name: string, script: string): void {
   pool.cli_now("app", "add", name, "--", "xterm", "-u8", "-b", "0", "-xrm", keys, "-xrm", "XTerm*allowWindowOps: true", "-e", "sh", "-c", `printf '\\033[44m\\033[2J'; ${script}; sleep 1000`);
 }
 
-async function start(context: BrowserContext, device: string, app: string): Promise<Page> {
+// `x`, `y`: within its window.
+async function start(context: BrowserContext, device: string, app: string, x?: number, y?: number): Promise<Page> {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   const page = await pair(pool, context, device);
   await page.getByRole("button", { name: app }).click();
-  await becomes(page.getByLabel(`${app}, its picture`), "00f");
+  await becomes(page.getByLabel(`${app}, its picture`), "00f", x, y);
   return page;
 }
 
@@ -104,6 +107,78 @@ test_of_node("a phone is a trackpad and has game controls", options, async () =>
   await page.getByRole("button", { name: "Game controls" }).click();
   await controls.getByRole("button", { name: "Enter" }).waitFor(); // kept for this app
   await end(page, "Game");
+  await context.close();
+});
+
+// It reads a gamepad: A makes it red, the left stick pushed to the right green, and then Start white. Each time it shakes.
+const kReadsPad = `import pygame
+pygame.init()
+window = pygame.display.set_mode((700, 500))
+pad = pygame.joystick.Joystick(0)
+pad.init()
+colour = (0, 0, 255)
+while True:
+    window.fill(colour)
+    pygame.display.flip()
+    event = pygame.event.wait(50)
+    before = colour
+    if event.type == pygame.JOYBUTTONDOWN and event.button == 0: colour = (255, 0, 0)
+    if event.type == pygame.JOYAXISMOTION and event.axis == 0 and event.value > 0.9: colour = (0, 255, 0)
+    if event.type == pygame.JOYBUTTONDOWN and event.button == 7: colour = (255, 255, 255)
+    if colour != before: pad.rumble(0.5 if colour == (255, 0, 0) else 1.0 if colour == (0, 255, 0) else 0.8, 0.5, 700)
+`;
+
+// A browser whose phone can be felt to shake, and that a gamepad can be put into.
+function with_gamepad(): void {
+  const felt: number[] = [];
+  const pads: unknown[] = [];
+  Object.assign(window, { felt, pads });
+  navigator.vibrate = (millis) => felt.push(Number(millis)) > 0;
+  navigator.getGamepads = () => pads as Gamepad[];
+}
+
+test_of_node("a game that reads a gamepad gets one, from the glass and from the hand", { ...options, skip: lacks_screen || lacks_pygame }, async () => {
+  pool.cli_now("app", "add", "Racer", "--", "/usr/bin/python3", "-c", `exec(${JSON.stringify(kReadsPad)})`);
+  const context = await phone(browser);
+  await context.addInitScript(with_gamepad);
+  const middle = [350, 700] as const; // Pygame's window keeps its size
+  const page = await start(context, "racer", "Racer", ...middle);
+  const picture = page.getByLabel("Racer, its picture");
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("button", { name: "Game controls" }).click();
+  await page.getByRole("button", { name: "More" }).click();
+  const controls = page.getByRole("group", { name: "Game controls" });
+  await controls.getByRole("button", { name: "A", exact: true }).tap();
+  await becomes(picture, "f00", ...middle);
+  const felt = () => page.evaluate(() => (window as unknown as { felt: number[] }).felt);
+  await until(20_000, async () => ((await felt()).some((millis) => millis > 300) ? true : undefined));
+  const stick = (await controls.getByLabel("Left stick: moves").boundingBox())!;
+  await page.mouse.move(stick.x + stick.width / 2, stick.y + stick.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(stick.x + stick.width - 1, stick.y + stick.height / 2);
+  await becomes(picture, "0f0", ...middle);
+  await page.mouse.up();
+  await page.screenshot({ path: join(screenshots, "app-gamepad.png") });
+  await page.setViewportSize({ width: 844, height: 390 });
+  await page.screenshot({ path: join(screenshots, "app-gamepad-wide.png") });
+  await page.setViewportSize({ width: 390, height: 844 });
+
+  await page.evaluate(() => {
+    const { felt: all, pads } = window as unknown as { felt: number[]; pads: unknown[] };
+    const buttons = Array.from({ length: 17 }, (_, at) => ({ pressed: at === 9, value: at === 9 ? 1 : 0 }));
+    const playEffect = (_: string, { strongMagnitude }: { strongMagnitude: number }) => Promise.resolve(all.push(-strongMagnitude));
+    pads.push({ connected: true, mapping: "standard", axes: [0, 0, 0, 0], buttons, vibrationActuator: { playEffect } });
+    dispatchEvent(new Event("gamepadconnected"));
+  });
+  await becomes(picture, "fff", ...middle);
+  await until(20_000, async () => ((await felt()).some((strength) => strength < -0.7) ? true : undefined));
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("button", { name: "Set controls" }).click();
+  await page.screenshot({ path: join(screenshots, "app-gamepad-set.png") });
+  await page.getByLabel("Keys and pointer").check();
+  await page.getByRole("button", { name: "Done" }).click();
+  await controls.getByRole("button", { name: "Space" }).waitFor();
+  await end(page, "Racer");
   await context.close();
 });
 

@@ -3,7 +3,7 @@
 // link lost. Where the hub is far the second is tried beside the first and taken once its picture is there. Either comes
 // back by itself after a broken link, and rests while nobody looks.
 import { Code } from "@connectrpc/connect";
-import { Codec, type Clipboard, type Cursor, type FileProgress, type Picture, type ToViewer } from "../gen/hearth/v1/screen_pb";
+import { Codec, type Clipboard, type Cursor, type FileProgress, type Gamepad, type Picture, type ToViewer } from "../gen/hearth/v1/screen_pb";
 import { pieces_of } from "../lib/clipboard";
 import type { OutPiece } from "../lib/file_sender";
 import type { Held } from "../lib/hands";
@@ -52,6 +52,7 @@ export class ScreenLink {
   on_cursor: (cursor: Cursor) => void = () => undefined;
   on_clipboard: (piece: Clipboard) => void = () => undefined;
   on_file: (progress: FileProgress) => void = () => undefined;
+  on_gamepad: (gamepad: Gamepad) => void = () => undefined;
   on_lost: () => void = () => undefined;
 
   #job: bigint;
@@ -93,8 +94,8 @@ export class ScreenLink {
     const number = ++this.#input_number;
     this.#sent_at.set(number, performance.now());
     if (this.#sent_at.size > 200) this.#sent_at.delete(this.#sent_at.keys().next().value!);
-    const { buttons, keys, dx, dy } = held;
-    this.send({ input: { number, x: Math.round(held.x), y: Math.round(held.y), buttons, keys, wheelX: held.wheel_x, wheelY: held.wheel_y, dx, dy } });
+    const { wheel_x, wheel_y, ...same } = held;
+    this.send({ input: { ...same, number, x: Math.round(held.x), y: Math.round(held.y), wheelX: wheel_x, wheelY: wheel_y } });
   }
 
   type(text: string): void {
@@ -291,6 +292,7 @@ export class ScreenLink {
     if (message.cursor !== undefined) this.on_cursor(message.cursor);
     if (message.clipboard !== undefined) this.on_clipboard(message.clipboard);
     if (message.file !== undefined) this.on_file(message.file);
+    if (message.gamepad !== undefined) this.on_gamepad(message.gamepad);
     if (message.sound !== undefined && this.sound) this.#player.play(message.sound);
     if (message.picture === undefined) return;
     this.#counted.bytes += message.picture.data.length;

@@ -1,5 +1,7 @@
 // What is held of pointer and keyboard on the way to an app, whoever holds it: mouse or finger, keys, game controls. Sends
 // all of it each time (screen.proto: Input). Positions are in pixels of the picture.
+import type { Pad } from "./pads";
+
 export interface Held {
   x: number; // -1, and y as well: the pointer stays where it is
   y: number;
@@ -9,6 +11,7 @@ export interface Held {
   wheel_y: number;
   dx: number;
   dy: number;
+  pad?: Pad; // of an app that reads a gamepad
 }
 
 const kMaxStep = 500; // of one message
@@ -25,6 +28,7 @@ export class Hands {
   #send: (held: Held) => void;
   #pad_keys: number[] = [];
   #pad_buttons = 0;
+  #pad: Pad | undefined;
   #left_over = { x: 0, y: 0 };
 
   constructor(send: (held: Held) => void) {
@@ -60,11 +64,13 @@ export class Hands {
   }
 
   // What game controls hold. Tells only what has changed.
-  hold_by_pad(keys: number[], buttons: number): void {
-    const same = buttons === this.#pad_buttons && keys.length === this.#pad_keys.length && keys.every((key, at) => key === this.#pad_keys[at]);
-    if (same) return;
+  hold_by_pad(keys: number[], buttons: number, pad?: Pad): void {
+    const same_keys = keys.length === this.#pad_keys.length && keys.every((key, at) => key === this.#pad_keys[at]);
+    const same_pad = JSON.stringify(pad) === JSON.stringify(this.#pad);
+    if (same_keys && same_pad && buttons === this.#pad_buttons) return;
     this.#pad_keys = keys;
     this.#pad_buttons = buttons;
+    this.#pad = pad;
     this.tell();
   }
 
@@ -72,6 +78,7 @@ export class Hands {
     this.buttons = 0;
     this.#pad_keys = [];
     this.#pad_buttons = 0;
+    this.#pad = undefined;
     this.#left_over = { x: 0, y: 0 };
     this.tell();
   }
@@ -79,7 +86,8 @@ export class Hands {
   #tell(keys: number[], wheel_x = 0, wheel_y = 0, dx = 0, dy = 0): void {
     const [x, y] = this.relative ? [-1, -1] : [this.x, this.y];
     const all = [...new Set([...keys, ...this.#pad_keys])].slice(0, kMaxKeys);
-    this.#send({ x, y, buttons: this.buttons | this.#pad_buttons, keys: all, wheel_x, wheel_y, dx, dy });
+    const pad = this.#pad === undefined ? {} : { pad: this.#pad };
+    this.#send({ x, y, buttons: this.buttons | this.#pad_buttons, keys: all, wheel_x, wheel_y, dx, dy, ...pad });
   }
 }
 

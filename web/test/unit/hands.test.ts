@@ -6,7 +6,8 @@ import { FileSender, kAhead, kFilePiece, kMaxFile, type OutPiece, type Progress,
 import { Hands, type Held } from "../../src/lib/hands";
 import { Keyboard, type KeyLike } from "../../src/lib/keyboard";
 import { kControl, pieces_to_type } from "../../src/lib/keysyms";
-import { held_by, kAtRest, kUsual, load_mapping, merged, read_gamepads, save_mapping } from "../../src/lib/pads";
+import { held_by, kAtRest, kUsual, load_mapping, merged, pad_of, read_gamepads, save_mapping } from "../../src/lib/pads";
+import { Rumble } from "../../src/lib/rumble";
 import { acceleration, kDragTime, kLeft, kRight, kTapTime, Trackpad } from "../../src/lib/trackpad";
 import { following, kWhole, on_stage, zoomed } from "../../src/lib/zoom";
 
@@ -257,7 +258,7 @@ test("the picture follows the pointer as far as there is picture", () => {
 });
 
 test("sticks and buttons hold keys and push the pointer", () => {
-  const held = held_by({ left: { x: 0.9, y: -0.9 }, right: { x: 1, y: 0 }, pressed: ["a", "r2", "l2"] }, kUsual);
+  const held = held_by({ ...kAtRest, left: { x: 0.9, y: -0.9 }, right: { x: 1, y: 0 }, pressed: ["a", "r2", "l2"] }, kUsual);
   assert.deepEqual(held.keys, [0x77, 0x64, 0x20]); // W, D, Space
   assert.equal(held.buttons, 5);
   assert.deepEqual([Math.round(held.push.x), held.push.y], [kUsual.speed, 0]);
@@ -273,17 +274,44 @@ test("a gamepad in the hand is read if its layout is known", () => {
   const state = read_gamepads([null, pad])!;
   assert.deepEqual(state.pressed, ["a", "r2"]);
   assert.deepEqual([state.left, state.right], [{ x: 0.05, y: -1 }, { x: 0, y: 0.5 }]);
-  const both = merged(state, { left: { x: 0, y: -1 }, right: { x: 0, y: 0 }, pressed: ["a", "b"] });
+  const both = merged(state, { ...kAtRest, left: { x: 0, y: -1 }, pressed: ["a", "b"] });
   assert.deepEqual([both.pressed, both.left.y], [["a", "r2", "b"], -1]);
+});
+
+test("an app that reads a gamepad gets sticks, triggers and buttons as they are", () => {
+  const pad = pad_of({ left: { x: 1, y: -0.5 }, right: { x: 0.001, y: 0 }, triggers: { left: 0.2, right: 0 }, pressed: ["b", "r2", "up", "home"] });
+  assert.deepEqual(pad, { buttons: 2 | (1 << 7) | (1 << 12) | (1 << 16), leftX: 32767, leftY: -16254, rightX: 0, rightY: 0, leftTrigger: 51, rightTrigger: 255 });
+  const { sent, hands: one } = hands();
+  one.hold_by_pad([], 0, pad);
+  one.hold_by_pad([], 0, { ...pad }); // nothing new
+  one.hold_by_pad([0x20], 0); // it reads none any more
+  assert.deepEqual(sent.map(({ pad: held, keys }) => [held, keys]), [[pad, []], [undefined, [0x20]]]);
+  one.hold_by_pad([], 0, pad);
+  one.release_all();
+  assert.equal(sent.at(-1)!.pad, undefined);
+});
+
+test("an app shakes what is in the hand, and the phone whose glass has controls", async () => {
+  const felt: unknown[] = [];
+  const pad = { vibrationActuator: { playEffect: (_: string, { duration, strongMagnitude }: { duration: number; strongMagnitude: number }) => (felt.push([duration, strongMagnitude]), Promise.reject(new Error("hidden"))) } };
+  const rumble = new Rumble(() => [null, {}, pad], (millis) => felt.push(millis));
+  rumble.shake({ strong: 65535, weak: 0, millis: 300 }, true);
+  rumble.shake({ strong: 0, weak: 65535, millis: 60_000 }, false);
+  rumble.shake({ strong: 100, weak: 0, millis: 500 }, true); // so little is stillness
+  assert.deepEqual(felt, [[300, 1], 300, [4000, 0], [0, 100 / 65535], 0]);
+  felt.length = 0;
+  rumble.stop();
+  assert.deepEqual(felt, [[0, 0], 0]);
+  await Promise.resolve();
 });
 
 test("an app's mapping is kept, and what is no mapping is not believed", () => {
   const kept = new Map<string, string>();
   const shelf = () => ({ getItem: (name: string) => kept.get(name) ?? null, setItem: (name: string, value: string) => void kept.set(name, value) });
   assert.deepEqual(load_mapping(shelf, "game"), kUsual);
-  save_mapping(shelf, "game", { stick: "arrows", speed: 500, buttons: { ...kUsual.buttons, a: "Z" } });
+  save_mapping(shelf, "game", { as: "keys", stick: "arrows", speed: 500, buttons: { ...kUsual.buttons, a: "Z" } });
   assert.equal(load_mapping(shelf, "game").buttons.a, "Z");
-  assert.equal(load_mapping(shelf, "game").stick, "arrows");
+  assert.deepEqual([load_mapping(shelf, "game").stick, load_mapping(shelf, "game").as], ["arrows", "keys"]);
   assert.deepEqual(load_mapping(shelf, "another"), kUsual);
   for (const wrong of ["{", "null", '{"stick":7,"speed":-1,"buttons":{"a":"rm -rf","b":3}}']) {
     kept.set("hearth.pad.game", wrong);
