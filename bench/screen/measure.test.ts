@@ -32,14 +32,16 @@ for (const [way, kind] of ["hub", "direct"].flatMap((way) => ["still", "moving",
     const page = await pair(pool, browser, way);
     const job = await (kind === "rays" ? start(pool, page, ["rays.py", kSize], kGpus) : start(pool, page, ["app.py", kind, kSize]));
     await page.waitForTimeout(3000);
+    await page.evaluate(() => void (window.bench.gap = 0));
     const before = { at: performance.now(), drawn: await drawn(page), cpu: Object.values(parts).map(cpu_of) };
     await page.waitForTimeout(5000);
     const seconds = (performance.now() - before.at) / 1000;
     const pictures = ((await drawn(page)) - before.drawn) / seconds;
+    const gap = Math.round(await page.evaluate(() => window.bench.gap));
     const cpu = Object.fromEntries(Object.entries(parts).map(([name, word], at) => [name, Number(((100 * (cpu_of(word) - before.cpu[at]!)) / seconds).toFixed(1))]));
     const times = await press(page, kPresses);
     const said = kind === "rays" ? { program: pool.cli_now("logs", job).trim().split("\n").slice(0, 2).join(", ") } : {};
-    console.log(JSON.stringify({ way, kind, size: kSize, presses: times.length, ...spread(times), pictures_per_s: Number(pictures.toFixed(1)), cpu_percent_of_a_core: cpu, ...said }));
+    console.log(JSON.stringify({ way, kind, size: kSize, presses: times.length, ...spread(times), pictures_per_s: Number(pictures.toFixed(1)), longest_gap_ms: gap, cpu_percent_of_a_core: cpu, ...said }));
     assert.equal(times.length, kPresses);
     pool.cli_now("cancel", job);
     await page.close();

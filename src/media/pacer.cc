@@ -13,6 +13,7 @@ namespace {
 constexpr Duration kKeptFor = seconds(2);
 constexpr std::size_t kMaxKept = 4'096;
 constexpr Duration kBetweenRepeats = milliseconds(25);  // of one packet that is missed
+constexpr Duration kSecond = milliseconds(6);           // after the first
 constexpr Duration kBurst = milliseconds(5);            // what may go at once
 constexpr Duration kAgainBurst = milliseconds(200);     // of what may come again
 constexpr std::uint32_t kHeadroom = 6;                  // a picture is out in a sixth of its time
@@ -42,6 +43,7 @@ void Pacer::again(std::uint32_t source, std::uint16_t sequence, Time now) {
 void Pacer::give_up() {
   waiting_.clear();
   waiting_bytes_ = 0;
+  seconds_.clear();
   kept_.clear();
   order_.clear();
   newest_.clear();
@@ -62,20 +64,26 @@ void Pacer::keep(const std::string& packet, Time now) {
 
 std::vector<Pacer::Ready> Pacer::take(Time now) {
   std::vector<Ready> out;
-  const std::uint32_t pace = (is_full_ ? 1 : kHeadroom) * kbits_;
+  const std::uint32_t pace = (is_full_ ? 1 : kHeadroom) * (doubles_ ? 2 : 1) * kbits_;
   free_ = std::max(free_, now - kBurst);
-  while (!waiting_.empty() && free_ <= now) {
-    out.push_back(std::move(waiting_.front()));
-    waiting_.pop_front();
+  while ((!waiting_.empty() || second_is_due(now)) && free_ <= now) {
+    if (second_is_due(now)) {
+      out.push_back({std::move(seconds_.front().packet), true});
+      seconds_.pop_front();
+    } else {
+      out.push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
+      waiting_bytes_ -= out.back().packet.size();
+      if (doubles_ && !out.back().is_copy) seconds_.push_back({out.back().packet, now + kSecond});
+    }
     const std::string& packet = out.back().packet;
-    waiting_bytes_ -= packet.size();
     free_ = free_ + microseconds(static_cast<std::int64_t>(packet.size()) * 8'000 / pace);
     keep(packet, now);
     newest_ = packet;
     last_ = now;
     repeated_ = 0;
   }
-  const bool tail = waiting_.empty() && !newest_.empty() && repeated_ < kTail.size();
+  const bool tail = waiting_.empty() && seconds_.empty() && !newest_.empty() && repeated_ < kTail.size();
   if (tail && now - last_ >= kTail[repeated_]) {
     ++repeated_;
     out.push_back({newest_, true});
@@ -85,6 +93,7 @@ std::vector<Pacer::Ready> Pacer::take(Time now) {
 
 std::optional<Time> Pacer::next() const {
   if (!waiting_.empty()) return free_;
+  if (!seconds_.empty()) return std::max(free_, seconds_.front().due);
   if (newest_.empty() || repeated_ >= kTail.size()) return std::nullopt;
   return last_ + kTail[repeated_];
 }

@@ -19,8 +19,20 @@ constexpr Duration kBetweenFalls = seconds(1);
 constexpr Duration kMemory = seconds(10);
 constexpr std::size_t kMaxSent = 16'384;
 constexpr std::size_t kMaxCame = 4'096;  // more than kMost makes of them in kWindow
+// Sent twice costs half of the picture's bits: where there are enough, to spare it a round trip of at least so long.
+constexpr Duration kFar = milliseconds(30);
+constexpr double kWorthDoubling = 0.004;
+constexpr double kHardlyLossy = 0.001;
+constexpr std::uint32_t kLeastDoubled = 1'500;
 constexpr double kLossyReport = 0.10;
 constexpr double kCleanReport = 0.02;
+
+template <class Ways>
+void keep_shortest(Ways& ways, Duration way, Time now) {
+  while (!ways.empty() && ways.back().way >= way) ways.pop_back();
+  ways.push_back({now, way});
+  while (now - ways.front().at > kMemory) ways.pop_front();
+}
 
 }  // namespace
 
@@ -41,6 +53,7 @@ void Rate::heard(const std::vector<Arrival>& arrivals, Time now) {
   std::size_t newer_lost = 0;
   std::size_t lost_bytes = 0;
   Duration least{INT64_MAX};
+  Duration round_trip{INT64_MAX};
   for (const Arrival& arrival : arrivals) {
     const auto back = static_cast<std::uint16_t>(static_cast<std::uint16_t>(next_) - arrival.number);
     const auto found = next_ >= back ? sent_.find(next_ - back) : sent_.end();
@@ -58,6 +71,7 @@ void Rate::heard(const std::vector<Arrival>& arrivals, Time now) {
     newest_came_ = std::max(newest_came_, found->first + 1);
     const Duration way = *arrival.at - found->second.at;
     least = std::min(least, way);
+    round_trip = std::min(round_trip, now - found->second.at);
     came_.push_back({*arrival.at, found->second.bytes});
     sent_.erase(found);
   }
@@ -67,11 +81,12 @@ void Rate::heard(const std::vector<Arrival>& arrivals, Time now) {
     return came_.back().at - one.at > kWindow || one.at - came_.back().at > kWindow;
   };
   while (is_far(came_.front()) || came_.size() > kMaxCame) came_.pop_front();
-  while (!shortest_.empty() && shortest_.back().way >= least) shortest_.pop_back();
-  shortest_.push_back({now, least});
-  while (now - shortest_.front().at > kMemory) shortest_.pop_front();
+  keep_shortest(shortest_, least, now);
+  keep_shortest(round_trips_, round_trip, now);
   queueing_ = least - shortest_.front().way;
-  note_loss(static_cast<double>(lost) / static_cast<double>(came + lost), lost_bytes, now);
+  const double share = static_cast<double>(lost) / static_cast<double>(came + lost);
+  note_loss(share, lost_bytes, now);
+  consider_doubling(share, now);
   if (newer > 0) judge(static_cast<double>(newer_lost) / static_cast<double>(newer), newer_lost, now);
 }
 
@@ -103,6 +118,18 @@ void Rate::note_loss(double share, std::size_t bytes, Time now) {
   cut(0.7 * received, now);
 }
 
+void Rate::consider_doubling(double share, Time now) {
+  usual_loss_ += 0.02 * (share - usual_loss_);
+  const bool is_worth_it = usual_loss_ > kWorthDoubling && round_trips_.front().way > kFar;
+  if (!doubles_ && is_worth_it && !is_full() && kbits_ >= 2 * kLeastDoubled) {
+    doubles_ = true;
+    kbits_ /= 2;
+    grown_ = now;
+  } else if (doubles_ && (usual_loss_ < kHardlyLossy || kbits_ < kLeastDoubled / 2)) {
+    doubles_ = false;
+  }
+}
+
 double Rate::received_kbits(Duration window) const {
   if (came_.size() < 2) return kLeast;
   std::size_t bytes = 0;
@@ -131,7 +158,7 @@ void Rate::judge(double loss, std::size_t lost, Time now) {
   // What is not used is not known to be there.
   if (queueing_ > kBriefly || now - grown_ < kBetweenSteps || received_kbits(kWindow) < 0.5 * kbits_) return;
   const double factor = !was_cut_ ? 1.2 : now - cut_ > kCalm ? 1.06 : 1.02;
-  kbits_ = std::min(kMost, static_cast<std::uint32_t>(kbits_ * factor) + 1);
+  kbits_ = std::min(doubles_ ? kMost / 2 : kMost, static_cast<std::uint32_t>(kbits_ * factor) + 1);
   grown_ = now;
 }
 

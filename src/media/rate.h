@@ -34,6 +34,9 @@ class Rate {
   // The packet that was sent last has come.
   bool newest_came() const { return next_ > 0 && newest_came_ == next_; }
   double loss() const { return loss_; }  // 0 to 1, of late
+  // Whether each packet is worth sending twice: some are lost all the time though no queue is full, and so far away
+  // that what is missed comes late. kbits() is of the first of both then.
+  bool doubles() const { return doubles_; }
   Duration queueing() const { return queueing_; }
   std::size_t remembered() const { return came_.size(); }  // packets that came: 4,096 at most
   bool is_full() const;                                    // a queue has built up on the way
@@ -45,6 +48,7 @@ class Rate {
     Time at;
   };
   void note_loss(double share, std::size_t bytes, Time now);
+  void consider_doubling(double share, Time now);
   void judge(double loss, std::size_t lost, Time now);
   void cut(double wanted, Time now);
   double received_kbits(Duration window) const;
@@ -62,13 +66,16 @@ class Rate {
     Time at;
     Duration way;  // between two clocks, so only differences mean anything
   };
-  std::deque<Way> shortest_;  // of the last ten seconds, growing
+  std::deque<Way> shortest_;     // of the last ten seconds, growing
+  std::deque<Way> round_trips_;  // so too: from sending to being told of it
   Duration queueing_{};
   std::uint32_t kbits_ = kFirst;
   std::size_t sent_since_ = 0;  // the last report, in bytes
   Time reported_{};
   double loss_ = 0;
   double loss_since_cut_ = 0;
+  double usual_loss_ = 0;  // of the last seconds
+  bool doubles_ = false;
   bool was_cut_ = false;
   bool fell_ = false;
   Time fell_at_{};

@@ -119,28 +119,35 @@ TEST_F(RateTest, WhatWasNeverSentTellsNothing) {
 constexpr std::size_t kPacket = 1'200;
 constexpr std::uint32_t kSource = 7;
 constexpr Duration kStep = milliseconds(1);
-constexpr Duration kWay = milliseconds(10);  // each
+constexpr Duration kNear = milliseconds(10);  // each way
+constexpr Duration kLate = milliseconds(25);  // after a picture could be there
 constexpr Duration kBetweenReports = milliseconds(100);
 constexpr Duration kHeldByRouter = milliseconds(285);
 
 class Link {
  public:
-  // Of the packets this part is lost on the way, at random.
-  explicit Link(double lost = 0) : lost_(lost) {}
+  // Of the packets this part is lost on the way, at random. `way`: how long each takes. `most_kbits`: what the pictures
+  // need.
+  explicit Link(double lost = 0, Duration way = kNear, std::uint32_t most_kbits = Rate::kMost)
+      : lost_(lost), way_(way), most_kbits_(most_kbits) {}
 
   // Sixty pictures a second, as large as the rate allows, for so long over a link of so many kbit/s.
   void run(Duration span, double kbits) {
     link_kbits_ = kbits;
     longest_gap_ = {};
     const std::uint64_t before = shown_;
+    late_ = 0;
     for (const Time end = now_ + span; now_ < end; now_ = now_ + kStep) step();
     pictures_per_second_ = static_cast<double>(shown_ - before) / span.seconds();
     longest_gap_ = std::max(longest_gap_, now_ - shown_at_);
+    late_share_ = static_cast<double>(late_) / static_cast<double>(shown_ - before);
   }
 
   std::uint32_t kbits() const { return rate_.kbits(); }
   Duration longest_gap() const { return longest_gap_; }
   double pictures_per_second() const { return pictures_per_second_; }
+  double late_share() const { return late_share_; }  // of the pictures
+  bool doubles() const { return rate_.doubles(); }
 
  private:
   struct Flying {
@@ -151,6 +158,7 @@ class Link {
   struct Picture {
     std::uint64_t first;
     std::uint64_t last;
+    Time made;
     bool is_key;
   };
 
@@ -165,7 +173,8 @@ class Link {
     // As hearth-screen does it with 1280 by 720 pixels of noise.
     next_picture_ = now_ + std::clamp(milliseconds(27'648 / rate_.kbits()), microseconds(16'667), milliseconds(100));
     const bool is_key = std::exchange(key_wanted_, false);
-    const std::size_t bytes = is_key ? 80'000 : std::max<std::size_t>(2'500, rate_.kbits() * 125 / 60);
+    const std::size_t bytes =
+        is_key ? 80'000 : std::max<std::size_t>(2'500, std::min(rate_.kbits(), most_kbits_) * 125 / 60);
     std::vector<std::string> packets;
     const std::uint64_t first = next_sequence_;
     for (std::size_t left = bytes; left > 0; left -= std::min(left, kPacket)) {
@@ -176,7 +185,7 @@ class Link {
       ++next_sequence_;
       packets.push_back(std::move(packet));
     }
-    pictures_made_.push_back({first, next_sequence_ - 1, is_key});
+    pictures_made_.push_back({first, next_sequence_ - 1, now_, is_key});
     pacer_.add(std::move(packets));
   }
   void send(const std::string& packet, bool is_copy) {
@@ -189,7 +198,7 @@ class Link {
         free + microseconds(static_cast<std::int64_t>(static_cast<double>(packet.size()) * 8'000 / link_kbits_));
     const auto low = static_cast<std::uint16_t>(number_at(packet, 2, 2));
     const std::uint64_t sequence = next_sequence_ - static_cast<std::uint16_t>(next_sequence_ - low);
-    flying_.push_back({link_free_ + kWay, number, sequence});
+    flying_.push_back({link_free_ + way_, number, sequence});
   }
   void arrive() {
     const Flying one = flying_.front();
@@ -209,6 +218,7 @@ class Link {
       for (std::uint64_t s = picture.first; s <= picture.last && is_whole; ++s) is_whole = have_.contains(s);
       if (!is_whole) continue;
       have_.erase(have_.begin(), have_.upper_bound(picture.last));
+      if (now_ - picture.made > way_ + kLate) ++late_;
       pictures_made_.erase(pictures_made_.begin(), pictures_made_.begin() + static_cast<std::ptrdiff_t>(i) + 1);
       longest_gap_ = std::max(longest_gap_, now_ - shown_at_);
       shown_at_ = now_;
@@ -236,7 +246,7 @@ class Link {
         if (!have_.contains(s)) report.missing.push_back(static_cast<std::uint16_t>(s));
       }
     }
-    reports_.emplace_back(now_ + kWay, std::move(report));
+    reports_.emplace_back(now_ + way_, std::move(report));
   }
   void hear() {
     const Report report = std::move(reports_.front().second);
@@ -244,7 +254,7 @@ class Link {
     for (const std::uint16_t sequence : report.missing) pacer_.again(kSource, sequence, now_);
     if (report.arrivals.empty()) return;
     rate_.heard(report.arrivals, now_);
-    pacer_.set_rate(rate_.kbits(), rate_.is_full());
+    pacer_.set_rate(rate_.kbits(), rate_.is_full(), rate_.doubles());
     if (rate_.take_fall()) {
       pacer_.give_up();
       key_wanted_ = true;
@@ -252,6 +262,10 @@ class Link {
   }
 
   double lost_;
+  Duration way_;
+  std::uint32_t most_kbits_;
+  std::uint64_t late_ = 0;
+  double late_share_ = 0;
   std::mt19937 random_{1};
   Rate rate_;
   Pacer pacer_;
@@ -297,6 +311,41 @@ TEST(RateAtALink, WhereItFallsThePictureIsSoonBackAndTheRateToo) {
     link.run(seconds(30), 20'000);
     EXPECT_GT(link.kbits(), 8'000U) << "it comes back";
   }
+}
+
+// Of a picture of seven packets one in fifteen would wait for what is sent again, and those behind it with it: one in
+// five was late.
+TEST(RateAtALink, WhereSomeIsLostFarAwayEachPacketIsSentTwice) {
+  Link far(0.01, milliseconds(25), 4'000);
+  far.run(seconds(20), 20'000);
+  far.run(seconds(20), 20'000);
+  EXPECT_TRUE(far.doubles());
+  EXPECT_LT(far.late_share(), 0.02);
+  EXPECT_GT(far.pictures_per_second(), 57);
+  EXPECT_GT(far.kbits(), 4'000U);
+  EXPECT_LT(far.kbits(), 10'000U) << "twice that is what the link takes";
+}
+
+TEST(RateAtALink, NothingIsSentTwiceWhereLittleIsLostOrItIsNearOrThereIsNoRoom) {
+  for (Link link : {Link(0, milliseconds(25)), Link(0.01, milliseconds(5))}) {
+    link.run(seconds(30), 20'000);
+    EXPECT_FALSE(link.doubles());
+  }
+  Link narrow(0.01, milliseconds(25));
+  narrow.run(seconds(30), 2'000);
+  EXPECT_FALSE(narrow.doubles());
+  EXPECT_GT(narrow.kbits(), 1'000U);
+}
+
+// The link falls while each packet goes twice: the rate follows, and in the end goes once.
+TEST(RateAtALink, WhereItFallsNothingIsSentTwiceAnyMore) {
+  Link link(0.01, milliseconds(25));
+  link.run(seconds(20), 20'000);
+  ASSERT_TRUE(link.doubles());
+  link.run(seconds(20), 1'000);
+  EXPECT_FALSE(link.doubles());
+  EXPECT_LT(link.kbits(), 1'250U);
+  EXPECT_LT(link.longest_gap().micros, milliseconds(2'500).micros);
 }
 
 TEST(RateAtALink, WhereSomeIsLostAllTheTimePicturesGoOn) {

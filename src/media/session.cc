@@ -117,7 +117,7 @@ void Session::take_control(std::string_view datagram, const Address& from, Time 
   for (const Feedback::Missing& one : feedback.missing) pacer_.again(one.source, one.sequence, now);
   if (!feedback.arrivals.empty()) {
     rate_.heard(feedback.arrivals, now);
-    pacer_.set_rate(rate_.kbits(), rate_.is_full());
+    pacer_.set_rate(rate_.kbits(), rate_.is_full(), rate_.doubles());
     if (rate_.take_fall()) {
       pacer_.give_up();  // it would come too late, and keep the next picture waiting
       events_.wants_key();
