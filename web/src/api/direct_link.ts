@@ -33,7 +33,9 @@ export class DirectLink {
     this.#on = on;
     this.#video.muted = true;
     this.#video.playsInline = true;
-    this.#channel = this.#connection.createDataChannel("input", { ordered: false, maxRetransmits: 0 });
+    // In order: where one is lost, the next one waits until the lost one has come by the tunnel. Else a key's release would
+    // overtake its press, which is old then and passed over, and the tap had never been.
+    this.#channel = this.#connection.createDataChannel("input", { ordered: true, maxRetransmits: 0 });
     this.#channel.binaryType = "arraybuffer";
     this.#channel.onmessage = (event: MessageEvent<ArrayBuffer>) => this.#hear(fromBinary(ToViewerSchema, new Uint8Array(event.data)));
     this.#connection.ontrack = ({ track, receiver }) => this.#on_track(track, receiver);
