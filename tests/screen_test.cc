@@ -118,6 +118,8 @@ TEST_F(ScreenTest, SaysWhatIsWrongWithAnOfferAndLeavesNothingBehind) {
   }
   Api owner(pool());
   const std::uint64_t job = start(owner);
+  Viewing silent(owner, job, screen::kMediaPort);
+  watch(silent);
   for (const std::string& offer :
        {std::string("v=0"), std::string(16'000, 'm'), std::string("m=video 9 RTP/SAVPF 1\r\n")}) {
     Viewing viewing(owner, job, screen::kMediaPort);
@@ -128,6 +130,8 @@ TEST_F(ScreenTest, SaysWhatIsWrongWithAnOfferAndLeavesNothingBehind) {
     EXPECT_TRUE(eventually(seconds(20), [&] { return !viewing.listen(); }));
     EXPECT_THAT(viewing.problem(), HasSubstr("offer"));
   }
+  EXPECT_TRUE(eventually(seconds(40), [&] { return !silent.listen(); })) << "it keeps a viewer's place";
+  EXPECT_THAT(silent.problem(), HasSubstr("no offer"));
   Viewing waiting(owner, job, screen::kMediaPort);
   watch(waiting);
   EXPECT_TRUE(eventually(seconds(20), [&] { return !processes("/hearth-media").empty(); }));

@@ -36,6 +36,7 @@ constexpr std::size_t kMaxQueued = 8 << 20;
 constexpr int kUdpBuffer = 1 << 20;
 constexpr std::size_t kMaxDatagram = 2'048;
 constexpr int kDatagramsAtOnce = 64;
+constexpr Duration kOfferLimit = seconds(15);  // a viewer's place is not kept for who says nothing
 
 Time now() {
   const auto since = std::chrono::steady_clock::now().time_since_epoch();
@@ -190,6 +191,7 @@ class Media {
   v1::FromViewer hello_;  // what the viewer wants to see
   bool is_player_ = false;
   bool connected_ = false;
+  Time begun_ = now();
   std::uint64_t newest_ = 0;  // picture that was handed to the session
   std::uint64_t shown_ = 0;
 };
@@ -325,6 +327,10 @@ bool Media::turn() {
   if (hears_screen && files[1].revents != 0 && !screen_.read(frames)) return false;
   for (const std::string& frame : frames) {
     if (session_ && !hear_screen(frame)) return false;
+  }
+  if (!session_ && now() - begun_ > kOfferLimit) {
+    end({Code::kDeadlineExceeded, "no offer has come for 15 s: connect again, and offer at once"});
+    return false;
   }
   if (session_) {
     if (Result<void> ticked = session_->tick(now(), wall_now()); !ticked) {

@@ -74,7 +74,7 @@ Result<std::unique_ptr<Session>> Session::open(std::string_view offer, const std
 void Session::take(const Address& from, std::string_view datagram, Time now) {
   if (failure_) return;
   if (is_stun(datagram)) {
-    if (const std::optional<Datagram> reply = ice_->take(from, datagram, now)) events_.send(*reply);
+    for (const Datagram& one : ice_->take(from, datagram, now)) events_.send(one);
   } else if (is_dtls(datagram)) {
     take_dtls(datagram, from, now);
   } else if (srtp_ && is_control(datagram)) {
@@ -83,7 +83,7 @@ void Session::take(const Address& from, std::string_view datagram, Time now) {
 }
 
 void Session::take_dtls(std::string_view datagram, const Address& from, Time now) {
-  if (!ice_->peer()) return;
+  if (!ice_->has_passed(from)) return;  // RFC 8842, 5: it would make this end answer to anybody's address
   if (Result<void> taken = dtls_->take(datagram); !taken) failure_ = taken.error();
   if (!srtp_ && dtls_->keys()) {
     Result<std::unique_ptr<Srtp>> srtp = Srtp::open(*dtls_->keys());

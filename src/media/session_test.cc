@@ -1,5 +1,7 @@
 #include "media/session.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -16,6 +18,7 @@ using testing::Not;
 
 const Address kHome = *parse_address("192.0.2.7", 40'000);
 const Address kPhone = *parse_address("198.51.100.4", 50'000);
+constexpr std::string_view kPagePassword = "the-password-of-the-page";
 const Address kElsewhere = *parse_address("2001:db8::4", 50'001);
 
 TEST(Sdp, TakesFromAnOfferWhatItMakes) {
@@ -157,12 +160,21 @@ class SessionTest : public testing::Test {
     return text.substr(at, text.find("\r\n", at) - at);
   }
 
-  // As the controlling side does, from one of its addresses.
-  void check(const Address& from) {
+  // As the controlling side does, from one of its addresses; what it gets.
+  std::vector<Datagram> ask(const Address& from) {
     const std::string& answer = session_->answer();
     const std::string request =
         stun_request("0123456789ab", after(answer, "a=ice-ufrag:") + ":page", 1, 2, after(answer, "a=ice-pwd:"));
+    sent_.clear();
     session_->take(from, request, now_);
+    return std::exchange(sent_, {});
+  }
+
+  void check(const Address& from) {
+    for (const Datagram& one : ask(from)) {
+      const Result<Stun> back = parse_stun(one.bytes, kPagePassword);
+      if (back) session_->take(from, stun_answer(back->transaction, kHome, kPagePassword), now_);
+    }
   }
 
   Result<void> shake_hands() {
@@ -256,6 +268,17 @@ TEST_F(SessionTest, AnotherCertificateIsShownNothing) {
 TEST_F(SessionTest, WhoDoesNotKnowThePasswordStartsNoHandshake) {
   static_cast<void>(shake_hands());
   EXPECT_FALSE(session_->connected());
+}
+
+TEST_F(SessionTest, NoHandshakeIsAnsweredToAnAddressThatHasNotAnsweredItsCheck) {
+  ASSERT_FALSE(ask(kPhone).empty());
+  static_cast<void>(shake_hands());
+  EXPECT_TRUE(std::ranges::none_of(sent_, [](const Datagram& one) { return is_dtls(one.bytes); }));
+  EXPECT_FALSE(session_->connected());
+  check(kElsewhere);
+  for (const std::string& datagram : BrowserDtls().step("")) session_->take(kPhone, datagram, now_);
+  EXPECT_TRUE(std::ranges::none_of(sent_, [](const Datagram& one) { return is_dtls(one.bytes); }))
+      << "though another has";
 }
 
 TEST_F(SessionTest, FollowsAPhoneToAnotherNetwork) {

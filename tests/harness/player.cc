@@ -73,7 +73,15 @@ struct Player::State {
     std::string datagram(2'048, '\0');
     const ssize_t count = ::recv(socket, datagram.data(), datagram.size(), MSG_DONTWAIT);
     datagram.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+    answer_check(datagram);
     return datagram;
+  }
+
+  void answer_check(std::string_view datagram) const {
+    constexpr std::string_view kOwnPassword = "the-password-of-the-page";
+    const Result<media::Stun> check = media::parse_stun(datagram, kOwnPassword);
+    if (!check || check->kind != media::Stun::Kind::kRequest) return;
+    send(media::stun_answer(check->transaction, *media::parse_address("127.0.0.1", 9), kOwnPassword));
   }
 
   void begin_srtp() {
