@@ -19,7 +19,9 @@ void Session::hear(int number, const v1::FromTerminalViewer& message) {
   const auto found = viewers_.find(number);
   if (found == viewers_.end()) return;
   Viewer& viewer = found->second;
-  if (message.has_watch()) {
+  // Each time costs the program's PC all of the history, and the program a drawing anew.
+  const bool may_begin = viewer.may == May::kControl || !viewer.watches;
+  if (message.has_watch() && may_begin) {
     viewer.watches = true;
     viewer.is_to_start = true;
     viewer.is_to_know_size = true;

@@ -242,6 +242,27 @@ TEST(Session, WhoMayOnlyWatchSeesAllAndChangesNothing) {
   EXPECT_EQ(watcher.size, (Size{.rows = 30, .columns = 90}));
 }
 
+TEST(Session, WhoMayOnlyWatchBeginsOnce) {
+  Session session(kRun, kSmall);
+  for (int viewer = 1; viewer <= 2; ++viewer) {
+    ASSERT_TRUE(session.add(viewer, viewer == 1 ? Session::May::kControl : Session::May::kWatch));
+    session.hear(viewer, watch());
+  }
+  session.write("\x1b[?1049hseen");
+  Watching controller(session, 1);
+  Watching watcher(session, 2);
+  controller.take();
+  watcher.take();
+  static_cast<void>(session.take_redraw());
+  session.hear(2, watch());
+  watcher.take();
+  EXPECT_EQ(watcher.starts, 1);
+  EXPECT_FALSE(session.take_redraw());
+  session.hear(1, watch());
+  controller.take();
+  EXPECT_EQ(controller.starts, 2);
+}
+
 TEST(Session, WhoMayOnlyWatchKeepsNobodyOutWhoMayControl) {
   Session session(kRun, kSmall);
   for (int viewer = 1; viewer <= 6; ++viewer) EXPECT_TRUE(session.add(viewer, Session::May::kWatch));
