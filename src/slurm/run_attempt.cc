@@ -59,16 +59,19 @@ class Slot {
  public:
   static Result<std::unique_ptr<Slot>> take() {
     constexpr int kMost = 4096;
+    constexpr int kTries = 1'000;
     const fs::path parent = temporary_place() / ("hearth-attempts-" + std::to_string(::geteuid()));
-    struct stat status{};
-    if (::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, "making " + parent.string());
-    if (::lstat(parent.c_str(), &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != ::geteuid()) {
-      return fail(Code::kFailedPrecondition, parent.string() + " belongs to somebody else");
-    }
     for (int i = 0; i < kMost; ++i) {
       const fs::path directory = parent / std::to_string(i);
-      Fd lock(::open((directory.string() + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+      Fd lock;
+      // The last attempt that ends here removes the parent, be it in between.
+      for (int tries = 0; !lock && tries < kTries; ++tries) {
+        if (Result<void> made = make_parent(parent); !made) return std::unexpected(made.error());
+        lock.reset(::open((directory.string() + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+        if (!lock && errno != ENOENT) break;
+      }
       if (!lock) return fail_errno(errno, "making a file in " + parent.string());
+      struct stat status{};
       if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) continue;
       struct stat named{};
       const bool is_there = ::stat((directory.string() + ".lock").c_str(), &named) == 0 &&
@@ -90,6 +93,16 @@ class Slot {
   const fs::path& directory() const { return directory_; }
 
  private:
+  static Result<void> make_parent(const fs::path& parent) {
+    struct stat status{};
+    if (::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, "making " + parent.string());
+    if (::lstat(parent.c_str(), &status) != 0) {
+      return errno == ENOENT ? Result<void>() : fail_errno(errno, parent.string());
+    }
+    if (S_ISDIR(status.st_mode) && status.st_uid == ::geteuid()) return {};
+    return fail(Code::kFailedPrecondition, parent.string() + " belongs to somebody else");
+  }
+
   fs::path directory_;
   Fd lock_;
 };

@@ -11,6 +11,7 @@ namespace hearth::slurm {
 namespace {
 
 constexpr std::size_t kMaxLine = 8192;
+constexpr double kMostMemory = 1e15;  // bytes; no cluster has more
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -48,8 +49,9 @@ std::uint64_t memory_of(std::string_view text) {
     text.remove_suffix(1);
   }
   double number = 0;
-  if (!read_number(text, number) || !(number >= 0) || number > 1e9) return 0;
-  return static_cast<std::uint64_t>(number * static_cast<double>(kKiB << (10 * power)));
+  if (!read_number(text, number) || !(number >= 0)) return 0;
+  const double bytes = number * static_cast<double>(kKiB << (10 * power));
+  return bytes <= kMostMemory ? static_cast<std::uint64_t>(bytes) : 0;
 }
 
 // "gpu:a100:4(S:0-1),gpu:2,nic:1", "gres/gpu:1", "gres:gpu:a100:2": how many GPUs that is.

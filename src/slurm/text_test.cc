@@ -58,6 +58,12 @@ TEST(SlurmText, JobsAndTheirNumbers) {
   EXPECT_EQ(jobs->at(17).holds, (Amount{.cores = 2, .memory_bytes = 1088 * kMiB, .gpus = 0}));
   EXPECT_EQ(jobs->at(18).holds, (Amount{.cores = 1, .memory_bytes = 1536 * kMiB, .gpus = 2}));
   EXPECT_EQ(jobs->at(18).reason, "Resources");
+  const auto large =
+      parse_jobs("17|RUNNING|2|900000000T|N/A|None\n18|RUNNING|2|1e300|N/A|None\n19|RUNNING|2|16T|N/A|\n");
+  ASSERT_TRUE(large);
+  EXPECT_EQ(large->at(17).holds.memory_bytes, 0U) << "more than there can be";
+  EXPECT_EQ(large->at(18).holds.memory_bytes, 0U);
+  EXPECT_EQ(large->at(19).holds.memory_bytes, 16 * kTiB);
   EXPECT_FALSE(parse_jobs("x|RUNNING|2|1088M|N/A|None\n"));
   EXPECT_EQ(parse_job_id("17\n").value_or(0), 17U);
   EXPECT_EQ(parse_job_id("a word of the site's\n17;farm\n").value_or(0), 17U);
