@@ -8,6 +8,8 @@
 
 #include <sys/stat.h>
 
+#include <fmt/format.h>
+
 #include "base/bytes.h"
 #include "base/entries.h"
 #include "base/log.h"
@@ -85,8 +87,17 @@ std::uint64_t Workspaces::bytes() const {
 
 std::vector<WorkspaceId> Workspaces::here() const {
   std::vector<WorkspaceId> found;
+  std::size_t left_out = 0;
   for (const auto& [place, entry] : entries_) {
-    if (place.starts_with(hub_ + "-")) found.push_back(id_in(place));
+    if (!place.starts_with(hub_ + "-")) continue;
+    if (found.size() < kMost)
+      found.push_back(id_in(place));
+    else
+      ++left_out;
+  }
+  if (left_out > 0) {
+    log_warning("more workspaces lie here than a hub is told of; remove some (hearth workspace rm)",
+                {{"told", found.size()}, {"left_out", left_out}});
   }
   return found;
 }
@@ -100,6 +111,10 @@ void Workspaces::free(const std::string& place) {
 
 Result<void> Workspaces::grow(const std::string& place, std::uint64_t bytes) {
   const auto known = entries_.find(place);
+  if (known == entries_.end() && entries_.size() >= kMost) {
+    return fail(Code::kResourceExhausted,
+                fmt::format("its PC keeps {} workspaces, and no more: remove one (hearth workspace rm)", kMost));
+  }
   const std::uint64_t before = known == entries_.end() ? 0 : known->second.bytes;
   const std::uint64_t others = Workspaces::bytes() - before;
   const std::uint64_t after = std::max(before, bytes);

@@ -33,6 +33,8 @@ inline constexpr const char* kWorkspacePath = "/workspace";
 
 class Workspaces {
  public:
+  static constexpr std::size_t kMost = 10'000;  // as many as a node's hello may tell of
+
   // What is in one.
   struct Content {
     std::uint64_t bytes = 0;  // on disk; each name counts for 1 KiB more
@@ -71,7 +73,7 @@ class Workspaces {
   // Of all workspaces together; 0: no job gets one.
   void set_limit(std::uint64_t bytes) { limit_ = bytes; }
   std::uint64_t bytes() const;            // that those which are here may hold together
-  std::vector<WorkspaceId> here() const;  // this hub's
+  std::vector<WorkspaceId> here() const;  // this hub's, the first kMost
   bool empty() const { return entries_.empty(); }
 
   // The workspace, made now if it is not there, with room for at least `bytes`; waits while another attempt has it.

@@ -178,6 +178,25 @@ TEST_F(NodeWorkspaces, AnotherPoolSeesNothingOfThem) {
   EXPECT_TRUE(fs::exists((*use)->directory()));
 }
 
+// A hello that tells of more is refused, and the PC would be out of its pool for good.
+TEST_F(NodeWorkspaces, AreNoMoreThanAHubIsToldOf) {
+  ASSERT_TRUE(enter(work_of(1)));
+  const fs::path first = *fs::directory_iterator(place_);
+  const std::string hub = first.filename().string().substr(0, first.filename().string().find('-'));
+  for (std::size_t i = 2; i <= Workspaces::kMost + 1; ++i) {
+    const fs::path path = place_ / (hub + "-" + std::to_string(i) + "-work");
+    fs::create_directory(path);
+    std::ofstream(path / "bytes") << 1;
+  }
+  open();
+  come_to("home");
+  EXPECT_EQ(workspaces_->here().size(), Workspaces::kMost);
+  const auto use = enter(work_of(99'999));
+  ASSERT_FALSE(use);
+  EXPECT_THAT(use.error().message, HasSubstr("10000 workspaces"));
+  EXPECT_TRUE(enter(work_of(7))) << "one that is there";
+}
+
 TEST_F(NodeWorkspaces, NamesLeadNowhereElse) {
   for (const char* name : {"", "..", "../x", "a/b", ".x"}) {
     EXPECT_EQ(enter({{3}, name}).error().code, Code::kInvalidArgument) << name;
