@@ -117,8 +117,8 @@ Result<sandbox::TreeSize> Environments::unpack(const std::string& digest, const 
   const fs::path incoming = world_.directory / "incoming";
   if (Result<void> gone = sandbox::remove_tree(incoming); !gone) return std::unexpected(gone.error());
   if (::mkdir(incoming.c_str(), 0700) != 0) return fail_errno(errno, "making " + incoming.string());
-  Result<sandbox::TreeSize> size =
-      unpack_image(world_.host, image->path(), incoming, {.bytes = most, .files = kMostFiles}, ending_);
+  Result<sandbox::TreeSize> size = unpack_image(world_.host, image->path(), incoming,
+                                                {.bytes = most, .files = kMostFiles}, world_.unpack_limit, ending_);
   Result<void> done = size ? Result<void>() : std::unexpected(size.error());
   if (done && !(std::ofstream(incoming / "size") << size->bytes << "\n" << std::flush)) {
     done = fail(Code::kResourceExhausted, "the node's disk is full");

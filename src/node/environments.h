@@ -40,6 +40,7 @@ class Environments {
     sandbox::Host& host;
     blob::BlobStore& cache;
     std::filesystem::path directory;
+    Duration unpack_limit = minutes(60);  // of one image: the others wait meanwhile
   };
   // Brings the image into the cache.
   using Fetch = std::function<net::Async<Result<void>>()>;

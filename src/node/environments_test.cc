@@ -35,9 +35,13 @@ class NodeEnvironments : public testing::Test {
     workers_ = std::make_unique<net::Workers>(2);
     open();
   }
-  void open() {
-    environments_ = std::make_unique<Environments>(Environments::World{
-        .loop = *loop_, .workers = *workers_, .host = *host_.operator->(), .cache = *cache_, .directory = place_});
+  void open(Duration unpack_limit = minutes(60)) {
+    environments_ = std::make_unique<Environments>(Environments::World{.loop = *loop_,
+                                                                       .workers = *workers_,
+                                                                       .host = *host_.operator->(),
+                                                                       .cache = *cache_,
+                                                                       .directory = place_,
+                                                                       .unpack_limit = unpack_limit});
     Result<void> opened = environments_->open();
     ASSERT_TRUE(opened) << opened.error().message;
   }
@@ -186,6 +190,15 @@ TEST_F(NodeEnvironments, ALargerOneThanTheOwnerAllowsIsRefused) {
   const Error error = refusal(image());
   EXPECT_EQ(error.code, Code::kResourceExhausted);
   EXPECT_THAT(error.message, HasSubstr("hearth limit --disk"));
+}
+
+TEST_F(NodeEnvironments, OneThatTakesTooLongIsGivenUp) {
+  open(Duration());
+  const Error error = refusal(image());
+  EXPECT_EQ(error.code, Code::kDeadlineExceeded);
+  EXPECT_THAT(error.message, HasSubstr("not unpacked within"));
+  open();
+  EXPECT_TRUE(get(image())) << "the next one has its turn";
 }
 
 TEST_F(NodeEnvironments, TheLeastRecentlyUsedGoesFirstAndNeverOneInUse) {

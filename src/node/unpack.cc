@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include "base/bytes.h"
 #include "sandbox/fd.h"
 
@@ -49,8 +51,26 @@ Result<void> judge(const sandbox::Exit& exit, const std::string& said) {
   return fail(Code::kInvalidArgument, "the environment's image cannot be unpacked: " + said);
 }
 
+Result<void> fail_slow(Duration limit) {
+  return fail(
+      Code::kDeadlineExceeded,
+      fmt::format("the environment's image was not unpacked within {} min: make it smaller, or of a format that "
+                  "takes less time (mksquashfs -comp zstd)",
+                  limit.micros / minutes(1).micros));
+}
+
+Result<void> check_running(const fs::path& directory, const sandbox::TreeSize& most, const std::atomic<bool>& ending) {
+  if (ending) return fail(Code::kCanceled, "the node ends");
+  const Result<sandbox::TreeSize> now = sandbox::measure_tree(directory);
+  const bool is_too_large = now ? now->bytes > most.bytes || now->files > most.files
+                                : now.error().code == Code::kResourceExhausted;  // too deep to look at
+  if (!is_too_large) return {};
+  return fail(Code::kResourceExhausted, "unpacked, the environment is larger than the " + format_bytes(most.bytes) +
+                                            " that this node's owner leaves for it (hearth limit --disk)");
+}
+
 Result<void> run_unsquashfs(sandbox::Host& host, const fs::path& image, const fs::path& directory,
-                            const sandbox::TreeSize& most, const std::atomic<bool>& ending) {
+                            const sandbox::TreeSize& most, Duration limit, const std::atomic<bool>& ending) {
   static std::atomic<unsigned> serial = 0;
   Result<std::unique_ptr<sandbox::Sandbox>> box = host.prepare(
       "unpack-" + std::to_string(++serial), {.cores = 2, .memory_bytes = 1ULL << 30, .scratch_bytes = 1 << 20},
@@ -68,20 +88,15 @@ Result<void> run_unsquashfs(sandbox::Host& host, const fs::path& image, const fs
       command, [run](sandbox::Stream, std::string_view text) { run->append(text); },
       [run](const sandbox::Exit& how) { run->exit.set_value(how); });
   if (!started) return started;
-  while (exit.wait_for(kLook) != std::future_status::ready) {
-    if (ending) {
-      (*box)->kill();
-      exit.wait();
-      return fail(Code::kCanceled, "the node ends");
-    }
-    const Result<sandbox::TreeSize> now = sandbox::measure_tree(directory);
-    const bool is_too_large = now ? now->bytes > most.bytes || now->files > most.files
-                                  : now.error().code == Code::kResourceExhausted;  // too deep to look at
-    if (!is_too_large) continue;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(limit.micros);
+  const auto next_look = [&] { return std::min(end, std::chrono::steady_clock::now() + kLook); };
+  while (exit.wait_until(next_look()) != std::future_status::ready) {
+    const Result<void> may_go_on =
+        std::chrono::steady_clock::now() >= end ? fail_slow(limit) : check_running(directory, most, ending);
+    if (may_go_on) continue;
     (*box)->kill();
     exit.wait();
-    return fail(Code::kResourceExhausted, "unpacked, the environment is larger than the " + format_bytes(most.bytes) +
-                                              " that this node's owner leaves for it (hearth limit --disk)");
+    return may_go_on;
   }
   const sandbox::Exit how = exit.get();
   const std::lock_guard lock(run->mutex);
@@ -130,8 +145,8 @@ Result<void> make_mount_points(const fs::path& root) {
 }  // namespace
 
 Result<sandbox::TreeSize> unpack_image(sandbox::Host& host, const fs::path& image, const fs::path& directory,
-                                       const sandbox::TreeSize& most, const std::atomic<bool>& ending) {
-  if (Result<void> unpacked = run_unsquashfs(host, image, directory, most, ending); !unpacked) {
+                                       const sandbox::TreeSize& most, Duration limit, const std::atomic<bool>& ending) {
+  if (Result<void> unpacked = run_unsquashfs(host, image, directory, most, limit, ending); !unpacked) {
     return std::unexpected(unpacked.error());
   }
   const fs::path root = directory / "root";
