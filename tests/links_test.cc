@@ -507,6 +507,46 @@ TEST_F(LinksTest, ALinkEndsWithWhoeverMadeIt) {
   EXPECT_TRUE(eventually(seconds(20), [&] { return list().links_size() == 0; }));
 }
 
+TEST_F(LinksTest, WhoeverMadeALinkOrAnOwnerTakesItBack) {
+  const std::filesystem::path phone = pair_device(pool(), "phone", v1::ROLE_MEMBER);
+  const std::filesystem::path tablet = pair_device(pool(), "tablet", v1::ROLE_MEMBER);
+  Api member(phone);
+  Api other(tablet);
+  const auto take_back = [](Api& who, const std::string& id) {
+    v1::RevokeLinkRequest asked;
+    asked.set_id(id);
+    return who.call<v1::RevokeLinkReply>("hearth.v1.LinkService/Revoke", asked);
+  };
+  const auto is_theirs = [](Api& who) {
+    return who.call<v1::ListLinksReply>("hearth.v1.LinkService/List", v1::ListLinksRequest())->links(0).is_yours();
+  };
+  Made link = make(request("/shared", kGrants[1]));
+  ASSERT_EQ(open(link), "200");
+  const std::string of_owner = list().links(0).id();
+  EXPECT_TRUE(list().links(0).is_yours());
+  EXPECT_FALSE(is_theirs(member));
+  const auto refused = take_back(member, of_owner);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kPermissionDenied);
+  EXPECT_THAT(refused.error().message, HasSubstr("an owner, takes it back"));
+  EXPECT_EQ(ask(link, "GET", "/dav/a.txt").body, "hello");
+  Api owner(pool());
+  EXPECT_TRUE(take_back(owner, of_owner));
+  for (Api* who : {&member, &owner}) {
+    make(request("/shared", kGrants[1]), &member);
+    const std::string id = list().links(0).id();
+    EXPECT_FALSE(take_back(other, id));
+    EXPECT_TRUE(take_back(*who, id));
+  }
+  make(request("/shared", kGrants[1]), &member);
+  ASSERT_EQ(pool().cli({"account", "set", "mia"}).exit_code, 0);
+  for (const char* device : {"phone", "tablet"}) {
+    ASSERT_EQ(pool().cli({"account", "assign", device, "mia"}).exit_code, 0);
+  }
+  EXPECT_TRUE(is_theirs(other));
+  EXPECT_TRUE(take_back(other, list().links(0).id())) << "another device of the same person";
+}
+
 TEST_F(LinksTest, LinksAndGuestsOutliveARestartAndTheirSecretsAreNowhere) {
   v1::MakeLinkRequest asked = request("/shared", kGrants[1]);
   asked.set_label("Mia's wedding");

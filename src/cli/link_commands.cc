@@ -20,8 +20,9 @@ void add_link_commands(CommandTree& tree, CLI::App& drive, LinkOptions& options)
   CommandTree::text_option(share, "--name", options.label, "LABEL", "what its guests and your list call it");
   tree.add(drive, "links", "List what is shared by links: who made each, how often and when it was used.",
            [&tree] { return list_drive_links(tree.context()); });
-  CLI::App& unshare = tree.add(drive, "unshare", "Take a link back. Whoever is in by it is cut off at once.",
-                               [&tree, &options] { return unshare_in_drive(tree.context(), options); });
+  CLI::App& unshare = tree.add(
+      drive, "unshare", "Take a link back, your own or as an owner anybody's. Whoever is in by it is cut off at once.",
+      [&tree, &options] { return unshare_in_drive(tree.context(), options); });
   CommandTree::argument(unshare, "ID", options.id, "as \"hearth drive links\" shows it");
 }
 

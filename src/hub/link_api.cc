@@ -11,9 +11,16 @@
 namespace hearth::hub {
 namespace {
 
-// Links of what is other people's own are shown to an owner of the pool alone, who may take every link back.
+// Links of what is other people's own are shown to an owner of the pool alone.
 bool is_shown(const drive::Scope& scope, const drive::Link& link, const net::Caller& caller) {
   return scope.reaches(link.path) || caller.level >= net::AccessLevel::kOwner;
+}
+
+// Whoever made it, and an owner of the pool.
+bool may_take_back(const Parts& parts, const drive::Link& link, const net::Caller& caller) {
+  if (caller.level >= net::AccessLevel::kOwner || link.maker == caller.device) return true;
+  const std::string person = person_of(parts.devices, parts.accounts, caller.device);
+  return !person.empty() && person == person_of(parts.devices, parts.accounts, link.maker);
 }
 
 drive::Rights rights_of(const v1::LinkRights& rights) {
@@ -85,6 +92,7 @@ net::Async<Result<v1::MakeLinkReply>> make(Parts& parts, drive::Guests& guests, 
   if (Result<void> kept = co_await parts.engine.committed(); !kept) co_return std::unexpected(kept.error());
   v1::MakeLinkReply reply;
   *reply.mutable_link() = to_proto(made->link);
+  reply.mutable_link()->set_is_yours(true);
   for (const std::string& host : link_hosts(parts.options)) {
     const net::Endpoint endpoint{.host = host, .port = parts.port};
     reply.add_addresses(fmt::format("https://{}/#/link/{}/{}", endpoint.text(), id, made->secret));
@@ -99,7 +107,10 @@ net::Async<Result<v1::ListLinksReply>> list(Parts& parts, drive::Guests& guests,
   if (!links) co_return std::unexpected(links.error());
   v1::ListLinksReply reply;
   for (const drive::Link& link : *links) {
-    if (is_shown(*scope, link, caller)) *reply.add_links() = to_proto(link);
+    if (!is_shown(*scope, link, caller)) continue;
+    v1::DriveLink& shown = *reply.add_links();
+    shown = to_proto(link);
+    shown.set_is_yours(may_take_back(parts, link, caller));
   }
   co_return reply;
 }
@@ -116,6 +127,10 @@ net::Async<Result<v1::RevokeLinkReply>> revoke(Parts& parts, drive::Guests& gues
   if (known != links->end() && !is_shown(*scope, *known, caller)) {
     co_return fail(Code::kPermissionDenied,
                    "what this link shares is other people's own: they, or an owner, take it back");
+  }
+  if (known != links->end() && !may_take_back(parts, *known, caller)) {
+    co_return fail(Code::kPermissionDenied,
+                   fmt::format("this link is of {}: whoever made it, or an owner, takes it back", known->maker_name));
   }
   const Result<drive::Link> revoked =
       co_await guests.revoke(*id, [&parts, &id] { parts.sessions.cut(holder_of(*id)); });
