@@ -59,6 +59,21 @@ export function file_name(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
+const kShortName = 20; // characters that have room everywhere
+const kLongestEnding = 10;
+const kBeforeEnding = 4;
+
+// What of a name may be cut at its end, and what follows that: its ending with a few characters before it. Undefined: it
+// is short.
+export function split_name(name: string): [string, string] | undefined {
+  const characters = Array.from(name);
+  if (characters.length <= kShortName) return undefined;
+  const dot = characters.lastIndexOf(".");
+  const ending = dot > 0 && characters.length - dot <= kLongestEnding ? characters.length - dot : 0;
+  const at = characters.length - ending - kBeforeEnding;
+  return [characters.slice(0, at).join(""), characters.slice(at).join("")];
+}
+
 export function blob_url(sha256: Uint8Array): string {
   return `/blob/${hex(sha256)}`;
 }

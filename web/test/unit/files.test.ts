@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hex } from "../../src/lib/bytes";
-import { download_url, extension, file_kind, media_url, natural_order } from "../../src/lib/files";
+import { download_url, extension, file_kind, media_url, natural_order, split_name } from "../../src/lib/files";
 import { decode_tree, encode_tree, path_problem, type TreeEntry } from "../../src/lib/tree";
 
 const entry = (path: string, executable = false): TreeEntry => ({ path, sha256: new Uint8Array(32).fill(path.length), size: 3, executable });
@@ -50,4 +50,12 @@ test("addresses of blobs", () => {
 
 test("numbers in names count as numbers", () => {
   assert.deepEqual(["f10", "f9", "f1"].sort(natural_order), ["f1", "f9", "f10"]);
+});
+
+test("a name that is cut keeps its ending", () => {
+  assert.equal(split_name("short name.jpg"), undefined);
+  assert.deepEqual(split_name("a holiday by the sea, the last day (2).jpeg"), ["a holiday by the sea, the last day", " (2).jpeg"]);
+  assert.deepEqual(split_name("no ending, but a name that is long"), ["no ending, but a name that is ", "long"]);
+  assert.deepEqual(split_name("a sentence. With a stop, and no ending"), ["a sentence. With a stop, and no en", "ding"]);
+  assert.deepEqual(split_name("😀".repeat(30) + ".txt"), ["😀".repeat(26), "😀".repeat(4) + ".txt"]);
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { test } from "node:test";
 import { LogRecordSchema, LogsReplySchema, LogStream, type LogsReply } from "../../src/gen/hearth/v1/jobs_pb";
+import { last_words } from "../../src/lib/last_words";
 import { LogLines, stored_size, visible } from "../../src/lib/log_lines";
 
 const record = (text: string | Uint8Array, stream = LogStream.STDOUT) => create(LogRecordSchema, { stream, data: typeof text === "string" ? new TextEncoder().encode(text) : text });
@@ -81,4 +82,13 @@ test("what a terminal would leave to see", () => {
   assert.equal(visible("10 %\r20 %\r30 %"), "30 %");
   assert.equal(visible("10 %\r20 %\r"), "20 %\r");
   assert.equal(visible("z".repeat(5000)).length, 4001);
+});
+
+test("what a program printed last is a line that says something", () => {
+  const log = new LogLines();
+  assert.equal(last_words(log.lines), "");
+  log.add(reply(0, [record("loading\n  error: no display \n\n   \n")]));
+  assert.equal(last_words(log.lines), "error: no display");
+  log.add(reply(0, [record("x".repeat(400))], 1));
+  assert.equal(last_words(log.lines).length, 301);
 });
