@@ -36,7 +36,7 @@ void add_sync_command(CommandTree& tree, CLI::App& drive, DriveOptions& options)
   sync.add_flag("--watch", options.watch, "go on until it is ended, and see to changes as they happen");
   sync.add_flag("--dry-run", options.dry_run, "only print what would be done")->excludes("--watch");
   sync.add_flag("--emptied", options.emptied,
-                "though one side has nothing any more of ten or more that both had: remove them from the other, too");
+                "though one side has nothing any more of what both had: remove that from the other, too");
 }
 
 void add_change_commands(CommandTree& tree, CLI::App& drive, DriveOptions& options) {

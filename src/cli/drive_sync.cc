@@ -161,7 +161,8 @@ Result<int> sync_drive(const Context& context, const DriveOptions& options) {
   std::error_code error;
   const std::filesystem::path directory = std::filesystem::canonical(options.directory, error);
   if (error) return fail_errno(error.value(), plain(options.directory));
-  const Result<std::unique_ptr<sync::LocalFolder>> local = sync::LocalFolder::open(directory);
+  const Result<std::unique_ptr<sync::LocalFolder>> local = sync::LocalFolder::open(
+      directory, options.dry_run ? sync::LocalFolder::To::kLook : sync::LocalFolder::To::kChange);
   if (!local) return std::unexpected(local.error());
   Result<sync::StateFile> state = sync::StateFile::open((*local)->own("state"));
   if (!state) return std::unexpected(state.error());

@@ -21,6 +21,7 @@ namespace {
 constexpr std::string_view kNew = "new";
 constexpr std::string_view kTrash = "trash";
 constexpr std::int64_t kDay = 86'400;
+constexpr mode_t kPermissions = 0777;
 // From so many on, bringing all of the file system to the disk takes less time than waiting for each.
 constexpr std::size_t kWorthAll = 8;
 
@@ -45,6 +46,9 @@ std::optional<Side> side_of(const struct stat& status) {
 bool is_still(const struct stat& status, const Side& before) {
   return S_ISREG(status.st_mode) && before.version.starts_with(kept_part(status) + ".");
 }
+
+// For whoever may read it.
+mode_t runnable(mode_t mode) { return mode | S_IXUSR | ((mode & (S_IRGRP | S_IROTH)) >> 2U); }
 
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 std::string parent_of(const std::string& path) {
@@ -107,7 +111,7 @@ Result<void> write_all_to(int file, std::string_view bytes) {
   return {};
 }
 
-Result<std::unique_ptr<LocalFolder>> LocalFolder::open(const std::filesystem::path& directory) {
+Result<std::unique_ptr<LocalFolder>> LocalFolder::open(const std::filesystem::path& directory, To to) {
   Fd root(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (root.get() < 0 && errno == ENOENT) {
     return fail(Code::kNotFound,
@@ -115,20 +119,30 @@ Result<std::unique_ptr<LocalFolder>> LocalFolder::open(const std::filesystem::pa
   }
   if (root.get() < 0) return fail_errno(errno, directory.string());
   const std::filesystem::path own = directory / kOwn;
+  const bool changes = to == To::kChange;
   for (const std::filesystem::path& folder : {own, own / kNew, own / kTrash}) {
-    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, "making " + folder.string());
+    if (changes && ::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+      return fail_errno(errno, "making " + folder.string());
+    }
   }
-  Fd lock(::open((own / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (lock.get() < 0) return fail_errno(errno, (own / "lock").string());
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  Fd lock(::open((own / "lock").c_str(), O_RDWR | (changes ? O_CREAT : 0) | O_CLOEXEC, 0600));
+  const bool was_never_synced = !changes && errno == ENOENT;
+  if (lock.get() < 0 && !was_never_synced) return fail_errno(errno, (own / "lock").string());
+  if (lock.get() >= 0 && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail(Code::kFailedPrecondition,
                 directory.string() + " is being synchronized by another `hearth drive sync`: wait for it, or end it");
   }
   const std::int64_t now = std::time(nullptr);
-  erase_old_trash(own / kTrash, now);
-  erase_left(own / kNew, now);
-  return std::unique_ptr<LocalFolder>(
+  if (changes) {
+    erase_old_trash(own / kTrash, now);
+    erase_left(own / kNew, now);
+  }
+  struct stat status{};
+  const bool is_lock_a_program = ::fstat(lock.get(), &status) == 0 && (status.st_mode & S_IXUSR) != 0;
+  std::unique_ptr<LocalFolder> folder(
       new LocalFolder(directory, std::move(root), std::move(lock), fmt::format("{}-{}", now, ::getpid())));
+  folder->keeps_modes_ = !is_lock_a_program;
+  return folder;
 }
 
 Result<Fd> LocalFolder::open_beneath(const std::string& path, int flags) const {
@@ -185,9 +199,11 @@ void LocalFolder::scan_folder(const Fd& folder, const std::string& path,
     } else if (const Result<void> checked = check(place); !checked) {
       leave(place, "left as it is: " + checked.error().message);
     } else {
-      scan.seen[place] = {.side = *side,
-                          .bytes = side->kind == Kind::kFile ? static_cast<std::uint64_t>(status.st_size) : 0,
-                          .modified_nanos = nanos(status.st_mtim)};
+      scan.seen[place] = {
+          .side = *side,
+          .bytes = side->kind == Kind::kFile ? static_cast<std::uint64_t>(status.st_size) : 0,
+          .modified_nanos = nanos(status.st_mtim),
+          .is_executable = side->kind == Kind::kFile && keeps_modes_ && (status.st_mode & S_IXUSR) != 0};
       if (side->kind == Kind::kFolder) {
         const Fd below(::openat(folder.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
         if (below.get() < 0) {
@@ -243,6 +259,11 @@ void LocalFolder::set_modified(const Aside& file, std::int64_t modified_millis) 
   ::futimens(file.file.get(), times);
 }
 
+void LocalFolder::make_executable(const Aside& file) {
+  struct stat status{};
+  if (::fstat(file.file.get(), &status) == 0) ::fchmod(file.file.get(), runnable(status.st_mode & kPermissions));
+}
+
 Result<void> LocalFolder::finish(const std::vector<const Aside*>& files) {
   if (files.size() >= kWorthAll) return sync_all(files.front()->file.get());
   for (const Aside* file : files) {
@@ -264,7 +285,10 @@ Result<Side> LocalFolder::place(const Aside& file, const std::string& path, cons
     if (::fstatat(folder->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || side_of(status) != before) {
       return fail_changed(path);
     }
-    ::fchmod(file.file.get(), status.st_mode & 0777U);  // a program stays one
+    struct stat fresh{};
+    const bool is_program = ::fstat(file.file.get(), &fresh) == 0 && (fresh.st_mode & S_IXUSR) != 0;
+    const mode_t mode = status.st_mode & kPermissions;
+    ::fchmod(file.file.get(), is_program ? runnable(mode) : mode);  // a program stays one
     const bool swapped = swap();
     if (!swapped && errno != EINVAL) return fail_errno(errno, path);
     // What came out is what was looked at; else somebody has written to it in between, and has it back.

@@ -34,6 +34,7 @@ struct Seen {
   Side side;  // a file's version: size, inode, when it and what is said of it were last changed
   std::uint64_t bytes = 0;
   std::int64_t modified_nanos = 0;
+  bool is_executable = false;  // a file that its owner may run
 };
 
 struct Scan {
@@ -53,9 +54,11 @@ class LocalFolder {
   static constexpr std::string_view kOwn = ".hearth-sync";
   static constexpr std::int64_t kTrashDays = 30;
 
+  // kLook: nothing in it is changed then, nor may what follows scan() be called.
+  enum class To : std::uint8_t { kLook, kChange };
   // Makes its own folder in it, and erases what has lain in its trash for longer. Errors: kNotFound,
   // kFailedPrecondition (no folder; another run is at it), of the disk.
-  static Result<std::unique_ptr<LocalFolder>> open(const std::filesystem::path& directory);
+  static Result<std::unique_ptr<LocalFolder>> open(const std::filesystem::path& directory, To to = To::kChange);
 
   const std::filesystem::path& directory() const { return directory_; }
   std::filesystem::path own(std::string_view name) const { return directory_ / kOwn / name; }
@@ -74,6 +77,8 @@ class LocalFolder {
   void drop(const std::string& name) const;
 
   static void set_modified(const Aside& file, std::int64_t modified_millis);
+  // By whoever may read it. One that is replaced and was so stays so, whatever takes its place.
+  static void make_executable(const Aside& file);
   // What they hold, and their times, are on the disk when it returns.
   static Result<void> finish(const std::vector<const Aside*>& files);
 
@@ -97,6 +102,7 @@ class LocalFolder {
   std::filesystem::path directory_;
   Fd root_;
   Fd lock_;
+  bool keeps_modes_ = true;        // else the file system says of every file that it is a program
   std::string run_;                // names this run's folder in the trash
   std::set<std::string> changed_;  // folders whose names are to be brought to the disk
 };

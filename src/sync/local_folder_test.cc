@@ -93,6 +93,26 @@ TEST_F(LocalFolderTest, GivesAFileTheTimeThatItHasThereOfAnyYear) {
   }
 }
 
+TEST_F(LocalFolderTest, AProgramIsOneForWhoeverMayReadIt) {
+  const auto mode_of = [&](const std::string& name) { return fs::status(root_ / name).permissions(); };
+  const mode_t before = ::umask(027);
+  const Aside program = *folder_->receive("file-1");
+  LocalFolder::make_executable(program);
+  const Result<Side> placed = folder_->place(program, "run", std::nullopt);
+  ASSERT_TRUE(placed);
+  EXPECT_EQ(mode_of("run"), fs::perms(0750));
+  EXPECT_TRUE(folder_->scan([](const std::string&) { return Result<void>(); }).seen.at("run").is_executable);
+  const Aside plain = *folder_->receive("file-2");
+  ASSERT_TRUE(folder_->place(plain, "run", *placed));
+  EXPECT_EQ(mode_of("run"), fs::perms(0750)) << "it stays one";
+  ::umask(before);
+  // As on a file system without modes, which says so of every file.
+  fs::permissions(folder_->own("lock"), fs::perms(0700));
+  folder_.reset();
+  folder_ = *LocalFolder::open(root_);
+  EXPECT_FALSE(folder_->scan([](const std::string&) { return Result<void>(); }).seen.at("run").is_executable);
+}
+
 TEST_F(LocalFolderTest, RemovesWhatItWasAndKeepsIt) {
   write("d/x", "1");
   const Side before = *folder_->look("d/x");

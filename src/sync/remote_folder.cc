@@ -162,22 +162,8 @@ Result<ChunkList> RemoteFolder::chunks(const Wanted& file) {
   const Result<net::Response> response = ask("GET", target("chunks", file.path), {}, file.etag);
   if (!response) return std::unexpected(response.error());
   if (response->status != 200) return fail_status(*response, file.path);
-  const Result<std::vector<std::string>> frames = frames_of(response->body, kMaxListed);
-  const Result<ChunkHead> head = frames && frames->size() >= 2 ? decode_chunk_head(frames->front())
-                                                               : fail(Code::kInternal, "the list of chunks is cut");
-  if (!head) return std::unexpected(head.error());
-  ChunkList list{.head = *head, .chunks = {}, .hash = {}};
-  std::uint64_t bytes = 0;
-  for (std::size_t i = 1; i < frames->size(); ++i) {
-    Result<ChunkAt> chunk = decode_chunk((*frames)[i]);
-    if (!chunk || !list.hash.empty()) return fail(Code::kInternal, "the list of chunks is malformed");
-    bytes += chunk->bytes;
-    if (chunk->bytes == 0)
-      list.hash = std::move(chunk->hash);
-    else
-      list.chunks.push_back(*std::move(chunk));
-  }
-  if (list.hash.empty() || bytes != head->bytes) return fail(Code::kInternal, "the list of chunks is not whole");
+  Result<ChunkList> list = decode_chunk_list(response->body);
+  if (!list) return fail(Code::kInternal, fmt::format("{}: the drive's answer: {}", file.path, list.error().message));
   return list;
 }
 
@@ -190,26 +176,26 @@ Result<std::string> RemoteFolder::range(const Wanted& file, std::uint64_t first,
   return std::move(response->body);
 }
 
-Result<std::string> RemoteFolder::put(const Wanted& file, int from, std::uint64_t bytes, std::int64_t modified_nanos) {
+Result<std::string> RemoteFolder::put(const Wanted& file, int from, const Seen& seen) {
   net::Headers headers;
-  headers.add("X-OC-MTime", std::to_string(modified_nanos / 1'000'000'000));
+  headers.add("X-OC-MTime", std::to_string(seen.modified_nanos / 1'000'000'000));
+  if (seen.is_executable) headers.add("X-Hearth-Executable", "1");
   if (file.etag.empty())
     headers.add("If-None-Match", "*");
   else
     headers.add("If-Match", file.etag);
-  const Result<net::Response> response = send(dav_target(file.path), std::move(headers), from, bytes);
+  const Result<net::Response> response = send(dav_target(file.path), std::move(headers), from, seen.bytes);
   if (!response) return std::unexpected(response.error());
   if (response->status != 201 && response->status != 204) return fail_status(*response, file.path);
   return std::string(response->headers.get("etag"));
 }
 
-Result<std::string> RemoteFolder::put_delta(const Wanted& file, int delta, std::uint64_t bytes,
-                                            std::int64_t modified_nanos) {
+Result<std::string> RemoteFolder::put_delta(const Wanted& file, int delta, std::uint64_t bytes, const Seen& seen) {
   net::Headers headers;
   headers.add("If-Match", file.etag);
-  const Result<net::Response> response =
-      send(fmt::format("{}&modified={}", target("delta", file.path), modified_nanos / 1'000'000), std::move(headers),
-           delta, bytes);
+  const std::string where = fmt::format("{}&modified={}{}", target("delta", file.path), seen.modified_nanos / 1'000'000,
+                                        seen.is_executable ? "&executable=1" : "");
+  const Result<net::Response> response = send(where, std::move(headers), delta, bytes);
   if (!response) return std::unexpected(response.error());
   if (response->status != 204) return fail_status(*response, file.path);
   return std::string(response->headers.get("etag"));

@@ -13,14 +13,9 @@
 #include "base/result.h"
 #include "core/sync/wire.h"
 #include "net/async.h"
+#include "sync/local_folder.h"
 
 namespace hearth::sync {
-
-struct ChunkList {
-  ChunkHead head;
-  std::vector<ChunkAt> chunks;
-  std::string hash;  // of the whole
-};
 
 class RemoteFolder {
  public:
@@ -42,8 +37,8 @@ class RemoteFolder {
   Result<ChunkList> chunks(const Wanted& file);
   Result<std::string> range(const Wanted& file, std::uint64_t first, std::uint64_t count);
   // The etag that it has now. `etag`: of what it replaces; empty: of nothing.
-  Result<std::string> put(const Wanted& file, int from, std::uint64_t bytes, std::int64_t modified_nanos);
-  Result<std::string> put_delta(const Wanted& file, int delta, std::uint64_t bytes, std::int64_t modified_nanos);
+  Result<std::string> put(const Wanted& file, int from, const Seen& seen);
+  Result<std::string> put_delta(const Wanted& file, int delta, std::uint64_t bytes, const Seen& seen);
 
   std::uint64_t bytes_sent() const { return sent_; }  // of bodies
   std::uint64_t bytes_received() const { return received_; }

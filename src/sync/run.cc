@@ -17,7 +17,7 @@ using What = Action::What;
 constexpr std::uint64_t kBatchBytes = 8 << 20;
 constexpr std::size_t kKeptTogether = 256;  // changes here
 constexpr std::size_t kPiece = 4 << 20;
-constexpr std::ptrdiff_t kEnough = 10;  // files and folders that do not go all at once without being asked for
+constexpr std::ptrdiff_t kEnough = 2;  // files and folders that do not go all at once without being asked for
 constexpr std::int64_t kStepNanos = 50'000'000;
 
 // Whether the run cannot go on.

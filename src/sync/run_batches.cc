@@ -73,7 +73,8 @@ Result<void> Run::send_small() {
                        .path = action.path,
                        .etag = wanted(action).etag,
                        .content = std::move(content->bytes),
-                       .modified_millis = scan_.seen.at(action.path).modified_nanos / 1'000'000});
+                       .modified_millis = scan_.seen.at(action.path).modified_nanos / 1'000'000,
+                       .is_executable = scan_.seen.at(action.path).is_executable});
     contents.push_back(*std::move(content));
   }
   if (changes.empty()) return {};
@@ -117,6 +118,7 @@ Result<void> Run::place_fetched(const std::vector<Action>& actions, std::vector<
     if (!file) return std::unexpected(file.error());
     if (Result<void> written = write_all_to(file->file.get(), given[i].content); !written) return written;
     LocalFolder::set_modified(*file, there_.at(actions[i].path).modified_millis);
+    if (there_.at(actions[i].path).is_executable) LocalFolder::make_executable(*file);
     files.emplace_back(i, *std::move(file));
   }
   std::vector<const Aside*> all;

@@ -19,14 +19,22 @@ constexpr std::uint64_t kPart = 8 << 20;        // of a file, fetched with one r
 constexpr std::size_t kDeltaBytes = 256 << 10;  // of one part of a delta
 constexpr std::size_t kRead = 4 << 20;
 
+std::uint64_t bytes_of(int file) {
+  struct stat status{};
+  return ::fstat(file, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
 // Gives each chunk of a file and where it begins.
 template <class Take>
 Result<void> for_each_chunk(int file, ChunkSizes sizes, Take take) {
   std::string buffer;
   std::uint64_t begin = 0;  // of the buffer
   for (bool is_end = false; !is_end;) {
-    const std::size_t wanted = std::max(kRead, sizes.most());
-    const Result<std::string> more = read_at(file, begin + buffer.size(), wanted);
+    const std::uint64_t at = begin + buffer.size();
+    // One byte more than there is, which tells of the end: no memory for what a hub says the file has.
+    const std::uint64_t left_there = bytes_of(file) - std::min(bytes_of(file), at) + 1;
+    const std::size_t wanted = std::min<std::uint64_t>(std::max(kRead, sizes.most()), left_there);
+    const Result<std::string> more = read_at(file, at, wanted);
     if (!more) return std::unexpected(more.error());
     is_end = more->size() < wanted;
     buffer += *more;
@@ -99,11 +107,6 @@ class DeltaWriter {
   std::string bytes_;
 };
 
-std::uint64_t bytes_of(int file) {
-  struct stat status{};
-  return ::fstat(file, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
-}
-
 }  // namespace
 
 // Writes what makes the file here of the one there. The hash of the whole.
@@ -152,7 +155,7 @@ Result<void> Run::send_large(const Action& action) {
     const std::uint64_t bytes = bytes_of(delta->file.get());
     if (bytes < seen.bytes) {
       hash = *written;
-      etag = remote_.put_delta(target, delta->file.get(), bytes, seen.modified_nanos);
+      etag = remote_.put_delta(target, delta->file.get(), bytes, seen);
     }
     local_.drop(delta->name);
   }
@@ -160,7 +163,7 @@ Result<void> Run::send_large(const Action& action) {
     const Result<std::string> whole = hash_here(path);
     if (!whole) return std::unexpected(whole.error());
     hash = *whole;
-    etag = remote_.put(target, file->get(), seen.bytes, seen.modified_nanos);
+    etag = remote_.put(target, file->get(), seen);
   }
   if (!etag) return std::unexpected(etag.error());
   // What was written to meanwhile is there as nobody has it: it is sent again with the next run.
@@ -242,6 +245,7 @@ Result<void> Run::fetch_large(const Action& action) {
   const Result<std::string> hash = sources.empty() ? fetch_whole(file, *fresh) : fetch_by_chunks(file, *fresh, sources);
   if (!hash) return std::unexpected(hash.error());
   LocalFolder::set_modified(*fresh, there_.at(path).modified_millis);
+  if (there_.at(path).is_executable) LocalFolder::make_executable(*fresh);
   if (Result<void> finished = LocalFolder::finish({&*fresh}); !finished) return finished;
   const Result<Side> placed = local_.place(*fresh, path, here_now(action));
   if (!placed) return std::unexpected(placed.error());

@@ -18,7 +18,7 @@ constexpr std::size_t kSpareLines = 1'000;
 
 Result<StateFile> StateFile::open(std::filesystem::path file) {
   StateFile opened(std::move(file));
-  const Fd disk(::open(opened.file_.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+  const Fd disk(::open(opened.file_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (disk.get() < 0 && errno == ENOENT) return opened;
   struct stat status{};
   if (disk.get() < 0 || ::fstat(disk.get(), &status) != 0) return fail_errno(errno, opened.file_.string());
@@ -31,11 +31,8 @@ Result<StateFile> StateFile::open(std::filesystem::path file) {
     return fail(Code::kDataLoss, opened.file_.string() + ": " + state.error().message +
                                      "; remove it, and both sides are compared anew: nothing is lost");
   }
-  if (state->good_bytes < bytes && ::ftruncate(disk.get(), static_cast<off_t>(state->good_bytes)) != 0) {
-    return fail_errno(errno, opened.file_.string());
-  }
+  opened.is_new_ = state->good_bytes < bytes;  // what comes behind half a line counts for nothing
   opened.state_ = *std::move(state);
-  opened.is_new_ = false;
   return opened;
 }
 

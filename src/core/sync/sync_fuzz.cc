@@ -54,6 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string framed;
   hearth::sync::append_frame(framed, text);
   hearth::sync::try_frames(framed);
+  static_cast<void>(hearth::sync::decode_chunk_list(text));
   hearth::sync::try_state(text);
   // What a crash has cut behind what is whole.
   const hearth::sync::Binding binding{.hub = std::string(hearth::sync::kHashBytes, 'h'), .folder = "/"};

@@ -79,7 +79,9 @@ class Reader {
   bool is_bad_ = false;
 };
 
+constexpr std::uint8_t kProgram = 3;  // a file that is executable, where a file is 0
 constexpr std::uint8_t kCodes = 17;
+constexpr std::size_t kMaxChunks = 1'000'000;  // twice what ChunkSizes::for_file() comes to
 constexpr std::size_t kMaxPath = 4'096;
 constexpr std::size_t kMaxEtag = 200;
 constexpr std::size_t kMaxMessage = 8'192;
@@ -126,7 +128,8 @@ Result<std::vector<std::string>> frames_of(std::string_view body, std::size_t mo
 
 std::string encode(const Listed& listed) {
   Writer writer;
-  writer.number(static_cast<std::uint8_t>(listed.is_end ? 2 : static_cast<int>(listed.side.kind)));
+  const auto kind = listed.is_executable ? kProgram : static_cast<std::uint8_t>(listed.side.kind);
+  writer.number(listed.is_end ? std::uint8_t{2} : kind);
   if (listed.is_end) return writer.text(listed.trouble).take();
   return writer.number(listed.bytes).number(listed.modified_millis).text(listed.path).text(listed.side.version).take();
 }
@@ -134,13 +137,14 @@ std::string encode(const Listed& listed) {
 Result<Listed> decode_listed(std::string_view frame) {
   Reader reader(frame);
   Listed listed;
-  const auto kind = reader.one_of<std::uint8_t>(3);
+  const auto kind = reader.one_of<std::uint8_t>(kProgram + 1);
   listed.is_end = kind == 2;
   if (listed.is_end) {
     listed.trouble = reader.text(kMaxMessage);
     return reader.ended(std::move(listed));
   }
-  listed.side.kind = static_cast<Kind>(kind);
+  listed.is_executable = kind == kProgram;
+  listed.side.kind = listed.is_executable ? Kind::kFile : static_cast<Kind>(kind);
   listed.bytes = reader.number<std::uint64_t>();
   listed.modified_millis = reader.number<std::int64_t>();
   listed.path = reader.text(kMaxPath);
@@ -150,7 +154,7 @@ Result<Listed> decode_listed(std::string_view frame) {
 
 std::string encode(const Change& change) {
   return Writer()
-      .number(static_cast<std::uint8_t>(change.what))
+      .number(change.is_executable ? kProgram : static_cast<std::uint8_t>(change.what))
       .number(change.modified_millis)
       .text(change.path)
       .text(change.etag)
@@ -160,7 +164,9 @@ std::string encode(const Change& change) {
 
 Result<Change> decode_change(std::string_view frame) {
   Reader reader(frame);
-  Change change{.what = reader.one_of<Change::What>(3)};
+  const auto what = reader.one_of<std::uint8_t>(kProgram + 1);
+  Change change{.what = what == kProgram ? Change::What::kFile : static_cast<Change::What>(what)};
+  change.is_executable = what == kProgram;
   change.modified_millis = reader.number<std::int64_t>();
   change.path = reader.text(kMaxPath);
   change.etag = reader.text(kMaxEtag);
@@ -226,6 +232,36 @@ Result<ChunkAt> decode_chunk(std::string_view frame) {
   chunk.hash = reader.text(kHashBytes);
   if (chunk.hash.size() != kHashBytes) return fail(Code::kInvalidArgument, "a chunk without a hash");
   return reader.ended(std::move(chunk));
+}
+
+Result<ChunkList> decode_chunk_list(std::string_view body) {
+  const Result<std::vector<std::string>> frames = frames_of(body, kMaxChunks);
+  if (!frames) return std::unexpected(frames.error());
+  if (frames->size() < 2) return fail(Code::kInvalidArgument, "a list of chunks that is cut");
+  const Result<ChunkHead> head = decode_chunk_head(frames->front());
+  if (!head) return std::unexpected(head.error());
+  const ChunkSizes sizes = ChunkSizes::for_file(head->bytes);
+  if (head->doublings != sizes.doublings) {
+    return fail(Code::kInvalidArgument, fmt::format("chunks of up to {} bytes for a file of {}; at most {}",
+                                                    ChunkSizes{head->doublings}.most(), head->bytes, sizes.most()));
+  }
+  ChunkList list{.head = *head, .chunks = {}, .hash = {}};
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 1; i < frames->size(); ++i) {
+    Result<ChunkAt> chunk = decode_chunk((*frames)[i]);
+    if (!chunk) return std::unexpected(chunk.error());
+    if (!list.hash.empty()) return fail(Code::kInvalidArgument, "a list of chunks that goes on behind its end");
+    if (chunk->bytes > sizes.most()) {
+      return fail(Code::kInvalidArgument, fmt::format("a chunk of {} bytes; at most {}", chunk->bytes, sizes.most()));
+    }
+    bytes += chunk->bytes;
+    if (chunk->bytes == 0)
+      list.hash = std::move(chunk->hash);
+    else
+      list.chunks.push_back(*std::move(chunk));
+  }
+  if (list.hash.empty() || bytes != head->bytes) return fail(Code::kInvalidArgument, "a list of chunks that is cut");
+  return list;
 }
 
 std::string encode(const DeltaPart& part) {

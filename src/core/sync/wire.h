@@ -54,6 +54,7 @@ struct Listed {
   std::string path;
   std::uint64_t bytes = 0;
   std::int64_t modified_millis = 0;
+  bool is_executable = false;  // a file that its owner may run
   bool operator==(const Listed&) const = default;
 };
 
@@ -65,6 +66,7 @@ struct Change {
   std::string etag;     // of the file that is replaced or removed; empty: nothing is to be there
   std::string content;  // of a file; of a folder's removal: tree_digest's text, hashed
   std::int64_t modified_millis = 0;
+  bool is_executable = false;  // of a file
   bool operator==(const Change&) const = default;
 };
 
@@ -102,6 +104,12 @@ struct ChunkAt {
   bool operator==(const ChunkAt&) const = default;
 };
 
+struct ChunkList {
+  ChunkHead head;
+  std::vector<ChunkAt> chunks;
+  std::string hash;  // of the whole
+};
+
 // PUT delta?path=: a file, told by what an older version of it has. The last one says what it must come to.
 struct DeltaPart {
   enum class What : std::uint8_t { kCopy, kBytes, kEnd };
@@ -130,6 +138,10 @@ Result<Given> decode_given(std::string_view frame);
 Result<ChunkHead> decode_chunk_head(std::string_view frame);
 Result<ChunkAt> decode_chunk(std::string_view frame);
 Result<DeltaPart> decode_delta_part(std::string_view frame);
+
+// What GET chunks answers. Chunks are held in memory, so only sizes that ChunkSizes::for_file() gives are taken.
+// Errors: kInvalidArgument.
+Result<ChunkList> decode_chunk_list(std::string_view body);
 
 // What all in a folder comes to: paths from the folder on, with their versions. Its hash says whether a folder is still
 // what somebody wants removed.
