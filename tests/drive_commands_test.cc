@@ -74,6 +74,25 @@ TEST_F(DriveCommandsTest, FilesGoThereAndComeBack) {
   EXPECT_EQ(std::distance(fs::directory_iterator(back), fs::directory_iterator()), 2) << "parts are left";
 }
 
+TEST_F(DriveCommandsTest, AProgramComesBackAsOne) {
+  const auto is_program = [](const fs::path& file) {
+    return (fs::status(file).permissions() & fs::perms::owner_exec) != fs::perms::none;
+  };
+  write(here("run.sh"), "#!/bin/sh\n");
+  fs::permissions(here("run.sh"), fs::perms(0755));
+  done({"put", here("run.sh"), here("a.txt"), "/"});
+  EXPECT_TRUE(is_program(there("run.sh")));
+  EXPECT_FALSE(is_program(there("a.txt")));
+  done({"cp", "/run.sh", "/copy.sh"});
+  fs::permissions(here("run.sh"), fs::perms(0644));
+  done({"put", "--replace", here("run.sh"), "/"});
+  const fs::path back = scratch().path() / "back";
+  done({"get", "/run.sh", "/copy.sh", "/a.txt", "-o", back});
+  EXPECT_TRUE(is_program(back / "run.sh")) << "what takes its place is one, too";
+  EXPECT_TRUE(is_program(back / "copy.sh"));
+  EXPECT_FALSE(is_program(back / "a.txt"));
+}
+
 TEST_F(DriveCommandsTest, WhatTheDriveHasNoNameForIsLeftOutAndTheRestGoes) {
   write(here("album/a\nb.txt"), "x");
   fs::create_directories(here("album/c\nd"));

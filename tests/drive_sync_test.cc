@@ -27,6 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -328,6 +329,72 @@ TEST_F(DriveSyncTest, ASideThatIsEmptyAllAtOnceIsAskedAbout) {
   EXPECT_THAT(refused.err, HasSubstr("--emptied"));
   EXPECT_EQ(all(laptop("a")).size(), 12U);
   EXPECT_EQ(synced("a", {"--emptied"})["removed_here"], 12);
+}
+
+TEST_F(DriveSyncTest, AProgramStaysOne) {
+  const auto is_program = [](const fs::path& file) {
+    return (fs::status(file).permissions() & fs::perms::owner_exec) != fs::perms::none;
+  };
+  const std::string large = random_text(3 << 20, 1);
+  write(laptop("a") / "run.sh", "#!/bin/sh\n");
+  write(laptop("a") / "large", large);
+  write(laptop("a") / "plain", "x");
+  for (const char* name : {"run.sh", "large"}) fs::permissions(laptop("a") / name, fs::perms(0755));
+  synced("a");
+  fs::create_directories(laptop("b"));
+  synced("b");
+  for (const fs::path& place : {drive(), laptop("b")}) {
+    EXPECT_TRUE(is_program(place / "run.sh")) << place;
+    EXPECT_TRUE(is_program(place / "large")) << place;
+    EXPECT_FALSE(is_program(place / "plain")) << place;
+  }
+  write(laptop("b") / "large", large + "more");  // by its difference
+  fs::permissions(laptop("b") / "large", fs::perms(0755));
+  write(laptop("b") / "run.sh", "#!/bin/bash\n");
+  synced("b");
+  synced("a");
+  EXPECT_EQ(text(drive() / "large"), large + "more");
+  for (const fs::path& place : {drive(), laptop("a")}) {
+    EXPECT_TRUE(is_program(place / "large")) << place;
+    EXPECT_TRUE(is_program(place / "run.sh")) << place;
+  }
+}
+
+// A disk that is not mounted has few files as well as many.
+TEST_F(DriveSyncTest, TheLastTwoAreAskedAboutAndASingleOneIsNot) {
+  write(laptop("a") / "x", "x");
+  write(laptop("a") / "y", "y");
+  synced("a");
+  fs::remove(laptop("a") / "x");
+  fs::remove(laptop("a") / "y");
+  const Ended refused = sync("a");
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("--emptied"));
+  EXPECT_EQ(text(drive() / "x"), "x");
+  EXPECT_EQ(synced("a", {"--emptied"})["removed_there"], 2);
+  write(laptop("a") / "z", "z");
+  synced("a");
+  fs::remove(laptop("a") / "z");
+  EXPECT_EQ(synced("a")["removed_there"], 1);
+}
+
+TEST_F(DriveSyncTest, ADryRunChangesNothing) {
+  write(laptop("a") / "x", "x");
+  write(drive() / "y", "y");
+  EXPECT_THAT(synced("a", {"--dry-run"})["planned"].dump(), AllOf(HasSubstr("send     x"), HasSubstr("fetch    y")));
+  EXPECT_EQ(std::distance(fs::directory_iterator(laptop("a")), fs::directory_iterator()), 1) << "no .hearth-sync";
+  EXPECT_FALSE(fs::exists(drive() / "x"));
+  synced("a");
+  const auto listed = [&] {
+    std::map<std::string, fs::file_time_type> found;
+    for (const auto& one : fs::recursive_directory_iterator(laptop("a"))) found[one.path()] = one.last_write_time();
+    return found;
+  };
+  write(laptop("a") / ".hearth-sync/new/left", "of a run that was killed");
+  write(laptop("a") / "x", "another");
+  const auto before = listed();
+  EXPECT_THAT(synced("a", {"--dry-run"})["planned"].dump(), HasSubstr("send     x"));
+  EXPECT_EQ(listed(), before);
 }
 
 TEST_F(DriveSyncTest, WatchSeesToWhatChangesOnEitherSide) {

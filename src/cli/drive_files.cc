@@ -121,6 +121,7 @@ Result<void> Transfers::put(const std::filesystem::path& local, const std::strin
   Result<net::Headers> headers = this->headers();
   if (!headers) return std::unexpected(headers.error());
   headers->add("X-OC-MTime", std::to_string(status.st_mtim.tv_sec));
+  if ((status.st_mode & S_IXUSR) != 0) headers->add("X-Hearth-Executable", "1");
   if (!replace_) headers->add("If-None-Match", "*");
   progress_.show(
       fmt::format("sending {}, {}", plain(local.string()), format_bytes(static_cast<std::uint64_t>(status.st_size))));
@@ -201,6 +202,14 @@ void set_modified(int file, const net::Response& response) {
   ::futimens(file, times);
 }
 
+// For whoever may read it, where it is one in the drive.
+void set_executable(int file, const net::Response& response) {
+  struct stat status{};
+  if (response.headers.get("x-hearth-executable") != "1" || ::fstat(file, &status) != 0) return;
+  const mode_t readers = status.st_mode & (S_IRUSR | S_IRGRP | S_IROTH);
+  ::fchmod(file, (status.st_mode & 0777U) | readers >> 2U);
+}
+
 Result<void> Transfers::get(const std::string& remote, const Destination& destination, const std::string& place) {
   const Result<Destination::Place> found = destination.place(place);
   if (!found) return std::unexpected(found.error());
@@ -214,7 +223,10 @@ Result<void> Transfers::get(const std::string& remote, const Destination& destin
   const Fd file(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (file.get() < 0) return fail_errno(errno, place);
   const Result<net::Response> response = fetch(remote, file.get());
-  if (response) set_modified(file.get(), *response);
+  if (response) {
+    set_modified(file.get(), *response);
+    set_executable(file.get(), *response);
+  }
   if (response && ::rename(part.c_str(), target.c_str()) == 0) {
     ++files_;
     return {};

@@ -104,7 +104,9 @@ net::Async<std::vector<sync::Outcome>> SyncServer::carry_out(Request& request,
       if (change.what != What::kFile) continue;
       const Result<Path> path = path_of(request.scope, request.path, change);
       Result<Incoming> file = path ? request.folder.receive(change.content.size()) : std::unexpected(path.error());
-      const Result<void> written = file ? file->write(change.content) : std::unexpected(file.error());
+      Result<void> written = file ? file->write(change.content) : std::unexpected(file.error());
+      if (written && change.is_executable && !make_executable(file->descriptor()))
+        written = fail_errno(errno, "a file");
       if (!written) {
         outcomes[i] = outcome_of(written.error());
         continue;
@@ -241,7 +243,11 @@ net::Async<void> SyncServer::delta(Request& request) {
   if (!names_etag(match, before->second.etag)) co_return co_await refuse(exchange, 412, "If-Match: it has changed");
   Result<Incoming> file = co_await rebuild(request, before->first);
   if (!file) co_return co_await refuse(exchange, file.error());
-  const Result<void> finished = co_await drive_.workers().run([&] { return file->finish(modified); });
+  const bool is_program = net::query_value(head.query, "executable") == "1";
+  const Result<void> finished = co_await drive_.workers().run([&]() -> Result<void> {
+    if (is_program && !make_executable(file->descriptor())) return fail_errno(errno, request.path.text());
+    return file->finish(modified);
+  });
   if (!finished) co_return co_await refuse(exchange, finished.error());
   const Result<Placed> placed =
       co_await drive_.change(request.holder, {{.path = request.path, .reach = Reach::kItself}}, [&](Folder& folder) {

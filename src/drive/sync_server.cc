@@ -36,7 +36,8 @@ sync::Listed listed_of(const Path& path, const Path& root, const Entry& entry) {
           .side = {.kind = is_file ? sync::Kind::kFile : sync::Kind::kFolder, .version = is_file ? entry.etag : ""},
           .path = text.substr(root.is_root() ? 1 : root.text().size() + 1),
           .bytes = entry.bytes,
-          .modified_millis = entry.modified.unix_millis};
+          .modified_millis = entry.modified.unix_millis,
+          .is_executable = entry.is_executable};
 }
 
 // Frames for what the walk finds next; after the last one, the end's.

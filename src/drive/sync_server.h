@@ -7,8 +7,8 @@
 //   POST /sync/hash      of such files the SHA-256
 //   POST /sync/changes   256 at most; what is acknowledged is on the disk
 //   GET /sync/chunks     what a file consists of (If-Match); its memory does not grow with the file
-//   PUT /sync/delta      a file anew (If-Match), by parts of the one before; whole, or as it was. &modified=:
-//   milliseconds
+//   PUT /sync/delta      a file anew (If-Match), by parts of the one before; whole, or as it was. &modified=,
+//   &executable=1: milliseconds
 //                        since 1970
 #pragma once
 

@@ -1,11 +1,13 @@
 #include "drive/webdav.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <span>
 
 #include <fmt/format.h>
 
+#include "core/drive/links.h"
 #include "drive/files.h"
 #include "drive/multistatus.h"
 #include "drive/replies.h"
@@ -18,6 +20,8 @@ constexpr std::size_t kPieceBytes = 256 << 10;
 constexpr std::string_view kMethods =
     "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK";
 
+constexpr std::string_view kExecutable = "X-Hearth-Executable";  // "1": a file that its owner may run
+
 // What was kept here by somebody is not a part of the page: a browser that opens it runs none of it.
 void add_file_headers(net::Headers& headers, const Entry& entry, bool as_attachment) {
   headers.add("Content-Type", std::string(content_type(entry.name)));
@@ -28,6 +32,7 @@ void add_file_headers(net::Headers& headers, const Entry& entry, bool as_attachm
   headers.add("ETag", entry.etag);
   headers.add("Last-Modified", http_date(entry.modified));
   headers.add("Accept-Ranges", "bytes");
+  if (entry.is_executable) headers.add(std::string(kExecutable), "1");
   if (as_attachment)
     headers.add("Content-Disposition", "attachment; filename*=UTF-8''" + net::percent_encoded(entry.name));
 }
@@ -214,17 +219,19 @@ net::Async<Result<Placed>> WebDav::receive(Request& request) {
   const net::RequestHead& head = request.head();
   const Condition condition{.if_match = std::string(head.headers.get("if-match")),
                             .if_none_match = std::string(head.headers.get("if-none-match"))};
+  // What a link's guest puts here is a stranger's.
+  const bool is_program = head.headers.get(kExecutable) == "1" && !link_of(request.holder.device);
   Arrival arrival{.holder = request.holder,
                   .path = request.path,
                   .bytes = {},
                   .modified = modified_of(head),
                   .file = {},
                   .first = [&](Folder& folder) { return check_conditions(request, folder); },
-                  .place =
-                      [&](Folder& folder, Incoming file, Folder::NamedFolders& named) {
-                        if (!request.scope.rights.edit) return place_beside(folder, std::move(file), request, named);
-                        return folder.place(std::move(file), request.path, condition, named);
-                      }};
+                  .place = [&](Folder& folder, Incoming file, Folder::NamedFolders& named) -> Result<Placed> {
+                    if (is_program && !make_executable(file.descriptor())) return fail_errno(errno, "a program");
+                    if (!request.scope.rights.edit) return place_beside(folder, std::move(file), request, named);
+                    return folder.place(std::move(file), request.path, condition, named);
+                  }};
   const std::uint64_t length = head.content_length.value_or(kPieceBytes);
   std::vector<char> buffer(std::min<std::uint64_t>(length + 1, kPieceBytes));
   if (length >= kPieceBytes) {
