@@ -37,6 +37,18 @@ test("an app is started by a tap, seen, used and ended", { timeout: 300_000, ski
   await context.close();
 });
 
+test("an app that fails says at once what it printed last", { timeout: 300_000, skip: lacks_screen }, async () => {
+  pool.cli_now("app", "add", "Broken", "--", "sh", "-c", "echo loading; echo 'broken: the disk is missing' >&2; exit 3");
+  const context = await phone(browser);
+  const page = await pair(pool, context, "hopeful");
+  await page.getByRole("button", { name: "Broken" }).click();
+  await page.getByText("It printed last: broken: the disk is missing").waitFor();
+  await page.getByRole("link", { name: "What it printed" }).waitFor();
+  await page.screenshot({ path: join(screenshots, "app-failed.png") });
+  pool.cli_now("app", "remove", "Broken");
+  await context.close();
+});
+
 test("an app's colours are its own at a desktop's size, by both ways", { timeout: 300_000, skip: lacks_media }, async () => {
   pool.cli_now("app", "add", "Red", "--", "xterm", "-b", "0", "-bg", "#ff0000", "-e", "sleep", "1000");
   const context = await desktop(browser);

@@ -304,6 +304,28 @@ test("a folder that is opened while the PC is away is there once it is back", as
   assert.deepEqual(errors, []);
 });
 
+// Of a name and of one with another ending, their beginnings alone would look the same.
+test("a long name's ending is seen at a narrow phone's width", async () => {
+  const stem = "The report on what was seen by the sea, the last of all days";
+  mkdirSync(on_pc("narrow"));
+  for (const ending of [".pdf", " (2).pdf", ".txt"]) writeFileSync(on_pc("narrow", stem + ending), "x");
+  const size = page.viewportSize()!;
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.goto(`${new URL(page.url()).origin}/#/files/narrow`);
+  await row(`${stem}.txt`).waitFor();
+  for (const ending of [`days.pdf`, ` (2).pdf`, `days.txt`]) {
+    const end = await page.getByRole("list", { name: "Files" }).locator("[aria-hidden]").getByText(ending, { exact: true }).boundingBox();
+    assert.ok(end !== null && end.x + end.width <= 360 && end.width > 30, ending);
+  }
+  await shoot("narrow");
+  await page.getByRole("button", { name: `More for ${stem}.pdf`, exact: true }).tap();
+  const title = page.getByRole("dialog", { name: `${stem}.pdf` }).getByRole("heading");
+  assert.ok(await title.evaluate((heading) => heading.scrollWidth <= heading.clientWidth), "it wraps");
+  await shoot("narrow-menu");
+  await page.keyboard.press("Escape");
+  await page.setViewportSize(size);
+});
+
 test("the views are readable by day and by night, though much is kept", async () => {
   const usage = create(DriveUsageReplySchema, { files: 123_456n, bytes: 888_888_888_888n, trashBytes: 1_000n, versionsBytes: 88_888_888_888n, freeBytes: 888_888_888_888n, folder: on_pc() });
   await page.route("**/hearth.v1.DriveService/Usage", (route) => route.fulfill({ contentType: "application/proto", body: Buffer.from(toBinary(DriveUsageReplySchema, usage)) }));
