@@ -21,6 +21,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "drive/executable.h"
 #include "net/crypto.h"
 
 namespace hearth::drive {
@@ -42,9 +43,7 @@ Result<void> copy_file(int from_folder, const std::string& from, int to_folder, 
   if (target.get() < 0) return fail_errno(errno, "copying " + from);
   if (Result<void> copied = copy_bytes(source.get(), target.get(), from); !copied) return copied;
   copy_properties(source.get(), target.get());
-  struct stat status{};
-  const bool is_program = ::fstat(source.get(), &status) == 0 && (status.st_mode & S_IXUSR) != 0;
-  if ((is_program && !make_executable(target.get())) || ::fsync(target.get()) != 0) {
+  if ((is_executable(source.get()) && !make_executable(target.get())) || ::fsync(target.get()) != 0) {
     return fail_errno(errno, "copying " + from);
   }
   return {};
@@ -160,7 +159,6 @@ std::optional<Entry> entry_of(const struct stat& status, std::string name) {
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return std::nullopt;
   const bool is_file = S_ISREG(status.st_mode);
   Entry entry{.name = std::move(name), .kind = is_file ? Kind::kFile : Kind::kFolder, .modified = {}, .etag = {}};
-  entry.is_executable = is_file && (status.st_mode & S_IXUSR) != 0;
   entry.bytes = is_file ? static_cast<std::uint64_t>(status.st_size) : 0;
   entry.modified = {status.st_mtim.tv_sec * 1'000 + status.st_mtim.tv_nsec / 1'000'000};
   entry.etag = fmt::format("\"{:x}-{:x}-{:x}{:08x}\"", status.st_ino, entry.bytes,
@@ -262,8 +260,6 @@ Result<std::string> attribute(int file, const char* name) {
     if (errno != ERANGE) return fail_errno(errno, "reading an extended attribute");
   }
 }
-
-bool make_executable(int file) { return ::fchmod(file, S_IRWXU) == 0; }
 
 bool set_modified(int file, WallTime modified) {
   const timespec at{.tv_sec = modified.unix_millis / 1'000, .tv_nsec = modified.unix_millis % 1'000 * 1'000'000};

@@ -63,7 +63,6 @@ inline constexpr const char* kSeriesName = "user.hearth.versions";
 Result<std::string> attribute(int file, const char* name);
 
 bool set_modified(int file, WallTime modified);
-bool make_executable(int file);  // by its owner
 
 // Of an open file or folder. Errors: as Folder::change_properties().
 Result<Properties> read_properties(int file);

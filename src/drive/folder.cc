@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/entries.h"
 #include "core/drive/waits.h"
+#include "drive/executable.h"
 #include "drive/files.h"
 
 namespace hearth::drive {
@@ -305,7 +306,7 @@ Result<Placed> Folder::place_named(const std::filesystem::path& from, int descri
     return std::unexpected(fits.error());
   }
   if (before) {
-    if (before->is_executable && !make_executable(descriptor)) return fail_errno(errno, path.text());
+    if (is_executable(status) && !make_executable(descriptor)) return fail_errno(errno, path.text());
     const Result<Fd> replaced = open_beneath(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (replaced && copy_properties(replaced->get(), descriptor)) is_on_disk = false;
     if (replaced && keep_version(folder, path.name(), replaced->get(), descriptor)) is_on_disk = false;

@@ -44,8 +44,7 @@ struct Entry {
   Kind kind = Kind::kFile;
   std::uint64_t bytes = 0;  // of a file
   WallTime modified;
-  std::string etag;  // "\"5f2-1000-18f3c2a\"", with its quotes: another one after every change of what it holds
-  bool is_executable = false;  // a file that its owner may run
+  std::string etag;  // "\"5f2-1000-18f3c2a\"", with its quotes: another one after every change
 };
 
 // A file that is being received: without a name among the drive's own, gone with this object unless it is placed.

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "drive/executable.h"
 #include "drive/files.h"
 #include "drive/replies.h"
 #include "drive/sync_server.h"

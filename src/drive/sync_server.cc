@@ -28,7 +28,7 @@ net::Headers answer_headers() {
   return headers;
 }
 
-sync::Listed listed_of(const Path& path, const Path& root, const Entry& entry) {
+sync::Listed listed_of(const Path& path, const Path& root, const Entry& entry, bool is_program) {
   const std::string text = path.text();
   const bool is_file = entry.kind == Kind::kFile;
   return {.is_end = false,
@@ -37,7 +37,7 @@ sync::Listed listed_of(const Path& path, const Path& root, const Entry& entry) {
           .path = text.substr(root.is_root() ? 1 : root.text().size() + 1),
           .bytes = entry.bytes,
           .modified_millis = entry.modified.unix_millis,
-          .is_executable = entry.is_executable};
+          .is_executable = is_program};
 }
 
 // Frames for what the walk finds next; after the last one, the end's.
@@ -48,7 +48,7 @@ std::string next_piece(Walk& walk, const Path& root, bool& is_over) {
     if (is_over) break;
     const std::optional<Path> path = walk.path();
     const std::optional<Entry> entry = walk.entry();
-    if (path && entry) sync::append_frame(piece, sync::encode(listed_of(*path, root, *entry)));
+    if (path && entry) sync::append_frame(piece, sync::encode(listed_of(*path, root, *entry, walk.is_executable())));
   }
   if (is_over) {
     const std::string trouble = walk.trouble() ? walk.trouble()->message.substr(0, 1'000) : "";

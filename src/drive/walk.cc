@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "drive/executable.h"
 #include "drive/files.h"
 
 namespace hearth::drive {
@@ -69,6 +70,12 @@ std::optional<Entry> Walk::entry() const {
   struct stat status{};
   if (::fstatat(levels_.back().file.get(), now_.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
   return entry_of(status, now_.name);
+}
+
+bool Walk::is_executable() const {
+  struct stat status{};
+  return ::fstatat(levels_.back().file.get(), now_.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+         drive::is_executable(status);
 }
 
 Result<Fd> Walk::open() const {

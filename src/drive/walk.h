@@ -33,6 +33,7 @@ class Walk {
   // Of what next() gave. Nothing: a path that is too long; it is not there any more.
   std::optional<Path> path() const;
   std::optional<Entry> entry() const;
+  bool is_executable() const;
   // Errors: of the disk.
   Result<Fd> open() const;
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/drive/links.h"
+#include "drive/executable.h"
 #include "drive/files.h"
 #include "drive/multistatus.h"
 #include "drive/replies.h"
@@ -32,7 +33,6 @@ void add_file_headers(net::Headers& headers, const Entry& entry, bool as_attachm
   headers.add("ETag", entry.etag);
   headers.add("Last-Modified", http_date(entry.modified));
   headers.add("Accept-Ranges", "bytes");
-  if (entry.is_executable) headers.add(std::string(kExecutable), "1");
   if (as_attachment)
     headers.add("Content-Disposition", "attachment; filename*=UTF-8''" + net::percent_encoded(entry.name));
 }
@@ -176,6 +176,7 @@ net::Async<void> WebDav::get(Request& request) {
   const Entry& entry = file->second;
   net::Headers headers;
   add_file_headers(headers, entry, net::query_value(head.query, "download").has_value());
+  if (is_executable(file->first.get())) headers.add(std::string(kExecutable), "1");
   const std::string_view match = head.headers.get("if-match");
   if (!match.empty() && !names_etag(match, entry.etag)) co_return co_await refuse(exchange, 412, "it has changed");
   if (const std::string_view known = head.headers.get("if-none-match");

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "drive/executable.h"
 
 namespace hearth::drive {
 namespace {
@@ -125,7 +126,7 @@ Result<void> ZipStream::begin_entry(const Path& path, const Entry& entry, Result
   const std::unique_ptr<archive_entry, void (*)(archive_entry*)> header(::archive_entry_new(), ::archive_entry_free);
   ::archive_entry_set_pathname(header.get(), (file_name_.substr(above) + (is_file ? "" : "/")).c_str());
   ::archive_entry_set_filetype(header.get(), is_file ? AE_IFREG : AE_IFDIR);
-  ::archive_entry_set_perm(header.get(), is_file && !entry.is_executable ? 0644 : 0755);
+  ::archive_entry_set_perm(header.get(), is_file && !is_executable(file->get()) ? 0644 : 0755);
   ::archive_entry_set_size(header.get(), static_cast<la_int64_t>(entry.bytes));
   ::archive_entry_set_mtime(header.get(), entry.modified.unix_millis / 1'000, 0);
   if (Result<void> begun = check(::archive_write_header(archive_, header.get())); !begun) return begun;
