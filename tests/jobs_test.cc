@@ -206,7 +206,7 @@ TEST_F(JobsTest, WhatCannotBeMeantIsSaid) {
   says({"run", "--", "cat", "caf\xe9.txt"}, 2, "argument 4 is not UTF-8: caf");
   says({"run"}, 2, "it stands behind two dashes");
   says({"submit", "."}, 2, ".: it is a folder; a plan is a file");
-  says({"app", "add", "", "--", "top"}, 2, "NAME: 1 to 128 bytes");
+  says({"app", "add", "", "--", "top"}, 2, "NAME: a value is needed");
   says({"book", "acme", "--until", "2031-02-30 10:00"}, 2, "its month has no such day");
   const Ended piped = run_program({"sh", "-c", "(echo x; sleep 1) | " + hearth_program() + " run -- true"},
                                   {.env = {{"HEARTH_HOME", pool().home()}}});

@@ -48,6 +48,7 @@ class CommandLine : public CommandTree {
     add_workspace_commands();
     add_drive_commands(*this, drive_);
     add_help_command();
+    refuse_empty_values(app_);
   }
 
   int run(int argc, char** argv) {
@@ -380,6 +381,15 @@ class CommandLine : public CommandTree {
     help.add_flag("--man", man_, "print the manual page, for man -l -");
     help.add_flag("--completion", completion_, "print completion for bash, to be sourced");
     help.callback([this] { action_ = [this] { return show_help(); }; });
+  }
+
+  // Of every option and argument: an empty one is a slip, as of an unset variable of a shell, and never "not given".
+  static void refuse_empty_values(CLI::App& app) {
+    for (CLI::Option* option : app.get_options()) {
+      if (option->get_items_expected_max() == 0) continue;
+      option->check([](const std::string& typed) { return std::string(typed.empty() ? "a value is needed" : ""); });
+    }
+    for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) refuse_empty_values(*command);
   }
 
   // What follows `--` belongs to the program of `run` and the like, options and all.

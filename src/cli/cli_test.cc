@@ -102,7 +102,13 @@ TEST_F(CommandLineTest, WrongWordsAreNamedWithWhatIsAllowed) {
       {{"job"}, "error: JOB is required\nsee: hearth help job\n"},
       {{"job", "1", "2"}, "error: 2: hearth job takes no further argument\nsee: hearth help job\n"},
       {{"run", "--cores"}, "error: --cores: a value is needed\nsee: hearth help run\n"},
-      {{"run", "--cores", "", "--", "true"}, "error: --cores: a value is needed\nsee: hearth help run\n"}};
+      {{"run", "--cores", "", "--", "true"}, "error: --cores: a value is needed\nsee: hearth help run\n"},
+      {{"run", "--input", "", "--", "true"}, "error: --input: a value is needed\nsee: hearth help run\n"},
+      {{"devices", "allow", ""}, "error: CODE_OR_NAME: a value is needed\nsee: hearth help devices allow\n"},
+      {{"rm", "1", ""}, "error: JOB: a value is needed\nsee: hearth help rm\n"},
+      {{"map", "wc {}", ""}, "error: FILES: a value is needed\nsee: hearth help map\n"},
+      {{"limit", "--home", ""}, "error: --home: a value is needed\nsee: hearth help limit\n"},
+      {{"--home", "", "limit"}, "error: --home: a value is needed\nsee: hearth help limit\n"}};
   for (const auto& [words, said] : wrong) EXPECT_EQ(run(words).err, said);
 }
 

@@ -37,9 +37,7 @@ class CommandTree {
 
   static CLI::Option* text_option(CLI::App& command, const std::string& name, std::string& place,
                                   const std::string& value, const std::string& text) {
-    return command.add_option(name, place, text)->type_name(value)->take_last()->check([](const std::string& typed) {
-      return std::string(typed.empty() ? "a value is needed" : "");
-    });
+    return command.add_option(name, place, text)->type_name(value)->take_last();
   }
 
   static void list_option(CLI::App& command, const std::string& name, std::vector<std::string>& place,
