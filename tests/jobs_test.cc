@@ -189,6 +189,27 @@ TEST_F(JobsTest, CtrlCCancels) {
   EXPECT_EQ(api.wait(1).state(), v1::JOB_STATE_CANCELLED);
 }
 
+TEST_F(JobsTest, AClosedTerminalCancels) {
+  Process run = pool().start_cli({"run", "--", "sh", "-c", "echo begun; sleep 300"});
+  ASSERT_TRUE(eventually(seconds(30), [&] { return run.out() == "begun\n"; })) << run.err();
+  run.signal(SIGHUP);
+  run.signal(SIGHUP);
+  const Ended ended = run.wait(seconds(20));
+  EXPECT_FALSE(ended.timed_out);
+  EXPECT_EQ(ended.exit_code, 130) << ended.err;
+  EXPECT_EQ(Api(pool()).wait(1).state(), v1::JOB_STATE_CANCELLED);
+}
+
+TEST_F(JobsTest, NohupKeepsAJobThoughTheTerminalIsClosed) {
+  Process run = Process::start({"nohup", hearth_program(), "run", "--", "sh", "-c", "echo begun; sleep 3; echo done"},
+                               {.env = {{"HEARTH_HOME", pool().home()}}});
+  ASSERT_TRUE(eventually(seconds(30), [&] { return run.out() == "begun\n"; })) << run.err();
+  run.signal(SIGHUP);
+  const Ended ended = run.wait(seconds(30));
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_EQ(ended.out, "begun\ndone\n");
+}
+
 TEST_F(JobsTest, TimeoutCancelsThoughItSaysSoTwice) {
   const Ended ended = run_program({"timeout", "1", hearth_program(), "run", "--cores", "1000", "--", "true"},
                                   {.env = {{"HEARTH_HOME", pool().home()}}});

@@ -1,5 +1,7 @@
 #include "cli/client.h"
 
+#include <csignal>
+
 #include <fmt/format.h>
 
 #include "cli/documents.h"
@@ -47,6 +49,13 @@ Client::Client(Home home, account::Account account, net::IdentityKey key)
       workers_(kWorkers),
       key_(std::move(key)),
       session_(loop_, workers_, std::move(account), key_) {}
+
+void Client::on_end(std::function<void(int)> end) {
+  struct sigaction now = {};
+  const bool is_ignored = ::sigaction(SIGHUP, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+  if (!is_ignored) loop_.on_signal({SIGHUP}, end);
+  loop_.on_signal({SIGINT, SIGTERM}, std::move(end));
+}
 
 Error Client::explain(Error error) const {
   const net::Endpoint& endpoint = session_.account().endpoint;

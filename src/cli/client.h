@@ -1,6 +1,7 @@
 // This PC's command line as a client of a hub: its key, its account and a session, for one command's life.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,6 +31,10 @@ class Client {
     if (!reply) return std::unexpected(explain(reply.error()));
     return reply;
   }
+
+  // Calls `end` for each signal that ends a command: Ctrl-C, SIGTERM, and SIGHUP of a terminal that is closed, unless
+  // nohup(1) had that ignored.
+  void on_end(std::function<void(int)> end);
 
   // The same error with the command that mends it, where the hub is away or does not know this device any more.
   Error explain(Error error) const;

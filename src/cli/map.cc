@@ -108,9 +108,9 @@ class Map {
     co_return interrupted_ ? kInterrupted : code;
   }
 
-  // The first Ctrl-C cancels what was submitted, the second leaves at once. Of SIGTERM as in run.cc.
+  // The first Ctrl-C cancels what was submitted, the second leaves at once. Of the other signals as in run.cc.
   void interrupt(int signal) {
-    if (interrupted_ && signal == SIGTERM) return;
+    if (interrupted_ && signal != SIGINT) return;
     quiet_->progress.clear();
     if (interrupted_ || job_ == 0) ::_exit(kInterrupted);
     interrupted_ = true;
@@ -292,7 +292,7 @@ Result<int> map_files(const Context& context, const MapOptions& options) {
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
   Map work(context, options, **client, *files, std::move(*map), std::move(reduce));
-  (*client)->loop().on_signal({SIGINT, SIGTERM}, [&work](int signal) { work.interrupt(signal); });
+  (*client)->on_end([&work](int signal) { work.interrupt(signal); });
   const Result<int> code = (*client)->loop().run_until_done(work.run());
   if (!code) return std::unexpected((*client)->explain(code.error()));
   return code;

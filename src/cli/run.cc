@@ -75,9 +75,11 @@ class Run {
   }
 
   // The first Ctrl-C cancels the job, if there may be one; the second leaves at once. timeout(1) sends SIGTERM to its
-  // child and then to the whole group, so a second one says nothing new.
+  // child and then to the whole group, and a shell and its terminal SIGHUP, so a second one of these says nothing new.
+  // A text program outlives its terminal, which `hearth attach` gives it again.
   void interrupt(int signal) {
-    if (interrupted_ && signal == SIGTERM) return;
+    if (interrupted_ && signal != SIGINT) return;
+    if (attachment_ && signal == SIGHUP) return;
     quiet_->progress.clear();
     if (attachment_) attachment_->restore_terminal();
     if (interrupted_ || !submitting_) {
@@ -324,7 +326,7 @@ Result<int> run_plan(const Context& context, const RunOptions& options, RunPlan 
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
   Run run(context, options, std::move(plan), *webhook, **client);
-  (*client)->loop().on_signal({SIGINT, SIGTERM}, [&run](int signal) { run.interrupt(signal); });
+  (*client)->on_end([&run](int signal) { run.interrupt(signal); });
   const Result<int> code = (*client)->loop().run_until_done(run.run());
   if (!code) return std::unexpected((*client)->explain(code.error()));
   return code;

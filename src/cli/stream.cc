@@ -319,7 +319,7 @@ Result<int> map_stream(const Context& context, const MapOptions& options) {
   const Result<std::unique_ptr<Client>> client = Client::open(context.home, context.home.cli());
   if (!client) return std::unexpected(client.error());
   Stream stream(**client, std::move(*plan));
-  (*client)->loop().on_signal({SIGINT, SIGTERM}, [&stream](int) { stream.interrupt(); });
+  (*client)->on_end([&stream](int) { stream.interrupt(); });
   const Result<int> code = (*client)->loop().run_until_done(stream.run());
   if (!code) return std::unexpected((*client)->explain(code.error()));
   return code;
