@@ -75,16 +75,31 @@ Result<Fd> memory_file(std::string_view content) {
   return file;
 }
 
-int open_beneath(int directory, const std::string& path, int flags, unsigned mode) {
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags | O_CLOEXEC));
-  how.mode = mode;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+namespace {
+
+int open_patiently(int directory, const std::string& path, open_how how) {
   for (int attempt = 0;; ++attempt) {
     long fd = ::syscall(SYS_openat2, directory, path.c_str(), &how, sizeof how);
     // EAGAIN: something was renamed while the kernel walked.
     if (fd >= 0 || errno != EAGAIN || attempt == 100) return static_cast<int>(fd);
   }
+}
+
+}  // namespace
+
+int open_beneath(int directory, const std::string& path, int flags, unsigned mode) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags | O_CLOEXEC));
+  how.mode = mode;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  return open_patiently(directory, path, how);
+}
+
+int open_beneath_by_links(int directory, const std::string& path, int flags) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags | O_CLOEXEC));
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+  return open_patiently(directory, path, how);
 }
 
 }  // namespace hearth::sandbox

@@ -35,4 +35,7 @@ Result<Fd> memory_file(std::string_view content);
 // openat2: a descriptor of something beneath `directory`, reached through no link of any kind. -1 and errno.
 int open_beneath(int directory, const std::string& path, int flags, unsigned mode = 0);
 
+// The same, by symbolic links too, as long as each leads to something beneath `directory`, of the same file system.
+int open_beneath_by_links(int directory, const std::string& path, int flags);
+
 }  // namespace hearth::sandbox

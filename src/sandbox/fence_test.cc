@@ -244,9 +244,10 @@ TEST(Outputs, ThatAreNoFilesAreRefused) {
   EXPECT_NE(error_of(box->collect({"d"}, {})).find("it is a folder"), std::string::npos);
   const auto fitting = box->collect({"link.txt", "**", "absent", "../x", "dirlink/file"}, {.takes_what_fits = true});
   ASSERT_TRUE(fitting);
-  ASSERT_EQ(fitting->size(), 2U);
+  ASSERT_EQ(fitting->size(), 3U);
   EXPECT_EQ((*fitting)[0].path, "d/file");
-  EXPECT_EQ((*fitting)[1].path, "good.txt");
+  EXPECT_EQ((*fitting)[1].path, "d/inner");
+  EXPECT_EQ((*fitting)[2].path, "good.txt");
   for (const char* path : {"link.txt", "fifo.out", "dirlink/file", "d", "../x", "/etc/passwd", "sock.out", "absent"}) {
     EXPECT_FALSE(box->open_output(path)) << path;
   }

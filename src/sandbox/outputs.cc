@@ -35,6 +35,14 @@ std::string_view kind(mode_t mode) {
   return "a device";
 }
 
+// What a link leads to, if that is a regular file beneath the directory; else what the link itself is. The kernel
+// follows it, and whatever it leads over, within the directory alone.
+struct stat behind_link(int directory, const std::string& path, const struct stat& link) {
+  const Fd file(open_beneath_by_links(directory, path, O_PATH));
+  struct stat info{};
+  return file && ::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode) ? info : link;
+}
+
 class Collection {
  public:
   Collection(int directory, const std::vector<std::string>& patterns, const CollectLimits& limits, const Inputs& inputs)
@@ -56,7 +64,7 @@ class Collection {
   Result<void> walk();
   Result<void> visit_directory(const std::string& path);
   Result<void> visit(const std::string& path, const struct stat& info);
-  Result<void> take(const std::string& path, const struct stat& info);
+  Result<void> take(const std::string& path, const struct stat& found);
   // What is refused ends the collection, or is passed over.
   Result<void> passed(Result<void> taken) const { return limits_.takes_what_fits ? Result<void>() : std::move(taken); }
   bool may_lack() const { return limits_.may_lack || limits_.takes_what_fits; }
@@ -75,13 +83,16 @@ class Collection {
   std::vector<std::string> to_visit_;
 };
 
-Result<void> Collection::take(const std::string& path, const struct stat& info) {
+Result<void> Collection::take(const std::string& path, const struct stat& found) {
   if (!is_safe_relative_path(path)) {
     return fail(Code::kInvalidArgument, "the output " + shown(path) + " has a name that is not allowed");
   }
+  const struct stat info = S_ISLNK(found.st_mode) ? behind_link(directory_, path, found) : found;
   if (!S_ISREG(info.st_mode)) {
-    return fail(Code::kInvalidArgument, "the output " + shown(path) + " is " + std::string(kind(info.st_mode)) +
-                                            "; only regular files are taken");
+    return fail(Code::kInvalidArgument,
+                "the output " + shown(path) + " is " + std::string(kind(info.st_mode)) +
+                    (S_ISLNK(info.st_mode) ? " that leads to no file of the task's directory (by a relative path)"
+                                           : "; only regular files are taken"));
   }
   if (found_.contains(path)) return {};
   auto size = static_cast<std::uint64_t>(info.st_size);
@@ -220,8 +231,13 @@ Result<int> open_output_beneath(int directory, std::string_view path) {
   if (!is_safe_relative_path(path)) {
     return fail(Code::kInvalidArgument, shown(path) + " is no path in the working directory");
   }
-  Fd file(open_beneath(directory, std::string(path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
-  if (!file && errno == ELOOP) {
+  constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
+  Fd file(open_beneath(directory, std::string(path), kFlags | O_NOFOLLOW));
+  // Its last part alone may be a link: see collect().
+  if (!file && errno == ELOOP && Fd(open_beneath(directory, std::string(path), O_PATH | O_NOFOLLOW))) {
+    file = Fd(open_beneath_by_links(directory, std::string(path), kFlags));
+  }
+  if (!file && (errno == ELOOP || errno == EXDEV)) {
     return fail(Code::kInvalidArgument, "the output " + shown(path) + " is reached through a symbolic link");
   }
   if (!file) return fail_errno(errno, "opening the output " + shown(path));

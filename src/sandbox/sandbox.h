@@ -216,13 +216,13 @@ class Sandbox {
   }
 
   // After the exit: the regular files that match, sorted by path. A pattern that matches nothing is an error (but
-  // for one of nothing but wildcards, "*" or "**", which asks for whatever there is), as is a symbolic link, device,
-  // socket or FIFO that matches, an unsafe name, or too much. Files that came in as inputs and were not changed do not
-  // count for patterns with wildcards.
+  // for one of nothing but wildcards, "*" or "**", which asks for whatever there is), as is a device, socket or FIFO
+  // that matches, a link that leads to no file of the directory (others come as that file), an unsafe name, or too
+  // much. Files that came in as inputs and were not changed do not count for patterns with wildcards.
   virtual Result<std::vector<Output>> collect(const std::vector<std::string>& patterns,
                                               const CollectLimits& limits) = 0;
 
-  // Opens a collected file for reading, beneath the working directory and through no link.
+  // Opens a collected file for reading, beneath the working directory; a link, as collect().
   virtual Result<int> open_output(std::string_view path) = 0;
 };
 
