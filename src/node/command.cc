@@ -15,10 +15,15 @@ constexpr const char* kCompileAndRun =
 constexpr std::uint64_t kDefaultMemory = 1ULL << 30;
 constexpr std::int64_t kDefaultTimeLimitSeconds = 86'400;
 
+// "{i}" is the task's number, "{{i}}" is "{i}" itself.
 std::string with_index(std::string text, TaskId task) {
-  std::string number = std::to_string(task.index);
-  for (std::size_t at = text.find("{i}"); at != std::string::npos; at = text.find("{i}", at + number.size())) {
-    text.replace(at, 3, number);
+  const std::string number = std::to_string(task.index);
+  for (std::size_t at = text.find("{i}"); at != std::string::npos;) {
+    const bool is_itself = at > 0 && text[at - 1] == '{' && at + 3 < text.size() && text[at + 3] == '}';
+    const std::string with = is_itself ? "{i}" : number;
+    const std::size_t start = is_itself ? at - 1 : at;
+    text.replace(start, is_itself ? 5 : 3, with);
+    at = text.find("{i}", start + with.size());
   }
   return text;
 }

@@ -29,6 +29,7 @@ using Argv = std::vector<std::string>;
 TEST(Command, PutsTheTasksNumberIn) {
   v1::JobSpec spec = spec_of({"render", "frame-{i}.pov", "{i}{i}", "{j}"});
   EXPECT_EQ(argv_of(spec), (Argv{"render", "frame-3.pov", "33", "{j}"}));
+  EXPECT_EQ(argv_of(spec_of({"x", "{{i}}", "a{{i}}b{i}", "{{i}", "{i}}"})), (Argv{"x", "{i}", "a{i}b3", "{3", "3}"}));
   spec.add_outputs("out-{i}-*.png");
   EXPECT_EQ(make_patterns(spec, kTask), (Argv{"out-3-*.png"}));
 }
