@@ -1,4 +1,5 @@
 // Which files people mean by the paths they name.
+#include <fnmatch.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -21,9 +22,16 @@ bool is_inside(const fs::path& path, const fs::path& folder) {
   return rest == folder.end();
 }
 
+// How people go on without an entry of a folder. '?' stands for a byte that cannot be typed.
+std::string way_on(std::string tree_path) {
+  if (!is_plain_utf8(tree_path)) std::ranges::replace_if(tree_path, [](char c) { return c < 0x20 || c == 0x7f; }, '?');
+  return "; leave it out with: --exclude '" + tree_path + "'";
+}
+
 class Scanner {
  public:
-  explicit Scanner(fs::path current) : current_(std::move(current)) {}
+  Scanner(fs::path current, const std::vector<std::string>& excluded)
+      : current_(std::move(current)), excluded_(excluded) {}
 
   Result<void> add(const std::string& name);
   std::vector<LocalFile> take();
@@ -33,8 +41,10 @@ class Scanner {
   Result<void> add_folder(const fs::path& folder, const std::string& tree_path);
   Result<void> add_file(const fs::path& source, const std::string& tree_path);
   Result<std::string> tree_path_of(const std::string& name) const;
+  bool is_excluded(const std::string& name, const std::string& tree_path) const;
 
   fs::path current_;
+  const std::vector<std::string>& excluded_;
   fs::path root_;               // of the name that is being added, links resolved
   std::set<fs::path> entered_;  // the folders above the one being read, links resolved
   std::map<std::string, fs::path> files_;
@@ -76,23 +86,37 @@ Result<void> Scanner::add_entry(const fs::path& source, const std::string& tree_
   if (::stat(source.c_str(), &status) != 0) return fail_errno(errno, "input " + source.string());
   if (S_ISDIR(status.st_mode)) return add_folder(source, tree_path);
   if (S_ISREG(status.st_mode)) return add_file(source, tree_path);
-  return fail(Code::kInvalidArgument,
-              "input " + source.string() + " is neither a file nor a folder; devices, sockets and pipes are not sent");
+  return fail(Code::kInvalidArgument, "input " + source.string() +
+                                          " is neither a file nor a folder; devices, sockets and pipes are not sent" +
+                                          (source == root_ ? "" : way_on(tree_path)));
+}
+
+bool Scanner::is_excluded(const std::string& name, const std::string& tree_path) const {
+  return std::ranges::any_of(excluded_, [&](const std::string& pattern) {
+    const bool is_path = pattern.contains('/');
+    return ::fnmatch(pattern.c_str(), (is_path ? tree_path : name).c_str(), is_path ? FNM_PATHNAME : 0) == 0;
+  });
 }
 
 Result<void> Scanner::add_folder(const fs::path& folder, const std::string& tree_path) {
   if (!entered_.insert(folder).second) {
-    return fail(Code::kInvalidArgument, "input " + folder.string() + " is inside itself through a symbolic link");
+    return fail(Code::kInvalidArgument,
+                "input " + folder.string() + " is inside itself through a symbolic link" + way_on(tree_path));
   }
   std::error_code error;
   for (const auto& entry : Entries(folder, error)) {
     const std::string name = entry.path().filename();
     const std::string path = tree_path.empty() ? name : tree_path + "/" + name;
+    if (is_excluded(name, path)) continue;
     const fs::path real = fs::canonical(entry.path(), error);
-    if (error) return fail_errno(error.value(), "input " + entry.path().string());
+    if (error) {
+      Error failed = fail_errno(error.value(), "input " + entry.path().string()).error();
+      failed.message += way_on(path);
+      return std::unexpected(std::move(failed));
+    }
     if (!is_inside(real, root_)) {
       return fail(Code::kInvalidArgument, "input " + entry.path().string() + " is a symbolic link to " + real.string() +
-                                              ", outside " + root_.string());
+                                              ", outside " + root_.string() + way_on(path));
     }
     if (Result<void> added = add_entry(real, path); !added) return added;
   }
@@ -104,7 +128,8 @@ Result<void> Scanner::add_folder(const fs::path& folder, const std::string& tree
 Result<void> Scanner::add_file(const fs::path& source, const std::string& tree_path) {
   if (!is_plain_utf8(tree_path)) {
     return fail(Code::kInvalidArgument, "an input in " + source.parent_path().string() +
-                                            " has a name that is no UTF-8 or has control characters; rename it");
+                                            " has a name that is no UTF-8 or has control characters; rename it" +
+                                            (source == root_ ? "" : way_on(tree_path)));
   }
   const auto [found, added] = files_.try_emplace(tree_path, source);
   if (!added && found->second != source) {
@@ -126,9 +151,10 @@ std::vector<LocalFile> Scanner::take() {
 
 }  // namespace
 
-Result<std::vector<LocalFile>> scan_inputs(const std::vector<std::string>& paths) {
+Result<std::vector<LocalFile>> scan_inputs(const std::vector<std::string>& paths,
+                                           const std::vector<std::string>& excluded) {
   std::error_code error;
-  Scanner scanner(fs::current_path(error));
+  Scanner scanner(fs::current_path(error), excluded);
   if (error) return fail_errno(error.value(), "cannot tell the current directory");
   for (const std::string& path : paths) {
     if (Result<void> added = scanner.add(path); !added) return std::unexpected(added.error());

@@ -24,9 +24,11 @@ struct LocalFile {
 
 // Reads folders and files as people name them: "scene.pov" -> scene.pov; "assets/" or "assets" (a folder) ->
 // assets/..., symbolic links inside followed if they stay inside. Paths outside the current directory keep their last
-// part. Errors: kNotFound, kInvalidArgument (a device, a socket, a name that is no UTF-8, two files of one path),
-// kResourceExhausted (over 100,000 files).
-Result<std::vector<LocalFile>> scan_inputs(const std::vector<std::string>& paths);
+// part. `excluded`: what is left out of folders, unread, a folder with all that is in it: shell patterns of names
+// ("*.o", ".git"), or with a '/' of paths in the tree ("assets/old/*"). Errors: kNotFound, kInvalidArgument (a device,
+// a socket, a name that is no UTF-8, two files of one path), kResourceExhausted (over 100,000 files).
+Result<std::vector<LocalFile>> scan_inputs(const std::vector<std::string>& paths,
+                                           const std::vector<std::string>& excluded = {});
 
 struct Progress {
   std::uint64_t bytes_done = 0;

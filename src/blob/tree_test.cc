@@ -137,6 +137,34 @@ TEST_F(ScanInputs, RefusesLinksThatLeadOutOrRoundAndRound) {
   EXPECT_THAT(names({"assets"})[0], HasSubstr("inside itself"));
 }
 
+TEST_F(ScanInputs, LeavesOutOfFoldersWhatIsExcluded) {
+  const auto left = [](const std::vector<std::string>& paths, const std::vector<std::string>& excluded) {
+    const auto files = scan_inputs(paths, excluded);
+    if (!files) return std::vector<std::string>{"error: " + files.error().message};
+    std::vector<std::string> names;
+    for (const LocalFile& file : *files) names.push_back(file.tree_path);
+    return names;
+  };
+  EXPECT_THAT(left({"."}, {"deep"}), ElementsAre("assets/a.png", "scene.pov"));
+  EXPECT_THAT(left({"."}, {"*.png"}), ElementsAre("scene.pov"));
+  EXPECT_THAT(left({"."}, {"assets/*.png"}), ElementsAre("assets/deep/b.png", "scene.pov"));
+  EXPECT_THAT(left({"."}, {"assets/deep/*", "scene.pov"}), ElementsAre("assets/a.png"));
+  EXPECT_THAT(left({"scene.pov"}, {"scene.pov"}), ElementsAre("scene.pov")) << "it was named itself";
+  // Each error names what goes on without it.
+  fs::create_symlink("/etc/passwd", "assets/out");
+  fs::create_symlink("nothing", "assets/gone");
+  ASSERT_EQ(::mkfifo("assets/pipe", 0600), 0);
+  std::ofstream("assets/\xff[") << "x";
+  std::vector<std::string> excluded;
+  for (int i = 0; i < 4; ++i) {
+    const std::string said = left({"."}, excluded)[0];
+    const std::size_t at = said.find("--exclude '");
+    ASSERT_NE(at, std::string::npos) << said;
+    excluded.push_back(said.substr(at + 11, said.rfind('\'') - at - 11));
+  }
+  EXPECT_THAT(left({"."}, excluded), ElementsAre("assets/a.png", "assets/deep/b.png", "scene.pov"));
+}
+
 TEST_F(ScanInputs, RefusesWhatIsNoFile) {
   ASSERT_EQ(::mkfifo("assets/pipe", 0600), 0);
   EXPECT_THAT(names({"assets"})[0], HasSubstr("neither a file nor a folder"));
