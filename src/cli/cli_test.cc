@@ -77,6 +77,7 @@ TEST_F(CommandLineTest, WrongUsageIsTwo) {
                                                 {"run"},
                                                 {"limit", "--cores", "many"},
                                                 {"up", "--port", "70000"},
+                                                {"up", "--store", "pool.db"},
                                                 {"invite", "--role", "king"},
                                                 {"run", "--cores", "0", "--", "true"}}) {
     const Outcome outcome = run(words);
@@ -265,6 +266,22 @@ TEST_F(CommandLineTest, LimitsAreKeptAndShown) {
   EXPECT_NE(run({"limit", "--none", "--cores", "0"}).out.find("cores   0\n  memory  80 % of what it has"),
             std::string::npos);
   EXPECT_EQ(run({"limit", "--none", "--json"}).out, "{\n  \"draining\": false\n}\n");
+  run({"limit", "--label", "room=cellar", "--for", "friend", "--isolation", "none"});
+  const Outcome lifted = run({"limit", "--none"});
+  EXPECT_NE(lifted.err.find("as they were: labels, what --for says of rings"), std::string::npos) << lifted.err;
+  EXPECT_NE(lifted.out.find("room = cellar"), std::string::npos);
+}
+
+TEST_F(CommandLineTest, ALevelThatDoesNotWorkHereIsSaid) {
+  const Programs without = {nullptr, nullptr, [](const std::filesystem::path&) {
+                              return std::vector<Finding>{{"level oci", true, false, "works", ""},
+                                                          {"level microvm", false, false, "no kernel", "fetch one"}};
+                            }};
+  const Outcome outcome = run({"limit", "--isolation", "microvm"}, without);
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.err,
+            "warning: microvm does not work on this PC, and so these tasks do not run here: no kernel; fetch one\n");
+  EXPECT_EQ(run({"limit", "--isolation", "oci"}, without).err, "");
 }
 
 TEST_F(CommandLineTest, HomeIsWhatTheOptionSays) {

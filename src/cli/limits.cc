@@ -355,6 +355,27 @@ std::string describe(const Policy& policy, bool own_pool) {
   return text;
 }
 
+// What --none leaves as it is, in words; "": nothing.
+std::string kept_text(const Policy& policy) {
+  std::vector<std::string> kept;
+  if (!policy.labels.empty()) kept.emplace_back("labels");
+  if (!policy.rings.empty()) kept.emplace_back("what --for says of rings");
+  if (!policy.oci_runtime.empty()) kept.emplace_back("--oci-runtime");
+  if (policy.watts) kept.emplace_back("--watts");
+  if (!policy.swarm.empty() || policy.swarm_bytes_per_second) kept.emplace_back("--swarm");
+  return fmt::format("{}", fmt::join(kept, ", "));
+}
+
+// A level that does not work here is no error: its kernel or program may come later. Until then nothing runs by it.
+void warn_of_level(const Context& context, const std::string& level) {
+  if (level != "oci" && level != "microvm") return;
+  for (const Finding& finding : context.programs->self_test(context.home.root)) {
+    if (finding.name != "level " + level || finding.ok) continue;
+    say(fmt::format("warning: {} does not work on this PC, and so these tasks do not run here: {}{}{}", level,
+                    finding.detail, finding.remedy.empty() ? "" : "; ", finding.remedy));
+  }
+}
+
 }  // namespace
 
 Result<int> limit(const Context& context, const LimitOptions& options) {
@@ -369,6 +390,10 @@ Result<int> limit(const Context& context, const LimitOptions& options) {
     if (!written) return std::unexpected(written.error());
     if (Lock::holder(context.home)) say("This PC's node heeds it in a moment.");
   }
+  if (const std::string kept = kept_text(*after); options.none && !kept.empty()) {
+    say(fmt::format("--none lifts limits alone; as they were: {}", kept));
+  }
+  warn_of_level(context, options.isolation);
   print(context.json ? format_policy(*after) : describe(*after, config->hub));
   return 0;
 }

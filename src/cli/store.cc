@@ -11,6 +11,7 @@
 #include "cli/documents.h"
 #include "cli/output.h"
 #include "cli/service.h"
+#include "cli/values.h"
 #include "hearth/v1/nodes.pb.h"
 
 namespace hearth::cli {
@@ -97,6 +98,10 @@ Result<void> move_while_down(const Context& context, const Config& after) {
 }  // namespace
 
 Result<void> require_store(const Context& context, const std::string& url) {
+  if (!url.starts_with("postgresql://") && !url.starts_with("postgres://")) {
+    return fail(Code::kInvalidArgument,
+                fmt::format("{}: a database's URL is needed: postgresql://USER@HOST,HOST/DATABASE", plain(url)));
+  }
   for (const Finding& finding : context.programs->check_store(url)) {
     if (finding.required && !finding.ok) return fail(Code::kFailedPrecondition, "the database: " + finding.detail);
   }
