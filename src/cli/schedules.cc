@@ -1,4 +1,6 @@
 // `hearth schedule`: what the hub runs by the clock.
+#include <ctime>
+
 #include <fmt/format.h>
 
 #include "base/bytes.h"
@@ -51,6 +53,18 @@ Result<v1::Schedule> find_schedule(Client& client, const ScheduleOptions& option
                           names.empty() ? "there is none: hearth schedule list" : "there are: " + names));
 }
 
+// With its year, where that is not this one: '0 0 29 2 *' may be years off.
+std::string next_text(const v1::Schedule& schedule) {
+  const WallTime next{schedule.next().unix_millis()};
+  const auto year_of = [](WallTime moment) {
+    const std::time_t seconds = moment.unix_millis / 1'000;
+    std::tm local{};
+    return ::localtime_r(&seconds, &local) == nullptr ? 0 : local.tm_year + 1900;
+  };
+  const bool is_this_year = next.unix_millis == 0 || year_of(next) == year_of(wall_now());
+  return format_local(next) + (is_this_year ? "" : fmt::format(" {}", year_of(next)));
+}
+
 }  // namespace
 
 Result<int> add_schedule(const Context& context, const ScheduleOptions& options) {
@@ -87,8 +101,7 @@ Result<int> add_schedule(const Context& context, const ScheduleOptions& options)
   const Result<v1::AddScheduleReply> reply =
       (*client)->call<v1::AddScheduleReply>("hearth.v1.ScheduleService/Add", request);
   if (!reply) return std::unexpected(reply.error());
-  say(fmt::format("{} runs next at {}", reply->schedule().name(),
-                  format_local({reply->schedule().next().unix_millis()})));
+  say(fmt::format("{} runs next at {}", reply->schedule().name(), next_text(reply->schedule())));
   if (context.json) print(message_json(reply->schedule()));
   return 0;
 }
@@ -104,8 +117,7 @@ Result<int> list_schedules(const Context& context) {
   }
   Table table({{"NAME"}, {"WHOSE"}, {"WHEN"}, {"NEXT"}, {"LAST"}, {"JOB", true}, {"REMARK"}});
   for (const v1::Schedule& one : reply->schedules()) {
-    table.add({one.name(), one.owner(), one.cron(), format_local({one.next().unix_millis()}),
-               format_local({one.last_due().unix_millis()}),
+    table.add({one.name(), one.owner(), one.cron(), next_text(one), format_local({one.last_due().unix_millis()}),
                one.last_job() == 0 ? "-" : fmt::format("{}", one.last_job()),
                one.last_trouble().empty() ? "-" : one.last_trouble()});
   }
