@@ -98,6 +98,14 @@ TEST_F(PlacementTest, WrongValuesAreNamed) {
   EXPECT_THAT(hearth({"limit", "--label", "Room"}).err, HasSubstr("NAME=VALUE"));
 }
 
+TEST_F(PlacementTest, OfANodeARingSaysWhatItFetches) {
+  Pool& second = add_pool("second");
+  join(pool(), second, "second");
+  const Ended friends = hearth({"devices", "ring", "second", "friend"});
+  EXPECT_EQ(friends.exit_code, 0);
+  EXPECT_THAT(friends.err, HasSubstr("as a node it fetches what its tasks need, and nothing else"));
+}
+
 // The straggler is stopped by a signal that its node knows nothing of: it makes no progress, and has not failed.
 TEST_F(PlacementTest, AStragglerGetsACopyAndWhicheverSucceedsFirstCounts) {
   Pool& second = add_pool("second");

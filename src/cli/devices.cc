@@ -265,7 +265,10 @@ Result<int> set_ring(const Context& context, const std::string& name, const std:
   request.set_ring(*wanted);
   const Result<v1::SetRingReply> done = (*client)->call<v1::SetRingReply>("hearth.v1.DeviceService/SetRing", request);
   if (!done) return std::unexpected(done.error());
-  say(fmt::format("the jobs that {} asks for from now on are trusted as {}", plain(name), ring));
+  say(device->role() == v1::ROLE_NODE
+          ? fmt::format("{} is of ring {} from now on: as a node it fetches {}", plain(name), ring,
+                        *wanted == v1::RING_HOME ? "whatever the pool has" : "what its tasks need, and nothing else")
+          : fmt::format("the jobs that {} asks for from now on are trusted as {}", plain(name), ring));
   if (context.json) print(object_json({{"name", name}, {"ring", ring}}));
   return 0;
 }
