@@ -86,6 +86,26 @@ TEST_F(JobsTest, InputsGoAlongAndOutputsComeBack) {
   EXPECT_EQ(run_program({here("result/run.sh").string()}).out, "made\n") << "the executable bit is lost";
 }
 
+TEST_F(JobsTest, AFileThatAResultReplacesIsKept) {
+  write_text(here("mine.txt"), "mine");
+  write_text(here("same.txt"), "same\n");
+  const std::string script = "echo result > mine.txt; echo same > same.txt; mkdir sub; ln -s ../mine.txt sub/link.txt";
+  const Ended kept = run_shell(script, {"--output", "**/*.txt"});
+  EXPECT_EQ(kept.exit_code, 0) << kept.err;
+  EXPECT_THAT(kept.err, HasSubstr("mine.txt was there with other content, which is kept as mine.txt.before"));
+  EXPECT_EQ(read_text(here("mine.txt")), "result\n");
+  EXPECT_EQ(read_text(here("mine.txt.before")), "mine");
+  EXPECT_EQ(read_text(here("sub/link.txt")), "result\n") << "a link comes as the file that it leads to";
+  EXPECT_FALSE(fs::exists(here("same.txt.before")));
+  write_text(here("mine.txt"), "mine again");
+  const Ended replaced = run_shell(script, {"--output", "**/*.txt", "--replace"});
+  EXPECT_THAT(replaced.err, Not(HasSubstr("kept")));
+  EXPECT_FALSE(fs::exists(here("mine.txt.before.2")));
+  write_text(here("mine.txt"), "mine at last");
+  EXPECT_EQ(pool().cli({"get", "1", "--to", here("").string()}).exit_code, 0);
+  EXPECT_EQ(read_text(here("mine.txt.before.2")), "mine at last");
+}
+
 TEST_F(JobsTest, LocalProgramsGoAlong) {
   write_text(here("program.sh"), "#!/bin/sh\necho from $0 with \"$@\"\n");
   fs::permissions(here("program.sh"), fs::perms(0755));
@@ -128,7 +148,7 @@ TEST_F(JobsTest, WhatAProgramThatFailedLeftComesToo) {
   const Ended failed = run_shell("echo partial > report.txt; exit 3", {"--output", "report.txt", "--output", "more"});
   EXPECT_EQ(failed.exit_code, 3);
   EXPECT_EQ(read_text(pool().directory() / "report.txt"), "partial\n");
-  const Ended refused = run_shell("echo good > good.txt; ln -s good.txt link.txt", {"--output", "*.txt"});
+  const Ended refused = run_shell("echo good > good.txt; ln -s /etc/passwd link.txt", {"--output", "*.txt"});
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_THAT(refused.err, HasSubstr("'link.txt' is a symbolic link"));
   EXPECT_EQ(read_text(pool().directory() / "good.txt"), "good\n");

@@ -131,6 +131,9 @@ TEST_F(WorkTest, AMapGivesEachFileToItsOwnTaskAlone) {
   const Ended again = pool().cli({"map", "wc -l", "a b.txt"});
   EXPECT_EQ(again.exit_code, 1);
   EXPECT_THAT(again.err, HasSubstr("results/a b.txt is there already; --replace"));
+  const Ended no_folder = pool().cli({"map", "wc -l", "a b.txt", "--to", "/dev/null"});
+  EXPECT_EQ(no_folder.exit_code, 2);
+  EXPECT_THAT(no_folder.err, HasSubstr("--to /dev/null: it is no folder"));
   EXPECT_EQ(pool().cli({"map", "wc -l", "a b.txt", "--replace"}).exit_code, 0);
   EXPECT_EQ(read_text(here("results/a b.txt")), "2\n");
 }

@@ -93,10 +93,9 @@ class CommandLine : public CommandTree {
     text_option(up, "--standby-of", up_.standby_of, "LINK",
                 "keep a copy of another PC's pool and stand by for its hub; the link is shown there by: hearth invite "
                 "--role owner");
-    text_option(
-        up, "--drive-rate", up_.drive_rate, "SIZE",
-        "while this PC stands by, let the copy of the drive come with at most so many bytes a second, as 2M; 0: "
-        "without a limit (default)");
+    text_option(up, "--drive-rate", up_.drive_rate, "SIZE",
+                "while this PC stands by, let the copy of the drive come with at most so many bytes a second, as 2M; "
+                "0: without a limit (default)");
     up.add_flag("--foreground", up_.foreground, "stay in the foreground and log to standard error");
     add_log_format(up);
     up.add_flag("--no-invite", up_.no_invite, "show no link and no code for a phone");
@@ -127,7 +126,7 @@ class CommandLine : public CommandTree {
                 "give large files to other nodes: lan (standard: private addresses alone), anywhere, off");
     text_option(limit, "--swarm-rate", limit_.swarm_rate, "SIZE", "at most so much a second; 0: no limit");
     add_ring_options(limit);
-    limit.add_flag("--none", limit_.none, "take all limits away first");
+    limit.add_flag("--none", limit_.none, "take all limits away first; labels, power, swarm and --for stay");
     add_owner_options(limit);
     CLI::App& microvm =
         add(app_, "microvm", "What microVMs need on this PC, besides QEMU and KVM.", [] { return Result<int>(0); });
@@ -156,12 +155,10 @@ class CommandLine : public CommandTree {
   void add_ring_options(CLI::App& limit) {
     text_option(limit, "--for", limit_.rings, "RINGS",
                 "whose tasks --isolation, --host-files, --gpu and --net are about: home (the default), friend, member "
-                "or stranger, or "
-                "several: friend,member");
+                "or stranger, or several: friend,member");
     text_option(limit, "--isolation", limit_.isolation, "LEVEL",
                 "how tasks are shut off from this PC: fence (the default); oci, in containers of an OCI runtime; "
-                "microvm, which needs KVM and --env (the "
-                "default for strangers); none: they do not run here");
+                "microvm, which needs KVM and --env (the default for strangers); none: they do not run here");
     text_option(
         limit, "--host-files", limit_.host_files, "YES_NO",
         "whether tasks see this PC's own programs, so that they need no --env (default: yes for home, else no)");
@@ -230,8 +227,9 @@ class CommandLine : public CommandTree {
     CLI::App& refuse = add(devices, "refuse", "Turn a waiting device away.",
                            [this] { return answer_device(context_, device_, false); });
     argument(refuse, "CODE_OR_NAME", device_, "the six digits that it shows, or its name");
-    CLI::App& ring = add(devices, "ring", "Say how far a device's jobs are trusted from now on.",
-                         [this] { return set_ring(context_, device_, ring_); });
+    CLI::App& ring =
+        add(devices, "ring", "Say how far a device's jobs are trusted from now on, or a node with what it fetches.",
+            [this] { return set_ring(context_, device_, ring_); });
     argument(ring, "NAME", device_, "the device");
     argument(ring, "RING", ring_, "home, friend, member or stranger");
     CLI::App& role = add(devices, "role", "Say what a device may do to the pool from now on.",
@@ -285,6 +283,7 @@ class CommandLine : public CommandTree {
     CLI::App& get = add_job_command("get", "Fetch a job's results.", &get_results);
     text_option(get, "--task", job_.task, "I", "only this task's");
     text_option(get, "--to", job_.to, "DIR", "write them there (default: the current directory)");
+    get.add_flag("--replace", job_.replace, "replace files that are there, instead of keeping them as NAME.before");
     add_job_command("why", "Tell why a job is waiting.", &why);
     CLI::App& watching = add(
         app_, "watch",
@@ -385,8 +384,7 @@ class CommandLine : public CommandTree {
 
   // Of every option and argument: an empty one is a slip, as of an unset variable of a shell, and never "not given".
   static void refuse_empty_values(CLI::App& app) {
-    for (CLI::Option* option : app.get_options()) {
-      if (option->get_items_expected_max() == 0) continue;
+    for (CLI::Option* option : app.get_options([](const CLI::Option* o) { return o->get_items_expected_max() > 0; })) {
       option->check([](const std::string& typed) { return std::string(typed.empty() ? "a value is needed" : ""); });
     }
     for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) refuse_empty_values(*command);

@@ -106,7 +106,9 @@ struct RunOptions {
   std::string disk;
   std::string time;
   std::vector<std::string> inputs;
+  std::vector<std::string> excluded;  // of inputs that are folders
   std::vector<std::string> outputs;
+  bool replace = false;  // results take the place of files that are here
   std::string environment;
   std::string workspace;               // NAME or NAME:SIZE
   std::vector<std::string> variables;  // NAME=VALUE
@@ -287,6 +289,7 @@ struct JobOptions {
   std::string limit;
   std::string to;
   bool follow = false;
+  bool replace = false;
 };
 
 struct ForwardOptions {

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include <sys/stat.h>
+
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "blob/local_file.h"
 #include "blob/parallel.h"
 #include "blob/transfer.h"
 #include "cli/results.h"
@@ -87,6 +90,7 @@ class Fetcher {
     Result<void> done = co_await blob::run_all(plan_.files().size(),
                                                [&](std::size_t i) { return fetch(*destination, plan_.files()[i]); });
     if (!done) co_return std::unexpected(done.error());
+    tell_of_kept(fetched);
     co_return fetched;
   }
 
@@ -138,7 +142,47 @@ class Fetcher {
     }
   }
 
+  struct Kept {
+    std::string path;
+    std::string now;
+  };
+
+  static bool differs(const std::filesystem::path& there, const v1::Blob& blob) {
+    struct stat status = {};
+    if (::lstat(there.c_str(), &status) != 0) return false;
+    if (!S_ISREG(status.st_mode) || static_cast<std::uint64_t>(status.st_size) != blob.size()) return true;
+    const Result<blob::HashedFile> hashed = blob::hash_file(there);
+    return !hashed || hashed->sha256 != blob.sha256();
+  }
+
+  net::Async<Result<void>> keep_what_differs(const Destination& destination, const PlannedFile& file) {
+    const Result<Destination::Place> place = destination.place(file.path);
+    if (!place) co_return std::unexpected(place.error());
+    const Result<std::string> kept = co_await client_.workers().run(
+        [&]() -> Result<std::string> { return differs(place->file(), file.blob) ? place->keep() : std::string(); });
+    if (!kept) co_return std::unexpected(kept.error());
+    if (!kept->empty()) kept_.push_back({file.path, std::filesystem::path(file.path).replace_filename(*kept)});
+    co_return Result<void>();
+  }
+
+  void tell_of_kept(FetchedResults& fetched) const {
+    constexpr std::size_t kMostTold = 10;
+    for (std::size_t i = 0; i < kept_.size(); ++i) {
+      fetched.kept.push_back(kept_[i].now);
+      if (i >= kMostTold) continue;
+      fetched.warnings.push_back(fmt::format(
+          "{} was there with other content, which is kept as {} (--replace keeps none)", kept_[i].path, kept_[i].now));
+    }
+    if (kept_.size() > kMostTold) {
+      fetched.warnings.push_back(fmt::format("so are {} files more", kept_.size() - kMostTold));
+    }
+  }
+
   net::Async<Result<void>> fetch(const Destination& destination, const PlannedFile& file) {
+    if (!options_.replaces) {
+      Result<void> kept = co_await keep_what_differs(destination, file);
+      if (!kept) co_return fail(kept, file.path);
+    }
     Retries retries(client_.loop());
     while (true) {
       Result<void> done = co_await fetch_once(destination, file);
@@ -164,6 +208,7 @@ class Fetcher {
   FetchOptions options_;
   blob::Transfer transfer_;
   ResultsPlan plan_;
+  std::vector<Kept> kept_;
   ProgressLine progress_;
   std::uint64_t bytes_done_ = 0;
 };

@@ -75,16 +75,19 @@ net::Async<Result<void>> follow_logs(Client& client, FollowOptions options, std:
 
 struct FetchedResults {
   std::vector<std::string> files;
+  std::vector<std::string> kept;  // under their new names: files that were there and differed
   std::vector<std::string> warnings;
 };
 
-// Fetches the outputs of a job's tasks (of one, or of all that have some) into a directory.
+// Fetches the outputs of a job's tasks (of one, or of all that have some) into a directory. What is there by such a
+// name and differs is kept beside it, see Destination::Place::keep(), and told of in the warnings.
 struct FetchOptions {
   std::uint64_t job = 0;
   std::optional<std::uint32_t> task;
   std::filesystem::path directory;
   std::string below = {};      // a folder of theirs, "results/": without its name in front
   bool of_good_tasks = false;  // of those alone that succeeded
+  bool replaces = false;       // keeps nothing
 };
 net::Async<Result<FetchedResults>> fetch_results(Client& client, FetchOptions options);
 

@@ -330,14 +330,14 @@ Result<int> get_results(const Context& context, const JobOptions& options) {
   }
   const std::filesystem::path directory =
       options.to.empty() ? std::filesystem::current_path() : std::filesystem::path(options.to);
-  const Result<FetchedResults> fetched =
-      (*client)->loop().run_until_done(fetch_results(**client, {.job = *job, .task = *task, .directory = directory}));
+  const Result<FetchedResults> fetched = (*client)->loop().run_until_done(
+      fetch_results(**client, {.job = *job, .task = *task, .directory = directory, .replaces = options.replace}));
   if (!fetched) return std::unexpected((*client)->explain(fetched.error()));
   for (const std::string& warning : fetched->warnings) say("warning: " + warning);
   if (fetched->files.empty())
     say(fmt::format("job {} has no results (yet): what --output names, once a task has ended", *job));
   if (context.json) {
-    print(object_json({{"directory", directory.string()}, {"results", fetched->files}}));
+    print(object_json({{"directory", directory.string()}, {"results", fetched->files}, {"kept", fetched->kept}}));
     return 0;
   }
   for (const std::string& file : fetched->files) print((directory / file).lexically_normal().string() + "\n");

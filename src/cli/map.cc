@@ -31,12 +31,12 @@ std::unexpected<Error> wrong(std::string message) { return fail(Code::kInvalidAr
 // In the order given, a folder's by name.
 Result<std::vector<blob::LocalFile>> find_files(const MapOptions& options) {
   if (options.files.empty()) return wrong("no file is given: hearth map PROGRAM FILES..., or --stream for lines");
-  const Result<std::vector<blob::LocalFile>> all = blob::scan_inputs(options.files);
+  const Result<std::vector<blob::LocalFile>> all = blob::scan_inputs(options.files, options.run.excluded);
   if (!all) return std::unexpected(all.error());
   std::vector<blob::LocalFile> files;
   std::set<std::string> known;
   for (const std::string& name : options.files) {
-    const Result<std::vector<blob::LocalFile>> some = blob::scan_inputs({name});
+    const Result<std::vector<blob::LocalFile>> some = blob::scan_inputs({name}, options.run.excluded);
     if (!some) return std::unexpected(some.error());
     for (const blob::LocalFile& file : *some) {
       if (known.insert(file.tree_path).second) files.push_back(file);
@@ -195,22 +195,26 @@ class Map {
 
   net::Async<Result<void>> fetch() {
     if (reduce_ && options_.to.empty()) co_return Result<void>();
-    const std::filesystem::path directory = options_.to.empty() ? "results" : options_.to;
     if (!options_.replace) {
       // Somebody may have written one meanwhile.
-      if (Result<void> free = refuse_what_is_there(directory, files_); !free) {
+      if (Result<void> free = refuse_what_is_there(directory(), files_); !free) {
         co_return fail(free, fmt::format("the results stay in the pool (hearth get {})", job_));
       }
     }
-    Result<FetchedResults> fetched = co_await fetch_results(
-        client_,
-        {.job = job_, .task = {}, .directory = directory, .below = std::string(kMapResults), .of_good_tasks = true});
+    Result<FetchedResults> fetched = co_await fetch_results(client_, {.job = job_,
+                                                                      .task = {},
+                                                                      .directory = directory(),
+                                                                      .below = std::string(kMapResults),
+                                                                      .of_good_tasks = true,
+                                                                      .replaces = true});
     if (!fetched) co_return fail(fetched, fmt::format("fetching the results; try again with: hearth get {}", job_));
     results_ = std::move(*fetched);
     say(fmt::format("{} {} written to {}", results_.files.size(), results_.files.size() == 1 ? "result" : "results",
-                    directory.string()));
+                    directory().string()));
     co_return Result<void>();
   }
+
+  std::filesystem::path directory() const { return options_.to.empty() ? "results" : options_.to; }
 
   net::Async<Result<int>> conclude_reduction() {
     Result<void> followed = co_await follow(reduce_job_, false);
@@ -241,6 +245,7 @@ class Map {
                        {"reduce_job_id", fmt::format("{}", reduce_job_)},
                        {"state", v1::JobState_Name(job.state())},
                        {"exit_code", std::int64_t{code}},
+                       {"directory", reduce_ && options_.to.empty() ? "" : directory().string()},
                        {"results", results_.files}}));
   }
 
@@ -274,6 +279,10 @@ Result<int> map_files(const Context& context, const MapOptions& options) {
   const Result<std::vector<blob::LocalFile>> files = find_files(options);
   if (!files) return std::unexpected(files.error());
   const std::filesystem::path directory = options.to.empty() ? "results" : options.to;
+  std::error_code failure;
+  if (std::filesystem::exists(directory, failure) && !std::filesystem::is_directory(directory, failure)) {
+    return wrong(fmt::format("--to {}: it is no folder, and results are files in one", plain(directory.string())));
+  }
   if (!options.replace && (options.reduce.empty() || !options.to.empty())) {
     if (Result<void> free = refuse_what_is_there(directory, *files); !free) return std::unexpected(free.error());
   }

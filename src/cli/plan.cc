@@ -55,6 +55,7 @@ struct ListKey {
 constexpr std::array kListKeys = {
     ListKey{"run", "", &RunOptions::program},
     ListKey{"inputs", "--input", &RunOptions::inputs},
+    ListKey{"exclude", "--exclude", &RunOptions::excluded},
     ListKey{"outputs", "--output", &RunOptions::outputs},
     ListKey{"variables", "--var", &RunOptions::variables},
 };

@@ -152,6 +152,7 @@ TEST(Plan, WhatIsWrongIsToldWithItsLine) {
        "plan.yaml:6: when later: success, failure or always"},
       {"jobs:\n  a:\n    run: x\n    matrix: {i: [1]}", "plan.yaml:4: matrix: i:"},
       {"jobs:\n  a:\n    run: x\n    matrix: {v: []}", "plan.yaml:4: matrix: v has no value"},
+      {"jobs:\n  a:\n    run: x\n    matrix: {v: [1, 2, 1]}", "plan.yaml:4: matrix: v has the value 1 twice"},
       {"jobs:\n  a:\n    run: x\n    cores: \"{n}\"\n    matrix: {n: [1, 0]}", "plan.yaml:4: cores 0:"},
   };
   for (const auto& [text, start] : wrong) {

@@ -1,5 +1,6 @@
 #include "cli/plan_text.h"
 
+#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
@@ -22,12 +23,12 @@ enum class Kind { kText, kList, kMap };
 // Of a job. `run` is a list, or one text that a shell takes.
 const std::map<std::string, Kind>& job_keys() {
   static const std::map<std::string, Kind> kKeys = {
-      {"run", Kind::kList},        {"needs", Kind::kList},    {"inputs", Kind::kList},    {"outputs", Kind::kList},
-      {"env", Kind::kText},        {"cores", Kind::kText},    {"memory", Kind::kText},    {"gpus", Kind::kText},
-      {"gpu_memory", Kind::kText}, {"disk", Kind::kText},     {"retries", Kind::kText},   {"time", Kind::kText},
-      {"tasks", Kind::kText},      {"variables", Kind::kMap}, {"workspace", Kind::kText}, {"net", Kind::kText},
-      {"when", Kind::kText},       {"where", Kind::kText},    {"priority", Kind::kText},  {"deadline", Kind::kText},
-      {"gang", Kind::kText},       {"copies", Kind::kText},   {"prefer", Kind::kText},
+      {"run", Kind::kList},      {"needs", Kind::kList},      {"inputs", Kind::kList},   {"exclude", Kind::kList},
+      {"outputs", Kind::kList},  {"env", Kind::kText},        {"cores", Kind::kText},    {"memory", Kind::kText},
+      {"gpus", Kind::kText},     {"gpu_memory", Kind::kText}, {"disk", Kind::kText},     {"retries", Kind::kText},
+      {"time", Kind::kText},     {"tasks", Kind::kText},      {"variables", Kind::kMap}, {"workspace", Kind::kText},
+      {"net", Kind::kText},      {"when", Kind::kText},       {"where", Kind::kText},    {"priority", Kind::kText},
+      {"deadline", Kind::kText}, {"gang", Kind::kText},       {"copies", Kind::kText},   {"prefer", Kind::kText},
   };
   return kKeys;
 }
@@ -112,6 +113,11 @@ std::map<std::string, PlanField> read_matrix(const Member& member) {
   for (const Member& variable : members(member.value, "matrix")) {
     PlanField field = read_list(variable);
     if (field.values.empty()) refuse(variable.line, fmt::format("matrix: {} has no value", plain(variable.key)));
+    std::vector<std::string> sorted = field.values;
+    std::ranges::sort(sorted);
+    if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end()) {
+      refuse(variable.line, fmt::format("matrix: {} has the value {} twice", plain(variable.key), plain(*twice)));
+    }
     matrix[variable.key] = std::move(field);
   }
   return matrix;

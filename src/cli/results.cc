@@ -153,4 +153,27 @@ Destination::Place::~Place() {
 
 std::filesystem::path Destination::Place::file() const { return fmt::format("/proc/self/fd/{}/{}", directory_, name_); }
 
+Result<std::string> Destination::Place::keep() const {
+  constexpr int kMostKept = 1'000;
+  for (int again = 1; again <= kMostKept; ++again) {
+    std::string kept = again == 1 ? name_ + ".before" : fmt::format("{}.before.{}", name_, again);
+    if (::linkat(directory_, name_.c_str(), directory_, kept.c_str(), 0) == 0) return kept;
+    if (errno == ENOENT) return std::string();
+    // Where there are no hard links, or none to another's file.
+    const bool has_no_links = errno == EPERM || errno == EOPNOTSUPP || errno == EMLINK;
+    if (has_no_links && ::renameat2(directory_, name_.c_str(), directory_, kept.c_str(), RENAME_NOREPLACE) == 0) {
+      return kept;
+    }
+    if (errno != EEXIST) {
+      return fail_errno(errno,
+                        fmt::format("keeping what is there as {} (hearth get JOB --to DIR writes elsewhere)", kept));
+    }
+  }
+  return fail(
+      Code::kFailedPrecondition,
+      fmt::format("{0} is there, and so are {0}.before to {0}.before.{1}: move them away, or choose another place: "
+                  "hearth get JOB --to DIR",
+                  name_, kMostKept));
+}
+
 }  // namespace hearth::cli

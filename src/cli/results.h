@@ -1,5 +1,5 @@
 // Brings the outputs of tasks into a directory, whatever names they have: never outside it, never through a symbolic
-// link; a file that was there is replaced whole or not at all.
+// link; a file that was there is replaced whole or not at all, and by fetch_results() kept beside it if it differs.
 //
 // Where two tasks give a file of one path but of different content, the first keeps the path and the later one becomes
 // PATH.task-N.
@@ -61,6 +61,10 @@ class Destination {
     Place& operator=(Place&&) = delete;
     ~Place();
     std::filesystem::path file() const;
+
+    // Gives what is there a second name, NAME.before or NAME.before.2 and so on, so that what takes its place loses
+    // nothing. The new name; "": nothing is there. Blocks.
+    Result<std::string> keep() const;
 
    private:
     int directory_;

@@ -129,6 +129,27 @@ TEST(Destination, ALinkPutInBetweenChangesNothing) {
   EXPECT_EQ(temporary.read("cwd/moved/file"), "new");
 }
 
+TEST(Destination, KeepsWhatIsThereBesideWhatTakesItsPlace) {
+  const TempDirectory temporary;
+  const Result<Destination> destination = Destination::open(temporary.path());
+  ASSERT_TRUE(destination);
+  const Result<Destination::Place> place = destination->place("a/b.txt");
+  ASSERT_TRUE(place);
+  EXPECT_EQ(place->keep().value(), "") << "there is nothing";
+  for (const char* content : {"one", "two", "three"}) {
+    temporary.write("a/b.txt", content);
+    ASSERT_TRUE(place->keep());
+    fill(*place, "new");
+  }
+  EXPECT_EQ(temporary.read("a/b.txt"), "new");
+  EXPECT_EQ(temporary.read("a/b.txt.before"), "one");
+  EXPECT_EQ(temporary.read("a/b.txt.before.2"), "two");
+  EXPECT_EQ(temporary.read("a/b.txt.before.3"), "three");
+  std::filesystem::create_symlink("b.txt", temporary.path() / "a/link");
+  EXPECT_EQ(destination->place("a/link")->keep().value(), "link.before");
+  EXPECT_TRUE(std::filesystem::is_symlink(temporary.path() / "a/link.before"));
+}
+
 TEST(Destination, RefusesWhatIsInTheWay) {
   const TempDirectory temporary;
   temporary.write("cwd/file", "x");

@@ -239,8 +239,9 @@ class Run {
     int code = exit_code_of(*job);
     if (code == 0 && !job->drive_outputs_trouble().empty()) code = 1;
     if (!plan_.spec.outputs().empty() && plan_.spec.drive_outputs().empty()) {
-      Result<FetchedResults> fetched =
-          co_await fetch_results(client_, {.job = job_, .task = {}, .directory = std::filesystem::current_path()});
+      Result<FetchedResults> fetched = co_await fetch_results(
+          client_,
+          {.job = job_, .task = {}, .directory = std::filesystem::current_path(), .replaces = options_.replace});
       if (!fetched) {
         say(fmt::format("error: the results could not be fetched ({}); try again with: hearth get {}",
                         client_.explain(fetched.error()).message, job_));
@@ -278,6 +279,7 @@ class Run {
                          {"exit_code", std::int64_t{code}},
                          {"failure", failure},
                          {"results", results.files},
+                         {"kept", results.kept},
                          {"drive_trouble", job.drive_outputs_trouble()}}));
     }
   }

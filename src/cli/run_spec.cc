@@ -414,7 +414,7 @@ Result<RunPlan> plan_run(const RunOptions& options) {
   std::vector<std::string> local = options.inputs;
   std::erase_if(local, [](const std::string& input) { return drive_path(input).has_value(); });
   if (!local.empty()) {
-    Result<std::vector<blob::LocalFile>> files = blob::scan_inputs(local);
+    Result<std::vector<blob::LocalFile>> files = blob::scan_inputs(local, options.excluded);
     if (!files) return std::unexpected(files.error());
     plan.files = std::move(*files);
   }

@@ -21,6 +21,9 @@ void add_task_options(CLI::App& command, RunOptions& options) {
       command, "--input", options.inputs, "PATH",
       "a file or folder that the program reads; may be repeated. \"drive:/photos/*.raw\" is of the family's "
       "drive, as it is there when the job is taken");
+  CommandTree::list_option(command, "--exclude", options.excluded, "PATTERN",
+                           "what of a folder is left out: a name, for example .git or \"*.o\", or a path, for example "
+                           "\"data/old/*\"; may be repeated");
   CommandTree::text_option(command, "--env", options.environment, "NAME",
                            "the environment to run in (default: host, the node's own /usr)");
   CommandTree::list_option(command, "--var", options.variables, "NAME=VALUE",
@@ -57,8 +60,9 @@ void add_job_options(CLI::App& command, RunOptions& options) {
   add_task_options(command, options);
   CommandTree::list_option(
       command, "--output", options.outputs, "GLOB",
-      "files to bring back, for example \"out/*.png\"; may be repeated. They replace those that are here, and come "
-      "though the program fails. With drive:/photos/jpg they go into that folder of the family's drive instead of "
+      "files to bring back, for example \"out/*.png\"; may be repeated. They come though the program "
+      "fails; a link that stays among them comes as a copy of its file. With drive:/photos/jpg they go into that "
+      "folder of the family's drive instead of "
       "here, "
       "once it succeeds");
   CommandTree::text_option(
@@ -67,11 +71,17 @@ void add_job_options(CLI::App& command, RunOptions& options) {
       "SIZE says more. A task that its PC's owner sends back goes on from what it saved there, or else anew");
 }
 
+void add_replace(CLI::App& command, RunOptions& options) {
+  command.add_flag("--replace", options.replace,
+                   "results take the place of files that are here; else such a file, if it differs, is kept as "
+                   "NAME.before");
+}
+
 void add_run_command(CommandTree& tree, RunOptions& options) {
   CLI::App& run = tree.add(tree.root(), "run",
                            "Run a program in the pool: its files go there, its output comes here live, its results "
                            "come back into the current directory, and its exit code is this command's. {i} in an "
-                           "argument is the task's number.",
+                           "argument is the task's number, {{i}} is {i} itself.",
                            [&tree, &options] { return run_job(tree.context(), options); });
   run.prefix_command();
   add_job_options(run, options);
@@ -80,6 +90,7 @@ void add_run_command(CommandTree& tree, RunOptions& options) {
                            "with --after: run when all of them succeeded (success, the default), when one failed "
                            "(failure), or always");
   CommandTree::text_option(run, "--name", options.name, "NAME", "what the job is called (default: the program's name)");
+  add_replace(run, options);
   run.add_flag("--gang", options.gang,
                "start all tasks at once or none; if one fails or is lost, all run again; they succeed together");
   CommandTree::text_option(run, "--webhook", options.webhook, "URL",
@@ -113,6 +124,7 @@ void add_cluster_command(CommandTree& tree, ClusterOptions& options) {
   add_job_options(cluster, options.run);
   CommandTree::text_option(cluster, "--name", options.run.name, "NAME",
                            "what the job is called (default: the engine's and the program's name)");
+  add_replace(cluster, options.run);
   cluster.add_flag("--detach", options.run.detach, "print the job's number and return at once");
 }
 
