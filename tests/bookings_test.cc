@@ -57,6 +57,11 @@ TEST_F(BookingsTest, KeepANodeForAnAccountOverARestartUntilTheyAreTakenBack) {
   EXPECT_EQ(again.job(*job).running(), 1U) << "what runs there goes on";
   EXPECT_THAT(pool().cli({"bookings"}).err, HasSubstr("no nodes are booked"));
   refused({"unbook", "1"}, 1, "there is no booking 1");
+  pool().down();
+  pool().up();
+  EXPECT_THAT(pool().cli({"bookings"}).err, HasSubstr("no nodes are booked"));
+  succeed({"book", "lab", "--until", "3h"});
+  EXPECT_EQ(booking().at("id"), "2") << "a number comes once";
   EXPECT_THAT(succeed({"audit", "--csv"}), HasSubstr("booking.remove"));
   ASSERT_TRUE(again.cancel(*job));
 }

@@ -31,6 +31,8 @@ TEST_F(StandbyTest, WithoutAWitnessAPersonLetsItTakeOver) {
   EXPECT_THAT(refused.err, HasSubstr("--force"));
   const Ended promoted = attic.cli({"standby", "promote", "--force"});
   ASSERT_EQ(promoted.exit_code, 0) << promoted.err;
+  EXPECT_TRUE(eventually(seconds(20), [&] { return attic.cli({"audit"}).out.contains("hub.take-over"); }));
+  EXPECT_EQ(attic.cli({"audit", "verify"}).exit_code, 0);
   EXPECT_EQ(attic.cli({"get", "1"}).exit_code, 0) << "what was done before is there, with its files";
   EXPECT_EQ(attic.cli({"run", "--", "echo", "again"}).out, "again\n");
   bring_back_hub(pool(), hub);

@@ -8,6 +8,14 @@
 #include "hub/engine.h"
 
 namespace hearth::hub {
+namespace {
+
+// What stays of the newest booking once that is none any more, so that its number is not given again by a hub that
+// starts: one that ended when no booking could. A newer one takes it away.
+store::BookingRow spent(BookingId id) { return {.id = id, .nodes = 1}; }
+bool is_spent(const store::BookingRow& row) { return row.until == WallTime{}; }
+
+}  // namespace
 
 // The pool's clock begins anew with each process, and stands still while the PC sleeps.
 Time Engine::pool_time(WallTime at) const { return now() + milliseconds(at.unix_millis - wall_now().unix_millis); }
@@ -27,6 +35,7 @@ Result<void> Engine::restore_bookings() {
   if (!rows) return std::unexpected(rows.error());
   for (const store::BookingRow& row : *rows) {
     last_booking_id_ = std::max(last_booking_id_, row.id.value);
+    if (is_spent(row)) continue;
     pool_.restore_booking(terms_of(row), now());
     bookings_[row.id] = row;
   }
@@ -36,6 +45,9 @@ Result<void> Engine::restore_bookings() {
 net::Async<Result<BookingId>> Engine::book(store::BookingRow row, std::function<void(BookingId)> taken) {
   row.id = {last_booking_id_ + 1};
   if (Result<void> booked = pool_.on_book(terms_of(row), now()); !booked) co_return std::unexpected(booked.error());
+  if (const BookingId before{last_booking_id_}; before != BookingId{} && !bookings_.contains(before)) {
+    pending_.batch.bookings.push_back({.id = before});
+  }
   last_booking_id_ = row.id.value;
   bookings_[row.id] = row;
   pending_.batch.bookings.push_back(row);
@@ -54,7 +66,8 @@ net::Async<Result<void>> Engine::unbook(BookingId id) {
 
 void Engine::apply(const pool::BookingRecord& record) {
   bookings_.erase(record.id);
-  pending_.batch.bookings.push_back({.id = record.id});
+  const bool is_newest = record.id.value == last_booking_id_;
+  pending_.batch.bookings.push_back(is_newest ? spent(record.id) : store::BookingRow{.id = record.id});
 }
 
 // The PC slept, or its calendar was set: what is to come by the calendar comes at other times by the pool's clock.

@@ -272,6 +272,8 @@ Result<void> HubImpl::make_engine() {
   audit_ = std::make_unique<AuditLog>(*engine_, *last_line);
   shares_ = std::make_unique<ShareHistory>(loop_, *engine_);
   if (Result<void> restored = engine_->restore(); !restored) return restored;
+  // By a person's word, by a witness's or because the other one ended: nobody else is there to note it.
+  if (held_.takes_over) audit_->note({.device_name = held_.self.name}, "hub.take-over", held_.self.name);
   parts_ = std::unique_ptr<Parts>(new Parts{
       loop_,       workers_,   options_,  *identity_,   *engine_,          *devices_,  *accounts_, *environments_,
       *schedules_, *webhooks_, sessions_, invitations_, *views_,           *watchers_, *logs_,     *blobs_,

@@ -129,7 +129,8 @@ Result<void> SharedHub::hold(store::Meeting meeting) {
                                                       .blobs = std::move(blobs_),
                                                       .store_worker = store_worker_,
                                                       .pair = pair_,
-                                                      .routes = routes_.get()});
+                                                      .routes = routes_.get(),
+                                                      .takes_over = waiting_});
   if (!holder) return std::unexpected(holder.error());
   holder_ = std::move(*holder);
   log_info("this hub holds the pool", {{"name", options_.pool_name}});

@@ -25,6 +25,7 @@ struct Held {
   std::shared_ptr<net::Workers> store_worker;
   PairStore* pair = nullptr;  // the store, if it lies in a file
   PairRoutes* routes = nullptr;
+  bool takes_over = false;  // it stood by until now
 };
 
 // hub.cc
