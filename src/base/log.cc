@@ -1,11 +1,12 @@
 #include "base/log.h"
 
-#include <chrono>
 #include <memory>
 #include <span>
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+
+#include "base/wall_clock.h"
 
 namespace hearth {
 namespace {
@@ -41,11 +42,6 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
       return spdlog::level::err;
   }
   return spdlog::level::info;
-}
-
-WallTime wall_now() {
-  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
-  return {std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count()};
 }
 
 void write(LogLevel level, std::string_view message, std::span<const LogField> fields) {

@@ -73,8 +73,11 @@ Finding check_screen() {
     return {"screen", true, false, "programs with windows can be watched, but not heard: there is no PulseAudio",
             "apt install pulseaudio"};
   }
-  return {"screen", true, false, "programs with windows can run here, be watched and heard from a phone (hearth app)",
-          ""};
+  return {
+      "screen", true, false,
+      "programs with windows can run here, be watched and heard from a phone (hearth app); the processor compresses "
+      "their pictures, never a GPU",
+      ""};
 }
 
 Finding check_pictures() {

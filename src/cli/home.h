@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "base/wall_clock.h"
 
 namespace hearth::cli {
 
@@ -77,7 +78,6 @@ class Lock {
   int file_;
 };
 
-WallTime wall_now();
 std::string host_name();
 
 }  // namespace hearth::cli

@@ -145,12 +145,6 @@ int open_beneath_root(int root, const std::string& path, int flags, std::uint64_
   }
 }
 
-WallTime wall_now() {
-  timespec at{};
-  ::clock_gettime(CLOCK_REALTIME, &at);
-  return {at.tv_sec * 1'000 + at.tv_nsec / 1'000'000};
-}
-
 bool names_etag(std::string_view list, std::string_view etag) {
   return list == "*" || list.find(etag) != std::string_view::npos;
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "base/wall_clock.h"
 #include "drive/folder.h"
 
 namespace hearth::drive {
@@ -24,8 +25,6 @@ Result<void> for_each_name(int folder, const std::function<void(std::string)>& t
 
 // The same, of files and folders alone, and of names that a Path can have.
 Result<void> for_each_of(int folder, const std::function<void(std::string, Kind)>& take);
-
-WallTime wall_now();
 
 // Whether the disk of an open file or folder takes so many bytes more besides kKeptFree. Errors: kResourceExhausted.
 Result<void> check_room(int file, std::uint64_t bytes);

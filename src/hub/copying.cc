@@ -1,11 +1,11 @@
 #include "hub/copying.h"
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <utility>
 
 #include "base/log.h"
+#include "base/wall_clock.h"
 
 namespace hearth::hub {
 namespace {
@@ -16,11 +16,6 @@ constexpr Duration kLeastPause = milliseconds(500);
 constexpr Duration kTold = seconds(2);                  // at most so often, while something is behind
 constexpr Duration kLookedAnyway = minutes(5);          // for what the holder did not notice in its folder
 constexpr Duration kComparedAnyway = minutes(24 * 60);  // and in the copy's
-
-WallTime wall_now() {
-  return {std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-              .count()};
-}
 
 }  // namespace
 

@@ -1,7 +1,5 @@
 #include "hub/engine.h"
 
-#include <chrono>
-
 #include "base/check.h"
 #include "base/log.h"
 #include "hub/convert.h"
@@ -70,11 +68,6 @@ struct Engine::Ticket {
 
 bool Engine::Pending::empty() const {
   return batch.empty() && sends.empty() && changed_jobs.empty() && changed_nodes.empty();
-}
-
-WallTime wall_now() {
-  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
-  return {std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count()};
 }
 
 Engine::Engine(net::Loop& loop, net::Workers& store_worker, store::Store& store)

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/wall_clock.h"
 #include "core/pool/pool.h"
 #include "core/webhook/webhook.h"
 #include "hearth/v1/jobs.pb.h"
@@ -355,8 +356,5 @@ class Engine {
   std::function<Result<v1::GangNetwork>(AttemptId, const LiveJob&)> make_gang_network_;
   bool failed_ = false;
 };
-
-// Now, for people.
-WallTime wall_now();
 
 }  // namespace hearth::hub

@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/wall_clock.h"
 #include "media/session.h"
 #include "screen/frames.h"
 
@@ -41,11 +42,6 @@ constexpr Duration kOfferLimit = seconds(15);  // a viewer's place is not kept f
 Time now() {
   const auto since = std::chrono::steady_clock::now().time_since_epoch();
   return {std::chrono::duration_cast<std::chrono::microseconds>(since).count()};
-}
-
-WallTime wall_now() {
-  const auto since = std::chrono::system_clock::now().time_since_epoch();
-  return {std::chrono::duration_cast<std::chrono::milliseconds>(since).count()};
 }
 
 // A PC's owner's own screen is no part of a network.

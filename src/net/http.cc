@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/bytes.h"
+
 namespace hearth::net {
 namespace {
 
@@ -18,20 +20,13 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // As application/x-www-form-urlencoded has it; a '%' that starts no escape stands for itself.
 std::string form_decoded(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    bool escape = text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0;
-    if (escape) {
-      out.push_back(static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2])));
+    const bool may_escape = text[i] == '%' && i + 2 < text.size();
+    if (const auto byte = may_escape ? from_hex(text.substr(i + 1, 2)) : std::nullopt) {
+      out += *byte;
       i += 2;
     } else {
       out.push_back(text[i] == '+' ? ' ' : text[i]);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/bytes.h"
 #include "net/http_message.h"
 
 namespace hearth::net {
@@ -96,13 +97,6 @@ BodyFraming framing_of(HeadSink<is_request>& sink) {
   return {is_request ? BodyFraming::Kind::kLength : BodyFraming::Kind::kUntilEnd, 0};
 }
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 bool is_safe_path(std::string_view path) {
   bool climbs = path.ends_with("/..") || path.find("/../") != std::string_view::npos;
   return path.starts_with('/') && !climbs && path.find("//") == std::string_view::npos &&
@@ -134,10 +128,9 @@ std::optional<std::string> percent_decoded(std::string_view text) {
       out.push_back(text[i]);
       continue;
     }
-    int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-    int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
-    if (high < 0 || low < 0) return std::nullopt;
-    out.push_back(static_cast<char>(high * 16 + low));
+    const auto byte = i + 2 < text.size() ? from_hex(text.substr(i + 1, 2)) : std::nullopt;
+    if (!byte) return std::nullopt;
+    out += *byte;
     i += 2;
   }
   return out;

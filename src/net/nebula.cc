@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 
 #include "base/check.h"
 #include "net/openssl.h"
@@ -41,18 +42,16 @@ void put_dates(std::string& out, WallTime from, WallTime until) {
   put_number(out, kNotAfter, static_cast<std::uint64_t>(until.unix_millis / 1000));
 }
 
-std::string pem(std::string_view what, std::string_view bytes) {
-  std::string base64((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  base64.resize(static_cast<std::size_t>(EVP_EncodeBlock(reinterpret_cast<unsigned char*>(base64.data()),
-                                                         reinterpret_cast<const unsigned char*>(bytes.data()),
-                                                         static_cast<int>(bytes.size()))));
-  std::string text = "-----BEGIN " + std::string(what) + "-----\n";
-  for (std::size_t at = 0; at < base64.size(); at += 64) text += base64.substr(at, 64) + "\n";
-  return text + "-----END " + std::string(what) + "-----\n";
+std::string pem(const char* what, std::string_view bytes) {
+  const BioPtr written(::BIO_new(::BIO_s_mem()));
+  CHECK(::PEM_write_bio(written.get(), what, "", as_bytes(bytes), static_cast<long>(bytes.size())) > 0);
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(written.get(), &text);
+  return {text, static_cast<std::size_t>(size)};
 }
 
-constexpr std::string_view kCertificate = "NEBULA CERTIFICATE";
-constexpr std::string_view kHostKey = "NEBULA X25519 PRIVATE KEY";
+constexpr const char* kCertificate = "NEBULA CERTIFICATE";
+constexpr const char* kHostKey = "NEBULA X25519 PRIVATE KEY";
 
 }  // namespace
 

@@ -3,7 +3,6 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <chrono>
 #include <fstream>
 #include <map>
 #include <optional>
@@ -14,16 +13,12 @@
 
 #include "base/entries.h"
 #include "base/log.h"
+#include "base/wall_clock.h"
 
 namespace hearth::node {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::int64_t unix_millis_now() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 std::optional<AttemptId> attempt_named(std::string_view name) {
   std::array<std::uint64_t, 3> numbers{};
@@ -103,7 +98,7 @@ v1::WipeRecord WipeLog::workspace_wiped(const std::string& name, const std::vect
 
 v1::WipeRecord WipeLog::sign_and_keep(v1::WipeStatement statement, const std::vector<std::string>& remains) {
   statement.mutable_remains()->Assign(remains.begin(), remains.end());
-  statement.mutable_wiped()->set_unix_millis(unix_millis_now());
+  statement.mutable_wiped()->set_unix_millis(wall_now().unix_millis);
   v1::WipeRecord record = account::sign_wipe(key_, statement);
   if (Result<void> kept = append(account::wipe_to_line(record) + "\n"); !kept) {
     log_warning("the record of a wipe could not be kept here: " + kept.error().message);
