@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include <csignal>
 
+#include <ctime>
+#include <string>
 #include <utility>
 
 #include "sandbox/fd.h"
@@ -79,6 +81,34 @@ TEST_F(ProcessTreeTest, ThatIsGoneStandsStill) {
   ::kill(-root_, SIGKILL);
   ::waitpid(root_, nullptr, 0);
   EXPECT_TRUE(stop_tree(std::exchange(root_, -1)));
+}
+
+// As shells start programs: the parent does not run, nor can it be stopped, until its child has come to its exec.
+TEST(ProcessTree, StopsWhatWaitsInVforkForAChildThatWasStopped) {
+  Result<Pipe> pipe = make_pipe(O_CLOEXEC);
+  ASSERT_TRUE(pipe);
+  const pid_t root = ::fork();
+  ASSERT_GE(root, 0);
+  if (root == 0) {
+    if (::vfork() == 0) {
+      const pid_t own = ::getpid();
+      static_cast<void>(!::write(pipe->write_end.get(), &own, sizeof own));
+      for (const clock_t end = ::clock() + CLOCKS_PER_SEC / 50; ::clock() < end;) continue;
+      ::execl("/bin/sleep", "sleep", "1000", nullptr);
+      ::_exit(127);
+    }
+    for (;;) ::pause();
+  }
+  pid_t child = 0;
+  ASSERT_EQ(::read(pipe->read_end.get(), &child, sizeof child), static_cast<ssize_t>(sizeof child))
+      << "it is on its way";
+  EXPECT_TRUE(stop_tree(root));
+  for (const pid_t one : {root, child}) {
+    EXPECT_TRUE(read_text("/proc/" + std::to_string(one) + "/stat", 4096).contains(") T ")) << one;
+  }
+  ::kill(child, SIGKILL);
+  ::kill(root, SIGKILL);
+  ::waitpid(root, nullptr, 0);
 }
 
 }  // namespace
