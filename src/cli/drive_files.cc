@@ -353,9 +353,6 @@ Result<BroughtBack> bring_back_into_drive(Client& client, const std::filesystem:
 }
 
 Result<int> get_from_drive(const Context& context, const DriveOptions& options) {
-  if (std::ranges::find(options.paths, "") != options.paths.end()) {
-    return fail(Code::kInvalidArgument, "PATHS: one is empty; the whole drive is /");
-  }
   const bool is_version = !options.id.empty();
   if (is_version && (options.paths.size() > 1 || options.id.find_first_not_of("0123456789") != std::string::npos)) {
     return fail(Code::kInvalidArgument,
