@@ -26,6 +26,7 @@ constexpr auto kSupplyPause = seconds(6);
 constexpr auto kFilesLag = seconds(4);
 // A job that was just submitted may not be listed yet.
 constexpr auto kListingLag = seconds(20);
+constexpr std::chrono::microseconds kShortPatience = seconds(2);
 constexpr std::size_t kMaxEnd = 16 << 20;
 constexpr std::size_t kMaxSaid = 4096;
 constexpr std::size_t kPiece = 1 << 20;
@@ -81,7 +82,10 @@ void Watch::remove(const std::shared_ptr<Job>& job) {
 
 bool Watch::wait_for_end(const std::shared_ptr<Job>& job, Duration limit) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, span_of(limit), [&] { return job->end.has_value(); });
+  const auto patience = waited_in_vain_ ? std::min(span_of(limit), kShortPatience) : span_of(limit);
+  const bool is_over = changed_.wait_for(lock, patience, [&] { return job->end.has_value(); });
+  waited_in_vain_ = !is_over;
+  return is_over;
 }
 
 std::optional<End> Watch::end_of(const std::shared_ptr<Job>& job) const {

@@ -51,7 +51,8 @@ class Watch {
   void kill(const std::shared_ptr<Job>& job);
   // No callback comes any more.
   void remove(const std::shared_ptr<Job>& job);
-  // Whether it has within the limit.
+  // Whether it has within the limit. Once one was waited for in vain, the next ones are waited for less, until one
+  // ends: many that wait for a cluster that is silent would keep the node from ending.
   bool wait_for_end(const std::shared_ptr<Job>& job, Duration limit);
   std::optional<End> end_of(const std::shared_ptr<Job>& job) const;
 
@@ -74,6 +75,7 @@ class Watch {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;
+  bool waited_in_vain_ = false;
   std::vector<std::shared_ptr<Job>> jobs_;
   Supply supply_;
   Amount own_;          // held by jobs of ours

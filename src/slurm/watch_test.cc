@@ -106,6 +106,17 @@ TEST_F(WatchTest, AFileSystemThatDoesNotAnswerHoldsUpNobodyElse) {
   ::close(answer);
 }
 
+TEST_F(WatchTest, ASilentClusterIsWaitedForOnce) {
+  begin();
+  watch_->kill(job_);
+  EXPECT_FALSE(watch_->wait_for_end(job_, seconds(1)));
+  std::future<bool> again = std::async(std::launch::async, [this] { return watch_->wait_for_end(job_, minutes(10)); });
+  ASSERT_EQ(again.wait_for(60s), std::future_status::ready);
+  EXPECT_FALSE(again.get());
+  say_job("CANCELLED");
+  EXPECT_TRUE(eventually([&] { return watch_->wait_for_end(job_, seconds(1)); }));
+}
+
 TEST_F(WatchTest, AKilledAttemptIsToldBySharedFilesToo) {
   begin();
   watch_->kill(job_);
