@@ -61,7 +61,9 @@ Result<void> check_app(const AppOptions& options) {
   std::size_t bytes = 0;
   for (const std::string& word : options.program) bytes += word.size();
   if (options.program.size() > kMaxWords || bytes > kMaxBytes || !std::ranges::all_of(options.program, is_plain_utf8)) {
-    return fail(Code::kInvalidArgument, "PROGRAM: at most 64 words of text, 4 KiB in all");
+    return fail(
+        Code::kInvalidArgument,
+        "PROGRAM: at most 64 words, 4 KiB in all, each of UTF-8 without line ends; put a longer one into a file");
   }
   return {};
 }
